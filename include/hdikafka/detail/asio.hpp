@@ -1,0 +1,65 @@
+// Asio: the one place that includes it, knows its versions and names it `net`. Layer: I/O shell.
+//
+// Only the narrow headers that the I/O shell needs: compile time is a feature. Everything between
+// Asio 1.22.1 and the newest version that differs is evened out here and nowhere else.
+#ifndef HDIKAFKA_DETAIL_ASIO_HPP
+#define HDIKAFKA_DETAIL_ASIO_HPP
+
+#include <hdikafka/version.hpp>
+
+#if !__has_include(<asio/version.hpp>)
+#error "hdikafka needs standalone Asio 1.22.1 or newer: install libasio-dev or add Asio's include directory"
+#endif
+#include <asio/version.hpp>
+#if ASIO_VERSION < 102201
+#error "hdikafka needs Asio 1.22.1 or newer"
+#endif
+
+// Up to 1.22 Asio takes clang's coroutines for the experimental ones of its first years and leaves
+// co_await out. It can be told otherwise as long as none of its headers has been read.
+#if defined(__clang__) && defined(__cpp_impl_coroutine) && !defined(ASIO_DETAIL_CONFIG_HPP)
+#if !defined(ASIO_HAS_CO_AWAIT) && !defined(ASIO_DISABLE_CO_AWAIT)
+#define ASIO_HAS_CO_AWAIT 1
+#endif
+#if !defined(ASIO_HAS_STD_COROUTINE) && !defined(ASIO_DISABLE_STD_COROUTINE)
+#define ASIO_HAS_STD_COROUTINE 1
+#endif
+#endif
+
+// CMake's target hdikafka::hdikafka sets both for clang, for programs that include Asio first.
+#include <asio/detail/config.hpp>
+#if !defined(ASIO_HAS_CO_AWAIT) || !defined(ASIO_HAS_STD_COROUTINE)
+#error "Asio has no co_await here: compile with -DASIO_HAS_CO_AWAIT=1 -DASIO_HAS_STD_COROUTINE=1"
+#endif
+
+#include <asio/any_io_executor.hpp>
+#include <asio/associated_cancellation_slot.hpp>
+#include <asio/associated_executor.hpp>
+#include <asio/async_result.hpp>
+#include <asio/awaitable.hpp>
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/bind_executor.hpp>
+#include <asio/buffer.hpp>
+#include <asio/cancellation_signal.hpp>
+#include <asio/cancellation_state.hpp>
+#include <asio/cancellation_type.hpp>
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
+#include <asio/dispatch.hpp>
+#include <asio/error.hpp>
+#include <asio/ip/tcp.hpp>
+#include <asio/post.hpp>
+#include <asio/redirect_error.hpp>
+#include <asio/steady_timer.hpp>
+#include <asio/strand.hpp>
+#include <asio/this_coro.hpp>
+#include <asio/use_awaitable.hpp>
+
+namespace hdikafka::inline v0_1 {
+
+/// Asio, however it is spelled outside. Inside our namespace, so that no program gets a `net` from us.
+namespace net = ::asio;
+
+} // namespace hdikafka::inline v0_1
+
+#endif
