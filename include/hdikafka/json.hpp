@@ -1,0 +1,281 @@
+// json and json_view: JSON as validated text, without a tree. Layer: values (no I/O, no Asio).
+#ifndef HDIKAFKA_JSON_HPP
+#define HDIKAFKA_JSON_HPP
+
+#include <hdikafka/detail/json_reader.hpp>
+#include <hdikafka/detail/json_writer.hpp>
+#include <hdikafka/error.hpp>
+#include <hdikafka/result.hpp>
+
+#include <charconv>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+namespace hdikafka::inline v0_1 {
+
+namespace detail {
+
+/// Says that a text is one JSON value without blanks around it: who makes a json_view has checked it.
+struct validated_json
+{
+    explicit validated_json() = default;
+};
+
+template <class T>
+concept character = std::same_as<T, char> || std::same_as<T, wchar_t> || std::same_as<T, char8_t> ||
+    std::same_as<T, char16_t> || std::same_as<T, char32_t>;
+
+template <class T>
+concept json_integer =
+    std::integral<T> && !std::same_as<T, bool> && !character<T> && sizeof(T) <= sizeof(std::uint64_t);
+
+template <class T>
+concept json_text = std::convertible_to<T const&, std::string_view> && !std::same_as<T, std::nullptr_t>;
+
+template <class T>
+concept json_text8 =
+    std::convertible_to<T const&, std::u8string_view> && !json_text<T> && !std::same_as<T, std::nullptr_t>;
+
+inline char const* json_kind_name(json_kind kind) noexcept
+{
+    switch (kind) {
+    case json_kind::boolean: return "a boolean";
+    case json_kind::number: return "a number";
+    case json_kind::string: return "a string";
+    case json_kind::array: return "an array";
+    case json_kind::object: return "an object";
+    case json_kind::null: break;
+    }
+    return "null";
+}
+
+/// A valid JSON number as a double. False when it is too large for one; what is too small becomes zero.
+inline bool json_to_double(std::string_view number, double& out) noexcept
+{
+    if (std::from_chars(number.data(), number.data() + number.size(), out).ec == std::errc())
+        return std::isfinite(out);
+    // from_chars does not say on which side the number left the range: its decimal magnitude does.
+    bool const negative = number.front() == '-';
+    std::int64_t magnitude =
+        0; // position of the first digit that is not 0, left of the point counted positive
+    std::size_t at = negative ? 1 : 0;
+    bool fraction = false;
+    bool significant = false;
+    for (; at != number.size() && number[at] != 'e' && number[at] != 'E'; ++at) {
+        if (number[at] == '.') {
+            fraction = true;
+            continue;
+        }
+        significant = significant || number[at] != '0';
+        if (significant && !fraction)
+            ++magnitude;
+        else if (!significant && fraction)
+            --magnitude;
+    }
+    if (at != number.size()) {
+        ++at;
+        bool const down = number[at] == '-';
+        if (down || number[at] == '+')
+            ++at;
+        std::int64_t exponent = 0;
+        for (; at != number.size() && exponent < 1'000'000'000'000; ++at)
+            exponent = exponent * 10 + (number[at] - '0');
+        magnitude += down ? -exponent : exponent;
+    }
+    if (significant && magnitude > 0)
+        return false;
+    out = negative ? -0.0 : 0.0;
+    return true;
+}
+
+} // namespace detail
+
+/// A JSON value that lives elsewhere, in a record_batch or a json, and was validated there. It is
+/// valid as long as its owner. Asking for another kind than the value's throws hk::error.
+class json_view
+{
+public:
+    /// null
+    json_view() = default;
+    json_view(detail::validated_json, std::string_view slice) noexcept : text_(slice) {}
+
+    /// The exact JSON text, without blanks around it.
+    std::string_view text() const noexcept { return text_; }
+
+    json_kind kind() const noexcept { return detail::json_kind_of(text_.front()); }
+    bool is_null() const noexcept { return kind() == json_kind::null; }
+
+    /// The decoded string, as UTF-8.
+    /// Throws `wrong_kind`; `invalid_utf8` if it has half of a surrogate pair, which no UTF-8 can say
+    /// (text() still has it).
+    std::string as_string() const
+    {
+        expect(json_kind::string);
+        std::string decoded;
+        if (!detail::json_unescape(text_.substr(1, text_.size() - 2), decoded))
+            throw error(errc::invalid_utf8, "the JSON string contains half of a surrogate pair");
+        return decoded;
+    }
+
+    /// The number, exactly. Throws `wrong_kind`, also for a number with a fraction or an exponent;
+    /// `out_of_range`.
+    std::int64_t as_int64() const { return as_integer<std::int64_t>(); }
+    std::uint64_t as_uint64() const { return as_integer<std::uint64_t>(); }
+
+    /// The nearest double of any number. Throws `wrong_kind`; `out_of_range` beyond the largest double.
+    double as_double() const
+    {
+        expect(json_kind::number);
+        double value = 0;
+        if (!detail::json_to_double(text_, value))
+            throw error(errc::out_of_range);
+        return value;
+    }
+
+    bool as_bool() const
+    {
+        expect(json_kind::boolean);
+        return text_.front() == 't';
+    }
+
+    /// Whether both have the same text: 1 and 1.0 differ.
+    friend bool operator==(json_view a, json_view b) noexcept { return a.text_ == b.text_; }
+
+private:
+    void expect(json_kind wanted) const
+    {
+        if (kind() != wanted)
+            throw error(errc::wrong_kind, std::string("the JSON value is ") + detail::json_kind_name(kind()) +
+                                              ", not " + detail::json_kind_name(wanted));
+    }
+
+    template <class T>
+    T as_integer() const
+    {
+        expect(json_kind::number);
+        if (text_.find_first_of(".eE") != std::string_view::npos)
+            throw error(errc::wrong_kind, "the JSON number is not an integer");
+        if (text_ == "-0")
+            return 0;
+        T value = 0;
+        if (std::from_chars(text_.data(), text_.data() + text_.size(), value).ec != std::errc())
+            throw error(errc::out_of_range);
+        return value;
+    }
+
+    std::string_view text_ = "null";
+};
+
+/// A JSON value that owns its text, for what is sent. Made from
+/// - text that is UTF-8: a JSON *string*, whatever it looks like (`json("{}")` is a string of two
+///   characters; use parse() for raw JSON);
+/// - integers of any width, exactly; `float` and `double`, as the shortest text that reads back the same;
+/// - `bool` and `nullptr`;
+/// - a json_view, copied.
+///
+/// A single character has no obvious meaning and does not convert. Throws hk::error: `invalid_utf8`
+/// (also for a null `char const*`), `not_finite`. A moved-from json is null.
+class json
+{
+public:
+    /// null
+    json() = default;
+    json(std::nullptr_t) noexcept {}
+    json(json_view value) : text_(value.text()) {}
+
+    template <detail::json_text T>
+    json(T const& text)
+    {
+        if constexpr (std::is_pointer_v<T>)
+            if (text == nullptr)
+                throw error(errc::invalid_utf8, "a null pointer is not text");
+        assign_string(text);
+    }
+
+    template <detail::json_text8 T>
+    json(T const& text)
+    {
+        if constexpr (std::is_pointer_v<T>)
+            if (text == nullptr)
+                throw error(errc::invalid_utf8, "a null pointer is not text");
+        std::u8string_view const view = text;
+        assign_string(std::string_view(reinterpret_cast<char const*>(view.data()), view.size()));
+    }
+
+    template <detail::json_integer T>
+    json(T value)
+    {
+        detail::append_json_integer(text_, value);
+    }
+
+    template <class T>
+    requires std::same_as<T, float> || std::same_as<T, double> json(T value)
+    {
+        if (!detail::append_json_double(text_, value))
+            throw error(errc::not_finite);
+    }
+
+    template <std::same_as<bool> T>
+    json(T value) : text_(value ? "true" : "false")
+    {}
+
+    template <detail::character T>
+    json(T) = delete;
+
+    json(json const&) = default;
+    json(json&& other) noexcept : text_(std::exchange(other.text_, std::string())) {}
+    json& operator=(json const&) = default;
+    json& operator=(json&& other) noexcept
+    {
+        text_ = std::exchange(other.text_, std::string());
+        return *this;
+    }
+    ~json() = default;
+
+    /// Takes raw JSON: one value of RFC 8259, nested at most 512 levels, blanks around it allowed (and
+    /// dropped). Throws hk::error `invalid_json`; the message names the byte.
+    static json parse(std::string_view text) { return try_parse(text).value(); }
+
+    /// The same, with the error as a value.
+    static result<json> try_parse(std::string_view text)
+    {
+        detail::json_reader in(text);
+        std::string_view slice;
+        if (!in.value(slice) || !in.finish())
+            return error(in.fault(), "the text is not valid JSON at byte " + std::to_string(in.position()));
+        return json(json_view(detail::validated_json(), slice));
+    }
+
+    /// The JSON text.
+    std::string_view text() const noexcept { return view().text(); }
+
+    /// The value to be looked at; valid as long as this object lives unchanged.
+    json_view view() const noexcept
+    {
+        return text_.empty() ? json_view() : json_view(detail::validated_json(), text_);
+    }
+    operator json_view() const noexcept { return view(); }
+
+    friend bool operator==(json const& a, json const& b) noexcept { return a.text() == b.text(); }
+    friend bool operator==(json const& a, json_view b) noexcept { return a.text() == b.text(); }
+
+private:
+    void assign_string(std::string_view text)
+    {
+        if (!detail::append_json_string(text_, text))
+            throw error(errc::invalid_utf8);
+    }
+
+    std::string text_; // empty is null
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
