@@ -3,12 +3,12 @@
 #define HDIKAFKA_JSON_HPP
 
 #include <hdikafka/detail/json_reader.hpp>
+#include <hdikafka/detail/json_text.hpp>
 #include <hdikafka/detail/json_writer.hpp>
 #include <hdikafka/error.hpp>
 #include <hdikafka/result.hpp>
 
 #include <charconv>
-#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -42,58 +42,6 @@ concept json_text = std::convertible_to<T const&, std::string_view> && !std::sam
 template <class T>
 concept json_text8 =
     std::convertible_to<T const&, std::u8string_view> && !json_text<T> && !std::same_as<T, std::nullptr_t>;
-
-inline char const* json_kind_name(json_kind kind) noexcept
-{
-    switch (kind) {
-    case json_kind::boolean: return "a boolean";
-    case json_kind::number: return "a number";
-    case json_kind::string: return "a string";
-    case json_kind::array: return "an array";
-    case json_kind::object: return "an object";
-    case json_kind::null: break;
-    }
-    return "null";
-}
-
-/// A valid JSON number as a double. False when it is too large for one; what is too small becomes zero.
-inline bool json_to_double(std::string_view number, double& out) noexcept
-{
-    if (std::from_chars(number.data(), number.data() + number.size(), out).ec == std::errc())
-        return std::isfinite(out);
-    // from_chars does not say on which side the number left the range: its decimal magnitude does.
-    bool const negative = number.front() == '-';
-    std::int64_t magnitude =
-        0; // position of the first digit that is not 0, left of the point counted positive
-    std::size_t at = negative ? 1 : 0;
-    bool fraction = false;
-    bool significant = false;
-    for (; at != number.size() && number[at] != 'e' && number[at] != 'E'; ++at) {
-        if (number[at] == '.') {
-            fraction = true;
-            continue;
-        }
-        significant = significant || number[at] != '0';
-        if (significant && !fraction)
-            ++magnitude;
-        else if (!significant && fraction)
-            --magnitude;
-    }
-    if (at != number.size()) {
-        ++at;
-        bool const down = number[at] == '-';
-        if (down || number[at] == '+')
-            ++at;
-        std::int64_t exponent = 0;
-        for (; at != number.size() && exponent < 1'000'000'000'000; ++at)
-            exponent = exponent * 10 + (number[at] - '0');
-        magnitude += down ? -exponent : exponent;
-    }
-    if (significant && magnitude > 0)
-        return false;
-    out = negative ? -0.0 : 0.0;
-    return true;
-}
 
 } // namespace detail
 

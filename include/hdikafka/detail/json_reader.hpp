@@ -3,6 +3,7 @@
 #ifndef HDIKAFKA_DETAIL_JSON_READER_HPP
 #define HDIKAFKA_DETAIL_JSON_READER_HPP
 
+#include <hdikafka/detail/json_text.hpp>
 #include <hdikafka/detail/utf8.hpp>
 #include <hdikafka/error.hpp>
 
@@ -10,49 +11,10 @@
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <string>
 #include <string_view>
 #include <system_error>
 
-namespace hdikafka::inline v0_1 {
-
-/// What a JSON value is.
-enum class json_kind : unsigned char
-{
-    null,
-    boolean,
-    number,
-    string,
-    array,
-    object,
-};
-
-namespace detail {
-
-/// The kind of a value, told by its first character. Null for a character that begins no value.
-inline json_kind json_kind_of(char first) noexcept
-{
-    switch (first) {
-    case '"': return json_kind::string;
-    case '{': return json_kind::object;
-    case '[': return json_kind::array;
-    case 't':
-    case 'f': return json_kind::boolean;
-    case '-':
-    case '0':
-    case '1':
-    case '2':
-    case '3':
-    case '4':
-    case '5':
-    case '6':
-    case '7':
-    case '8':
-    case '9': return json_kind::number;
-    default: return json_kind::null;
-    }
-}
+namespace hdikafka::inline v0_1::detail {
 
 /// Reads one document from front to back. Every function gives false at a fault; the first fault sticks.
 /// What was read before it stands in a document that may still turn out not to be JSON: only finish()
@@ -75,31 +37,22 @@ public:
     {}
 
     /// The kind of the value that is due, by its first character. Null also when none is there.
-    json_kind peek() noexcept
-    {
-        if (state_ != state::value)
-            return json_kind::null;
-        skip_blanks();
-        return at_ == end_ ? json_kind::null : json_kind_of(*at_);
-    }
+    json_kind peek() noexcept { return state_ == state::value ? json_kind_of(current()) : json_kind::null; }
 
-    bool enter_object() noexcept { return begin_value() && (*at_ == '{' || other_kind(at_)) && open(true); }
-    bool enter_array() noexcept { return begin_value() && (*at_ == '[' || other_kind(at_)) && open(false); }
+    bool enter_object() noexcept { return begin_value() && (*at_ == '{' || other_kind(at_)) && open(); }
+    bool enter_array() noexcept { return begin_value() && (*at_ == '[' || other_kind(at_)) && open(); }
 
     /// Goes to the next member, whose value is then due. False at the object's end (or a fault).
     /// `name` is the text between the quotes as it stands: see json_equals() for escapes.
     bool next_member(std::string_view& name) noexcept
     {
-        if (!in_object() || !next_item('}'))
+        if (!next_item('}'))
             return false;
-        if (at_ == end_ || *at_ != '"')
+        if (current() != '"') [[unlikely]]
             return fail(errc::invalid_json, at_);
-        char const* const start = at_ + 1;
-        if (!scan_string())
+        if (!scan_string(name))
             return false;
-        name = std::string_view(start, static_cast<std::size_t>(at_ - start - 1));
-        skip_blanks();
-        if (at_ == end_ || *at_ != ':')
+        if (current() != ':') [[unlikely]]
             return fail(errc::invalid_json, at_);
         ++at_;
         state_ = state::value;
@@ -107,12 +60,7 @@ public:
     }
 
     /// Goes to the next element, which is then due. False at the array's end (or a fault).
-    bool next_element() noexcept
-    {
-        if (state_ == state::value || depth_ == 0 || in_object())
-            return fail(errc::invalid_json, at_);
-        return next_item(']');
-    }
+    bool next_element() noexcept { return next_item(']'); }
 
     /// Reads the value that is due, whatever it is: its exact text, without blanks around it.
     bool value(std::string_view& slice) noexcept
@@ -157,21 +105,13 @@ public:
     /// Reads a string: the text between the quotes as it stands (see json_unescape()).
     bool string(std::string_view& raw) noexcept
     {
-        if (!begin_value())
-            return false;
-        if (*at_ != '"')
-            return other_kind(at_);
-        char const* const start = at_ + 1;
-        if (!scan_string())
-            return false;
-        raw = std::string_view(start, static_cast<std::size_t>(at_ - start - 1));
-        return true;
+        return begin_value() && (*at_ == '"' || other_kind(at_)) && scan_string(raw);
     }
 
     /// Whether the document was one complete JSON value: nothing failed, nothing is open, only blanks remain.
     bool finish() noexcept
     {
-        skip_blanks();
+        current();
         return (state_ == state::after && depth_ == 0 && at_ == end_) || fail(errc::invalid_json, at_);
     }
 
@@ -218,58 +158,60 @@ private:
         return true;
     }
 
-    void skip_blanks() noexcept
+    /// The next character that is not blank; NUL, which begins nothing, at the end.
+    char current() noexcept
     {
         while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t'))
             ++at_;
+        return at_ != end_ ? *at_ : '\0';
     }
 
     /// Goes to the first character of the value that is due.
     bool begin_value() noexcept
     {
-        if (state_ != state::value)
-            return fail(errc::invalid_json, at_);
-        skip_blanks();
-        return at_ != end_ || fail(errc::invalid_json, at_);
+        if (state_ == state::value && (current(), at_ != end_)) [[likely]]
+            return true;
+        return fail(errc::invalid_json, at_);
     }
 
-    bool open(bool object) noexcept
+    /// Enters the container at at_.
+    bool open() noexcept
     {
         if (depth_ == max_depth)
             return fail(errc::invalid_json, at_);
+        closing_ = *at_ == '{' ? '}' : ']';
         auto const bit = std::uint64_t(1) << depth_ % 64;
         auto& word = objects_[depth_ / 64];
-        word = object ? word | bit : word & ~bit;
+        word = closing_ == '}' ? word | bit : word & ~bit;
         ++depth_;
         ++at_;
         state_ = state::opened;
         return true;
     }
 
-    bool in_object() const noexcept
+    /// Leaves the innermost container, whose last character is at at_.
+    bool close() noexcept
     {
-        return depth_ != 0 && (objects_[(depth_ - 1) / 64] >> (depth_ - 1) % 64 & 1) != 0;
+        --depth_;
+        if (depth_ == 0)
+            closing_ = '\0';
+        else
+            closing_ = (objects_[(depth_ - 1) / 64] >> (depth_ - 1) % 64 & 1) != 0 ? '}' : ']';
+        return done(at_ + 1);
     }
 
-    /// Goes past the comma to the next item of the innermost container, or past its end.
+    /// Goes past the comma to the next item of the innermost container, or past its end (false).
     bool next_item(char closing) noexcept
     {
-        if (state_ != state::opened && state_ != state::after)
+        if (closing != closing_) [[unlikely]]
             return fail(errc::invalid_json, at_);
-        skip_blanks();
-        if (at_ == end_)
-            return fail(errc::invalid_json, at_);
-        if (*at_ == closing) {
-            --depth_;
-            done(at_ + 1);
-            return false;
-        }
-        if (state_ == state::after) {
-            if (*at_ != ',')
-                return fail(errc::invalid_json, at_);
+        auto const character = current();
+        if (state_ == state::after && character == ',') [[likely]]
             ++at_;
-            skip_blanks();
-        }
+        else if ((state_ == state::after || state_ == state::opened) && character == closing)
+            return close() && false;
+        else if (state_ != state::opened)
+            return fail(errc::invalid_json, at_);
         state_ = state::value;
         return true;
     }
@@ -281,17 +223,15 @@ private:
             return scan_scalar();
         auto const outside = depth_;
         std::string_view name;
-        if (!open(*at_ == '{'))
+        if (!open())
             return false;
         while (depth_ != outside) {
-            if (!(in_object() ? next_member(name) : next_element())) {
+            if (!(closing_ == '}' ? next_member(name) : next_element())) {
                 if (failed())
                     return false;
                 continue;
             }
-            if (!begin_value())
-                return false;
-            if (!(*at_ == '{' || *at_ == '[' ? open(*at_ == '{') : scan_scalar()))
+            if (!begin_value() || !(*at_ == '{' || *at_ == '[' ? open() : scan_scalar()))
                 return false;
         }
         return true;
@@ -299,8 +239,9 @@ private:
 
     bool scan_scalar() noexcept
     {
+        std::string_view raw;
         switch (*at_) {
-        case '"': return scan_string();
+        case '"': return scan_string(raw);
         case 't': return scan_word("true");
         case 'f': return scan_word("false");
         case 'n': return scan_word("null");
@@ -344,23 +285,31 @@ private:
         return done(at);
     }
 
-    /// Reads the string whose opening quote is at at_.
-    bool scan_string() noexcept
+    /// Reads the string whose opening quote is at at_: the text between the quotes.
+    bool scan_string(std::string_view& raw) noexcept
     {
-        char const* at = at_ + 1;
-        for (;;) {
-            at = plain_end(at, end_);
-            if (at == end_)
-                return fail(errc::invalid_json, at);
-            if (*at == '"')
-                return done(at + 1);
+        char const* const first = at_ + 1;
+        char const* last = plain_end(first, end_);
+        if ((last == end_ || *last != '"') && !scan_string_on(last)) [[unlikely]]
+            return false;
+        raw = std::string_view(first, static_cast<std::size_t>(last - first));
+        return done(last + 1);
+    }
+
+    /// The same from its first byte on that is not plain.
+    bool scan_string_on(char const*& at) noexcept
+    {
+        while (at != end_ && *at != '"') {
             auto const length = *at == '\\'          ? escape_length(at)
                                 : byte_at(at) < 0x20 ? 0
                                                      : utf8_length(at, end_);
             if (length == 0)
                 return fail(errc::invalid_json, at);
             at += length;
+            if (at != end_ && byte_at(at) < 0x80)
+                at = plain_end(at, end_);
         }
+        return at != end_ || fail(errc::invalid_json, at);
     }
 
     /// Length of the escape at `at`, or 0. A lone surrogate is within the grammar.
@@ -383,6 +332,7 @@ private:
     char const* end_;
     std::size_t depth_ = 0;
     state state_ = state::value;
+    char closing_ = '\0'; // of the innermost container
     errc fault_ = errc();
     std::array<std::uint64_t, max_depth / 64> objects_{}; // one bit a level: object, else array
 };
@@ -393,65 +343,6 @@ inline bool valid_json(std::string_view text) noexcept
     return in.skip() && in.finish();
 }
 
-/// Decodes the text between a string's quotes, as a json_reader gave it, into `out` (replaced).
-/// False at a surrogate escape without its other half, which stands for no character.
-inline bool json_unescape(std::string_view raw, std::string& out)
-{
-    out.clear();
-    auto const unit = [&](std::size_t from) { // the four digits of an escape
-        unsigned value = 0;
-        return from + 4 <= raw.size() &&
-                       std::from_chars(raw.data() + from, raw.data() + from + 4, value, 16).ptr ==
-                           raw.data() + from + 4
-                   ? value
-                   : 0xdc00; // refused below
-    };
-    for (std::size_t at = 0;;) {
-        auto const stop = raw.find('\\', at);
-        out.append(raw.substr(at, stop - at));
-        if (stop == std::string_view::npos)
-            return true;
-        at = stop + 2;
-        if (at > raw.size())
-            return false;
-        switch (char const character = raw[stop + 1]) {
-        case 'b': out += '\b'; break;
-        case 'f': out += '\f'; break;
-        case 'n': out += '\n'; break;
-        case 'r': out += '\r'; break;
-        case 't': out += '\t'; break;
-        default: out += character; break;
-        case 'u': {
-            char32_t code_point = unit(at);
-            at += 4;
-            if (code_point >= 0xd800 && code_point < 0xdc00) {
-                if (raw.substr(at, 2) != "\\u")
-                    return false;
-                char32_t const low = unit(at + 2);
-                if (low < 0xdc00 || low > 0xdfff)
-                    return false;
-                code_point = 0x10000 + ((code_point - 0xd800) << 10) + (low - 0xdc00);
-                at += 6;
-            } else if (code_point >= 0xdc00 && code_point <= 0xdfff) {
-                return false;
-            }
-            append_utf8(out, code_point);
-        }
-        }
-    }
-}
-
-/// Whether the text between a string's quotes stands for `text`.
-inline bool json_equals(std::string_view raw, std::string_view text)
-{
-    if (raw.find('\\') == std::string_view::npos)
-        return raw == text;
-    std::string decoded;
-    return json_unescape(raw, decoded) && decoded == text;
-}
-
-} // namespace detail
-
-} // namespace hdikafka::inline v0_1
+} // namespace hdikafka::inline v0_1::detail
 
 #endif

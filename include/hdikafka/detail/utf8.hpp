@@ -78,35 +78,39 @@ inline char const* plain_end_by_word(char const* at, char const* end) noexcept
 
 #if defined(__SSE2__)
 
-/// The same, sixteen and sixty-four bytes at a time.
-inline char const* plain_end(char const* at, char const* end) noexcept
+/// Which of sixteen bytes are not plain: those have the top bit set.
+inline __m128i not_plain(char const* at) noexcept
 {
-    // Top bit of a byte set: not plain. `x ^ 2` swaps the quote (0x22) with the space, so that one signed
-    // comparison finds the quote, the controls and everything from 0x80 on.
-    auto const special = [](char const* from) {
-        auto const bytes = _mm_loadu_si128(reinterpret_cast<__m128i const*>(from));
-        auto const low = _mm_subs_epi8(_mm_xor_si128(bytes, _mm_set1_epi8(2)), _mm_set1_epi8(0x21));
-        return _mm_or_si128(low, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
-    };
-    auto const mask = [](__m128i value) { return static_cast<unsigned>(_mm_movemask_epi8(value)); };
+    auto const bytes = _mm_loadu_si128(reinterpret_cast<__m128i const*>(at));
+    // `x ^ 2` swaps the quote (0x22) with the space, so that one signed difference finds the quote, the
+    // controls and everything from 0x80 on.
+    auto const low = _mm_subs_epi8(_mm_xor_si128(bytes, _mm_set1_epi8(2)), _mm_set1_epi8(0x21));
+    return _mm_or_si128(low, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
+}
 
-    if (end - at >= 16) { // names and short values end here
-        if (auto const found = mask(special(at)); found != 0)
-            return at + std::countr_zero(found);
-        at += 16;
-    }
+inline unsigned top_bits(__m128i bytes) noexcept { return static_cast<unsigned>(_mm_movemask_epi8(bytes)); }
+
+/// The same for long runs, sixty-four bytes at a time.
+inline char const* plain_end_by_block(char const* at, char const* end) noexcept
+{
     for (; end - at >= 64; at += 64) {
-        auto const a = special(at), b = special(at + 16), c = special(at + 32), d = special(at + 48);
-        if (mask(_mm_or_si128(_mm_or_si128(a, b), _mm_or_si128(c, d))) != 0) {
-            auto const low = mask(a) | mask(b) << 16;
-            return low != 0 ? at + std::countr_zero(low)
-                            : at + 32 + std::countr_zero(mask(c) | mask(d) << 16);
-        }
+        auto const a = not_plain(at), b = not_plain(at + 16), c = not_plain(at + 32), d = not_plain(at + 48);
+        if (top_bits(_mm_or_si128(_mm_or_si128(a, b), _mm_or_si128(c, d))) != 0)
+            break;
     }
     for (; end - at >= 16; at += 16)
-        if (auto const found = mask(special(at)); found != 0)
+        if (auto const found = top_bits(not_plain(at)); found != 0)
             return at + std::countr_zero(found);
     return plain_end_by_byte(at, end);
+}
+
+/// The same; names and short values end within the first sixteen bytes.
+inline char const* plain_end(char const* at, char const* end) noexcept
+{
+    if (end - at < 16)
+        return plain_end_by_byte(at, end);
+    auto const found = top_bits(not_plain(at));
+    return found != 0 ? at + std::countr_zero(found) : plain_end_by_block(at + 16, end);
 }
 
 #else
