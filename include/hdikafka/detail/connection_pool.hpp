@@ -1,0 +1,200 @@
+// The connections to one origin: bounded, reused, handed out in the order of asking. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_CONNECTION_POOL_HPP
+#define HDIKAFKA_DETAIL_CONNECTION_POOL_HPP
+
+#include <hdikafka/detail/asio.hpp>
+#include <hdikafka/detail/connection.hpp>
+#include <hdikafka/detail/operation.hpp>
+#include <hdikafka/detail/url.hpp>
+#include <hdikafka/result.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <deque>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace hdikafka::inline v0_1::detail {
+
+class connection_pool;
+
+/// The right to one connection: to an idle one, or to make one when `link` is empty. Gives the right
+/// back when it dies, and the connection with it after keep(); otherwise the connection is closed.
+class lease
+{
+public:
+    lease() = default;
+    lease(std::shared_ptr<connection_pool> pool, connection_ptr idle)
+        : link(std::move(idle)), pool_(std::move(pool))
+    {}
+    lease(lease&&) = default;
+    lease& operator=(lease&& other) noexcept
+    {
+        std::swap(link, other.link);
+        std::swap(pool_, other.pool_);
+        std::swap(reusable_, other.reusable_);
+        return *this;
+    }
+    ~lease();
+
+    /// The exchange ended cleanly: the connection may serve the next one.
+    void keep() noexcept { reusable_ = true; }
+
+    connection_ptr link;
+
+private:
+    std::shared_ptr<connection_pool> pool_;
+    bool reusable_ = false;
+};
+
+/// Thread-safe; no lock is held while anything waits or is closed.
+///
+/// While somebody waits, every connection is in use: one that comes back goes to the first in line,
+/// so that nobody can overtake.
+class connection_pool : public std::enable_shared_from_this<connection_pool>
+{
+public:
+    connection_pool(url target, std::size_t limit) : target_(std::move(target)), limit_(limit) {}
+
+    url const& target() const noexcept { return target_; }
+
+    /// Waits for a connection, in turn, until the operation is interrupted.
+    net::awaitable<result<lease>> acquire(operation_ptr op)
+    {
+        auto ready = take(nullptr);
+        if (ready)
+            co_return std::move(*ready);
+        auto const ticket = std::make_shared<waiter>(op);
+        ready = take(ticket);
+        if (ready)
+            co_return std::move(*ready);
+        while (!ticket->granted && !op->interrupted())
+            co_await op->park();
+        leave(ticket);
+        if (op->interrupted())
+            co_return interrupted_error(*op, "waiting for a free connection");
+        co_return std::move(*ticket->granted);
+    }
+
+    /// Closes the idle connections; those in use are closed when they come back.
+    void close()
+    {
+        std::deque<connection_ptr> closing;
+        {
+            std::lock_guard const lock(mutex_);
+            closed_ = true;
+            open_ -= idle_.size();
+            closing.swap(idle_);
+        }
+        for (auto const& link : closing)
+            link->stream.close_politely();
+    }
+
+private:
+    friend class lease;
+
+    /// Somebody who waits. `granted` belongs to the operation's strand, the rest to the pool's lock.
+    class waiter
+    {
+    public:
+        explicit waiter(operation_ptr waiting) : op(std::move(waiting)) {}
+
+        operation_ptr op;
+        std::optional<lease> granted;
+        bool left = false;
+        std::list<std::shared_ptr<waiter>>::iterator place;
+        bool queued = false;
+    };
+
+    /// An idle connection that is still good, or the right to make one. When all are in use: nothing,
+    /// and `ticket`, if there is one, stands in the queue.
+    std::optional<lease> take(std::shared_ptr<waiter> const& ticket)
+    {
+        auto const now = steady_clock::now();
+        std::vector<connection_ptr> retired;
+        connection_ptr found;
+        {
+            std::lock_guard const lock(mutex_);
+            while (!idle_.empty() && idle_.front()->retire_at <= now) {
+                retired.push_back(std::move(idle_.front()));
+                idle_.pop_front();
+                --open_;
+            }
+            if (!idle_.empty()) {
+                found = std::move(idle_.back());
+                idle_.pop_back();
+            } else if (open_ < limit_) {
+                ++open_;
+            } else {
+                if (ticket) {
+                    ticket->place = waiting_.insert(waiting_.end(), ticket);
+                    ticket->queued = true;
+                }
+                return std::nullopt;
+            }
+        }
+        for (auto const& link : retired)
+            link->stream.close_politely();
+        if (found && !(now < found->retire_at && found->stream.quiet()))
+            found.reset();
+        return lease(shared_from_this(), std::move(found));
+    }
+
+    void leave(std::shared_ptr<waiter> const& ticket)
+    {
+        ticket->left = true;
+        std::lock_guard const lock(mutex_);
+        if (ticket->queued)
+            waiting_.erase(ticket->place);
+        ticket->queued = false;
+    }
+
+    void give_back(connection_ptr link)
+    {
+        std::shared_ptr<waiter> next;
+        {
+            std::lock_guard const lock(mutex_);
+            if (!waiting_.empty()) {
+                next = std::move(waiting_.front());
+                waiting_.pop_front();
+                next->queued = false;
+            } else if (link && !closed_) {
+                idle_.push_back(std::move(link));
+            } else {
+                --open_;
+            }
+        }
+        if (!next)
+            return;
+        auto const offer = std::make_shared<lease>(shared_from_this(), std::move(link));
+        next->op->wake([next, offer] {
+            if (!next->left)
+                next->granted.emplace(std::move(*offer));
+        });
+    }
+
+    url const target_;
+    std::size_t const limit_;
+    mutable std::mutex mutex_;
+    std::deque<connection_ptr> idle_; // oldest first
+    std::list<std::shared_ptr<waiter>> waiting_;
+    std::size_t open_ = 0; // in use and idle
+    bool closed_ = false;
+};
+
+inline lease::~lease()
+{
+    if (!pool_)
+        return;
+    if (!reusable_)
+        link.reset();
+    pool_->give_back(std::move(link));
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif

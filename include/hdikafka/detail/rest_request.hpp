@@ -1,0 +1,112 @@
+// The proxy's requests: paths and JSON bodies (HDInsight Kafka REST proxy, API v1).
+// Layer: formats (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_REST_REQUEST_HPP
+#define HDIKAFKA_DETAIL_REST_REQUEST_HPP
+
+#include <hdikafka/detail/json_writer.hpp>
+#include <hdikafka/detail/url.hpp>
+#include <hdikafka/record.hpp>
+#include <hdikafka/result.hpp>
+#include <hdikafka/topic.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace hdikafka::inline v0_1::detail {
+
+inline constexpr std::string_view brokers_path = "/v1/metadata/brokers";
+inline constexpr std::string_view topics_path = "/v1/metadata/topics";
+
+inline std::string partitions_path(std::string_view topic)
+{
+    return std::string(topics_path) + "/" + percent_encode(topic) + "/partitions";
+}
+
+inline std::string partition_path(std::string_view topic, std::int32_t partition)
+{
+    return partitions_path(topic) + "/" + std::to_string(partition);
+}
+
+inline std::string topic_path(std::string_view topic) { return "/v1/topics/" + percent_encode(topic); }
+
+inline std::string produce_path(std::string_view topic)
+{
+    return "/v1/producer/topics/" + percent_encode(topic);
+}
+
+inline std::string consume_path(std::string_view topic, std::int32_t partition, std::int64_t offset,
+                                std::int32_t count)
+{
+    return "/v1/consumer/topics/" + percent_encode(topic) + "/partitions/" + std::to_string(partition) +
+           "/offsets/" + std::to_string(offset) + "?count=" + std::to_string(count);
+}
+
+inline std::string write_records(records const& list)
+{
+    std::size_t size = 16;
+    for (auto const& one : list)
+        size += 48 + one.value().text().size() + (one.key() ? one.key()->text().size() : 0);
+    std::string out;
+    out.reserve(size);
+    out += R"({"records":[)";
+    char const* separator = "{";
+    for (auto const& one : list) {
+        out += separator;
+        separator = ",{";
+        if (one.key()) {
+            out += R"("key":)";
+            out += one.key()->text();
+            out += ',';
+        }
+        if (one.partition()) {
+            out += R"("partition":)";
+            append_json_integer(out, std::int64_t(*one.partition()));
+            out += ',';
+        }
+        out += R"("value":)";
+        out += one.value().text();
+        out += '}';
+    }
+    out += "]}";
+    return out;
+}
+
+/// The body of a topic's creation; an empty object leaves everything to the cluster. Fails with
+/// errc::invalid_utf8 when a property's name is not UTF-8.
+inline result<std::string> write_topic_config(topic_config const& config)
+{
+    std::string out = "{";
+    auto const separate = [&out] {
+        if (out.back() != '{')
+            out += ',';
+    };
+    if (config.partition_count()) {
+        out += R"("partition_count":)";
+        append_json_integer(out, std::int64_t(*config.partition_count()));
+    }
+    if (config.replication_factor()) {
+        separate();
+        out += R"("replication_factor":)";
+        append_json_integer(out, std::int64_t(*config.replication_factor()));
+    }
+    if (!config.properties().empty()) {
+        separate();
+        out += R"("topic_properties":{)";
+        for (auto const& [name, value] : config.properties()) {
+            separate();
+            if (!append_json_string(out, name))
+                return error(errc::invalid_utf8, "a topic property's name is not UTF-8");
+            out += ':';
+            out += value.text();
+        }
+        out += '}';
+    }
+    out += '}';
+    return out;
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif

@@ -1,0 +1,81 @@
+// Whether and when an attempt is repeated: a pure decision. Layer: decisions (no I/O, no clock, no
+// randomness of its own).
+#ifndef HDIKAFKA_DETAIL_RETRY_HPP
+#define HDIKAFKA_DETAIL_RETRY_HPP
+
+#include <hdikafka/error.hpp>
+#include <hdikafka/options.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Whether doing a request twice differs from doing it once.
+enum class repeatable : unsigned char
+{
+    freely, ///< GET, create and delete of a topic, a token request.
+    unsent, ///< A produce: only when no byte of it was written.
+};
+
+/// How an attempt ended.
+class attempt_outcome
+{
+public:
+    attempt_outcome() = default;
+
+    std::error_code code;       ///< Why there is no answer; empty when there is one.
+    int status = 0;             ///< The answer's status.
+    bool bytes_written = false; ///< Whether any byte of the request went out.
+    std::optional<milliseconds> retry_after;
+};
+
+inline bool transient_status(int status) noexcept
+{
+    return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
+}
+
+/// Failures that the next attempt may not meet. A refused certificate, a framing error and the
+/// caller's own cancellation or deadline are not among them.
+inline bool transient_failure(std::error_code code) noexcept
+{
+    return code == errc::connect_timeout || code == errc::idle_timeout || code == errc::resolve_failed ||
+           code == errc::connect_failed || code == errc::connection_lost || code == errc::truncated;
+}
+
+/// Whether the failure says that the same request may succeed later.
+inline bool transient(attempt_outcome const& outcome) noexcept
+{
+    return outcome.code ? transient_failure(outcome.code) : transient_status(outcome.status);
+}
+
+/// Decides after an attempt: nullopt to give up, else how long to wait before the next one.
+/// `retries` counts those made already; `random` is in [0, 1); `left` is the time to the call's deadline.
+inline std::optional<milliseconds> decide_retry(retry_policy const& policy, repeatable kind,
+                                                attempt_outcome const& outcome, int retries, double random,
+                                                milliseconds left)
+{
+    if (!transient(outcome) || retries >= policy.max_retries())
+        return std::nullopt;
+    bool const refused = !outcome.code && outcome.status == 429;
+    bool const harmless =
+        kind == repeatable::freely || policy.at_least_once() || refused || !outcome.bytes_written;
+    if (!harmless)
+        return std::nullopt;
+
+    milliseconds ceiling = std::max(policy.base_delay(), milliseconds(0));
+    for (int i = 0; i < retries && ceiling < policy.max_delay(); ++i)
+        ceiling *= 2;
+    ceiling = std::min(ceiling, policy.max_delay());
+    auto delay = milliseconds(static_cast<milliseconds::rep>(static_cast<double>(ceiling.count()) * random));
+    if (outcome.retry_after)
+        delay = std::max(delay, *outcome.retry_after);
+    if (delay >= left)
+        return std::nullopt;
+    return delay;
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif

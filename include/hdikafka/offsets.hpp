@@ -1,0 +1,53 @@
+// Where a stream starts and ends: earliest, latest, or an offset. Layer: values (no I/O, no Asio).
+#ifndef HDIKAFKA_OFFSETS_HPP
+#define HDIKAFKA_OFFSETS_HPP
+
+#include <hdikafka/version.hpp>
+
+#include <cstdint>
+#include <optional>
+
+namespace hdikafka::inline v0_1 {
+
+/// The first offset that still exists. Written `hk::earliest`.
+class earliest_t
+{
+public:
+    explicit constexpr earliest_t() = default;
+};
+inline constexpr earliest_t earliest{};
+
+/// The high watermark as it is when the stream starts. Written `hk::latest`.
+class latest_t
+{
+public:
+    explicit constexpr latest_t() = default;
+};
+inline constexpr latest_t latest{};
+
+/// A position in a partition: earliest, latest, or an offset.
+class offset_spec
+{
+public:
+    enum class anchor : unsigned char
+    {
+        beginning,
+        end,
+        exact,
+    };
+
+    constexpr offset_spec(earliest_t) noexcept : anchor_(anchor::beginning) {}
+    constexpr offset_spec(latest_t) noexcept : anchor_(anchor::end) {}
+    constexpr offset_spec(std::int64_t offset) noexcept : offset_(offset), anchor_(anchor::exact) {}
+
+    constexpr anchor which() const noexcept { return anchor_; }
+    constexpr std::int64_t offset() const noexcept { return offset_; }
+
+private:
+    std::int64_t offset_ = 0;
+    anchor anchor_;
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif

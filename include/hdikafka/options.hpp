@@ -1,0 +1,209 @@
+// Options of calls, retries, TLS and streams. Layer: values (no I/O, no Asio).
+#ifndef HDIKAFKA_OPTIONS_HPP
+#define HDIKAFKA_OPTIONS_HPP
+
+#include <hdikafka/offsets.hpp>
+#include <hdikafka/version.hpp>
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+
+struct ssl_ctx_st;
+
+namespace hdikafka::inline v0_1 {
+
+using milliseconds = std::chrono::milliseconds;
+
+/// What one call may change. The last parameter of every operation.
+class call_options
+{
+public:
+    /// The time for the whole call, retries included; the client's total_timeout when not set.
+    /// Zero or less fails the call with errc::timed_out before anything is sent.
+    call_options& timeout(milliseconds limit) &
+    {
+        timeout_ = limit;
+        return *this;
+    }
+    call_options&& timeout(milliseconds limit) && { return std::move(timeout(limit)); }
+
+    /// The x-ms-client-request-id of the call, the same over its retries; a random UUID when not
+    /// set. Visible ASCII only, otherwise the call fails with errc::invalid_option.
+    call_options& request_id(std::string id) &
+    {
+        request_id_ = std::move(id);
+        return *this;
+    }
+    call_options&& request_id(std::string id) && { return std::move(request_id(std::move(id))); }
+
+    std::optional<milliseconds> timeout() const noexcept { return timeout_; }
+    std::string const& request_id() const noexcept { return request_id_; }
+
+private:
+    std::optional<milliseconds> timeout_;
+    std::string request_id_;
+};
+
+/// How often and how patiently a call is repeated. Reads, create and delete are repeated after
+/// connection failures, timeouts of a single attempt, 408, 429 and 5xx; a produce only when none of
+/// it was written or the service said 429, unless at_least_once() allows duplicates.
+class retry_policy
+{
+public:
+    /// Repeats after the first attempt; 3 by default, 0 switches retries off.
+    retry_policy& max_retries(int count) &
+    {
+        max_retries_ = count;
+        return *this;
+    }
+    retry_policy&& max_retries(int count) && { return std::move(max_retries(count)); }
+
+    /// The wait before the first retry (800 ms by default), doubled for each further one up to
+    /// max_delay (60 s). The actual wait is drawn evenly between nothing and that.
+    retry_policy& base_delay(milliseconds delay) &
+    {
+        base_delay_ = delay;
+        return *this;
+    }
+    retry_policy&& base_delay(milliseconds delay) && { return std::move(base_delay(delay)); }
+
+    retry_policy& max_delay(milliseconds delay) &
+    {
+        max_delay_ = delay;
+        return *this;
+    }
+    retry_policy&& max_delay(milliseconds delay) && { return std::move(max_delay(delay)); }
+
+    /// Lets a produce be sent again when it may have been written already: records can then be
+    /// there twice. Off by default.
+    retry_policy& at_least_once(bool allowed) &
+    {
+        at_least_once_ = allowed;
+        return *this;
+    }
+    retry_policy&& at_least_once(bool allowed) && { return std::move(at_least_once(allowed)); }
+
+    int max_retries() const noexcept { return max_retries_; }
+    milliseconds base_delay() const noexcept { return base_delay_; }
+    milliseconds max_delay() const noexcept { return max_delay_; }
+    bool at_least_once() const noexcept { return at_least_once_; }
+
+private:
+    int max_retries_ = 3;
+    milliseconds base_delay_{800};
+    milliseconds max_delay_{60'000};
+    bool at_least_once_ = false;
+};
+
+/// Whom to trust. By default the system's store (SSL_CERT_FILE and SSL_CERT_DIR are honoured), TLS 1.2
+/// or newer, and the host name or address verified against the certificate's alternative names.
+class tls_options
+{
+public:
+    /// Trusts the authorities in this PEM file instead of the system's.
+    tls_options& ca_file(std::string path) &
+    {
+        ca_file_ = std::move(path);
+        return *this;
+    }
+    tls_options&& ca_file(std::string path) && { return std::move(ca_file(std::move(path))); }
+
+    /// Trusts the authorities in this PEM text instead of the system's.
+    tls_options& ca_pem(std::string text) &
+    {
+        ca_pem_ = std::move(text);
+        return *this;
+    }
+    tls_options&& ca_pem(std::string text) && { return std::move(ca_pem(std::move(text))); }
+
+    /// The last word on the SSL_CTX, called once before the first connection: client certificates,
+    /// ciphers, providers. It runs on a thread of the client's executor and must not block.
+    tls_options& configure(std::function<void(ssl_ctx_st*)> function) &
+    {
+        configure_ = std::move(function);
+        return *this;
+    }
+    tls_options&& configure(std::function<void(ssl_ctx_st*)> function) &&
+    {
+        return std::move(configure(std::move(function)));
+    }
+
+    /// false accepts any certificate: for tests only, it defeats TLS.
+    tls_options& verify(bool on) &
+    {
+        verify_ = on;
+        return *this;
+    }
+    tls_options&& verify(bool on) && { return std::move(verify(on)); }
+
+    std::string const& ca_file() const noexcept { return ca_file_; }
+    std::string const& ca_pem() const noexcept { return ca_pem_; }
+    std::function<void(ssl_ctx_st*)> const& configure() const noexcept { return configure_; }
+    bool verify() const noexcept { return verify_; }
+
+private:
+    std::string ca_file_;
+    std::string ca_pem_;
+    std::function<void(ssl_ctx_st*)> configure_;
+    bool verify_ = true;
+};
+
+/// What a stream reads: from where, until where, and how.
+class consume_options
+{
+public:
+    /// Where to start: hk::earliest (the default), hk::latest, or an offset.
+    consume_options& from(offset_spec start) &
+    {
+        from_ = start;
+        return *this;
+    }
+    consume_options&& from(offset_spec start) && { return std::move(from(start)); }
+
+    /// Where to end, exclusive: hk::latest is the high watermark seen when the stream starts, or an
+    /// offset. hk::earliest is refused with errc::invalid_option. Without it the stream never ends.
+    consume_options& until(offset_spec end) &
+    {
+        until_ = end;
+        return *this;
+    }
+    consume_options&& until(offset_spec end) && { return std::move(until(end)); }
+
+    /// The most records that one read asks for; 500 by default. The service also caps a read at 6 MB.
+    consume_options& max_records(std::int32_t count) &
+    {
+        max_records_ = count;
+        return *this;
+    }
+    consume_options&& max_records(std::int32_t count) && { return std::move(max_records(count)); }
+
+    /// How long to wait between reads at the end of the partition: at first `least` (100 ms by
+    /// default), doubled while nothing arrives up to `most` (2 s).
+    consume_options& poll(milliseconds least, milliseconds most) &
+    {
+        poll_least_ = least;
+        poll_most_ = most;
+        return *this;
+    }
+    consume_options&& poll(milliseconds least, milliseconds most) && { return std::move(poll(least, most)); }
+
+    offset_spec from() const noexcept { return from_; }
+    std::optional<offset_spec> until() const noexcept { return until_; }
+    std::int32_t max_records() const noexcept { return max_records_; }
+    milliseconds poll_least() const noexcept { return poll_least_; }
+    milliseconds poll_most() const noexcept { return poll_most_; }
+
+private:
+    offset_spec from_ = hdikafka::earliest;
+    std::optional<offset_spec> until_;
+    std::int32_t max_records_ = 500;
+    milliseconds poll_least_{100};
+    milliseconds poll_most_{2'000};
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif

@@ -1,0 +1,64 @@
+// What a produce returns: what became of each record. Layer: values (no I/O, no Asio).
+#ifndef HDIKAFKA_RECEIPT_HPP
+#define HDIKAFKA_RECEIPT_HPP
+
+#include <hdikafka/error.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace hdikafka::inline v0_1 {
+
+/// What became of one record of a produce.
+class record_outcome
+{
+public:
+    record_outcome() = default;
+    explicit record_outcome(persistence state) : persisted(state) {}
+
+    persistence persisted = persistence::none;
+    std::optional<std::int32_t> partition;  ///< Where it went, if the answer says so.
+    std::optional<std::int64_t> offset;     ///< Its offset, if the answer says so.
+    std::optional<hdikafka::error> failure; ///< What the service says went wrong with this record.
+};
+
+/// The answer to one produce, record by record in the order they were given. A receipt exists for
+/// every 200; it can still say that single records failed. The service may leave partitions and
+/// offsets out, hence the optionals. An index past size() throws std::out_of_range.
+class receipt
+{
+public:
+    receipt() = default;
+    explicit receipt(std::vector<record_outcome> outcomes) : outcomes_(std::move(outcomes)) {}
+
+    std::size_t size() const noexcept { return outcomes_.size(); }
+
+    persistence persisted(std::size_t index) const { return outcomes_.at(index).persisted; }
+    std::optional<std::int32_t> partition(std::size_t index) const { return outcomes_.at(index).partition; }
+    std::optional<std::int64_t> offset(std::size_t index) const { return outcomes_.at(index).offset; }
+    std::optional<hdikafka::error> error(std::size_t index) const { return outcomes_.at(index).failure; }
+
+    /// All records together: `done` only if all are, `none` only if none is written, else `possibly`.
+    persistence persisted() const noexcept
+    {
+        std::size_t done = 0;
+        std::size_t none = 0;
+        for (auto const& one : outcomes_) {
+            done += one.persisted == persistence::done;
+            none += one.persisted == persistence::none;
+        }
+        if (none == outcomes_.size())
+            return persistence::none;
+        return done == outcomes_.size() ? persistence::done : persistence::possibly;
+    }
+
+private:
+    std::vector<record_outcome> outcomes_;
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif

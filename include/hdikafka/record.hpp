@@ -1,0 +1,78 @@
+// What a produce sends: record and records. Layer: values (no I/O, no Asio).
+#ifndef HDIKAFKA_RECORD_HPP
+#define HDIKAFKA_RECORD_HPP
+
+#include <hdikafka/json.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace hdikafka::inline v0_1 {
+
+/// One record to produce: a value, a key if it has one, and a partition if the caller chooses it.
+/// Without a partition the service places the record: by its key, or in turn without one.
+class record
+{
+public:
+    record() = default;
+    explicit record(json value) : value_(std::move(value)) {}
+    record(json key, json value) : key_(std::move(key)), value_(std::move(value)) {}
+
+    /// Chooses the partition. A negative one is refused by produce with errc::invalid_partition.
+    record& partition(std::int32_t id) &
+    {
+        partition_ = id;
+        return *this;
+    }
+    record&& partition(std::int32_t id) && { return std::move(partition(id)); }
+
+    std::optional<json> const& key() const noexcept { return key_; }
+    json const& value() const noexcept { return value_; }
+    std::optional<std::int32_t> partition() const noexcept { return partition_; }
+
+private:
+    std::optional<json> key_;
+    json value_;
+    std::optional<std::int32_t> partition_;
+};
+
+/// The records of one produce, in order. Made from records and bare values:
+/// `hk::records("text", 3.14, hk::record("key", "value"))`. The variadic form is explicit, so that
+/// `{"key", "value"}` is refused rather than taken for two records without a key.
+class records
+{
+public:
+    records() = default;
+    records(record one) { list_.push_back(std::move(one)); }
+    records(std::vector<record> list) : list_(std::move(list)) {}
+
+    template <class... Items>
+    requires(sizeof...(Items) > 0 &&
+             ((std::same_as<std::remove_cvref_t<Items>, record> ||
+               std::convertible_to<Items, json>)&&...)) explicit records(Items&&... items)
+    {
+        list_.reserve(sizeof...(Items));
+        (push_back(record(std::forward<Items>(items))), ...);
+    }
+
+    void push_back(record one) { list_.push_back(std::move(one)); }
+    void reserve(std::size_t count) { list_.reserve(count); }
+
+    std::size_t size() const noexcept { return list_.size(); }
+    bool empty() const noexcept { return list_.empty(); }
+    record const& operator[](std::size_t index) const { return list_[index]; }
+    std::vector<record>::const_iterator begin() const noexcept { return list_.begin(); }
+    std::vector<record>::const_iterator end() const noexcept { return list_.end(); }
+
+private:
+    std::vector<record> list_;
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif

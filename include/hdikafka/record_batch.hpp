@@ -1,0 +1,120 @@
+// What a read returns: record_batch, a response cut into records that are slices of it.
+// Layer: values (no I/O, no Asio).
+#ifndef HDIKAFKA_RECORD_BATCH_HPP
+#define HDIKAFKA_RECORD_BATCH_HPP
+
+#include <hdikafka/detail/byte_buffer.hpp>
+#include <hdikafka/json.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace hdikafka::inline v0_1 {
+
+namespace detail {
+
+/// Where one record lies in the body.
+struct record_slice
+{
+    std::string_view key;   // JSON text; data() == nullptr when the record has no key
+    std::string_view value; // JSON text; data() == nullptr when the record has no value
+    std::string_view timestamp_type;
+    std::int64_t offset = 0;
+    std::int64_t timestamp = -1;
+    std::int32_t partition = 0;
+};
+
+} // namespace detail
+
+/// One consumed record: slices of the batch it came in, valid as long as that batch or a copy of it.
+/// Cheap to copy. Reading it from several threads at once is safe.
+class record_view
+{
+public:
+    record_view() = default;
+    explicit record_view(detail::record_slice const& slice) noexcept : slice_(slice) {}
+
+    /// The key: nullopt when the record has none, which differs from a JSON null and from "".
+    std::optional<json_view> key() const noexcept
+    {
+        if (!slice_.key.data())
+            return std::nullopt;
+        return json_view(detail::validated_json(), slice_.key);
+    }
+
+    /// The value; JSON null when the service sent none.
+    json_view value() const noexcept
+    {
+        return slice_.value.data() ? json_view(detail::validated_json(), slice_.value) : json_view();
+    }
+
+    std::int32_t partition() const noexcept { return slice_.partition; }
+    std::int64_t offset() const noexcept { return slice_.offset; }
+
+    /// Milliseconds since 1970 UTC, or nullopt when the record has none (the service says -1 or nothing).
+    std::optional<std::chrono::sys_time<std::chrono::milliseconds>> timestamp() const noexcept
+    {
+        if (slice_.timestamp < 0)
+            return std::nullopt;
+        return std::chrono::sys_time<std::chrono::milliseconds>(std::chrono::milliseconds(slice_.timestamp));
+    }
+
+    /// "CREATE_TIME", "LOG_APPEND_TIME", … as the service wrote it; empty when it said nothing.
+    std::string_view timestamp_type() const noexcept { return slice_.timestamp_type; }
+
+private:
+    detail::record_slice slice_;
+};
+
+namespace detail {
+
+/// A parsed response: the bytes and the slices into them. The buffer's storage is on the heap and
+/// never reallocated after parsing, so the slices stay valid wherever this moves.
+struct batch_content
+{
+    byte_buffer body;
+    std::vector<record_view> records;
+    std::int64_t next_offset = 0;
+    std::int32_t partition = 0;
+};
+
+} // namespace detail
+
+/// The records of one read, in offset order. Owns the response that they are slices of: views stay
+/// valid when the batch is moved, and while any copy of it lives (copies share the bytes). It never
+/// changes once made, so several threads may read it at once.
+class record_batch
+{
+public:
+    using value_type = record_view;
+    using iterator = record_view const*;
+    using const_iterator = iterator;
+
+    record_batch() = default;
+    explicit record_batch(std::shared_ptr<detail::batch_content const> content) noexcept
+        : content_(std::move(content))
+    {}
+
+    std::size_t size() const noexcept { return content_ ? content_->records.size() : 0; }
+    bool empty() const noexcept { return size() == 0; }
+    record_view const& operator[](std::size_t index) const noexcept { return content_->records[index]; }
+    iterator begin() const noexcept { return content_ ? content_->records.data() : nullptr; }
+    iterator end() const noexcept { return content_ ? content_->records.data() + size() : nullptr; }
+
+    /// Where the next read goes on: past the last record, and past what the service said to skip.
+    std::int64_t next_offset() const noexcept { return content_ ? content_->next_offset : 0; }
+    std::int32_t partition() const noexcept { return content_ ? content_->partition : 0; }
+
+private:
+    std::shared_ptr<detail::batch_content const> content_;
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
