@@ -209,6 +209,9 @@ public:
     std::string_view unread() const noexcept { return head_.text_.view().substr(position_); }
     http_fault const& fault() const noexcept { return fault_; }
 
+    /// Whether any byte of this head is there.
+    bool started() const noexcept { return !head_.text_.empty(); }
+
     /// Says that `n` of the unread bytes were used by somebody else.
     void consume(std::size_t n) noexcept { position_ += n; }
 
