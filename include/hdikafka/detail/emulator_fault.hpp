@@ -1,0 +1,115 @@
+// Things that go wrong on purpose, and what the emulator remembers of its requests.
+// Layer: emulator (no I/O, no Asio); included through <hdikafka/emulator.hpp>.
+#ifndef HDIKAFKA_DETAIL_EMULATOR_FAULT_HPP
+#define HDIKAFKA_DETAIL_EMULATOR_FAULT_HPP
+
+#include <hdikafka/version.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace hdikafka::inline v0_1 {
+
+/// What a request to the emulator was for.
+enum class emulator_route : unsigned char
+{
+    brokers,              ///< GET /v1/metadata/brokers
+    topics,               ///< GET /v1/metadata/topics
+    partitions,           ///< GET /v1/metadata/topics/{topic}/partitions
+    partition,            ///< GET /v1/metadata/topics/{topic}/partitions/{id}
+    create_topic,         ///< PUT /v1/topics/{topic}
+    delete_topic,         ///< DELETE /v1/topics/{topic}
+    produce,              ///< POST /v1/producer/topics/{topic}
+    consume,              ///< GET /v1/consumer/topics/{topic}/partitions/{id}/offsets/{offset}
+    token,                ///< POST /{tenant}/oauth2/v2.0/token
+    openid_configuration, ///< GET /{tenant}/v2.0/.well-known/openid-configuration
+    instance_discovery,   ///< GET /common/discovery/instance
+    other,                ///< Anything else; answered with 404 or 405.
+};
+
+inline constexpr std::size_t emulator_route_count = 12;
+
+/// One request that the emulator has handled.
+class emulator_call
+{
+public:
+    emulator_call() = default;
+
+    emulator_route route = emulator_route::other;
+    std::string method;
+    std::string target;
+    std::string request_id;       ///< x-ms-client-request-id (client-request-id at the authority).
+    std::uint64_t connection = 0; ///< Connections are numbered from 1 in the order of their acceptance.
+    int status = 0;               ///< 0 when a fault kept the answer back.
+};
+
+/// A failure to be injected with emulator.inject(): it befalls the next request of its route (any
+/// but the authority's when none is set), once or as often as times() says.
+class emulator_fault
+{
+public:
+    /// The request is not handled; this status is the answer.
+    static emulator_fault answer(int status) { return emulator_fault(kind::answer, status); }
+
+    /// The request is not handled; the connection is closed without an answer.
+    static emulator_fault drop_request() { return emulator_fault(kind::drop_request, 0); }
+
+    /// The request is handled, records are written; the connection is closed without an answer.
+    static emulator_fault drop_answer() { return emulator_fault(kind::drop_answer, 0); }
+
+    /// The request is handled, and nothing is answered for as long as the peer waits.
+    static emulator_fault stall() { return emulator_fault(kind::stall, 0); }
+
+    emulator_fault& on(emulator_route route) &
+    {
+        route_ = route;
+        return *this;
+    }
+    emulator_fault&& on(emulator_route route) && { return std::move(on(route)); }
+
+    emulator_fault& times(std::size_t count) &
+    {
+        times_ = count;
+        return *this;
+    }
+    emulator_fault&& times(std::size_t count) && { return std::move(times(count)); }
+
+    /// Adds a Retry-After field to the answer.
+    emulator_fault& retry_after(std::chrono::seconds delay) &
+    {
+        retry_after_ = delay;
+        return *this;
+    }
+    emulator_fault&& retry_after(std::chrono::seconds delay) && { return std::move(retry_after(delay)); }
+
+    enum class kind : unsigned char
+    {
+        answer,
+        drop_request,
+        drop_answer,
+        stall,
+    };
+
+    kind what() const noexcept { return kind_; }
+    int status() const noexcept { return status_; }
+    std::optional<emulator_route> route() const noexcept { return route_; }
+    std::size_t times() const noexcept { return times_; }
+    std::optional<std::chrono::seconds> retry_after() const noexcept { return retry_after_; }
+
+private:
+    emulator_fault(kind what, int status) : kind_(what), status_(status) {}
+
+    kind kind_;
+    int status_;
+    std::optional<emulator_route> route_;
+    std::size_t times_ = 1;
+    std::optional<std::chrono::seconds> retry_after_;
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif

@@ -1,0 +1,157 @@
+// Entra's part of the emulator: the token endpoint and the documents by which clients find it.
+// Layer: emulator (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_EMULATOR_IDENTITY_HPP
+#define HDIKAFKA_DETAIL_EMULATOR_IDENTITY_HPP
+
+#include <hdikafka/detail/emulator_authority.hpp>
+#include <hdikafka/detail/emulator_message.hpp>
+
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// "2026-11-22 18:47:09Z", as Entra's errors have it.
+inline std::string entra_timestamp(emulator_time now)
+{
+    auto const day = std::chrono::floor<std::chrono::days>(now);
+    std::chrono::year_month_day const date(day);
+    std::chrono::hh_mm_ss const time(std::chrono::floor<std::chrono::seconds>(now - day));
+    std::array<char, 80> text{};
+    std::snprintf(text.data(), text.size(), "%04d-%02u-%02u %02d:%02d:%02dZ", static_cast<int>(date.year()),
+                  static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                  static_cast<int>(time.hours().count()), static_cast<int>(time.minutes().count()),
+                  static_cast<int>(time.seconds().count()));
+    return text.data();
+}
+
+/// The request's client-request-id if it looks like one, else a new one.
+inline std::string correlation_id(std::string_view sent, emulator_random const& random)
+{
+    constexpr std::string_view allowed = "0123456789abcdefABCDEF-";
+    if (sent.size() == 36 && sent.find_first_not_of(allowed) == std::string_view::npos)
+        return std::string(sent);
+    return random_uuid(random);
+}
+
+inline emulator_answer entra_error(emulator_refusal const& refusal, std::string_view sent_id,
+                                   emulator_time now, emulator_random const& random)
+{
+    std::string const trace = random_uuid(random);
+    std::string const correlation = correlation_id(sent_id, random);
+    std::string const timestamp = entra_timestamp(now);
+    std::string const code = std::to_string(refusal.code);
+    std::string body = "{\"error\":";
+    append_json_string(body, refusal.error);
+    body += ",\"error_description\":";
+    append_any_text(body, "AADSTS" + code + ": " + refusal.description + " Trace ID: " + trace +
+                              " Correlation ID: " + correlation + " Timestamp: " + timestamp);
+    body += ",\"error_codes\":[" + code + "],\"timestamp\":\"" + timestamp + "\",\"trace_id\":\"" + trace +
+            "\",\"correlation_id\":\"" + correlation + "\"}";
+    return emulator_answer(refusal.status, std::move(body)).field("Cache-Control", "no-store, no-cache");
+}
+
+/// POST /{tenant}/oauth2/v2.0/token
+inline emulator_answer token_answer(emulator_authority& authority, std::string_view tenant,
+                                    emulator_request const& request, emulator_time now,
+                                    emulator_random const& random)
+{
+    auto const refuse = [&](emulator_refusal const& refusal) {
+        return entra_error(refusal, request.request_id, now, random);
+    };
+    if (auto refusal = authority.check_tenant(tenant))
+        return refuse(*refusal);
+    std::string_view const type = request.content_type.value_or("");
+    if (!equals_ignoring_case(trim_blanks(type.substr(0, type.find(';'))),
+                              "application/x-www-form-urlencoded"))
+        return refuse({400, "invalid_request", 900144,
+                       "The request body must contain the following parameter: 'grant_type'. (Content-Type "
+                       "must be application/x-www-form-urlencoded.)"});
+    auto const form = parse_form(request.body);
+    if (!form)
+        return refuse({400, "invalid_request", 9000410, "Malformed form: an escape is not %XX."});
+    if (auto refusal = authority.check_request(*form))
+        return refuse(*refusal);
+
+    std::string const lifetime = std::to_string(authority.lifetime().count());
+    std::string body = "{\"token_type\":\"Bearer\",\"expires_in\":" + lifetime +
+                       ",\"ext_expires_in\":" + lifetime + ",\"access_token\":\"" +
+                       authority.issue(now, random) + "\"}";
+    return emulator_answer(200, std::move(body)).field("Cache-Control", "no-store, no-cache");
+}
+
+/// The address that the caller used, so that what it is sent to next is reachable for it too.
+inline std::string authority_url(std::string_view host, std::string_view path)
+{
+    std::string out = "https://";
+    out += host;
+    out += path;
+    return out;
+}
+
+/// GET /{tenant}/v2.0/.well-known/openid-configuration
+inline emulator_answer openid_answer(emulator_authority const& authority, std::string_view tenant,
+                                     emulator_request const& request, emulator_time now,
+                                     emulator_random const& random)
+{
+    if (auto refusal = authority.check_tenant(tenant))
+        return entra_error(*refusal, request.request_id, now, random);
+    std::string const root = authority_url(request.host, "/" + std::string(tenant));
+    std::string body = "{\"issuer\":";
+    append_any_text(body, root + "/v2.0");
+    body += ",\"token_endpoint\":";
+    append_any_text(body, root + "/oauth2/v2.0/token");
+    body += ",\"authorization_endpoint\":";
+    append_any_text(body, root + "/oauth2/v2.0/authorize");
+    body += ",\"device_authorization_endpoint\":";
+    append_any_text(body, root + "/oauth2/v2.0/devicecode");
+    body += ",\"jwks_uri\":";
+    append_any_text(body, root + "/discovery/v2.0/keys");
+    body += ",\"token_endpoint_auth_methods_supported\":[\"client_secret_post\"],"
+            "\"response_types_supported\":[\"token\"],\"subject_types_supported\":[\"pairwise\"],"
+            "\"id_token_signing_alg_values_supported\":[\"RS256\"]}";
+    return emulator_answer(200, std::move(body));
+}
+
+/// GET /common/discovery/instance?authorization_endpoint=https://host/tenant/oauth2/v2.0/authorize
+inline emulator_answer instance_answer(emulator_target const& target, emulator_request const& request,
+                                       emulator_time now, emulator_random const& random)
+{
+    auto const refuse = [&](std::string description) {
+        return entra_error({400, "invalid_instance", 50049, std::move(description)}, request.request_id, now,
+                           random);
+    };
+    auto const asked = single_value(target.query, "authorization_endpoint");
+    if (!asked)
+        return refuse("The parameter 'authorization_endpoint' is missing.");
+    std::string_view rest = *asked;
+    if (!rest.starts_with("https://"))
+        return refuse("'authorization_endpoint' is not an https address.");
+    rest.remove_prefix(8);
+    std::string_view const host = rest.substr(0, rest.find('/'));
+    rest.remove_prefix(host.size());
+    if (!rest.empty())
+        rest.remove_prefix(1);
+    std::string_view const tenant = rest.substr(0, rest.find('/'));
+    if (host.empty() || tenant.empty())
+        return refuse("'authorization_endpoint' names no tenant.");
+
+    std::string quoted;
+    append_any_text(quoted, host);
+    std::string bare;
+    append_any_text(bare, host.substr(0, host.find(':')));
+    std::string body = "{\"tenant_discovery_endpoint\":";
+    append_any_text(body, authority_url(request.host, "/" + std::string(tenant) +
+                                                          "/v2.0/.well-known/openid-configuration"));
+    body += ",\"api-version\":\"1.1\",\"metadata\":[{\"preferred_network\":" + quoted +
+            ",\"preferred_cache\":" + quoted + ",\"aliases\":[" + quoted + "," + bare + "]}]}";
+    return emulator_answer(200, std::move(body));
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
