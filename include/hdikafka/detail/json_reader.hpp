@@ -39,21 +39,15 @@ public:
     /// The kind of the value that is due, by its first character. Null also when none is there.
     json_kind peek() noexcept { return state_ == state::value ? json_kind_of(current()) : json_kind::null; }
 
-    bool enter_object() noexcept { return begin_value() && (*at_ == '{' || other_kind(at_)) && open(); }
-    bool enter_array() noexcept { return begin_value() && (*at_ == '[' || other_kind(at_)) && open(); }
+    bool enter_object() noexcept { return first() == '{' ? open() : other_kind(); }
+    bool enter_array() noexcept { return first() == '[' ? open() : other_kind(); }
 
     /// Goes to the next member, whose value is then due. False at the object's end (or a fault).
     /// `name` is the text between the quotes as it stands: see json_equals() for escapes.
     bool next_member(std::string_view& name) noexcept
     {
-        if (!next_item('}'))
+        if (!next_item('}') || !due('"') || !scan_string(name) || !due(':'))
             return false;
-        if (current() != '"') [[unlikely]]
-            return fail(errc::invalid_json, at_);
-        if (!scan_string(name))
-            return false;
-        if (current() != ':') [[unlikely]]
-            return fail(errc::invalid_json, at_);
         ++at_;
         state_ = state::value;
         return true;
@@ -65,53 +59,42 @@ public:
     /// Reads the value that is due, whatever it is: its exact text, without blanks around it.
     bool value(std::string_view& slice) noexcept
     {
-        if (!begin_value())
-            return false;
+        auto const character = first();
         char const* const start = at_;
-        if (!scan_value())
+        if (!scan_value(character))
             return false;
         slice = std::string_view(start, static_cast<std::size_t>(at_ - start));
         return true;
     }
 
-    bool skip() noexcept { return begin_value() && scan_value(); }
+    bool skip() noexcept { return scan_value(first()); }
 
     /// Reads an integer exactly. A fraction or an exponent is `wrong_kind` like a string is, a value
     /// beyond int64 is `out_of_range`.
     bool integer(std::int64_t& out) noexcept
     {
-        if (!begin_value())
-            return false;
-        char const* const start = at_;
-        if (json_kind_of(*start) != json_kind::number)
-            return other_kind(start);
-        char const* const digits = start + (*start == '-' ? 1 : 0);
+        bool const negative = first() == '-';
+        char const* const digits = at_ + (negative ? 1 : 0);
         char const* at = digits;
-        std::uint64_t magnitude = 0; // wraps beyond 19 digits, and is not used then
+        std::uint64_t magnitude = 0; // wraps beyond nineteen digits, which are read with care
         for (; at != end_ && is_digit(*at); ++at)
             magnitude = magnitude * 10 + (byte_at(at) - '0');
-        bool const plain = at != digits && (*digits != '0' || at == digits + 1) &&
-                           (at == end_ || (*at != '.' && *at != 'e' && *at != 'E'));
-        if (!plain)
-            return scan_number() && other_kind(start);
-        if (at - digits <= 18)
-            out = digits == start ? static_cast<std::int64_t>(magnitude)
-                                  : -static_cast<std::int64_t>(magnitude);
-        else if (std::from_chars(start, at, out).ec != std::errc())
-            return fail(errc::out_of_range, start);
+        auto const size = at - digits;
+        bool const simple = size > 0 && size <= 18 && (*digits != '0' || size == 1) && at != end_ &&
+                            *at != '.' && *at != 'e' && *at != 'E';
+        if (!simple) [[unlikely]]
+            return integer_with_care(out);
+        out = static_cast<std::int64_t>(negative ? 0 - magnitude : magnitude);
         return done(at);
     }
 
     /// Reads a string: the text between the quotes as it stands (see json_unescape()).
-    bool string(std::string_view& raw) noexcept
-    {
-        return begin_value() && (*at_ == '"' || other_kind(at_)) && scan_string(raw);
-    }
+    bool string(std::string_view& raw) noexcept { return first() == '"' ? scan_string(raw) : other_kind(); }
 
     /// Whether the document was one complete JSON value: nothing failed, nothing is open, only blanks remain.
     bool finish() noexcept
     {
-        current();
+        skip_blanks();
         return (state_ == state::after && depth_ == 0 && at_ == end_) || fail(errc::invalid_json, at_);
     }
 
@@ -132,23 +115,35 @@ private:
         failed,
     };
 
-    static bool is_digit(char character) noexcept { return character >= '0' && character <= '9'; }
-
-    bool fail(errc code, char const* where) noexcept
+    [[gnu::cold]] bool fail(errc code, char const* where) noexcept
     {
         if (state_ != state::failed) {
             state_ = state::failed;
             fault_ = code;
-            at_ = where;
+            at_ = end_ = where; // nothing can be read any more
         }
         return false;
     }
 
-    /// The value at `where` is of another kind than was asked for, if it is a value at all.
-    bool other_kind(char const* where) noexcept
+    /// The value at at_ is of another kind than was asked for, if it is a value at all.
+    [[gnu::cold]] bool other_kind() noexcept
     {
-        at_ = where;
-        return scan_value() && fail(errc::wrong_kind, where);
+        char const* const start = at_;
+        return scan_value(current()) && fail(errc::wrong_kind, start);
+    }
+
+    [[gnu::noinline]] bool integer_with_care(std::int64_t& out) noexcept
+    {
+        char const* const start = at_;
+        if (json_kind_of(current()) != json_kind::number)
+            return other_kind();
+        if (!scan_number())
+            return false;
+        if (std::string_view(start, at_).find_first_of(".eE") != std::string_view::npos)
+            return fail(errc::wrong_kind, start);
+        if (std::from_chars(start, at_, out).ec != std::errc())
+            return fail(errc::out_of_range, start);
+        return true;
     }
 
     bool done(char const* at) noexcept
@@ -161,17 +156,24 @@ private:
     /// The next character that is not blank; NUL, which begins nothing, at the end.
     char current() noexcept
     {
-        while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t'))
-            ++at_;
+        if (at_ == end_ || byte_at(at_) <= ' ') [[unlikely]]
+            skip_blanks();
         return at_ != end_ ? *at_ : '\0';
     }
 
-    /// Goes to the first character of the value that is due.
-    bool begin_value() noexcept
+    [[gnu::noinline]] void skip_blanks() noexcept
     {
-        if (state_ == state::value && (current(), at_ != end_)) [[likely]]
-            return true;
-        return fail(errc::invalid_json, at_);
+        while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t'))
+            ++at_;
+    }
+
+    /// The first character of the value that is due; NUL, after a fault, when none is.
+    char first() noexcept
+    {
+        if (state_ == state::value) [[likely]]
+            return current();
+        fail(errc::invalid_json, at_);
+        return '\0';
     }
 
     /// Enters the container at at_.
@@ -200,6 +202,14 @@ private:
         return done(at_ + 1);
     }
 
+    /// Goes to this character, which must come next.
+    bool due(char character) noexcept
+    {
+        if (at_ != end_ && *at_ == character) [[likely]]
+            return true;
+        return current() == character || fail(errc::invalid_json, at_);
+    }
+
     /// Goes past the comma to the next item of the innermost container, or past its end (false).
     bool next_item(char closing) noexcept
     {
@@ -208,7 +218,7 @@ private:
         auto const character = current();
         if (state_ == state::after && character == ',') [[likely]]
             ++at_;
-        else if ((state_ == state::after || state_ == state::opened) && character == closing)
+        else if (state_ != state::value && character == closing)
             return close() && false;
         else if (state_ != state::opened)
             return fail(errc::invalid_json, at_);
@@ -216,32 +226,39 @@ private:
         return true;
     }
 
-    /// Reads the value at at_, which is before the end.
-    bool scan_value() noexcept
+    /// Reads the value at at_, whose first character is given.
+    bool scan_value(char character) noexcept
     {
-        if (*at_ != '{' && *at_ != '[')
-            return scan_scalar();
+        return character == '{' || character == '[' ? scan_container() : scan_scalar(character);
+    }
+
+    [[gnu::noinline]] bool scan_container() noexcept
+    {
         auto const outside = depth_;
         std::string_view name;
         if (!open())
             return false;
         while (depth_ != outside) {
-            if (!(closing_ == '}' ? next_member(name) : next_element())) {
-                if (failed())
+            if (closing_ == '}' ? next_member(name) : next_element()) {
+                auto const character = first();
+                if (!(character == '{' || character == '[' ? open() : scan_scalar(character)))
                     return false;
-                continue;
-            }
-            if (!begin_value() || !(*at_ == '{' || *at_ == '[' ? open() : scan_scalar()))
+            } else if (failed()) {
                 return false;
+            }
         }
         return true;
     }
 
-    bool scan_scalar() noexcept
+    bool scan_scalar(char character) noexcept
     {
         std::string_view raw;
-        switch (*at_) {
-        case '"': return scan_string(raw);
+        return character == '"' ? scan_string(raw) : scan_word_or_number(character);
+    }
+
+    [[gnu::noinline]] bool scan_word_or_number(char character) noexcept
+    {
+        switch (character) {
         case 't': return scan_word("true");
         case 'f': return scan_word("false");
         case 'n': return scan_word("null");
@@ -267,7 +284,7 @@ private:
                 ++at;
             return at != first;
         };
-        if (*at == '-')
+        if (at != end_ && *at == '-')
             ++at;
         if (at != end_ && *at == '0')
             ++at;
@@ -288,16 +305,16 @@ private:
     /// Reads the string whose opening quote is at at_: the text between the quotes.
     bool scan_string(std::string_view& raw) noexcept
     {
-        char const* const first = at_ + 1;
-        char const* last = plain_end(first, end_);
-        if ((last == end_ || *last != '"') && !scan_string_on(last)) [[unlikely]]
+        char const* const start = at_ + 1;
+        char const* at = plain_end(start, end_);
+        if ((at == end_ || *at != '"') && !scan_string_on(at)) [[unlikely]]
             return false;
-        raw = std::string_view(first, static_cast<std::size_t>(last - first));
-        return done(last + 1);
+        raw = std::string_view(start, static_cast<std::size_t>(at - start));
+        return done(at + 1);
     }
 
     /// The same from its first byte on that is not plain.
-    bool scan_string_on(char const*& at) noexcept
+    [[gnu::noinline]] bool scan_string_on(char const*& at) noexcept
     {
         while (at != end_ && *at != '"') {
             auto const length = *at == '\\'          ? escape_length(at)

@@ -55,6 +55,8 @@ inline char const* json_kind_name(json_kind kind) noexcept
     return "null";
 }
 
+inline bool is_digit(char character) noexcept { return character >= '0' && character <= '9'; }
+
 /// The UTF-16 unit of the escape \uXXXX that `raw` has at `at`, or 0x10000, which no unit is.
 inline char32_t json_escaped_unit(std::string_view raw, std::size_t at) noexcept
 {

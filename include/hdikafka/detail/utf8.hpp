@@ -78,28 +78,50 @@ inline char const* plain_end_by_word(char const* at, char const* end) noexcept
 
 #if defined(__SSE2__)
 
-/// Which of sixteen bytes are not plain: those have the top bit set.
-inline __m128i not_plain(char const* at) noexcept
+/// Sixteen bytes reordered so that those up to 0xa0 are the controls, the quote and all above ASCII:
+/// flipping bit 1 swaps the quote (0x22) with the space, flipping the top bit puts 0x80 on first.
+inline __m128i plain_order(__m128i bytes) noexcept
 {
-    auto const bytes = _mm_loadu_si128(reinterpret_cast<__m128i const*>(at));
-    // `x ^ 2` swaps the quote (0x22) with the space, so that one signed difference finds the quote, the
-    // controls and everything from 0x80 on.
-    auto const low = _mm_subs_epi8(_mm_xor_si128(bytes, _mm_set1_epi8(2)), _mm_set1_epi8(0x21));
-    return _mm_or_si128(low, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
+    return _mm_xor_si128(bytes, _mm_set1_epi8(static_cast<char>(0x82)));
 }
 
-inline unsigned top_bits(__m128i bytes) noexcept { return static_cast<unsigned>(_mm_movemask_epi8(bytes)); }
+inline __m128i backslashes(__m128i bytes) noexcept { return _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')); }
+
+/// One bit for each byte that is not plain, of the least in plain_order() and the backslashes.
+inline unsigned not_plain(__m128i least, __m128i backslash) noexcept
+{
+    auto const limit = _mm_set1_epi8(static_cast<char>(0xa0));
+    auto const low = _mm_cmpeq_epi8(_mm_min_epu8(least, limit), least);
+    return static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(low, backslash)));
+}
+
+inline __m128i load_bytes(char const* at) noexcept
+{
+    return _mm_loadu_si128(reinterpret_cast<__m128i const*>(at));
+}
+
+inline unsigned not_plain(char const* at) noexcept
+{
+    auto const bytes = load_bytes(at);
+    return not_plain(plain_order(bytes), backslashes(bytes));
+}
 
 /// The same for long runs, sixty-four bytes at a time.
-inline char const* plain_end_by_block(char const* at, char const* end) noexcept
+[[gnu::noinline]] inline char const* plain_end_by_block(char const* at, char const* end) noexcept
 {
-    for (; end - at >= 64; at += 64) {
-        auto const a = not_plain(at), b = not_plain(at + 16), c = not_plain(at + 32), d = not_plain(at + 48);
-        if (top_bits(_mm_or_si128(_mm_or_si128(a, b), _mm_or_si128(c, d))) != 0)
+    while (end - at >= 64) {
+        auto const a = load_bytes(at), b = load_bytes(at + 16);
+        auto const c = load_bytes(at + 32), d = load_bytes(at + 48);
+        auto const least = _mm_min_epu8(_mm_min_epu8(plain_order(a), plain_order(b)),
+                                        _mm_min_epu8(plain_order(c), plain_order(d)));
+        auto const backslash = _mm_or_si128(_mm_or_si128(backslashes(a), backslashes(b)),
+                                            _mm_or_si128(backslashes(c), backslashes(d)));
+        if (not_plain(least, backslash) != 0)
             break;
+        at += 64;
     }
     for (; end - at >= 16; at += 16)
-        if (auto const found = top_bits(not_plain(at)); found != 0)
+        if (auto const found = not_plain(at); found != 0)
             return at + std::countr_zero(found);
     return plain_end_by_byte(at, end);
 }
@@ -107,9 +129,9 @@ inline char const* plain_end_by_block(char const* at, char const* end) noexcept
 /// The same; names and short values end within the first sixteen bytes.
 inline char const* plain_end(char const* at, char const* end) noexcept
 {
-    if (end - at < 16)
+    if (end - at < 16) [[unlikely]]
         return plain_end_by_byte(at, end);
-    auto const found = top_bits(not_plain(at));
+    auto const found = not_plain(at);
     return found != 0 ? at + std::countr_zero(found) : plain_end_by_block(at + 16, end);
 }
 
