@@ -65,7 +65,8 @@ def main(arguments):
 
     for name, (files, complaint) in zip(names, reached):
         if complaint:
-            findings.append(f"{name} does not compile on its own:\n{complaint}")
+            shown = "\n".join(complaint.splitlines()[:20])
+            findings.append(f"{name} does not compile on its own, without a warning:\n{shown}")
         text = (include / name).read_text(encoding="utf-8")
         comment = first_comment(text)
         layer = next((known for known in LAYERS if f"Layer: {known}" in comment), None)
