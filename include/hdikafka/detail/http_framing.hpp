@@ -50,8 +50,12 @@ public:
     /// One of the Connection options is "close"; it wins over "keep-alive".
     bool close() const noexcept { return close_; }
 
-    /// With bad_transfer_encoding: the message is well-formed, but has codings below "chunked".
-    bool other_codings() const noexcept { return codings_ > 1 && last_is_chunked_ && well_formed_; }
+    /// The one fault is that codings below "chunked" are not supported here.
+    bool other_codings() const noexcept
+    {
+        return fault_.code() == errc::bad_transfer_encoding && codings_ > 1 && last_is_chunked_ &&
+               well_formed_;
+    }
 
 private:
     void read_connection(std::string_view value) noexcept
