@@ -6,6 +6,7 @@
 #include <hdikafka/detail/byte_buffer.hpp>
 #include <hdikafka/json.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -86,6 +87,19 @@ struct batch_content
 
 } // namespace detail
 
+/// A record_view that shares ownership of the bytes it looks at: valid for itself.
+class shared_record : public record_view
+{
+public:
+    shared_record() = default;
+    shared_record(record_view const& view, std::shared_ptr<void const> bytes) noexcept
+        : record_view(view), bytes_(std::move(bytes))
+    {}
+
+private:
+    std::shared_ptr<void const> bytes_;
+};
+
 /// The records of one read, in offset order. Owns the response that they are slices of: views stay
 /// valid when the batch is moved, and while any copy of it lives (copies share the bytes). It never
 /// changes once made, so several threads may read it at once.
@@ -101,11 +115,25 @@ public:
         : content_(std::move(content))
     {}
 
-    std::size_t size() const noexcept { return content_ ? content_->records.size() : 0; }
+    std::size_t size() const noexcept { return content_ ? content_->records.size() - first_ : 0; }
     bool empty() const noexcept { return size() == 0; }
-    record_view const& operator[](std::size_t index) const noexcept { return content_->records[index]; }
-    iterator begin() const noexcept { return content_ ? content_->records.data() : nullptr; }
-    iterator end() const noexcept { return content_ ? content_->records.data() + size() : nullptr; }
+    record_view const& operator[](std::size_t index) const noexcept
+    {
+        return content_->records[first_ + index];
+    }
+    iterator begin() const noexcept { return content_ ? content_->records.data() + first_ : nullptr; }
+    iterator end() const noexcept { return begin() + size(); }
+
+    /// The batch without its first `count` records; shares the bytes.
+    record_batch without_first(std::size_t count) const noexcept
+    {
+        record_batch rest(content_);
+        rest.first_ = std::min(first_ + count, first_ + size());
+        return rest;
+    }
+
+    /// A record that keeps the bytes alive by itself.
+    shared_record share(std::size_t index) const { return shared_record((*this)[index], content_); }
 
     /// Where the next read goes on: past the last record, and past what the service said to skip.
     std::int64_t next_offset() const noexcept { return content_ ? content_->next_offset : 0; }
@@ -113,6 +141,7 @@ public:
 
 private:
     std::shared_ptr<detail::batch_content const> content_;
+    std::size_t first_ = 0;
 };
 
 } // namespace hdikafka::inline v0_1

@@ -25,13 +25,15 @@ namespace hdikafka::inline v0_1::detail {
 class batch_request
 {
 public:
-    batch_request(std::int32_t partition, std::int64_t offset, std::int32_t count)
-        : partition(partition), offset(offset), count(count)
+    batch_request(std::int32_t id, std::int64_t from, std::int32_t at_most,
+                  std::int64_t before = std::numeric_limits<std::int64_t>::max())
+        : partition(id), offset(from), count(at_most), end(before)
     {}
 
     std::int32_t partition;
     std::int64_t offset;
     std::int32_t count;
+    std::int64_t end; ///< Records from here on are not wanted.
 };
 
 /// Reads one ConsumeRecord. A member that comes twice makes the record ambiguous, hence refused.
@@ -103,8 +105,8 @@ inline result<std::optional<std::int64_t>> parse_next_offset(std::optional<std::
     return std::optional<std::int64_t>(value);
 }
 
-/// Parses a bare array of records or an object with `records`. Records before the asked offset are
-/// dropped: they were delivered already. Offsets that do not rise make the answer invalid.
+/// Parses a bare array of records or an object with `records`. Records outside the range asked for are
+/// dropped. Offsets that do not rise make the answer invalid.
 inline result<record_batch> parse_batch(byte_buffer body, std::optional<std::string_view> next_offset_field,
                                         batch_request const& asked)
 {
@@ -115,7 +117,6 @@ inline result<record_batch> parse_batch(byte_buffer body, std::optional<std::str
     auto content = std::make_shared<batch_content>();
     content->body = std::move(body);
     content->partition = asked.partition;
-    content->next_offset = asked.offset;
 
     // A record is at least {"offset":0}, so that a small body bounds what a large count may reserve.
     std::size_t const least = sizeof(R"({"offset":0},)") - 1;
@@ -125,16 +126,16 @@ inline result<record_batch> parse_batch(byte_buffer body, std::optional<std::str
     json_reader in(content->body.view());
     slice_reader slices;
     bool ordered = true;
+    std::int64_t next = 0;
     auto const element = [&] {
         record_slice slice;
         slice.partition = asked.partition;
         if (!slices.read(in, slice) || slice.partition != asked.partition)
             return false;
-        if (slice.offset < asked.offset)
-            return true;
-        ordered = ordered && slice.offset >= content->next_offset;
-        content->next_offset = slice.offset + 1;
-        content->records.emplace_back(slice);
+        ordered = ordered && slice.offset >= next;
+        next = slice.offset + 1;
+        if (slice.offset >= asked.offset && slice.offset < asked.end)
+            content->records.emplace_back(slice);
         return true;
     };
     bool const read = in.peek() == json_kind::array ? read_array(in, element) && in.finish()
@@ -143,7 +144,8 @@ inline result<record_batch> parse_batch(byte_buffer body, std::optional<std::str
         return unexpected_body(in, "a list of records of partition " + std::to_string(asked.partition));
     if (!ordered)
         return error(errc::invalid_response, "the records' offsets do not rise");
-    content->next_offset = std::max(content->next_offset, next_offset.value().value_or(0));
+    next = std::max({next, next_offset.value().value_or(0), asked.offset});
+    content->next_offset = std::min(next, std::max(asked.end, asked.offset));
     return record_batch(std::move(content));
 }
 

@@ -40,9 +40,8 @@ inline step read_some_of(tls_stream& stream, response_parser& parser)
 ///
 /// A write that fails is not yet the end: a server may have answered and closed without reading
 /// everything, and its answer says more than "broken pipe".
-inline net::awaitable<result<http_response>> exchange(operation_ptr op, connection* link,
-                                                      std::string const* request, response_parser* parser,
-                                                      milliseconds idle_limit)
+inline net::awaitable<result<void>> exchange(operation_ptr op, connection* link, std::string const* request,
+                                             response_parser* parser, milliseconds idle_limit)
 {
     tls_stream& stream = link->stream;
     op->begin_phase(errc::idle_timeout, idle_limit);
@@ -68,7 +67,7 @@ inline net::awaitable<result<http_response>> exchange(operation_ptr op, connecti
         step const now = read_some_of(stream, *parser);
         if (parser->done()) {
             op->end_phase();
-            co_return parser->take();
+            co_return result<void>();
         }
         if (!sending)
             co_return lost;

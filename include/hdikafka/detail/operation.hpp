@@ -72,6 +72,13 @@ public:
     /// Why the call must end, whatever the phase.
     std::error_code stopped() const noexcept { return stopped_; }
 
+    /// Moves the deadline, earlier or later.
+    void deadline(steady_clock::time_point due)
+    {
+        deadline_ = due;
+        arm();
+    }
+
     /// Starts a phase that ends with `cause` unless it is extended or left within `limit`.
     void begin_phase(errc cause, milliseconds limit)
     {

@@ -1,0 +1,25 @@
+// hdikafka: Apache Kafka in Azure HDInsight through its REST proxy, with C++20 coroutines.
+//
+// Includes everything but the optional parts: <hdikafka/emulator.hpp> for tests.
+#ifndef HDIKAFKA_HPP
+#define HDIKAFKA_HPP
+
+#include <hdikafka/access_token.hpp>
+#include <hdikafka/as_result.hpp>
+#include <hdikafka/client.hpp>
+#include <hdikafka/client_options.hpp>
+#include <hdikafka/credential.hpp>
+#include <hdikafka/error.hpp>
+#include <hdikafka/http_limits.hpp>
+#include <hdikafka/json.hpp>
+#include <hdikafka/offsets.hpp>
+#include <hdikafka/options.hpp>
+#include <hdikafka/receipt.hpp>
+#include <hdikafka/record.hpp>
+#include <hdikafka/record_batch.hpp>
+#include <hdikafka/record_stream.hpp>
+#include <hdikafka/result.hpp>
+#include <hdikafka/topic.hpp>
+#include <hdikafka/version.hpp>
+
+#endif

@@ -1,0 +1,45 @@
+// What a credential gives: a token and how long it lives. Layer: values (no I/O, no Asio).
+#ifndef HDIKAFKA_ACCESS_TOKEN_HPP
+#define HDIKAFKA_ACCESS_TOKEN_HPP
+
+#include <hdikafka/version.hpp>
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace hdikafka::inline v0_1 {
+
+/// A bearer token and its life, counted from when it is handed over.
+class access_token
+{
+public:
+    access_token() = default;
+
+    /// `expires_in` is 600 s where the issuer does not say: the least that Entra issues.
+    explicit access_token(std::string token, std::chrono::seconds expires_in = std::chrono::seconds(600))
+        : token_(std::move(token)), expires_in_(expires_in)
+    {}
+
+    /// When to ask for the next one while this one still serves; the library chooses when not set.
+    access_token& refresh_in(std::chrono::seconds due) &
+    {
+        refresh_in_ = due;
+        return *this;
+    }
+    access_token&& refresh_in(std::chrono::seconds due) && { return std::move(refresh_in(due)); }
+
+    std::string const& token() const noexcept { return token_; }
+    std::chrono::seconds expires_in() const noexcept { return expires_in_; }
+    std::optional<std::chrono::seconds> refresh_in() const noexcept { return refresh_in_; }
+
+private:
+    std::string token_;
+    std::chrono::seconds expires_in_{0};
+    std::optional<std::chrono::seconds> refresh_in_;
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif

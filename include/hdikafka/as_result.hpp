@@ -1,0 +1,41 @@
+// as_result: a call's outcome as a value instead of an exception. Layer: what users see.
+#ifndef HDIKAFKA_AS_RESULT_HPP
+#define HDIKAFKA_AS_RESULT_HPP
+
+#include <hdikafka/detail/asio.hpp>
+#include <hdikafka/result.hpp>
+
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+namespace hdikafka::inline v0_1 {
+
+/// Awaits `call` and gives an hk::result instead of throwing hk::error:
+/// `auto topics = co_await hk::as_result(client.topics());`
+///
+/// Errors: a system_error of Asio's own is taken in as an hk::error with its code; anything else
+/// (std::bad_alloc, what a user's callback throws) passes. What throws while the arguments are built is
+/// outside, and so is a coroutine that was cancelled before: there Asio throws at the await, before
+/// this function runs (unless it was told `throw_if_cancelled(false)`).
+template <class T>
+net::awaitable<result<T>> as_result(net::awaitable<T> call)
+{
+    try {
+        if constexpr (std::is_void_v<T>) {
+            co_await std::move(call);
+            co_return result<void>();
+        } else {
+            T value = co_await std::move(call);
+            co_return result<T>(std::move(value));
+        }
+    } catch (error const& failure) {
+        co_return result<T>(failure);
+    } catch (std::system_error const& failure) {
+        co_return result<T>(error(failure.code()));
+    }
+}
+
+} // namespace hdikafka::inline v0_1
+
+#endif

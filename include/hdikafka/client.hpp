@@ -1,0 +1,136 @@
+// client: the operations of the Kafka REST proxy as awaitables. Layer: what users see.
+#ifndef HDIKAFKA_CLIENT_HPP
+#define HDIKAFKA_CLIENT_HPP
+
+#include <hdikafka/client_options.hpp>
+#include <hdikafka/detail/asio.hpp>
+#include <hdikafka/detail/client_calls.hpp>
+#include <hdikafka/detail/session.hpp>
+#include <hdikafka/options.hpp>
+#include <hdikafka/receipt.hpp>
+#include <hdikafka/record.hpp>
+#include <hdikafka/record_batch.hpp>
+#include <hdikafka/record_stream.hpp>
+#include <hdikafka/topic.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace hdikafka::inline v0_1 {
+
+/// A client of one cluster's REST proxy: a cheap handle, copied freely.
+///
+/// What all operations have in common:
+/// - Effect: arguments are checked before any byte is sent. They are taken by value: nothing given to a
+///   call must outlive it. The work runs on a strand of the client's executor.
+/// - Completion: the caller resumes on its own executor. Other completion styles come from Asio:
+///   `asio::co_spawn(executor, client.topics(), asio::use_future)`.
+/// - Errors: hk::error, which names operation, topic and cause; `co_await hk::as_result(client.topics())`
+///   gives it as a value. Bad arguments are errc::invalid_… and no_records; time is errc::timed_out,
+///   connect_timeout and idle_timeout; identity is errc::unauthorized, forbidden, token_refused and
+///   no_credential. See errc for the rest.
+/// - Cancellation: terminal, wherever the call waits. It ends with asio::error::operation_aborted, and
+///   info().persisted() says what became of a produce. The connection in use is closed.
+/// - Lifetime: a call keeps alive what it needs; destroying the last handle cancels nothing. With no
+///   call in flight a client holds no outstanding work, so that io_context::run() returns.
+/// - Thread safety: any number of calls at once, from any number of threads and coroutines.
+///
+/// Source: HDInsight Kafka REST proxy API v1.
+class client
+{
+public:
+    /// Does no I/O. Throws hk::error when an option cannot be used: errc::invalid_endpoint,
+    /// invalid_option, invalid_count.
+    client(net::any_io_executor executor, client_options options)
+        : session_(std::make_shared<detail::session>(std::move(executor), std::move(options)))
+    {}
+
+    /// The brokers of the cluster.
+    net::awaitable<std::vector<broker>> brokers(call_options options = {}) const
+    {
+        return detail::brokers(session_, std::move(options));
+    }
+
+    /// The names of the topics. One that was just created takes seconds to show.
+    net::awaitable<std::vector<std::string>> topics(call_options options = {}) const
+    {
+        return detail::topics(session_, std::move(options));
+    }
+
+    /// The partitions of a topic with their watermarks, leaders and replicas.
+    net::awaitable<std::vector<partition_info>> partitions(std::string topic, call_options options = {}) const
+    {
+        return detail::partitions(session_, std::move(topic), std::move(options));
+    }
+
+    /// One partition of a topic.
+    net::awaitable<partition_info> partition(std::string topic, std::int32_t id,
+                                             call_options options = {}) const
+    {
+        return detail::partition(session_, std::move(topic), id, std::move(options));
+    }
+
+    /// Creates a topic; errc::already_exists when it is there. A retry that finds it after an attempt
+    /// whose outcome was unknown counts as success when it has the partitions asked for.
+    net::awaitable<void> create_topic(std::string topic, topic_config config = {},
+                                      call_options options = {}) const
+    {
+        return detail::create_topic(session_, std::move(topic), std::move(config), std::move(options));
+    }
+
+    /// Deletes a topic. Not every proxy offers it: errc::not_supported. A retry that no longer finds the
+    /// topic after an attempt whose outcome was unknown counts as success.
+    net::awaitable<void> delete_topic(std::string topic, call_options options = {}) const
+    {
+        return detail::delete_topic(session_, std::move(topic), std::move(options));
+    }
+
+    /// Waits until the topic shows in topics(), asking again at growing intervals (100 ms up to 5 s).
+    /// Ends with errc::timed_out after `timeout`, which replaces that of the options.
+    net::awaitable<void> wait_for_topic(std::string topic, milliseconds timeout,
+                                        call_options options = {}) const
+    {
+        return detail::wait_for_topic(session_, std::move(topic), options.timeout(timeout));
+    }
+
+    /// Writes records. The receipt says for each of them what became of it; there is one for every 200
+    /// that the API describes, and an exception for everything else.
+    ///
+    /// Once a byte of them was written, records are not sent again by themselves, except after 401 and
+    /// 429, which refuse them; retry_policy::at_least_once lifts that. When the call fails,
+    /// info().persisted() tells whether the records may be there all the same.
+    net::awaitable<receipt> produce(std::string topic, records list, call_options options = {}) const
+    {
+        return detail::produce(session_, std::move(topic), std::move(list), std::move(options));
+    }
+
+    /// Reads up to `count` records from `offset` on: fewer when the service's cap of 6 MB a read comes
+    /// first, none at the end of the partition. Offsets have gaps: batch.next_offset() is where to go on.
+    net::awaitable<record_batch> fetch(std::string topic, std::int32_t partition, std::int64_t offset,
+                                       std::int32_t count, call_options options = {}) const
+    {
+        return detail::fetch(session_, std::move(topic), detail::batch_request(partition, offset, count),
+                             std::move(options));
+    }
+
+    /// A generator over the records of one partition. Does no I/O: what is wrong with the arguments is
+    /// told by the first next(). The stream holds a copy of this client.
+    record_stream consume(std::string topic, std::int32_t partition, consume_options options = {}) const
+    {
+        return record_stream(session_, std::move(topic), partition, std::move(options));
+    }
+
+    /// Ends every call in flight and every stream's next() with errc::closed, closes the connections
+    /// and refuses further calls. May be called again, from any thread.
+    void close() const { session_->close(); }
+
+private:
+    std::shared_ptr<detail::session> session_;
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif

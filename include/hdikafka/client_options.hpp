@@ -1,0 +1,132 @@
+// What a client is made from. Layer: what users see.
+#ifndef HDIKAFKA_CLIENT_OPTIONS_HPP
+#define HDIKAFKA_CLIENT_OPTIONS_HPP
+
+#include <hdikafka/credential.hpp>
+#include <hdikafka/http_limits.hpp>
+#include <hdikafka/options.hpp>
+#include <hdikafka/version.hpp>
+
+#include <cstddef>
+#include <string>
+#include <utility>
+
+namespace hdikafka::inline v0_1 {
+
+/// The endpoint and how to talk to it. Values are checked when a client is made from them.
+class client_options
+{
+public:
+    client_options() = default;
+
+    /// `https://<cluster>-kafkarest.azurehdinsight.net`, with a port if it is not 443.
+    explicit client_options(std::string endpoint) : endpoint_(std::move(endpoint)) {}
+
+    /// Who the program is. Copies of one credential share its tokens.
+    client_options& credential(hdikafka::credential who) &
+    {
+        credential_ = std::move(who);
+        return *this;
+    }
+    client_options&& credential(hdikafka::credential who) && { return std::move(credential(std::move(who))); }
+
+    /// Whom to trust; for the proxy and for the token authority.
+    client_options& tls(tls_options trust) &
+    {
+        tls_ = std::move(trust);
+        return *this;
+    }
+    client_options&& tls(tls_options trust) && { return std::move(tls(std::move(trust))); }
+
+    /// For looking up, connecting and the TLS handshake of one connection together; 10 s by default.
+    client_options& connect_timeout(milliseconds limit) &
+    {
+        connect_timeout_ = limit;
+        return *this;
+    }
+    client_options&& connect_timeout(milliseconds limit) && { return std::move(connect_timeout(limit)); }
+
+    /// How long a peer may neither send nor take a byte within an exchange; 30 s by default.
+    client_options& idle_timeout(milliseconds limit) &
+    {
+        idle_timeout_ = limit;
+        return *this;
+    }
+    client_options&& idle_timeout(milliseconds limit) && { return std::move(idle_timeout(limit)); }
+
+    /// For one call with its retries; 60 s by default. call_options::timeout changes it for one call.
+    client_options& total_timeout(milliseconds limit) &
+    {
+        total_timeout_ = limit;
+        return *this;
+    }
+    client_options&& total_timeout(milliseconds limit) && { return std::move(total_timeout(limit)); }
+
+    client_options& retry(retry_policy policy) &
+    {
+        retry_ = policy;
+        return *this;
+    }
+    client_options&& retry(retry_policy policy) && { return std::move(retry(policy)); }
+
+    /// The most connections to one host, 16 by default. Calls beyond wait in turn.
+    client_options& max_connections(std::size_t count) &
+    {
+        max_connections_ = count;
+        return *this;
+    }
+    client_options&& max_connections(std::size_t count) && { return std::move(max_connections(count)); }
+
+    /// The bounds of an answer.
+    client_options& limits(http_limits bounds) &
+    {
+        limits_ = bounds;
+        return *this;
+    }
+    client_options&& limits(http_limits bounds) && { return std::move(limits(bounds)); }
+
+    /// The User-Agent field; "hdikafka/<version>" by default.
+    client_options& user_agent(std::string text) &
+    {
+        user_agent_ = std::move(text);
+        return *this;
+    }
+    client_options&& user_agent(std::string text) && { return std::move(user_agent(std::move(text))); }
+
+    /// Takes an http endpoint on this machine. For tests: tokens go in the clear.
+    client_options& allow_plain_http_to_loopback() &
+    {
+        plain_http_ = true;
+        return *this;
+    }
+    client_options&& allow_plain_http_to_loopback() && { return std::move(allow_plain_http_to_loopback()); }
+
+    std::string const& endpoint() const noexcept { return endpoint_; }
+    hdikafka::credential const& credential() const noexcept { return credential_; }
+    tls_options const& tls() const noexcept { return tls_; }
+    milliseconds connect_timeout() const noexcept { return connect_timeout_; }
+    milliseconds idle_timeout() const noexcept { return idle_timeout_; }
+    milliseconds total_timeout() const noexcept { return total_timeout_; }
+    retry_policy const& retry() const noexcept { return retry_; }
+    std::size_t max_connections() const noexcept { return max_connections_; }
+    http_limits const& limits() const noexcept { return limits_; }
+    std::string const& user_agent() const noexcept { return user_agent_; }
+    bool plain_http_allowed() const noexcept { return plain_http_; }
+
+private:
+    std::string endpoint_;
+    hdikafka::credential credential_;
+    tls_options tls_;
+    milliseconds connect_timeout_{10'000};
+    milliseconds idle_timeout_{30'000};
+    milliseconds total_timeout_{60'000};
+    retry_policy retry_;
+    std::size_t max_connections_ = 16;
+    http_limits limits_;
+    std::string user_agent_ = "hdikafka/" HDIKAFKA_VERSION_STRING;
+    bool plain_http_ = false;
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif

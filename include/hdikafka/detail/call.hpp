@@ -1,0 +1,185 @@
+// One call to a service: attempts, tokens, retries, and the error that says how it ended.
+// Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_CALL_HPP
+#define HDIKAFKA_DETAIL_CALL_HPP
+
+#include <hdikafka/detail/http_request.hpp>
+#include <hdikafka/detail/operation.hpp>
+#include <hdikafka/detail/retry.hpp>
+#include <hdikafka/detail/retry_after.hpp>
+#include <hdikafka/detail/service_error.hpp>
+#include <hdikafka/detail/token_cache.hpp>
+#include <hdikafka/detail/transport.hpp>
+#include <hdikafka/http_limits.hpp>
+#include <hdikafka/options.hpp>
+#include <hdikafka/result.hpp>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// What is to be done, for whom, and how often it may be tried.
+class call_spec
+{
+public:
+    call_spec(http_request what, diagnostics about) : request(std::move(what)), info(std::move(about)) {}
+
+    http_request request;
+    diagnostics info; ///< operation, topic and request_id of the call
+    repeatable kind = repeatable::freely;
+
+    /// The failure that means success when an earlier attempt of the same call may have been carried
+    /// out: "already exists" for a creation, "not found" for a deletion.
+    std::optional<errc> settled_by;
+    retry_policy retry;
+    http_limits limits;
+    std::shared_ptr<connection_pool> pool;
+    std::shared_ptr<token_cache> tokens; ///< null: the request carries no Authorization
+};
+
+/// The answer, and whether it is a failure that an earlier attempt of the same call explains.
+class call_answer
+{
+public:
+    call_answer() = default;
+    call_answer(http_response what, diagnostics about, bool by_earlier_attempt)
+        : response(std::move(what)), info(std::move(about)), settled(by_earlier_attempt)
+    {}
+
+    /// The error for a success whose body cannot be read.
+    error unreadable(error const& why) && { return error(why.code(), std::move(info), why.cause()); }
+
+    http_response response;
+    diagnostics info;
+    bool settled = false;
+};
+
+/// The progress of a call, attempt by attempt; no I/O.
+class call_state
+{
+public:
+    explicit call_state(call_spec const& spec) : spec_(spec) {}
+
+    /// What an answer means: nothing when it is a success.
+    std::optional<error> judge(http_response const& response)
+    {
+        if (response.status >= 200 && response.status <= 204)
+            return std::nullopt;
+        outcome.code.clear();
+        outcome.status = response.status;
+        auto const field = [&response](std::string_view name) { return response.field(name); };
+        outcome.retry_after = parse_retry_after(field, std::chrono::system_clock::now());
+        diagnostics info = spec_.info;
+        info.retry_after = outcome.retry_after;
+        auto const location = response.field("location").value_or(std::string_view());
+        bool const unsure = outcome.bytes_written && !refusing_status(outcome.status);
+        perhaps_done_ = perhaps_done_ || unsure;
+        info.persisted(persisted());
+        error failure = describe_status(outcome.status, response.body_text(), location, std::move(info));
+        // Some proxies say it with a 500; asking again would change nothing.
+        if (failure.code() == errc::already_exists)
+            outcome.status = 409;
+        return failure;
+    }
+
+    /// The error of an attempt without an answer.
+    error judge(error const& failure)
+    {
+        outcome.code = failure.code();
+        outcome.status = 0;
+        outcome.retry_after.reset();
+        perhaps_done_ = perhaps_done_ || outcome.bytes_written;
+        diagnostics info = failure.info();
+        info.operation = spec_.info.operation;
+        info.topic = spec_.info.topic;
+        info.request_id = spec_.info.request_id;
+        bool const later = failure.info().retriable() || transient_failure(failure.code()) ||
+                           failure.code() == errc::timed_out;
+        info.retriable(later).persisted(persisted());
+        return error(failure.code(), std::move(info), failure.cause());
+    }
+
+    /// How long to wait before the next attempt; nullopt to give up.
+    std::optional<milliseconds> next_attempt(double random, milliseconds left)
+    {
+        auto const delay = decide_retry(spec_.retry, spec_.kind, outcome, retries_, random, left);
+        retries_ += delay.has_value();
+        return delay;
+    }
+
+    /// Whether an attempt so far may have been carried out.
+    bool perhaps_done() const noexcept { return perhaps_done_; }
+
+    attempt_outcome outcome;
+
+private:
+    persistence persisted() const noexcept
+    {
+        bool const records = spec_.kind == repeatable::unsent;
+        return records && perhaps_done_ ? persistence::possibly : persistence::none;
+    }
+
+    call_spec const& spec_;
+    int retries_ = 0;
+    bool perhaps_done_ = false;
+};
+
+/// Carries out `spec` on the operation's strand.
+inline net::awaitable<result<call_answer>> call(operation_ptr op, std::shared_ptr<transport> http,
+                                                call_spec spec)
+{
+    call_state state(spec);
+    bool renewed = false;
+    for (;;) {
+        state.outcome.bytes_written = false;
+        bool const repeated = state.perhaps_done();
+        authorization token;
+        if (spec.tokens) {
+            auto got = co_await spec.tokens->get(op, http);
+            if (!got)
+                co_return state.judge(got.error());
+            token = std::move(got).value();
+        }
+        std::string message;
+        std::string_view const shown = token ? std::string_view(*token) : std::string_view();
+        if (!spec.request.render_to(message, spec.pool->target().host_field(), shown))
+            co_return state.judge(
+                error(errc::invalid_option, "a part of the request cannot be sent in HTTP"));
+        auto answer =
+            co_await http->send(op, spec.pool, std::move(message), spec.limits, &state.outcome.bytes_written);
+        op->end_phase();
+
+        std::optional<error> failed;
+        if (!answer)
+            failed.emplace(state.judge(answer.error()));
+        else
+            failed = state.judge(answer.value());
+        bool const settled = failed && repeated && spec.settled_by && failed->code() == *spec.settled_by;
+        if (!failed || settled) {
+            spec.info.http_status = answer.value().status;
+            spec.info.persisted(spec.kind == repeatable::unsent ? persistence::possibly : persistence::none);
+            co_return call_answer(std::move(answer).value(), std::move(spec.info), settled);
+        }
+        if (state.outcome.status == 401 && !renewed && token && spec.tokens->refuse(token)) {
+            renewed = true;
+            continue;
+        }
+        auto const delay = state.next_attempt(http->random().unit(), op->time_left());
+        if (!delay)
+            co_return *failed;
+        auto const due = steady_clock::now() + *delay;
+        while (steady_clock::now() < due && !op->stopped())
+            co_await op->park(due);
+        if (op->stopped())
+            co_return state.judge(interrupted_error(*op, "waiting to try again after: " + failed->cause()));
+    }
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif

@@ -1,0 +1,53 @@
+// Random numbers for jitter and request ids; not for secrets. Layer: formats (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_RANDOM_HPP
+#define HDIKAFKA_DETAIL_RANDOM_HPP
+
+#include <hdikafka/version.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// SplitMix64 over a shared counter: safe to draw from on any thread.
+class random_source
+{
+public:
+    explicit random_source(std::uint64_t seed) noexcept : state_(seed) {}
+
+    std::uint64_t next() noexcept
+    {
+        constexpr std::uint64_t step = 0x9e3779b97f4a7c15;
+        std::uint64_t z = state_.fetch_add(step, std::memory_order_relaxed) + step;
+        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+        z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+        return z ^ (z >> 31);
+    }
+
+    /// Evenly from [0, 1).
+    double unit() noexcept { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
+
+    /// A version 4 UUID (RFC 9562) as text.
+    std::string uuid()
+    {
+        std::uint64_t const high = (next() & ~0xf000ull) | 0x4000ull;
+        std::uint64_t const low = (next() >> 2) | 0x8000000000000000ull;
+        std::string out(36, '-');
+        std::size_t at = 0;
+        for (int digit = 0; digit < 32; ++digit) {
+            if (at == 8 || at == 13 || at == 18 || at == 23)
+                ++at;
+            std::uint64_t const half = digit < 16 ? high : low;
+            out[at++] = "0123456789abcdef"[(half >> (60 - 4 * (digit % 16))) & 15];
+        }
+        return out;
+    }
+
+private:
+    std::atomic<std::uint64_t> state_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif

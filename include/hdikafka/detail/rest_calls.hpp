@@ -1,0 +1,132 @@
+// The proxy's operations as calls: arguments checked, request made. Layer: I/O shell (no I/O itself).
+#ifndef HDIKAFKA_DETAIL_REST_CALLS_HPP
+#define HDIKAFKA_DETAIL_REST_CALLS_HPP
+
+#include <hdikafka/detail/arguments.hpp>
+#include <hdikafka/detail/batch_parser.hpp>
+#include <hdikafka/detail/call.hpp>
+#include <hdikafka/detail/http_request.hpp>
+#include <hdikafka/detail/rest_request.hpp>
+#include <hdikafka/detail/retry.hpp>
+#include <hdikafka/detail/session.hpp>
+#include <hdikafka/options.hpp>
+#include <hdikafka/record.hpp>
+#include <hdikafka/result.hpp>
+#include <hdikafka/topic.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Builds calls for one operation of one client.
+class rest_calls
+{
+public:
+    rest_calls(session& owner, std::string operation, call_options options)
+        : owner_(owner), options_(std::move(options))
+    {
+        info_.operation = std::move(operation);
+    }
+
+    result<call_spec> brokers() { return read(std::string(brokers_path)); }
+
+    result<call_spec> topics() { return read(std::string(topics_path)); }
+
+    result<call_spec> partitions(std::string const& topic)
+    {
+        auto const checked = about(topic);
+        return checked ? read(partitions_path(topic)) : refused(checked);
+    }
+
+    result<call_spec> partition(std::string const& topic, std::int32_t id)
+    {
+        auto checked = about(topic);
+        if (checked)
+            checked = check_partition(id);
+        return checked ? read(partition_path(topic, id)) : refused(checked);
+    }
+
+    result<call_spec> fetch(std::string const& topic, batch_request const& asked)
+    {
+        auto checked = about(topic);
+        if (checked)
+            checked = check_fetch(asked.partition, asked.offset, asked.count);
+        return checked ? read(consume_path(topic, asked.partition, asked.offset, asked.count))
+                       : refused(checked);
+    }
+
+    result<call_spec> create(std::string const& topic, topic_config const& config)
+    {
+        auto checked = about(topic);
+        if (checked)
+            checked = check_config(config);
+        if (!checked)
+            return refused(checked);
+        auto body = write_topic_config(config);
+        if (!body)
+            return refused(body);
+        http_request request("PUT", topic_path(topic));
+        request.body(std::move(body).value());
+        return finished(std::move(request), repeatable::freely, errc::already_exists);
+    }
+
+    result<call_spec> remove(std::string const& topic)
+    {
+        auto const checked = about(topic);
+        if (!checked)
+            return refused(checked);
+        return finished(http_request("DELETE", topic_path(topic)), repeatable::freely, errc::not_found);
+    }
+
+    result<call_spec> produce(std::string const& topic, records const& list)
+    {
+        auto checked = about(topic);
+        if (checked)
+            checked = check_records(list);
+        if (!checked)
+            return refused(checked);
+        http_request request("POST", produce_path(topic));
+        request.body(write_records(list));
+        return finished(std::move(request), repeatable::unsent, std::nullopt);
+    }
+
+private:
+    result<void> about(std::string const& topic)
+    {
+        info_.topic = topic;
+        return check_topic(topic);
+    }
+
+    template <class T>
+    error refused(result<T> const& checked)
+    {
+        return error(checked.error().code(), info_, checked.error().cause());
+    }
+
+    result<call_spec> read(std::string path)
+    {
+        return finished(http_request("GET", std::move(path)), repeatable::freely, std::nullopt);
+    }
+
+    result<call_spec> finished(http_request request, repeatable kind, std::optional<errc> settled_by)
+    {
+        auto spec = owner_.prepare(std::move(request), std::move(info_), options_);
+        if (spec) {
+            spec.value().kind = kind;
+            spec.value().settled_by = settled_by;
+        }
+        return spec;
+    }
+
+    session& owner_;
+    call_options options_;
+    diagnostics info_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif

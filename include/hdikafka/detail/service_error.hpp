@@ -1,0 +1,68 @@
+// What a failed answer means: status and body to an error. Layer: formats (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_SERVICE_ERROR_HPP
+#define HDIKAFKA_DETAIL_SERVICE_ERROR_HPP
+
+#include <hdikafka/detail/rest_response.hpp>
+#include <hdikafka/detail/retry.hpp>
+#include <hdikafka/detail/url.hpp>
+#include <hdikafka/error.hpp>
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace hdikafka::inline v0_1::detail {
+
+inline errc code_of_status(int status) noexcept
+{
+    switch (status) {
+    case 401: return errc::unauthorized;
+    case 403: return errc::forbidden;
+    case 404: return errc::not_found;
+    case 405: return errc::not_supported;
+    case 408: return errc::service_failed;
+    case 409: return errc::already_exists;
+    case 413: return errc::too_large;
+    case 429: return errc::throttled;
+    default: break;
+    }
+    if (status >= 300 && status < 400)
+        return errc::redirected;
+    if (status >= 400 && status < 500)
+        return errc::bad_request;
+    return status >= 500 && status < 600 ? errc::service_failed : errc::unexpected_status;
+}
+
+/// Whether the service certainly did nothing of what it was asked for.
+inline bool refusing_status(int status) noexcept { return status >= 300 && status < 500 && status != 408; }
+
+/// The error for an answer that is no success. `location` is its Location field, or empty; `info` comes
+/// with what the caller knows and leaves with what the answer says.
+inline error describe_status(int status, std::string_view body, std::string_view location, diagnostics info)
+{
+    service_words words = parse_service_words(body);
+    errc code = code_of_status(status);
+    if (status >= 400 && info.operation == "create_topic" &&
+        words.message.find("already exists") != std::string::npos)
+        code = errc::already_exists;
+    info.http_status = status;
+    info.retriable(transient_status(status) && code != errc::already_exists);
+    std::string cause = "HTTP " + std::to_string(status) + ", ";
+    cause += error_category::text(code);
+    if (code == errc::redirected) {
+        auto const target = parse_url(location);
+        cause += target ? ": to " + target.value().host : std::string();
+    } else if (!words.message.empty() || !words.code.empty()) {
+        // One line for what(); the whole text stays in info().
+        constexpr std::size_t shown = 300;
+        std::string_view const text = words.message.empty() ? words.code : words.message;
+        cause += ": " + std::string(text.substr(0, shown));
+    }
+    info.server_code = std::move(words.code);
+    info.server_message = std::move(words.message);
+    return error(code, std::move(info), cause);
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif

@@ -1,0 +1,262 @@
+// What a stream over one partition does next: a pure decision. Layer: decisions (no I/O, no clock).
+//
+// Positions only move forward, and only past what was delivered or what the service said to skip.
+// An empty answer is the end only when the position has reached the high watermark; below it the read
+// is repeated, and then records further on are looked for, so that a record which the service cannot
+// return (larger than its cap) becomes an error instead of a stream that stands still for ever.
+#ifndef HDIKAFKA_DETAIL_STREAM_PLAN_HPP
+#define HDIKAFKA_DETAIL_STREAM_PLAN_HPP
+
+#include <hdikafka/error.hpp>
+#include <hdikafka/offsets.hpp>
+#include <hdikafka/options.hpp>
+#include <hdikafka/topic.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+
+namespace hdikafka::inline v0_1::detail {
+
+enum class stream_action : unsigned char
+{
+    look,    ///< Read the watermarks, then watermarks().
+    read,    ///< Read count() records at offset(), then answered() or refused().
+    deliver, ///< Hand over the records of the last answer, then delivered().
+    pause,   ///< Wait for pause(), then go on.
+    finish,  ///< Everything up to the end has been delivered.
+    fail,    ///< failure() says why.
+};
+
+class stream_plan
+{
+public:
+    explicit stream_plan(consume_options const& options) : options_(options)
+    {
+        if (options.from().which() == offset_spec::anchor::exact)
+            position_ = options.from().offset();
+        if (options.until() && options.until()->which() == offset_spec::anchor::exact)
+            end_ = options.until()->offset();
+    }
+
+    /// What is wrong with the options, if anything.
+    static std::optional<error> check(consume_options const& options)
+    {
+        auto const negative = [](offset_spec at) {
+            return at.which() == offset_spec::anchor::exact && at.offset() < 0;
+        };
+        if (negative(options.from()))
+            return error(errc::invalid_offset, "from() is a negative offset");
+        if (options.until() && negative(*options.until()))
+            return error(errc::invalid_offset, "until() is a negative offset");
+        if (options.until() && options.until()->which() == offset_spec::anchor::beginning)
+            return error(errc::invalid_option, "a stream cannot end at the earliest offset");
+        if (options.max_records() < 1)
+            return error(errc::invalid_count, "max_records() is less than 1");
+        if (options.poll_least() <= milliseconds(0) || options.poll_most() < options.poll_least())
+            return error(errc::invalid_option, "poll() needs 0 < least <= most");
+        return std::nullopt;
+    }
+
+    stream_action next()
+    {
+        if (failure_)
+            return stream_action::fail;
+        if (pausing_) {
+            pausing_ = false;
+            return stream_action::pause;
+        }
+        if (must_look_ || !position_ || (options_.until() && !end_))
+            return stream_action::look;
+        if (holding_)
+            return stream_action::deliver;
+        return end_ && *position_ >= *end_ ? stream_action::finish : stream_action::read;
+    }
+
+    std::int64_t offset() const noexcept { return probe_ ? *probe_ : *position_; }
+
+    std::int32_t count() const noexcept
+    {
+        if (probe_)
+            return 1;
+        std::int64_t const wanted = options_.max_records();
+        return static_cast<std::int32_t>(end_ ? std::min(wanted, *end_ - *position_) : wanted);
+    }
+
+    /// Records from here on are not wanted.
+    std::int64_t read_end() const noexcept { return end_.value_or(std::numeric_limits<std::int64_t>::max()); }
+
+    milliseconds pause() const noexcept { return pause_; }
+
+    void watermarks(partition_info const& seen)
+    {
+        must_look_ = false;
+        latest_ = seen.latest_offset;
+        if (!position_ || from_earliest_and_fresh())
+            position_ = options_.from().which() == offset_spec::anchor::end ? seen.latest_offset
+                                                                            : seen.earliest_offset;
+        if (options_.until() && !end_)
+            end_ = std::max(seen.latest_offset, *position_);
+
+        if (*position_ < seen.earliest_offset)
+            lost(*position_, seen.earliest_offset);
+        else if (*position_ > seen.latest_offset && !holding_)
+            judge_position_past_end();
+        else if (jump_)
+            moved_to(*jump_);
+        else if (empty_)
+            judge_empty_answer();
+        empty_ = false;
+    }
+
+    /// The answer to the read at offset(): where its first record is, nullopt without any, and where it
+    /// says to go on.
+    void answered(std::optional<std::int64_t> first, std::int64_t next)
+    {
+        refused_ = false;
+        if (probe_) {
+            probed(first);
+        } else if (first) {
+            holding_ = true;
+            // Compaction leaves gaps, and so does retention: only the watermarks tell which it was.
+            must_look_ = *first > *position_;
+        } else {
+            must_look_ = true;
+            empty_ = true;
+            if (next > *position_)
+                jump_ = next;
+        }
+    }
+
+    /// The service refused the read at offset(). True: the watermarks may tell why, go on; false: they
+    /// have been asked, and the service's own error is the one to report.
+    bool refused()
+    {
+        bool const first_time = !refused_;
+        refused_ = true;
+        must_look_ = first_time;
+        return first_time;
+    }
+
+    /// Everything before `next` has been handed over.
+    void delivered(std::int64_t next)
+    {
+        holding_ = false;
+        moved_to(next);
+    }
+
+    std::optional<std::int64_t> position() const noexcept { return position_; }
+    std::optional<error> const& failure() const noexcept { return failure_; }
+    std::optional<std::int64_t> end() const noexcept { return end_; }
+
+    /// Whether the last look found nothing behind the position.
+    bool caught_up() const noexcept { return position_ && latest_ && *position_ >= *latest_; }
+
+private:
+    static constexpr int patience = 3;
+
+    /// A stream from the earliest offset may still follow it until its first record.
+    bool from_earliest_and_fresh() const noexcept
+    {
+        return !moved_ && options_.from().which() == offset_spec::anchor::beginning;
+    }
+
+    void moved_to(std::int64_t next)
+    {
+        moved_ = true;
+        position_ = std::max(*position_, next);
+        jump_.reset();
+        probe_.reset();
+        doubts_ = 0;
+        next_pause_ = options_.poll_least();
+    }
+
+    void wait()
+    {
+        pausing_ = true;
+        pause_ = next_pause_;
+        next_pause_ = std::min(next_pause_ * 2, options_.poll_most());
+    }
+
+    /// The service caches its metadata: the watermark may be older than what was read already. Only one
+    /// that stays behind, or that comes with a refused read, says that the topic is another one now.
+    void judge_position_past_end()
+    {
+        if (!refused_ && ++doubts_ < patience) {
+            wait();
+            must_look_ = true;
+            return;
+        }
+        failure_.emplace(errc::offset_above_latest, "offset " + std::to_string(*position_) +
+                                                        " is past the end " + std::to_string(*latest_) +
+                                                        ": the topic was truncated or recreated");
+    }
+
+    void judge_empty_answer()
+    {
+        if (*position_ >= *latest_) {
+            doubts_ = 0;
+            wait();
+        } else if (++doubts_ < patience) {
+            wait();
+        } else {
+            probe_step_ = 1;
+            probe_at(*position_ + probe_step_);
+        }
+    }
+
+    void probe_at(std::int64_t offset)
+    {
+        std::int64_t const limit = end_ ? std::min(*end_, *latest_) : *latest_;
+        if (offset < limit)
+            probe_ = offset;
+        else
+            unreadable(limit);
+    }
+
+    void probed(std::optional<std::int64_t> first)
+    {
+        if (first)
+            return unreadable(*first);
+        probe_step_ *= 2;
+        probe_at(*position_ + probe_step_);
+    }
+
+    void unreadable(std::int64_t next)
+    {
+        failure_.emplace(errc::unreadable_record,
+                         "the service returns nothing from offset " + std::to_string(*position_) + " up to " +
+                             std::to_string(next) + ": a record there may be larger than it can return");
+    }
+
+    void lost(std::int64_t from, std::int64_t to)
+    {
+        failure_.emplace(errc::offset_below_earliest, "offsets " + std::to_string(from) + " to " +
+                                                          std::to_string(to - 1) +
+                                                          " were deleted by retention before they were read");
+    }
+
+    consume_options options_;
+    std::optional<std::int64_t> position_; // of the next record to hand over
+    std::optional<std::int64_t> end_;
+    std::optional<std::int64_t> latest_;
+    std::optional<std::int64_t> jump_;  // where an empty answer says to go on
+    std::optional<std::int64_t> probe_; // where records are looked for behind an unreadable one
+    std::optional<error> failure_;
+    std::int64_t probe_step_ = 1;
+    int doubts_ = 0;
+    milliseconds pause_ = options_.poll_least();
+    milliseconds next_pause_ = options_.poll_least();
+    bool moved_ = false;
+    bool must_look_ = false;
+    bool holding_ = false;
+    bool empty_ = false;
+    bool refused_ = false;
+    bool pausing_ = false;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif

@@ -1,0 +1,228 @@
+// Carries out what a stream_plan decides. Layer: what users see, behind record_stream.
+#ifndef HDIKAFKA_DETAIL_STREAM_READER_HPP
+#define HDIKAFKA_DETAIL_STREAM_READER_HPP
+
+#include <hdikafka/detail/asio.hpp>
+#include <hdikafka/detail/client_calls.hpp>
+#include <hdikafka/detail/rest_calls.hpp>
+#include <hdikafka/detail/session.hpp>
+#include <hdikafka/detail/stream_plan.hpp>
+#include <hdikafka/options.hpp>
+#include <hdikafka/record_batch.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// A stream's state, shared with a next() that is under way while the stream is moved or closed.
+class stream_state
+{
+public:
+    stream_state(session_ptr client, std::string name, std::int32_t id, consume_options wanted)
+        : owner(std::move(client)), topic(std::move(name)), partition(id), options(wanted), plan(wanted)
+    {}
+
+    diagnostics about() const
+    {
+        diagnostics info;
+        info.operation = "consume";
+        info.topic = topic;
+        return info;
+    }
+
+    std::int64_t position() const { return rest.empty() ? plan.position().value_or(-1) : rest[0].offset(); }
+
+    void close()
+    {
+        operation_ptr ended;
+        {
+            std::lock_guard const lock(mutex_);
+            closed_ = true;
+            ended = current_.lock();
+        }
+        if (ended)
+            ended->stop(errc::closed);
+    }
+
+    /// False once closed; otherwise close() ends `op`.
+    bool begin(operation_ptr const& op)
+    {
+        std::lock_guard const lock(mutex_);
+        current_ = op;
+        return !closed_;
+    }
+
+    session_ptr const owner;
+    std::string const topic;
+    std::int32_t const partition;
+    consume_options const options;
+    std::atomic<bool> running = false;
+
+    // These belong to the next() under way, and to the user in between.
+    stream_plan plan;
+    record_batch arrived; ///< read, not handed over yet
+    record_batch rest;    ///< handed over in part, by next_record()
+
+private:
+    std::mutex mutex_;
+    std::weak_ptr<operation> current_;
+    bool closed_ = false;
+};
+
+using stream_ptr = std::shared_ptr<stream_state>;
+
+/// Holds the one place for a next().
+class stream_turn
+{
+public:
+    explicit stream_turn(stream_ptr stream)
+        : stream_(std::move(stream)), taken_(!stream_->running.exchange(true))
+    {}
+    stream_turn(stream_turn const&) = delete;
+    stream_turn& operator=(stream_turn const&) = delete;
+    ~stream_turn()
+    {
+        if (taken_)
+            stream_->running = false;
+    }
+
+    bool taken() const noexcept { return taken_; }
+
+private:
+    stream_ptr stream_;
+    bool taken_;
+};
+
+inline net::awaitable<result<void>> look_at_watermarks(operation_ptr op, stream_ptr stream,
+                                                       call_options options)
+{
+    auto spec =
+        rest_calls(*stream->owner, "consume", std::move(options)).partition(stream->topic, stream->partition);
+    if (!spec)
+        co_return spec.error();
+    auto answer = co_await call(op, stream->owner->http(), std::move(spec).value());
+    if (!answer)
+        co_return answer.error();
+    auto seen = read_partition_answer(std::move(answer).value());
+    if (!seen)
+        co_return seen.error();
+    stream->plan.watermarks(seen.value());
+    co_return result<void>();
+}
+
+/// Whether a refused read may be explained by the watermarks.
+inline bool may_be_out_of_range(error const& failure) noexcept
+{
+    int const status = failure.info().http_status;
+    return status == 400 || status == 404 || status == 416 || status == 422 || status == 500;
+}
+
+inline net::awaitable<result<void>> read_on(operation_ptr op, stream_ptr stream, call_options options)
+{
+    stream_plan& plan = stream->plan;
+    batch_request const asked(stream->partition, plan.offset(), plan.count(), plan.read_end());
+    auto spec = rest_calls(*stream->owner, "consume", std::move(options)).fetch(stream->topic, asked);
+    if (!spec)
+        co_return spec.error();
+    auto answer = co_await call(op, stream->owner->http(), std::move(spec).value());
+    if (!answer) {
+        if (may_be_out_of_range(answer.error()) && plan.refused())
+            co_return result<void>();
+        co_return answer.error();
+    }
+    auto batch = read_batch(std::move(answer).value(), asked);
+    if (!batch)
+        co_return batch.error();
+    stream->arrived = std::move(batch).value();
+    auto const first = stream->arrived.empty() ? std::nullopt : std::optional(stream->arrived[0].offset());
+    plan.answered(first, stream->arrived.next_offset());
+    co_return result<void>();
+}
+
+/// Follows the plan until there is a batch to hand over, or an end. Runs on the operation's strand.
+inline net::awaitable<result<bool>> follow_plan(operation_ptr op, stream_ptr stream, call_options options)
+{
+    if (auto wrong = stream_plan::check(stream->options))
+        co_return error(wrong->code(), stream->about(), wrong->cause());
+    stream_plan& plan = stream->plan;
+    auto const due = op->deadline();
+    milliseconds const one_request = stream->owner->options().total_timeout();
+    for (;;) {
+        stream_action const action = plan.next();
+        if (action == stream_action::deliver)
+            co_return true;
+        if (action == stream_action::finish)
+            co_return false;
+        if (action == stream_action::fail)
+            co_return error(plan.failure()->code(), stream->about(), plan.failure()->cause());
+        if (action == stream_action::pause) {
+            op->deadline(due);
+            auto const until = steady_clock::now() + plan.pause();
+            while (steady_clock::now() < until && !op->stopped())
+                co_await op->park(until);
+            if (op->stopped())
+                co_return error(op->stopped(), stream->about(), "nothing new has arrived");
+            continue;
+        }
+        op->deadline(std::min(due, steady_clock::now() + one_request));
+        result<void> went_well;
+        if (action == stream_action::look)
+            went_well = co_await look_at_watermarks(op, stream, options);
+        else
+            went_well = co_await read_on(op, stream, options);
+        if (!went_well)
+            co_return went_well.error();
+    }
+}
+
+inline net::awaitable<std::optional<record_batch>> next_batch(stream_ptr stream, call_options options)
+{
+    stream_turn const turn(stream);
+    if (!turn.taken())
+        throw error(errc::already_running, stream->about());
+    if (!stream->rest.empty())
+        co_return std::exchange(stream->rest, record_batch());
+
+    auto const due =
+        options.timeout() ? stream->owner->deadline(options) : steady_clock::now() + session::longest;
+    auto const op = stream->owner->make_operation(due);
+    if (!stream->begin(op))
+        throw error(errc::closed, stream->about(), "the stream is closed");
+    auto work = follow_plan(op, stream, std::move(options));
+    bool const more = co_await run_call(stream->owner, op, stream->about(), std::move(work));
+    if (!more)
+        co_return std::nullopt;
+    stream->plan.delivered(stream->arrived.next_offset());
+    co_return std::exchange(stream->arrived, record_batch());
+}
+
+inline net::awaitable<std::optional<shared_record>> next_record(stream_ptr stream, call_options options)
+{
+    auto batch = co_await next_batch(stream, std::move(options));
+    if (!batch)
+        co_return std::nullopt;
+    stream->rest = batch->without_first(1);
+    co_return batch->share(0);
+}
+
+inline net::awaitable<std::int64_t> stream_lag(stream_ptr stream, call_options options)
+{
+    auto const seen = co_await partition(stream->owner, stream->topic, stream->partition, std::move(options));
+    std::int64_t position = stream->position();
+    if (position < 0)
+        position = stream->options.from().which() == offset_spec::anchor::end ? seen.latest_offset
+                                                                              : seen.earliest_offset;
+    co_return std::max<std::int64_t>(seen.latest_offset - position, 0);
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif

@@ -1,0 +1,195 @@
+// The token cache: one request however many wait, renewal in the background. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_TOKEN_CACHE_HPP
+#define HDIKAFKA_DETAIL_TOKEN_CACHE_HPP
+
+#include <hdikafka/access_token.hpp>
+#include <hdikafka/detail/asio.hpp>
+#include <hdikafka/detail/operation.hpp>
+#include <hdikafka/detail/token_policy.hpp>
+#include <hdikafka/detail/transport.hpp>
+#include <hdikafka/result.hpp>
+
+#include <chrono>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Where tokens come from.
+class token_source
+{
+public:
+    virtual ~token_source() = default;
+
+    /// Asks for a token, as the operation `op`, over the connections of `http`.
+    virtual net::awaitable<result<access_token>> request(operation_ptr op,
+                                                         std::shared_ptr<transport> http) = 0;
+
+    /// Whether asking again can give another token.
+    virtual bool renewable() const noexcept { return true; }
+};
+
+/// The value of an Authorization field, shared so that using it costs no copy.
+using authorization = std::shared_ptr<std::string const>;
+
+class token_cache : public std::enable_shared_from_this<token_cache>
+{
+public:
+    explicit token_cache(std::unique_ptr<token_source> source) : source_(std::move(source)) {}
+
+    /// The token to use now. A call waits only when there is none that serves; then all who wait share
+    /// one request and its outcome. One that stops waiting disturbs nobody.
+    net::awaitable<result<authorization>> get(operation_ptr op, std::shared_ptr<transport> http)
+    {
+        for (;;) {
+            std::shared_ptr<waiter> ticket;
+            if (auto ready = look(op, http, ticket))
+                co_return std::move(*ready);
+            while (!ticket->answered && !op->interrupted())
+                co_await op->park();
+            if (op->interrupted())
+                co_return interrupted_error(*op, "waiting for a token");
+            if (ticket->outcome)
+                co_return std::move(*ticket->outcome);
+        }
+    }
+
+    /// The service refused this token: drops it, unless another has taken its place already. True when
+    /// asking again makes sense.
+    bool refuse(authorization const& refused)
+    {
+        std::lock_guard const lock(mutex_);
+        if (source_->renewable() && current_ == refused)
+            current_.reset();
+        return source_->renewable();
+    }
+
+private:
+    /// Somebody who waits for the request under way. Answered without an outcome: the request was
+    /// abandoned with the executor it ran on, ask again. Belongs to the operation's strand.
+    class waiter
+    {
+    public:
+        explicit waiter(operation_ptr waiting) : op(std::move(waiting)) {}
+
+        operation_ptr op;
+        bool answered = false;
+        std::optional<result<authorization>> outcome;
+    };
+
+    /// A request under way. Tells the waiters even when its coroutine is destroyed half-way.
+    class flight
+    {
+    public:
+        explicit flight(std::shared_ptr<token_cache> cache) : cache_(std::move(cache)) {}
+        flight(flight const&) = delete;
+        flight& operator=(flight const&) = delete;
+        ~flight()
+        {
+            if (!landed_)
+                cache_->finish(std::nullopt);
+        }
+
+        void land(result<access_token> const& token)
+        {
+            landed_ = true;
+            cache_->finish(token);
+        }
+
+    private:
+        std::shared_ptr<token_cache> cache_;
+        bool landed_ = false;
+    };
+
+    /// The token when one serves, starting a renewal when that is due; otherwise puts `op` among those
+    /// who wait, with `ticket`.
+    std::optional<result<authorization>> look(operation_ptr const& op, std::shared_ptr<transport> const& http,
+                                              std::shared_ptr<waiter>& ticket)
+    {
+        std::optional<result<authorization>> ready;
+        bool launch = false;
+        {
+            std::lock_guard const lock(mutex_);
+            auto const action =
+                decide_token(current_ ? std::optional(times_) : std::nullopt, steady_clock::now());
+            if (action == token_action::wait) {
+                ticket = std::make_shared<waiter>(op);
+                waiting_.push_back(ticket);
+            } else {
+                ready.emplace(current_);
+            }
+            bool const due = action == token_action::wait ||
+                             (action == token_action::use_and_renew && steady_clock::now() >= renewal_pause_);
+            launch = due && !in_flight_;
+            in_flight_ = in_flight_ || launch;
+        }
+        if (launch)
+            start(http);
+        return ready;
+    }
+
+    void start(std::shared_ptr<transport> const& http)
+    {
+        constexpr std::chrono::seconds limit(60);
+        auto const op = std::make_shared<operation>(http->executor(), steady_clock::now() + limit);
+        auto trip = std::make_unique<flight>(shared_from_this());
+        net::co_spawn(op->strand(), renew(op, http, source_, std::move(trip)),
+                      net::bind_cancellation_slot(op->slot(), net::detached));
+    }
+
+    static net::awaitable<void> renew(operation_ptr op, std::shared_ptr<transport> http,
+                                      std::shared_ptr<token_source> source, std::unique_ptr<flight> trip)
+    {
+        co_await net::this_coro::throw_if_cancelled(false);
+        result<access_token> token = error(errc::token_refused);
+        try {
+            token = co_await source->request(op, http);
+        } catch (std::exception const& thrown) {
+            token = error(errc::token_refused, thrown.what());
+        }
+        trip->land(token);
+    }
+
+    /// nullopt: the request was abandoned.
+    void finish(std::optional<result<access_token>> const& token)
+    {
+        std::optional<result<authorization>> outcome;
+        std::vector<std::shared_ptr<waiter>> told;
+        {
+            std::lock_guard const lock(mutex_);
+            in_flight_ = false;
+            told.swap(waiting_);
+            if (token && *token) {
+                access_token const& fresh = token->value();
+                current_ = std::make_shared<std::string const>("Bearer " + fresh.token());
+                times_ = plan_token(steady_clock::now(), fresh.expires_in(), fresh.refresh_in(), 0.5);
+                outcome.emplace(current_);
+            } else if (token) {
+                outcome.emplace(token->error());
+                renewal_pause_ = steady_clock::now() + std::chrono::seconds(30);
+            }
+        }
+        for (auto const& one : told)
+            one->op->wake([one, outcome] {
+                one->answered = true;
+                one->outcome = outcome;
+            });
+    }
+
+    std::shared_ptr<token_source> const source_;
+    std::mutex mutex_;
+    authorization current_;
+    token_times times_;
+    steady_clock::time_point renewal_pause_; // no renewal in the background before
+    std::vector<std::shared_ptr<waiter>> waiting_;
+    bool in_flight_ = false;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif

@@ -1,0 +1,163 @@
+// HTTPS to any origin: pools, the TLS context, one attempt at a request. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_TRANSPORT_HPP
+#define HDIKAFKA_DETAIL_TRANSPORT_HPP
+
+#include <hdikafka/detail/connection.hpp>
+#include <hdikafka/detail/connection_pool.hpp>
+#include <hdikafka/detail/exchange.hpp>
+#include <hdikafka/detail/http_parser.hpp>
+#include <hdikafka/detail/http_request.hpp>
+#include <hdikafka/detail/operation.hpp>
+#include <hdikafka/detail/random.hpp>
+#include <hdikafka/detail/url.hpp>
+#include <hdikafka/http_limits.hpp>
+#include <hdikafka/options.hpp>
+#include <hdikafka/result.hpp>
+
+#include <openssl/rand.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// What all connections of a client have in common.
+class transport_settings
+{
+public:
+    transport_settings() = default;
+
+    tls_options tls;
+    milliseconds connect_timeout{10'000};
+    milliseconds idle_timeout{30'000};
+    std::size_t max_connections = 16;
+    std::string user_agent;
+};
+
+/// Shared by a client's handles, its calls in flight and the token requests it started.
+class transport
+{
+public:
+    transport(net::any_io_executor executor, transport_settings settings)
+        : executor_(std::move(executor)), settings_(std::move(settings)), random_(seed())
+    {}
+
+    net::any_io_executor const& executor() const noexcept { return executor_; }
+    transport_settings const& settings() const noexcept { return settings_; }
+    random_source& random() noexcept { return random_; }
+
+    std::shared_ptr<connection_pool> pool(url const& target)
+    {
+        std::lock_guard const lock(mutex_);
+        auto& pool = pools_[target.scheme + "://" + target.host + ":" + std::to_string(target.port)];
+        if (!pool)
+            pool = std::make_shared<connection_pool>(target, settings_.max_connections);
+        return pool;
+    }
+
+    /// Connects if `held` has no connection yet.
+    net::awaitable<result<void>> connect_if_needed(operation_ptr op, connection_pool* pool, lease* held)
+    {
+        if (held->link)
+            co_return result<void>();
+        SSL_CTX* context = nullptr;
+        if (pool->target().is_https()) {
+            auto made = tls_context();
+            if (!made)
+                co_return made.error();
+            context = made.value();
+        }
+        auto linked = co_await connect(op, executor_, pool->target(), context, settings_.connect_timeout);
+        if (!linked)
+            co_return linked.error();
+        held->link = std::move(linked).value();
+        co_return result<void>();
+    }
+
+    /// One attempt: `message` is the whole request. `*bytes_written` tells whether any byte of it went
+    /// out, whatever the result. The pointer is to an object of the awaiting coroutine.
+    net::awaitable<result<http_response>> send(operation_ptr op, std::shared_ptr<connection_pool> pool,
+                                               std::string message, http_limits limits, bool* bytes_written)
+    {
+        auto leased = co_await pool->acquire(op);
+        if (!leased)
+            co_return leased.error();
+        lease held = std::move(leased).value();
+        auto connected = co_await connect_if_needed(op, pool.get(), &held);
+        if (!connected)
+            co_return connected.error();
+
+        std::uint64_t const before = held.link->stream.bytes_out();
+        response_parser parser(limits);
+        auto exchanged = co_await exchange(op, held.link.get(), &message, &parser, settings_.idle_timeout);
+        *bytes_written = held.link->stream.bytes_out() != before;
+        if (!exchanged)
+            co_return exchanged.error();
+        if (parser.keep_alive()) {
+            held.link->retire_at = steady_clock::now() + idle_life(parser);
+            held.keep();
+        }
+        co_return parser.take();
+    }
+
+    void close()
+    {
+        std::map<std::string, std::shared_ptr<connection_pool>> closing;
+        {
+            std::lock_guard const lock(mutex_);
+            closing = pools_;
+        }
+        for (auto const& [name, pool] : closing)
+            pool->close();
+    }
+
+private:
+    /// How long a connection may lie idle: a minute, or a second less than the server grants.
+    static milliseconds idle_life(response_parser const& parser)
+    {
+        constexpr milliseconds ours{60'000};
+        auto const granted = parser.keep_alive_timeout();
+        return granted ? std::clamp(milliseconds(*granted) - milliseconds(1'000), milliseconds(0), ours)
+                       : ours;
+    }
+
+    /// Made at the first connection: the constructor of a client does no I/O.
+    result<SSL_CTX*> tls_context()
+    {
+        std::lock_guard const lock(tls_mutex_);
+        if (!tls_) {
+            auto made = make_tls_context(settings_.tls);
+            if (!made)
+                return made.error();
+            tls_ = std::move(made).value();
+        }
+        return tls_.get();
+    }
+
+    static std::uint64_t seed()
+    {
+        std::uint64_t value = 0;
+        if (RAND_bytes(reinterpret_cast<unsigned char*>(&value), sizeof value) != 1)
+            value = static_cast<std::uint64_t>(steady_clock::now().time_since_epoch().count());
+        return value;
+    }
+
+    net::any_io_executor const executor_;
+    transport_settings const settings_;
+    random_source random_;
+    std::mutex mutex_;
+    std::map<std::string, std::shared_ptr<connection_pool>> pools_;
+    std::mutex tls_mutex_;
+    ssl_ctx_ptr tls_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif

@@ -1,0 +1,83 @@
+// record_stream: the records of a partition as an asynchronous generator. Layer: what users see.
+#ifndef HDIKAFKA_RECORD_STREAM_HPP
+#define HDIKAFKA_RECORD_STREAM_HPP
+
+#include <hdikafka/detail/asio.hpp>
+#include <hdikafka/detail/stream_reader.hpp>
+#include <hdikafka/options.hpp>
+#include <hdikafka/record_batch.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace hdikafka::inline v0_1 {
+
+/// The records of one partition, batch by batch, in offset order, none lost and none repeated:
+///
+///     while (auto batch = co_await stream.next())
+///         for (auto const& record : *batch) …
+///
+/// Made by client::consume(). Movable; moving it while next() is under way is allowed, destroying it
+/// lets that next() end by itself.
+///
+/// Thread safety: one user at a time; close() alone may be called from any thread.
+class record_stream
+{
+public:
+    record_stream(std::shared_ptr<detail::session> client, std::string topic, std::int32_t partition,
+                  consume_options options)
+        : state_(
+              std::make_shared<detail::stream_state>(std::move(client), std::move(topic), partition, options))
+    {}
+
+    /// The next records; nullopt when everything up to until() has been handed over.
+    ///
+    /// - Effect: reads on from position(). Without until() it waits at the end of the partition for more,
+    ///   as long as the call's timeout allows; without a timeout for ever. A batch is never empty.
+    /// - Completion: the caller resumes on its own executor, with a batch that owns its bytes.
+    /// - Errors: those of client::fetch; errc::offset_below_earliest when retention deleted records
+    ///   before they were read, offset_above_latest when the topic became shorter, unreadable_record when
+    ///   the service keeps silent about records it has; these three stay until a new stream is made.
+    ///   errc::already_running when another next() is under way; errc::timed_out after the timeout.
+    /// - Cancellation: terminal. A cancelled, timed-out or otherwise failed next() consumes nothing: the
+    ///   next one goes on from the same position. Asio's `||` may throw a finished batch away, which then
+    ///   counts as handed over: use the timeout instead.
+    net::awaitable<std::optional<record_batch>> next(call_options options = {})
+    {
+        return detail::next_batch(state_, std::move(options));
+    }
+
+    /// One record at a time, which keeps its bytes alive by itself; otherwise like next(). The two may be
+    /// mixed: next() gives what is left of the batch.
+    net::awaitable<std::optional<shared_record>> next_record(call_options options = {})
+    {
+        return detail::next_record(state_, std::move(options));
+    }
+
+    /// The offset that the next record handed over has at least; -1 until it is known.
+    std::int64_t position() const { return state_->position(); }
+
+    /// Whether the position had reached the high watermark when that was last looked at.
+    bool caught_up() const { return state_->rest.empty() && state_->plan.caught_up(); }
+
+    /// How many offsets lie between the position and the high watermark, which this call reads. Offsets
+    /// have gaps, so there may be fewer records. Never negative.
+    net::awaitable<std::int64_t> lag(call_options options = {}) const
+    {
+        return detail::stream_lag(state_, std::move(options));
+    }
+
+    /// Ends a next() under way, and all later ones, with errc::closed.
+    void close() { state_->close(); }
+
+private:
+    detail::stream_ptr state_;
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
