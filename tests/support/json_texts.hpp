@@ -178,7 +178,11 @@ public:
             case 0: text.resize(at); break;
             case 1: text.erase(at, 1 + below(3)); break;
             case 2: text.insert(at, 1, bytes[below(bytes.size())]); break;
-            case 3: text.insert(at, text.substr(below(text.size() + 1), below(20))); break;
+            case 3: {
+                auto const from = below(text.size() + 1);
+                text.insert(at, text.substr(from, below(20)));
+                break;
+            }
             case 4: text.insert(at, below(2) == 0 ? number() : string()); break;
             default:
                 if (at < text.size())
