@@ -13,10 +13,10 @@
 namespace {
 
 namespace hk = hdikafka;
-using hk::detail::emulator_broker;
-using hk::detail::emulator_log;
-using hk::detail::emulator_new_record;
-using hk::detail::emulator_topic_config;
+using hk::detail::emulation::emulator_broker;
+using hk::detail::emulation::emulator_log;
+using hk::detail::emulation::emulator_new_record;
+using hk::detail::emulation::emulator_topic_config;
 using std::chrono::milliseconds;
 
 constexpr hk::emulator_time start{milliseconds(1'000'000)};

@@ -32,7 +32,7 @@ std::string good_form()
 }
 
 /// The error of a token request: "status error AADSTS-code".
-std::string refusal(hk::detail::emulator_answer const& answer)
+std::string refusal(hk::detail::emulation::emulator_answer const& answer)
 {
     auto const cut = [&](std::string_view name, char end) {
         std::size_t const at = answer.body.find(name) + name.size();
@@ -311,7 +311,8 @@ TEST_CASE("consume: offsets outside of the watermarks are refused, or read as no
     service_fixture f;
     f.create("orders");
     f.produce("orders", "{\"records\":[{\"value\":0},{\"value\":1},{\"value\":2}]}");
-    REQUIRE(f.service.broker().edit("orders", 0, [](hk::detail::emulator_log& log) { log.trim(1); }));
+    REQUIRE(
+        f.service.broker().edit("orders", 0, [](hk::detail::emulation::emulator_log& log) { log.trim(1); }));
     auto const below = f.get(consume("0"));
     CHECK(below.status == 400);
     CHECK(contains(below.body, "offset 0 is out of range: partition 0 of topic 'orders' has offsets 1 to 3"));
@@ -352,7 +353,7 @@ TEST_CASE("consume: gaps are read over, or read as nothing")
     for (service_fixture* const each : {&f, &empty}) {
         each->create("orders");
         each->produce("orders", "{\"records\":[{\"value\":0},{\"value\":1},{\"value\":2}]}");
-        REQUIRE(each->service.broker().edit("orders", 0, [](hk::detail::emulator_log& log) {
+        REQUIRE(each->service.broker().edit("orders", 0, [](hk::detail::emulation::emulator_log& log) {
             log.compact(1, 2);
             log.skip(2);
         }));
@@ -403,7 +404,7 @@ TEST_CASE("a token is checked on every REST call, before anything else")
     CHECK(f.send("POST", "/v1/metadata/topics").status == 401);
     CHECK(f.create("orders", "{").status == 401);
 
-    hk::detail::emulator_request bare;
+    hk::detail::emulation::emulator_request bare;
     bare.method = "GET";
     bare.target = "/v1/metadata/topics";
     CHECK(contains(f.service.handle(bare, f.now, f.random).body, "the request has no bearer token"));
@@ -542,13 +543,15 @@ TEST_CASE("injected faults befall the requests they are meant for, as often as t
 
     f.service.inject(hk::emulator_fault::drop_answer());
     CHECK(f.token_request(good_form()).status == 200);
-    CHECK(f.produce("orders", "{\"records\":[{\"value\":1}]}").action == hk::detail::emulator_action::drop);
+    CHECK(f.produce("orders", "{\"records\":[{\"value\":1}]}").action ==
+          hk::detail::emulation::emulator_action::drop);
     CHECK(f.service.broker().log("orders", 0).value()->latest() == 1);
     f.service.inject(hk::emulator_fault::drop_request());
-    CHECK(f.produce("orders", "{\"records\":[{\"value\":1}]}").action == hk::detail::emulator_action::drop);
+    CHECK(f.produce("orders", "{\"records\":[{\"value\":1}]}").action ==
+          hk::detail::emulation::emulator_action::drop);
     CHECK(f.service.broker().log("orders", 0).value()->latest() == 1);
     f.service.inject(hk::emulator_fault::stall().on(hk::emulator_route::token));
-    CHECK(f.token_request(good_form()).action == hk::detail::emulator_action::stall);
+    CHECK(f.token_request(good_form()).action == hk::detail::emulation::emulator_action::stall);
 }
 
 TEST_CASE("every request is counted by its route and remembered")
@@ -579,10 +582,13 @@ TEST_CASE("every request is counted by its route and remembered")
 
 TEST_CASE("an answer on the wire has its length, its type and nothing that was not asked for")
 {
-    hk::detail::emulator_answer answer(200, "{}");
+    hk::detail::emulation::emulator_answer answer(200, "{}");
     answer.field("NextOffset", "5");
     CHECK(render(answer, true) == "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: application/json; "
                                   "charset=utf-8\r\nNextOffset: 5\r\n\r\n{}");
-    CHECK(render(hk::detail::emulator_answer(404, ""), false) ==
+    CHECK(render(answer, true, true)
+              .ends_with("Content-Length: 2\r\nContent-Type: application/json; "
+                         "charset=utf-8\r\nNextOffset: 5\r\n\r\n"));
+    CHECK(render(hk::detail::emulation::emulator_answer(404, ""), false) ==
           "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
 }

@@ -25,12 +25,12 @@ public:
         token = service.authority().issue(now, random);
     }
 
-    hk::detail::emulator_answer send(std::string_view method, std::string_view target,
-                                     std::string_view body = "",
-                                     std::string_view content_type = "application/json")
+    hk::detail::emulation::emulator_answer send(std::string_view method, std::string_view target,
+                                                std::string_view body = "",
+                                                std::string_view content_type = "application/json")
     {
         std::string const authorization = "Bearer " + token;
-        hk::detail::emulator_request request;
+        hk::detail::emulation::emulator_request request;
         request.method = method;
         request.target = target;
         request.host = "localhost:9400";
@@ -42,33 +42,34 @@ public:
         return service.handle(request, now, random);
     }
 
-    hk::detail::emulator_answer get(std::string_view target) { return send("GET", target); }
-    hk::detail::emulator_answer create(std::string_view topic, std::string_view body = "")
+    hk::detail::emulation::emulator_answer get(std::string_view target) { return send("GET", target); }
+    hk::detail::emulation::emulator_answer create(std::string_view topic, std::string_view body = "")
     {
         return send("PUT", "/v1/topics/" + std::string(topic), body);
     }
-    hk::detail::emulator_answer produce(std::string_view topic, std::string_view body)
+    hk::detail::emulation::emulator_answer produce(std::string_view topic, std::string_view body)
     {
         return send("POST", "/v1/producer/topics/" + std::string(topic), body);
     }
-    hk::detail::emulator_answer token_request(std::string_view form,
-                                              std::string_view type = "application/x-www-form-urlencoded",
-                                              std::string_view tenant = "emulator-tenant")
+    hk::detail::emulation::emulator_answer
+    token_request(std::string_view form, std::string_view type = "application/x-www-form-urlencoded",
+                  std::string_view tenant = "emulator-tenant")
     {
         return send("POST", "/" + std::string(tenant) + "/oauth2/v2.0/token", form, type);
     }
 
     hk::emulator_time now{std::chrono::milliseconds(1'700'000'000'123)};
-    hk::detail::emulator_random random = [next = 0U](std::span<unsigned char> bytes) mutable {
+    hk::detail::emulation::emulator_random random = [next = 0U](std::span<unsigned char> bytes) mutable {
         for (auto& byte : bytes)
             byte = static_cast<unsigned char>(next++ * 37U >> 2);
     };
-    hk::detail::emulator_service service;
+    hk::detail::emulation::emulator_service service;
     std::string token;
     std::string request_id = "11111111-2222-3333-4444-555555555555";
 };
 
-inline std::optional<std::string> field(hk::detail::emulator_answer const& answer, std::string_view name)
+inline std::optional<std::string> field(hk::detail::emulation::emulator_answer const& answer,
+                                        std::string_view name)
 {
     for (auto const& [key, value] : answer.fields)
         if (key == name)

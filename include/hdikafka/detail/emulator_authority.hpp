@@ -18,7 +18,7 @@
 #include <string_view>
 #include <utility>
 
-namespace hdikafka::inline v0_1::detail {
+namespace hdikafka::inline v0_1::detail::emulation {
 
 /// Fills the bytes with randomness.
 using emulator_random = std::function<void(std::span<unsigned char>)>;
@@ -206,6 +206,6 @@ private:
     std::map<std::string, emulator_time, std::less<>> tokens_; ///< And when each expires.
 };
 
-} // namespace hdikafka::inline v0_1::detail
+} // namespace hdikafka::inline v0_1::detail::emulation
 
 #endif

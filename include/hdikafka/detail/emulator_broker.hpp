@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-namespace hdikafka::inline v0_1::detail {
+namespace hdikafka::inline v0_1::detail::emulation {
 
 inline constexpr std::int32_t emulator_broker_count = 3;
 
@@ -218,6 +218,15 @@ public:
         return {};
     }
 
+    /// All topics as they are, sorted.
+    std::vector<std::string> topics() const
+    {
+        std::vector<std::string> names;
+        for (auto const& [name, topic] : topics_)
+            names.push_back(name);
+        return names;
+    }
+
     /// The topic as it is, or nothing.
     emulator_topic const* find(std::string_view name) const
     {
@@ -314,6 +323,6 @@ private:
     topic_map ghosts_; ///< Deleted topics that metadata still shows.
 };
 
-} // namespace hdikafka::inline v0_1::detail
+} // namespace hdikafka::inline v0_1::detail::emulation
 
 #endif

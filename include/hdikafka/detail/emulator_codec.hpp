@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-namespace hdikafka::inline v0_1::detail {
+namespace hdikafka::inline v0_1::detail::emulation {
 
 inline error bad_body(std::string const& what) { return error(errc::bad_request, what); }
 
@@ -253,6 +253,6 @@ inline void append_placement(std::string& out, emulator_placement const& placeme
                              : ",\"error_code\":null,\"error\":null}";
 }
 
-} // namespace hdikafka::inline v0_1::detail
+} // namespace hdikafka::inline v0_1::detail::emulation
 
 #endif

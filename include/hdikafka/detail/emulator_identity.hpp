@@ -13,7 +13,7 @@
 #include <string_view>
 #include <utility>
 
-namespace hdikafka::inline v0_1::detail {
+namespace hdikafka::inline v0_1::detail::emulation {
 
 /// "2026-11-22 18:47:09Z", as Entra's errors have it.
 inline std::string entra_timestamp(emulator_time now)
@@ -152,6 +152,6 @@ inline emulator_answer instance_answer(emulator_target const& target, emulator_r
     return emulator_answer(200, std::move(body));
 }
 
-} // namespace hdikafka::inline v0_1::detail
+} // namespace hdikafka::inline v0_1::detail::emulation
 
 #endif

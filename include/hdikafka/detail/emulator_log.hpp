@@ -30,7 +30,7 @@ public:
 
 } // namespace hdikafka::inline v0_1
 
-namespace hdikafka::inline v0_1::detail {
+namespace hdikafka::inline v0_1::detail::emulation {
 
 /// Records in ascending offsets between two watermarks: earliest() <= every offset < latest().
 class emulator_log
@@ -114,6 +114,6 @@ private:
     std::size_t bytes_ = 0;
 };
 
-} // namespace hdikafka::inline v0_1::detail
+} // namespace hdikafka::inline v0_1::detail::emulation
 
 #endif

@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-namespace hdikafka::inline v0_1::detail {
+namespace hdikafka::inline v0_1::detail::emulation {
 
 /// A request as it was read; the texts live in the server's buffers.
 class emulator_request
@@ -199,8 +199,8 @@ inline std::string_view reason_phrase(int status) noexcept
     }
 }
 
-/// The whole answer as it goes over the wire.
-inline std::string render(emulator_answer const& answer, bool keep_alive)
+/// The whole answer as it goes over the wire; to HEAD without its body (RFC 9110 §9.3.2).
+inline std::string render(emulator_answer const& answer, bool keep_alive, bool head = false)
 {
     std::string out;
     out.reserve(answer.body.size() + 512);
@@ -219,10 +219,11 @@ inline std::string render(emulator_answer const& answer, bool keep_alive)
         out += value;
     }
     out += keep_alive ? "\r\n\r\n" : "\r\nConnection: close\r\n\r\n";
-    out += answer.body;
+    if (!head)
+        out += answer.body;
     return out;
 }
 
-} // namespace hdikafka::inline v0_1::detail
+} // namespace hdikafka::inline v0_1::detail::emulation
 
 #endif

@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-namespace hdikafka::inline v0_1::detail {
+namespace hdikafka::inline v0_1::detail::emulation {
 
 inline int status_of(error const& failure) noexcept
 {
@@ -255,6 +255,6 @@ inline emulator_answer consume_answer(emulator_broker const& broker, emulator_op
     return answer;
 }
 
-} // namespace hdikafka::inline v0_1::detail
+} // namespace hdikafka::inline v0_1::detail::emulation
 
 #endif

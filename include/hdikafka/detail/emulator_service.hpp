@@ -20,7 +20,7 @@
 #include <utility>
 #include <vector>
 
-namespace hdikafka::inline v0_1::detail {
+namespace hdikafka::inline v0_1::detail::emulation {
 
 class emulator_route_row
 {
@@ -234,6 +234,6 @@ private:
     std::deque<emulator_call> calls_;
 };
 
-} // namespace hdikafka::inline v0_1::detail
+} // namespace hdikafka::inline v0_1::detail::emulation
 
 #endif
