@@ -157,7 +157,7 @@ public:
                                                      "\xed\x9f\xbf",
                                                      "\xf4\x8f\xbf\xbf",
                                                      "plain text"};
-            if (below(400) == 0)
+            if (below(2000) == 0)
                 out += below(2) == 0 ? "\\ud800" : "\\udc00";
             else if (below(3) == 0)
                 out += pieces[below(std::size(pieces))];
@@ -209,7 +209,8 @@ private:
 
     void value(std::string& out, unsigned depth)
     {
-        auto const kind = below(depth > 5 ? 5 : 8);
+        // At the top mostly an array or an object.
+        auto const kind = depth == 0 && below(8) != 0 ? 5 + below(3) : below(depth > 5 ? 5 : 8);
         switch (kind) {
         case 0: out += "null"; break;
         case 1: out += below(2) == 0 ? "true" : "false"; break;
