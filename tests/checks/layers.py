@@ -21,8 +21,8 @@ LAYERS = PURE + ("I/O shell", "what users see", "emulator", "optional")
 # These are pure by design; no comment can move them elsewhere.
 ALWAYS_PURE = re.compile(
     r"version|error|result|json|record|record_batch|receipt|topic|offsets|options|http_limits"
-    r"|detail/(utf8|base64|url|byte_buffer|(http|json)_\w+|rest_(request|response)|batch_parser|arguments|retry|\w+_policy|murmur2|partitioner|batcher"
-    r"|range_plan)"
+    r"|detail/(utf8|base64|url|byte_buffer|arguments|(http|json)_\w+|rest_(request|response)|batch_parser)"
+    r"|detail/(retry|\w+_policy|\w+_plan|murmur2|partitioner|batcher)"
 )
 OPTIONAL = re.compile(r"hdikafka/(emulator|boost_json)\.hpp|hdikafka/detail/emulator\w*\.hpp")
 
