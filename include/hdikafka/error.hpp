@@ -269,6 +269,11 @@ public:
         : std::system_error(code), detail_(std::make_shared<content const>(code, std::move(info), cause))
     {}
 
+    // Moving copies, so that an error that was moved from can still be asked.
+    error(error const&) = default;
+    error& operator=(error const&) = default;
+    ~error() override = default;
+
     diagnostics const& info() const noexcept { return detail_->info; }
     char const* what() const noexcept override { return detail_->what.c_str(); }
 

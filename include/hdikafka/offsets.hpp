@@ -4,6 +4,7 @@
 
 #include <hdikafka/version.hpp>
 
+#include <concepts>
 #include <cstdint>
 #include <optional>
 
@@ -38,7 +39,12 @@ public:
 
     constexpr offset_spec(earliest_t) noexcept : anchor_(anchor::beginning) {}
     constexpr offset_spec(latest_t) noexcept : anchor_(anchor::end) {}
-    constexpr offset_spec(std::int64_t offset) noexcept : offset_(offset), anchor_(anchor::exact) {}
+
+    /// Any integer; a double would lose offsets beyond 2^53 without a word.
+    template <std::integral T>
+    requires(!std::same_as<T, bool>) constexpr offset_spec(T offset) noexcept
+        : offset_(static_cast<std::int64_t>(offset)), anchor_(anchor::exact)
+    {}
 
     constexpr anchor which() const noexcept { return anchor_; }
     constexpr std::int64_t offset() const noexcept { return offset_; }
