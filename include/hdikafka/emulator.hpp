@@ -58,6 +58,7 @@ public:
         if (!executor_)
             throw error(errc::already_running, "the emulator can be started once only");
         emulator_options const& options = server_->options();
+        detail::emulation::check_options(options).value();
         std::string chain = options.certificate_pem();
         std::string key = options.key_pem();
         ca_pem_ = chain;

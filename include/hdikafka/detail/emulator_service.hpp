@@ -57,6 +57,26 @@ inline bool path_matches(std::string_view pattern, std::vector<std::string> cons
     return pattern.empty();
 }
 
+/// Whether the options can be served.
+inline result<void> check_options(emulator_options const& options)
+{
+    auto const wrong = [](char const* what) { return error(errc::invalid_option, what); };
+    for (char const c : options.tenant())
+        if (c != '.' && (c == '_' || !valid_emulator_topic(std::string_view(&c, 1))))
+            return wrong("a tenant is made of [A-Za-z0-9.-]");
+    if (options.tenant().empty() || options.client_id().empty() || options.client_secret().empty())
+        return wrong("the tenant, the client id and the client secret must not be empty");
+    if (options.token_lifetime().count() < 0 || options.visibility_delay().count() < 0 ||
+        options.latency().count() < 0 || options.idle_timeout().count() <= 0)
+        return wrong("a time is negative");
+    int const status = options.out_of_range_status();
+    if (status != 200 && (status < 400 || status > 599))
+        return wrong("out_of_range_status is 200 or 400 to 599");
+    if (options.max_partitions() < 1 || options.max_topics() < 1 || options.max_connections() < 1)
+        return wrong("a maximum is less than 1");
+    return {};
+}
+
 /// Not synchronised: the emulator holds a lock around every call.
 class emulator_service
 {
