@@ -3,6 +3,7 @@
 #ifndef HDIKAFKA_DETAIL_REST_RESPONSE_HPP
 #define HDIKAFKA_DETAIL_REST_RESPONSE_HPP
 
+#include <hdikafka/detail/http_syntax.hpp>
 #include <hdikafka/detail/json_reader.hpp>
 #include <hdikafka/receipt.hpp>
 #include <hdikafka/result.hpp>
@@ -118,7 +119,7 @@ inline bool read_partition(json_reader& in, partition_info& out)
            out.latest_offset >= out.earliest_offset;
 }
 
-/// Reads `{"<list>":[…], …}`; the list must be there.
+/// Reads `{"<list>":[…], …}`; the list must be there, once.
 template <class Element>
 bool read_list_in_object(json_reader& in, std::string_view list, Element element)
 {
@@ -126,8 +127,7 @@ bool read_list_in_object(json_reader& in, std::string_view list, Element element
     bool const read = read_object(in, [&](std::string_view name) {
         if (name != list)
             return in.skip();
-        found = true;
-        return read_array(in, element);
+        return !std::exchange(found, true) && read_array(in, element);
     });
     return read && found && in.finish();
 }
@@ -173,9 +173,11 @@ inline result<partition_info> parse_partition(std::string_view body)
 inline result<void> parse_acknowledgement(std::string_view body, std::string_view content_type)
 {
     json_reader in(body);
-    if (body.empty() || (in.skip() && in.finish()))
+    bool const nothing = body.find_first_not_of(" \t\r\n") == std::string_view::npos;
+    if (nothing || (in.skip() && in.finish()))
         return {};
-    if (content_type.starts_with("text/plain") && valid_utf8(body))
+    constexpr std::string_view plain = "text/plain";
+    if (equals_ignoring_case(content_type.substr(0, plain.size()), plain) && valid_utf8(body))
         return {};
     return unexpected_body(in, "an acknowledgement");
 }
@@ -192,12 +194,12 @@ public:
 
 inline constexpr std::size_t max_server_message = 4096;
 
-/// Cuts text to max_server_message bytes without splitting a UTF-8 sequence.
-inline std::string bounded_message(std::string_view text)
+/// Cuts text to `most` bytes without splitting a UTF-8 sequence.
+inline std::string bounded_message(std::string_view text, std::size_t most = max_server_message)
 {
-    if (text.size() > max_server_message) {
-        std::size_t end = max_server_message;
-        while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
+    if (text.size() > most) {
+        std::size_t end = most;
+        while (most - end < 3 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
             --end;
         text = text.substr(0, end);
     }
@@ -238,14 +240,14 @@ inline bool read_service_words(json_reader& in, service_words& out)
     });
 }
 
-/// What a failed answer says: the fields above, or its bare text when it has none of them.
+/// What a failed answer says: the fields above, and its bare text when it has no message of its own.
 inline service_words parse_service_words(std::string_view body)
 {
     json_reader in(body);
     service_words out;
     if (!read_service_words(in, out) || !in.finish())
         out = service_words();
-    if (out.code.empty() && out.message.empty())
+    if (out.message.empty())
         out.message = std::string(body);
     out.code = bounded_message(out.code);
     out.message = bounded_message(out.message);
@@ -270,20 +272,17 @@ inline bool read_outcome(json_reader& in, record_outcome& out)
             out.offset.emplace();
             return in.integer(*out.offset);
         }
-        if (name == "error_code") {
-            failed = true;
+        if (name == "error_code")
             return in.integer(code.emplace());
-        }
-        if (name == "error" || name == "message") {
-            failed = true;
-            if (in.peek() == json_kind::string)
-                return read_text(in, text);
-        }
+        if ((name == "error" || name == "message") && in.peek() == json_kind::string)
+            return read_text(in, text);
+        failed = failed || name == "error";
         return in.skip();
     });
     if (!read)
         return false;
-    failed = failed || (out.offset && *out.offset < 0);
+    // 0 is Kafka's NONE.
+    failed = failed || code.value_or(0) != 0 || !text.empty() || (out.offset && *out.offset < 0);
     out.persisted = persistence::done;
     if (failed) {
         bool const refused =

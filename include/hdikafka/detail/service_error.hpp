@@ -56,7 +56,7 @@ inline error describe_status(int status, std::string_view body, std::string_view
         // One line for what(); the whole text stays in info().
         constexpr std::size_t shown = 300;
         std::string_view const text = words.message.empty() ? words.code : words.message;
-        cause += ": " + std::string(text.substr(0, shown));
+        cause += ": " + bounded_message(text, shown);
     }
     info.server_code = std::move(words.code);
     info.server_message = std::move(words.message);
