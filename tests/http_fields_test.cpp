@@ -150,7 +150,7 @@ TEST_CASE("space before colon, no colon, no name, a name that is no token: error
 TEST_CASE("the sentence about a bad field names its place and nothing that stands in it")
 {
     auto const seen = read_answer(ok("A: b\r\nSet-Cookie: secret\x01\r\n"));
-    CHECK(seen.cause == "header field 2 has a control character in its value");
+    CHECK(seen.cause == "header field 2 has a control character, or CR or LF alone");
 }
 
 TEST_CASE("sizes: the status line, at its limit and beyond it")
@@ -164,7 +164,9 @@ TEST_CASE("sizes: the status line, at its limit and beyond it")
     CHECK(read_limited(answer(40), limits).done);
     CHECK(read_limited(answer(41), limits).fault == errc::status_line_too_long);
     CHECK(read_limited(answer(400).substr(0, 42), limits).fault == errc::status_line_too_long);
-    CHECK(read_limited("HTTP/1.1 200 " + string(28, 'x') + "\nA", limits).fault == errc::bad_status_line);
+    CHECK(read_limited("HTTP/1.1 200 " + string(28, 'x') + "\nA", limits).fault ==
+          errc::status_line_too_long);
+    CHECK(read_limited("HTTP/1.1 200 " + string(27, 'x') + "\nA", limits).fault == errc::bad_status_line);
     CHECK(read_limited("HTTP/1.1 200 OK\r\n", http_limits().status_line(3)).fault ==
           errc::status_line_too_long);
     CHECK(read_limited("HTTX1", http_limits().status_line(3)).fault == errc::status_line_too_long);
@@ -180,9 +182,8 @@ TEST_CASE("sizes: one field, at its limit and beyond it")
     http_limits const limits = http_limits().field(40);
     CHECK(read_limited(ok(field(40) + last), limits).done);
     CHECK(read_limited(ok(field(41) + last), limits).fault == errc::field_too_long);
-    CHECK(read_limited("HTTP/1.1 200 OK\r\n" + string(42, 'x'), limits).fault == errc::field_too_long);
-    CHECK_FALSE(
-        read_limited("HTTP/1.1 200 OK\r\n" + string(41, 'x'), limits).failed); // the last may be the CR
+    CHECK(read_limited("HTTP/1.1 200 OK\r\n" + string(41, 'x'), limits).fault == errc::field_too_long);
+    CHECK_FALSE(read_limited("HTTP/1.1 200 OK\r\n" + string(40, 'x'), limits).failed);
     CHECK(read_answer(ok(field(16384) + last)).done);
     CHECK(read_answer(ok(field(16385) + last)).fault == errc::field_too_long);
 }

@@ -8,6 +8,7 @@
 namespace {
 
 using hdikafka::detail::http_request;
+using hdikafka::detail::request_fields;
 using std::string;
 
 string rendered(http_request const& request, string const& host = "h", string const& authorization = "")
@@ -67,6 +68,21 @@ TEST_CASE("the same request is rendered again with another token, behind what is
     CHECK(request.render_to(out, "[::1]:9400", "Bearer two"));
     CHECK(out == "xGET /a?b=c HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer one\r\n\r\n"
                  "GET /a?b=c HTTP/1.1\r\nHost: [::1]:9400\r\nAuthorization: Bearer two\r\n\r\n");
+}
+
+TEST_CASE("fields that every request has are written once")
+{
+    request_fields common;
+    CHECK(common.add("User-Agent", "u"));
+    CHECK(common.sound());
+    http_request request("GET", "/", common);
+    CHECK(request.add("X", "y"));
+    CHECK(rendered(request) == "GET / HTTP/1.1\r\nHost: h\r\nUser-Agent: u\r\nX: y\r\n\r\n");
+    CHECK(rendered(http_request("GET", "/b", common)) ==
+          "GET /b HTTP/1.1\r\nHost: h\r\nUser-Agent: u\r\n\r\n");
+    CHECK_FALSE(common.add("X", "\n"));
+    CHECK_FALSE(common.sound());
+    check_never_rendered(http_request("GET", "/", common));
 }
 
 TEST_CASE("header injection: CR, LF, NUL and other controls are refused in every value")

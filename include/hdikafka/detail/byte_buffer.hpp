@@ -7,8 +7,10 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -57,10 +59,11 @@ public:
     {
         if (total <= capacity_)
             return;
-        auto larger = std::make_unique_for_overwrite<char[]>(total);
-        if (size_ != 0)
-            std::memcpy(larger.get(), data(), size_);
-        memory_ = std::move(larger);
+        auto* const larger = static_cast<char*>(std::realloc(memory_.get(), total));
+        if (larger == nullptr)
+            throw std::bad_alloc();
+        static_cast<void>(memory_.release()); // realloc has freed it, or it is the same
+        memory_.reset(larger);
         capacity_ = total;
     }
 
@@ -87,7 +90,12 @@ public:
     void clear() noexcept { size_ = 0; }
 
 private:
-    std::unique_ptr<char[]> memory_;
+    struct free_memory
+    {
+        void operator()(char* memory) const noexcept { std::free(memory); }
+    };
+
+    std::unique_ptr<char, free_memory> memory_; ///< From malloc: realloc often need not copy.
     std::size_t size_ = 0;
     std::size_t capacity_ = 0;
 };

@@ -44,30 +44,23 @@ public:
     void start_until_close() noexcept { stage_ = stage::until_close; }
 
     /// Room for the next bytes; empty once done() or failed(). A counted body never asks for more than
-    /// its rest.
+    /// its rest, and a chunk for little more: so nearly all data is read to where it stays.
     std::span<char> prepare()
     {
-        constexpr std::size_t least = 16 * 1024;
-        constexpr std::size_t most_trusted = 1024 * 1024;
+        constexpr std::size_t behind_data = 32; // CRLF and the next chunk's size
         switch (stage_) {
         case stage::counted: {
             auto const rest = expected_ - bytes_.size();
             if (bytes_.size() == bytes_.capacity())
-                bytes_.reserve(std::min(expected_, std::max(most_trusted, 2 * bytes_.capacity())));
+                bytes_.reserve(bytes_.size() + std::min(rest, std::max(most_trusted, bytes_.capacity())));
             return bytes_.prepare(std::min(rest, bytes_.capacity() - bytes_.size()));
         }
+        case stage::chunk_data: return room(std::min(expected_, most_trusted) + behind_data);
+        case stage::until_close: return room(16 * 1024);
         case stage::done:
         case stage::failed: return {};
-        case stage::chunk_data:
-            // The chunk's data and the next line fit at once, if the chunk is not suspiciously large.
-            if (auto const room = std::min(expected_, most_trusted) + 32;
-                bytes_.capacity() - bytes_.size() < room)
-                return bytes_.prepare(std::max(room, least));
-            break;
-        default: break;
+        default: return room(0);
         }
-        auto const spare = bytes_.capacity() - bytes_.size();
-        return bytes_.prepare(spare >= least / 4 ? spare : least);
     }
 
     void commit(std::size_t n)
@@ -143,6 +136,18 @@ private:
         failed
     };
 
+    /// How much memory a size that the peer only claims is worth.
+    static constexpr std::size_t most_trusted = 1024 * 1024;
+
+    /// `wanted` bytes of room, or what there is if that is not little.
+    std::span<char> room(std::size_t wanted)
+    {
+        constexpr std::size_t least = 2048;
+        wanted = std::max(wanted, least);
+        auto const spare = bytes_.capacity() - bytes_.size();
+        return bytes_.prepare(spare < least ? wanted : std::min(wanted, spare));
+    }
+
     /// Returns false, for step() to end with.
     bool fail(errc code, std::string cause)
     {
@@ -197,26 +202,19 @@ private:
             position += 2;
             stage_ = stage::chunk_line;
             return true;
-        case stage::trailers: return step_trailer(text, position);
+        case stage::trailers: return step_trailers(text, position);
         default: return false;
         }
     }
 
-    bool step_trailer(std::string_view text, std::size_t& position)
+    bool step_trailers(std::string_view text, std::size_t& position)
     {
-        std::string_view name;
-        std::string_view value;
-        switch (trailers_.next(text, name, value)) {
-        case field_lines::state::incomplete: return false;
-        case field_lines::state::fault:
-            fault_ = trailers_.fault();
-            stage_ = stage::failed;
-            return false;
+        switch (trailers_.read(text, position, [](auto, auto) {})) {
+        case field_lines::state::incomplete: break;
         case field_lines::state::end: stage_ = stage::done; break;
-        case field_lines::state::field: break;
+        case field_lines::state::fault: fault_ = trailers_.fault(); stage_ = stage::failed;
         }
-        position += trailers_.consumed();
-        return stage_ == stage::trailers;
+        return false;
     }
 
     bool step_line(std::string_view text, std::size_t& position)
@@ -227,7 +225,8 @@ private:
         std::string_view text_of_line;
         switch (cut_line(text, scanned_, std::min(limits_.chunk_extension(), half) + digits, text_of_line)) {
         case line_state::incomplete: return false;
-        case line_state::bare_lf: return fail(errc::bad_chunk, "a chunk's size line ends in LF without CR");
+        case line_state::bad_character:
+            return fail(errc::bad_chunk, "a chunk's size line has a control character, or CR or LF alone");
         case line_state::too_long: return fail(errc::bad_chunk, "a chunk's size line is too long");
         case line_state::whole: break;
         }

@@ -17,8 +17,6 @@ class chunk_extension
 public:
     static bool valid(std::string_view text) noexcept
     {
-        if (!is_field_text(text))
-            return false;
         chunk_extension rest(text);
         while (!rest.text_.empty())
             if (!rest.take_extension())
@@ -64,9 +62,7 @@ private:
 
     bool take_token() noexcept
     {
-        std::size_t n = 0;
-        while (n != text_.size() && is_token_character(text_[n]))
-            ++n;
+        auto const n = token_size(text_);
         text_.remove_prefix(n);
         return n != 0;
     }
@@ -91,7 +87,7 @@ private:
 class chunk_line
 {
 public:
-    /// `line` is without its CRLF.
+    /// `line` is without its CRLF; like any line from cut_line() it has no control character.
     explicit chunk_line(std::string_view line)
     {
         std::size_t at = 0;

@@ -13,7 +13,7 @@
 
 namespace hdikafka::inline v0_1::detail {
 
-/// What the fields say about framing. With a fault only close() still means something.
+/// What the fields say about framing. With a fault only close() and content_coded() still mean something.
 class message_framing
 {
 public:
@@ -22,14 +22,18 @@ public:
     {
         bool has_length = false;
         for (std::size_t i = 0; i != head.size(); ++i) {
-            auto const name = head.name(i);
-            if (name.size() == 10 && equals_ignoring_case(name, "connection")) {
+            auto const is = [name = head.name(i)](std::string_view other) {
+                return equals_ignoring_case(name, other);
+            };
+            if (is("connection")) {
                 read_connection(head.value(i));
-            } else if (name.size() == 14 && equals_ignoring_case(name, "content-length")) {
+            } else if (is("content-length")) {
                 read_length(head.value(i));
                 has_length = true;
-            } else if (name.size() == 17 && equals_ignoring_case(name, "transfer-encoding")) {
+            } else if (is("transfer-encoding")) {
                 read_codings(head.value(i));
+            } else if (is("content-encoding")) {
+                read_content_codings(head.value(i));
             }
         }
         if (codings_ == 0)
@@ -50,6 +54,9 @@ public:
     /// One of the Connection options is "close"; it wins over "keep-alive".
     bool close() const noexcept { return close_; }
 
+    /// There is a Content-Encoding other than "identity".
+    bool content_coded() const noexcept { return content_coded_; }
+
     /// The one fault is that codings below "chunked" are not supported here.
     bool other_codings() const noexcept
     {
@@ -63,6 +70,13 @@ private:
         list_elements options(value);
         for (std::string_view option; options.next(option);)
             close_ = close_ || equals_ignoring_case(option, "close");
+    }
+
+    void read_content_codings(std::string_view value) noexcept
+    {
+        list_elements codings(value);
+        for (std::string_view coding; codings.next(coding);)
+            content_coded_ = content_coded_ || !(coding.empty() || equals_ignoring_case(coding, "identity"));
     }
 
     /// One number, or the same one several times (RFC 9112 §6.3 rule 5).
@@ -95,6 +109,7 @@ private:
     bool last_is_chunked_ = false;
     bool well_formed_ = true;
     bool close_ = false;
+    bool content_coded_ = false;
 };
 
 } // namespace hdikafka::inline v0_1::detail

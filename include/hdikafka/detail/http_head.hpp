@@ -24,67 +24,65 @@ class field_lines
 public:
     enum class state
     {
-        incomplete, ///< Call again when there is more behind the same text.
-        field,      ///< `name` and `value` are set; the line has `consumed()` bytes.
-        end,        ///< The empty line, of `consumed()` bytes.
+        incomplete, ///< Call again when there is more behind what was not consumed.
+        end,        ///< The empty line that ends the section is consumed too.
         fault
     };
 
     explicit field_lines(http_limits const& limits) noexcept : limits_(limits) {}
 
-    /// Takes the line off the front of `text`.
-    state next(std::string_view text, std::string_view& name, std::string_view& value)
+    /// Takes whole lines off the front of `text`, adds their size to `consumed`, and calls
+    /// `sink(name, value)` for each.
+    template <class Sink>
+    state read(std::string_view text, std::size_t& consumed, Sink sink)
     {
-        auto const left = limits_.fields() - bytes_;
-        std::string_view line;
-        switch (cut_line(text, scanned_, std::min(limits_.field(), left), line)) {
-        case line_state::incomplete: return state::incomplete;
-        case line_state::bare_lf: return fail(errc::bad_field, "ends in LF without CR");
-        case line_state::too_long: return limits_.field() <= left ? fail_line() : fail_total();
-        case line_state::whole: break;
+        for (;;) {
+            auto const left = limits_.fields() - bytes_;
+            auto const colon = token_size(text);
+            scanned_ = std::max(scanned_, colon); // a token has no control character
+            std::string_view line;
+            switch (cut_line(text, scanned_, std::min(limits_.field(), left), line)) {
+            case line_state::incomplete: return state::incomplete;
+            case line_state::bad_character:
+                return fail(errc::bad_field, "has a control character, or CR or LF alone");
+            case line_state::too_long: return limits_.field() <= left ? fail_line() : fail_total();
+            case line_state::whole: break;
+            }
+            auto const size = line.size() + 2;
+            if (line.empty()) {
+                consumed += size;
+                return state::end;
+            }
+            if (size > left)
+                return fail_total();
+            if (count_ == limits_.field_count())
+                return fail_count();
+            if (colon == 0 || text[colon] != ':')
+                return fail_name(text[colon], colon);
+            sink(text.substr(0, colon), trim_blanks(line.substr(colon + 1)));
+            bytes_ += size;
+            ++count_;
+            consumed += size;
+            text.remove_prefix(size);
         }
-        consumed_ = line.size() + 2;
-        if (line.empty())
-            return state::end;
-        if (consumed_ > left)
-            return fail_total();
-        if (count_ == limits_.field_count())
-            return fail_count();
-        if (!split(line, name, value))
-            return state::fault;
-        bytes_ += consumed_;
-        ++count_;
-        return state::field;
     }
 
-    std::size_t consumed() const noexcept { return consumed_; }
     http_fault const& fault() const noexcept { return fault_; }
 
     /// Starts over with another section.
     void restart() noexcept { scanned_ = bytes_ = count_ = 0; }
 
 private:
-    bool split(std::string_view line, std::string_view& name, std::string_view& value)
+    state fail_name(char behind, std::size_t size)
     {
-        std::size_t colon = 0;
-        while (colon != line.size() && is_token_character(line[colon]))
-            ++colon;
-        char const* wrong = nullptr;
-        if (colon == line.size())
-            wrong = "has no colon";
-        else if (is_blank(line[colon]))
-            wrong =
-                colon == 0 ? "starts with a blank (folding is obsolete)" : "has a blank in or after its name";
-        else if (line[colon] != ':')
-            wrong = "has a character in its name that may not stand there";
-        else if (colon == 0)
-            wrong = "has no name";
-        else if (value = trim_blanks(line.substr(colon + 1)); !is_field_text(value))
-            wrong = "has a control character in its value";
-        if (wrong != nullptr)
-            fail(errc::bad_field, wrong);
-        name = line.substr(0, colon);
-        return wrong == nullptr;
+        if (is_blank(behind))
+            return fail(errc::bad_field, size == 0 ? "starts with a blank (folding is obsolete)"
+                                                   : "has a blank in or behind its name");
+        if (behind == '\r')
+            return fail(errc::bad_field, "has no colon");
+        if (behind == ':')
+            return fail(errc::bad_field, "has no name");
+        return fail(errc::bad_field, "has a character in its name that may not stand there");
     }
 
     /// The sentence names the line by its number: what stands in it may be a secret.
@@ -115,7 +113,6 @@ private:
     std::size_t scanned_ = 0;
     std::size_t bytes_ = 0;
     std::size_t count_ = 0;
-    std::size_t consumed_ = 0;
     http_fault fault_;
 };
 
@@ -181,8 +178,8 @@ public:
     std::span<char> prepare()
     {
         auto& text = head_.text_;
-        constexpr std::size_t first = 4096;
-        constexpr std::size_t least = 512;
+        constexpr std::size_t first = 1024; // most answers of this API have no more, body and all
+        constexpr std::size_t least = 256;
         auto const spare = text.capacity() - text.size();
         return text.prepare(spare >= least ? spare : std::max(first, text.capacity()));
     }
@@ -192,16 +189,19 @@ public:
     {
         if (!has_start_line_)
             return next_start_line();
-        for (;;) {
-            std::string_view name;
-            std::string_view value;
-            switch (lines_.next(unread(), name, value)) {
-            case field_lines::state::incomplete: return event::need_more;
-            case field_lines::state::fault: fault_ = lines_.fault(); return event::fault;
-            case field_lines::state::end: position_ += lines_.consumed(); return event::end;
-            case field_lines::state::field: position_ += lines_.consumed(); add(name, value);
-            }
-        }
+        if (head_.fields_.capacity() == 0)
+            head_.fields_.reserve(16);
+        auto const* const base = head_.text_.data();
+        auto const state = lines_.read(unread(), position_, [this, base](auto name, auto value) {
+            head_.fields_.push_back({static_cast<std::size_t>(name.data() - base), name.size(),
+                                     static_cast<std::size_t>(value.data() - base), value.size()});
+        });
+        if (state == field_lines::state::incomplete)
+            return event::need_more;
+        if (state == field_lines::state::end)
+            return event::end;
+        fault_ = lines_.fault();
+        return event::fault;
     }
 
     http_head const& head() const noexcept { return head_; }
@@ -234,8 +234,9 @@ private:
         std::string_view line;
         switch (cut_line(unread(), scanned_, start_line_limit_, line)) {
         case line_state::incomplete: return event::need_more;
-        case line_state::bare_lf:
-            fault_ = http_fault(errc::bad_status_line, "the first line ends in LF without CR");
+        case line_state::bad_character:
+            fault_ = http_fault(errc::bad_status_line,
+                                "the first line has a control character, or CR or LF alone");
             return event::fault;
         case line_state::too_long:
             fault_ = http_fault(start_line_too_long_, "the first line has more than " +
@@ -247,16 +248,6 @@ private:
         head_.start_line_ = line.size();
         has_start_line_ = true;
         return event::start_line;
-    }
-
-    void add(std::string_view name, std::string_view value)
-    {
-        if (head_.fields_.empty())
-            head_.fields_.reserve(16);
-        auto const offset = [base = head_.text_.data()](std::string_view slice) {
-            return static_cast<std::size_t>(slice.data() - base);
-        };
-        head_.fields_.push_back({offset(name), name.size(), offset(value), value.size()});
     }
 
     field_lines lines_;

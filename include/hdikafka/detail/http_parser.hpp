@@ -159,7 +159,7 @@ private:
         auto const digit = [line](std::size_t at) { return line[at] >= '0' && line[at] <= '9'; };
         bool const sound = line.size() >= shortest && digit(7) && line[8] == ' ' && line[9] != '0' &&
                            digit(9) && digit(10) && digit(11) &&
-                           (line.size() == shortest || line[shortest] == ' ') && is_field_text(line);
+                           (line.size() == shortest || line[shortest] == ' ');
         if (!sound) {
             fail(http_fault(errc::bad_status_line, "the status line is malformed"));
             return false;
@@ -185,7 +185,7 @@ private:
             body_.start_none();
         } else if (framing.fault()) {
             return fail(framing.fault());
-        } else if (has_content_coding()) {
+        } else if (framing.content_coded()) {
             return fail(http_fault(errc::unsupported_coding, "the answer has a content coding"));
         } else if (framing.chunked()) {
             body_.start_chunked();
@@ -200,20 +200,6 @@ private:
         if (body_.feed(unread) != unread.size())
             keep_alive_ = false; // bytes behind the answer: nobody knows what they belong to
         look_at_body();
-    }
-
-    bool has_content_coding() const noexcept
-    {
-        auto const& head = head_.head();
-        for (std::size_t i = 0; i != head.size(); ++i) {
-            if (!equals_ignoring_case(head.name(i), "content-encoding"))
-                continue;
-            list_elements codings(head.value(i));
-            for (std::string_view coding; codings.next(coding);)
-                if (!coding.empty() && !equals_ignoring_case(coding, "identity"))
-                    return true;
-        }
-        return false;
     }
 
     void look_at_body()

@@ -4,7 +4,6 @@
 
 #include <hdikafka/detail/http_syntax.hpp>
 
-#include <algorithm>
 #include <charconv>
 #include <cstddef>
 #include <string>
@@ -13,27 +12,68 @@
 
 namespace hdikafka::inline v0_1::detail {
 
+/// A block of header fields, checked and written as they are added. Nothing that could end a line or
+/// add another field gets into it.
+class request_fields
+{
+public:
+    /// False, and the block is spoilt for good, when the name is no token, the value has a control
+    /// character or blanks around it, or the field is one that http_request writes itself.
+    bool add(std::string_view name, std::string_view value)
+    {
+        bool const sound = is_token(name) && is_value(value) && !is_reserved(name);
+        sound_ = sound_ && sound;
+        if (sound) {
+            if (text_.empty())
+                text_.reserve(256); // all fields of a request to the proxy
+            write(text_, name, value);
+        }
+        return sound;
+    }
+
+    bool sound() const noexcept { return sound_; }
+    std::string const& text() const noexcept { return text_; }
+
+    static bool is_value(std::string_view value) noexcept
+    {
+        return has_no_control(value) &&
+               (value.empty() || (!is_blank(value.front()) && !is_blank(value.back())));
+    }
+
+    static void write(std::string& out, std::string_view name, std::string_view value)
+    {
+        out.append(name).append(": ").append(value).append("\r\n");
+    }
+
+private:
+    static bool is_reserved(std::string_view name) noexcept
+    {
+        return equals_ignoring_case(name, "host") || equals_ignoring_case(name, "authorization") ||
+               equals_ignoring_case(name, "content-length") ||
+               equals_ignoring_case(name, "transfer-encoding");
+    }
+
+    std::string text_;
+    bool sound_ = true;
+};
+
 /// A request without the parts that belong to the connection (Host) and to the moment (Authorization):
-/// those are given when it is rendered, because a retry may need others. Nothing that could end a line
-/// or add a field gets into the text: a request with such a part is never rendered at all.
+/// those are given when it is rendered, because a retry may need others. A request with a part that
+/// could be taken for another field or another request is never rendered at all.
 class http_request
 {
 public:
-    /// `target` in origin form, already percent-encoded; for CONNECT in authority form.
-    http_request(std::string method, std::string target)
-        : method_(std::move(method)), target_(std::move(target)), sound_(is_token(method_) && sound_target())
+    /// `target` in origin form, already percent-encoded; for CONNECT in authority form. `fields` saves
+    /// adding those again that every request has.
+    http_request(std::string method, std::string target, request_fields fields = request_fields())
+        : method_(std::move(method)),
+          target_(std::move(target)),
+          fields_(std::move(fields)),
+          sound_(is_token(method_) && sound_target())
     {}
 
-    /// Adds a field. False, and render_to() will refuse, when the name is no token, the value has a
-    /// control character or blanks around it, or the field is one that render_to() writes itself.
-    bool add(std::string_view name, std::string_view value)
-    {
-        bool const sound = is_token(name) && is_value(value) && !is_own_field(name);
-        sound_ = sound_ && sound;
-        if (sound)
-            append_field(fields_, name, value);
-        return sound;
-    }
+    /// Adds a field; see request_fields::add.
+    bool add(std::string_view name, std::string_view value) { return fields_.add(name, value); }
 
     http_request& body(std::string content) &
     {
@@ -51,66 +91,42 @@ public:
     [[nodiscard]] bool render_to(std::string& out, std::string_view host,
                                  std::string_view authorization) const
     {
-        if (!sound_ || !is_host_value(host) || !is_value(authorization))
+        if (!sound_ || !fields_.sound() || !host_characters.spells(host) ||
+            !request_fields::is_value(authorization))
             return false;
         bool const sized = !body_.empty() || method_ == "POST" || method_ == "PUT" || method_ == "PATCH";
         constexpr std::size_t own_parts = 128;
         out.reserve(out.size() + method_.size() + target_.size() + host.size() + authorization.size() +
-                    fields_.size() + body_.size() + own_parts);
-        out.append(method_).append(1, ' ').append(target_).append(" HTTP/1.1\r\n");
-        append_field(out, "Host", host);
+                    fields_.text().size() + body_.size() + own_parts);
+        out.append(method_)
+            .append(" ")
+            .append(target_)
+            .append(" HTTP/1.1\r\nHost: ")
+            .append(host)
+            .append("\r\n");
         if (!authorization.empty())
-            append_field(out, "Authorization", authorization);
-        out.append(fields_);
+            out.append("Authorization: ").append(authorization).append("\r\n");
+        out.append(fields_.text());
         if (sized) {
             char digits[20];
             auto const end = std::to_chars(digits, digits + sizeof digits, body_.size()).ptr;
-            append_field(out, "Content-Length", {digits, static_cast<std::size_t>(end - digits)});
+            out.append("Content-Length: ").append(digits, end).append("\r\n");
         }
         out.append("\r\n").append(body_);
         return true;
     }
 
 private:
-    static void append_field(std::string& out, std::string_view name, std::string_view value)
-    {
-        out.append(name).append(": ").append(value).append("\r\n");
-    }
-
-    static bool is_value(std::string_view value) noexcept
-    {
-        return is_field_text(value) && trim_blanks(value).size() == value.size();
-    }
-
-    static bool is_own_field(std::string_view name) noexcept
-    {
-        return equals_ignoring_case(name, "host") || equals_ignoring_case(name, "authorization") ||
-               equals_ignoring_case(name, "content-length") ||
-               equals_ignoring_case(name, "transfer-encoding");
-    }
-
-    /// Printable ASCII without blanks.
-    static bool is_visible(std::string_view text) noexcept
-    {
-        return !text.empty() &&
-               std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
-    }
-
-    static bool is_host_value(std::string_view host) noexcept
-    {
-        return is_visible(host) && host.find_first_of("/?#@,\\") == std::string_view::npos;
-    }
-
     bool sound_target() const noexcept
     {
         if (method_ == "CONNECT")
-            return is_host_value(target_);
-        return is_visible(target_) && target_.front() == '/' && target_.find('#') == std::string::npos;
+            return host_characters.spells(target_);
+        return target_.starts_with('/') && target_characters.spells(target_);
     }
 
     std::string method_;
     std::string target_;
-    std::string fields_;
+    request_fields fields_;
     std::string body_;
     bool sound_;
 };

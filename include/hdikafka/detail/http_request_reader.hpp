@@ -7,7 +7,6 @@
 #include <hdikafka/detail/http_framing.hpp>
 #include <hdikafka/detail/http_head.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -148,8 +147,7 @@ private:
         if (second == std::string_view::npos || !is_token(line.substr(0, first)))
             return refuse(400, "the request line is malformed");
         auto const target = line.substr(first + 1, second - first - 1);
-        auto const is_visible = [](char c) { return c > ' ' && c < 0x7f && c != '#'; };
-        if (!target.starts_with('/') || !std::all_of(target.begin(), target.end(), is_visible))
+        if (!target.starts_with('/') || !target_characters.spells(target))
             return refuse(400, "the request's target is not in origin form");
         auto const asked = line.substr(second + 1);
         if (asked.size() != version.size() || !asked.starts_with("HTTP/") || asked[6] != '.' ||
@@ -199,7 +197,7 @@ private:
             if (!equals_ignoring_case(head.name(i), "host"))
                 continue;
             ++count;
-            if (head.value(i).empty() || head.value(i).find_first_of(" \t,/?#@\\") != std::string_view::npos)
+            if (!host_characters.spells(head.value(i)))
                 return false;
         }
         return count == 1;

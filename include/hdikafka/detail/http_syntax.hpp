@@ -3,12 +3,11 @@
 #ifndef HDIKAFKA_DETAIL_HTTP_SYNTAX_HPP
 #define HDIKAFKA_DETAIL_HTTP_SYNTAX_HPP
 
+#include <hdikafka/detail/http_scan.hpp>
 #include <hdikafka/error.hpp>
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <optional>
 #include <string>
@@ -33,55 +32,22 @@ private:
     std::string cause_;
 };
 
-inline constexpr auto http_token_characters = [] {
-    std::array<bool, 256> table{};
-    for (char const character : std::string_view("!#$%&'*+-.^_`|~0123456789"
-                                                 "abcdefghijklmnopqrstuvwxyz"
-                                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
-        table[static_cast<unsigned char>(character)] = true;
-    return table;
-}();
+/// What a target in origin form may have: path and query of RFC 3986 §3.3 and §3.4.
+inline constexpr character_set target_characters("!$%&'()*+,-./0123456789:;=?@"
+                                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~");
 
-constexpr bool is_token_character(char character) noexcept
-{
-    return http_token_characters[static_cast<unsigned char>(character)];
-}
+/// What a Host field may have: a name or an address, and a port.
+inline constexpr character_set host_characters("-.0123456789:ABCDEFGHIJKLMNOPQRSTUVWXYZ[]"
+                                               "_abcdefghijklmnopqrstuvwxyz");
 
 /// A method, a field name, a parameter name: 1*tchar.
-constexpr bool is_token(std::string_view text) noexcept
+inline bool is_token(std::string_view text) noexcept
 {
-    for (char const character : text)
-        if (!is_token_character(character))
-            return false;
-    return !text.empty();
+    return !text.empty() && token_size(text) == text.size();
 }
 
-/// Whether a field value or a reason phrase has no control character but HTAB. Eight bytes at a time:
-/// a header is mostly values.
-inline bool is_field_text(std::string_view text) noexcept
-{
-    auto const plain = [](char character) {
-        auto const byte = static_cast<unsigned char>(character);
-        return (byte >= 0x20 && byte != 0x7f) || byte == '\t';
-    };
-    constexpr std::uint64_t ones = 0x0101010101010101;
-    std::size_t at = 0;
-    for (; text.size() - at >= 8; at += 8) {
-        std::uint64_t word;
-        std::memcpy(&word, text.data() + at, 8);
-        std::uint64_t const del = word ^ ones * 0x7f;
-        std::uint64_t const low = (word - ones * 0x20) & ~word;
-        if (((low | ((del - ones) & ~del)) & ones * 0x80) == 0)
-            continue;
-        for (std::size_t i = at; i != at + 8; ++i)
-            if (!plain(text[i]))
-                return false;
-    }
-    for (; at != text.size(); ++at)
-        if (!plain(text[at]))
-            return false;
-    return true;
-}
+/// A field value or a reason phrase: no control character but HTAB.
+inline bool is_field_text(std::string_view text) noexcept { return find_control(text, 0) == text.size(); }
 
 constexpr bool is_blank(char character) noexcept { return character == ' ' || character == '\t'; }
 
@@ -105,7 +71,7 @@ constexpr bool equals_ignoring_case(std::string_view a, std::string_view b) noex
     if (a.size() != b.size())
         return false;
     for (std::size_t i = 0; i != a.size(); ++i)
-        if (ascii_lower(a[i]) != ascii_lower(b[i]))
+        if (a[i] != b[i] && ascii_lower(a[i]) != ascii_lower(b[i]))
             return false;
     return true;
 }
@@ -159,9 +125,9 @@ inline std::string excerpt(std::string_view text)
 enum class line_state
 {
     incomplete,
-    whole,    ///< `line` is the line without its CRLF.
-    too_long, ///< It has more than `limit` bytes, whether or not its end is here already.
-    bare_lf   ///< It ends in LF without CR.
+    whole,        ///< `line` is the line without its CRLF.
+    too_long,     ///< It has more than `limit` bytes, whether or not its end is here already.
+    bad_character ///< A control character but HTAB, or CR and LF other than together at its end.
 };
 
 /// Cuts the line off the front of `text`. `scanned` is how much of it was searched before: 0 for a new
@@ -170,18 +136,20 @@ enum class line_state
 inline line_state cut_line(std::string_view text, std::size_t& scanned, std::size_t limit,
                            std::string_view& line) noexcept
 {
-    auto const end = scanned < text.size() ? text.find('\n', scanned) : std::string_view::npos;
-    auto const length = end == std::string_view::npos ? text.size() : end;
-    if (length > limit && length - 1 > limit) // one more byte may be the CR
+    auto const end = find_control(text, scanned);
+    if (end > limit)
         return line_state::too_long;
-    if (end == std::string_view::npos) {
-        scanned = length;
+    scanned = end;
+    if (end == text.size())
         return line_state::incomplete;
-    }
-    if (length == 0 || text[length - 1] != '\r')
-        return line_state::bare_lf;
+    if (text[end] != '\r')
+        return line_state::bad_character;
+    if (end + 1 == text.size())
+        return line_state::incomplete;
+    if (text[end + 1] != '\n')
+        return line_state::bad_character;
     scanned = 0;
-    line = text.substr(0, length - 1);
+    line = text.substr(0, end);
     return line_state::whole;
 }
 
