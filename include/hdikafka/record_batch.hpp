@@ -128,7 +128,7 @@ public:
     record_batch without_first(std::size_t count) const noexcept
     {
         record_batch rest(content_);
-        rest.first_ = std::min(first_ + count, first_ + size());
+        rest.first_ = first_ + std::min(count, size());
         return rest;
     }
 
