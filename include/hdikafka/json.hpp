@@ -197,7 +197,7 @@ public:
         detail::json_reader in(text);
         std::string_view slice;
         if (!in.value(slice) || !in.finish())
-            return error(in.fault(), "the text is not valid JSON at byte " + std::to_string(in.position()));
+            return not_json(in);
         return json(json_view(detail::validated_json(), slice));
     }
 
@@ -215,6 +215,13 @@ public:
     friend bool operator==(json const& a, json_view b) noexcept { return a.text() == b.text(); }
 
 private:
+    static error not_json(detail::json_reader const& in)
+    {
+        std::string cause = "the text is not valid JSON at byte ";
+        cause += std::to_string(in.position());
+        return error(in.fault(), cause);
+    }
+
     void assign_string(std::string_view text)
     {
         if (!detail::append_json_string(text_, text))
