@@ -64,10 +64,10 @@ inline std::optional<milliseconds> decide_retry(retry_policy const& policy, repe
     if (!harmless)
         return std::nullopt;
 
-    milliseconds ceiling = std::max(policy.base_delay(), milliseconds(0));
-    for (int i = 0; i < retries && ceiling < policy.max_delay(); ++i)
-        ceiling *= 2;
-    ceiling = std::min(ceiling, policy.max_delay());
+    milliseconds const most = std::max(policy.max_delay(), milliseconds(0));
+    milliseconds ceiling = std::clamp(policy.base_delay(), milliseconds(0), most);
+    for (int i = 0; i < retries && ceiling < most; ++i)
+        ceiling = ceiling <= most / 2 ? ceiling * 2 : most;
     auto delay = milliseconds(static_cast<milliseconds::rep>(static_cast<double>(ceiling.count()) * random));
     if (outcome.retry_after)
         delay = std::max(delay, *outcome.retry_after);

@@ -74,7 +74,8 @@ std::optional<milliseconds> parse_retry_after(Field const& field, std::chrono::s
     auto const date = parse_http_date(*text);
     if (!date)
         return std::nullopt;
-    auto const wait = std::chrono::ceil<milliseconds>(*date - now);
+    // In milliseconds: the nanoseconds of the system clock end in 2262.
+    milliseconds const wait = *date - std::chrono::floor<milliseconds>(now);
     return std::clamp(wait, milliseconds(0), milliseconds(day_ms));
 }
 

@@ -44,10 +44,11 @@ inline token_times plan_token(steady_time now, std::chrono::seconds lifetime,
         due = std::clamp(*refresh_in, 0s, lifetime);
     if (due <= 0s)
         due = lifetime / 2;
-    auto const earlier = std::chrono::milliseconds(
-        static_cast<std::chrono::milliseconds::rep>(static_cast<double>(due.count()) * 0.1 * jitter));
     // A token at its very end would be refused on arrival.
     std::chrono::milliseconds const margin = std::min<std::chrono::milliseconds>(5s, lifetime / 10);
+    due = std::min(due, lifetime - margin);
+    auto const earlier = std::chrono::milliseconds(
+        static_cast<std::chrono::milliseconds::rep>(static_cast<double>(due.count()) * 0.1 * jitter));
     return token_times(now + due - earlier, now + lifetime - margin);
 }
 
