@@ -42,23 +42,39 @@ std::string nested(std::size_t depth, std::string_view open = "[", std::string_v
     return text;
 }
 
-errc integer_fault(std::string_view text)
+/// Reads a text as an integer, alone and as an element: its end may or may not be the end of the document.
+errc read_integer(std::string_view text, std::int64_t& value)
 {
     test::exact_text const exact(text);
-    json_reader in(exact.view());
-    std::int64_t value = 0;
-    CHECK_FALSE((in.integer(value) && in.finish()));
-    CHECK(in.position() <= text.size());
+    json_reader alone(exact.view());
+    std::int64_t first = -7;
+    bool const read = alone.integer(first) && alone.finish();
+
+    auto const list = '[' + std::string(text) + ",0]";
+    json_reader in(list);
+    value = -7;
+    CHECK((in.enter_array() && in.next_element()));
+    bool const read_in_list =
+        in.integer(value) && in.next_element() && in.skip() && !in.next_element() && in.finish();
+    CHECK(read == read_in_list);
+    CHECK(alone.fault() == in.fault());
+    CHECK(first == value);
+    CHECK(alone.position() <= text.size());
     return in.fault();
+}
+
+errc integer_fault(std::string_view text)
+{
+    std::int64_t value = 0;
+    auto const fault = read_integer(text, value);
+    CHECK(fault != errc());
+    return fault;
 }
 
 std::int64_t integer_of(std::string_view text)
 {
-    test::exact_text const exact(text);
-    json_reader in(exact.view());
     std::int64_t value = 0;
-    CHECK(in.integer(value));
-    CHECK(in.finish());
+    CHECK(read_integer(text, value) == errc());
     return value;
 }
 
@@ -234,7 +250,7 @@ TEST_CASE("what is not an integer is of the wrong kind, or not JSON")
         CAPTURE(text);
         CHECK(integer_fault(text) == errc::wrong_kind);
     }
-    for (std::string_view text : {"", "-", "01", "-01", "1.", "1e", "+1", "x", "[1", "\"1", "--1", "1-"}) {
+    for (std::string_view text : {"", "-", "01", "-01", "1.", "1e", "+1", "x", "\"1", "--1", "1-"}) {
         CAPTURE(text);
         CHECK(integer_fault(text) == errc::invalid_json);
     }

@@ -29,19 +29,19 @@ struct validated_json
 };
 
 template <class T>
-concept character = std::same_as<T, char> || std::same_as<T, wchar_t> || std::same_as<T, char8_t> ||
+concept character_type = std::same_as<T, char> || std::same_as<T, wchar_t> || std::same_as<T, char8_t> ||
     std::same_as<T, char16_t> || std::same_as<T, char32_t>;
 
 template <class T>
 concept json_integer =
-    std::integral<T> && !std::same_as<T, bool> && !character<T> && sizeof(T) <= sizeof(std::uint64_t);
+    std::integral<T> && !std::same_as<T, bool> && !character_type<T> && sizeof(T) <= sizeof(std::uint64_t);
 
 template <class T>
-concept json_text = std::convertible_to<T const&, std::string_view> && !std::same_as<T, std::nullptr_t>;
+concept string_like = std::convertible_to<T const&, std::string_view> && !std::same_as<T, std::nullptr_t>;
 
 template <class T>
-concept json_text8 =
-    std::convertible_to<T const&, std::u8string_view> && !json_text<T> && !std::same_as<T, std::nullptr_t>;
+concept u8string_like =
+    std::convertible_to<T const&, std::u8string_view> && !string_like<T> && !std::same_as<T, std::nullptr_t>;
 
 } // namespace detail
 
@@ -138,23 +138,18 @@ public:
     json(std::nullptr_t) noexcept {}
     json(json_view value) : text_(value.text()) {}
 
-    template <detail::json_text T>
-    json(T const& text)
+    template <class T>
+    requires detail::string_like<T> || detail::u8string_like<T> json(T const& text)
     {
         if constexpr (std::is_pointer_v<T>)
             if (text == nullptr)
                 throw error(errc::invalid_utf8, "a null pointer is not text");
-        assign_string(text);
-    }
-
-    template <detail::json_text8 T>
-    json(T const& text)
-    {
-        if constexpr (std::is_pointer_v<T>)
-            if (text == nullptr)
-                throw error(errc::invalid_utf8, "a null pointer is not text");
-        std::u8string_view const view = text;
-        assign_string(std::string_view(reinterpret_cast<char const*>(view.data()), view.size()));
+        if constexpr (detail::string_like<T>) {
+            assign_string(text);
+        } else {
+            std::u8string_view const bytes = text;
+            assign_string(std::string_view(reinterpret_cast<char const*>(bytes.data()), bytes.size()));
+        }
     }
 
     template <detail::json_integer T>
@@ -174,7 +169,7 @@ public:
     json(T value) : text_(value ? "true" : "false")
     {}
 
-    template <detail::character T>
+    template <detail::character_type T>
     json(T) = delete;
 
     json(json const&) = default;
