@@ -1,21 +1,19 @@
 // The emulator on the network: TLS, keep-alive, bad peers, stopping, threads.
-#include "support/blocking_peer.hpp"
-
-#include <hdikafka/emulator.hpp>
-
-#include <asio/executor_work_guard.hpp>
+#include "support/served_emulator.hpp"
 
 #include <doctest/doctest.h>
 
 #include <atomic>
 #include <chrono>
-#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -24,55 +22,18 @@ namespace hk = hdikafka;
 namespace net = hk::net;
 using std::chrono::milliseconds;
 using test::blocking_peer;
+using test::served_emulator;
 
 bool contains(std::string_view text, std::string_view part)
 {
     return text.find(part) != std::string_view::npos;
 }
 
-/// An emulator that runs on its own threads until the end of the test.
-class running
-{
-public:
-    explicit running(hk::emulator_options options = hk::emulator_options(), std::size_t threads = 1)
-        : emulator(io.get_executor(), std::move(options))
-    {
-        emulator.start();
-        for (std::size_t i = 0; i < threads; ++i)
-            threads_.emplace_back([this] { io.run(); });
-    }
-
-    ~running()
-    {
-        emulator.stop();
-        join();
-    }
-
-    /// Waits until the emulator leaves the executor without work.
-    void join()
-    {
-        for (auto& thread : threads_)
-            thread.join();
-        threads_.clear();
-    }
-
-    blocking_peer peer(std::string const& name = "127.0.0.1") const
-    {
-        return blocking_peer(emulator.port(), emulator.ca_pem(), name);
-    }
-
-    net::io_context io;
-    hk::emulator emulator;
-
-private:
-    std::vector<std::thread> threads_;
-};
-
 } // namespace
 
 TEST_CASE("the whole journey over TLS: token, create, produce, consume, metadata")
 {
-    running server;
+    served_emulator server;
     blocking_peer peer = server.peer();
     std::string const token = peer.fetch_token();
     REQUIRE(token.size() == 1'200);
@@ -99,20 +60,9 @@ TEST_CASE("the whole journey over TLS: token, create, produce, consume, metadata
     CHECK(calls.back().connection == 1);
 }
 
-TEST_CASE("what a client needs is ready to use")
-{
-    running server(hk::emulator_options().tenant("t").client_id("c").client_secret("s"));
-    std::string const url = "https://127.0.0.1:" + std::to_string(server.emulator.port());
-    CHECK(server.emulator.endpoint() == url);
-    CHECK(server.emulator.authority_host() == url);
-    CHECK(contains(server.emulator.ca_pem(), "BEGIN CERTIFICATE"));
-    CHECK(server.emulator.client_options().endpoint() == url);
-    CHECK(server.emulator.client_options().tls().ca_pem() == server.emulator.ca_pem());
-}
-
 TEST_CASE("the certificate is valid for localhost, the loopback addresses and the names asked for, no other")
 {
-    running server(hk::emulator_options().host_name("cluster-kafkarest.azurehdinsight.net"));
+    served_emulator server(hk::emulator_options().host_name("cluster-kafkarest.azurehdinsight.net"));
     for (std::string const name : {"localhost", "127.0.0.1", "::1", "cluster-kafkarest.azurehdinsight.net"})
         CHECK_NOTHROW(server.peer(name));
     CHECK_THROWS(server.peer("example.org"));
@@ -122,7 +72,7 @@ TEST_CASE("the certificate is valid for localhost, the loopback addresses and th
 TEST_CASE("a certificate of the user's own is used, and one that cannot be is refused")
 {
     auto const made = hk::detail::emulation::make_emulator_certificate({"own.test"}, {}).value();
-    running server(hk::emulator_options().certificate(made.chain_pem, made.key_pem));
+    served_emulator server(hk::emulator_options().certificate(made.chain_pem, made.key_pem));
     CHECK_NOTHROW(blocking_peer(server.emulator.port(), made.ca_pem, "own.test"));
     CHECK(server.emulator.ca_pem() == made.chain_pem);
 
@@ -150,23 +100,23 @@ TEST_CASE("a certificate of the user's own is used, and one that cannot be is re
 
 TEST_CASE("an emulator starts once")
 {
-    running server;
+    served_emulator server;
     CHECK_THROWS_AS(server.emulator.start(), hk::error);
     CHECK_NOTHROW(server.peer());
 }
 
 TEST_CASE("it can listen on every address, and names the loopback's")
 {
-    running server(hk::emulator_options().listen("0.0.0.0"));
+    served_emulator server(hk::emulator_options().listen("0.0.0.0"));
     CHECK(server.emulator.endpoint() == "https://127.0.0.1:" + std::to_string(server.emulator.port()));
     CHECK_NOTHROW(server.peer());
-    running named(hk::emulator_options().advertise("localhost"));
+    served_emulator named(hk::emulator_options().advertise("localhost"));
     CHECK(named.emulator.endpoint() == "https://localhost:" + std::to_string(named.emulator.port()));
 }
 
 TEST_CASE("pipelined requests are answered in order, byte by byte or all at once")
 {
-    running server;
+    served_emulator server;
     blocking_peer peer = server.peer();
     std::string const token = peer.fetch_token();
     std::string const one =
@@ -184,7 +134,7 @@ TEST_CASE("pipelined requests are answered in order, byte by byte or all at once
 
 TEST_CASE("a request that says close is answered and the connection closed")
 {
-    running server;
+    served_emulator server;
     blocking_peer peer = server.peer();
     peer.send("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     auto const answer = peer.receive();
@@ -195,7 +145,7 @@ TEST_CASE("a request that says close is answered and the connection closed")
 
 TEST_CASE("HEAD is refused without a body, so that the next answer is found")
 {
-    running server;
+    served_emulator server;
     blocking_peer peer = server.peer();
     peer.send("HEAD / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     auto const refused = peer.receive(true);
@@ -207,7 +157,7 @@ TEST_CASE("HEAD is refused without a body, so that the next answer is found")
 
 TEST_CASE("a client that waits for 100 Continue gets it, once")
 {
-    running server;
+    served_emulator server;
     blocking_peer peer = server.peer();
     std::string const form = "grant_type=x";
     peer.send("POST /emulator-tenant/oauth2/v2.0/token HTTP/1.1\r\nHost: x\r\nExpect: "
@@ -221,7 +171,7 @@ TEST_CASE("a client that waits for 100 Continue gets it, once")
 
 TEST_CASE("garbage, a body too large and a header too large are answered and the connection closed")
 {
-    running server(hk::emulator_options().max_body(1'000));
+    served_emulator server(hk::emulator_options().max_body(1'000));
     struct row
     {
         std::string text;
@@ -249,7 +199,7 @@ TEST_CASE("garbage, a body too large and a header too large are answered and the
 
 TEST_CASE("a peer that stalls in the middle of a request or of the handshake blocks nobody")
 {
-    running server;
+    served_emulator server;
     net::io_context io;
     net::ip::tcp::socket silent(io);
     silent.connect({net::ip::make_address("127.0.0.1"), server.emulator.port()});
@@ -261,7 +211,7 @@ TEST_CASE("a peer that stalls in the middle of a request or of the handshake blo
 
 TEST_CASE("a connection that stands still is closed in the end")
 {
-    running server(hk::emulator_options().idle_timeout(milliseconds(50)));
+    served_emulator server(hk::emulator_options().idle_timeout(milliseconds(50)));
     net::io_context io;
     net::ip::tcp::socket silent(io);
     silent.connect({net::ip::make_address("127.0.0.1"), server.emulator.port()});
@@ -273,7 +223,7 @@ TEST_CASE("a connection that stands still is closed in the end")
 
 TEST_CASE("requests wait for the latency, each for itself")
 {
-    running server(hk::emulator_options().latency(milliseconds(5)));
+    served_emulator server(hk::emulator_options().latency(milliseconds(5)));
     std::vector<blocking_peer> peers;
     for (int i = 0; i < 3; ++i)
         peers.push_back(server.peer());
@@ -285,7 +235,7 @@ TEST_CASE("requests wait for the latency, each for itself")
 
 TEST_CASE("more connections than allowed wait until one ends")
 {
-    running server(hk::emulator_options().max_connections(1));
+    served_emulator server(hk::emulator_options().max_connections(1));
     std::optional<blocking_peer> first(server.peer());
     CHECK(!first->fetch_token().empty());
     std::atomic<bool> served = false;
@@ -301,111 +251,9 @@ TEST_CASE("more connections than allowed wait until one ends")
     CHECK(server.emulator.calls().back().connection == 2);
 }
 
-TEST_CASE("faults on the wire: no answer, a late end, a status with Retry-After")
-{
-    running server;
-    server.emulator.add_topic("orders");
-    blocking_peer peer = server.peer();
-    std::string const token = peer.fetch_token();
-    server.emulator.inject(hk::emulator_fault::answer(503).retry_after(std::chrono::seconds(3)));
-    auto const answer = peer.exchange("GET", "/v1/metadata/topics", token);
-    CHECK(answer.status == 503);
-    CHECK(answer.field("Retry-After") == "3");
-
-    std::string_view const body = "{\"records\":[{\"value\":1}]}";
-    server.emulator.inject(hk::emulator_fault::drop_answer());
-    CHECK(peer.exchange("POST", "/v1/producer/topics/orders", token, body).status == 0);
-    CHECK(server.emulator.records("orders", 0).size() == 1);
-
-    server.emulator.inject(hk::emulator_fault::stall());
-    blocking_peer stalled = server.peer();
-    std::thread stopper([&] {
-        while (server.emulator.calls().size() < 4)
-            std::this_thread::yield();
-        server.emulator.stop();
-    });
-    CHECK(stalled.exchange("GET", "/v1/metadata/topics", token).status == 0);
-    stopper.join();
-}
-
-TEST_CASE("tokens stop being good when the clock says so, or the emulator")
-{
-    std::atomic<std::int64_t> now = 1'000'000;
-    running server(hk::emulator_options().token_lifetime(std::chrono::seconds(10)).clock([&now] {
-        return hk::emulator_time(milliseconds(now.load()));
-    }));
-    blocking_peer peer = server.peer();
-    std::string token = peer.fetch_token();
-    auto const status = [&] { return peer.exchange("GET", "/v1/metadata/topics", token).status; };
-    CHECK(status() == 200);
-    now += 10'000;
-    auto const expired = peer.exchange("GET", "/v1/metadata/topics", token);
-    CHECK(expired.status == 401);
-    CHECK(expired.field("WWW-Authenticate").starts_with("Bearer error=\"invalid_token\""));
-    token = peer.fetch_token();
-    CHECK(status() == 200);
-    server.emulator.expire_tokens();
-    CHECK(status() == 401);
-    token = peer.fetch_token();
-    CHECK(status() == 200);
-    server.emulator.in_security_group(false);
-    CHECK(status() == 403);
-    server.emulator.rotate_client_secret("new");
-    CHECK(peer.fetch_token().empty());
-    CHECK(server.emulator.token_requests() == 4);
-    server.emulator.forget_calls();
-    CHECK(server.emulator.token_requests() == 0);
-}
-
-TEST_CASE("a test can arrange topics and records, and look at them")
-{
-    running server(hk::emulator_options().visibility_delay(std::chrono::hours(1)));
-    auto& emulator = server.emulator;
-    emulator.add_topic("orders", 3);
-    CHECK(emulator.append("orders", hk::record("abc", 1)) == 0);
-    CHECK(emulator.append("orders", hk::record("abc", 2)) == 1);
-    CHECK(emulator.append("orders", hk::record("text").partition(2)) == 0);
-    auto const keyed = emulator.records("orders", 479470107 % 3);
-    REQUIRE(keyed.size() == 2);
-    CHECK(keyed[1].key == "\"abc\"");
-    CHECK(keyed[1].value == "2");
-    CHECK(keyed[1].offset == 1);
-    CHECK(emulator.records("orders", 2).front().value == "\"text\"");
-    CHECK(!emulator.records("orders", 2).front().key);
-    CHECK(emulator.records("orders", 2).front().timestamp > hk::emulator_time());
-
-    blocking_peer peer = server.peer();
-    CHECK(peer.exchange("GET", "/v1/metadata/topics", peer.fetch_token()).body ==
-          "{\"topics\":[\"orders\"]}");
-    CHECK(peer.exchange("PUT", "/v1/topics/late", peer.fetch_token(), "{\"topic_properties\":{\"a\":1}}")
-              .status == 200);
-    CHECK(peer.exchange("GET", "/v1/metadata/topics", peer.fetch_token()).body ==
-          "{\"topics\":[\"orders\"]}");
-    CHECK(emulator.topics() == std::vector<std::string>{"late", "orders"});
-    CHECK(emulator.topic_properties("late").at("a") == "1");
-
-    emulator.add_topic("log");
-    for (int i = 0; i < 10; ++i)
-        emulator.append("log", hk::record(i));
-    emulator.trim("log", 0, 2);
-    emulator.truncate("log", 0, 9);
-    emulator.compact("log", 0, 3, 5);
-    emulator.retain("log", 0, 3);
-    emulator.inject_gap("log", 0, 5);
-    CHECK(emulator.append("log", hk::record("last")) == 14);
-    CHECK(emulator.watermarks("log", 0) == std::pair<std::int64_t, std::int64_t>(6, 15));
-    CHECK(emulator.records("log", 0).size() == 4);
-
-    CHECK_THROWS_AS(emulator.records("absent", 0), hk::error);
-    CHECK_THROWS_AS(emulator.records("log", 1), hk::error);
-    CHECK_THROWS_AS(emulator.trim("log", -1, 0), hk::error);
-    CHECK_THROWS_AS(emulator.append("log", hk::record(1).partition(1)), hk::error);
-    CHECK_THROWS_AS(emulator.add_topic("log"), hk::error);
-}
-
 TEST_CASE("stop closes the listener and the connections, from any thread and as often as one likes")
 {
-    running server;
+    served_emulator server;
     std::optional<blocking_peer> peer(server.peer());
     CHECK(!peer->fetch_token().empty());
     std::thread other([&] { server.emulator.stop(); });
@@ -456,7 +304,7 @@ TEST_CASE("many peers on many threads: every record is there once")
 {
     constexpr int peer_count = 6;
     constexpr int each = 40;
-    running server(hk::emulator_options(), 4);
+    served_emulator server(hk::emulator_options(), 4);
     server.emulator.add_topic("orders", 3);
     std::vector<std::thread> peers;
     std::atomic<int> accepted = 0;

@@ -95,7 +95,7 @@ private:
             co_await part();
             co_return false;
         }
-        if (!complete)
+        if (!complete || closed_)
             co_return false;
         if (latency_.count() > 0) {
             net::error_code cancelled;
