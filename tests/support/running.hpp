@@ -16,6 +16,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 namespace test {
@@ -87,6 +88,46 @@ ending<T> run(net::io_context& io, net::awaitable<T> call)
     REQUIRE(end.happened());
     return end;
 }
+
+/// Works on `io` until `condition()`, which another thread may bring about.
+template <class Condition>
+void work_until(net::io_context& io, Condition condition)
+{
+    io.restart();
+    while (!condition())
+        if (io.poll() == 0)
+            std::this_thread::yield();
+}
+
+/// A call that can be cancelled.
+template <class T>
+class running_call
+{
+public:
+    running_call(net::io_context& io, net::awaitable<T> call) : io_(io)
+    {
+        net::co_spawn(io, hk::as_result(std::move(call)),
+                      net::bind_cancellation_slot(signal_.slot(),
+                                                  [this](std::exception_ptr failure, hk::result<T> value) {
+                                                      if (failure)
+                                                          std::rethrow_exception(failure);
+                                                      end.set(std::move(value));
+                                                  }));
+    }
+
+    /// Cancels, and works until the call has ended; what else is under way goes on.
+    void cancel()
+    {
+        signal_.emit(net::cancellation_type::terminal);
+        work_until(io_, [this] { return end.happened(); });
+    }
+
+    ending<T> end;
+
+private:
+    net::io_context& io_;
+    net::cancellation_signal signal_;
+};
 
 /// One line, with operation and topic, and without what must stay secret.
 inline void check_what(hk::error const& failure, std::string_view operation, std::string_view topic = "")

@@ -60,6 +60,7 @@ public:
     enum class act
     {
         read,   // one request
+        taste,  // some bytes, whatever they are
         send,   // bytes
         answer, // bytes made from the request read last
         tell,   // opens a gate
@@ -84,6 +85,7 @@ public:
     };
 
     script& read() { return add(step(act::read)); }
+    script& taste() { return add(step(act::taste)); }
     script& send(std::string bytes, std::size_t piece = 0)
     {
         step one(act::send);

@@ -176,6 +176,7 @@ private:
     {
         switch (what->kind) {
         case script::act::read: co_await read(one); break;
+        case script::act::taste: co_await receive(one); break;
         case script::act::send: co_await send(one, what->bytes, what->piece); break;
         case script::act::answer: {
             std::string bytes = what->made(one->last);
