@@ -11,12 +11,12 @@
 
 #include <chrono>
 #include <exception>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
-#include <vector>
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -50,6 +50,7 @@ public:
             std::shared_ptr<waiter> ticket;
             if (auto ready = look(op, http, ticket))
                 co_return std::move(*ready);
+            place_in_queue const place(shared_from_this(), ticket);
             while (!ticket->answered && !op->interrupted())
                 co_await op->park();
             if (op->interrupted())
@@ -80,6 +81,31 @@ private:
         operation_ptr op;
         bool answered = false;
         std::optional<result<authorization>> outcome;
+
+        std::list<std::shared_ptr<waiter>>::iterator place; // these two belong to the cache's lock
+        bool queued = false;
+    };
+
+    /// Takes a waiter out of the queue when it stops waiting, also because its executor is destroyed:
+    /// the cache outlives executors and must not touch one that is gone.
+    class place_in_queue
+    {
+    public:
+        place_in_queue(std::shared_ptr<token_cache> cache, std::shared_ptr<waiter> ticket)
+            : cache_(std::move(cache)), ticket_(std::move(ticket))
+        {}
+        place_in_queue(place_in_queue const&) = delete;
+        place_in_queue& operator=(place_in_queue const&) = delete;
+        ~place_in_queue()
+        {
+            std::lock_guard const lock(cache_->mutex_);
+            if (ticket_->queued)
+                cache_->waiting_.erase(ticket_->place);
+        }
+
+    private:
+        std::shared_ptr<token_cache> cache_;
+        std::shared_ptr<waiter> ticket_;
     };
 
     /// A request under way. Tells the waiters even when its coroutine is destroyed half-way.
@@ -92,13 +118,13 @@ private:
         ~flight()
         {
             if (!landed_)
-                cache_->finish(std::nullopt);
+                cache_->finish(std::nullopt, 0);
         }
 
-        void land(result<access_token> const& token)
+        void land(result<access_token> const& token, double jitter)
         {
             landed_ = true;
-            cache_->finish(token);
+            cache_->finish(token, jitter);
         }
 
     private:
@@ -119,7 +145,8 @@ private:
                 decide_token(current_ ? std::optional(times_) : std::nullopt, steady_clock::now());
             if (action == token_action::wait) {
                 ticket = std::make_shared<waiter>(op);
-                waiting_.push_back(ticket);
+                ticket->place = waiting_.insert(waiting_.end(), ticket);
+                ticket->queued = true;
             } else {
                 ready.emplace(current_);
             }
@@ -152,33 +179,33 @@ private:
         } catch (std::exception const& thrown) {
             token = error(errc::token_refused, thrown.what());
         }
-        trip->land(token);
+        trip->land(token, http->random().unit());
     }
 
-    /// nullopt: the request was abandoned.
-    void finish(std::optional<result<access_token>> const& token)
+    /// nullopt: the request was abandoned. `jitter` in [0, 1).
+    void finish(std::optional<result<access_token>> const& token, double jitter)
     {
         std::optional<result<authorization>> outcome;
-        std::vector<std::shared_ptr<waiter>> told;
-        {
-            std::lock_guard const lock(mutex_);
-            in_flight_ = false;
-            told.swap(waiting_);
-            if (token && *token) {
-                access_token const& fresh = token->value();
-                current_ = std::make_shared<std::string const>("Bearer " + fresh.token());
-                times_ = plan_token(steady_clock::now(), fresh.expires_in(), fresh.refresh_in(), 0.5);
-                outcome.emplace(current_);
-            } else if (token) {
-                outcome.emplace(token->error());
-                renewal_pause_ = steady_clock::now() + std::chrono::seconds(30);
-            }
+        std::lock_guard const lock(mutex_);
+        in_flight_ = false;
+        if (token && *token) {
+            access_token const& fresh = token->value();
+            current_ = std::make_shared<std::string const>("Bearer " + fresh.token());
+            times_ = plan_token(steady_clock::now(), fresh.expires_in(), fresh.refresh_in(), jitter);
+            outcome.emplace(current_);
+        } else if (token) {
+            outcome.emplace(token->error());
+            renewal_pause_ = steady_clock::now() + std::chrono::seconds(30);
         }
-        for (auto const& one : told)
+        // Under the lock: a waiter whose executor is being destroyed waits for it before it goes.
+        for (auto const& one : waiting_) {
+            one->queued = false;
             one->op->wake([one, outcome] {
                 one->answered = true;
                 one->outcome = outcome;
             });
+        }
+        waiting_.clear();
     }
 
     std::shared_ptr<token_source> const source_;
@@ -186,7 +213,7 @@ private:
     authorization current_;
     token_times times_;
     steady_clock::time_point renewal_pause_; // no renewal in the background before
-    std::vector<std::shared_ptr<waiter>> waiting_;
+    std::list<std::shared_ptr<waiter>> waiting_;
     bool in_flight_ = false;
 };
 
