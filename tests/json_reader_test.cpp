@@ -182,6 +182,24 @@ TEST_CASE("every byte is judged alike at every place of a long string")
         }
 }
 
+TEST_CASE("eight characters and the hexadecimal digits make an escape, and no others do")
+{
+    for (unsigned byte = 0; byte != 256; ++byte) {
+        auto const character = static_cast<char>(byte);
+        CAPTURE(byte);
+        bool const one =
+            byte != 0 && std::string_view("\"\\/bfnrt").find(character) != std::string_view::npos;
+        CHECK((fault_at(std::string("\"\\") + character + '"') == -1) == one);
+        bool const digit =
+            byte != 0 && std::string_view("0123456789abcdefABCDEF").find(character) != std::string_view::npos;
+        for (std::size_t place = 3; place != 7; ++place) {
+            std::string text = "\"\\u1234\"";
+            text[place] = character;
+            CHECK((fault_at(text) == -1) == digit);
+        }
+    }
+}
+
 TEST_CASE("512 levels are read and the 513th is refused, in every way of reading")
 {
     auto const deepest = nested(512);
@@ -416,6 +434,18 @@ TEST_CASE("calls out of turn are faults, never a wrong acceptance")
     refused([&](json_reader& in) { CHECK((in.enter_object() && !in.next_element())); }, "{}");
     refused([&](json_reader& in) { CHECK((in.enter_array() && in.next_element() && !in.next_element())); },
             "[1,2]");
+    // A value that was announced is not left out: neither of these is JSON.
+    refused(
+        [&](json_reader& in) {
+            CHECK((in.enter_array() && in.next_element() && in.skip() && in.next_element() &&
+                   !in.next_element()));
+        },
+        "[1,]");
+    refused(
+        [&](json_reader& in) {
+            CHECK((in.enter_object() && in.next_member(slice) && !in.next_member(slice)));
+        },
+        "{\"a\":}");
     refused([&](json_reader& in) { CHECK(in.enter_array()); }, "[]"); // not left
 }
 
