@@ -38,8 +38,8 @@ public:
     result<call_spec> prepare(http_request request, diagnostics info, call_options const& call)
     {
         info.request_id = call.request_id().empty() ? http_->random().uuid() : call.request_id();
-        bool const sendable = request.add("x-ms-client-request-id", info.request_id);
-        if (!sendable)
+        bool const visible = std::ranges::all_of(info.request_id, [](char c) { return c > ' ' && c < 0x7f; });
+        if (!visible || !request.add("x-ms-client-request-id", info.request_id))
             return error(errc::invalid_option, std::move(info),
                          "the request id has characters that no field may have");
         request.add("User-Agent", options_.user_agent());
@@ -59,8 +59,8 @@ public:
 
     steady_clock::time_point deadline(call_options const& call) const
     {
-        return steady_clock::now() +
-               std::min<milliseconds>(call.timeout().value_or(options_.total_timeout()), longest);
+        milliseconds const limit = call.timeout().value_or(options_.total_timeout());
+        return steady_clock::now() + std::clamp(limit, milliseconds(0), longest);
     }
 
     operation_ptr make_operation(steady_clock::time_point due) const
