@@ -17,6 +17,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -93,22 +94,31 @@ public:
     void watermarks(partition_info const& seen)
     {
         must_look_ = false;
-        latest_ = seen.latest_offset;
-        if (!position_ || from_earliest_and_fresh())
+        auto const latest_before = std::exchange(latest_, seen.latest_offset);
+        bool const empty = std::exchange(empty_, false);
+        if (!position_)
             position_ = options_.from().which() == offset_spec::anchor::end ? seen.latest_offset
                                                                             : seen.earliest_offset;
+        else if (follows_earliest())
+            position_ = std::max(*position_, seen.earliest_offset);
         if (options_.until() && !end_)
             end_ = std::max(seen.latest_offset, *position_);
 
         if (*position_ < seen.earliest_offset)
-            lost(*position_, seen.earliest_offset);
-        else if (*position_ > seen.latest_offset && !holding_)
-            judge_position_past_end();
-        else if (jump_)
-            moved_to(*jump_);
-        else if (empty_)
+            return lost(*position_, seen.earliest_offset);
+        if (holding_)
+            return;
+        if (*position_ > seen.latest_offset)
+            return judge_position_past_end();
+        doubted_ = milliseconds(0);
+        if (!empty)
+            return;
+        // Only what was written before the read can have been skipped by it.
+        std::int64_t const skip_to = std::min(skip_to_, latest_before.value_or(0));
+        if (skip_to > *position_)
+            moved_to(skip_to);
+        else
             judge_empty_answer();
-        empty_ = false;
     }
 
     /// The answer to the read at offset(): where its first record is, nullopt without any, and where it
@@ -119,14 +129,17 @@ public:
         if (probe_) {
             probed(first);
         } else if (first) {
+            if (follows_earliest())
+                position_ = std::max(*position_, *first);
             holding_ = true;
             // Compaction leaves gaps, and so does retention: only the watermarks tell which it was.
             must_look_ = *first > *position_;
+        } else if (suspect_ && next <= *position_) {
+            unreadable(*suspect_);
         } else {
             must_look_ = true;
             empty_ = true;
-            if (next > *position_)
-                jump_ = next;
+            skip_to_ = next;
         }
     }
 
@@ -155,10 +168,14 @@ public:
     bool caught_up() const noexcept { return position_ && latest_ && *position_ >= *latest_; }
 
 private:
+    /// Empty answers below the high watermark before records further on are looked for.
     static constexpr int patience = 3;
 
+    /// How old a watermark may be: the service caches its metadata for seconds.
+    static constexpr milliseconds staleness{10'000};
+
     /// A stream from the earliest offset may still follow it until its first record.
-    bool from_earliest_and_fresh() const noexcept
+    bool follows_earliest() const noexcept
     {
         return !moved_ && options_.from().which() == offset_spec::anchor::beginning;
     }
@@ -167,9 +184,10 @@ private:
     {
         moved_ = true;
         position_ = std::max(*position_, next);
-        jump_.reset();
         probe_.reset();
+        suspect_.reset();
         doubts_ = 0;
+        doubted_ = milliseconds(0);
         next_pause_ = options_.poll_least();
     }
 
@@ -177,16 +195,18 @@ private:
     {
         pausing_ = true;
         pause_ = next_pause_;
-        next_pause_ = std::min(next_pause_ * 2, options_.poll_most());
+        milliseconds const most = options_.poll_most();
+        next_pause_ = next_pause_ <= most / 2 ? next_pause_ * 2 : most;
     }
 
-    /// The service caches its metadata: the watermark may be older than what was read already. Only one
-    /// that stays behind, or that comes with a refused read, says that the topic is another one now.
+    /// The watermark may be older than what was read already. Only one that stays behind, or that comes
+    /// with a refused read, says that the topic is another one now.
     void judge_position_past_end()
     {
-        if (!refused_ && ++doubts_ < patience) {
+        if (!refused_ && doubted_ < staleness) {
             wait();
-            must_look_ = true;
+            doubted_ += pause_;
+            must_look_ = end_ && *position_ >= *end_; // nothing more to read
             return;
         }
         failure_.emplace(errc::offset_above_latest, "offset " + std::to_string(*position_) +
@@ -202,26 +222,33 @@ private:
         } else if (++doubts_ < patience) {
             wait();
         } else {
-            probe_step_ = 1;
-            probe_at(*position_ + probe_step_);
+            probe(1);
         }
     }
 
-    void probe_at(std::int64_t offset)
+    /// Looks for records `step` behind the position, up to where there may be any.
+    void probe(std::int64_t step)
     {
         std::int64_t const limit = end_ ? std::min(*end_, *latest_) : *latest_;
-        if (offset < limit)
-            probe_ = offset;
-        else
-            unreadable(limit);
+        if (step >= limit - *position_)
+            return suspect(limit);
+        probe_step_ = step;
+        probe_ = *position_ + step;
     }
 
     void probed(std::optional<std::int64_t> first)
     {
         if (first)
-            return unreadable(*first);
-        probe_step_ *= 2;
-        probe_at(*position_ + probe_step_);
+            return suspect(*first);
+        constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
+        probe(probe_step_ <= most / 2 ? probe_step_ * 2 : most);
+    }
+
+    /// What was found may have been written after the last read at the position: that one decides.
+    void suspect(std::int64_t next)
+    {
+        probe_.reset();
+        suspect_ = next;
     }
 
     void unreadable(std::int64_t next)
@@ -242,11 +269,13 @@ private:
     std::optional<std::int64_t> position_; // of the next record to hand over
     std::optional<std::int64_t> end_;
     std::optional<std::int64_t> latest_;
-    std::optional<std::int64_t> jump_;  // where an empty answer says to go on
-    std::optional<std::int64_t> probe_; // where records are looked for behind an unreadable one
+    std::optional<std::int64_t> probe_;   // where records are looked for behind an unreadable one
+    std::optional<std::int64_t> suspect_; // where the records seem to end that cannot be read
+    std::int64_t skip_to_ = 0;            // where an empty answer says to go on
     std::optional<error> failure_;
     std::int64_t probe_step_ = 1;
     int doubts_ = 0;
+    milliseconds doubted_{0}; // how long the position has been past the watermark
     milliseconds pause_ = options_.poll_least();
     milliseconds next_pause_ = options_.poll_least();
     bool moved_ = false;
