@@ -32,6 +32,7 @@ ca=$scratch/certificate.pem
 openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj "/CN=$cluster" \
     -addext "subjectAltName=DNS:$authority,DNS:$cluster" \
     -keyout "$scratch/key.pem" -out "$ca" 2>"$scratch/output" || fail "openssl made no certificate"
+: >"$scratch/output" >"$scratch/ready"
 
 "$bin/hdikafka-emulator" --listen 127.0.0.1:0 --cert "$ca" --key "$scratch/key.pem" --tenant "$tenant" \
     --client-id "$client_id" --client-secret "$client_secret" \
