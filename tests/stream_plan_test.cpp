@@ -61,6 +61,11 @@ bool failed_with(stream_plan& plan, hk::errc code)
     return plan.next() == stream_action::fail && plan.failure() && plan.failure()->code() == code;
 }
 
+std::string cause_of(stream_plan const& plan)
+{
+    return plan.failure() ? plan.failure()->cause() : std::string();
+}
+
 /// Lets the plan try until it looks further on than its position; gives how many pauses it took.
 int tries_before_probing(stream_plan& plan, hk::partition_info const& seen)
 {
@@ -204,6 +209,12 @@ TEST_CASE("a watermark of yesterday does not move the start backwards")
     plan.watermarks(marks(10, 20));
     nothing(plan, 10, marks(4, 20));
     CHECK(plan.position() == 10);
+    CHECK(plan.next() == stream_action::pause);
+    REQUIRE(plan.next() == stream_action::read);
+    CHECK(plan.refused());
+    REQUIRE(plan.next() == stream_action::look);
+    plan.watermarks(marks(4, 20));
+    CHECK(plan.position() == 10);
 }
 
 TEST_CASE("a gap from compaction is passed over after a look at the watermarks")
@@ -226,7 +237,7 @@ TEST_CASE("a gap from retention is an error that names the lost offsets")
     REQUIRE(plan.next() == stream_action::look);
     plan.watermarks(marks(90, 100));
     CHECK(failed_with(plan, hk::errc::offset_below_earliest));
-    CHECK(plan.failure()->cause().find("5 to 89") != std::string::npos);
+    CHECK(cause_of(plan).find("5 to 89") != std::string::npos);
     CHECK(failed_with(plan, hk::errc::offset_below_earliest)); // it stays so
 }
 
@@ -293,6 +304,19 @@ TEST_CASE("an answer without records below the end is tried again, with pauses")
     CHECK(reads(plan, 15, 10));
 }
 
+TEST_CASE("patience begins anew where records were handed over")
+{
+    stream_plan plan(hk::consume_options().from(5).max_records(10));
+    int const at_first = tries_before_probing(plan, marks(0, 1000));
+    plan = stream_plan(hk::consume_options().from(5).max_records(10));
+    for (int i = 0; i < at_first; ++i) {
+        nothing(plan, 5, marks(0, 1000));
+        CHECK(plan.next() == stream_action::pause);
+    }
+    hand_over(plan, 5, 15);
+    CHECK(tries_before_probing(plan, marks(0, 1000)) == at_first);
+}
+
 TEST_CASE("records behind one that cannot be read are looked for at doubling distances")
 {
     stream_plan plan(hk::consume_options().from(5).max_records(10));
@@ -307,7 +331,7 @@ TEST_CASE("records behind one that cannot be read are looked for at doubling dis
     CHECK(reads(plan, 5, 10));
     plan.answered(std::nullopt, 5);
     CHECK(failed_with(plan, hk::errc::unreadable_record));
-    CHECK(plan.failure()->cause().find("offset 5 up to 70") != std::string::npos);
+    CHECK(cause_of(plan).find("offset 5 up to 70") != std::string::npos);
     CHECK(plan.position() == 5);
 }
 
@@ -374,7 +398,7 @@ TEST_CASE("a refused read below the earliest offset says which offsets are lost"
     REQUIRE(plan.next() == stream_action::look);
     plan.watermarks(marks(30, 40));
     CHECK(failed_with(plan, hk::errc::offset_below_earliest));
-    CHECK(plan.failure()->cause().find("5 to 29") != std::string::npos);
+    CHECK(cause_of(plan).find("5 to 29") != std::string::npos);
 }
 
 TEST_CASE("a refused read above the latest offset says that the topic is another one")
@@ -385,8 +409,8 @@ TEST_CASE("a refused read above the latest offset says that the topic is another
     REQUIRE(plan.next() == stream_action::look);
     plan.watermarks(marks(0, 40));
     CHECK(failed_with(plan, hk::errc::offset_above_latest));
-    CHECK(plan.failure()->cause().find("50") != std::string::npos);
-    CHECK(plan.failure()->cause().find("40") != std::string::npos);
+    CHECK(cause_of(plan).find("50") != std::string::npos);
+    CHECK(cause_of(plan).find("40") != std::string::npos);
 }
 
 TEST_CASE("a refused read within the partition is tried once more, then the refusal stands")
@@ -421,7 +445,7 @@ TEST_CASE("a stream from the earliest offset follows it as long as nothing was h
     REQUIRE(plan.next() == stream_action::look);
     plan.watermarks(marks(60, 100));
     CHECK(failed_with(plan, hk::errc::offset_below_earliest)); // from now on it would be a loss
-    CHECK(plan.failure()->cause().find("40 to 59") != std::string::npos);
+    CHECK(cause_of(plan).find("40 to 59") != std::string::npos);
 }
 
 TEST_CASE("what was deleted behind the first records is not passed over in silence")
