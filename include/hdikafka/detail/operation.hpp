@@ -49,7 +49,8 @@ public:
         net::dispatch(strand_, [self = shared_from_this(), cause] {
             if (!self->stopped_)
                 self->stopped_ = cause;
-            self->signal_.emit(net::cancellation_type::terminal);
+            if (self->begun_)
+                self->signal_.emit(net::cancellation_type::terminal);
         });
     }
 
@@ -65,6 +66,9 @@ public:
     }
 
     // What follows is for the coroutine on the strand.
+
+    /// The coroutine has taken its first step: from here on stop() and limits end what it waits for.
+    void begin() noexcept { begun_ = true; }
 
     /// Why the call must end, or why the phase did; no error when neither.
     std::error_code interrupted() const noexcept { return stopped_ ? stopped_ : phase_ended_; }
@@ -148,6 +152,7 @@ private:
     std::error_code phase_ended_;
     errc phase_cause_ = errc::timed_out;
     bool woken_ = false;
+    bool begun_ = false;
 };
 
 using operation_ptr = std::shared_ptr<operation>;
@@ -250,10 +255,23 @@ private:
     operation_ptr op_;
 };
 
+/// The first step of every call on its strand. An interruption ends a wait and nothing else: by default
+/// Asio would throw at the next await, and a call that was timed out could not try again.
+template <class T>
+net::awaitable<result<T>> begin_operation(operation_ptr op, net::awaitable<result<T>> body)
+{
+    co_await net::this_coro::throw_if_cancelled(false);
+    op->begin();
+    if (op->stopped())
+        co_return error(op->stopped());
+    co_return co_await std::move(body);
+}
+
 /// Runs `body` as the call `op`; the caller resumes on its own executor.
 template <class T>
 auto run_operation(operation_ptr op, net::awaitable<result<T>> body)
 {
+    body = begin_operation(op, std::move(body));
     return net::async_initiate<net::use_awaitable_t<> const, void(std::exception_ptr, result<T>)>(
         start_operation<T>(std::move(op)), net::use_awaitable, std::move(body));
 }

@@ -131,6 +131,8 @@ net::awaitable<T> run_call(std::shared_ptr<session> owner, operation_ptr op, dia
     if (op->time_left() <= milliseconds(0))
         throw error(errc::timed_out, std::move(about), "there was no time for the call");
     auto outcome = co_await run_operation(std::move(op), std::move(work));
+    if (!outcome && outcome.error().info().operation.empty())
+        throw error(outcome.error().code(), std::move(about)); // ended before its first step
     co_return std::move(outcome).value();
 }
 

@@ -173,6 +173,7 @@ private:
                                       std::shared_ptr<token_source> source, std::unique_ptr<flight> trip)
     {
         co_await net::this_coro::throw_if_cancelled(false);
+        op->begin();
         result<access_token> token = error(errc::token_refused);
         try {
             token = co_await source->request(op, http);
