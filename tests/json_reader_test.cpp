@@ -106,6 +106,7 @@ TEST_CASE("each kind of value is read, blanks around it or not")
 TEST_CASE("a fault is found at its byte")
 {
     CHECK(fault_at("") == 0);
+    CHECK_FALSE(valid_json(std::string_view()));
     CHECK(fault_at("  ") == 2);
     CHECK(fault_at("nul") == 3);
     CHECK(fault_at("nulL") == 3);
@@ -383,7 +384,8 @@ TEST_CASE("every escape is decoded, and half of a surrogate pair is told apart")
         CHECK(valid_json('"' + std::string(raw) + '"')); // the grammar allows it
     }
     // Text that no reader gave is refused too, not read past its end.
-    for (std::string_view raw : {"\\", "a\\", "\\u", "\\u12", "\\u123g", "\\ud800\\u12"}) {
+    for (std::string_view raw :
+         {"\\", "a\\", "\\u", "\\u12", "\\u123", "\\u123g", "\\ud800\\u12", "\\ud800\\u123"}) {
         CAPTURE(raw);
         test::exact_text const exact(raw);
         CHECK_FALSE(json_unescape(exact.view(), out));

@@ -49,7 +49,6 @@ public:
         if (!next_item('}') || !due('"') || !scan_string(name) || !due(':'))
             return false;
         ++at_;
-        state_ = state::value;
         return true;
     }
 
@@ -77,8 +76,12 @@ public:
         char const* const digits = at_ + (negative ? 1 : 0);
         char const* at = digits;
         std::uint64_t magnitude = 0; // wraps beyond nineteen digits, which are read with care
-        for (; at != end_ && is_digit(*at); ++at)
-            magnitude = magnitude * 10 + (byte_at(at) - '0');
+        for (; at != end_; ++at) {
+            auto const digit = byte_at(at) - '0';
+            if (digit > 9)
+                break;
+            magnitude = magnitude * 10 + digit;
+        }
         auto const size = at - digits;
         bool const simple = size > 0 && size <= 18 && (*digits != '0' || size == 1) && at != end_ &&
                             *at != '.' && *at != 'e' && *at != 'E';
@@ -89,7 +92,10 @@ public:
     }
 
     /// Reads a string: the text between the quotes as it stands (see json_unescape()).
-    bool string(std::string_view& raw) noexcept { return first() == '"' ? scan_string(raw) : other_kind(); }
+    bool string(std::string_view& raw) noexcept
+    {
+        return first() == '"' ? scan_string(raw) && done(at_) : other_kind();
+    }
 
     /// Whether the document was one complete JSON value: nothing failed, nothing is open, only blanks remain.
     bool finish() noexcept
@@ -253,7 +259,7 @@ private:
     bool scan_scalar(char character) noexcept
     {
         std::string_view raw;
-        return character == '"' ? scan_string(raw) : scan_word_or_number(character);
+        return character == '"' ? scan_string(raw) && done(at_) : scan_word_or_number(character);
     }
 
     [[gnu::noinline]] bool scan_word_or_number(char character) noexcept
@@ -310,7 +316,8 @@ private:
         if ((at == end_ || *at != '"') && !scan_string_on(at)) [[unlikely]]
             return false;
         raw = std::string_view(start, static_cast<std::size_t>(at - start));
-        return done(at + 1);
+        at_ = at + 1;
+        return true;
     }
 
     /// The same from its first byte on that is not plain.

@@ -109,7 +109,7 @@ inline unsigned not_plain(char const* at) noexcept
 /// The same for long runs, sixty-four bytes at a time.
 [[gnu::noinline]] inline char const* plain_end_by_block(char const* at, char const* end) noexcept
 {
-    while (end - at >= 64) {
+    for (auto left = end - at; left >= 64; left -= 64, at += 64) {
         auto const a = load_bytes(at), b = load_bytes(at + 16);
         auto const c = load_bytes(at + 32), d = load_bytes(at + 48);
         auto const least = _mm_min_epu8(_mm_min_epu8(plain_order(a), plain_order(b)),
@@ -118,7 +118,6 @@ inline unsigned not_plain(char const* at) noexcept
                                             _mm_or_si128(backslashes(c), backslashes(d)));
         if (not_plain(least, backslash) != 0)
             break;
-        at += 64;
     }
     for (; end - at >= 16; at += 16)
         if (auto const found = not_plain(at); found != 0)
