@@ -1,0 +1,56 @@
+// A client and the emulator it talks to, on one io_context.
+#ifndef HDIKAFKA_TESTS_SUPPORT_EMULATED_HPP
+#define HDIKAFKA_TESTS_SUPPORT_EMULATED_HPP
+
+#include <hdikafka.hpp>
+#include <hdikafka/emulator.hpp>
+
+#include <asio/io_context.hpp>
+
+#include <exception>
+#include <optional>
+#include <utility>
+
+namespace test {
+
+namespace hk = hdikafka;
+
+class emulated
+{
+public:
+    explicit emulated(hk::emulator_options options = {}) : emulator(io.get_executor(), std::move(options))
+    {
+        emulator.start();
+        client.emplace(io.get_executor(), emulator.client_options());
+    }
+
+    emulated(emulated const&) = delete;
+    emulated& operator=(emulated const&) = delete;
+
+    /// Works until `call` has ended.
+    template <class T>
+    hk::result<T> run(asio::awaitable<T> call)
+    {
+        std::optional<hk::result<T>> out;
+        asio::co_spawn(io, hk::as_result(std::move(call)),
+                       [&out](std::exception_ptr failure, hk::result<T> value) {
+                           if (failure)
+                               std::rethrow_exception(failure);
+                           out.emplace(std::move(value));
+                       });
+        io.restart();
+        while (!out)
+            io.run_one();
+        return std::move(*out);
+    }
+
+    hk::client* operator->() { return &*client; }
+
+    asio::io_context io;
+    hk::emulator emulator;
+    std::optional<hk::client> client;
+};
+
+} // namespace test
+
+#endif
