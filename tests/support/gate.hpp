@@ -4,8 +4,8 @@
 
 #include <hdikafka/detail/asio.hpp>
 
+#include <chrono>
 #include <condition_variable>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <system_error>
@@ -20,19 +20,21 @@ namespace net = ::asio;
 class gate
 {
 public:
+    class waiter;
+
     gate() : state_(std::make_shared<state>()) {}
 
     void open() const
     {
-        std::vector<std::function<void()>> waiting;
+        std::vector<std::weak_ptr<waiter>> waiting;
         {
             std::lock_guard const lock(state_->mutex);
             state_->open = true;
             waiting.swap(state_->waiting);
         }
         state_->opened.notify_all();
-        for (auto const& go_on : waiting)
-            go_on();
+        for (auto const& one : waiting)
+            go_on(one);
     }
 
     bool is_open() const
@@ -48,47 +50,57 @@ public:
         state_->opened.wait(lock, [this] { return state_->open; });
     }
 
-    /// Calls `function` when the gate opens, or at once.
-    void then(std::function<void()> function) const
+    /// A coroutine that waits, on an executor that runs one handler at a time. The coroutine's frame owns
+    /// it: when that goes with its context, nothing of the context stays here.
+    class waiter
+    {
+    public:
+        explicit waiter(net::any_io_executor executor)
+            : timer(std::move(executor), std::chrono::steady_clock::time_point::max())
+        {}
+
+        net::steady_timer timer;
+    };
+
+    void add(std::shared_ptr<waiter> const& one) const
     {
         {
             std::lock_guard const lock(state_->mutex);
             if (!state_->open) {
-                state_->waiting.push_back(std::move(function));
+                state_->waiting.push_back(one);
                 return;
             }
         }
-        function();
+        go_on(one);
     }
 
 private:
-    struct state
+    class state
     {
+    public:
         std::mutex mutex;
         std::condition_variable opened;
         bool open = false;
-        std::vector<std::function<void()>> waiting;
+        std::vector<std::weak_ptr<waiter>> waiting;
     };
+
+    static void go_on(std::weak_ptr<waiter> const& one)
+    {
+        if (auto const alive = one.lock())
+            net::post(alive->timer.get_executor(),
+                      [alive] { alive->timer.expires_at(std::chrono::steady_clock::time_point::min()); });
+    }
+
     std::shared_ptr<state> state_;
 };
 
-/// Waits in a coroutine; its executor runs one handler at a time.
+/// Waits in a coroutine.
 inline net::awaitable<void> opened(gate which)
 {
-    auto const executor = co_await net::this_coro::executor;
-    auto const timer =
-        std::make_shared<net::steady_timer>(executor, std::chrono::steady_clock::time_point::max());
-    std::weak_ptr<net::steady_timer> const weak = timer;
-    which.then([weak, executor] {
-        if (weak.expired())
-            return;
-        net::post(executor, [weak] {
-            if (auto const waiting = weak.lock())
-                waiting->expires_at(std::chrono::steady_clock::time_point::min());
-        });
-    });
+    auto const waiting = std::make_shared<gate::waiter>(co_await net::this_coro::executor);
+    which.add(waiting);
     std::error_code ignored;
-    co_await timer->async_wait(net::redirect_error(net::use_awaitable, ignored));
+    co_await waiting->timer.async_wait(net::redirect_error(net::use_awaitable, ignored));
 }
 
 } // namespace test
