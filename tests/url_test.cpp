@@ -166,6 +166,8 @@ TEST_CASE("a path must be encoded already")
         CHECK(refused("https://h" + path) == "has a character in its path that must be percent-encoded");
     for (string const path : {"/%", "/%4", "/%4g", "/%g4", "/a%", "/%%41"})
         CHECK(refused("https://h" + path) == "has a '%' in its path without two hexadecimal digits");
+    // The digit behind the end is not part of the text.
+    CHECK_FALSE(parse_url(std::string_view("https://h/%41").substr(0, 12)));
 }
 
 TEST_CASE("IPv4: four numbers, nothing else")
