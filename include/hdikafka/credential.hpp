@@ -16,6 +16,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace hdikafka::inline v0_1 {
 
@@ -65,9 +66,10 @@ inline result<url> token_endpoint(entra_settings const& settings)
     return endpoint;
 }
 
-/// Posts `form` to the token endpoint and reads the answer.
+/// Posts `form` to the token endpoint and reads the answer. No error shows `secrets`, which are in it.
 inline net::awaitable<result<access_token>> ask_entra(operation_ptr op, std::shared_ptr<transport> http,
-                                                      url endpoint, std::string form)
+                                                      url endpoint, std::string form,
+                                                      std::vector<std::string> secrets)
 {
     http_request request("POST", endpoint.path);
     request.add("Content-Type", "application/x-www-form-urlencoded");
@@ -82,6 +84,8 @@ inline net::awaitable<result<access_token>> ask_entra(operation_ptr op, std::sha
     call_spec spec(std::move(request), std::move(info));
     constexpr std::size_t largest_answer = 64 * 1024;
     spec.limits.body(largest_answer);
+    spec.retry = http->settings().retry;
+    spec.secrets = std::move(secrets);
     spec.pool = http->pool(endpoint);
     auto answer = co_await call(op, http, std::move(spec));
     if (!answer) {
@@ -115,7 +119,12 @@ public:
         append_form(form, "client_secret", secret_);
         append_form(form, "grant_type", "client_credentials");
         append_form(form, "scope", settings_.scope);
-        co_return co_await ask_entra(op, http, std::move(endpoint).value(), std::move(form));
+        std::string encoded;
+        append_form(encoded, "", secret_);
+        std::vector<std::string> secrets(1, secret_);
+        secrets.push_back(encoded.substr(encoded.find('=') + 1));
+        co_return co_await ask_entra(op, http, std::move(endpoint).value(), std::move(form),
+                                     std::move(secrets));
     }
 
 private:

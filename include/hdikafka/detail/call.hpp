@@ -20,6 +20,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -40,6 +41,7 @@ public:
     http_limits limits;
     std::shared_ptr<connection_pool> pool;
     std::shared_ptr<token_cache> tokens; ///< null: the request carries no Authorization
+    std::vector<std::string> secrets;    ///< what the request holds and no error may show
 };
 
 /// The answer, and whether it is a failure that an earlier attempt of the same call explains.
@@ -65,8 +67,8 @@ class call_state
 public:
     explicit call_state(call_spec const& spec) : spec_(spec) {}
 
-    /// What an answer means: nothing when it is a success.
-    std::optional<error> judge(http_response const& response)
+    /// What an answer to a request with this Authorization means: nothing when it is a success.
+    std::optional<error> judge(http_response const& response, std::string_view shown)
     {
         if (response.status >= 200 && response.status <= 204)
             return std::nullopt;
@@ -80,7 +82,10 @@ public:
         bool const unsure = outcome.bytes_written && !refusing_status(outcome.status);
         perhaps_done_ = perhaps_done_ || unsure;
         info.persisted(persisted());
-        error failure = describe_status(outcome.status, response.body_text(), location, std::move(info));
+        std::vector<std::string> secrets = spec_.secrets;
+        secrets.emplace_back(shown.substr(shown.find(' ') + 1)); // without the scheme
+        error failure =
+            describe_status(outcome.status, response.body_text(), location, std::move(info), secrets);
         // Some proxies say it with a 500; asking again would change nothing.
         if (failure.code() == errc::already_exists)
             outcome.status = 409;
@@ -158,7 +163,7 @@ inline net::awaitable<result<call_answer>> call(operation_ptr op, std::shared_pt
         if (!answer)
             failed.emplace(state.judge(answer.error()));
         else
-            failed = state.judge(answer.value());
+            failed = state.judge(answer.value(), shown);
         bool const settled = failed && repeated && spec.settled_by && failed->code() == *spec.settled_by;
         if (!failed || settled) {
             spec.info.http_status = answer.value().status;

@@ -240,8 +240,22 @@ inline bool read_service_words(json_reader& in, service_words& out)
     });
 }
 
-/// What a failed answer says: the fields above, and its bare text when it has no message of its own.
-inline service_words parse_service_words(std::string_view body)
+/// Takes every one of `secrets` out of a text that a server wrote: some repeat what they were sent.
+inline void redact(std::string& text, std::vector<std::string> const& secrets)
+{
+    constexpr std::string_view instead = "REDACTED";
+    constexpr std::size_t least = 8; // what is shorter is in every text
+    for (auto const& secret : secrets) {
+        if (secret.size() < least)
+            continue;
+        for (auto at = text.find(secret); at != std::string::npos; at = text.find(secret, at))
+            text.replace(at, secret.size(), instead);
+    }
+}
+
+/// What a failed answer says: the fields above, and its bare text when it has no message of its own;
+/// without `secrets`.
+inline service_words parse_service_words(std::string_view body, std::vector<std::string> const& secrets = {})
 {
     json_reader in(body);
     service_words out;
@@ -249,6 +263,8 @@ inline service_words parse_service_words(std::string_view body)
         out = service_words();
     if (out.message.empty())
         out.message = std::string(body);
+    redact(out.code, secrets);
+    redact(out.message, secrets);
     out.code = bounded_message(out.code);
     out.message = bounded_message(out.message);
     return out;

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -37,10 +38,11 @@ inline errc code_of_status(int status) noexcept
 inline bool refusing_status(int status) noexcept { return status >= 300 && status < 500 && status != 408; }
 
 /// The error for an answer that is no success. `location` is its Location field, or empty; `info` comes
-/// with what the caller knows and leaves with what the answer says.
-inline error describe_status(int status, std::string_view body, std::string_view location, diagnostics info)
+/// with what the caller knows and leaves with what the answer says, `secrets` left out.
+inline error describe_status(int status, std::string_view body, std::string_view location, diagnostics info,
+                             std::vector<std::string> const& secrets = {})
 {
-    service_words words = parse_service_words(body);
+    service_words words = parse_service_words(body, secrets);
     errc code = code_of_status(status);
     if (status >= 400 && info.operation == "create_topic" &&
         words.message.find("already exists") != std::string::npos)

@@ -109,6 +109,7 @@ private:
         out.idle_timeout = std::min(options.idle_timeout(), longest);
         out.max_connections = options.max_connections();
         out.user_agent = options.user_agent();
+        out.retry = options.retry();
         return out;
     }
 

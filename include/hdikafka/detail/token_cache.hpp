@@ -177,9 +177,15 @@ private:
         result<access_token> token = error(errc::token_refused);
         try {
             token = co_await source->request(op, http);
+        } catch (error const& thrown) {
+            token = thrown;
         } catch (std::exception const& thrown) {
             token = error(errc::token_refused, thrown.what());
+        } catch (...) {
+            token = error(errc::token_refused, "the callback threw something that is no std::exception");
         }
+        if (!token && op->stopped())
+            token = error(op->stopped(), "asking for a token took too long");
         trip->land(token, http->random().unit());
     }
 

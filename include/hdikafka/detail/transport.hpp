@@ -39,6 +39,7 @@ public:
     milliseconds idle_timeout{30'000};
     std::size_t max_connections = 16;
     std::string user_agent;
+    retry_policy retry; ///< of token requests; a call to the service brings its own
 };
 
 /// Shared by a client's handles, its calls in flight and the token requests it started.
