@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstring>
 #include <memory>
@@ -53,7 +54,8 @@ private:
 template <class Check>
 void for_each_byte_at_each_place(char filler, Check check)
 {
-    for (std::size_t size : {0, 1, 7, 15, 16, 17, 31, 33, 63, 64, 65, 81, 130}) {
+    constexpr std::array<std::size_t, 13> sizes{0, 1, 7, 15, 16, 17, 31, 33, 63, 64, 65, 81, 130};
+    for (auto const size : sizes) {
         for (std::size_t at = 0; at < size; ++at) {
             for (int byte = 0; byte != 256; ++byte) {
                 std::string text(size, filler);
