@@ -165,7 +165,7 @@ inline net::awaitable<result<bool>> follow_plan(operation_ptr op, stream_ptr str
             co_return error(plan.failure()->code(), stream->about(), plan.failure()->cause());
         if (action == stream_action::pause) {
             op->deadline(due);
-            auto const until = steady_clock::now() + plan.pause();
+            auto const until = steady_clock::now() + std::min(plan.pause(), session::longest);
             while (steady_clock::now() < until && !op->stopped())
                 co_await op->park(until);
             if (op->stopped())
