@@ -270,7 +270,7 @@ TEST_CASE("an answer larger than its limit is refused, whatever its length says"
 
 TEST_CASE("answers in pieces of any size are the same answer")
 {
-    for (std::size_t const piece : {1, 2, 3, 7, 64}) {
+    for (std::size_t const piece : {1U, 2U, 3U, 7U, 64U}) {
         CAPTURE(piece);
         CHECK(connections_of_four_calls(script().read().send(answer, piece).forever()) == 1);
     }
