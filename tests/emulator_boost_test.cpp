@@ -34,7 +34,10 @@ json::value random_value(std::mt19937& random, int depth)
     switch (random() % (depth > 0 ? 8 : 6)) {
     case 0: return nullptr;
     case 1: return random() % 2 == 0;
-    case 2: return static_cast<std::int64_t>(random()) * 4'294'967'295 - 9'007'199'254'740'993;
+    case 2: {
+        std::uint64_t const high = random();
+        return static_cast<std::int64_t>(high << 32 | random());
+    }
     case 3: return static_cast<double>(static_cast<std::int32_t>(random())) / 1024.0;
     case 4:
     case 5: return json::string(strings[random() % std::size(strings)]);
