@@ -75,9 +75,15 @@ public:
         while (!ticket->granted && !op->interrupted())
             co_await op->park();
         leave(ticket);
-        if (op->interrupted())
+        if (op->interrupted()) {
+            if (ticket->granted)
+                ticket->granted->keep(); // as good as it came
             co_return interrupted_error(*op, "waiting for a free connection");
-        co_return std::move(*ticket->granted);
+        }
+        lease held = std::move(*ticket->granted);
+        if (held.link && !held.link->stream.quiet())
+            held.link.reset();
+        co_return held;
     }
 
     /// Closes the idle connections; those in use are closed when they come back.
@@ -153,27 +159,44 @@ private:
         ticket->queued = false;
     }
 
+    /// Hands over what came back. An offer to a call whose executor is being destroyed comes back at once,
+    /// from within: it is left to the loop that is under way, however many such calls there are.
     void give_back(connection_ptr link)
     {
-        std::shared_ptr<waiter> next;
-        {
-            std::lock_guard const lock(mutex_);
+        std::vector<connection_ptr> unwanted; // closed without the lock
+        std::unique_lock lock(mutex_);
+        returned_.push_back(std::move(link));
+        if (std::exchange(handing_over_, true))
+            return;
+        while (!returned_.empty()) {
+            connection_ptr one = std::move(returned_.front());
+            returned_.pop_front();
             if (!waiting_.empty()) {
-                next = std::move(waiting_.front());
+                auto next = std::move(waiting_.front());
                 waiting_.pop_front();
                 next->queued = false;
-            } else if (link && !closed_) {
-                idle_.push_back(std::move(link));
+                lock.unlock();
+                offer(std::move(next), std::move(one));
+                lock.lock();
+            } else if (one && !closed_) {
+                idle_.push_back(std::move(one));
             } else {
                 --open_;
+                unwanted.push_back(std::move(one));
             }
         }
-        if (!next)
-            return;
-        auto const offer = std::make_shared<lease>(shared_from_this(), std::move(link));
-        next->op->wake([next, offer] {
-            if (!next->left)
-                next->granted.emplace(std::move(*offer));
+        handing_over_ = false;
+    }
+
+    /// Takes `next` along: it may hold the last reference to a lease, which must not die under the lock.
+    void offer(std::shared_ptr<waiter> next, connection_ptr link)
+    {
+        auto const offered = std::make_shared<lease>(shared_from_this(), std::move(link));
+        next->op->wake([next, offered] {
+            if (next->left)
+                offered->keep();
+            else
+                next->granted.emplace(std::move(*offered));
         });
     }
 
@@ -182,6 +205,8 @@ private:
     mutable std::mutex mutex_;
     std::deque<connection_ptr> idle_; // oldest first
     std::list<std::shared_ptr<waiter>> waiting_;
+    std::deque<connection_ptr> returned_; // on their way to the next in line
+    bool handing_over_ = false;
     std::size_t open_ = 0; // in use and idle
     bool closed_ = false;
 };
