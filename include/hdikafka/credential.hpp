@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <concepts>
 #include <cstdlib>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <string>
@@ -157,12 +158,33 @@ using token_function = std::function<net::awaitable<access_token>()>;
 class callback_token_source final : public token_source
 {
 public:
-    explicit callback_token_source(token_function function) : function_(std::move(function)) {}
+    explicit callback_token_source(token_function function)
+        : function_(std::make_shared<token_function const>(std::move(function)))
+    {}
 
     net::awaitable<result<access_token>> request(operation_ptr op, std::shared_ptr<transport>) override
     {
-        // Spawned, so that the function runs with Asio's usual cancellation and not with ours.
-        access_token token = co_await net::co_spawn(op->strand(), function_(), net::use_awaitable);
+        // Spawned, so that the function runs with Asio's usual cancellation, and can be left behind when
+        // it does not heed it.
+        auto const under_way = std::make_shared<run>();
+        net::co_spawn(op->strand(), (*function_)(),
+                      net::bind_cancellation_slot(
+                          under_way->stop.slot(),
+                          [op, under_way, kept = function_](std::exception_ptr failure, access_token token) {
+                              under_way->finished = true;
+                              under_way->failure = std::move(failure);
+                              under_way->token = std::move(token);
+                              op->wake([] {});
+                          }));
+        while (!under_way->finished && !op->stopped())
+            co_await op->park();
+        if (!under_way->finished) {
+            under_way->stop.emit(net::cancellation_type::terminal);
+            co_return interrupted_error(*op, "waiting for the callback's token");
+        }
+        if (under_way->failure)
+            std::rethrow_exception(under_way->failure);
+        access_token token = std::move(under_way->token);
         if (!sendable_token(token.token()))
             co_return error(errc::invalid_token_response,
                             "the callback's token is empty or has characters that no token has");
@@ -170,7 +192,17 @@ public:
     }
 
 private:
-    token_function function_;
+    /// The function under way. Belongs to the operation's strand.
+    class run
+    {
+    public:
+        net::cancellation_signal stop;
+        bool finished = false;
+        std::exception_ptr failure;
+        access_token token;
+    };
+
+    std::shared_ptr<token_function const> function_; // a coroutine may live in its captures
 };
 
 } // namespace detail
@@ -234,8 +266,9 @@ private:
 };
 
 /// Tokens from the program's own function, `awaitable<access_token>()`: called when none is cached, in
-/// the background before one expires, and once when the service refuses one. Never twice at a time. It
-/// runs on the executor of the client that needs the token; what it throws becomes the call's error.
+/// the background before one expires, and once when the service refuses one. Never twice at a time, unless
+/// it goes on when it is cancelled: after a minute, or when the client that needs the token is closed. It
+/// runs on that client's executor; what it throws becomes the call's error.
 class token_callback
 {
 public:

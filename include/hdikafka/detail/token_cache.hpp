@@ -174,6 +174,9 @@ private:
     {
         co_await net::this_coro::throw_if_cancelled(false);
         op->begin();
+        registration const entry(http->background(), op);
+        if (!entry.added())
+            co_return; // those who wait and are not closed ask again
         result<access_token> token = error(errc::token_refused);
         try {
             token = co_await source->request(op, http);
@@ -184,6 +187,8 @@ private:
         } catch (...) {
             token = error(errc::token_refused, "the callback threw something that is no std::exception");
         }
+        if (!token && op->stopped() == errc::closed)
+            co_return;
         if (!token && op->stopped())
             token = error(op->stopped(), "asking for a token took too long");
         trip->land(token, http->random().unit());

@@ -54,6 +54,9 @@ public:
     transport_settings const& settings() const noexcept { return settings_; }
     random_source& random() noexcept { return random_; }
 
+    /// What runs in the background for whoever needs it, until close().
+    std::shared_ptr<operation_registry> const& background() const noexcept { return background_; }
+
     std::shared_ptr<connection_pool> pool(url const& target)
     {
         std::lock_guard const lock(mutex_);
@@ -110,6 +113,7 @@ public:
 
     void close()
     {
+        background_->close();
         std::map<std::string, std::shared_ptr<connection_pool>> closing;
         {
             std::lock_guard const lock(mutex_);
@@ -153,6 +157,7 @@ private:
     net::any_io_executor const executor_;
     transport_settings const settings_;
     random_source random_;
+    std::shared_ptr<operation_registry> const background_ = std::make_shared<operation_registry>();
     std::mutex mutex_;
     std::map<std::string, std::shared_ptr<connection_pool>> pools_;
     std::mutex tls_mutex_;
