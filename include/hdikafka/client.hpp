@@ -35,7 +35,8 @@ namespace hdikafka::inline v0_1 {
 /// - Cancellation: terminal, wherever the call waits. It ends with asio::error::operation_aborted, and
 ///   info().persisted() says what became of a produce. The connection in use is closed.
 /// - Lifetime: a call keeps alive what it needs; destroying the last handle cancels nothing. With no
-///   call in flight a client holds no outstanding work, so that io_context::run() returns.
+///   call in flight a client holds no outstanding work, so that io_context::run() returns. It does hold
+///   connections: the executor's context must outlive every handle and stream.
 /// - Thread safety: any number of calls at once, from any number of threads and coroutines.
 ///
 /// Source: HDInsight Kafka REST proxy API v1.

@@ -19,6 +19,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -114,49 +115,90 @@ inline net::awaitable<receipt> produce(session_ptr owner, std::string topic, rec
     auto spec = rest_calls(*owner, "produce", options).produce(topic, list);
     return perform<receipt>(
         std::move(owner), std::move(options), std::move(spec), [count = list.size()](call_answer answer) {
-            return read_answer<receipt>(std::move(answer), [count](http_response& response) {
-                return parse_receipt(response.body_text(), content_type(response), count);
+            diagnostics const about = answer.info;
+            return read_answer<receipt>(std::move(answer), [count, &about](http_response& response) {
+                return parse_receipt(response.body_text(), content_type(response), count, about);
             });
         });
 }
 
-/// What is left to do after a creation or deletion was answered: false when an earlier attempt did it.
-inline net::awaitable<bool> change_topic(session_ptr owner, result<call_spec> spec, call_options options)
+/// Whether a creation or deletion was carried out, by this attempt or an earlier one.
+inline result<bool> read_acknowledgement(call_answer answer)
 {
-    return perform<bool>(std::move(owner), std::move(options), std::move(spec), [](call_answer answer) {
-        bool const settled = answer.settled;
-        return read_answer<bool>(std::move(answer), [settled](http_response& response) -> result<bool> {
-            if (settled)
-                return false;
-            auto acknowledged = parse_acknowledgement(response.body_text(), content_type(response));
-            if (!acknowledged)
-                return acknowledged.error();
-            return true;
-        });
+    if (answer.settled)
+        return true;
+    return read_answer<bool>(std::move(answer), [](http_response& response) -> result<bool> {
+        auto acknowledged = parse_acknowledgement(response.body_text(), content_type(response));
+        if (!acknowledged)
+            return acknowledged.error();
+        return true;
     });
 }
 
 inline net::awaitable<void> delete_topic(session_ptr owner, std::string topic, call_options options)
 {
     auto spec = rest_calls(*owner, "delete_topic", options).remove(topic);
-    co_await change_topic(std::move(owner), std::move(spec), std::move(options));
+    co_await perform<bool>(std::move(owner), std::move(options), std::move(spec), &read_acknowledgement);
+}
+
+/// Whether a topic that an earlier attempt may have created has the partitions asked for. Asks until
+/// metadata shows it. Runs on the operation's strand.
+inline net::awaitable<result<void>> check_creation(operation_ptr op, session_ptr owner, diagnostics about,
+                                                   std::int32_t wanted)
+{
+    call_options options;
+    options.request_id(about.request_id);
+    milliseconds pause(100);
+    constexpr milliseconds longest_pause(5'000);
+    for (;;) {
+        auto spec = rest_calls(*owner, about.operation, options).partitions(about.topic);
+        if (!spec)
+            co_return spec.error();
+        auto answer = co_await call(op, owner->http(), std::move(spec).value());
+        if (answer) {
+            auto const found = parse_partitions(answer.value().response.body_text());
+            if (!found)
+                co_return std::move(answer).value().unreadable(found.error());
+            if (found.value().size() == static_cast<std::size_t>(wanted))
+                co_return result<void>();
+            co_return error(errc::already_exists, std::move(about),
+                            "the topic exists with " + std::to_string(found.value().size()) + " partitions");
+        }
+        if (answer.error().code() != errc::not_found)
+            co_return answer.error();
+        bool const in_time = co_await op->rest(steady_clock::now() + pause);
+        if (!in_time)
+            co_return error(op->stopped(), std::move(about), "the topic does not show yet");
+        pause = std::min(pause * 2, longest_pause);
+    }
+}
+
+/// Runs on the operation's strand.
+inline net::awaitable<result<bool>> create_and_check(operation_ptr op, session_ptr owner, call_spec spec,
+                                                     std::optional<std::int32_t> partition_count)
+{
+    diagnostics about = spec.info;
+    auto answer = co_await call(op, owner->http(), std::move(spec));
+    if (!answer)
+        co_return answer.error();
+    if (answer.value().settled && partition_count) {
+        auto const checked = co_await check_creation(op, owner, std::move(about), *partition_count);
+        if (!checked)
+            co_return checked.error();
+        co_return true;
+    }
+    co_return read_acknowledgement(std::move(answer).value());
 }
 
 inline net::awaitable<void> create_topic(session_ptr owner, std::string topic, topic_config config,
                                          call_options options)
 {
-    auto spec = rest_calls(*owner, "create_topic", options).create(topic, config);
-    bool const created = co_await change_topic(owner, std::move(spec), options);
-    if (created || !config.partition_count())
-        co_return;
-    auto const found = co_await partitions(owner, topic, options);
-    if (found.size() == static_cast<std::size_t>(*config.partition_count()))
-        co_return;
-    diagnostics info;
-    info.operation = "create_topic";
-    info.topic = topic;
-    throw error(errc::already_exists, std::move(info),
-                "the topic exists with " + std::to_string(found.size()) + " partitions");
+    auto prepared = rest_calls(*owner, "create_topic", options).create(topic, config);
+    call_spec spec = std::move(prepared).value();
+    diagnostics about = spec.info;
+    auto const op = owner->make_operation(owner->deadline(options));
+    auto work = create_and_check(op, owner, std::move(spec), config.partition_count());
+    co_await run_call(owner, op, std::move(about), std::move(work));
 }
 
 /// Asks until the topic shows. Runs on the operation's strand.
@@ -167,8 +209,11 @@ inline net::awaitable<result<bool>> look_for_topic(operation_ptr op, session_ptr
     constexpr milliseconds longest_pause(5'000);
     for (;;) {
         auto spec = rest_calls(*owner, "wait_for_topic", options).topics();
-        if (!spec)
-            co_return spec.error();
+        if (!spec) {
+            diagnostics unsent = spec.error().info();
+            unsent.topic = topic;
+            co_return error(spec.error().code(), std::move(unsent), spec.error().cause());
+        }
         call_spec one = std::move(spec).value();
         one.info.topic = topic;
         diagnostics about = one.info;
@@ -180,10 +225,8 @@ inline net::awaitable<result<bool>> look_for_topic(operation_ptr op, session_ptr
             co_return std::move(answer).value().unreadable(parsed.error());
         if (std::ranges::find(parsed.value(), topic) != parsed.value().end())
             co_return true;
-        auto const due = steady_clock::now() + pause;
-        while (steady_clock::now() < due && !op->stopped())
-            co_await op->park(due);
-        if (op->stopped())
+        bool const in_time = co_await op->rest(steady_clock::now() + pause);
+        if (!in_time)
             co_return error(op->stopped(), std::move(about), "the topic does not show yet");
         pause = std::min(pause * 2, longest_pause);
     }

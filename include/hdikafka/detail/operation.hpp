@@ -113,6 +113,14 @@ public:
         woken_ = false;
     }
 
+    /// Waits until `due`; false when the call must end before.
+    net::awaitable<bool> rest(steady_clock::time_point due)
+    {
+        while (steady_clock::now() < due && !stopped_)
+            co_await park(due);
+        co_return !stopped_;
+    }
+
 private:
     void arm()
     {

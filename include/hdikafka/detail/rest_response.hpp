@@ -248,7 +248,8 @@ inline void redact(std::string& text, std::vector<std::string> const& secrets)
     for (auto const& secret : secrets) {
         if (secret.size() < least)
             continue;
-        for (auto at = text.find(secret); at != std::string::npos; at = text.find(secret, at))
+        for (auto at = text.find(secret); at != std::string::npos;
+             at = text.find(secret, at + instead.size()))
             text.replace(at, secret.size(), instead);
     }
 }
@@ -272,7 +273,7 @@ inline service_words parse_service_words(std::string_view body, std::vector<std:
 
 /// One entry of a produce answer's `offsets`. A Kafka error that is not retriable (1, or a 4xx code)
 /// was refused by the broker; of any other nobody knows whether the record was written.
-inline bool read_outcome(json_reader& in, record_outcome& out)
+inline bool read_outcome(json_reader& in, record_outcome& out, diagnostics const& about)
 {
     std::optional<std::int64_t> code;
     std::string text;
@@ -304,7 +305,7 @@ inline bool read_outcome(json_reader& in, record_outcome& out)
         bool const refused =
             code && (*code == 1 || (*code >= 400 && *code < 500) || (*code >= 40000 && *code < 50000));
         out.persisted = refused ? persistence::none : persistence::possibly;
-        diagnostics info;
+        diagnostics info = about;
         info.operation = "produce";
         info.server_code = code ? std::to_string(*code) : std::string();
         info.server_message = bounded_message(text);
@@ -319,7 +320,9 @@ inline bool read_outcome(json_reader& in, record_outcome& out)
 
 /// The answer to a produce of `count` records: a bare string, nothing, or an object with `offsets`.
 /// A list that does not match the request tells nothing about single records: all are `possibly`.
-inline result<receipt> parse_receipt(std::string_view body, std::string_view content_type, std::size_t count)
+/// `about` is what is known of the produce, for the errors of single records.
+inline result<receipt> parse_receipt(std::string_view body, std::string_view content_type, std::size_t count,
+                                     diagnostics const& about = diagnostics())
 {
     if (auto acknowledged = parse_acknowledgement(body, content_type); !acknowledged)
         return acknowledged.error();
@@ -335,7 +338,7 @@ inline result<receipt> parse_receipt(std::string_view body, std::string_view con
     bool const read = read_object(in, [&](std::string_view name) {
         if (name == "offsets" && in.peek() == json_kind::array) {
             listed = true;
-            return read_array(in, [&] { return read_outcome(in, outcomes.emplace_back()); });
+            return read_array(in, [&] { return read_outcome(in, outcomes.emplace_back(), about); });
         }
         complains = complains || ((name == "error" || name == "error_code") && in.peek() != json_kind::null);
         return in.skip();

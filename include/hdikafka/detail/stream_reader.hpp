@@ -60,6 +60,12 @@ public:
         return !closed_;
     }
 
+    bool closed()
+    {
+        std::lock_guard const lock(mutex_);
+        return closed_;
+    }
+
     session_ptr const owner;
     std::string const topic;
     std::int32_t const partition;
@@ -188,7 +194,7 @@ inline net::awaitable<std::optional<record_batch>> next_batch(stream_ptr stream,
     stream_turn const turn(stream);
     if (!turn.taken())
         throw error(errc::already_running, stream->about());
-    if (!stream->rest.empty())
+    if (!stream->rest.empty() && !stream->closed())
         co_return std::exchange(stream->rest, record_batch());
 
     auto const due =
@@ -215,7 +221,9 @@ inline net::awaitable<std::optional<shared_record>> next_record(stream_ptr strea
 
 inline net::awaitable<std::int64_t> stream_lag(stream_ptr stream, call_options options)
 {
-    auto const seen = co_await partition(stream->owner, stream->topic, stream->partition, std::move(options));
+    auto spec = rest_calls(*stream->owner, "lag", options).partition(stream->topic, stream->partition);
+    auto const seen = co_await perform<partition_info>(stream->owner, std::move(options), std::move(spec),
+                                                       &read_partition_answer);
     std::int64_t position = stream->position();
     if (position < 0)
         position = stream->options.from().which() == offset_spec::anchor::end ? seen.latest_offset
