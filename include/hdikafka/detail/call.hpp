@@ -177,10 +177,8 @@ inline net::awaitable<result<call_answer>> call(operation_ptr op, std::shared_pt
         auto const delay = state.next_attempt(http->random().unit(), op->time_left());
         if (!delay)
             co_return *failed;
-        auto const due = steady_clock::now() + *delay;
-        while (steady_clock::now() < due && !op->stopped())
-            co_await op->park(due);
-        if (op->stopped())
+        bool const in_time = co_await op->rest(steady_clock::now() + *delay);
+        if (!in_time)
             co_return state.judge(interrupted_error(*op, "waiting to try again after: " + failed->cause()));
     }
 }

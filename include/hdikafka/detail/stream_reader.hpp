@@ -172,9 +172,8 @@ inline net::awaitable<result<bool>> follow_plan(operation_ptr op, stream_ptr str
         if (action == stream_action::pause) {
             op->deadline(due);
             auto const until = steady_clock::now() + std::min(plan.pause(), session::longest);
-            while (steady_clock::now() < until && !op->stopped())
-                co_await op->park(until);
-            if (op->stopped())
+            bool const in_time = co_await op->rest(until);
+            if (!in_time)
                 co_return error(op->stopped(), stream->about(), "nothing new has arrived");
             continue;
         }
