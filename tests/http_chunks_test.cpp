@@ -19,22 +19,11 @@ namespace {
 using hdikafka::errc;
 using hdikafka::http_limits;
 using std::string;
+using test::check_refused;
 using test::read_answer;
 using test::read_limited;
 
 string chunked(string const& rest) { return "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + rest; }
-
-/// The answer is refused with this code, closes the connection, and is never taken for a shorter one.
-void check_refused(string const& bytes, errc code)
-{
-    CAPTURE(bytes);
-    auto const seen = read_answer(bytes);
-    CHECK(seen.failed);
-    CHECK_FALSE(seen.done);
-    CHECK_FALSE(seen.keep_alive);
-    CHECK(seen.fault == code);
-    CHECK_FALSE(seen.cause.empty());
-}
 
 } // namespace
 

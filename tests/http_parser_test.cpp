@@ -18,6 +18,7 @@ namespace {
 using hdikafka::errc;
 using hdikafka::http_limits;
 using std::string;
+using test::check_refused;
 using test::read_answer;
 using test::read_limited;
 using test::read_to_eof;
@@ -28,18 +29,6 @@ string ok(string const& fields, string const& rest = "")
 }
 
 string chunked(string const& rest) { return ok("Transfer-Encoding: chunked\r\n", rest); }
-
-/// The answer is refused with this code, closes the connection, and is never taken for a shorter one.
-void check_refused(string const& bytes, errc code)
-{
-    CAPTURE(bytes);
-    auto const seen = read_answer(bytes);
-    CHECK(seen.failed);
-    CHECK_FALSE(seen.done);
-    CHECK_FALSE(seen.keep_alive);
-    CHECK(seen.fault == code);
-    CHECK_FALSE(seen.cause.empty());
-}
 
 } // namespace
 

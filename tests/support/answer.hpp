@@ -6,6 +6,8 @@
 
 #include <hdikafka/detail/http_parser.hpp>
 
+#include <doctest/doctest.h>
+
 #include <chrono>
 #include <optional>
 #include <ostream>
@@ -100,6 +102,18 @@ inline answer read_limited(std::string_view bytes, hdikafka::http_limits const& 
     reading how;
     how.limits = limits;
     return read_answer(bytes, how);
+}
+
+/// The answer is refused with this code, closes the connection, and is never taken for a shorter one.
+inline void check_refused(std::string const& bytes, hdikafka::errc code)
+{
+    CAPTURE(bytes);
+    auto const seen = read_answer(bytes);
+    CHECK(seen.failed);
+    CHECK_FALSE(seen.done);
+    CHECK_FALSE(seen.keep_alive);
+    CHECK(seen.fault == code);
+    CHECK_FALSE(seen.cause.empty());
 }
 
 } // namespace test
