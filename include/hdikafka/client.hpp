@@ -40,38 +40,42 @@ namespace hdikafka::inline v0_1 {
 /// - Thread safety: any number of calls at once, from any number of threads and coroutines.
 ///
 /// Source: HDInsight Kafka REST proxy API v1.
-class client
+///
+/// It is a template so that a program compiles the operations that it calls and no others; the parameter
+/// has no other use.
+template <class Lazy = void>
+class basic_client
 {
 public:
     /// Does no I/O. Throws hk::error when an option cannot be used: errc::invalid_endpoint,
     /// invalid_option, invalid_count.
-    client(net::any_io_executor executor, client_options options)
-        : session_(std::make_shared<detail::session>(std::move(executor), std::move(options)))
+    basic_client(net::any_io_executor executor, client_options options)
+        : session_(std::make_shared<detail::session<>>(std::move(executor), std::move(options)))
     {}
 
     /// The brokers of the cluster.
     net::awaitable<std::vector<broker>> brokers(call_options options = {}) const
     {
-        return detail::brokers(session_, std::move(options));
+        return detail::brokers<Lazy>(session_, std::move(options));
     }
 
     /// The names of the topics. One that was just created takes seconds to show.
     net::awaitable<std::vector<std::string>> topics(call_options options = {}) const
     {
-        return detail::topics(session_, std::move(options));
+        return detail::topics<Lazy>(session_, std::move(options));
     }
 
     /// The partitions of a topic with their watermarks, leaders and replicas.
     net::awaitable<std::vector<partition_info>> partitions(std::string topic, call_options options = {}) const
     {
-        return detail::partitions(session_, std::move(topic), std::move(options));
+        return detail::partitions<Lazy>(session_, std::move(topic), std::move(options));
     }
 
     /// One partition of a topic.
     net::awaitable<partition_info> partition(std::string topic, std::int32_t id,
                                              call_options options = {}) const
     {
-        return detail::partition(session_, std::move(topic), id, std::move(options));
+        return detail::partition<Lazy>(session_, std::move(topic), id, std::move(options));
     }
 
     /// Creates a topic; errc::already_exists when it is there. A retry that finds it after an attempt
@@ -79,14 +83,14 @@ public:
     net::awaitable<void> create_topic(std::string topic, topic_config config = {},
                                       call_options options = {}) const
     {
-        return detail::create_topic(session_, std::move(topic), std::move(config), std::move(options));
+        return detail::create_topic<Lazy>(session_, std::move(topic), std::move(config), std::move(options));
     }
 
     /// Deletes a topic. Not every proxy offers it: errc::not_supported. A retry that no longer finds the
     /// topic after an attempt whose outcome was unknown counts as success.
     net::awaitable<void> delete_topic(std::string topic, call_options options = {}) const
     {
-        return detail::delete_topic(session_, std::move(topic), std::move(options));
+        return detail::delete_topic<Lazy>(session_, std::move(topic), std::move(options));
     }
 
     /// Waits until the topic shows in topics(), asking again at growing intervals (100 ms up to 5 s).
@@ -94,7 +98,7 @@ public:
     net::awaitable<void> wait_for_topic(std::string topic, milliseconds timeout,
                                         call_options options = {}) const
     {
-        return detail::wait_for_topic(session_, std::move(topic), options.timeout(timeout));
+        return detail::wait_for_topic<Lazy>(session_, std::move(topic), options.timeout(timeout));
     }
 
     /// Writes records. The receipt says for each of them what became of it; there is one for every 200
@@ -105,7 +109,7 @@ public:
     /// info().persisted() tells whether the records may be there all the same.
     net::awaitable<receipt> produce(std::string topic, records list, call_options options = {}) const
     {
-        return detail::produce(session_, std::move(topic), std::move(list), std::move(options));
+        return detail::produce<Lazy>(session_, std::move(topic), std::move(list), std::move(options));
     }
 
     /// Reads up to `count` records from `offset` on: fewer when the service's cap of 6 MB a read comes
@@ -113,8 +117,8 @@ public:
     net::awaitable<record_batch> fetch(std::string topic, std::int32_t partition, std::int64_t offset,
                                        std::int32_t count, call_options options = {}) const
     {
-        return detail::fetch(session_, std::move(topic), detail::batch_request(partition, offset, count),
-                             std::move(options));
+        return detail::fetch<Lazy>(session_, std::move(topic),
+                                   detail::batch_request(partition, offset, count), std::move(options));
     }
 
     /// A generator over the records of one partition. Does no I/O: what is wrong with the arguments is
@@ -129,8 +133,10 @@ public:
     void close() const { session_->close(); }
 
 private:
-    std::shared_ptr<detail::session> session_;
+    detail::session_ptr session_;
 };
+
+using client = basic_client<>;
 
 } // namespace hdikafka::inline v0_1
 

@@ -68,27 +68,25 @@ inline result<url> token_endpoint(entra_settings const& settings)
 }
 
 /// Posts `form` to the token endpoint and reads the answer. No error shows `secrets`, which are in it.
-inline net::awaitable<result<access_token>> ask_entra(operation_ptr op, std::shared_ptr<transport> http,
-                                                      url endpoint, std::string form,
-                                                      std::vector<std::string> secrets)
+template <class = void>
+task<result<access_token>> ask_entra(operation_ptr op, transport_ptr http, url endpoint, std::string form,
+                                     std::vector<std::string> secrets)
 {
+    call_info info("token", std::string());
+    info.request_id = http->random().uuid();
     http_request request("POST", endpoint.path);
     request.add("Content-Type", "application/x-www-form-urlencoded");
     request.add("Accept", "application/json");
     request.add("Accept-Encoding", "identity");
     request.add("User-Agent", http->settings().user_agent);
-    request.body(std::move(form));
-    diagnostics info;
-    info.operation = "token";
-    info.request_id = http->random().uuid();
     request.add("client-request-id", info.request_id);
-    call_spec spec(std::move(request), std::move(info));
+    request.body(std::move(form));
+    call_spec spec(std::move(request), std::move(info), http->pool(endpoint));
     constexpr std::size_t largest_answer = 64 * 1024;
     spec.limits.body(largest_answer);
     spec.retry = http->settings().retry;
     spec.secrets = std::move(secrets);
-    spec.pool = http->pool(endpoint);
-    auto answer = co_await call(op, http, std::move(spec));
+    auto answer = co_await call<>(op, http, spec);
     if (!answer) {
         // Entra says "invalid_client" and the like with 400 or 401: the authority's refusal, not the proxy's.
         error const& failure = answer.error();
@@ -101,6 +99,7 @@ inline net::awaitable<result<access_token>> ask_entra(operation_ptr op, std::sha
     co_return parse_token_response(answer.value().response.body_text(), std::chrono::system_clock::now());
 }
 
+template <class = void>
 class client_secret_source final : public token_source
 {
 public:
@@ -108,7 +107,7 @@ public:
         : settings_(std::move(settings)), secret_(std::move(secret))
     {}
 
-    net::awaitable<result<access_token>> request(operation_ptr op, std::shared_ptr<transport> http) override
+    task<result<access_token>> request(operation_ptr op, transport_ptr http) override
     {
         auto endpoint = token_endpoint(settings_);
         if (!endpoint)
@@ -133,12 +132,13 @@ private:
     std::string secret_;
 };
 
+template <class = void>
 class fixed_token_source final : public token_source
 {
 public:
     explicit fixed_token_source(std::string token) : token_(std::move(token)) {}
 
-    net::awaitable<result<access_token>> request(operation_ptr, std::shared_ptr<transport>) override
+    task<result<access_token>> request(operation_ptr, transport_ptr) override
     {
         if (!sendable_token(token_))
             co_return error(errc::invalid_option,
@@ -155,6 +155,7 @@ private:
 
 using token_function = std::function<net::awaitable<access_token>()>;
 
+template <class = void>
 class callback_token_source final : public token_source
 {
 public:
@@ -162,7 +163,7 @@ public:
         : function_(std::make_shared<token_function const>(std::move(function)))
     {}
 
-    net::awaitable<result<access_token>> request(operation_ptr op, std::shared_ptr<transport>) override
+    task<result<access_token>> request(operation_ptr op, transport_ptr) override
     {
         // Spawned, so that the function runs with Asio's usual cancellation, and can be left behind when
         // it does not heed it.
@@ -180,7 +181,7 @@ public:
             co_await op->park();
         if (!under_way->finished) {
             under_way->stop.emit(net::cancellation_type::terminal);
-            co_return interrupted_error(*op, "waiting for the callback's token");
+            co_return interrupted_error(op->interrupted(), "waiting for the callback's token");
         }
         if (under_way->failure)
             std::rethrow_exception(under_way->failure);
@@ -240,9 +241,10 @@ public:
         return std::move(this->scope(std::move(scope)));
     }
 
-    std::unique_ptr<detail::token_source> make_source() &&
+    template <class Source = detail::client_secret_source<>>
+    detail::token_source_ptr make_source() &&
     {
-        return std::make_unique<detail::client_secret_source>(std::move(settings_), std::move(secret_));
+        return std::make_unique<Source>(std::move(settings_), std::move(secret_));
     }
 
 private:
@@ -256,9 +258,10 @@ class bearer_token
 public:
     explicit bearer_token(std::string token) : token_(std::move(token)) {}
 
-    std::unique_ptr<detail::token_source> make_source() &&
+    template <class Source = detail::fixed_token_source<>>
+    detail::token_source_ptr make_source() &&
     {
-        return std::make_unique<detail::fixed_token_source>(std::move(token_));
+        return std::make_unique<Source>(std::move(token_));
     }
 
 private:
@@ -276,9 +279,10 @@ public:
         : function_(std::move(function))
     {}
 
-    std::unique_ptr<detail::token_source> make_source() &&
+    template <class Source = detail::callback_token_source<>>
+    detail::token_source_ptr make_source() &&
     {
-        return std::make_unique<detail::callback_token_source>(std::move(function_));
+        return std::make_unique<Source>(std::move(function_));
     }
 
 private:
@@ -297,16 +301,16 @@ public:
     {
         {
             std::move(kind).make_source()
-            } -> std::same_as<std::unique_ptr<detail::token_source>>;
+            } -> std::same_as<detail::token_source_ptr>;
     }
-    credential(Kind kind) : cache_(std::make_shared<detail::token_cache>(std::move(kind).make_source())) {}
+    credential(Kind kind) : cache_(std::make_shared<detail::token_cache<>>(std::move(kind).make_source())) {}
 
     explicit operator bool() const noexcept { return cache_ != nullptr; }
 
-    std::shared_ptr<detail::token_cache> const& cache() const noexcept { return cache_; }
+    detail::token_cache_ptr const& cache() const noexcept { return cache_; }
 
 private:
-    std::shared_ptr<detail::token_cache> cache_;
+    detail::token_cache_ptr cache_;
 };
 
 } // namespace hdikafka::inline v0_1

@@ -25,13 +25,16 @@ namespace hdikafka::inline v0_1 {
 /// lets that next() end by itself.
 ///
 /// Thread safety: one user at a time; close() alone may be called from any thread.
-class record_stream
+///
+/// A template for the reason that basic_client is one.
+template <class Lazy = void>
+class basic_record_stream
 {
 public:
-    record_stream(std::shared_ptr<detail::session> client, std::string topic, std::int32_t partition,
-                  consume_options options)
-        : state_(
-              std::make_shared<detail::stream_state>(std::move(client), std::move(topic), partition, options))
+    basic_record_stream(detail::session_ptr client, std::string topic, std::int32_t partition,
+                        consume_options options)
+        : state_(std::make_shared<detail::stream_state<>>(std::move(client), std::move(topic), partition,
+                                                          options))
     {}
 
     /// The next records; nullopt when everything up to until() has been handed over.
@@ -48,14 +51,14 @@ public:
     ///   counts as handed over: use the timeout instead.
     net::awaitable<std::optional<record_batch>> next(call_options options = {})
     {
-        return detail::next_batch(state_, std::move(options));
+        return detail::next_batch<Lazy>(state_, std::move(options));
     }
 
     /// One record at a time, which keeps its bytes alive by itself; otherwise like next(). The two may be
     /// mixed: next() gives what is left of the batch.
     net::awaitable<std::optional<shared_record>> next_record(call_options options = {})
     {
-        return detail::next_record(state_, std::move(options));
+        return detail::next_record<Lazy>(state_, std::move(options));
     }
 
     /// The offset that the next record handed over has at least; -1 until it is known.
@@ -68,7 +71,7 @@ public:
     /// have gaps, so there may be fewer records. Never negative.
     net::awaitable<std::int64_t> lag(call_options options = {}) const
     {
-        return detail::stream_lag(state_, std::move(options));
+        return detail::stream_lag<Lazy>(state_, std::move(options));
     }
 
     /// Ends a next() under way, and all later ones, with errc::closed.
@@ -77,6 +80,8 @@ public:
 private:
     detail::stream_ptr state_;
 };
+
+using record_stream = basic_record_stream<>;
 
 } // namespace hdikafka::inline v0_1
 

@@ -4,55 +4,14 @@
 
 #include <hdikafka/error.hpp>
 
-#include <type_traits>
+#include <concepts>
+#include <memory>
 #include <utility>
-#include <variant>
 
 namespace hdikafka::inline v0_1 {
 
-/// What a call gave: its value, or the error that it would have thrown. Inside the library every
-/// expected failure travels like this; `hk::as_result(awaitable)` gives the same to users.
-///
-/// `value()` throws the error when there is no value. On an rvalue it returns the value itself, not
-/// a reference into the dying result.
 template <class T>
-class [[nodiscard]] result
-{
-public:
-    result() = default;
-    result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
-    result(hdikafka::error failure) : state_(std::in_place_index<1>, std::move(failure)) {}
-
-    explicit operator bool() const noexcept { return state_.index() == 0; }
-
-    T& value() &
-    {
-        check();
-        return *std::get_if<0>(&state_);
-    }
-    T const& value() const&
-    {
-        check();
-        return *std::get_if<0>(&state_);
-    }
-    T value() &&
-    {
-        check();
-        return std::move(*std::get_if<0>(&state_));
-    }
-
-    /// The error. Only when there is no value.
-    hdikafka::error const& error() const { return std::get<1>(state_); }
-
-private:
-    void check() const
-    {
-        if (auto const* failure = std::get_if<1>(&state_))
-            throw *failure;
-    }
-
-    std::variant<T, hdikafka::error> state_;
-};
+class result;
 
 /// A result without a value: success, or the error.
 template <>
@@ -60,20 +19,92 @@ class [[nodiscard]] result<void>
 {
 public:
     result() = default;
-    result(hdikafka::error failure) : state_(std::in_place_index<1>, std::move(failure)) {}
+    result(hdikafka::error failure) : failure_(std::make_shared<hdikafka::error const>(std::move(failure))) {}
 
-    explicit operator bool() const noexcept { return state_.index() == 0; }
+    explicit operator bool() const noexcept { return failure_ == nullptr; }
 
+    /// Throws the error when there is one.
     void value() const
     {
-        if (auto const* failure = std::get_if<1>(&state_))
-            throw *failure;
+        if (failure_)
+            throw *failure_;
     }
 
-    hdikafka::error const& error() const { return std::get<1>(state_); }
+    /// The error. Only when there is one.
+    hdikafka::error const& error() const noexcept { return *failure_; }
 
 private:
-    std::variant<std::monostate, hdikafka::error> state_;
+    std::shared_ptr<hdikafka::error const> failure_; // one pointer to look at where all goes well
+};
+
+/// What a call gave: its value, or the error that it would have thrown. Inside the library every
+/// expected failure travels like this; `hk::as_result(awaitable)` gives the same to users.
+///
+/// `value()` throws the error when there is no value. On an rvalue it returns the value itself, not
+/// a reference into the dying result. Copying and moving do what they do for T; a result that was
+/// moved from is still a success or a failure.
+template <class T>
+class [[nodiscard]] result
+{
+public:
+    result() : value_() {}
+    result(T value) : value_(std::move(value)) {}
+    result(hdikafka::error failure) : state_(std::move(failure)) {}
+
+    result(result const& other) requires std::copy_constructible<T> : state_(other.state_)
+    {
+        if (state_)
+            std::construct_at(&value_, other.value_);
+    }
+    result(result&& other) noexcept : state_(other.state_)
+    {
+        if (state_)
+            std::construct_at(&value_, std::move(other.value_));
+    }
+    result& operator=(result other) noexcept
+    {
+        clear();
+        state_ = other.state_;
+        if (state_)
+            std::construct_at(&value_, std::move(other.value_));
+        return *this;
+    }
+    ~result() { clear(); }
+
+    explicit operator bool() const noexcept { return static_cast<bool>(state_); }
+
+    /// The value. Throws the error when there is none.
+    T& value() &
+    {
+        state_.value();
+        return value_;
+    }
+    T const& value() const&
+    {
+        state_.value();
+        return value_;
+    }
+    T value() &&
+    {
+        state_.value();
+        return std::move(value_);
+    }
+
+    /// The error. Only when there is no value.
+    hdikafka::error const& error() const noexcept { return state_.error(); }
+
+private:
+    void clear() noexcept
+    {
+        if (state_)
+            std::destroy_at(&value_);
+    }
+
+    result<void> state_;
+    union
+    {
+        T value_; // lives when state_ is a success
+    };
 };
 
 } // namespace hdikafka::inline v0_1

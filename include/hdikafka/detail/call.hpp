@@ -8,6 +8,7 @@
 #include <hdikafka/detail/retry.hpp>
 #include <hdikafka/detail/retry_after.hpp>
 #include <hdikafka/detail/service_error.hpp>
+#include <hdikafka/detail/task.hpp>
 #include <hdikafka/detail/token_cache.hpp>
 #include <hdikafka/detail/transport.hpp>
 #include <hdikafka/http_limits.hpp>
@@ -24,14 +25,38 @@
 
 namespace hdikafka::inline v0_1::detail {
 
+/// Which call it is, in what becomes diagnostics when something goes wrong.
+class call_info
+{
+public:
+    call_info() = default;
+    call_info(std::string_view name, std::string about) : operation(name), topic(std::move(about)) {}
+
+    diagnostics describe() const
+    {
+        diagnostics out;
+        out.operation = operation;
+        out.topic = topic;
+        out.request_id = request_id;
+        return out;
+    }
+
+    std::string_view operation; ///< A literal.
+    std::string topic;
+    std::string request_id;
+};
+
 /// What is to be done, for whom, and how often it may be tried.
 class call_spec
 {
 public:
-    call_spec(http_request what, diagnostics about) : request(std::move(what)), info(std::move(about)) {}
+    call_spec() : request(std::string(), std::string()) {}
+    call_spec(http_request what, call_info about, pool_ptr to)
+        : request(std::move(what)), info(std::move(about)), pool(std::move(to))
+    {}
 
     http_request request;
-    diagnostics info; ///< operation, topic and request_id of the call
+    call_info info;
     repeatable kind = repeatable::freely;
 
     /// The failure that means success when an earlier attempt of the same call may have been carried
@@ -39,9 +64,9 @@ public:
     std::optional<errc> settled_by;
     retry_policy retry;
     http_limits limits;
-    std::shared_ptr<connection_pool> pool;
-    std::shared_ptr<token_cache> tokens; ///< null: the request carries no Authorization
-    std::vector<std::string> secrets;    ///< what the request holds and no error may show
+    pool_ptr pool;
+    token_cache_ptr tokens;           ///< null: the request carries no Authorization
+    std::vector<std::string> secrets; ///< what the request holds and no error may show
 };
 
 /// The answer, and whether it is a failure that an earlier attempt of the same call explains.
@@ -49,15 +74,25 @@ class call_answer
 {
 public:
     call_answer() = default;
-    call_answer(http_response what, diagnostics about, bool by_earlier_attempt)
-        : response(std::move(what)), info(std::move(about)), settled(by_earlier_attempt)
+    call_answer(http_response what, call_info about, repeatable sort, bool by_earlier_attempt)
+        : response(std::move(what)), info(std::move(about)), kind(sort), settled(by_earlier_attempt)
     {}
 
+    /// What is known should the body turn out to be unreadable.
+    diagnostics describe() const
+    {
+        diagnostics out = info.describe();
+        out.http_status = response.status;
+        out.persisted(kind == repeatable::unsent ? persistence::possibly : persistence::none);
+        return out;
+    }
+
     /// The error for a success whose body cannot be read.
-    error unreadable(error const& why) && { return error(why.code(), std::move(info), why.cause()); }
+    error unreadable(error const& why) const { return error(why.code(), describe(), why.cause()); }
 
     http_response response;
-    diagnostics info;
+    call_info info;
+    repeatable kind = repeatable::freely;
     bool settled = false;
 };
 
@@ -76,7 +111,7 @@ public:
         outcome.status = response.status;
         auto const field = [&response](std::string_view name) { return response.field(name); };
         outcome.retry_after = parse_retry_after(field, std::chrono::system_clock::now());
-        diagnostics info = spec_.info;
+        diagnostics info = spec_.info.describe();
         info.retry_after = outcome.retry_after;
         auto const location = response.field("location").value_or(std::string_view());
         bool const unsure = outcome.bytes_written && !refusing_status(outcome.status);
@@ -134,29 +169,34 @@ private:
     bool perhaps_done_ = false;
 };
 
-/// Carries out `spec` on the operation's strand.
-inline net::awaitable<result<call_answer>> call(operation_ptr op, std::shared_ptr<transport> http,
-                                                call_spec spec)
+/// Carries out `spec`, which belongs to the awaiting coroutine and is used up, on the operation's strand.
+template <class = void>
+task<result<call_answer>> call(operation_ptr op, transport_ptr http, call_spec& spec)
 {
     call_state state(spec);
     bool renewed = false;
+    std::string message;
     for (;;) {
         state.outcome.bytes_written = false;
+        if (op->stopped())
+            co_return state.judge(error(op->stopped()));
         bool const repeated = state.perhaps_done();
         authorization token;
         if (spec.tokens) {
-            auto got = co_await spec.tokens->get(op, http);
-            if (!got)
-                co_return state.judge(got.error());
-            token = std::move(got).value();
+            token = spec.tokens->current(http);
+            if (!token) {
+                auto got = co_await spec.tokens->wait(op, http);
+                if (!got)
+                    co_return state.judge(got.error());
+                token = std::move(got).value();
+            }
         }
-        std::string message;
+        message.clear();
         std::string_view const shown = token ? std::string_view(*token) : std::string_view();
-        if (!spec.request.render_to(message, spec.pool->target().host_field(), shown))
+        if (!spec.request.render_to(message, spec.pool->host_field(), shown))
             co_return state.judge(
                 error(errc::invalid_option, "a part of the request cannot be sent in HTTP"));
-        auto answer =
-            co_await http->send(op, spec.pool, std::move(message), spec.limits, &state.outcome.bytes_written);
+        auto answer = co_await http->send(op, spec.pool, message, spec.limits, state.outcome.bytes_written);
         op->end_phase();
 
         std::optional<error> failed;
@@ -165,11 +205,8 @@ inline net::awaitable<result<call_answer>> call(operation_ptr op, std::shared_pt
         else
             failed = state.judge(answer.value(), shown);
         bool const settled = failed && repeated && spec.settled_by && failed->code() == *spec.settled_by;
-        if (!failed || settled) {
-            spec.info.http_status = answer.value().status;
-            spec.info.persisted(spec.kind == repeatable::unsent ? persistence::possibly : persistence::none);
-            co_return call_answer(std::move(answer).value(), std::move(spec.info), settled);
-        }
+        if (!failed || settled)
+            co_return call_answer(std::move(answer).value(), std::move(spec.info), spec.kind, settled);
         if (state.outcome.status == 401 && !renewed && token && spec.tokens->refuse(token)) {
             renewed = true;
             continue;
@@ -179,7 +216,8 @@ inline net::awaitable<result<call_answer>> call(operation_ptr op, std::shared_pt
             co_return *failed;
         bool const in_time = co_await op->rest(steady_clock::now() + *delay);
         if (!in_time)
-            co_return state.judge(interrupted_error(*op, "waiting to try again after: " + failed->cause()));
+            co_return state.judge(
+                interrupted_error(op->interrupted(), "waiting to try again after: " + failed->cause()));
     }
 }
 

@@ -9,7 +9,6 @@
 #include <hdikafka/detail/url.hpp>
 #include <hdikafka/result.hpp>
 
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -20,35 +19,39 @@
 namespace hdikafka::inline v0_1::detail {
 
 /// A connection and what decides whether it may be used again.
+template <class = void>
 class connection
 {
 public:
     explicit connection(net::any_io_executor const& executor) : stream(executor) {}
 
-    tls_stream stream;
+    tls_stream<> stream;
     steady_clock::time_point retire_at = steady_clock::time_point::max(); ///< Never used from then on.
 };
 
-using connection_ptr = std::unique_ptr<connection>;
+using connection_ptr = std::unique_ptr<connection<>>;
 using endpoints = std::vector<net::ip::tcp::endpoint>;
 
 /// A look-up under way. getaddrinfo cannot be stopped: a caller that gives up leaves it to finish here.
-class lookup : public std::enable_shared_from_this<lookup>
+template <class Lazy = void>
+class lookup : public std::enable_shared_from_this<lookup<Lazy>>
 {
 public:
-    explicit lookup(operation_ptr op) : op_(std::move(op)), resolver_(op_->strand()) {}
+    explicit lookup(operation_ptr op, net::any_io_executor const& executor)
+        : op_(std::move(op)), resolver_(executor)
+    {}
 
     void start(std::string const& host, std::uint16_t port)
     {
         resolver_.async_resolve(host, std::to_string(port), net::ip::tcp::resolver::numeric_service,
-                                [self = shared_from_this()](std::error_code ec, auto const& entries) {
+                                [self = this->shared_from_this()](std::error_code ec, auto const& entries) {
                                     endpoints addresses;
                                     for (auto const& entry : entries)
                                         addresses.push_back(entry.endpoint());
-                                    self->op_->wake([self, ec, addresses = std::move(addresses)]() mutable {
+                                    self->op_->wake([self, ec, addresses = std::move(addresses)] {
                                         self->finished = true;
                                         self->failure = ec;
-                                        self->found = std::move(addresses);
+                                        self->found = addresses;
                                     });
                                 });
     }
@@ -62,98 +65,98 @@ private:
     net::ip::tcp::resolver resolver_;
 };
 
-inline error interrupted_error(operation const& op, std::string const& while_doing)
+/// Makes one connection. Its functions run on the operation's strand; the arguments outlive it.
+template <class = void>
+class connector
 {
-    std::error_code const cause = op.interrupted();
-    return error(cause, cause.message() + " (while " + while_doing + ")");
-}
+public:
+    /// `context` is used for https only.
+    connector(operation_ptr op, net::any_io_executor const& executor, url const& target, SSL_CTX* context)
+        : op_(std::move(op)), executor_(executor), target_(target), context_(context)
+    {}
 
-/// The addresses of `host`; ends with the operation's interruption at once, whatever the resolver does.
-inline net::awaitable<result<endpoints>> resolve(operation_ptr op, std::string host, std::uint16_t port)
-{
-    std::error_code not_an_address;
-    auto const address = net::ip::make_address(host, not_an_address);
-    if (!not_an_address)
-        co_return endpoints(1, net::ip::tcp::endpoint(address, port));
+    /// Connects, address after address, within `limit`.
+    task<result<connection_ptr>> connect(milliseconds limit)
+    {
+        op_->begin_phase(errc::connect_timeout, limit);
+        auto addresses = co_await resolve();
+        if (!addresses)
+            co_return addresses.error();
 
-    auto const search = std::make_shared<lookup>(op);
-    search->start(host, port);
-    while (!search->finished && !op->interrupted())
-        co_await op->park();
-    if (op->interrupted())
-        co_return interrupted_error(*op, "looking up " + host);
-    if (search->failure || search->found.empty())
-        co_return error(errc::resolve_failed, "looking up " + host + ": " + search->failure.message());
-    co_return std::move(search->found);
-}
-
-/// Waits until the stream can go on, as a step asked. False when the operation was interrupted.
-inline net::awaitable<bool> wait_for(operation_ptr op, tls_stream* stream, step wanted)
-{
-    auto const readiness =
-        wanted == step::want_write ? net::ip::tcp::socket::wait_write : net::ip::tcp::socket::wait_read;
-    std::error_code ignored; // a socket in error is ready; the next step tells what is wrong
-    co_await stream->socket().async_wait(readiness, net::redirect_error(net::use_awaitable, ignored));
-    co_return !op->interrupted();
-}
-
-inline net::awaitable<result<void>> handshake(operation_ptr op, tls_stream* stream)
-{
-    for (;;) {
-        step const now = stream->handshake();
-        if (now == step::done)
-            co_return result<void>();
-        if (now == step::closed)
-            co_return error(errc::connection_lost,
-                            "the server closed the connection during the TLS handshake");
-        if (now == step::failed)
-            co_return stream->failure();
-        bool const ready = co_await wait_for(op, stream, now);
-        if (!ready)
-            co_return interrupted_error(*op, "negotiating TLS");
-    }
-}
-
-/// Connects to `target`, address after address, within `limit`. `context` is used for https only; the
-/// caller keeps it alive.
-inline net::awaitable<result<connection_ptr>> connect(operation_ptr op, net::any_io_executor executor,
-                                                      url target, SSL_CTX* context, milliseconds limit)
-{
-    op->begin_phase(errc::connect_timeout, limit);
-    auto addresses = co_await resolve(op, target.host, target.port);
-    if (!addresses)
-        co_return addresses.error();
-
-    std::string const name = target.host + ":" + std::to_string(target.port);
-    error last(errc::connect_failed, name + " has no address");
-    for (auto const& address : addresses.value()) {
-        auto made = std::make_unique<connection>(executor);
-        auto& socket = made->stream.socket();
-        std::error_code ec;
-        co_await socket.async_connect(address, net::redirect_error(net::use_awaitable, ec));
-        if (op->interrupted())
-            co_return interrupted_error(*op, "connecting to " + name);
-        if (!ec)
-            socket.non_blocking(true, ec);
-        if (ec) {
-            last = error(errc::connect_failed, "connecting to " + name + ": " + ec.message());
-            continue;
+        std::string const name = target_.host + ":" + std::to_string(target_.port);
+        error last(errc::connect_failed, name + " has no address");
+        for (auto const& address : addresses.value()) {
+            auto made = std::make_unique<connection<>>(executor_);
+            auto& socket = made->stream.socket();
+            std::error_code failure = co_await op_->connected(socket, address);
+            if (op_->interrupted())
+                co_return interrupted_error(op_->interrupted(), "connecting to " + name);
+            if (!failure)
+                socket.non_blocking(true, failure);
+            if (failure) {
+                last = error(errc::connect_failed, "connecting to " + name + ": " + failure.message());
+                continue;
+            }
+            std::error_code unimportant;
+            socket.set_option(net::ip::tcp::no_delay(true), unimportant);
+            if (target_.is_https()) {
+                auto const secured = co_await secure(&made->stream);
+                if (!secured)
+                    co_return secured.error();
+            }
+            op_->end_phase();
+            co_return made;
         }
-        std::error_code unimportant;
-        socket.set_option(net::ip::tcp::no_delay(true), unimportant);
-        if (target.is_https()) {
-            auto prepared = made->stream.use_tls(context, target.host, target.host_is_address());
-            if (!prepared)
-                co_return prepared.error();
-            auto shaken = co_await handshake(op, &made->stream);
-            if (!shaken)
-                co_return shaken.error();
-        }
-        op->end_phase();
-        co_return made;
+        co_return last;
     }
-    co_return last;
-}
+
+private:
+    /// The addresses of the host; ends with the operation's interruption at once, whatever the resolver
+    /// does.
+    task<result<endpoints>> resolve()
+    {
+        std::error_code not_an_address;
+        auto const address = net::ip::make_address(target_.host, not_an_address);
+        if (!not_an_address)
+            co_return endpoints(1, net::ip::tcp::endpoint(address, target_.port));
+
+        auto const search = std::make_shared<lookup<>>(op_, executor_);
+        search->start(target_.host, target_.port);
+        while (!search->finished && !op_->interrupted())
+            co_await op_->park();
+        if (op_->interrupted())
+            co_return interrupted_error(op_->interrupted(), "looking up " + target_.host);
+        if (search->failure || search->found.empty())
+            co_return error(errc::resolve_failed,
+                            "looking up " + target_.host + ": " + search->failure.message());
+        co_return std::move(search->found);
+    }
+
+    task<result<void>> secure(tls_stream<>* stream)
+    {
+        auto prepared = stream->use_tls(context_, target_.host, target_.host_is_address());
+        if (!prepared)
+            co_return prepared;
+        for (;;) {
+            step const now = stream->handshake();
+            if (now == step::done)
+                co_return result<void>();
+            if (now == step::closed)
+                co_return error(errc::connection_lost,
+                                "the server closed the connection during the TLS handshake");
+            if (now == step::failed)
+                co_return stream->failure();
+            bool const ready = co_await op_->ready(stream->socket(), readiness_for(now));
+            if (!ready)
+                co_return interrupted_error(op_->interrupted(), "negotiating TLS");
+        }
+    }
+
+    operation_ptr op_;
+    net::any_io_executor const& executor_;
+    url const& target_;
+    SSL_CTX* context_;
+};
 
 } // namespace hdikafka::inline v0_1::detail
 

@@ -2,33 +2,36 @@
 #ifndef HDIKAFKA_DETAIL_CONNECTION_POOL_HPP
 #define HDIKAFKA_DETAIL_CONNECTION_POOL_HPP
 
-#include <hdikafka/detail/asio.hpp>
 #include <hdikafka/detail/connection.hpp>
 #include <hdikafka/detail/operation.hpp>
+#include <hdikafka/detail/task.hpp>
 #include <hdikafka/detail/url.hpp>
 #include <hdikafka/result.hpp>
 
-#include <chrono>
 #include <cstddef>
 #include <deque>
 #include <list>
 #include <memory>
 #include <mutex>
-#include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
 namespace hdikafka::inline v0_1::detail {
 
+template <class = void>
 class connection_pool;
+
+using pool_ptr = std::shared_ptr<connection_pool<>>;
 
 /// The right to one connection: to an idle one, or to make one when `link` is empty. Gives the right
 /// back when it dies, and the connection with it after keep(); otherwise the connection is closed.
+template <class Lazy = void>
 class lease
 {
 public:
     lease() = default;
-    lease(std::shared_ptr<connection_pool> pool, connection_ptr idle)
+    lease(std::shared_ptr<connection_pool<Lazy>> pool, connection_ptr idle)
         : link(std::move(idle)), pool_(std::move(pool))
     {}
     lease(lease&&) = default;
@@ -39,15 +42,25 @@ public:
         std::swap(reusable_, other.reusable_);
         return *this;
     }
-    ~lease();
+    ~lease()
+    {
+        if (!pool_)
+            return;
+        if (!reusable_)
+            link.reset();
+        pool_->give_back(std::move(link));
+    }
 
     /// The exchange ended cleanly: the connection may serve the next one.
     void keep() noexcept { reusable_ = true; }
 
+    /// Whether it is a right at all.
+    explicit operator bool() const noexcept { return pool_ != nullptr; }
+
     connection_ptr link;
 
 private:
-    std::shared_ptr<connection_pool> pool_;
+    std::shared_ptr<connection_pool<Lazy>> pool_;
     bool reusable_ = false;
 };
 
@@ -55,32 +68,37 @@ private:
 ///
 /// While somebody waits, every connection is in use: one that comes back goes to the first in line,
 /// so that nobody can overtake.
-class connection_pool : public std::enable_shared_from_this<connection_pool>
+template <class Lazy>
+class connection_pool : public std::enable_shared_from_this<connection_pool<Lazy>>
 {
 public:
-    connection_pool(url target, std::size_t limit) : target_(std::move(target)), limit_(limit) {}
+    connection_pool(url target, std::size_t limit)
+        : target_(std::move(target)), host_field_(target_.host_field()), limit_(limit)
+    {}
 
     url const& target() const noexcept { return target_; }
 
+    /// The value of the Host field of each request.
+    std::string const& host_field() const noexcept { return host_field_; }
+
+    /// An idle connection that is still good, or the right to make one; none when all are in use.
+    lease<> take() { return take_or_queue(nullptr); }
+
     /// Waits for a connection, in turn, until the operation is interrupted.
-    net::awaitable<result<lease>> acquire(operation_ptr op)
+    task<result<lease<>>> wait_in_line(operation_ptr op)
     {
-        auto ready = take(nullptr);
-        if (ready)
-            co_return std::move(*ready);
         auto const ticket = std::make_shared<waiter>(op);
-        ready = take(ticket);
-        if (ready)
-            co_return std::move(*ready);
+        lease<> held = take_or_queue(ticket);
+        if (held)
+            co_return held;
         while (!ticket->granted && !op->interrupted())
             co_await op->park();
         leave(ticket);
         if (op->interrupted()) {
-            if (ticket->granted)
-                ticket->granted->keep(); // as good as it came
-            co_return interrupted_error(*op, "waiting for a free connection");
+            ticket->granted.keep(); // as good as it came
+            co_return interrupted_error(op->interrupted(), "waiting for a free connection");
         }
-        lease held = std::move(*ticket->granted);
+        held = std::move(ticket->granted);
         if (held.link && !held.link->stream.quiet())
             held.link.reset();
         co_return held;
@@ -101,7 +119,7 @@ public:
     }
 
 private:
-    friend class lease;
+    friend class lease<>;
 
     /// Somebody who waits. `granted` belongs to the operation's strand, the rest to the pool's lock.
     class waiter
@@ -110,15 +128,14 @@ private:
         explicit waiter(operation_ptr waiting) : op(std::move(waiting)) {}
 
         operation_ptr op;
-        std::optional<lease> granted;
+        lease<> granted;
         bool left = false;
         std::list<std::shared_ptr<waiter>>::iterator place;
         bool queued = false;
     };
 
-    /// An idle connection that is still good, or the right to make one. When all are in use: nothing,
-    /// and `ticket`, if there is one, stands in the queue.
-    std::optional<lease> take(std::shared_ptr<waiter> const& ticket)
+    /// When all are in use: nothing, and `ticket`, if there is one, stands in the queue.
+    lease<> take_or_queue(std::shared_ptr<waiter> const& ticket)
     {
         auto const now = steady_clock::now();
         std::vector<connection_ptr> retired;
@@ -140,14 +157,14 @@ private:
                     ticket->place = waiting_.insert(waiting_.end(), ticket);
                     ticket->queued = true;
                 }
-                return std::nullopt;
+                return lease<>();
             }
         }
         for (auto const& link : retired)
             link->stream.close_politely();
         if (found && !(now < found->retire_at && found->stream.quiet()))
             found.reset();
-        return lease(shared_from_this(), std::move(found));
+        return lease<>(this->shared_from_this(), std::move(found));
     }
 
     void leave(std::shared_ptr<waiter> const& ticket)
@@ -191,16 +208,17 @@ private:
     /// Takes `next` along: it may hold the last reference to a lease, which must not die under the lock.
     void offer(std::shared_ptr<waiter> next, connection_ptr link)
     {
-        auto const offered = std::make_shared<lease>(shared_from_this(), std::move(link));
+        auto const offered = std::make_shared<lease<>>(this->shared_from_this(), std::move(link));
         next->op->wake([next, offered] {
             if (next->left)
                 offered->keep();
             else
-                next->granted.emplace(std::move(*offered));
+                next->granted = std::move(*offered);
         });
     }
 
     url const target_;
+    std::string const host_field_;
     std::size_t const limit_;
     mutable std::mutex mutex_;
     std::deque<connection_ptr> idle_; // oldest first
@@ -210,15 +228,6 @@ private:
     std::size_t open_ = 0; // in use and idle
     bool closed_ = false;
 };
-
-inline lease::~lease()
-{
-    if (!pool_)
-        return;
-    if (!reusable_)
-        link.reset();
-    pool_->give_back(std::move(link));
-}
 
 } // namespace hdikafka::inline v0_1::detail
 

@@ -1,80 +1,102 @@
-// One call: its strand, its deadline, its cancellation. Layer: I/O shell.
+// One call: its strand, its deadline, its waits, its cancellation. Layer: I/O shell.
 //
-// The coroutine that does a call's work runs on a strand of its own and waits in three ways only: for
-// a socket, for a connection to be made, or parked. Whatever it waits for, three things can end the
+// The coroutines that do a call's work run on a strand of its own and wait in three ways only: for a
+// socket, for a connection to be made, or parked. Whatever they wait for, three things can end the
 // wait: the caller's cancellation, the call's deadline, and a limit of the phase it is in (connecting,
 // reading). All three go through interrupt(), on the strand, so that they never race with the work.
-// After each wait the coroutine asks interrupted() why it was woken.
+// After each wait the coroutine asks interrupted() why it was woken; once interrupted, nothing waits.
 #ifndef HDIKAFKA_DETAIL_OPERATION_HPP
 #define HDIKAFKA_DETAIL_OPERATION_HPP
 
 #include <hdikafka/detail/asio.hpp>
+#include <hdikafka/detail/task.hpp>
 #include <hdikafka/error.hpp>
 #include <hdikafka/options.hpp>
-#include <hdikafka/result.hpp>
 
 #include <algorithm>
 #include <chrono>
-#include <exception>
+#include <coroutine>
+#include <functional>
 #include <memory>
-#include <mutex>
+#include <optional>
+#include <string>
 #include <system_error>
-#include <unordered_set>
 #include <utility>
-#include <vector>
 
 namespace hdikafka::inline v0_1::detail {
 
 using steady_clock = std::chrono::steady_clock;
 
-class operation : public std::enable_shared_from_this<operation>
+/// What follows the end of an operation. It is dropped, with all that it holds, when the operation cannot
+/// end because its executor's context is being destroyed.
+class completion
+{
+public:
+    virtual ~completion() = default;
+
+    /// On the operation's strand. `at_once`: the operation ended within the call that started it.
+    virtual void complete(bool at_once) = 0;
+};
+
+template <class Lazy = void>
+class operation : public std::enable_shared_from_this<operation<Lazy>>, private task_runner
 {
 public:
     operation(net::any_io_executor const& executor, steady_clock::time_point deadline)
-        : strand_(net::make_strand(executor)), timer_(strand_), parking_(strand_), deadline_(deadline)
+        : strand_(executor), timer_(executor), deadline_(deadline)
     {}
 
     net::strand<net::any_io_executor> const& strand() const noexcept { return strand_; }
-    net::cancellation_slot slot() noexcept { return signal_.slot(); }
-    steady_clock::time_point deadline() const noexcept { return deadline_; }
 
-    milliseconds time_left() const
+    /// Takes the coroutine to run, which stays whose it is. Once, before start().
+    template <class T>
+    void runs(task<T>& root) noexcept
     {
-        return std::chrono::duration_cast<milliseconds>(deadline_ - steady_clock::now());
+        root.begin(*this);
+    }
+
+    /// Runs that coroutine on the strand, then `after`, which keeps it alive.
+    void start(std::unique_ptr<completion> after)
+    {
+        after_ = std::move(after);
+        net::dispatch(resumption(this->shared_from_this()));
     }
 
     /// Ends the call with `cause` wherever it waits. From any thread.
     void stop(std::error_code cause)
     {
-        net::dispatch(strand_, [self = shared_from_this(), cause] {
+        net::post(errand(this->shared_from_this(), [self = this, cause] {
             if (!self->stopped_)
                 self->stopped_ = cause;
-            if (self->begun_)
-                self->signal_.emit(net::cancellation_type::terminal);
-        });
+            self->interrupt();
+        }));
     }
 
     /// Runs `delivery` on the strand, then ends the current or the next park(). From any thread.
-    template <class Delivery>
-    void wake(Delivery delivery)
+    void wake(std::function<void()> delivery)
     {
-        net::post(strand_, [self = shared_from_this(), delivery = std::move(delivery)]() mutable {
+        net::post(errand(this->shared_from_this(), [self = this, delivery = std::move(delivery)] {
             delivery();
             self->woken_ = true;
-            self->parking_.cancel();
-        });
+            if (self->parking_)
+                self->parking_->cancel();
+        }));
     }
 
-    // What follows is for the coroutine on the strand.
-
-    /// The coroutine has taken its first step: from here on stop() and limits end what it waits for.
-    void begin() noexcept { begun_ = true; }
+    // What follows is for the coroutines on the strand.
 
     /// Why the call must end, or why the phase did; no error when neither.
     std::error_code interrupted() const noexcept { return stopped_ ? stopped_ : phase_ended_; }
 
     /// Why the call must end, whatever the phase.
     std::error_code stopped() const noexcept { return stopped_; }
+
+    milliseconds time_left() const
+    {
+        return std::chrono::duration_cast<milliseconds>(deadline_ - steady_clock::now());
+    }
+
+    steady_clock::time_point deadline() const noexcept { return deadline_; }
 
     /// Moves the deadline, earlier or later.
     void deadline(steady_clock::time_point due)
@@ -101,20 +123,31 @@ public:
         phase_end_ = steady_clock::time_point::max();
     }
 
-    /// Waits until wake(), `until`, or an interruption. It may end early: look at what was waited for.
-    net::awaitable<void> park(steady_clock::time_point until = steady_clock::time_point::max())
+    class readiness;
+    class connecting;
+    class parking;
+
+    /// `co_await`: waits until the socket is ready; false when the operation was interrupted.
+    readiness ready(net::ip::tcp::socket& socket, net::socket_base::wait_type what)
     {
-        arm();
-        if (!woken_ && !interrupted()) {
-            std::error_code ignored;
-            parking_.expires_at(until);
-            co_await parking_.async_wait(net::redirect_error(net::use_awaitable, ignored));
-        }
-        woken_ = false;
+        return readiness(*this, socket, what);
+    }
+
+    /// `co_await`: connects the socket; gives what came of it.
+    connecting connected(net::ip::tcp::socket& socket, net::ip::tcp::endpoint const& address)
+    {
+        return connecting(*this, socket, address);
+    }
+
+    /// `co_await`: waits until wake(), `until`, or an interruption. It may end early: look at what was
+    /// waited for.
+    parking park(steady_clock::time_point until = steady_clock::time_point::max())
+    {
+        return parking(*this, until);
     }
 
     /// Waits until `due`; false when the call must end before.
-    net::awaitable<bool> rest(steady_clock::time_point due)
+    task<bool> rest(steady_clock::time_point due)
     {
         while (steady_clock::now() < due && !stopped_)
             co_await park(due);
@@ -122,6 +155,108 @@ public:
     }
 
 private:
+    using self_ptr = std::shared_ptr<operation>;
+
+    /// What Asio runs on the strand.
+    class strand_handler
+    {
+    public:
+        using executor_type = net::strand<net::any_io_executor>;
+
+        explicit strand_handler(self_ptr op) noexcept : op_(std::move(op)) {}
+        strand_handler(strand_handler&&) = default;
+
+        executor_type get_executor() const noexcept { return op_->strand_; }
+
+    protected:
+        self_ptr op_;
+    };
+
+    /// Goes on with the coroutines. Dropped with the executor's context, it takes them along.
+    class resumption : public strand_handler
+    {
+    public:
+        using strand_handler::strand_handler;
+        resumption(resumption&&) = default;
+        ~resumption()
+        {
+            if (this->op_)
+                std::exchange(this->op_->after_, nullptr).reset();
+        }
+
+        void operator()(std::error_code outcome = std::error_code())
+        {
+            self_ptr const op = std::move(this->op_);
+            op->resume(outcome);
+        }
+    };
+
+    /// Anything else that has to happen on the strand.
+    class errand : public strand_handler
+    {
+    public:
+        errand(self_ptr op, std::function<void()> what)
+            : strand_handler(std::move(op)), what_(std::move(what))
+        {}
+
+        void operator()() { what_(); }
+
+    private:
+        std::function<void()> what_;
+    };
+
+    /// Looks at the time. It keeps nothing alive.
+    class alarm
+    {
+    public:
+        using executor_type = net::strand<net::any_io_executor>;
+
+        explicit alarm(self_ptr const& op) : op_(op), strand_(op->strand_) {}
+
+        executor_type get_executor() const noexcept { return strand_; }
+
+        void operator()(std::error_code cancelled)
+        {
+            if (cancelled)
+                return;
+            if (auto const op = op_.lock())
+                op->look_at_time();
+        }
+
+    private:
+        std::weak_ptr<operation> op_;
+        executor_type strand_;
+    };
+
+    /// Who waits goes on from here.
+    resumption suspend(std::coroutine_handle<> coroutine) noexcept
+    {
+        waiting_ = coroutine;
+        return resumption(this->shared_from_this());
+    }
+
+    void resume(std::error_code outcome)
+    {
+        outcome_ = outcome;
+        socket_ = nullptr;
+        if (waiting_)
+            this->next(std::exchange(waiting_, nullptr));
+        this->run();
+        bool const at_once = !std::exchange(begun_, true);
+        if (!waiting_)
+            std::exchange(after_, nullptr)->complete(at_once);
+    }
+
+    /// Ends what is waited for; Asio then resumes the coroutine.
+    void interrupt()
+    {
+        std::error_code ignored;
+        if (socket_)
+            socket_->cancel(ignored);
+        if (parking_)
+            parking_->cancel();
+    }
+
     void arm()
     {
         auto const due = std::min(deadline_, phase_end_);
@@ -129,13 +264,10 @@ private:
             return;
         armed_ = due;
         timer_.expires_at(due);
-        timer_.async_wait([weak = weak_from_this()](std::error_code cancelled) {
-            if (auto const self = weak.lock(); self && !cancelled)
-                self->on_timer();
-        });
+        timer_.async_wait(alarm(this->shared_from_this()));
     }
 
-    void on_timer()
+    void look_at_time()
     {
         armed_ = steady_clock::time_point::max();
         auto const now = steady_clock::now();
@@ -144,18 +276,21 @@ private:
         if (now >= phase_end_ && !phase_ended_)
             phase_ended_ = phase_cause_;
         if (interrupted())
-            signal_.emit(net::cancellation_type::terminal);
+            interrupt();
         else
             arm();
     }
 
     net::strand<net::any_io_executor> strand_;
-    net::cancellation_signal signal_;
     net::steady_timer timer_;
-    net::steady_timer parking_;
+    std::optional<net::steady_timer> parking_; // most calls never park
+    net::ip::tcp::socket* socket_ = nullptr;   // what is waited for, if not parked
+    std::coroutine_handle<> waiting_;          // who waits
+    std::unique_ptr<completion> after_;
     steady_clock::time_point deadline_;
     steady_clock::time_point phase_end_ = steady_clock::time_point::max();
     steady_clock::time_point armed_ = steady_clock::time_point::max();
+    std::error_code outcome_; // of the last wait
     std::error_code stopped_;
     std::error_code phase_ended_;
     errc phase_cause_ = errc::timed_out;
@@ -163,125 +298,84 @@ private:
     bool begun_ = false;
 };
 
-using operation_ptr = std::shared_ptr<operation>;
-
-/// The calls in flight of one client, so that close() can end them.
-class operation_registry
+template <class Lazy>
+class operation<Lazy>::readiness
 {
 public:
-    /// False once closed.
-    bool add(operation_ptr const& op)
-    {
-        std::lock_guard const lock(mutex_);
-        if (closed_)
-            return false;
-        live_.insert(op.get());
-        return true;
-    }
-
-    void remove(operation* op) noexcept
-    {
-        std::lock_guard const lock(mutex_);
-        live_.erase(op);
-    }
-
-    void close()
-    {
-        std::vector<operation_ptr> ended;
-        {
-            std::lock_guard const lock(mutex_);
-            closed_ = true;
-            for (operation* op : live_)
-                if (auto alive = op->weak_from_this().lock())
-                    ended.push_back(std::move(alive));
-        }
-        for (auto const& op : ended)
-            op->stop(errc::closed);
-    }
-
-private:
-    std::mutex mutex_;
-    std::unordered_set<operation*> live_;
-    bool closed_ = false;
-};
-
-/// Takes a call into the registry for as long as this lives.
-class registration
-{
-public:
-    registration(std::shared_ptr<operation_registry> registry, operation_ptr op)
-        : registry_(std::move(registry)), op_(std::move(op)), added_(registry_->add(op_))
+    readiness(operation& op, net::ip::tcp::socket& socket, net::socket_base::wait_type what) noexcept
+        : op_(op), socket_(socket), what_(what)
     {}
-    registration(registration const&) = delete;
-    registration& operator=(registration const&) = delete;
-    ~registration()
-    {
-        if (added_)
-            registry_->remove(op_.get());
-    }
 
-    bool added() const noexcept { return added_; }
+    bool await_ready() const noexcept { return static_cast<bool>(op_.interrupted()); }
+    void await_suspend(std::coroutine_handle<> waiting)
+    {
+        op_.socket_ = &socket_;
+        socket_.async_wait(what_, op_.suspend(waiting));
+    }
+    bool await_resume() const noexcept { return !op_.interrupted(); }
 
 private:
-    std::shared_ptr<operation_registry> registry_;
-    operation_ptr op_;
-    bool added_;
+    operation& op_;
+    net::ip::tcp::socket& socket_;
+    net::socket_base::wait_type what_;
 };
 
-/// Starts a call's coroutine on its strand and completes the caller's handler on the handler's own
-/// executor. The caller's cancellation is handed over to the strand: Asio 1.22 would run it right
-/// there, on whatever thread emits it, while the strand is at work.
-template <class T>
-class start_operation
+template <class Lazy>
+class operation<Lazy>::connecting
 {
 public:
-    explicit start_operation(operation_ptr op) : op_(std::move(op)) {}
+    connecting(operation& op, net::ip::tcp::socket& socket, net::ip::tcp::endpoint address) noexcept
+        : op_(op), socket_(socket), address_(address)
+    {}
 
-    template <class Handler>
-    void operator()(Handler handler, net::awaitable<result<T>> body) const
+    bool await_ready() const noexcept { return static_cast<bool>(op_.interrupted()); }
+    void await_suspend(std::coroutine_handle<> waiting)
     {
-        auto slot = net::get_associated_cancellation_slot(handler);
-        auto const executor = net::get_associated_executor(handler, op_->strand());
-        if (slot.is_connected())
-            slot.assign([weak = std::weak_ptr<operation>(op_)](net::cancellation_type type) {
-                auto const op = weak.lock();
-                if (op && (type & net::cancellation_type::terminal) != net::cancellation_type::none)
-                    op->stop(net::error::operation_aborted);
-            });
-        auto complete = [slot, handler = std::move(handler)](std::exception_ptr failure,
-                                                             result<T> value) mutable {
-            if (slot.is_connected())
-                slot.clear();
-            std::move(handler)(std::move(failure), std::move(value));
-        };
-        net::co_spawn(
-            op_->strand(), std::move(body),
-            net::bind_cancellation_slot(op_->slot(), net::bind_executor(executor, std::move(complete))));
+        op_.socket_ = &socket_;
+        socket_.async_connect(address_, op_.suspend(waiting));
+    }
+    std::error_code await_resume() const noexcept
+    {
+        return op_.interrupted() ? op_.interrupted() : op_.outcome_;
     }
 
 private:
-    operation_ptr op_;
+    operation& op_;
+    net::ip::tcp::socket& socket_;
+    net::ip::tcp::endpoint address_;
 };
 
-/// The first step of every call on its strand. An interruption ends a wait and nothing else: by default
-/// Asio would throw at the next await, and a call that was timed out could not try again.
-template <class T>
-net::awaitable<result<T>> begin_operation(operation_ptr op, net::awaitable<result<T>> body)
+template <class Lazy>
+class operation<Lazy>::parking
 {
-    co_await net::this_coro::throw_if_cancelled(false);
-    op->begin();
-    if (op->stopped())
-        co_return error(op->stopped());
-    co_return co_await std::move(body);
-}
+public:
+    parking(operation& op, steady_clock::time_point until) noexcept : op_(op), until_(until) {}
 
-/// Runs `body` as the call `op`; the caller resumes on its own executor.
-template <class T>
-auto run_operation(operation_ptr op, net::awaitable<result<T>> body)
+    bool await_ready()
+    {
+        op_.arm();
+        return op_.woken_ || op_.interrupted();
+    }
+    void await_suspend(std::coroutine_handle<> waiting)
+    {
+        if (!op_.parking_)
+            op_.parking_.emplace(op_.timer_.get_executor());
+        op_.parking_->expires_at(until_);
+        op_.parking_->async_wait(op_.suspend(waiting));
+    }
+    void await_resume() const noexcept { op_.woken_ = false; }
+
+private:
+    operation& op_;
+    steady_clock::time_point until_;
+};
+
+using operation_ptr = std::shared_ptr<operation<>>;
+
+/// The error of an operation that was interrupted.
+inline error interrupted_error(std::error_code cause, std::string const& while_doing)
 {
-    body = begin_operation(op, std::move(body));
-    return net::async_initiate<net::use_awaitable_t<> const, void(std::exception_ptr, result<T>)>(
-        start_operation<T>(std::move(op)), net::use_awaitable, std::move(body));
+    return error(cause, cause.message() + " (while " + while_doing + ")");
 }
 
 } // namespace hdikafka::inline v0_1::detail

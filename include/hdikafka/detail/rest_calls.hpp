@@ -23,18 +23,23 @@
 namespace hdikafka::inline v0_1::detail {
 
 /// Builds calls for one operation of one client.
+template <class = void>
 class rest_calls
 {
 public:
-    rest_calls(session& owner, std::string operation, call_options options)
-        : owner_(owner), options_(std::move(options))
-    {
-        info_.operation = std::move(operation);
-    }
+    /// `operation` is a literal. What is given by reference outlives this object.
+    rest_calls(session<>& owner, std::string_view operation, call_options const& options)
+        : owner_(owner), options_(options), info_(operation, std::string())
+    {}
 
     result<call_spec> brokers() { return read(std::string(brokers_path)); }
 
-    result<call_spec> topics() { return read(std::string(topics_path)); }
+    /// `about`: the topic that the caller is after, for errors.
+    result<call_spec> topics(std::string about = std::string())
+    {
+        info_.topic = std::move(about);
+        return read(std::string(topics_path));
+    }
 
     result<call_spec> partitions(std::string const& topic)
     {
@@ -104,7 +109,7 @@ private:
     template <class T>
     error refused(result<T> const& checked)
     {
-        return error(checked.error().code(), info_, checked.error().cause());
+        return error(checked.error().code(), info_.describe(), checked.error().cause());
     }
 
     result<call_spec> read(std::string path)
@@ -122,9 +127,9 @@ private:
         return spec;
     }
 
-    session& owner_;
-    call_options options_;
-    diagnostics info_;
+    session<>& owner_;
+    call_options const& options_;
+    call_info info_;
 };
 
 } // namespace hdikafka::inline v0_1::detail

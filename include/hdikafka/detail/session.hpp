@@ -6,6 +6,8 @@
 #include <hdikafka/detail/call.hpp>
 #include <hdikafka/detail/http_request.hpp>
 #include <hdikafka/detail/operation.hpp>
+#include <hdikafka/detail/operation_registry.hpp>
+#include <hdikafka/detail/run_operation.hpp>
 #include <hdikafka/detail/transport.hpp>
 #include <hdikafka/detail/url.hpp>
 #include <hdikafka/result.hpp>
@@ -18,6 +20,7 @@
 
 namespace hdikafka::inline v0_1::detail {
 
+template <class = void>
 class session
 {
 public:
@@ -25,22 +28,22 @@ public:
     session(net::any_io_executor executor, client_options options)
         : endpoint_(checked_endpoint(options)),
           options_(std::move(options)),
-          http_(std::make_shared<transport>(std::move(executor), settings(options_))),
+          http_(std::make_shared<transport<>>(std::move(executor), settings(options_))),
           pool_(http_->pool(endpoint_)),
-          registry_(std::make_shared<operation_registry>())
+          registry_(std::make_shared<operation_registry<>>())
     {}
 
     client_options const& options() const noexcept { return options_; }
-    std::shared_ptr<transport> const& http() const noexcept { return http_; }
+    transport_ptr const& http() const noexcept { return http_; }
 
     /// The fields that every call to the proxy has, and the call's identity. `info` names operation and
     /// topic.
-    result<call_spec> prepare(http_request request, diagnostics info, call_options const& call)
+    result<call_spec> prepare(http_request request, call_info info, call_options const& call)
     {
         info.request_id = call.request_id().empty() ? http_->random().uuid() : call.request_id();
         bool const visible = std::ranges::all_of(info.request_id, [](char c) { return c > ' ' && c < 0x7f; });
         if (!visible || !request.add("x-ms-client-request-id", info.request_id))
-            return error(errc::invalid_option, std::move(info),
+            return error(errc::invalid_option, info.describe(),
                          "the request id has characters that no field may have");
         request.add("User-Agent", options_.user_agent());
         request.add("Accept", "application/json");
@@ -48,11 +51,10 @@ public:
         if (!request.body().empty())
             request.add("Content-Type", "application/json");
         if (!options_.credential())
-            return error(errc::no_credential, std::move(info));
-        call_spec spec(std::move(request), std::move(info));
+            return error(errc::no_credential, info.describe());
+        call_spec spec(std::move(request), std::move(info), pool_);
         spec.retry = options_.retry();
         spec.limits = options_.limits();
-        spec.pool = pool_;
         spec.tokens = options_.credential().cache();
         return spec;
     }
@@ -65,10 +67,10 @@ public:
 
     operation_ptr make_operation(steady_clock::time_point due) const
     {
-        return std::make_shared<operation>(http_->executor(), due);
+        return std::make_shared<operation<>>(http_->executor(), due);
     }
 
-    std::shared_ptr<operation_registry> const& registry() const noexcept { return registry_; }
+    registry_ptr const& registry() const noexcept { return registry_; }
 
     void close()
     {
@@ -115,40 +117,45 @@ private:
 
     url const endpoint_;
     client_options const options_;
-    std::shared_ptr<transport> const http_;
-    std::shared_ptr<connection_pool> const pool_;
-    std::shared_ptr<operation_registry> const registry_;
+    transport_ptr const http_;
+    pool_ptr const pool_;
+    registry_ptr const registry_;
 };
 
-/// Runs `work` as a call of this client: refused once the client is closed or when there is no time,
-/// ended when it closes. Fails by throwing; `about` says what failed when it is not the work itself.
-template <class T>
-net::awaitable<T> run_call(std::shared_ptr<session> owner, operation_ptr op, diagnostics about,
-                           net::awaitable<result<T>> work)
-{
-    registration const entry(owner->registry(), op);
-    if (!entry.added())
-        throw error(errc::closed, std::move(about), "the client is closed");
-    if (op->time_left() <= milliseconds(0))
-        throw error(errc::timed_out, std::move(about), "there was no time for the call");
-    auto outcome = co_await run_operation(std::move(op), std::move(work));
-    if (!outcome && outcome.error().info().operation.empty())
-        throw error(outcome.error().code(), std::move(about)); // ended before its first step
-    co_return std::move(outcome).value();
-}
+using session_ptr = std::shared_ptr<session<>>;
 
-/// Carries out a prepared call and reads its answer with `parse(call_answer&&)`.
-template <class T, class Parse>
-net::awaitable<T> perform(std::shared_ptr<session> owner, call_options options, result<call_spec> prepared,
-                          Parse parse)
+/// A call's place among those in flight: close() ends it. Throws once the client is closed, and when there
+/// is no time for the call.
+template <class = void>
+class call_entry
 {
-    call_spec spec = std::move(prepared).value();
+public:
+    call_entry(session_ptr const& owner, operation_ptr const& op, call_info const& about)
+        : entry_(owner->registry(), op)
+    {
+        if (!entry_.added())
+            throw error(errc::closed, about.describe(), "the client is closed");
+        if (op->time_left() <= milliseconds(0))
+            throw error(errc::timed_out, about.describe(), "there was no time for the call");
+    }
+
+private:
+    registration<> entry_;
+};
+
+/// Carries out a prepared call and reads its answer with `read(call_answer&)`. Fails by throwing.
+template <class T, class Read>
+net::awaitable<T> perform(session_ptr owner, call_options options, result<call_spec> prepared, Read read)
+{
+    call_spec& spec = prepared.value();
     auto const op = owner->make_operation(owner->deadline(options));
-    diagnostics about = spec.info;
-    auto work = call(op, owner->http(), std::move(spec));
-    call_answer answer = co_await run_call(owner, op, std::move(about), std::move(work));
-    result<T> parsed = parse(std::move(answer));
-    co_return std::move(parsed).value();
+    call_entry<> const entry(owner, op, spec.info);
+    auto work = call<>(op, owner->http(), spec);
+    op->runs(work);
+    co_await run_operation<>(op);
+    auto answer = work.take();
+    result<T> outcome = read(answer.value());
+    co_return std::move(outcome).value();
 }
 
 } // namespace hdikafka::inline v0_1::detail

@@ -7,6 +7,7 @@
 #include <hdikafka/detail/rest_calls.hpp>
 #include <hdikafka/detail/session.hpp>
 #include <hdikafka/detail/stream_plan.hpp>
+#include <hdikafka/detail/task.hpp>
 #include <hdikafka/options.hpp>
 #include <hdikafka/record_batch.hpp>
 
@@ -23,6 +24,7 @@
 namespace hdikafka::inline v0_1::detail {
 
 /// A stream's state, shared with a next() that is under way while the stream is moved or closed.
+template <class = void>
 class stream_state
 {
 public:
@@ -30,13 +32,8 @@ public:
         : owner(std::move(client)), topic(std::move(name)), partition(id), options(wanted), plan(wanted)
     {}
 
-    diagnostics about() const
-    {
-        diagnostics info;
-        info.operation = "consume";
-        info.topic = topic;
-        return info;
-    }
+    call_info info() const { return call_info("consume", topic); }
+    diagnostics about() const { return info().describe(); }
 
     std::int64_t position() const { return rest.empty() ? plan.position().value_or(-1) : rest[0].offset(); }
 
@@ -79,13 +76,14 @@ public:
 
 private:
     std::mutex mutex_;
-    std::weak_ptr<operation> current_;
+    std::weak_ptr<operation<>> current_;
     bool closed_ = false;
 };
 
-using stream_ptr = std::shared_ptr<stream_state>;
+using stream_ptr = std::shared_ptr<stream_state<>>;
 
 /// Holds the one place for a next().
+template <class = void>
 class stream_turn
 {
 public:
@@ -107,17 +105,16 @@ private:
     bool taken_;
 };
 
-inline net::awaitable<result<void>> look_at_watermarks(operation_ptr op, stream_ptr stream,
-                                                       call_options options)
+template <class = void>
+task<result<void>> look_at_watermarks(operation_ptr op, stream_ptr stream, call_options options)
 {
-    auto spec =
-        rest_calls(*stream->owner, "consume", std::move(options)).partition(stream->topic, stream->partition);
+    auto spec = rest_calls<>(*stream->owner, "consume", options).partition(stream->topic, stream->partition);
     if (!spec)
         co_return spec.error();
-    auto answer = co_await call(op, stream->owner->http(), std::move(spec).value());
+    auto answer = co_await call<>(op, stream->owner->http(), spec.value());
     if (!answer)
         co_return answer.error();
-    auto seen = read_partition_answer(std::move(answer).value());
+    auto seen = read_partition_answer(answer.value());
     if (!seen)
         co_return seen.error();
     stream->plan.watermarks(seen.value());
@@ -131,20 +128,21 @@ inline bool may_be_out_of_range(error const& failure) noexcept
     return status == 400 || status == 404 || status == 416 || status == 422 || status == 500;
 }
 
-inline net::awaitable<result<void>> read_on(operation_ptr op, stream_ptr stream, call_options options)
+template <class = void>
+task<result<void>> read_on(operation_ptr op, stream_ptr stream, call_options options)
 {
     stream_plan& plan = stream->plan;
     batch_request const asked(stream->partition, plan.offset(), plan.count(), plan.read_end());
-    auto spec = rest_calls(*stream->owner, "consume", std::move(options)).fetch(stream->topic, asked);
+    auto spec = rest_calls<>(*stream->owner, "consume", options).fetch(stream->topic, asked);
     if (!spec)
         co_return spec.error();
-    auto answer = co_await call(op, stream->owner->http(), std::move(spec).value());
+    auto answer = co_await call<>(op, stream->owner->http(), spec.value());
     if (!answer) {
         if (may_be_out_of_range(answer.error()) && plan.refused())
             co_return result<void>();
         co_return answer.error();
     }
-    auto batch = read_batch(std::move(answer).value(), asked);
+    auto batch = read_batch(answer.value(), asked);
     if (!batch)
         co_return batch.error();
     stream->arrived = std::move(batch).value();
@@ -154,7 +152,8 @@ inline net::awaitable<result<void>> read_on(operation_ptr op, stream_ptr stream,
 }
 
 /// Follows the plan until there is a batch to hand over, or an end. Runs on the operation's strand.
-inline net::awaitable<result<bool>> follow_plan(operation_ptr op, stream_ptr stream, call_options options)
+template <class = void>
+task<result<bool>> follow_plan(operation_ptr op, stream_ptr stream, call_options options)
 {
     if (auto wrong = stream_plan::check(stream->options))
         co_return error(wrong->code(), stream->about(), wrong->cause());
@@ -171,7 +170,7 @@ inline net::awaitable<result<bool>> follow_plan(operation_ptr op, stream_ptr str
             co_return error(plan.failure()->code(), stream->about(), plan.failure()->cause());
         if (action == stream_action::pause) {
             op->deadline(due);
-            auto const until = steady_clock::now() + std::min(plan.pause(), session::longest);
+            auto const until = steady_clock::now() + std::min(plan.pause(), session<>::longest);
             bool const in_time = co_await op->rest(until);
             if (!in_time)
                 co_return error(op->stopped(), stream->about(), "nothing new has arrived");
@@ -180,47 +179,53 @@ inline net::awaitable<result<bool>> follow_plan(operation_ptr op, stream_ptr str
         op->deadline(std::min(due, steady_clock::now() + one_request));
         result<void> went_well;
         if (action == stream_action::look)
-            went_well = co_await look_at_watermarks(op, stream, options);
+            went_well = co_await look_at_watermarks<>(op, stream, options);
         else
-            went_well = co_await read_on(op, stream, options);
+            went_well = co_await read_on<>(op, stream, options);
         if (!went_well)
             co_return went_well.error();
     }
 }
 
-inline net::awaitable<std::optional<record_batch>> next_batch(stream_ptr stream, call_options options)
+template <class = void>
+net::awaitable<std::optional<record_batch>> next_batch(stream_ptr stream, call_options options)
 {
-    stream_turn const turn(stream);
+    stream_turn<> const turn(stream);
     if (!turn.taken())
         throw error(errc::already_running, stream->about());
     if (!stream->rest.empty() && !stream->closed())
         co_return std::exchange(stream->rest, record_batch());
 
     auto const due =
-        options.timeout() ? stream->owner->deadline(options) : steady_clock::now() + session::longest;
+        options.timeout() ? stream->owner->deadline(options) : steady_clock::now() + session<>::longest;
     auto const op = stream->owner->make_operation(due);
     if (!stream->begin(op))
         throw error(errc::closed, stream->about(), "the stream is closed");
-    auto work = follow_plan(op, stream, std::move(options));
-    bool const more = co_await run_call(stream->owner, op, stream->about(), std::move(work));
-    if (!more)
+    call_entry<> const entry(stream->owner, op, stream->info());
+    auto work = follow_plan<>(op, stream, std::move(options));
+    op->runs(work);
+    co_await run_operation<>(op);
+    auto const more = work.take();
+    if (!more.value())
         co_return std::nullopt;
     stream->plan.delivered(stream->arrived.next_offset());
     co_return std::exchange(stream->arrived, record_batch());
 }
 
-inline net::awaitable<std::optional<shared_record>> next_record(stream_ptr stream, call_options options)
+template <class = void>
+net::awaitable<std::optional<shared_record>> next_record(stream_ptr stream, call_options options)
 {
-    auto batch = co_await next_batch(stream, std::move(options));
+    auto batch = co_await next_batch<>(stream, std::move(options));
     if (!batch)
         co_return std::nullopt;
     stream->rest = batch->without_first(1);
     co_return batch->share(0);
 }
 
-inline net::awaitable<std::int64_t> stream_lag(stream_ptr stream, call_options options)
+template <class = void>
+net::awaitable<std::int64_t> stream_lag(stream_ptr stream, call_options options)
 {
-    auto spec = rest_calls(*stream->owner, "lag", options).partition(stream->topic, stream->partition);
+    auto spec = rest_calls<>(*stream->owner, "lag", options).partition(stream->topic, stream->partition);
     auto const seen = co_await perform<partition_info>(stream->owner, std::move(options), std::move(spec),
                                                        &read_partition_answer);
     std::int64_t position = stream->position();

@@ -30,6 +30,13 @@ enum class step : unsigned char
     failed,     ///< See failure().
 };
 
+/// What the socket has to be ready for before the step is taken again.
+inline net::socket_base::wait_type readiness_for(step wanted) noexcept
+{
+    return wanted == step::want_write ? net::socket_base::wait_write : net::socket_base::wait_read;
+}
+
+template <class = void>
 class tls_stream
 {
 public:
@@ -57,7 +64,7 @@ public:
 
     step handshake()
     {
-        ERR_clear_error();
+        forget_errors();
         int const returned = SSL_do_handshake(session_.get());
         return returned == 1 ? step::done : after(returned, true);
     }
@@ -67,10 +74,10 @@ public:
         if (!session_)
             return plain(
                 [&](std::error_code& ec) {
-                    return socket_.read_some(net::buffer(into.data(), into.size()), ec);
+                    return socket_.read_some(net::mutable_buffer(into.data(), into.size()), ec);
                 },
                 count, step::want_read);
-        ERR_clear_error();
+        forget_errors();
         int const returned = SSL_read_ex(session_.get(), into.data(), into.size(), &count);
         return returned == 1 ? step::done : after(returned, false);
     }
@@ -80,18 +87,30 @@ public:
         if (!session_)
             return plain(
                 [&](std::error_code& ec) {
-                    return socket_.write_some(net::buffer(from.data(), from.size()), ec);
+                    return socket_.write_some(net::const_buffer(from.data(), from.size()), ec);
                 },
                 count, step::want_write);
-        ERR_clear_error();
+        forget_errors();
         int const returned = SSL_write_ex(session_.get(), from.data(), from.size(), &count);
         return returned == 1 ? step::done : after(returned, false);
     }
 
-    /// Whether an idle connection may carry the next request: nothing arrived on it and it is open.
+    /// Whether bytes have arrived already that a read would look at first.
+    bool has_buffered() const noexcept { return session_ && SSL_has_pending(session_.get()) != 0; }
+
+    /// Whether an idle connection may carry the next request: no answer waits on it and it is open.
     bool quiet()
     {
         char byte = 0;
+        if (!has_buffered()) {
+            std::error_code ec;
+            socket_.receive(net::mutable_buffer(&byte, 1), net::socket_base::message_peek, ec);
+            if (ec == net::error::would_block || ec == net::error::try_again)
+                return true;
+            if (ec || !session_)
+                return false;
+        }
+        // It may be no answer but something of TLS itself: a session ticket, say.
         std::size_t count = 0;
         return read(std::span<char>(&byte, 1), count) == step::want_read;
     }
@@ -120,6 +139,13 @@ public:
     }
 
 private:
+    /// SSL_get_error() looks at the whole thread's errors. Most often there are none to forget.
+    static void forget_errors() noexcept
+    {
+        if (ERR_peek_error() != 0)
+            ERR_clear_error();
+    }
+
     template <class Transfer>
     step plain(Transfer transfer, std::size_t& count, step wanted)
     {
@@ -179,7 +205,7 @@ private:
     {
         tls_stream& stream = self(bio);
         std::error_code ec;
-        *count = stream.socket_.read_some(net::buffer(into, size), ec);
+        *count = stream.socket_.read_some(net::mutable_buffer(into, size), ec);
         BIO_clear_retry_flags(bio);
         if (ec == net::error::would_block || ec == net::error::try_again)
             BIO_set_retry_read(bio);
@@ -194,7 +220,7 @@ private:
     {
         tls_stream& stream = self(bio);
         std::error_code ec;
-        *count = stream.socket_.write_some(net::buffer(from, size), ec);
+        *count = stream.socket_.write_some(net::const_buffer(from, size), ec);
         stream.bytes_out_ += *count;
         BIO_clear_retry_flags(bio);
         if (ec == net::error::would_block || ec == net::error::try_again)

@@ -3,8 +3,10 @@
 #define HDIKAFKA_DETAIL_TOKEN_CACHE_HPP
 
 #include <hdikafka/access_token.hpp>
-#include <hdikafka/detail/asio.hpp>
 #include <hdikafka/detail/operation.hpp>
+#include <hdikafka/detail/operation_registry.hpp>
+#include <hdikafka/detail/run_operation.hpp>
+#include <hdikafka/detail/task.hpp>
 #include <hdikafka/detail/token_policy.hpp>
 #include <hdikafka/detail/transport.hpp>
 #include <hdikafka/result.hpp>
@@ -27,36 +29,42 @@ public:
     virtual ~token_source() = default;
 
     /// Asks for a token, as the operation `op`, over the connections of `http`.
-    virtual net::awaitable<result<access_token>> request(operation_ptr op,
-                                                         std::shared_ptr<transport> http) = 0;
+    virtual task<result<access_token>> request(operation_ptr op, transport_ptr http) = 0;
 
     /// Whether asking again can give another token.
     virtual bool renewable() const noexcept { return true; }
 };
 
+using token_source_ptr = std::unique_ptr<token_source>;
+
 /// The value of an Authorization field, shared so that using it costs no copy.
 using authorization = std::shared_ptr<std::string const>;
 
-class token_cache : public std::enable_shared_from_this<token_cache>
+template <class Lazy = void>
+class token_cache : public std::enable_shared_from_this<token_cache<Lazy>>
 {
 public:
-    explicit token_cache(std::unique_ptr<token_source> source) : source_(std::move(source)) {}
+    explicit token_cache(token_source_ptr source) : source_(std::move(source)) {}
 
-    /// The token to use now. A call waits only when there is none that serves; then all who wait share
-    /// one request and its outcome. One that stops waiting disturbs nobody.
-    net::awaitable<result<authorization>> get(operation_ptr op, std::shared_ptr<transport> http)
+    /// The token to use now, which starts a renewal when that is due; null when there is none.
+    authorization current(transport_ptr const& http) { return look(http, nullptr); }
+
+    /// Waits for a token. All who wait share one request and its outcome; one that stops waiting disturbs
+    /// nobody.
+    task<result<authorization>> wait(operation_ptr op, transport_ptr http)
     {
         for (;;) {
-            std::shared_ptr<waiter> ticket;
-            if (auto ready = look(op, http, ticket))
-                co_return std::move(*ready);
-            place_in_queue const place(shared_from_this(), ticket);
+            auto const ticket = std::make_shared<waiter>(op);
+            auto ready = look(http, ticket);
+            if (ready)
+                co_return ready;
+            place_in_queue const place(this->shared_from_this(), ticket);
             while (!ticket->answered && !op->interrupted())
                 co_await op->park();
             if (op->interrupted())
-                co_return interrupted_error(*op, "waiting for a token");
+                co_return interrupted_error(op->interrupted(), "waiting for a token");
             if (ticket->outcome)
-                co_return std::move(*ticket->outcome);
+                co_return *ticket->outcome;
         }
     }
 
@@ -132,26 +140,25 @@ private:
         bool landed_ = false;
     };
 
-    /// The token when one serves, starting a renewal when that is due; otherwise puts `op` among those
-    /// who wait, with `ticket`.
-    std::optional<result<authorization>> look(operation_ptr const& op, std::shared_ptr<transport> const& http,
-                                              std::shared_ptr<waiter>& ticket)
+    /// The token when one serves, starting a renewal when that is due; otherwise puts `ticket`, if there
+    /// is one, among those who wait.
+    authorization look(transport_ptr const& http, std::shared_ptr<waiter> const& ticket)
     {
-        std::optional<result<authorization>> ready;
+        authorization ready;
         bool launch = false;
         {
             std::lock_guard const lock(mutex_);
-            auto const action =
-                decide_token(current_ ? std::optional(times_) : std::nullopt, steady_clock::now());
-            if (action == token_action::wait) {
-                ticket = std::make_shared<waiter>(op);
+            auto const now = steady_clock::now();
+            auto const action = current_ ? decide_token(times_, now) : token_action::wait;
+            if (action != token_action::wait) {
+                ready = current_;
+            } else if (ticket) {
                 ticket->place = waiting_.insert(waiting_.end(), ticket);
                 ticket->queued = true;
-            } else {
-                ready.emplace(current_);
             }
-            bool const due = action == token_action::wait ||
-                             (action == token_action::use_and_renew && steady_clock::now() >= renewal_pause_);
+            bool const due = action == token_action::wait
+                                 ? ticket != nullptr
+                                 : action == token_action::use_and_renew && now >= renewal_pause_;
             launch = due && !in_flight_;
             in_flight_ = in_flight_ || launch;
         }
@@ -160,23 +167,20 @@ private:
         return ready;
     }
 
-    void start(std::shared_ptr<transport> const& http)
+    void start(transport_ptr const& http)
     {
         constexpr std::chrono::seconds limit(60);
-        auto const op = std::make_shared<operation>(http->executor(), steady_clock::now() + limit);
-        auto trip = std::make_unique<flight>(shared_from_this());
-        net::co_spawn(op->strand(), renew(op, http, source_, std::move(trip)),
-                      net::bind_cancellation_slot(op->slot(), net::detached));
+        auto const op = std::make_shared<operation<>>(http->executor(), steady_clock::now() + limit);
+        auto trip = std::make_unique<flight>(this->shared_from_this());
+        run_detached(op, renew(op, http, source_, std::move(trip)));
     }
 
-    static net::awaitable<void> renew(operation_ptr op, std::shared_ptr<transport> http,
-                                      std::shared_ptr<token_source> source, std::unique_ptr<flight> trip)
+    static task<bool> renew(operation_ptr op, transport_ptr http, std::shared_ptr<token_source> source,
+                            std::unique_ptr<flight> trip)
     {
-        co_await net::this_coro::throw_if_cancelled(false);
-        op->begin();
-        registration const entry(http->background(), op);
+        registration<> const entry(http->background(), op);
         if (!entry.added())
-            co_return; // those who wait and are not closed ask again
+            co_return false; // those who wait and are not closed ask again
         result<access_token> token = error(errc::token_refused);
         try {
             token = co_await source->request(op, http);
@@ -188,10 +192,11 @@ private:
             token = error(errc::token_refused, "the callback threw something that is no std::exception");
         }
         if (!token && op->stopped() == errc::closed)
-            co_return;
+            co_return false;
         if (!token && op->stopped())
             token = error(op->stopped(), "asking for a token took too long");
         trip->land(token, http->random().unit());
+        co_return true;
     }
 
     /// nullopt: the request was abandoned. `jitter` in [0, 1).
@@ -228,6 +233,8 @@ private:
     std::list<std::shared_ptr<waiter>> waiting_;
     bool in_flight_ = false;
 };
+
+using token_cache_ptr = std::shared_ptr<token_cache<>>;
 
 } // namespace hdikafka::inline v0_1::detail
 

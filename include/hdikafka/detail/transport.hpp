@@ -6,9 +6,12 @@
 #include <hdikafka/detail/connection_pool.hpp>
 #include <hdikafka/detail/exchange.hpp>
 #include <hdikafka/detail/http_parser.hpp>
-#include <hdikafka/detail/http_request.hpp>
+#include <hdikafka/detail/http_response.hpp>
 #include <hdikafka/detail/operation.hpp>
+#include <hdikafka/detail/operation_registry.hpp>
 #include <hdikafka/detail/random.hpp>
+#include <hdikafka/detail/task.hpp>
+#include <hdikafka/detail/tls_context.hpp>
 #include <hdikafka/detail/url.hpp>
 #include <hdikafka/http_limits.hpp>
 #include <hdikafka/options.hpp>
@@ -43,6 +46,7 @@ public:
 };
 
 /// Shared by a client's handles, its calls in flight and the token requests it started.
+template <class = void>
 class transport
 {
 public:
@@ -55,53 +59,44 @@ public:
     random_source& random() noexcept { return random_; }
 
     /// What runs in the background for whoever needs it, until close().
-    std::shared_ptr<operation_registry> const& background() const noexcept { return background_; }
+    registry_ptr const& background() const noexcept { return background_; }
 
-    std::shared_ptr<connection_pool> pool(url const& target)
+    pool_ptr pool(url const& target)
     {
         std::lock_guard const lock(mutex_);
         auto& pool = pools_[target.scheme + "://" + target.host + ":" + std::to_string(target.port)];
         if (!pool)
-            pool = std::make_shared<connection_pool>(target, settings_.max_connections);
+            pool = std::make_shared<connection_pool<>>(target, settings_.max_connections);
         return pool;
     }
 
-    /// Connects if `held` has no connection yet.
-    net::awaitable<result<void>> connect_if_needed(operation_ptr op, connection_pool* pool, lease* held)
+    /// One attempt: `message` is the whole request. What the arguments refer to belongs to the awaiting
+    /// coroutine; `bytes_written` tells whether any byte of the message went out, whatever the result.
+    task<result<http_response>> send(operation_ptr op, pool_ptr pool, std::string const& message,
+                                     http_limits const& limits, bool& bytes_written)
     {
-        if (held->link)
-            co_return result<void>();
-        SSL_CTX* context = nullptr;
-        if (pool->target().is_https()) {
-            auto made = tls_context();
+        lease<> held = pool->take();
+        if (!held) {
+            auto waited = co_await pool->wait_in_line(op);
+            if (!waited)
+                co_return waited.error();
+            held = std::move(waited).value();
+        }
+        if (!held.link) {
+            auto const context = pool->target().is_https() ? tls_context() : result<SSL_CTX*>(nullptr);
+            if (!context)
+                co_return context.error();
+            connector<> maker(op, executor_, pool->target(), context.value());
+            auto made = co_await maker.connect(settings_.connect_timeout);
             if (!made)
                 co_return made.error();
-            context = made.value();
+            held.link = std::move(made).value();
         }
-        auto linked = co_await connect(op, executor_, pool->target(), context, settings_.connect_timeout);
-        if (!linked)
-            co_return linked.error();
-        held->link = std::move(linked).value();
-        co_return result<void>();
-    }
-
-    /// One attempt: `message` is the whole request. `*bytes_written` tells whether any byte of it went
-    /// out, whatever the result. The pointer is to an object of the awaiting coroutine.
-    net::awaitable<result<http_response>> send(operation_ptr op, std::shared_ptr<connection_pool> pool,
-                                               std::string message, http_limits limits, bool* bytes_written)
-    {
-        auto leased = co_await pool->acquire(op);
-        if (!leased)
-            co_return leased.error();
-        lease held = std::move(leased).value();
-        auto connected = co_await connect_if_needed(op, pool.get(), &held);
-        if (!connected)
-            co_return connected.error();
-
-        std::uint64_t const before = held.link->stream.bytes_out();
+        auto& stream = held.link->stream;
+        std::uint64_t const before = stream.bytes_out();
         response_parser parser(limits);
-        auto exchanged = co_await exchange(op, held.link.get(), &message, &parser, settings_.idle_timeout);
-        *bytes_written = held.link->stream.bytes_out() != before;
+        auto const exchanged = co_await exchange(*op, stream, message, parser, settings_.idle_timeout);
+        bytes_written = stream.bytes_out() != before;
         if (!exchanged)
             co_return exchanged.error();
         if (parser.keep_alive()) {
@@ -114,7 +109,7 @@ public:
     void close()
     {
         background_->close();
-        std::map<std::string, std::shared_ptr<connection_pool>> closing;
+        std::map<std::string, pool_ptr> closing;
         {
             std::lock_guard const lock(mutex_);
             closing = pools_;
@@ -157,12 +152,14 @@ private:
     net::any_io_executor const executor_;
     transport_settings const settings_;
     random_source random_;
-    std::shared_ptr<operation_registry> const background_ = std::make_shared<operation_registry>();
+    registry_ptr const background_ = std::make_shared<operation_registry<>>();
     std::mutex mutex_;
-    std::map<std::string, std::shared_ptr<connection_pool>> pools_;
+    std::map<std::string, pool_ptr> pools_;
     std::mutex tls_mutex_;
     ssl_ctx_ptr tls_;
 };
+
+using transport_ptr = std::shared_ptr<transport<>>;
 
 } // namespace hdikafka::inline v0_1::detail
 

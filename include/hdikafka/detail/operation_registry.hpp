@@ -1,0 +1,86 @@
+// The calls in flight of one client, so that close() can end them. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_OPERATION_REGISTRY_HPP
+#define HDIKAFKA_DETAIL_OPERATION_REGISTRY_HPP
+
+#include <hdikafka/detail/operation.hpp>
+#include <hdikafka/error.hpp>
+
+#include <memory>
+#include <mutex>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Thread-safe.
+template <class = void>
+class operation_registry
+{
+public:
+    /// False once closed.
+    bool add(operation_ptr const& op)
+    {
+        std::lock_guard const lock(mutex_);
+        if (closed_)
+            return false;
+        live_.insert(op.get());
+        return true;
+    }
+
+    void remove(operation<>* op) noexcept
+    {
+        std::lock_guard const lock(mutex_);
+        live_.erase(op);
+    }
+
+    void close()
+    {
+        std::vector<operation_ptr> ended;
+        {
+            std::lock_guard const lock(mutex_);
+            closed_ = true;
+            for (operation<>* op : live_)
+                if (auto alive = op->weak_from_this().lock())
+                    ended.push_back(std::move(alive));
+        }
+        for (auto const& op : ended)
+            op->stop(errc::closed);
+    }
+
+private:
+    std::mutex mutex_;
+    std::unordered_set<operation<>*> live_;
+    bool closed_ = false;
+};
+
+using registry_ptr = std::shared_ptr<operation_registry<>>;
+
+/// Keeps an operation in the registry for as long as this lives.
+template <class = void>
+class registration
+{
+public:
+    registration(registry_ptr registry, operation_ptr op)
+        : registry_(std::move(registry)), op_(std::move(op)), added_(registry_->add(op_))
+    {}
+    registration(registration const&) = delete;
+    registration& operator=(registration const&) = delete;
+    ~registration()
+    {
+        if (added_)
+            registry_->remove(op_.get());
+    }
+
+    /// False: the registry was closed.
+    bool added() const noexcept { return added_; }
+
+private:
+    registry_ptr registry_;
+    operation_ptr op_;
+    bool added_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif

@@ -1,0 +1,104 @@
+// Between the caller's coroutine and the operation's. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_RUN_OPERATION_HPP
+#define HDIKAFKA_DETAIL_RUN_OPERATION_HPP
+
+#include <hdikafka/detail/asio.hpp>
+#include <hdikafka/detail/operation.hpp>
+#include <hdikafka/detail/task.hpp>
+
+#include <memory>
+#include <utility>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Resumes the caller on its own executor, which is kept from running out of work until then. The
+/// caller's cancellation is handed over to the operation's strand: Asio would run it right there, on
+/// whatever thread emits it, while the strand is at work.
+template <class Handler>
+class caller final : public completion
+{
+public:
+    caller(operation_ptr const& op, Handler handler)
+        : slot_(net::get_associated_cancellation_slot(handler)),
+          work_(net::get_associated_executor(handler, op->strand())),
+          handler_(std::move(handler))
+    {
+        if (slot_.is_connected())
+            slot_.assign([weak = std::weak_ptr(op)](net::cancellation_type type) {
+                auto const running = weak.lock();
+                if (running && (type & net::cancellation_type::terminal) != net::cancellation_type::none)
+                    running->stop(net::error::operation_aborted);
+            });
+    }
+
+    void complete(bool at_once) override
+    {
+        auto resume = [slot = slot_, handler = std::move(handler_)]() mutable {
+            if (slot.is_connected())
+                slot.clear();
+            std::move(handler)();
+        };
+        // Never from within the function that started the operation: a loop of calls would become a
+        // recursion.
+        if (at_once)
+            net::post(work_.get_executor(), std::move(resume));
+        else
+            net::dispatch(work_.get_executor(), std::move(resume));
+    }
+
+private:
+    net::cancellation_slot slot_;
+    net::executor_work_guard<net::any_io_executor> work_;
+    Handler handler_;
+};
+
+/// Starts the operation when the caller's coroutine is suspended.
+template <class = void>
+class start_operation
+{
+public:
+    explicit start_operation(operation_ptr op) : op_(std::move(op)) {}
+
+    template <class Handler>
+    void operator()(Handler handler) const
+    {
+        op_->start(std::make_unique<caller<Handler>>(op_, std::move(handler)));
+    }
+
+private:
+    operation_ptr op_;
+};
+
+/// Runs `op`, whose task belongs to the awaiting coroutine and has the outcome afterwards.
+template <class = void>
+net::awaitable<void> run_operation(operation_ptr op)
+{
+    return net::async_initiate<net::use_awaitable_t<> const, void()>(start_operation<>(std::move(op)),
+                                                                     net::use_awaitable);
+}
+
+/// Whose result nobody waits for.
+template <class T>
+class nobody final : public completion
+{
+public:
+    explicit nobody(task<T> work) : work_(std::move(work)) {}
+
+    task<T>& work() noexcept { return work_; }
+    void complete(bool) override {}
+
+private:
+    task<T> work_;
+};
+
+template <class T>
+void run_detached(operation_ptr const& op, task<T> work)
+{
+    auto after = std::make_unique<nobody<T>>(std::move(work));
+    op->runs(after->work());
+    op->start(std::move(after));
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
