@@ -96,17 +96,14 @@ TEST_CASE("a token request ends with its time even when the callback never does"
 {
     net::io_context io;
     gate const never;
-    hk::detail::callback_token_source source([never]() -> net::awaitable<hk::access_token> {
+    hk::detail::callback_token_source<> source([never]() -> net::awaitable<hk::access_token> {
         co_await opened(never);
         co_return hk::access_token("token");
     });
-    auto const op =
-        std::make_shared<hk::detail::operation>(io.get_executor(), std::chrono::steady_clock::now() + 10ms);
-    hk::result<hk::access_token> got;
-    net::co_spawn(
-        op->strand(), hk::detail::begin_operation(op, source.request(op, nullptr)),
-        net::bind_cancellation_slot(
-            op->slot(), [&](std::exception_ptr, hk::result<hk::access_token> r) { got = std::move(r); }));
+    auto const op = std::make_shared<hk::detail::operation<>>(io.get_executor(),
+                                                              std::chrono::steady_clock::now() + 10ms);
+    hk::access_token token;
+    hk::detail::run_detached(op, source.request(op, nullptr, token));
     io.run();
     CHECK(op->stopped() == hk::errc::timed_out);
 }

@@ -69,8 +69,8 @@ inline result<url> token_endpoint(entra_settings const& settings)
 
 /// Posts `form` to the token endpoint and reads the answer. No error shows `secrets`, which are in it.
 template <class = void>
-task<result<access_token>> ask_entra(operation_ptr op, transport_ptr http, url endpoint, std::string form,
-                                     std::vector<std::string> secrets)
+task ask_entra(operation_ptr op, transport_ptr http, url endpoint, std::string form,
+               std::vector<std::string> secrets, access_token& token)
 {
     call_info info("token", std::string());
     info.request_id = http->random().uuid();
@@ -86,17 +86,22 @@ task<result<access_token>> ask_entra(operation_ptr op, transport_ptr http, url e
     spec.limits.body(largest_answer);
     spec.retry = http->settings().retry;
     spec.secrets = std::move(secrets);
-    auto answer = co_await call<>(op, http, spec);
-    if (!answer) {
+    call_answer answer;
+    auto const outcome = co_await call<>(op, http, spec, answer);
+    if (!outcome) {
         // Entra says "invalid_client" and the like with 400 or 401: the authority's refusal, not the proxy's.
-        error const& failure = answer.error();
+        error const& failure = outcome.error();
         int const status = failure.info().http_status;
         bool const refused = status >= 400 && status < 500 && status != 408 && status != 429;
         std::error_code const code = refused ? make_error_code(errc::token_refused) : failure.code();
         co_return error(code, failure.info(),
                         "the authority's answer to the token request: " + failure.cause());
     }
-    co_return parse_token_response(answer.value().response.body_text(), std::chrono::system_clock::now());
+    auto parsed = parse_token_response(answer.response.body_text(), std::chrono::system_clock::now());
+    if (!parsed)
+        co_return parsed.error();
+    token = std::move(parsed).value();
+    co_return result<void>();
 }
 
 template <class = void>
@@ -107,7 +112,7 @@ public:
         : settings_(std::move(settings)), secret_(std::move(secret))
     {}
 
-    task<result<access_token>> request(operation_ptr op, transport_ptr http) override
+    task request(operation_ptr op, transport_ptr http, access_token& token) override
     {
         auto endpoint = token_endpoint(settings_);
         if (!endpoint)
@@ -123,8 +128,9 @@ public:
         append_form(encoded, "", secret_);
         std::vector<std::string> secrets(1, secret_);
         secrets.push_back(encoded.substr(encoded.find('=') + 1));
-        co_return co_await ask_entra(op, http, std::move(endpoint).value(), std::move(form),
-                                     std::move(secrets));
+        auto outcome = co_await ask_entra<>(op, http, std::move(endpoint).value(), std::move(form),
+                                            std::move(secrets), token);
+        co_return outcome;
     }
 
 private:
@@ -138,13 +144,14 @@ class fixed_token_source final : public token_source
 public:
     explicit fixed_token_source(std::string token) : token_(std::move(token)) {}
 
-    task<result<access_token>> request(operation_ptr, transport_ptr) override
+    task request(operation_ptr, transport_ptr, access_token& token) override
     {
         if (!sendable_token(token_))
             co_return error(errc::invalid_option,
                             "the bearer token is empty or has characters that no token has");
         constexpr std::chrono::hours as_long_as_it_takes(24 * 365);
-        co_return access_token(token_, as_long_as_it_takes);
+        token = access_token(token_, as_long_as_it_takes);
+        co_return result<void>();
     }
 
     bool renewable() const noexcept override { return false; }
@@ -163,7 +170,7 @@ public:
         : function_(std::make_shared<token_function const>(std::move(function)))
     {}
 
-    task<result<access_token>> request(operation_ptr op, transport_ptr) override
+    task request(operation_ptr op, transport_ptr, access_token& token) override
     {
         // Spawned, so that the function runs with Asio's usual cancellation, and can be left behind when
         // it does not heed it.
@@ -171,25 +178,25 @@ public:
         net::co_spawn(op->strand(), (*function_)(),
                       net::bind_cancellation_slot(
                           under_way->stop.slot(),
-                          [op, under_way, kept = function_](std::exception_ptr failure, access_token token) {
+                          [op, under_way, kept = function_](std::exception_ptr failure, access_token made) {
                               under_way->finished = true;
                               under_way->failure = std::move(failure);
-                              under_way->token = std::move(token);
-                              op->wake([] {});
+                              under_way->token = std::move(made);
+                              op->wake();
                           }));
         while (!under_way->finished && !op->stopped())
             co_await op->park();
         if (!under_way->finished) {
             under_way->stop.emit(net::cancellation_type::terminal);
-            co_return interrupted_error(op->interrupted(), "waiting for the callback's token");
+            co_return op->interruption("waiting for the callback's token");
         }
         if (under_way->failure)
             std::rethrow_exception(under_way->failure);
-        access_token token = std::move(under_way->token);
+        token = std::move(under_way->token);
         if (!sendable_token(token.token()))
             co_return error(errc::invalid_token_response,
                             "the callback's token is empty or has characters that no token has");
-        co_return token;
+        co_return result<void>();
     }
 
 private:

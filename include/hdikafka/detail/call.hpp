@@ -102,11 +102,11 @@ class call_state
 public:
     explicit call_state(call_spec const& spec) : spec_(spec) {}
 
-    /// What an answer to a request with this Authorization means: nothing when it is a success.
-    std::optional<error> judge(http_response const& response, std::string_view shown)
+    /// What an answer to a request with this Authorization means.
+    result<void> judge(http_response const& response, std::string_view shown)
     {
         if (response.status >= 200 && response.status <= 204)
-            return std::nullopt;
+            return result<void>();
         outcome.code.clear();
         outcome.status = response.status;
         auto const field = [&response](std::string_view name) { return response.field(name); };
@@ -128,7 +128,7 @@ public:
     }
 
     /// The error of an attempt without an answer.
-    error judge(error const& failure)
+    result<void> judge(error const& failure)
     {
         outcome.code = failure.code();
         outcome.status = 0;
@@ -169,9 +169,9 @@ private:
     bool perhaps_done_ = false;
 };
 
-/// Carries out `spec`, which belongs to the awaiting coroutine and is used up, on the operation's strand.
+/// Carries out `spec`, which it uses up, on the operation's strand.
 template <class = void>
-task<result<call_answer>> call(operation_ptr op, transport_ptr http, call_spec& spec)
+task call(operation_ptr op, transport_ptr http, call_spec& spec, call_answer& answer)
 {
     call_state state(spec);
     bool renewed = false;
@@ -185,10 +185,9 @@ task<result<call_answer>> call(operation_ptr op, transport_ptr http, call_spec& 
         if (spec.tokens) {
             token = spec.tokens->current(http);
             if (!token) {
-                auto got = co_await spec.tokens->wait(op, http);
-                if (!got)
-                    co_return state.judge(got.error());
-                token = std::move(got).value();
+                auto const waited = co_await spec.tokens->wait(op, http, token);
+                if (!waited)
+                    co_return state.judge(waited.error());
             }
         }
         message.clear();
@@ -196,28 +195,28 @@ task<result<call_answer>> call(operation_ptr op, transport_ptr http, call_spec& 
         if (!spec.request.render_to(message, spec.pool->host_field(), shown))
             co_return state.judge(
                 error(errc::invalid_option, "a part of the request cannot be sent in HTTP"));
-        auto answer = co_await http->send(op, spec.pool, message, spec.limits, state.outcome.bytes_written);
+        http_response response;
+        auto const sent =
+            co_await http->send(op, spec.pool, message, spec.limits, state.outcome.bytes_written, response);
         op->end_phase();
 
-        std::optional<error> failed;
-        if (!answer)
-            failed.emplace(state.judge(answer.error()));
-        else
-            failed = state.judge(answer.value(), shown);
-        bool const settled = failed && repeated && spec.settled_by && failed->code() == *spec.settled_by;
-        if (!failed || settled)
-            co_return call_answer(std::move(answer).value(), std::move(spec.info), spec.kind, settled);
+        auto const judged = sent ? state.judge(response, shown) : state.judge(sent.error());
+        bool const settled =
+            !judged && repeated && spec.settled_by && judged.error().code() == *spec.settled_by;
+        if (judged || settled) {
+            answer = call_answer(std::move(response), std::move(spec.info), spec.kind, settled);
+            co_return result<void>();
+        }
         if (state.outcome.status == 401 && !renewed && token && spec.tokens->refuse(token)) {
             renewed = true;
             continue;
         }
         auto const delay = state.next_attempt(http->random().unit(), op->time_left());
         if (!delay)
-            co_return *failed;
+            co_return judged;
         bool const in_time = co_await op->rest(steady_clock::now() + *delay);
         if (!in_time)
-            co_return state.judge(
-                interrupted_error(op->interrupted(), "waiting to try again after: " + failed->cause()));
+            co_return state.judge(op->interruption("waiting to try again after: " + judged.error().cause()));
     }
 }
 

@@ -149,7 +149,7 @@ private:
 /// Whether a topic that an earlier attempt may have created has the partitions asked for. Asks until
 /// metadata shows it. Runs on the operation's strand.
 template <class = void>
-task<result<bool>> check_creation(operation_ptr op, session_ptr owner, call_info about, std::int32_t wanted)
+task check_creation(operation_ptr op, session_ptr owner, call_info about, std::int32_t wanted)
 {
     call_options options;
     options.request_id(about.request_id);
@@ -158,37 +158,39 @@ task<result<bool>> check_creation(operation_ptr op, session_ptr owner, call_info
         auto spec = rest_calls<>(*owner, about.operation, options).partitions(about.topic);
         if (!spec)
             co_return spec.error();
-        auto answer = co_await call<>(op, owner->http(), spec.value());
-        if (answer) {
-            auto const found = parse_partitions(answer.value().response.body_text());
+        call_answer answer;
+        auto const asked = co_await call<>(op, owner->http(), spec.value(), answer);
+        if (asked) {
+            auto const found = parse_partitions(answer.response.body_text());
             if (!found)
-                co_return answer.value().unreadable(found.error());
+                co_return answer.unreadable(found.error());
             if (found.value().size() == static_cast<std::size_t>(wanted))
-                co_return true;
+                co_return result<void>();
             co_return error(errc::already_exists, about.describe(),
                             "the topic exists with " + std::to_string(found.value().size()) + " partitions");
         }
-        if (answer.error().code() != errc::not_found)
-            co_return answer.error();
+        if (asked.error().code() != errc::not_found)
+            co_return asked;
         bool const in_time = co_await op->rest(steady_clock::now() + pause.next());
         if (!in_time)
             co_return error(op->stopped(), about.describe(), "the topic does not show yet");
     }
 }
 
-/// Runs on the operation's strand. `spec` belongs to the awaiting coroutine.
+/// Runs on the operation's strand.
 template <class = void>
-task<result<bool>> create_and_check(operation_ptr op, session_ptr owner, call_spec& spec,
-                                    std::optional<std::int32_t> partition_count)
+task create_and_check(operation_ptr op, session_ptr owner, call_spec& spec,
+                      std::optional<std::int32_t> partition_count)
 {
-    auto answer = co_await call<>(op, owner->http(), spec);
-    if (!answer)
-        co_return answer.error();
-    if (answer.value().settled && partition_count) {
-        auto checked = co_await check_creation<>(op, owner, answer.value().info, *partition_count);
-        co_return checked;
-    }
-    co_return read_acknowledgement(answer.value());
+    call_answer answer;
+    auto outcome = co_await call<>(op, owner->http(), spec, answer);
+    if (!outcome)
+        co_return outcome;
+    if (answer.settled && partition_count)
+        outcome = co_await check_creation<>(op, owner, answer.info, *partition_count);
+    else if (auto const acknowledged = read_acknowledgement(answer); !acknowledged)
+        outcome = acknowledged.error();
+    co_return outcome;
 }
 
 template <class = void>
@@ -199,31 +201,31 @@ net::awaitable<void> create_topic(session_ptr owner, std::string topic, topic_co
     call_spec& spec = prepared.value();
     auto const op = owner->make_operation(owner->deadline(options));
     call_entry<> const entry(owner, op, spec.info);
-    auto work = create_and_check<>(op, owner, spec, config.partition_count());
+    task work = create_and_check<>(op, owner, spec, config.partition_count());
     op->runs(work);
     co_await run_operation<>(op);
-    auto const outcome = work.take();
-    outcome.value();
+    work.outcome().value();
 }
 
 /// Asks until the topic shows. Runs on the operation's strand.
 template <class = void>
-task<result<bool>> look_for_topic(operation_ptr op, session_ptr owner, call_info about, call_options options)
+task look_for_topic(operation_ptr op, session_ptr owner, call_info about, call_options options)
 {
     metadata_pause pause;
     for (;;) {
         auto spec = rest_calls<>(*owner, about.operation, options).topics(about.topic);
         if (!spec)
             co_return spec.error();
-        auto answer = co_await call<>(op, owner->http(), spec.value());
-        if (!answer)
-            co_return answer.error();
-        about = answer.value().info;
-        auto const parsed = parse_topics(answer.value().response.body_text());
+        call_answer answer;
+        auto const asked = co_await call<>(op, owner->http(), spec.value(), answer);
+        if (!asked)
+            co_return asked;
+        about = answer.info;
+        auto const parsed = parse_topics(answer.response.body_text());
         if (!parsed)
-            co_return answer.value().unreadable(parsed.error());
+            co_return answer.unreadable(parsed.error());
         if (std::ranges::find(parsed.value(), about.topic) != parsed.value().end())
-            co_return true;
+            co_return result<void>();
         bool const in_time = co_await op->rest(steady_clock::now() + pause.next());
         if (!in_time)
             co_return error(op->stopped(), about.describe(), "the topic does not show yet");
@@ -239,11 +241,10 @@ net::awaitable<void> wait_for_topic(session_ptr owner, std::string topic, call_o
         throw error(checked.error().code(), about.describe(), checked.error().cause());
     auto const op = owner->make_operation(owner->deadline(options));
     call_entry<> const entry(owner, op, about);
-    auto work = look_for_topic<>(op, owner, about, std::move(options));
+    task work = look_for_topic<>(op, owner, about, std::move(options));
     op->runs(work);
     co_await run_operation<>(op);
-    auto const outcome = work.take();
-    outcome.value();
+    work.outcome().value();
 }
 
 } // namespace hdikafka::inline v0_1::detail

@@ -3,24 +3,24 @@
 #define HDIKAFKA_DETAIL_CONNECTION_HPP
 
 #include <hdikafka/detail/asio.hpp>
+#include <hdikafka/detail/linked_list.hpp>
 #include <hdikafka/detail/operation.hpp>
+#include <hdikafka/detail/task.hpp>
 #include <hdikafka/detail/tls_context.hpp>
 #include <hdikafka/detail/tls_stream.hpp>
 #include <hdikafka/detail/url.hpp>
 #include <hdikafka/result.hpp>
 
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 namespace hdikafka::inline v0_1::detail {
 
 /// A connection and what decides whether it may be used again.
 template <class = void>
-class connection
+class connection : public list_link
 {
 public:
     explicit connection(net::any_io_executor const& executor) : stream(executor) {}
@@ -30,9 +30,9 @@ public:
 };
 
 using connection_ptr = std::unique_ptr<connection<>>;
-using endpoints = std::vector<net::ip::tcp::endpoint>;
 
-/// A look-up under way. getaddrinfo cannot be stopped: a caller that gives up leaves it to finish here.
+/// A look-up of a host's addresses. getaddrinfo cannot be stopped: a call that gives up leaves it to finish
+/// here.
 template <class Lazy = void>
 class lookup : public std::enable_shared_from_this<lookup<Lazy>>
 {
@@ -41,31 +41,44 @@ public:
         : op_(std::move(op)), resolver_(executor)
     {}
 
-    void start(std::string const& host, std::uint16_t port)
+    void start(std::string const& host, std::string const& port)
     {
-        resolver_.async_resolve(host, std::to_string(port), net::ip::tcp::resolver::numeric_service,
-                                [self = this->shared_from_this()](std::error_code ec, auto const& entries) {
-                                    endpoints addresses;
-                                    for (auto const& entry : entries)
-                                        addresses.push_back(entry.endpoint());
-                                    self->op_->wake([self, ec, addresses = std::move(addresses)] {
-                                        self->finished = true;
-                                        self->failure = ec;
-                                        self->found = addresses;
-                                    });
-                                });
+        resolver_.async_resolve(host, port, net::ip::tcp::resolver::numeric_service,
+                                found_handler(this->shared_from_this()));
     }
 
     bool finished = false;
     std::error_code failure;
-    endpoints found;
+    net::ip::tcp::resolver::results_type found;
 
 private:
+    /// Runs on the operation's strand.
+    class found_handler
+    {
+    public:
+        using executor_type = net::strand<net::any_io_executor>;
+
+        explicit found_handler(std::shared_ptr<lookup> self) : self_(std::move(self)) {}
+
+        executor_type get_executor() const noexcept { return self_->op_->strand(); }
+
+        void operator()(std::error_code failure, net::ip::tcp::resolver::results_type found)
+        {
+            self_->finished = true;
+            self_->failure = failure;
+            self_->found = std::move(found);
+            self_->op_->wake();
+        }
+
+    private:
+        std::shared_ptr<lookup> self_;
+    };
+
     operation_ptr op_;
     net::ip::tcp::resolver resolver_;
 };
 
-/// Makes one connection. Its functions run on the operation's strand; the arguments outlive it.
+/// Makes one connection, on the operation's strand. What it is made from outlives it.
 template <class = void>
 class connector
 {
@@ -76,21 +89,22 @@ public:
     {}
 
     /// Connects, address after address, within `limit`.
-    task<result<connection_ptr>> connect(milliseconds limit)
+    task connect(milliseconds limit, connection_ptr& made)
     {
         op_->begin_phase(errc::connect_timeout, limit);
-        auto addresses = co_await resolve();
-        if (!addresses)
-            co_return addresses.error();
+        net::ip::tcp::resolver::results_type addresses;
+        auto const resolved = co_await resolve(addresses);
+        if (!resolved)
+            co_return resolved;
 
         std::string const name = target_.host + ":" + std::to_string(target_.port);
         error last(errc::connect_failed, name + " has no address");
-        for (auto const& address : addresses.value()) {
-            auto made = std::make_unique<connection<>>(executor_);
-            auto& socket = made->stream.socket();
-            std::error_code failure = co_await op_->connected(socket, address);
+        for (auto const& address : addresses) {
+            auto link = std::make_unique<connection<>>(executor_);
+            auto& socket = link->stream.socket();
+            std::error_code failure = co_await op_->connected(socket, address.endpoint());
             if (op_->interrupted())
-                co_return interrupted_error(op_->interrupted(), "connecting to " + name);
+                co_return op_->interruption("connecting to " + name);
             if (!failure)
                 socket.non_blocking(true, failure);
             if (failure) {
@@ -100,12 +114,13 @@ public:
             std::error_code unimportant;
             socket.set_option(net::ip::tcp::no_delay(true), unimportant);
             if (target_.is_https()) {
-                auto const secured = co_await secure(&made->stream);
+                auto const secured = co_await secure(link->stream);
                 if (!secured)
-                    co_return secured.error();
+                    co_return secured;
             }
             op_->end_phase();
-            co_return made;
+            made = std::move(link);
+            co_return result<void>();
         }
         co_return last;
     }
@@ -113,42 +128,46 @@ public:
 private:
     /// The addresses of the host; ends with the operation's interruption at once, whatever the resolver
     /// does.
-    task<result<endpoints>> resolve()
+    task resolve(net::ip::tcp::resolver::results_type& addresses)
     {
+        std::string const port = std::to_string(target_.port);
         std::error_code not_an_address;
         auto const address = net::ip::make_address(target_.host, not_an_address);
-        if (!not_an_address)
-            co_return endpoints(1, net::ip::tcp::endpoint(address, target_.port));
-
+        if (!not_an_address) {
+            net::ip::tcp::endpoint const endpoint(address, target_.port);
+            addresses = net::ip::tcp::resolver::results_type::create(endpoint, target_.host, port);
+            co_return result<void>();
+        }
         auto const search = std::make_shared<lookup<>>(op_, executor_);
-        search->start(target_.host, target_.port);
+        search->start(target_.host, port);
         while (!search->finished && !op_->interrupted())
             co_await op_->park();
         if (op_->interrupted())
-            co_return interrupted_error(op_->interrupted(), "looking up " + target_.host);
+            co_return op_->interruption("looking up " + target_.host);
         if (search->failure || search->found.empty())
             co_return error(errc::resolve_failed,
                             "looking up " + target_.host + ": " + search->failure.message());
-        co_return std::move(search->found);
+        addresses = search->found;
+        co_return result<void>();
     }
 
-    task<result<void>> secure(tls_stream<>* stream)
+    task secure(tls_stream<>& stream)
     {
-        auto prepared = stream->use_tls(context_, target_.host, target_.host_is_address());
+        auto const prepared = stream.use_tls(context_, target_.host, target_.host_is_address());
         if (!prepared)
             co_return prepared;
         for (;;) {
-            step const now = stream->handshake();
+            step const now = stream.handshake();
             if (now == step::done)
                 co_return result<void>();
             if (now == step::closed)
                 co_return error(errc::connection_lost,
                                 "the server closed the connection during the TLS handshake");
             if (now == step::failed)
-                co_return stream->failure();
-            bool const ready = co_await op_->ready(stream->socket(), readiness_for(now));
+                co_return stream.failure();
+            bool const ready = co_await op_->ready(stream.socket(), readiness_for(now));
             if (!ready)
-                co_return interrupted_error(op_->interrupted(), "negotiating TLS");
+                co_return op_->interruption("negotiating TLS");
         }
     }
 

@@ -3,19 +3,17 @@
 #define HDIKAFKA_DETAIL_CONNECTION_POOL_HPP
 
 #include <hdikafka/detail/connection.hpp>
+#include <hdikafka/detail/linked_list.hpp>
 #include <hdikafka/detail/operation.hpp>
 #include <hdikafka/detail/task.hpp>
 #include <hdikafka/detail/url.hpp>
 #include <hdikafka/result.hpp>
 
 #include <cstddef>
-#include <deque>
-#include <list>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <utility>
-#include <vector>
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -30,10 +28,10 @@ template <class Lazy = void>
 class lease
 {
 public:
+    using pool = std::shared_ptr<connection_pool<Lazy>>;
+
     lease() = default;
-    lease(std::shared_ptr<connection_pool<Lazy>> pool, connection_ptr idle)
-        : link(std::move(idle)), pool_(std::move(pool))
-    {}
+    lease(pool of, connection_ptr idle) : link(std::move(idle)), pool_(std::move(of)) {}
     lease(lease&&) = default;
     lease& operator=(lease&& other) noexcept
     {
@@ -51,16 +49,16 @@ public:
         pool_->give_back(std::move(link));
     }
 
-    /// The exchange ended cleanly: the connection may serve the next one.
-    void keep() noexcept { reusable_ = true; }
-
     /// Whether it is a right at all.
     explicit operator bool() const noexcept { return pool_ != nullptr; }
+
+    /// The exchange ended cleanly: the connection may serve the next one.
+    void keep() noexcept { reusable_ = true; }
 
     connection_ptr link;
 
 private:
-    std::shared_ptr<connection_pool<Lazy>> pool_;
+    pool pool_;
     bool reusable_ = false;
 };
 
@@ -75,156 +73,147 @@ public:
     connection_pool(url target, std::size_t limit)
         : target_(std::move(target)), host_field_(target_.host_field()), limit_(limit)
     {}
+    connection_pool(connection_pool const&) = delete;
+    connection_pool& operator=(connection_pool const&) = delete;
+    ~connection_pool()
+    {
+        while (!idle_.empty())
+            connection_ptr(&idle_.pop_back()).reset();
+    }
 
     url const& target() const noexcept { return target_; }
 
     /// The value of the Host field of each request.
     std::string const& host_field() const noexcept { return host_field_; }
 
-    /// An idle connection that is still good, or the right to make one; none when all are in use.
+    /// An idle connection that is still good, or the right to make one; nothing when all are in use.
     lease<> take() { return take_or_queue(nullptr); }
 
     /// Waits for a connection, in turn, until the operation is interrupted.
-    task<result<lease<>>> wait_in_line(operation_ptr op)
+    task wait_in_line(operation_ptr op, lease<>& held)
     {
-        auto const ticket = std::make_shared<waiter>(op);
-        lease<> held = take_or_queue(ticket);
-        if (held)
-            co_return held;
-        while (!ticket->granted && !op->interrupted())
+        place_in_line place(this->shared_from_this(), *op);
+        held = take_or_queue(&place);
+        while (!held) {
+            if (op->interrupted())
+                co_return op->interruption("waiting for a free connection");
             co_await op->park();
-        leave(ticket);
-        if (op->interrupted()) {
-            ticket->granted.keep(); // as good as it came
-            co_return interrupted_error(op->interrupted(), "waiting for a free connection");
+            held = place.claim();
         }
-        held = std::move(ticket->granted);
+        if (op->interrupted()) {
+            held.keep(); // as good as it came
+            co_return op->interruption("waiting for a free connection");
+        }
         if (held.link && !held.link->stream.quiet())
             held.link.reset();
-        co_return held;
+        co_return result<void>();
     }
 
     /// Closes the idle connections; those in use are closed when they come back.
     void close()
     {
-        std::deque<connection_ptr> closing;
-        {
-            std::lock_guard const lock(mutex_);
-            closed_ = true;
-            open_ -= idle_.size();
-            closing.swap(idle_);
-        }
-        for (auto const& link : closing)
+        std::unique_lock lock(mutex_);
+        closed_ = true;
+        while (!idle_.empty()) {
+            connection_ptr const link(&idle_.pop_front());
+            --open_;
+            lock.unlock();
             link->stream.close_politely();
+            lock.lock();
+        }
     }
 
 private:
     friend class lease<>;
 
-    /// Somebody who waits. `granted` belongs to the operation's strand, the rest to the pool's lock.
-    class waiter
+    /// Somebody who waits, or was given what is not claimed yet. All but the references belongs to the
+    /// pool's lock.
+    class place_in_line : public list_link
     {
     public:
-        explicit waiter(operation_ptr waiting) : op(std::move(waiting)) {}
+        place_in_line(pool_ptr pool, operation<>& op) : pool_(std::move(pool)), op_(op) {}
 
-        operation_ptr op;
-        lease<> granted;
-        bool left = false;
-        std::list<std::shared_ptr<waiter>>::iterator place;
-        bool queued = false;
+        /// Also when the executor's context is destroyed: the pool may outlive it and must not touch one
+        /// that is gone.
+        ~place_in_line()
+        {
+            {
+                std::lock_guard const lock(pool_->mutex_);
+                if (this->linked())
+                    pool_->waiting_.remove(*this);
+            }
+            if (granted_)
+                pool_->give_back(std::move(link_));
+        }
+
+        /// With the lock held.
+        void grant(connection_ptr link)
+        {
+            granted_ = true;
+            link_ = std::move(link);
+            op_.wake();
+        }
+
+        lease<> claim()
+        {
+            std::lock_guard const lock(pool_->mutex_);
+            return std::exchange(granted_, false) ? lease<>(pool_, std::move(link_)) : lease<>();
+        }
+
+    private:
+        pool_ptr pool_;
+        operation<>& op_;
+        connection_ptr link_;
+        bool granted_ = false;
     };
 
-    /// When all are in use: nothing, and `ticket`, if there is one, stands in the queue.
-    lease<> take_or_queue(std::shared_ptr<waiter> const& ticket)
+    /// When all are in use: nothing, and `place`, if there is one, stands in the queue.
+    lease<> take_or_queue(place_in_line* place)
     {
         auto const now = steady_clock::now();
-        std::vector<connection_ptr> retired;
         connection_ptr found;
         {
-            std::lock_guard const lock(mutex_);
-            while (!idle_.empty() && idle_.front()->retire_at <= now) {
-                retired.push_back(std::move(idle_.front()));
-                idle_.pop_front();
+            std::unique_lock lock(mutex_);
+            while (!idle_.empty() && idle_.front().retire_at <= now) {
+                connection_ptr const retired(&idle_.pop_front());
                 --open_;
+                lock.unlock();
+                retired->stream.close_politely();
+                lock.lock();
             }
             if (!idle_.empty()) {
-                found = std::move(idle_.back());
-                idle_.pop_back();
+                found.reset(&idle_.pop_back());
             } else if (open_ < limit_) {
                 ++open_;
             } else {
-                if (ticket) {
-                    ticket->place = waiting_.insert(waiting_.end(), ticket);
-                    ticket->queued = true;
-                }
+                if (place)
+                    waiting_.push_back(*place);
                 return lease<>();
             }
         }
-        for (auto const& link : retired)
-            link->stream.close_politely();
         if (found && !(now < found->retire_at && found->stream.quiet()))
             found.reset();
         return lease<>(this->shared_from_this(), std::move(found));
     }
 
-    void leave(std::shared_ptr<waiter> const& ticket)
-    {
-        ticket->left = true;
-        std::lock_guard const lock(mutex_);
-        if (ticket->queued)
-            waiting_.erase(ticket->place);
-        ticket->queued = false;
-    }
-
-    /// Hands over what came back. An offer to a call whose executor is being destroyed comes back at once,
-    /// from within: it is left to the loop that is under way, however many such calls there are.
     void give_back(connection_ptr link)
     {
-        std::vector<connection_ptr> unwanted; // closed without the lock
-        std::unique_lock lock(mutex_);
-        returned_.push_back(std::move(link));
-        if (std::exchange(handing_over_, true))
-            return;
-        while (!returned_.empty()) {
-            connection_ptr one = std::move(returned_.front());
-            returned_.pop_front();
-            if (!waiting_.empty()) {
-                auto next = std::move(waiting_.front());
-                waiting_.pop_front();
-                next->queued = false;
-                lock.unlock();
-                offer(std::move(next), std::move(one));
-                lock.lock();
-            } else if (one && !closed_) {
-                idle_.push_back(std::move(one));
-            } else {
-                --open_;
-                unwanted.push_back(std::move(one));
-            }
+        std::lock_guard const lock(mutex_);
+        if (!waiting_.empty()) {
+            waiting_.pop_front().grant(std::move(link));
+        } else if (link && !closed_) {
+            idle_.push_back(*link.release());
+        } else {
+            --open_;
         }
-        handing_over_ = false;
-    }
-
-    /// Takes `next` along: it may hold the last reference to a lease, which must not die under the lock.
-    void offer(std::shared_ptr<waiter> next, connection_ptr link)
-    {
-        auto const offered = std::make_shared<lease<>>(this->shared_from_this(), std::move(link));
-        next->op->wake([next, offered] {
-            if (next->left)
-                offered->keep();
-            else
-                next->granted = std::move(*offered);
-        });
     }
 
     url const target_;
     std::string const host_field_;
     std::size_t const limit_;
-    mutable std::mutex mutex_;
-    std::deque<connection_ptr> idle_; // oldest first
-    std::list<std::shared_ptr<waiter>> waiting_;
-    std::deque<connection_ptr> returned_; // on their way to the next in line
-    bool handing_over_ = false;
+    std::mutex mutex_;
+    linked_list<connection<>> idle_; // owned; oldest first
+    linked_list<place_in_line> waiting_;
     std::size_t open_ = 0; // in use and idle
     bool closed_ = false;
 };

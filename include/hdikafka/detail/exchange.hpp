@@ -35,14 +35,13 @@ step read_some_of(Stream& stream, response_parser& parser)
 }
 
 /// Sends `request` (a whole message) and reads the answer. The phase timer runs from each byte that
-/// moves, in either direction. What the arguments refer to belongs to the awaiting coroutine, which
-/// outlives this one.
+/// moves, in either direction.
 ///
 /// A write that fails is not yet the end: a server may have answered and closed without reading
 /// everything, and its answer says more than "broken pipe".
 template <class Operation>
-task<result<void>> exchange(Operation& op, tls_stream<>& stream, std::string_view request,
-                            response_parser& parser, milliseconds idle_limit)
+task exchange(Operation& op, tls_stream<>& stream, std::string_view request, response_parser& parser,
+              milliseconds idle_limit)
 {
     op.begin_phase(errc::idle_timeout, idle_limit);
     std::span<char const> rest(request);
@@ -59,7 +58,7 @@ task<result<void>> exchange(Operation& op, tls_stream<>& stream, std::string_vie
         } else {
             bool const ready = co_await op.ready(stream.socket(), readiness_for(now));
             if (!ready)
-                co_return interrupted_error(op.interrupted(), "sending the request");
+                co_return op.interruption("sending the request");
             op.extend_phase(idle_limit);
         }
     }
@@ -69,7 +68,7 @@ task<result<void>> exchange(Operation& op, tls_stream<>& stream, std::string_vie
         if (wanted != step::done) {
             bool const ready = co_await op.ready(stream.socket(), readiness_for(wanted));
             if (!ready)
-                co_return interrupted_error(op.interrupted(), "waiting for the answer");
+                co_return op.interruption("waiting for the answer");
             op.extend_phase(idle_limit);
         }
         wanted = read_some_of(stream, parser);

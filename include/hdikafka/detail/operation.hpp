@@ -9,6 +9,7 @@
 #define HDIKAFKA_DETAIL_OPERATION_HPP
 
 #include <hdikafka/detail/asio.hpp>
+#include <hdikafka/detail/linked_list.hpp>
 #include <hdikafka/detail/task.hpp>
 #include <hdikafka/error.hpp>
 #include <hdikafka/options.hpp>
@@ -16,7 +17,6 @@
 #include <algorithm>
 #include <chrono>
 #include <coroutine>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -38,8 +38,10 @@ public:
     virtual void complete(bool at_once) = 0;
 };
 
+using completion_ptr = std::unique_ptr<completion>;
+
 template <class Lazy = void>
-class operation : public std::enable_shared_from_this<operation<Lazy>>, private task_runner
+class operation : public std::enable_shared_from_this<operation<Lazy>>, public list_link, private task_runner
 {
 public:
     operation(net::any_io_executor const& executor, steady_clock::time_point deadline)
@@ -48,40 +50,21 @@ public:
 
     net::strand<net::any_io_executor> const& strand() const noexcept { return strand_; }
 
-    /// Takes the coroutine to run, which stays whose it is. Once, before start().
-    template <class T>
-    void runs(task<T>& root) noexcept
-    {
-        root.begin(*this);
-    }
+    /// Takes the task to run, which stays whose it is. Once, before start().
+    void runs(task& root) noexcept { root.begin(*this); }
 
-    /// Runs that coroutine on the strand, then `after`, which keeps it alive.
-    void start(std::unique_ptr<completion> after)
+    /// Runs that task on the strand, then `after`, which keeps it alive.
+    void start(completion_ptr after)
     {
         after_ = std::move(after);
-        net::dispatch(resumption(this->shared_from_this()));
+        net::dispatch(event(this->shared_from_this(), event::resume));
     }
 
     /// Ends the call with `cause` wherever it waits. From any thread.
-    void stop(std::error_code cause)
-    {
-        net::post(errand(this->shared_from_this(), [self = this, cause] {
-            if (!self->stopped_)
-                self->stopped_ = cause;
-            self->interrupt();
-        }));
-    }
+    void stop(std::error_code cause) { net::post(event(this->shared_from_this(), event::stop, cause)); }
 
-    /// Runs `delivery` on the strand, then ends the current or the next park(). From any thread.
-    void wake(std::function<void()> delivery)
-    {
-        net::post(errand(this->shared_from_this(), [self = this, delivery = std::move(delivery)] {
-            delivery();
-            self->woken_ = true;
-            if (self->parking_)
-                self->parking_->cancel();
-        }));
-    }
+    /// Ends the current or the next park(). From any thread.
+    void wake() { net::post(event(this->shared_from_this(), event::wake)); }
 
     // What follows is for the coroutines on the strand.
 
@@ -90,6 +73,13 @@ public:
 
     /// Why the call must end, whatever the phase.
     std::error_code stopped() const noexcept { return stopped_; }
+
+    /// The error for a wait that was interrupted.
+    error interruption(std::string const& while_doing) const
+    {
+        std::error_code const cause = interrupted();
+        return error(cause, cause.message() + " (while " + while_doing + ")");
+    }
 
     milliseconds time_left() const
     {
@@ -139,100 +129,68 @@ public:
         return connecting(*this, socket, address);
     }
 
-    /// `co_await`: waits until wake(), `until`, or an interruption. It may end early: look at what was
-    /// waited for.
-    parking park(steady_clock::time_point until = steady_clock::time_point::max())
-    {
-        return parking(*this, until);
-    }
+    /// `co_await`: waits until wake() or an interruption. It may end early: look at what was waited for.
+    parking park() { return parking(*this, steady_clock::time_point::max(), true); }
 
-    /// Waits until `due`; false when the call must end before.
-    task<bool> rest(steady_clock::time_point due)
-    {
-        while (steady_clock::now() < due && !stopped_)
-            co_await park(due);
-        co_return !stopped_;
-    }
+    /// `co_await`: waits until `due`; false when the operation was interrupted.
+    parking rest(steady_clock::time_point due) { return parking(*this, due, false); }
 
 private:
     using self_ptr = std::shared_ptr<operation>;
 
-    /// What Asio runs on the strand.
-    class strand_handler
+    /// What Asio runs on the strand: one type for all that can happen.
+    class event
     {
     public:
+        enum what : unsigned char
+        {
+            resume, ///< What the coroutine waited for is there.
+            wake,
+            stop,
+            look_at_time
+        };
         using executor_type = net::strand<net::any_io_executor>;
 
-        explicit strand_handler(self_ptr op) noexcept : op_(std::move(op)) {}
-        strand_handler(strand_handler&&) = default;
+        event(self_ptr op, what kind, std::error_code cause = std::error_code())
+            : op_(std::move(op)), cause_(cause), kind_(kind)
+        {}
+        event(event&&) = default;
+
+        /// The one who would have resumed the coroutines takes them along when it is dropped, with the
+        /// executor's context.
+        ~event()
+        {
+            if (op_ && kind_ == resume)
+                std::exchange(op_->after_, nullptr).reset();
+        }
 
         executor_type get_executor() const noexcept { return op_->strand_; }
 
-    protected:
+        void operator()() { (*this)(cause_); }
+        void operator()(std::error_code outcome)
+        {
+            self_ptr const op = std::move(op_);
+            switch (kind_) {
+            case resume: return op->resume(outcome);
+            case wake: return op->be_woken();
+            case stop: return op->be_stopped(outcome);
+            case look_at_time:
+                if (!outcome)
+                    op->look_at_time();
+            }
+        }
+
+    private:
         self_ptr op_;
-    };
-
-    /// Goes on with the coroutines. Dropped with the executor's context, it takes them along.
-    class resumption : public strand_handler
-    {
-    public:
-        using strand_handler::strand_handler;
-        resumption(resumption&&) = default;
-        ~resumption()
-        {
-            if (this->op_)
-                std::exchange(this->op_->after_, nullptr).reset();
-        }
-
-        void operator()(std::error_code outcome = std::error_code())
-        {
-            self_ptr const op = std::move(this->op_);
-            op->resume(outcome);
-        }
-    };
-
-    /// Anything else that has to happen on the strand.
-    class errand : public strand_handler
-    {
-    public:
-        errand(self_ptr op, std::function<void()> what)
-            : strand_handler(std::move(op)), what_(std::move(what))
-        {}
-
-        void operator()() { what_(); }
-
-    private:
-        std::function<void()> what_;
-    };
-
-    /// Looks at the time. It keeps nothing alive.
-    class alarm
-    {
-    public:
-        using executor_type = net::strand<net::any_io_executor>;
-
-        explicit alarm(self_ptr const& op) : op_(op), strand_(op->strand_) {}
-
-        executor_type get_executor() const noexcept { return strand_; }
-
-        void operator()(std::error_code cancelled)
-        {
-            if (cancelled)
-                return;
-            if (auto const op = op_.lock())
-                op->look_at_time();
-        }
-
-    private:
-        std::weak_ptr<operation> op_;
-        executor_type strand_;
+        std::error_code cause_;
+        what kind_;
     };
 
     /// Who waits goes on from here.
-    resumption suspend(std::coroutine_handle<> coroutine) noexcept
+    event suspend(std::coroutine_handle<> coroutine)
     {
         waiting_ = coroutine;
-        return resumption(this->shared_from_this());
+        return event(this->shared_from_this(), event::resume);
     }
 
     void resume(std::error_code outcome)
@@ -243,8 +201,24 @@ private:
             this->next(std::exchange(waiting_, nullptr));
         this->run();
         bool const at_once = !std::exchange(begun_, true);
-        if (!waiting_)
-            std::exchange(after_, nullptr)->complete(at_once);
+        if (waiting_)
+            return;
+        timer_.cancel();
+        std::exchange(after_, nullptr)->complete(at_once);
+    }
+
+    void be_woken()
+    {
+        woken_ = true;
+        if (parking_ && heeds_wake_)
+            parking_->cancel();
+    }
+
+    void be_stopped(std::error_code cause)
+    {
+        if (!stopped_)
+            stopped_ = cause;
+        interrupt();
     }
 
     /// Ends what is waited for; Asio then resumes the coroutine.
@@ -264,7 +238,7 @@ private:
             return;
         armed_ = due;
         timer_.expires_at(due);
-        timer_.async_wait(alarm(this->shared_from_this()));
+        timer_.async_wait(event(this->shared_from_this(), event::look_at_time));
     }
 
     void look_at_time()
@@ -286,7 +260,7 @@ private:
     std::optional<net::steady_timer> parking_; // most calls never park
     net::ip::tcp::socket* socket_ = nullptr;   // what is waited for, if not parked
     std::coroutine_handle<> waiting_;          // who waits
-    std::unique_ptr<completion> after_;
+    completion_ptr after_;
     steady_clock::time_point deadline_;
     steady_clock::time_point phase_end_ = steady_clock::time_point::max();
     steady_clock::time_point armed_ = steady_clock::time_point::max();
@@ -295,6 +269,7 @@ private:
     std::error_code phase_ended_;
     errc phase_cause_ = errc::timed_out;
     bool woken_ = false;
+    bool heeds_wake_ = false;
     bool begun_ = false;
 };
 
@@ -324,7 +299,7 @@ template <class Lazy>
 class operation<Lazy>::connecting
 {
 public:
-    connecting(operation& op, net::ip::tcp::socket& socket, net::ip::tcp::endpoint address) noexcept
+    connecting(operation& op, net::ip::tcp::socket& socket, net::ip::tcp::endpoint const& address) noexcept
         : op_(op), socket_(socket), address_(address)
     {}
 
@@ -349,34 +324,36 @@ template <class Lazy>
 class operation<Lazy>::parking
 {
 public:
-    parking(operation& op, steady_clock::time_point until) noexcept : op_(op), until_(until) {}
+    parking(operation& op, steady_clock::time_point until, bool heeds_wake) noexcept
+        : op_(op), until_(until), heeds_wake_(heeds_wake)
+    {}
 
     bool await_ready()
     {
         op_.arm();
-        return op_.woken_ || op_.interrupted();
+        return (heeds_wake_ && op_.woken_) || op_.interrupted();
     }
     void await_suspend(std::coroutine_handle<> waiting)
     {
         if (!op_.parking_)
             op_.parking_.emplace(op_.timer_.get_executor());
+        op_.heeds_wake_ = heeds_wake_;
         op_.parking_->expires_at(until_);
         op_.parking_->async_wait(op_.suspend(waiting));
     }
-    void await_resume() const noexcept { op_.woken_ = false; }
+    bool await_resume() const noexcept
+    {
+        op_.woken_ = false;
+        return !op_.interrupted();
+    }
 
 private:
     operation& op_;
     steady_clock::time_point until_;
+    bool heeds_wake_;
 };
 
 using operation_ptr = std::shared_ptr<operation<>>;
-
-/// The error of an operation that was interrupted.
-inline error interrupted_error(std::error_code cause, std::string const& while_doing)
-{
-    return error(cause, cause.message() + " (while " + while_doing + ")");
-}
 
 } // namespace hdikafka::inline v0_1::detail
 

@@ -2,14 +2,13 @@
 #ifndef HDIKAFKA_DETAIL_OPERATION_REGISTRY_HPP
 #define HDIKAFKA_DETAIL_OPERATION_REGISTRY_HPP
 
+#include <hdikafka/detail/linked_list.hpp>
 #include <hdikafka/detail/operation.hpp>
 #include <hdikafka/error.hpp>
 
 #include <memory>
 #include <mutex>
-#include <unordered_set>
 #include <utility>
-#include <vector>
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -19,38 +18,33 @@ class operation_registry
 {
 public:
     /// False once closed.
-    bool add(operation_ptr const& op)
+    bool add(operation<>& op)
     {
         std::lock_guard const lock(mutex_);
-        if (closed_)
-            return false;
-        live_.insert(op.get());
-        return true;
+        if (!closed_)
+            live_.push_back(op);
+        return !closed_;
     }
 
-    void remove(operation<>* op) noexcept
+    void remove(operation<>& op) noexcept
     {
         std::lock_guard const lock(mutex_);
-        live_.erase(op);
+        live_.remove(op);
     }
 
     void close()
     {
-        std::vector<operation_ptr> ended;
-        {
-            std::lock_guard const lock(mutex_);
-            closed_ = true;
-            for (operation<>* op : live_)
-                if (auto alive = op->weak_from_this().lock())
-                    ended.push_back(std::move(alive));
-        }
-        for (auto const& op : ended)
+        std::lock_guard const lock(mutex_);
+        closed_ = true;
+        if (live_.empty())
+            return;
+        for (auto* op = &live_.front(); op != nullptr; op = live_.after(*op))
             op->stop(errc::closed);
     }
 
 private:
     std::mutex mutex_;
-    std::unordered_set<operation<>*> live_;
+    linked_list<operation<>> live_;
     bool closed_ = false;
 };
 
@@ -62,14 +56,14 @@ class registration
 {
 public:
     registration(registry_ptr registry, operation_ptr op)
-        : registry_(std::move(registry)), op_(std::move(op)), added_(registry_->add(op_))
+        : registry_(std::move(registry)), op_(std::move(op)), added_(registry_->add(*op_))
     {}
     registration(registration const&) = delete;
     registration& operator=(registration const&) = delete;
     ~registration()
     {
         if (added_)
-            registry_->remove(op_.get());
+            registry_->remove(*op_);
     }
 
     /// False: the registry was closed.

@@ -77,24 +77,23 @@ net::awaitable<void> run_operation(operation_ptr op)
                                                                      net::use_awaitable);
 }
 
-/// Whose result nobody waits for.
-template <class T>
+/// Whose outcome nobody waits for.
 class nobody final : public completion
 {
 public:
-    explicit nobody(task<T> work) : work_(std::move(work)) {}
+    explicit nobody(task work) : work_(std::move(work)) {}
 
-    task<T>& work() noexcept { return work_; }
+    task& work() noexcept { return work_; }
     void complete(bool) override {}
 
 private:
-    task<T> work_;
+    task work_;
 };
 
-template <class T>
-void run_detached(operation_ptr const& op, task<T> work)
+template <class = void>
+void run_detached(operation_ptr const& op, task work)
 {
-    auto after = std::make_unique<nobody<T>>(std::move(work));
+    auto after = std::make_unique<nobody>(std::move(work));
     op->runs(after->work());
     op->start(std::move(after));
 }

@@ -8,6 +8,7 @@
 #include <hdikafka/detail/operation.hpp>
 #include <hdikafka/detail/operation_registry.hpp>
 #include <hdikafka/detail/run_operation.hpp>
+#include <hdikafka/detail/task.hpp>
 #include <hdikafka/detail/transport.hpp>
 #include <hdikafka/detail/url.hpp>
 #include <hdikafka/result.hpp>
@@ -150,11 +151,12 @@ net::awaitable<T> perform(session_ptr owner, call_options options, result<call_s
     call_spec& spec = prepared.value();
     auto const op = owner->make_operation(owner->deadline(options));
     call_entry<> const entry(owner, op, spec.info);
-    auto work = call<>(op, owner->http(), spec);
+    call_answer answer;
+    task work = call<>(op, owner->http(), spec, answer);
     op->runs(work);
     co_await run_operation<>(op);
-    auto answer = work.take();
-    result<T> outcome = read(answer.value());
+    work.outcome().value();
+    result<T> outcome = read(answer);
     co_return std::move(outcome).value();
 }
 

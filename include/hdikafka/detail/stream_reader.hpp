@@ -106,15 +106,16 @@ private:
 };
 
 template <class = void>
-task<result<void>> look_at_watermarks(operation_ptr op, stream_ptr stream, call_options options)
+task look_at_watermarks(operation_ptr op, stream_ptr stream, call_options options)
 {
     auto spec = rest_calls<>(*stream->owner, "consume", options).partition(stream->topic, stream->partition);
     if (!spec)
         co_return spec.error();
-    auto answer = co_await call<>(op, stream->owner->http(), spec.value());
-    if (!answer)
-        co_return answer.error();
-    auto seen = read_partition_answer(answer.value());
+    call_answer answer;
+    auto const asked = co_await call<>(op, stream->owner->http(), spec.value(), answer);
+    if (!asked)
+        co_return asked;
+    auto const seen = read_partition_answer(answer);
     if (!seen)
         co_return seen.error();
     stream->plan.watermarks(seen.value());
@@ -129,20 +130,20 @@ inline bool may_be_out_of_range(error const& failure) noexcept
 }
 
 template <class = void>
-task<result<void>> read_on(operation_ptr op, stream_ptr stream, call_options options)
+task read_on(operation_ptr op, stream_ptr stream, call_options options)
 {
     stream_plan& plan = stream->plan;
     batch_request const asked(stream->partition, plan.offset(), plan.count(), plan.read_end());
     auto spec = rest_calls<>(*stream->owner, "consume", options).fetch(stream->topic, asked);
     if (!spec)
         co_return spec.error();
-    auto answer = co_await call<>(op, stream->owner->http(), spec.value());
-    if (!answer) {
-        if (may_be_out_of_range(answer.error()) && plan.refused())
-            co_return result<void>();
-        co_return answer.error();
-    }
-    auto batch = read_batch(answer.value(), asked);
+    call_answer answer;
+    auto const read = co_await call<>(op, stream->owner->http(), spec.value(), answer);
+    if (!read && may_be_out_of_range(read.error()) && plan.refused())
+        co_return result<void>();
+    if (!read)
+        co_return read;
+    auto batch = read_batch(answer, asked);
     if (!batch)
         co_return batch.error();
     stream->arrived = std::move(batch).value();
@@ -153,7 +154,7 @@ task<result<void>> read_on(operation_ptr op, stream_ptr stream, call_options opt
 
 /// Follows the plan until there is a batch to hand over, or an end. Runs on the operation's strand.
 template <class = void>
-task<result<bool>> follow_plan(operation_ptr op, stream_ptr stream, call_options options)
+task follow_plan(operation_ptr op, stream_ptr stream, call_options options)
 {
     if (auto wrong = stream_plan::check(stream->options))
         co_return error(wrong->code(), stream->about(), wrong->cause());
@@ -162,10 +163,8 @@ task<result<bool>> follow_plan(operation_ptr op, stream_ptr stream, call_options
     milliseconds const one_request = stream->owner->options().total_timeout();
     for (;;) {
         stream_action const action = plan.next();
-        if (action == stream_action::deliver)
-            co_return true;
-        if (action == stream_action::finish)
-            co_return false;
+        if (action == stream_action::deliver || action == stream_action::finish)
+            co_return result<void>();
         if (action == stream_action::fail)
             co_return error(plan.failure()->code(), stream->about(), plan.failure()->cause());
         if (action == stream_action::pause) {
@@ -183,7 +182,7 @@ task<result<bool>> follow_plan(operation_ptr op, stream_ptr stream, call_options
         else
             went_well = co_await read_on<>(op, stream, options);
         if (!went_well)
-            co_return went_well.error();
+            co_return went_well;
     }
 }
 
@@ -202,11 +201,11 @@ net::awaitable<std::optional<record_batch>> next_batch(stream_ptr stream, call_o
     if (!stream->begin(op))
         throw error(errc::closed, stream->about(), "the stream is closed");
     call_entry<> const entry(stream->owner, op, stream->info());
-    auto work = follow_plan<>(op, stream, std::move(options));
+    task work = follow_plan<>(op, stream, std::move(options));
     op->runs(work);
     co_await run_operation<>(op);
-    auto const more = work.take();
-    if (!more.value())
+    work.outcome().value();
+    if (stream->arrived.empty())
         co_return std::nullopt;
     stream->plan.delivered(stream->arrived.next_offset());
     co_return std::exchange(stream->arrived, record_batch());

@@ -1,15 +1,18 @@
-// task<T>: a coroutine that is a step of one call. Layer: I/O shell (no Asio).
+// task: a coroutine that is a step of one call. Layer: I/O shell (no Asio).
 //
-// Users see Asio's awaitable. Between the steps of one call its generality is not needed, and it costs
-// instructions at each step and compile time for each type.
+// Users see Asio's awaitable. Between the steps of a call its generality is not needed, and it costs
+// instructions at each of them.
 //
-// About compile time: gcc compiles an inline coroutine, and whatever it uses, also where nobody calls it,
-// unless it is a template. Hence `template <class = void>` in the I/O shell: a program that includes the
-// library pays for the operations that it calls.
+// About compile time, which is a feature: gcc compiles an inline coroutine, and all that it uses, also
+// where nobody calls it, unless it is a template. Hence `template <class = void>` throughout the I/O
+// shell: a program that includes the library pays for the operations that it calls. And each type that
+// Asio, a smart pointer or a container is used with costs some hundred functions. Hence one type of task,
+// whose product goes into an object of the caller's; one type of handler (see operation); and links in
+// the elements of lists.
 #ifndef HDIKAFKA_DETAIL_TASK_HPP
 #define HDIKAFKA_DETAIL_TASK_HPP
 
-#include <hdikafka/version.hpp>
+#include <hdikafka/result.hpp>
 
 #include <coroutine>
 #include <exception>
@@ -34,47 +37,37 @@ private:
     std::coroutine_handle<> next_;
 };
 
-class task_promise
+/// A coroutine that begins when it is awaited, by another task, and gives a result<void>. What it is given
+/// by reference belongs to the coroutine that awaits it, which outlives it. Whoever holds the task owns
+/// its frame.
+class [[nodiscard]] task
 {
 public:
+    class promise_type;
+    using frame = std::coroutine_handle<promise_type>;
+
+    /// Names the one that awaits as the next to run.
     class at_end
     {
     public:
         bool await_ready() const noexcept { return false; }
-        template <class Promise>
-        void await_suspend(std::coroutine_handle<Promise> ended) const noexcept
-        {
-            task_promise const& promise = ended.promise();
-            promise.runner->next(promise.awaiting);
-        }
+        void await_suspend(frame ended) const noexcept;
         void await_resume() const noexcept {}
     };
 
-    std::suspend_always initial_suspend() const noexcept { return {}; }
-    at_end final_suspend() const noexcept { return {}; }
-    void unhandled_exception() noexcept { failure = std::current_exception(); }
-
-    task_runner* runner = nullptr;
-    std::coroutine_handle<> awaiting; ///< Null for the outermost one.
-    std::exception_ptr failure;
-};
-
-/// A coroutine that begins when it is awaited, by another task, and gives a T (default-constructible).
-/// Whoever holds the task owns its frame.
-template <class T>
-class [[nodiscard]] task
-{
-public:
-    class promise_type : public task_promise
+    class promise_type
     {
     public:
-        task get_return_object() noexcept
-        {
-            return task(std::coroutine_handle<promise_type>::from_promise(*this));
-        }
-        void return_value(T result) { value = std::move(result); }
+        task get_return_object() noexcept { return task(frame::from_promise(*this)); }
+        std::suspend_always initial_suspend() const noexcept { return {}; }
+        at_end final_suspend() const noexcept { return {}; }
+        void return_value(result<void> value) noexcept { outcome = std::move(value); }
+        void unhandled_exception() noexcept { failure = std::current_exception(); }
 
-        T value{};
+        task_runner* runner = nullptr;
+        std::coroutine_handle<> awaiting; ///< Null for the outermost one.
+        result<void> outcome;
+        std::exception_ptr failure;
     };
 
     task() = default;
@@ -97,30 +90,33 @@ public:
         runner.next(frame_);
     }
 
-    /// What it gave, or threw. Once, after its end.
-    T take()
+    /// What it came to; throws what it threw. Once, after its end.
+    result<void> outcome()
     {
         promise_type& promise = frame_.promise();
         if (promise.failure)
             std::rethrow_exception(std::move(promise.failure));
-        return std::move(promise.value);
+        return std::move(promise.outcome);
     }
 
     bool await_ready() const noexcept { return false; }
-    template <class Promise>
-    void await_suspend(std::coroutine_handle<Promise> parent) noexcept
+    void await_suspend(frame awaiting) noexcept
     {
-        task_promise const& waiting = parent.promise();
-        frame_.promise().awaiting = parent;
-        begin(*waiting.runner);
+        frame_.promise().awaiting = awaiting;
+        begin(*awaiting.promise().runner);
     }
-    T await_resume() { return take(); }
+    result<void> await_resume() { return outcome(); }
 
 private:
-    explicit task(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
+    explicit task(frame coroutine) noexcept : frame_(coroutine) {}
 
-    std::coroutine_handle<promise_type> frame_;
+    frame frame_;
 };
+
+inline void task::at_end::await_suspend(frame ended) const noexcept
+{
+    ended.promise().runner->next(ended.promise().awaiting);
+}
 
 } // namespace hdikafka::inline v0_1::detail
 

@@ -3,6 +3,7 @@
 #define HDIKAFKA_DETAIL_TOKEN_CACHE_HPP
 
 #include <hdikafka/access_token.hpp>
+#include <hdikafka/detail/linked_list.hpp>
 #include <hdikafka/detail/operation.hpp>
 #include <hdikafka/detail/operation_registry.hpp>
 #include <hdikafka/detail/run_operation.hpp>
@@ -13,10 +14,8 @@
 
 #include <chrono>
 #include <exception>
-#include <list>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -29,7 +28,7 @@ public:
     virtual ~token_source() = default;
 
     /// Asks for a token, as the operation `op`, over the connections of `http`.
-    virtual task<result<access_token>> request(operation_ptr op, transport_ptr http) = 0;
+    virtual task request(operation_ptr op, transport_ptr http, access_token& token) = 0;
 
     /// Whether asking again can give another token.
     virtual bool renewable() const noexcept { return true; }
@@ -51,20 +50,20 @@ public:
 
     /// Waits for a token. All who wait share one request and its outcome; one that stops waiting disturbs
     /// nobody.
-    task<result<authorization>> wait(operation_ptr op, transport_ptr http)
+    task wait(operation_ptr op, transport_ptr http, authorization& token)
     {
         for (;;) {
-            auto const ticket = std::make_shared<waiter>(op);
-            auto ready = look(http, ticket);
-            if (ready)
-                co_return ready;
-            place_in_queue const place(this->shared_from_this(), ticket);
-            while (!ticket->answered && !op->interrupted())
+            waiter place(this->shared_from_this(), *op);
+            token = look(http, &place);
+            if (token)
+                co_return result<void>();
+            while (place.waits() && !op->interrupted())
                 co_await op->park();
             if (op->interrupted())
-                co_return interrupted_error(op->interrupted(), "waiting for a token");
-            if (ticket->outcome)
-                co_return *ticket->outcome;
+                co_return op->interruption("waiting for a token");
+            token = place.token;
+            if (token || !place.failure)
+                co_return place.failure;
         }
     }
 
@@ -79,41 +78,36 @@ public:
     }
 
 private:
-    /// Somebody who waits for the request under way. Answered without an outcome: the request was
-    /// abandoned with the executor it ran on, ask again. Belongs to the operation's strand.
-    class waiter
+    /// Somebody who waits for the request under way, on the stack of its coroutine. It leaves the queue with
+    /// that, also because its executor's context is destroyed: the cache outlives contexts and must not
+    /// touch one that is gone.
+    class waiter : public list_link
     {
     public:
-        explicit waiter(operation_ptr waiting) : op(std::move(waiting)) {}
-
-        operation_ptr op;
-        bool answered = false;
-        std::optional<result<authorization>> outcome;
-
-        std::list<std::shared_ptr<waiter>>::iterator place; // these two belong to the cache's lock
-        bool queued = false;
-    };
-
-    /// Takes a waiter out of the queue when it stops waiting, also because its executor is destroyed:
-    /// the cache outlives executors and must not touch one that is gone.
-    class place_in_queue
-    {
-    public:
-        place_in_queue(std::shared_ptr<token_cache> cache, std::shared_ptr<waiter> ticket)
-            : cache_(std::move(cache)), ticket_(std::move(ticket))
-        {}
-        place_in_queue(place_in_queue const&) = delete;
-        place_in_queue& operator=(place_in_queue const&) = delete;
-        ~place_in_queue()
+        waiter(std::shared_ptr<token_cache> cache, operation<>& op) : cache_(std::move(cache)), op_(op) {}
+        ~waiter()
         {
             std::lock_guard const lock(cache_->mutex_);
-            if (ticket_->queued)
-                cache_->waiting_.erase(ticket_->place);
+            if (this->linked())
+                cache_->waiting_.remove(*this);
         }
+
+        bool waits() const
+        {
+            std::lock_guard const lock(cache_->mutex_);
+            return this->linked();
+        }
+
+        /// With the lock held, when it has left the queue.
+        void answer() { op_.wake(); }
+
+        // Given with the lock held, while it waits. Neither: the request was abandoned, ask again.
+        authorization token;
+        result<void> failure;
 
     private:
         std::shared_ptr<token_cache> cache_;
-        std::shared_ptr<waiter> ticket_;
+        operation<>& op_;
     };
 
     /// A request under way. Tells the waiters even when its coroutine is destroyed half-way.
@@ -126,13 +120,13 @@ private:
         ~flight()
         {
             if (!landed_)
-                cache_->finish(std::nullopt, 0);
+                cache_->finish(nullptr, result<void>(), 0);
         }
 
-        void land(result<access_token> const& token, double jitter)
+        void land(access_token const& token, result<void> const& outcome, double jitter)
         {
             landed_ = true;
-            cache_->finish(token, jitter);
+            cache_->finish(&token, outcome, jitter);
         }
 
     private:
@@ -140,9 +134,9 @@ private:
         bool landed_ = false;
     };
 
-    /// The token when one serves, starting a renewal when that is due; otherwise puts `ticket`, if there
-    /// is one, among those who wait.
-    authorization look(transport_ptr const& http, std::shared_ptr<waiter> const& ticket)
+    /// The token when one serves, starting a renewal when that is due; otherwise puts `place`, if there is
+    /// one, among those who wait.
+    authorization look(transport_ptr const& http, waiter* place)
     {
         authorization ready;
         bool launch = false;
@@ -152,12 +146,11 @@ private:
             auto const action = current_ ? decide_token(times_, now) : token_action::wait;
             if (action != token_action::wait) {
                 ready = current_;
-            } else if (ticket) {
-                ticket->place = waiting_.insert(waiting_.end(), ticket);
-                ticket->queued = true;
+            } else if (place) {
+                waiting_.push_back(*place);
             }
             bool const due = action == token_action::wait
-                                 ? ticket != nullptr
+                                 ? place != nullptr
                                  : action == token_action::use_and_renew && now >= renewal_pause_;
             launch = due && !in_flight_;
             in_flight_ = in_flight_ || launch;
@@ -175,54 +168,49 @@ private:
         run_detached(op, renew(op, http, source_, std::move(trip)));
     }
 
-    static task<bool> renew(operation_ptr op, transport_ptr http, std::shared_ptr<token_source> source,
-                            std::unique_ptr<flight> trip)
+    static task renew(operation_ptr op, transport_ptr http, std::shared_ptr<token_source> source,
+                      std::unique_ptr<flight> trip)
     {
         registration<> const entry(http->background(), op);
         if (!entry.added())
-            co_return false; // those who wait and are not closed ask again
-        result<access_token> token = error(errc::token_refused);
+            co_return result<void>(); // those who wait and are not closed ask again
+        access_token token;
+        result<void> outcome;
         try {
-            token = co_await source->request(op, http);
+            outcome = co_await source->request(op, http, token);
         } catch (error const& thrown) {
-            token = thrown;
+            outcome = thrown;
         } catch (std::exception const& thrown) {
-            token = error(errc::token_refused, thrown.what());
+            outcome = error(errc::token_refused, thrown.what());
         } catch (...) {
-            token = error(errc::token_refused, "the callback threw something that is no std::exception");
+            outcome = error(errc::token_refused, "the callback threw something that is no std::exception");
         }
-        if (!token && op->stopped() == errc::closed)
-            co_return false;
-        if (!token && op->stopped())
-            token = error(op->stopped(), "asking for a token took too long");
-        trip->land(token, http->random().unit());
-        co_return true;
+        if (!outcome && op->stopped() == errc::closed)
+            co_return outcome;
+        if (!outcome && op->stopped())
+            outcome = error(op->stopped(), "asking for a token took too long");
+        trip->land(token, outcome, http->random().unit());
+        co_return outcome;
     }
 
-    /// nullopt: the request was abandoned. `jitter` in [0, 1).
-    void finish(std::optional<result<access_token>> const& token, double jitter)
+    /// No token: the request was abandoned. `jitter` in [0, 1).
+    void finish(access_token const* token, result<void> const& outcome, double jitter)
     {
-        std::optional<result<authorization>> outcome;
         std::lock_guard const lock(mutex_);
         in_flight_ = false;
-        if (token && *token) {
-            access_token const& fresh = token->value();
-            current_ = std::make_shared<std::string const>("Bearer " + fresh.token());
-            times_ = plan_token(steady_clock::now(), fresh.expires_in(), fresh.refresh_in(), jitter);
-            outcome.emplace(current_);
+        if (token && outcome) {
+            current_ = std::make_shared<std::string const>("Bearer " + token->token());
+            times_ = plan_token(steady_clock::now(), token->expires_in(), token->refresh_in(), jitter);
         } else if (token) {
-            outcome.emplace(token->error());
             renewal_pause_ = steady_clock::now() + std::chrono::seconds(30);
         }
-        // Under the lock: a waiter whose executor is being destroyed waits for it before it goes.
-        for (auto const& one : waiting_) {
-            one->queued = false;
-            one->op->wake([one, outcome] {
-                one->answered = true;
-                one->outcome = outcome;
-            });
+        while (!waiting_.empty()) {
+            waiter& one = waiting_.pop_front();
+            if (token && outcome)
+                one.token = current_;
+            one.failure = outcome;
+            one.answer();
         }
-        waiting_.clear();
     }
 
     std::shared_ptr<token_source> const source_;
@@ -230,7 +218,7 @@ private:
     authorization current_;
     token_times times_;
     steady_clock::time_point renewal_pause_; // no renewal in the background before
-    std::list<std::shared_ptr<waiter>> waiting_;
+    linked_list<waiter> waiting_;
     bool in_flight_ = false;
 };
 

@@ -23,11 +23,11 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -64,33 +64,34 @@ public:
     pool_ptr pool(url const& target)
     {
         std::lock_guard const lock(mutex_);
-        auto& pool = pools_[target.scheme + "://" + target.host + ":" + std::to_string(target.port)];
-        if (!pool)
-            pool = std::make_shared<connection_pool<>>(target, settings_.max_connections);
-        return pool;
+        for (auto const& known : pools_) {
+            url const& other = known->target();
+            if (other.port == target.port && other.host == target.host && other.scheme == target.scheme)
+                return known;
+        }
+        pools_.push_back(std::make_shared<connection_pool<>>(target, settings_.max_connections));
+        return pools_.back();
     }
 
-    /// One attempt: `message` is the whole request. What the arguments refer to belongs to the awaiting
-    /// coroutine; `bytes_written` tells whether any byte of the message went out, whatever the result.
-    task<result<http_response>> send(operation_ptr op, pool_ptr pool, std::string const& message,
-                                     http_limits const& limits, bool& bytes_written)
+    /// One attempt: `message` is the whole request. `bytes_written` tells whether any byte of it went out,
+    /// whatever the outcome.
+    task send(operation_ptr op, pool_ptr pool, std::string const& message, http_limits const& limits,
+              bool& bytes_written, http_response& answer)
     {
         lease<> held = pool->take();
         if (!held) {
-            auto waited = co_await pool->wait_in_line(op);
+            auto const waited = co_await pool->wait_in_line(op, held);
             if (!waited)
-                co_return waited.error();
-            held = std::move(waited).value();
+                co_return waited;
         }
         if (!held.link) {
             auto const context = pool->target().is_https() ? tls_context() : result<SSL_CTX*>(nullptr);
             if (!context)
                 co_return context.error();
             connector<> maker(op, executor_, pool->target(), context.value());
-            auto made = co_await maker.connect(settings_.connect_timeout);
-            if (!made)
-                co_return made.error();
-            held.link = std::move(made).value();
+            auto const connected = co_await maker.connect(settings_.connect_timeout, held.link);
+            if (!connected)
+                co_return connected;
         }
         auto& stream = held.link->stream;
         std::uint64_t const before = stream.bytes_out();
@@ -98,23 +99,24 @@ public:
         auto const exchanged = co_await exchange(*op, stream, message, parser, settings_.idle_timeout);
         bytes_written = stream.bytes_out() != before;
         if (!exchanged)
-            co_return exchanged.error();
+            co_return exchanged;
         if (parser.keep_alive()) {
             held.link->retire_at = steady_clock::now() + idle_life(parser);
             held.keep();
         }
-        co_return parser.take();
+        answer = parser.take();
+        co_return result<void>();
     }
 
     void close()
     {
         background_->close();
-        std::map<std::string, pool_ptr> closing;
+        std::vector<pool_ptr> closing;
         {
             std::lock_guard const lock(mutex_);
             closing = pools_;
         }
-        for (auto const& [name, pool] : closing)
+        for (auto const& pool : closing)
             pool->close();
     }
 
@@ -154,7 +156,7 @@ private:
     random_source random_;
     registry_ptr const background_ = std::make_shared<operation_registry<>>();
     std::mutex mutex_;
-    std::map<std::string, pool_ptr> pools_;
+    std::vector<pool_ptr> pools_; // one for each origin: the proxy, the authority
     std::mutex tls_mutex_;
     ssl_ctx_ptr tls_;
 };
