@@ -90,7 +90,11 @@ public:
     }
     access_token&& refresh_in(std::chrono::seconds due) && { return std::move(refresh_in(due)); }
 
+    /// The token itself, a secret: visible ASCII only, otherwise it is refused
+    /// (errc::invalid_token_response).
     std::string const& token() const noexcept { return token_; }
+    /// How long it lives, counted from when it is handed over. Calls use it until 5 s before its end, or
+    /// a tenth of its life if that is less; the calls that waited for it use it in any case.
     std::chrono::seconds expires_in() const noexcept { return expires_in_; }
     std::optional<std::chrono::seconds> refresh_in() const noexcept { return refresh_in_; }
 
@@ -430,6 +434,7 @@ inline std::error_category const& error_category() noexcept
     return category;
 }
 
+/// Lets std::error_code be made from, and compared with, an errc.
 inline std::error_code make_error_code(errc value) noexcept
 {
     return {static_cast<int>(value), error_category()};
@@ -445,6 +450,8 @@ public:
     /// A cause without a call around it (values, arguments).
     explicit error(std::error_code code, std::string_view cause = {}) : error(code, diagnostics(), cause) {}
 
+    /// A failed call: what() begins with the operation and the topic of `info`. Without a `cause` the
+    /// code's own message stands for it.
     error(std::error_code code, diagnostics info, std::string_view cause = {})
         : std::system_error(code), detail_(std::make_shared<content const>(code, std::move(info), cause))
     {}
@@ -454,7 +461,9 @@ public:
     error& operator=(error const&) = default;
     ~error() override = default;
 
+    /// What is known about the call that failed.
     diagnostics const& info() const noexcept { return detail_->info; }
+    /// Operation, topic and cause in one line without control characters.
     char const* what() const noexcept override { return detail_->what.c_str(); }
 
     /// The cause alone: what() without the operation and the topic.
@@ -506,11 +515,14 @@ class [[nodiscard]] result
 {
 public:
     result() = default;
+    /// A success.
     result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
+    /// A failure.
     result(hdikafka::error failure) : state_(std::in_place_index<1>, std::move(failure)) {}
 
     explicit operator bool() const noexcept { return state_.index() == 0; }
 
+    /// The value. Throws the error when there is none.
     T& value() &
     {
         check();
@@ -527,7 +539,7 @@ public:
         return std::move(*std::get_if<0>(&state_));
     }
 
-    /// The error. Only when there is no value.
+    /// The error. Throws std::bad_variant_access when there is a value.
     hdikafka::error const& error() const { return std::get<1>(state_); }
 
 private:
@@ -545,17 +557,21 @@ template <>
 class [[nodiscard]] result<void>
 {
 public:
+    /// A success.
     result() = default;
+    /// A failure.
     result(hdikafka::error failure) : state_(std::in_place_index<1>, std::move(failure)) {}
 
     explicit operator bool() const noexcept { return state_.index() == 0; }
 
+    /// Throws the error when there is one.
     void value() const
     {
         if (auto const* failure = std::get_if<1>(&state_))
             throw *failure;
     }
 
+    /// The error. Throws std::bad_variant_access after a success.
     hdikafka::error const& error() const { return std::get<1>(state_); }
 
 private:
@@ -571,10 +587,15 @@ namespace hdikafka::inline v0_1 {
 /// Awaits `call` and gives an hk::result instead of throwing hk::error:
 /// `auto topics = co_await hk::as_result(client.topics());`
 ///
-/// Errors: a system_error of Asio's own is taken in as an hk::error with its code; anything else
-/// (std::bad_alloc, what a user's callback throws) passes. What throws while the arguments are built is
-/// outside, and so is a coroutine that was cancelled before: there Asio throws at the await, before
-/// this function runs (unless it was told `throw_if_cancelled(false)`).
+/// - Effect: that of the call, which begins when the result is awaited.
+/// - Completion: that of the call, on the caller's executor.
+/// - Errors: a system_error of Asio's own is taken in as an hk::error with its code; anything else
+///   (std::bad_alloc, what a user's callback throws) passes. What throws while the arguments are built is
+///   outside, and so is a coroutine that was cancelled before: there Asio throws at the await, before
+///   this function runs (unless it was told `throw_if_cancelled(false)`).
+/// - Cancellation: reaches the call; its outcome becomes the result (asio::error::operation_aborted).
+/// - Lifetime: the awaitable is taken by value and owns the call.
+/// - Thread safety: that of the call.
 template <class T>
 net::awaitable<result<T>> as_result(net::awaitable<T> call)
 {
@@ -1095,6 +1116,7 @@ class earliest_t
 public:
     explicit constexpr earliest_t() = default;
 };
+/// Names the first offset that still exists.
 inline constexpr earliest_t earliest{};
 
 /// The high watermark as it is when the stream starts. Written `hk::latest`.
@@ -1103,19 +1125,22 @@ class latest_t
 public:
     explicit constexpr latest_t() = default;
 };
+/// Names the high watermark.
 inline constexpr latest_t latest{};
 
 /// A position in a partition: earliest, latest, or an offset.
 class offset_spec
 {
 public:
+    /// What a position is counted from.
     enum class anchor : unsigned char
     {
-        beginning,
-        end,
-        exact,
+        beginning, ///< hk::earliest
+        end,       ///< hk::latest
+        exact,     ///< offset() itself
     };
 
+    /// A watermark, looked up when the stream starts.
     constexpr offset_spec(earliest_t) noexcept : anchor_(anchor::beginning) {}
     constexpr offset_spec(latest_t) noexcept : anchor_(anchor::end) {}
 
@@ -1125,7 +1150,10 @@ public:
         : offset_(static_cast<std::int64_t>(offset)), anchor_(anchor::exact)
     {}
 
+    /// Which of the three it is.
     constexpr anchor which() const noexcept { return anchor_; }
+    /// The offset; 0 when the position is a watermark. A negative one fails the stream's first next()
+    /// with errc::invalid_offset.
     constexpr std::int64_t offset() const noexcept { return offset_; }
 
 private:
@@ -1143,6 +1171,7 @@ struct ssl_ctx_st;
 
 namespace hdikafka::inline v0_1 {
 
+/// The unit of every time limit and pause.
 using milliseconds = std::chrono::milliseconds;
 
 /// What one call may change. The last parameter of every operation.
@@ -1190,7 +1219,7 @@ public:
     retry_policy&& max_retries(int count) && { return std::move(max_retries(count)); }
 
     /// The wait before the first retry (800 ms by default), doubled for each further one up to
-    /// max_delay (60 s). The actual wait is drawn evenly between nothing and that.
+    /// max_delay. The actual wait is drawn evenly between nothing and that.
     retry_policy& base_delay(milliseconds delay) &
     {
         base_delay_ = delay;
@@ -1198,6 +1227,8 @@ public:
     }
     retry_policy&& base_delay(milliseconds delay) && { return std::move(base_delay(delay)); }
 
+    /// The most that the doubled wait grows to; 60 s by default. A longer Retry-After of the service
+    /// is honoured all the same.
     retry_policy& max_delay(milliseconds delay) &
     {
         max_delay_ = delay;
@@ -1321,7 +1352,9 @@ public:
     offset_spec from() const noexcept { return from_; }
     std::optional<offset_spec> until() const noexcept { return until_; }
     std::int32_t max_records() const noexcept { return max_records_; }
+    /// The first argument of poll(): at least 1 ms.
     milliseconds poll_least() const noexcept { return poll_least_; }
+    /// The second argument of poll(): not less than the first.
     milliseconds poll_most() const noexcept { return poll_most_; }
 
 private:
@@ -1973,12 +2006,12 @@ namespace hdikafka::inline v0_1 {
 /// What a JSON value is.
 enum class json_kind : unsigned char
 {
-    null,
-    boolean,
-    number,
-    string,
-    array,
-    object,
+    null,    ///< `null`
+    boolean, ///< `true` or `false`
+    number,  ///< Any number; whether it fits a type is told by asking for it.
+    string,  ///< `"…"`
+    array,   ///< `[…]`
+    object,  ///< `{…}`
 };
 
 namespace detail {
@@ -2484,12 +2517,13 @@ class record_outcome
 {
 public:
     record_outcome() = default;
+    /// An outcome without a place.
     explicit record_outcome(persistence state) : persisted(state) {}
 
-    persistence persisted = persistence::none;
-    std::optional<std::int32_t> partition;  ///< Where it went, if the answer says so.
-    std::optional<std::int64_t> offset;     ///< Its offset, if the answer says so.
-    std::optional<hdikafka::error> failure; ///< What the service says went wrong with this record.
+    persistence persisted = persistence::none; ///< Whether the record is in the topic.
+    std::optional<std::int32_t> partition;     ///< Where it went, if the answer says so.
+    std::optional<std::int64_t> offset;        ///< Its offset, if the answer says so.
+    std::optional<hdikafka::error> failure;    ///< What the service says went wrong with this record.
 };
 
 /// The answer to one produce, record by record in the order they were given. A receipt exists for
@@ -2499,13 +2533,19 @@ class receipt
 {
 public:
     receipt() = default;
+    /// Made by client::produce(); here for tests of what reads receipts.
     explicit receipt(std::vector<record_outcome> outcomes) : outcomes_(std::move(outcomes)) {}
 
+    /// How many records were given to produce.
     std::size_t size() const noexcept { return outcomes_.size(); }
 
+    /// Whether this record is in the topic.
     persistence persisted(std::size_t index) const { return outcomes_.at(index).persisted; }
+    /// The partition that this record went to.
     std::optional<std::int32_t> partition(std::size_t index) const { return outcomes_.at(index).partition; }
+    /// The offset that this record got.
     std::optional<std::int64_t> offset(std::size_t index) const { return outcomes_.at(index).offset; }
+    /// What the service says went wrong with this record.
     std::optional<hdikafka::error> error(std::size_t index) const { return outcomes_.at(index).failure; }
 
     /// All records together: `done` only if all are, `none` only if none is written, else `possibly`.
@@ -2644,12 +2684,15 @@ class json_view
 public:
     /// null
     json_view() = default;
+    /// For the library's own use: the tag says that `slice` is one valid JSON value without blanks around it.
     json_view(detail::validated_json, std::string_view slice) noexcept : text_(slice) {}
 
     /// The exact JSON text, without blanks around it.
     std::string_view text() const noexcept { return text_; }
 
+    /// Which of the six kinds of RFC 8259 the value is.
     json_kind kind() const noexcept { return detail::json_kind_of(text_.front()); }
+    /// Whether it is JSON null.
     bool is_null() const noexcept { return kind() == json_kind::null; }
 
     /// The decoded string, as UTF-8.
@@ -2667,6 +2710,7 @@ public:
     /// The number, exactly. Throws `wrong_kind`, also for a number with a fraction or an exponent;
     /// `out_of_range`.
     std::int64_t as_int64() const { return as_integer<std::int64_t>(); }
+    /// The same without a sign; `out_of_range` also below zero.
     std::uint64_t as_uint64() const { return as_integer<std::uint64_t>(); }
 
     /// The nearest double of any number. Throws `wrong_kind`; `out_of_range` beyond the largest double.
@@ -2679,6 +2723,7 @@ public:
         return value;
     }
 
+    /// The boolean. Throws `wrong_kind`.
     bool as_bool() const
     {
         expect(json_kind::boolean);
@@ -2727,9 +2772,12 @@ class json
 public:
     /// null
     json() = default;
+    /// null
     json(std::nullptr_t) noexcept {}
+    /// A copy of the text.
     json(json_view value) : text_(value.text()) {}
 
+    /// A JSON string of the text. Throws `invalid_utf8`.
     template <class T>
     requires detail::string_like<T> || detail::u8string_like<T> json(T const& text)
     {
@@ -2744,12 +2792,14 @@ public:
         }
     }
 
+    /// An integer of at most 64 bits, exactly.
     template <detail::json_integer T>
     json(T value)
     {
         detail::append_json_integer(text_, value);
     }
 
+    /// The shortest text that reads back as the same number. Throws `not_finite`.
     template <class T>
     requires std::same_as<T, float> || std::same_as<T, double> json(T value)
     {
@@ -2757,6 +2807,7 @@ public:
             throw error(errc::not_finite);
     }
 
+    /// true or false; nothing that merely converts to bool.
     template <std::same_as<bool> T>
     json(T value) : text_(value ? "true" : "false")
     {}
@@ -2796,6 +2847,7 @@ public:
     {
         return text_.empty() ? json_view() : json_view(detail::validated_json(), text_);
     }
+    /// The same as view().
     operator json_view() const noexcept { return view(); }
 
     friend bool operator==(json const& a, json const& b) noexcept { return a.text() == b.text(); }
@@ -2828,6 +2880,7 @@ namespace hdikafka::inline v0_1 {
 class topic_config
 {
 public:
+    /// A property's Kafka name and its value.
     using property = std::pair<std::string, json>;
 
     /// Number of partitions, at least 1.
@@ -2865,6 +2918,7 @@ public:
 
     std::optional<std::int32_t> partition_count() const noexcept { return partition_count_; }
     std::optional<std::int32_t> replication_factor() const noexcept { return replication_factor_; }
+    /// The properties in the order in which they were first set.
     std::vector<property> const& properties() const noexcept { return properties_; }
 
 private:
@@ -2879,10 +2933,10 @@ class broker
 public:
     broker() = default;
 
-    std::int32_t id = 0;
-    std::string host;
-    std::int32_t port = 0;
-    std::string rack; ///< Empty when the broker has none.
+    std::int32_t id = 0;   ///< Its id in the cluster.
+    std::string host;      ///< Its host name, as its cluster knows it.
+    std::int32_t port = 0; ///< The port of the Kafka protocol.
+    std::string rack;      ///< Empty when the broker has none.
 };
 
 /// A partition, its watermarks and its replicas.
@@ -2891,12 +2945,12 @@ class partition_info
 public:
     partition_info() = default;
 
-    std::int32_t id = 0;
-    std::int64_t earliest_offset = 0; ///< The first offset that still exists.
-    std::int64_t latest_offset = 0;   ///< The high watermark: the offset that the next record gets.
-    broker leader;                    ///< Default-made when the partition has no leader.
-    std::vector<broker> replicas;
-    std::vector<broker> in_sync_replicas;
+    std::int32_t id = 0;                  ///< Its number in the topic, from 0.
+    std::int64_t earliest_offset = 0;     ///< The first offset that still exists.
+    std::int64_t latest_offset = 0;       ///< The high watermark: the offset that the next record gets.
+    broker leader;                        ///< Default-made when the partition has no leader.
+    std::vector<broker> replicas;         ///< The brokers that hold it.
+    std::vector<broker> in_sync_replicas; ///< Those of them that are up to date.
 };
 
 } // namespace hdikafka::inline v0_1
@@ -6684,6 +6738,7 @@ public:
     }
     client_options&& total_timeout(milliseconds limit) && { return std::move(total_timeout(limit)); }
 
+    /// How often and how patiently a failed call is repeated; see retry_policy for the defaults.
     client_options& retry(retry_policy policy) &
     {
         retry_ = policy;
@@ -6723,6 +6778,7 @@ public:
     }
     client_options&& allow_plain_http_to_loopback() && { return std::move(allow_plain_http_to_loopback()); }
 
+    /// The endpoint as it was given.
     std::string const& endpoint() const noexcept { return endpoint_; }
     hdikafka::credential const& credential() const noexcept { return credential_; }
     tls_options const& tls() const noexcept { return tls_; }
@@ -6733,6 +6789,7 @@ public:
     std::size_t max_connections() const noexcept { return max_connections_; }
     http_limits const& limits() const noexcept { return limits_; }
     std::string const& user_agent() const noexcept { return user_agent_; }
+    /// Whether allow_plain_http_to_loopback() was called.
     bool plain_http_allowed() const noexcept { return plain_http_; }
 
 private:
@@ -6796,6 +6853,7 @@ class record_view
 {
 public:
     record_view() = default;
+    /// For the library's own use.
     explicit record_view(detail::record_slice const& slice) noexcept : slice_(slice) {}
 
     /// The key: nullopt when the record has none, which differs from a JSON null and from "".
@@ -6812,7 +6870,9 @@ public:
         return slice_.value.data() ? json_view(detail::validated_json(), slice_.value) : json_view();
     }
 
+    /// The partition that the record is in.
     std::int32_t partition() const noexcept { return slice_.partition; }
+    /// Its offset there: increasing within a batch, with gaps.
     std::int64_t offset() const noexcept { return slice_.offset; }
 
     /// Milliseconds since 1970 UTC, or nullopt when the record has none (the service says -1 or nothing).
@@ -6849,6 +6909,7 @@ class shared_record : public record_view
 {
 public:
     shared_record() = default;
+    /// What `view` shows, which `bytes` own. Made by record_batch::share() and record_stream::next_record().
     shared_record(record_view const& view, std::shared_ptr<void const> bytes) noexcept
         : record_view(view), bytes_(std::move(bytes))
     {}
@@ -6863,22 +6924,28 @@ private:
 class record_batch
 {
 public:
-    using value_type = record_view;
-    using iterator = record_view const*;
-    using const_iterator = iterator;
+    using value_type = record_view;      ///< What the range is of.
+    using iterator = record_view const*; ///< Contiguous; valid as long as the batch or a copy of it.
+    using const_iterator = iterator;     ///< The same: a batch cannot be changed.
 
     record_batch() = default;
+    /// For the library's own use.
     explicit record_batch(std::shared_ptr<detail::batch_content const> content) noexcept
         : content_(std::move(content))
     {}
 
+    /// How many records there are.
     std::size_t size() const noexcept { return content_ ? content_->records.size() - first_ : 0; }
+    /// Whether there are none.
     bool empty() const noexcept { return size() == 0; }
+    /// One record; `index` must be less than size().
     record_view const& operator[](std::size_t index) const noexcept
     {
         return content_->records[first_ + index];
     }
+    /// The first record.
     iterator begin() const noexcept { return content_ ? content_->records.data() + first_ : nullptr; }
+    /// Behind the last record.
     iterator end() const noexcept { return begin() + size(); }
 
     /// The batch without its first `count` records; shares the bytes.
@@ -6889,11 +6956,12 @@ public:
         return rest;
     }
 
-    /// A record that keeps the bytes alive by itself.
+    /// A record that keeps the bytes alive by itself; `index` must be less than size().
     shared_record share(std::size_t index) const { return shared_record((*this)[index], content_); }
 
     /// Where the next read goes on: past the last record, and past what the service said to skip.
     std::int64_t next_offset() const noexcept { return content_ ? content_->next_offset : 0; }
+    /// The partition that was read.
     std::int32_t partition() const noexcept { return content_ ? content_->partition : 0; }
 
 private:
@@ -7065,7 +7133,9 @@ class record
 {
 public:
     record() = default;
+    /// A record without a key.
     explicit record(json value) : value_(std::move(value)) {}
+    /// A record with a key, which may be JSON null: that is not the same as none.
     record(json key, json value) : key_(std::move(key)), value_(std::move(value)) {}
 
     /// Chooses the partition. A negative one is refused by produce with errc::invalid_partition.
@@ -7076,7 +7146,9 @@ public:
     }
     record&& partition(std::int32_t id) && { return std::move(partition(id)); }
 
+    /// The key, if it has one.
     std::optional<json> const& key() const noexcept { return key_; }
+    /// The value; JSON null in a default-made record.
     json const& value() const noexcept { return value_; }
     std::optional<std::int32_t> partition() const noexcept { return partition_; }
 
@@ -7093,9 +7165,13 @@ class records
 {
 public:
     records() = default;
+    /// One record.
     records(record one) { list_.push_back(std::move(one)); }
+    /// The records of the list, in its order.
     records(std::vector<record> list) : list_(std::move(list)) {}
 
+    /// One record for each argument: a record, or a value that converts to json and becomes one without a
+    /// key.
     template <class... Items>
     requires(sizeof...(Items) > 0 &&
              ((std::same_as<std::remove_cvref_t<Items>, record> ||
@@ -7105,13 +7181,20 @@ public:
         (push_back(record(std::forward<Items>(items))), ...);
     }
 
+    /// Adds a record at the end.
     void push_back(record one) { list_.push_back(std::move(one)); }
+    /// Makes room for `count` records in all.
     void reserve(std::size_t count) { list_.reserve(count); }
 
+    /// How many records there are. A produce of none fails with errc::no_records.
     std::size_t size() const noexcept { return list_.size(); }
+    /// Whether there are none.
     bool empty() const noexcept { return list_.empty(); }
+    /// One record; `index` must be less than size().
     record const& operator[](std::size_t index) const { return list_[index]; }
+    /// The first record; valid until the list changes.
     std::vector<record>::const_iterator begin() const noexcept { return list_.begin(); }
+    /// Behind the last record.
     std::vector<record>::const_iterator end() const noexcept { return list_.end(); }
 
 private:

@@ -235,6 +235,7 @@ enum class emulator_route : unsigned char
     other,                ///< Anything else; answered with 404 or 405.
 };
 
+/// How many enumerators emulator_route has.
 inline constexpr std::size_t emulator_route_count = 12;
 
 /// One request that the emulator has handled.
@@ -243,9 +244,9 @@ class emulator_call
 public:
     emulator_call() = default;
 
-    emulator_route route = emulator_route::other;
-    std::string method;
-    std::string target;
+    emulator_route route = emulator_route::other; ///< What it was for.
+    std::string method;                           ///< As it stood in the request line.
+    std::string target;                           ///< The path and query, still percent-encoded.
     std::string request_id;       ///< x-ms-client-request-id (client-request-id at the authority).
     std::uint64_t connection = 0; ///< Connections are numbered from 1 in the order of their acceptance.
     int status = 0;               ///< 0 when a fault kept the answer back.
@@ -268,6 +269,7 @@ public:
     /// The request is handled, and nothing is answered for as long as the peer waits.
     static emulator_fault stall() { return emulator_fault(kind::stall, 0); }
 
+    /// The route to befall.
     emulator_fault& on(emulator_route route) &
     {
         route_ = route;
@@ -275,6 +277,7 @@ public:
     }
     emulator_fault&& on(emulator_route route) && { return std::move(on(route)); }
 
+    /// How many requests it befalls; 1 by default.
     emulator_fault& times(std::size_t count) &
     {
         times_ = count;
@@ -290,16 +293,20 @@ public:
     }
     emulator_fault&& retry_after(std::chrono::seconds delay) && { return std::move(retry_after(delay)); }
 
+    /// What becomes of the request; see the functions of the same names.
     enum class kind : unsigned char
     {
-        answer,
-        drop_request,
-        drop_answer,
-        stall,
+        answer,       ///< Not handled, answered with status().
+        drop_request, ///< Not handled, not answered.
+        drop_answer,  ///< Handled, not answered.
+        stall,        ///< Handled, and silence.
     };
 
+    /// What becomes of the request.
     kind what() const noexcept { return kind_; }
+    /// The status that answer() was given; 0 for every other kind.
     int status() const noexcept { return status_; }
+    /// The argument of on(); nothing when it was not called.
     std::optional<emulator_route> route() const noexcept { return route_; }
     std::size_t times() const noexcept { return times_; }
     std::optional<std::chrono::seconds> retry_after() const noexcept { return retry_after_; }
@@ -386,7 +393,9 @@ public:
     {
         return std::move(listen(std::move(address), port));
     }
+    /// The first argument of listen().
     std::string const& address() const noexcept { return address_; }
+    /// The second argument of listen(); emulator::port() has the one that was bound.
     std::uint16_t port() const noexcept { return port_; }
 
     /// The host that endpoint() and authority_host() name. By default the address listened on, or
@@ -406,7 +415,9 @@ public:
     {
         return std::move(certificate(std::move(chain_pem), std::move(key_pem)));
     }
+    /// The first argument of certificate(); empty when one is to be made.
     std::string const& certificate_pem() const noexcept { return certificate_pem_; }
+    /// The second argument of certificate().
     std::string const& key_pem() const noexcept { return key_pem_; }
 
     /// Another host name for which the made certificate is to be valid, besides localhost, 127.0.0.1
@@ -417,6 +428,7 @@ public:
         return *this;
     }
     emulator_options&& host_name(std::string name) && { return std::move(host_name(std::move(name))); }
+    /// All arguments of host_name().
     std::vector<std::string> const& host_names() const noexcept { return host_names_; }
 
     /// The clock by which records are stamped, tokens expire and topics become visible. By default
@@ -636,10 +648,10 @@ public:
     emulator_record() = default;
 
     std::optional<std::string> key; ///< Nothing when the record was produced without a key.
-    std::string value;
-    std::int32_t partition = 0;
-    std::int64_t offset = 0;
-    emulator_time timestamp{};
+    std::string value;              ///< What was produced, byte for byte.
+    std::int32_t partition = 0;     ///< Where it went.
+    std::int64_t offset = 0;        ///< Its offset there.
+    emulator_time timestamp{};      ///< When it was appended, by the emulator's clock.
 };
 
 } // namespace hdikafka::inline v0_1
@@ -3104,6 +3116,7 @@ namespace hdikafka::inline v0_1 {
 class emulator
 {
 public:
+    /// Does no I/O: the options are checked by start().
     explicit emulator(net::any_io_executor executor, emulator_options options = emulator_options())
         : executor_(std::move(executor)),
           server_(std::make_shared<detail::emulation::emulator_server>(std::move(options)))

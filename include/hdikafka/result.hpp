@@ -20,11 +20,14 @@ class [[nodiscard]] result
 {
 public:
     result() = default;
+    /// A success.
     result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
+    /// A failure.
     result(hdikafka::error failure) : state_(std::in_place_index<1>, std::move(failure)) {}
 
     explicit operator bool() const noexcept { return state_.index() == 0; }
 
+    /// The value. Throws the error when there is none.
     T& value() &
     {
         check();
@@ -41,7 +44,7 @@ public:
         return std::move(*std::get_if<0>(&state_));
     }
 
-    /// The error. Only when there is no value.
+    /// The error. Throws std::bad_variant_access when there is a value.
     hdikafka::error const& error() const { return std::get<1>(state_); }
 
 private:
@@ -59,17 +62,21 @@ template <>
 class [[nodiscard]] result<void>
 {
 public:
+    /// A success.
     result() = default;
+    /// A failure.
     result(hdikafka::error failure) : state_(std::in_place_index<1>, std::move(failure)) {}
 
     explicit operator bool() const noexcept { return state_.index() == 0; }
 
+    /// Throws the error when there is one.
     void value() const
     {
         if (auto const* failure = std::get_if<1>(&state_))
             throw *failure;
     }
 
+    /// The error. Throws std::bad_variant_access after a success.
     hdikafka::error const& error() const { return std::get<1>(state_); }
 
 private:

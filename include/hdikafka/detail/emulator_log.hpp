@@ -22,10 +22,10 @@ public:
     emulator_record() = default;
 
     std::optional<std::string> key; ///< Nothing when the record was produced without a key.
-    std::string value;
-    std::int32_t partition = 0;
-    std::int64_t offset = 0;
-    emulator_time timestamp{};
+    std::string value;              ///< What was produced, byte for byte.
+    std::int32_t partition = 0;     ///< Where it went.
+    std::int64_t offset = 0;        ///< Its offset there.
+    emulator_time timestamp{};      ///< When it was appended, by the emulator's clock.
 };
 
 } // namespace hdikafka::inline v0_1
