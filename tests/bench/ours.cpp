@@ -51,7 +51,7 @@ void measured(bench::task const& task)
         if (thrown)
             failure = std::move(thrown);
     };
-    // Started together, each fetch finds no connection free, and makes one.
+    // Started together, hardly a fetch finds a connection that is free already: each makes one.
     if (idle)
         for (int i = 0; i < task.count; ++i)
             asio::co_spawn(io, fetch(client, task), ended);
