@@ -5,9 +5,11 @@
 
 One TLS 1.3 keep-alive connection on the loopback, a token of 1,200 bytes. A figure per request is the
 difference of two runs divided by the difference of their lengths, so that the start and the handshake are not
-in it. Instructions are those of the client's process in user space, counted by callgrind; allocations are
-counted by bench_allocations.so, OpenSSL's among them. Memory per idle connection is that of a client which
-made one fetch on each of many connections and keeps them open.
+in it. Instructions are those of the client's process in user space, counted by callgrind. Allocations are
+counted by bench_allocations.so, OpenSSL's among them, also under valgrind: so slow a client finds the whole
+answer there, and does not allocate for waits now and then. CPU time is user and system, without valgrind.
+Memory per idle connection is that of a client which made one fetch on each of many connections and keeps them
+open.
 
 --short takes shorter runs. --check fails when a limit below is broken; no limit is about time.
 """
@@ -34,8 +36,8 @@ CLIENTS = {
 TASKS = {"produce": "produce one 150-byte record", "fetch": "fetch 100 records, 110 KB"}
 LIMITS = {"produce": 2.0, "fetch": 2.5}  # times the floor's instructions
 FEW, MANY = "fetch:10", "fetch:1000"  # of the same size
-# Allocations per fetch that FEW and MANY may be apart: they come from how the bytes happen to arrive.
-SLACK = 5.0
+# Allocations per fetch that MANY may take more than FEW; some waits there are all the same.
+SLACK = 10.0
 
 
 class Plan:
@@ -87,7 +89,7 @@ class Client:
 
         def counted(count):
             out = self.scratch / "allocations"
-            self.run(mode, count, LD_PRELOAD=shim, BENCH_ALLOCATIONS=str(out))
+            self.run(mode, count, ("valgrind", "--tool=none"), LD_PRELOAD=shim, BENCH_ALLOCATIONS=str(out))
             return self.report(out.read_text())
         low, high = (counted(count) for count in lengths)
         extra = lengths[1] - lengths[0]
@@ -160,7 +162,7 @@ def broken_limits(clients):
             if clients[name].instructions[mode] <= ours.instructions[mode]:
                 yield f"{mode}: {CLIENTS[name][0]} takes fewer instructions"
     few, many = ours.allocations[FEW], ours.allocations[MANY]
-    if abs(many - few) > SLACK:
+    if many - few > SLACK:
         yield f"fetch: {few:.1f} allocations for 10 records, {many:.1f} for 1,000 of the same size"
 
 
