@@ -202,7 +202,7 @@ namespace hdikafka::inline v0_1 {
 
 /// What went wrong. Compare with `e.code() == hk::errc::throttled`, or with a portable condition:
 /// the three timeouts equal `std::errc::timed_out`, bad arguments `std::errc::invalid_argument`.
-enum class errc
+enum class errc // NOLINT(performance-enum-size): std::error_code holds an int
 {
     // Arguments, refused before anything is sent. Mend the call.
     invalid_topic = 1, ///< The topic is not [a-zA-Z0-9._-]{1,249}, or is "." or "..".
@@ -920,7 +920,7 @@ inline std::string excerpt(std::string_view text)
     return "'" + std::string(text.substr(0, most)) + (text.size() > most ? "…'" : "'");
 }
 
-enum class line_state
+enum class line_state : unsigned char
 {
     incomplete,
     whole,        ///< `line` is the line without its CRLF.
@@ -954,8 +954,6 @@ inline line_state cut_line(std::string_view text, std::size_t& scanned, std::siz
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
-
-#include <charconv>
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -1055,9 +1053,7 @@ public:
             out.append("Authorization: ").append(authorization).append("\r\n");
         out.append(fields_.text());
         if (sized) {
-            char digits[20];
-            auto const end = std::to_chars(digits, digits + sizeof digits, body_.size()).ptr;
-            out.append("Content-Length: ").append(digits, end).append("\r\n");
+            out.append("Content-Length: ").append(std::to_string(body_.size())).append("\r\n");
         }
         out.append("\r\n").append(body_);
         return true;
@@ -1723,6 +1719,8 @@ inline std::optional<milliseconds> decide_retry(retry_policy const& policy, repe
 #ifndef HDIKAFKA_DETAIL_RETRY_AFTER_HPP
 #define HDIKAFKA_DETAIL_RETRY_AFTER_HPP
 
+#include <charconv>
+
 namespace hdikafka::inline v0_1::detail {
 
 inline std::optional<std::int64_t> parse_count(std::string_view text) noexcept
@@ -1744,23 +1742,24 @@ inline std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view 
         char const c = text[i];
         bool const digit = c >= '0' && c <= '9';
         bool const letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-        if (shape[i] == '0' ? !digit : shape[i] == 'a' ? !letter : c != shape[i])
+        bool const fits = (shape[i] == '0' && digit) || (shape[i] == 'a' && letter) || c == shape[i];
+        if (!fits)
             return std::nullopt;
     }
     constexpr std::array<std::string_view, 12> months = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                          "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    auto const month = std::find(months.begin(), months.end(), text.substr(8, 3));
+    auto const month =
+        static_cast<std::size_t>(std::ranges::find(months, text.substr(8, 3)) - months.begin());
     auto const number = [text](std::size_t at, std::size_t length) {
         return static_cast<int>(parse_count(text.substr(at, length)).value_or(0));
     };
-    std::chrono::year_month_day const date(
-        std::chrono::year(number(12, 4)),
-        std::chrono::month(static_cast<unsigned>(month - months.begin()) + 1),
-        std::chrono::day(static_cast<unsigned>(number(5, 2))));
+    std::chrono::year_month_day const date(std::chrono::year(number(12, 4)),
+                                           std::chrono::month(static_cast<unsigned>(month) + 1),
+                                           std::chrono::day(static_cast<unsigned>(number(5, 2))));
     int const hour = number(17, 2);
     int const minute = number(20, 2);
     int const second = number(23, 2);
-    if (month == months.end() || !date.ok() || hour > 23 || minute > 59 || second > 60)
+    if (month == months.size() || !date.ok() || hour > 23 || minute > 59 || second > 60)
         return std::nullopt;
     return std::chrono::sys_days(date) + std::chrono::hours(hour) + std::chrono::minutes(minute) +
            std::chrono::seconds(second);
@@ -1881,7 +1880,7 @@ inline char const* plain_end_by_word(char const* at, char const* end) noexcept
     constexpr std::uint64_t ones = 0x0101010101010101;
     constexpr std::uint64_t tops = ones * 0x80;
     for (; end - at >= 8; at += 8) {
-        std::uint64_t word;
+        std::uint64_t word = 0;
         std::memcpy(&word, at, sizeof word);
         // With the top bits set no subtraction borrows from the next byte: its top bit is then clear
         // exactly when the low seven bits are below the subtrahend.
@@ -1927,8 +1926,10 @@ inline unsigned not_plain(char const* at) noexcept
 [[gnu::noinline]] inline char const* plain_end_by_block(char const* at, char const* end) noexcept
 {
     for (auto left = end - at; left >= 64; left -= 64, at += 64) {
-        auto const a = load_bytes(at), b = load_bytes(at + 16);
-        auto const c = load_bytes(at + 32), d = load_bytes(at + 48);
+        auto const a = load_bytes(at);
+        auto const b = load_bytes(at + 16);
+        auto const c = load_bytes(at + 32);
+        auto const d = load_bytes(at + 48);
         auto const least = _mm_min_epu8(_mm_min_epu8(plain_order(a), plain_order(b)),
                                         _mm_min_epu8(plain_order(c), plain_order(d)));
         auto const backslash = _mm_or_si128(_mm_or_si128(backslashes(a), backslashes(b)),
@@ -2357,9 +2358,10 @@ private:
         auto const character = current();
         if (state_ == state::after && character == ',') [[likely]]
             ++at_;
-        else if (state_ != state::value && character == closing)
-            return close() && false;
-        else if (state_ != state::opened)
+        else if (state_ != state::value && character == closing) {
+            close();
+            return false;
+        } else if (state_ != state::opened)
             return fail(errc::invalid_json, at_);
         state_ = state::value;
         return true;
@@ -2554,8 +2556,8 @@ public:
         std::size_t done = 0;
         std::size_t none = 0;
         for (auto const& one : outcomes_) {
-            done += one.persisted == persistence::done;
-            none += one.persisted == persistence::none;
+            done += one.persisted == persistence::done ? 1 : 0;
+            none += one.persisted == persistence::none ? 1 : 0;
         }
         if (none == outcomes_.size())
             return persistence::none;
@@ -2631,8 +2633,8 @@ inline bool append_json_string(std::string& out, std::string_view text)
 template <std::integral T>
 void append_json_integer(std::string& out, T value)
 {
-    char digits[24];
-    out.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
+    std::array<char, 24> digits{};
+    out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
 }
 
 /// Appends the shortest text that reads back as the same double. False, with `out` unchanged, if it is
@@ -2641,8 +2643,8 @@ inline bool append_json_double(std::string& out, double value)
 {
     if (!std::isfinite(value))
         return false;
-    char digits[32]; // the longest is 24: -2.2250738585072014e-308
-    out.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
+    std::array<char, 32> digits{}; // the longest is 24: -2.2250738585072014e-308
+    out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
     return true;
 }
 
@@ -4534,11 +4536,13 @@ class byte_buffer
 {
 public:
     byte_buffer() = default;
+    byte_buffer(byte_buffer const&) = delete;
     byte_buffer(byte_buffer&& other) noexcept
         : memory_(std::move(other.memory_)),
           size_(std::exchange(other.size_, 0)),
           capacity_(std::exchange(other.capacity_, 0))
     {}
+    byte_buffer& operator=(byte_buffer const&) = delete;
     byte_buffer& operator=(byte_buffer&& other) noexcept
     {
         memory_ = std::move(other.memory_);
@@ -4546,6 +4550,7 @@ public:
         capacity_ = std::exchange(other.capacity_, 0);
         return *this;
     }
+    ~byte_buffer() = default;
 
     char* data() noexcept { return memory_.get(); }
     char const* data() const noexcept { return memory_.get(); }
@@ -4570,6 +4575,7 @@ public:
     {
         if (total <= capacity_)
             return;
+        // NOLINTNEXTLINE(cppcoreguidelines-no-malloc): realloc often need not copy
         auto* const larger = static_cast<char*>(std::realloc(memory_.get(), total));
         if (larger == nullptr)
             throw std::bad_alloc();
@@ -4603,7 +4609,10 @@ public:
 private:
     struct free_memory
     {
-        void operator()(char* memory) const noexcept { std::free(memory); }
+        void operator()(char* memory) const noexcept
+        {
+            std::free(memory); // NOLINT(cppcoreguidelines-no-malloc): came from realloc
+        }
     };
 
     std::unique_ptr<char, free_memory> memory_; ///< From malloc: realloc often need not copy.
@@ -4704,7 +4713,7 @@ public:
     explicit chunk_line(std::string_view line)
     {
         std::size_t at = 0;
-        for (int digit; at != line.size() && (digit = hex_digit(line[at])) >= 0; ++at) {
+        for (int digit = 0; at != line.size() && (digit = hex_digit(line[at])) >= 0; ++at) {
             if (size_ >> 60 != 0) {
                 wrong_ = "a chunk's size overflows";
                 return;
@@ -4819,7 +4828,7 @@ namespace hdikafka::inline v0_1::detail {
 class field_lines
 {
 public:
-    enum class state
+    enum class state : unsigned char
     {
         incomplete, ///< Call again when there is more behind what was not consumed.
         end,        ///< The empty line that ends the section is consumed too.
@@ -4960,7 +4969,7 @@ private:
 class head_reader
 {
 public:
-    enum class event
+    enum class event : unsigned char
     {
         need_more,
         start_line, ///< head().start_line() can be looked at; call next() again.
@@ -5168,7 +5177,7 @@ public:
     }
 
 private:
-    enum class stage
+    enum class stage : unsigned char
     {
         counted,
         until_close,
@@ -5552,7 +5561,7 @@ public:
     http_response take() { return http_response(status_, head_.take(), body_.take()); }
 
 private:
-    enum class stage
+    enum class stage : unsigned char
     {
         head,
         body,
@@ -5568,12 +5577,12 @@ private:
 
     void read_head()
     {
-        // Another protocol is told at once: its bytes may never have a line end to wait for.
-        constexpr std::string_view version = "HTTP/1.";
-        auto const start = head_.unread().substr(0, std::min(version.size(), status_line_limit_));
-        if (status_ == 0 && !version.starts_with(start))
-            return fail(http_fault(errc::bad_status_line, "the peer's answer is not HTTP/1.x"));
         for (;;) {
+            // Another protocol is told at once: its bytes may never have a line end to wait for.
+            constexpr std::string_view version = "HTTP/1.";
+            if (status_ == 0 &&
+                !version.starts_with(head_.unread().substr(0, std::min(version.size(), status_line_limit_))))
+                return fail(http_fault(errc::bad_status_line, "the peer's answer is not HTTP/1.x"));
             switch (head_.next()) {
             case head_reader::event::need_more: return;
             case head_reader::event::fault: return fail(head_.fault());
@@ -5586,7 +5595,7 @@ private:
                     return begin_body();
                 status_ = 0;
                 head_.restart();
-                return read_head();
+                break;
             }
         }
     }
@@ -5773,8 +5782,8 @@ public:
     /// A version 4 UUID (RFC 9562) as text.
     std::string uuid()
     {
-        std::uint64_t const high = (next() & ~0xf000ull) | 0x4000ull;
-        std::uint64_t const low = (next() >> 2) | 0x8000000000000000ull;
+        std::uint64_t const high = (next() & ~0xf000ULL) | 0x4000ULL;
+        std::uint64_t const low = (next() >> 2) | 0x8000000000000000ULL;
         std::string out(36, '-');
         std::size_t at = 0;
         for (int digit = 0; digit < 32; ++digit) {
@@ -7008,7 +7017,7 @@ public:
     }
 
 private:
-    enum : unsigned
+    enum : unsigned char
     {
         has_key = 1,
         has_value = 2,

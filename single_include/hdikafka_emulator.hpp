@@ -651,7 +651,7 @@ public:
     std::string value;              ///< What was produced, byte for byte.
     std::int32_t partition = 0;     ///< Where it went.
     std::int64_t offset = 0;        ///< Its offset there.
-    emulator_time timestamp{};      ///< When it was appended, by the emulator's clock.
+    emulator_time timestamp;        ///< When it was appended, by the emulator's clock.
 };
 
 } // namespace hdikafka::inline v0_1
@@ -672,9 +672,7 @@ public:
     /// The first record at or after the offset.
     records::const_iterator at_or_after(std::int64_t offset) const
     {
-        return std::lower_bound(
-            records_.begin(), records_.end(), offset,
-            [](emulator_record const& record, std::int64_t wanted) { return record.offset < wanted; });
+        return std::ranges::lower_bound(records_, offset, {}, &emulator_record::offset);
     }
 
     /// Gives the record the next offset, which is returned.
@@ -1068,7 +1066,7 @@ public:
     bool keep_alive() const noexcept { return done() && keep_alive_; }
 
 private:
-    enum class stage
+    enum class stage : unsigned char
     {
         head,
         body,
@@ -1247,7 +1245,7 @@ public:
     {
         try {
             co_await self->converse();
-        } catch (std::exception const&) {
+        } catch (std::exception const&) { // NOLINT(bugprone-empty-catch): see below
             // The connection ends below, which is all that a peer can be told.
         }
         self->close();
@@ -1414,7 +1412,7 @@ private:
     net::ssl::stream<net::ip::tcp::socket> stream_;
     net::steady_timer watchdog_;
     net::steady_timer pause_;
-    net::steady_timer::time_point deadline_{};
+    net::steady_timer::time_point deadline_;
     request_reader reader_;
     bool closed_ = false;
     std::uint64_t number_;
@@ -1729,12 +1727,10 @@ inline bool valid_emulator_topic(std::string_view name) noexcept
 {
     if (name.empty() || name.size() > 249 || name == "." || name == "..")
         return false;
-    for (char const c : name) {
+    return std::ranges::all_of(name, [](char c) {
         bool const letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-        if (!letter && c != '.' && c != '_' && c != '-')
-            return false;
-    }
-    return true;
+        return letter || c == '.' || c == '_' || c == '-';
+    });
 }
 
 /// What a topic is created with; what is not set is left to the cluster.
@@ -1757,7 +1753,7 @@ public:
     std::map<std::string, std::string> properties;
     std::vector<emulator_log> partitions;
     std::uint32_t turn = 0; ///< The partition of the next record without a key.
-    emulator_time shown_from{};
+    emulator_time shown_from;
     emulator_time shown_until = emulator_time::max(); ///< Later only for a deleted topic.
 
     bool shown(emulator_time now) const noexcept { return shown_from <= now && now < shown_until; }
@@ -1942,8 +1938,9 @@ public:
         for (auto const& [name, ghost] : ghosts_)
             if (ghost.shown(now))
                 names.push_back(name);
-        std::sort(names.begin(), names.end());
-        names.erase(std::unique(names.begin(), names.end()), names.end());
+        std::ranges::sort(names);
+        auto const repeated = std::ranges::unique(names);
+        names.erase(repeated.begin(), repeated.end());
         return names;
     }
 
@@ -2022,8 +2019,6 @@ private:
 #ifndef HDIKAFKA_DETAIL_EMULATOR_IDENTITY_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_IDENTITY_HPP
 
-#include <cstdio>
-
 namespace hdikafka::inline v0_1::detail::emulation {
 
 /// "2026-11-22 18:47:09Z", as Entra's errors have it.
@@ -2032,12 +2027,14 @@ inline std::string entra_timestamp(emulator_time now)
     auto const day = std::chrono::floor<std::chrono::days>(now);
     std::chrono::year_month_day const date(day);
     std::chrono::hh_mm_ss const time(std::chrono::floor<std::chrono::seconds>(now - day));
-    std::array<char, 80> text{};
-    std::snprintf(text.data(), text.size(), "%04d-%02u-%02u %02d:%02d:%02dZ", static_cast<int>(date.year()),
-                  static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                  static_cast<int>(time.hours().count()), static_cast<int>(time.minutes().count()),
-                  static_cast<int>(time.seconds().count()));
-    return text.data();
+    auto const digits = [](std::int64_t number, std::size_t width) {
+        std::string text = std::to_string(number);
+        text.insert(0, width - std::min(width, text.size()), '0');
+        return text;
+    };
+    return digits(static_cast<int>(date.year()), 4) + "-" + digits(static_cast<unsigned>(date.month()), 2) +
+           "-" + digits(static_cast<unsigned>(date.day()), 2) + " " + digits(time.hours().count(), 2) + ":" +
+           digits(time.minutes().count(), 2) + ":" + digits(time.seconds().count(), 2) + "Z";
 }
 
 /// The request's client-request-id if it looks like one, else a new one.

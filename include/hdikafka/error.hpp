@@ -18,7 +18,7 @@ namespace hdikafka::inline v0_1 {
 
 /// What went wrong. Compare with `e.code() == hk::errc::throttled`, or with a portable condition:
 /// the three timeouts equal `std::errc::timed_out`, bad arguments `std::errc::invalid_argument`.
-enum class errc
+enum class errc // NOLINT(performance-enum-size): std::error_code holds an int
 {
     // Arguments, refused before anything is sent. Mend the call.
     invalid_topic = 1, ///< The topic is not [a-zA-Z0-9._-]{1,249}, or is "." or "..".

@@ -54,8 +54,8 @@ public:
         std::size_t done = 0;
         std::size_t none = 0;
         for (auto const& one : outcomes_) {
-            done += one.persisted == persistence::done;
-            none += one.persisted == persistence::none;
+            done += one.persisted == persistence::done ? 1 : 0;
+            none += one.persisted == persistence::none ? 1 : 0;
         }
         if (none == outcomes_.size())
             return persistence::none;
