@@ -106,14 +106,14 @@ cp "$root/single_include/hdikafka.hpp" "$root"/tests/consumers/*.cpp "$scratch/s
 cd "$scratch/single"
 export CPATH=.
 strictly=(-std=c++20 -O2 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-mismatched-new-delete -Werror)
-g++ "${strictly[@]}" -M main.cpp | tr -s ' \\' '\n\n' >files
+g++ "${strictly[@]}" -M main.cpp | sed 's|[\]$||' | tr -s ' ' '\n' >files
 grep -q '/asio/awaitable.hpp$' files || fail "the list of included files is not one: $(head files)"
 ! grep -i boost files || fail "the single header reaches Boost"
 [[ $(grep -c hdikafka files) == 1 ]] || fail "more than the single header: $(grep hdikafka files)"
 g++ "${strictly[@]}" main.cpp -lssl -lcrypto
 runs single ./a.out
 
-sanitized=(-std=c++20 -O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+sanitized=(-std=c++20 -O1 -g1 -fsanitize=address -fsanitize=undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
 "${cxx[@]}" "${sanitized[@]}" -c temporaries.cpp
 g++ "${sanitized[@]}" temporaries.o -lssl -lcrypto
 export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_init_order=1
