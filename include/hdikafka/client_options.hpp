@@ -62,6 +62,7 @@ public:
     }
     client_options&& total_timeout(milliseconds limit) && { return std::move(total_timeout(limit)); }
 
+    /// How often and how patiently a failed call is repeated; see retry_policy for the defaults.
     client_options& retry(retry_policy policy) &
     {
         retry_ = policy;
@@ -101,6 +102,7 @@ public:
     }
     client_options&& allow_plain_http_to_loopback() && { return std::move(allow_plain_http_to_loopback()); }
 
+    /// The endpoint as it was given.
     std::string const& endpoint() const noexcept { return endpoint_; }
     hdikafka::credential const& credential() const noexcept { return credential_; }
     tls_options const& tls() const noexcept { return tls_; }
@@ -111,6 +113,7 @@ public:
     std::size_t max_connections() const noexcept { return max_connections_; }
     http_limits const& limits() const noexcept { return limits_; }
     std::string const& user_agent() const noexcept { return user_agent_; }
+    /// Whether allow_plain_http_to_loopback() was called.
     bool plain_http_allowed() const noexcept { return plain_http_; }
 
 private:

@@ -41,6 +41,7 @@ namespace hdikafka::inline v0_1 {
 class emulator
 {
 public:
+    /// Does no I/O: the options are checked by start().
     explicit emulator(net::any_io_executor executor, emulator_options options = emulator_options())
         : executor_(std::move(executor)),
           server_(std::make_shared<detail::emulation::emulator_server>(std::move(options)))

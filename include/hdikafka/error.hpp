@@ -18,7 +18,7 @@ namespace hdikafka::inline v0_1 {
 
 /// What went wrong. Compare with `e.code() == hk::errc::throttled`, or with a portable condition:
 /// the three timeouts equal `std::errc::timed_out`, bad arguments `std::errc::invalid_argument`.
-enum class errc
+enum class errc // NOLINT(performance-enum-size): std::error_code holds an int
 {
     // Arguments, refused before anything is sent. Mend the call.
     invalid_topic = 1, ///< The topic is not [a-zA-Z0-9._-]{1,249}, or is "." or "..".
@@ -250,6 +250,7 @@ inline std::error_category const& error_category() noexcept
     return category;
 }
 
+/// Lets std::error_code be made from, and compared with, an errc.
 inline std::error_code make_error_code(errc value) noexcept
 {
     return {static_cast<int>(value), error_category()};
@@ -265,6 +266,8 @@ public:
     /// A cause without a call around it (values, arguments).
     explicit error(std::error_code code, std::string_view cause = {}) : error(code, diagnostics(), cause) {}
 
+    /// A failed call: what() begins with the operation and the topic of `info`. Without a `cause` the
+    /// code's own message stands for it.
     error(std::error_code code, diagnostics info, std::string_view cause = {})
         : std::system_error(code), detail_(std::make_shared<content const>(code, std::move(info), cause))
     {}
@@ -274,7 +277,9 @@ public:
     error& operator=(error const&) = default;
     ~error() override = default;
 
+    /// What is known about the call that failed.
     diagnostics const& info() const noexcept { return detail_->info; }
+    /// Operation, topic and cause in one line without control characters.
     char const* what() const noexcept override { return detail_->what.c_str(); }
 
     /// The cause alone: what() without the operation and the topic.

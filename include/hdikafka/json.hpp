@@ -52,12 +52,15 @@ class json_view
 public:
     /// null
     json_view() = default;
+    /// For the library's own use: the tag says that `slice` is one valid JSON value without blanks around it.
     json_view(detail::validated_json, std::string_view slice) noexcept : text_(slice) {}
 
     /// The exact JSON text, without blanks around it.
     std::string_view text() const noexcept { return text_; }
 
+    /// Which of the six kinds of RFC 8259 the value is.
     json_kind kind() const noexcept { return detail::json_kind_of(text_.front()); }
+    /// Whether it is JSON null.
     bool is_null() const noexcept { return kind() == json_kind::null; }
 
     /// The decoded string, as UTF-8.
@@ -75,6 +78,7 @@ public:
     /// The number, exactly. Throws `wrong_kind`, also for a number with a fraction or an exponent;
     /// `out_of_range`.
     std::int64_t as_int64() const { return as_integer<std::int64_t>(); }
+    /// The same without a sign; `out_of_range` also below zero.
     std::uint64_t as_uint64() const { return as_integer<std::uint64_t>(); }
 
     /// The nearest double of any number. Throws `wrong_kind`; `out_of_range` beyond the largest double.
@@ -87,6 +91,7 @@ public:
         return value;
     }
 
+    /// The boolean. Throws `wrong_kind`.
     bool as_bool() const
     {
         expect(json_kind::boolean);
@@ -135,9 +140,12 @@ class json
 public:
     /// null
     json() = default;
+    /// null
     json(std::nullptr_t) noexcept {}
+    /// A copy of the text.
     json(json_view value) : text_(value.text()) {}
 
+    /// A JSON string of the text. Throws `invalid_utf8`.
     template <class T>
     requires detail::string_like<T> || detail::u8string_like<T> json(T const& text)
     {
@@ -152,12 +160,14 @@ public:
         }
     }
 
+    /// An integer of at most 64 bits, exactly.
     template <detail::json_integer T>
     json(T value)
     {
         detail::append_json_integer(text_, value);
     }
 
+    /// The shortest text that reads back as the same number. Throws `not_finite`.
     template <class T>
     requires std::same_as<T, float> || std::same_as<T, double> json(T value)
     {
@@ -165,6 +175,7 @@ public:
             throw error(errc::not_finite);
     }
 
+    /// true or false; nothing that merely converts to bool.
     template <std::same_as<bool> T>
     json(T value) : text_(value ? "true" : "false")
     {}
@@ -204,6 +215,7 @@ public:
     {
         return text_.empty() ? json_view() : json_view(detail::validated_json(), text_);
     }
+    /// The same as view().
     operator json_view() const noexcept { return view(); }
 
     friend bool operator==(json const& a, json const& b) noexcept { return a.text() == b.text(); }

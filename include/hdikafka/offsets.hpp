@@ -16,6 +16,7 @@ class earliest_t
 public:
     explicit constexpr earliest_t() = default;
 };
+/// Names the first offset that still exists.
 inline constexpr earliest_t earliest{};
 
 /// The high watermark as it is when the stream starts. Written `hk::latest`.
@@ -24,19 +25,22 @@ class latest_t
 public:
     explicit constexpr latest_t() = default;
 };
+/// Names the high watermark.
 inline constexpr latest_t latest{};
 
 /// A position in a partition: earliest, latest, or an offset.
 class offset_spec
 {
 public:
+    /// What a position is counted from.
     enum class anchor : unsigned char
     {
-        beginning,
-        end,
-        exact,
+        beginning, ///< hk::earliest
+        end,       ///< hk::latest
+        exact,     ///< offset() itself
     };
 
+    /// A watermark, looked up when the stream starts.
     constexpr offset_spec(earliest_t) noexcept : anchor_(anchor::beginning) {}
     constexpr offset_spec(latest_t) noexcept : anchor_(anchor::end) {}
 
@@ -46,7 +50,10 @@ public:
         : offset_(static_cast<std::int64_t>(offset)), anchor_(anchor::exact)
     {}
 
+    /// Which of the three it is.
     constexpr anchor which() const noexcept { return anchor_; }
+    /// The offset; 0 when the position is a watermark. A negative one fails the stream's first next()
+    /// with errc::invalid_offset.
     constexpr std::int64_t offset() const noexcept { return offset_; }
 
 private:

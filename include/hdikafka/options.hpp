@@ -15,6 +15,7 @@ struct ssl_ctx_st;
 
 namespace hdikafka::inline v0_1 {
 
+/// The unit of every time limit and pause.
 using milliseconds = std::chrono::milliseconds;
 
 /// What one call may change. The last parameter of every operation.
@@ -62,7 +63,7 @@ public:
     retry_policy&& max_retries(int count) && { return std::move(max_retries(count)); }
 
     /// The wait before the first retry (800 ms by default), doubled for each further one up to
-    /// max_delay (60 s). The actual wait is drawn evenly between nothing and that.
+    /// max_delay. The actual wait is drawn evenly between nothing and that.
     retry_policy& base_delay(milliseconds delay) &
     {
         base_delay_ = delay;
@@ -70,6 +71,8 @@ public:
     }
     retry_policy&& base_delay(milliseconds delay) && { return std::move(base_delay(delay)); }
 
+    /// The most that the doubled wait grows to; 60 s by default. A longer Retry-After of the service
+    /// is honoured all the same.
     retry_policy& max_delay(milliseconds delay) &
     {
         max_delay_ = delay;
@@ -193,7 +196,9 @@ public:
     offset_spec from() const noexcept { return from_; }
     std::optional<offset_spec> until() const noexcept { return until_; }
     std::int32_t max_records() const noexcept { return max_records_; }
+    /// The first argument of poll(): at least 1 ms.
     milliseconds poll_least() const noexcept { return poll_least_; }
+    /// The second argument of poll(): not less than the first.
     milliseconds poll_most() const noexcept { return poll_most_; }
 
 private:

@@ -17,12 +17,13 @@ class record_outcome
 {
 public:
     record_outcome() = default;
+    /// An outcome without a place.
     explicit record_outcome(persistence state) : persisted(state) {}
 
-    persistence persisted = persistence::none;
-    std::optional<std::int32_t> partition;  ///< Where it went, if the answer says so.
-    std::optional<std::int64_t> offset;     ///< Its offset, if the answer says so.
-    std::optional<hdikafka::error> failure; ///< What the service says went wrong with this record.
+    persistence persisted = persistence::none; ///< Whether the record is in the topic.
+    std::optional<std::int32_t> partition;     ///< Where it went, if the answer says so.
+    std::optional<std::int64_t> offset;        ///< Its offset, if the answer says so.
+    std::optional<hdikafka::error> failure;    ///< What the service says went wrong with this record.
 };
 
 /// The answer to one produce, record by record in the order they were given. A receipt exists for
@@ -32,13 +33,19 @@ class receipt
 {
 public:
     receipt() = default;
+    /// Made by client::produce(); here for tests of what reads receipts.
     explicit receipt(std::vector<record_outcome> outcomes) : outcomes_(std::move(outcomes)) {}
 
+    /// How many records were given to produce.
     std::size_t size() const noexcept { return outcomes_.size(); }
 
+    /// Whether this record is in the topic.
     persistence persisted(std::size_t index) const { return outcomes_.at(index).persisted; }
+    /// The partition that this record went to.
     std::optional<std::int32_t> partition(std::size_t index) const { return outcomes_.at(index).partition; }
+    /// The offset that this record got.
     std::optional<std::int64_t> offset(std::size_t index) const { return outcomes_.at(index).offset; }
+    /// What the service says went wrong with this record.
     std::optional<hdikafka::error> error(std::size_t index) const { return outcomes_.at(index).failure; }
 
     /// All records together: `done` only if all are, `none` only if none is written, else `possibly`.
@@ -47,8 +54,8 @@ public:
         std::size_t done = 0;
         std::size_t none = 0;
         for (auto const& one : outcomes_) {
-            done += one.persisted == persistence::done;
-            none += one.persisted == persistence::none;
+            done += one.persisted == persistence::done ? 1 : 0;
+            none += one.persisted == persistence::none ? 1 : 0;
         }
         if (none == outcomes_.size())
             return persistence::none;

@@ -39,6 +39,7 @@ class record_view
 {
 public:
     record_view() = default;
+    /// For the library's own use.
     explicit record_view(detail::record_slice const& slice) noexcept : slice_(slice) {}
 
     /// The key: nullopt when the record has none, which differs from a JSON null and from "".
@@ -55,7 +56,9 @@ public:
         return slice_.value.data() ? json_view(detail::validated_json(), slice_.value) : json_view();
     }
 
+    /// The partition that the record is in.
     std::int32_t partition() const noexcept { return slice_.partition; }
+    /// Its offset there: increasing within a batch, with gaps.
     std::int64_t offset() const noexcept { return slice_.offset; }
 
     /// Milliseconds since 1970 UTC, or nullopt when the record has none (the service says -1 or nothing).
@@ -92,6 +95,7 @@ class shared_record : public record_view
 {
 public:
     shared_record() = default;
+    /// What `view` shows, which `bytes` own. Made by record_batch::share() and record_stream::next_record().
     shared_record(record_view const& view, std::shared_ptr<void const> bytes) noexcept
         : record_view(view), bytes_(std::move(bytes))
     {}
@@ -106,22 +110,28 @@ private:
 class record_batch
 {
 public:
-    using value_type = record_view;
-    using iterator = record_view const*;
-    using const_iterator = iterator;
+    using value_type = record_view;      ///< What the range is of.
+    using iterator = record_view const*; ///< Contiguous; valid as long as the batch or a copy of it.
+    using const_iterator = iterator;     ///< The same: a batch cannot be changed.
 
     record_batch() = default;
+    /// For the library's own use.
     explicit record_batch(std::shared_ptr<detail::batch_content const> content) noexcept
         : content_(std::move(content))
     {}
 
+    /// How many records there are.
     std::size_t size() const noexcept { return content_ ? content_->records.size() - first_ : 0; }
+    /// Whether there are none.
     bool empty() const noexcept { return size() == 0; }
+    /// One record; `index` must be less than size().
     record_view const& operator[](std::size_t index) const noexcept
     {
         return content_->records[first_ + index];
     }
+    /// The first record.
     iterator begin() const noexcept { return content_ ? content_->records.data() + first_ : nullptr; }
+    /// Behind the last record.
     iterator end() const noexcept { return begin() + size(); }
 
     /// The batch without its first `count` records; shares the bytes.
@@ -132,11 +142,12 @@ public:
         return rest;
     }
 
-    /// A record that keeps the bytes alive by itself.
+    /// A record that keeps the bytes alive by itself; `index` must be less than size().
     shared_record share(std::size_t index) const { return shared_record((*this)[index], content_); }
 
     /// Where the next read goes on: past the last record, and past what the service said to skip.
     std::int64_t next_offset() const noexcept { return content_ ? content_->next_offset : 0; }
+    /// The partition that was read.
     std::int32_t partition() const noexcept { return content_ ? content_->partition : 0; }
 
 private:

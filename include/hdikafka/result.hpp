@@ -6,6 +6,7 @@
 
 #include <concepts>
 #include <memory>
+#include <stdexcept>
 #include <utility>
 
 namespace hdikafka::inline v0_1 {
@@ -18,7 +19,9 @@ template <>
 class [[nodiscard]] result<void>
 {
 public:
+    /// A success.
     result() = default;
+    /// A failure.
     result(hdikafka::error failure) : failure_(std::make_shared<hdikafka::error const>(std::move(failure))) {}
 
     explicit operator bool() const noexcept { return failure_ == nullptr; }
@@ -30,8 +33,13 @@ public:
             throw *failure_;
     }
 
-    /// The error. Only when there is one.
-    hdikafka::error const& error() const noexcept { return *failure_; }
+    /// The error. Throws std::logic_error after a success.
+    hdikafka::error const& error() const
+    {
+        if (!failure_)
+            throw std::logic_error("hdikafka: a success has no error");
+        return *failure_;
+    }
 
 private:
     std::shared_ptr<hdikafka::error const> failure_; // one pointer to look at where all goes well
@@ -47,8 +55,11 @@ template <class T>
 class [[nodiscard]] result
 {
 public:
+    /// A success with the value T().
     result() : value_() {}
+    /// A success.
     result(T value) : value_(std::move(value)) {}
+    /// A failure.
     result(hdikafka::error failure) : state_(std::move(failure)) {}
 
     result(result const& other) requires std::copy_constructible<T> : state_(other.state_)
@@ -90,8 +101,8 @@ public:
         return std::move(value_);
     }
 
-    /// The error. Only when there is no value.
-    hdikafka::error const& error() const noexcept { return state_.error(); }
+    /// The error. Throws std::logic_error when there is a value.
+    hdikafka::error const& error() const { return state_.error(); }
 
 private:
     void clear() noexcept

@@ -16,6 +16,7 @@ namespace hdikafka::inline v0_1 {
 class topic_config
 {
 public:
+    /// A property's Kafka name and its value.
     using property = std::pair<std::string, json>;
 
     /// Number of partitions, at least 1.
@@ -53,6 +54,7 @@ public:
 
     std::optional<std::int32_t> partition_count() const noexcept { return partition_count_; }
     std::optional<std::int32_t> replication_factor() const noexcept { return replication_factor_; }
+    /// The properties in the order in which they were first set.
     std::vector<property> const& properties() const noexcept { return properties_; }
 
 private:
@@ -67,10 +69,10 @@ class broker
 public:
     broker() = default;
 
-    std::int32_t id = 0;
-    std::string host;
-    std::int32_t port = 0;
-    std::string rack; ///< Empty when the broker has none.
+    std::int32_t id = 0;   ///< Its id in the cluster.
+    std::string host;      ///< Its host name, as its cluster knows it.
+    std::int32_t port = 0; ///< The port of the Kafka protocol.
+    std::string rack;      ///< Empty when the broker has none.
 };
 
 /// A partition, its watermarks and its replicas.
@@ -79,12 +81,12 @@ class partition_info
 public:
     partition_info() = default;
 
-    std::int32_t id = 0;
-    std::int64_t earliest_offset = 0; ///< The first offset that still exists.
-    std::int64_t latest_offset = 0;   ///< The high watermark: the offset that the next record gets.
-    broker leader;                    ///< Default-made when the partition has no leader.
-    std::vector<broker> replicas;
-    std::vector<broker> in_sync_replicas;
+    std::int32_t id = 0;                  ///< Its number in the topic, from 0.
+    std::int64_t earliest_offset = 0;     ///< The first offset that still exists.
+    std::int64_t latest_offset = 0;       ///< The high watermark: the offset that the next record gets.
+    broker leader;                        ///< Default-made when the partition has no leader.
+    std::vector<broker> replicas;         ///< The brokers that hold it.
+    std::vector<broker> in_sync_replicas; ///< Those of them that are up to date.
 };
 
 } // namespace hdikafka::inline v0_1

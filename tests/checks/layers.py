@@ -4,9 +4,10 @@
 Each header names its layer in its first comment. Values, formats and decisions reach no Asio header, however
 indirectly. In the rest of the core only detail/asio.hpp includes Asio itself, and nothing in the core reaches
 the emulator or Boost. With --compile, each header must also compile on its own without a warning; that takes
-a second or more for each, hence not by default.
+a second or more for each, hence not by default. --public leaves out detail/: what takes long, as a FLAG -O2
+does (some of gcc's warnings come from nothing less), is done for what programs include.
 
-    layers.py [--compile] --include DIRECTORY --asio DIRECTORY -- COMPILER [FLAG...]
+    layers.py [--compile] [--public] --include DIRECTORY --asio DIRECTORY -- COMPILER [FLAG...]
 """
 import os
 import re
@@ -53,7 +54,12 @@ def main(arguments):
     options, command = arguments[: arguments.index("--")], arguments[arguments.index("--") + 1 :]
     include = Path(options[options.index("--include") + 1]).resolve()
     asio = Path(os.path.realpath(options[options.index("--asio") + 1]))
-    command = command + (["-fsyntax-only", "-MD"] if "--compile" in options else ["-M"])
+    if "--compile" not in options:
+        command = command + ["-M"]
+    elif any(flag.startswith("-O") for flag in command):
+        command = command + ["-c", "-o", os.devnull, "-MD"]
+    else:
+        command = command + ["-fsyntax-only", "-MD"]
     findings, pure_count = [], 0
 
     def is_asio(file):
@@ -62,6 +68,8 @@ def main(arguments):
     if asio not in (Path("/usr/include"), Path("/usr/local/include")):
         command = command + ["-isystem", str(asio)]
     names = sorted(str(path.relative_to(include)) for path in include.rglob("*.hpp"))
+    if "--public" in options:
+        names = [name for name in names if "/detail/" not in name]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         reached = list(pool.map(lambda name: included_by(command, name, include), names))
 
@@ -93,9 +101,9 @@ def main(arguments):
                     break
 
     # The check would be worthless if it could not see Asio at all.
-    shell = dict(zip(names, reached)).get("hdikafka/detail/asio.hpp", ([], ""))[0]
-    if not any(is_asio(file) for file in shell):
-        findings.append(f"detail/asio.hpp does not reach Asio in {asio}: this check sees nothing")
+    umbrella = dict(zip(names, reached)).get("hdikafka.hpp", ([], ""))[0]
+    if not any(is_asio(file) for file in umbrella):
+        findings.append(f"hdikafka.hpp does not reach Asio in {asio}: this check sees nothing")
     for finding in findings:
         print(finding)
     print(f"{len(names)} headers, {pure_count} of them without Asio, {len(findings)} findings")

@@ -54,7 +54,7 @@ public:
     }
 
 private:
-    enum : unsigned
+    enum : unsigned char
     {
         has_key = 1,
         has_value = 2,

@@ -23,11 +23,13 @@ class byte_buffer
 {
 public:
     byte_buffer() = default;
+    byte_buffer(byte_buffer const&) = delete;
     byte_buffer(byte_buffer&& other) noexcept
         : memory_(std::move(other.memory_)),
           size_(std::exchange(other.size_, 0)),
           capacity_(std::exchange(other.capacity_, 0))
     {}
+    byte_buffer& operator=(byte_buffer const&) = delete;
     byte_buffer& operator=(byte_buffer&& other) noexcept
     {
         memory_ = std::move(other.memory_);
@@ -35,6 +37,7 @@ public:
         capacity_ = std::exchange(other.capacity_, 0);
         return *this;
     }
+    ~byte_buffer() = default;
 
     char* data() noexcept { return memory_.get(); }
     char const* data() const noexcept { return memory_.get(); }
@@ -59,6 +62,7 @@ public:
     {
         if (total <= capacity_)
             return;
+        // NOLINTNEXTLINE(cppcoreguidelines-no-malloc): realloc often need not copy
         auto* const larger = static_cast<char*>(std::realloc(memory_.get(), total));
         if (larger == nullptr)
             throw std::bad_alloc();
@@ -92,7 +96,10 @@ public:
 private:
     struct free_memory
     {
-        void operator()(char* memory) const noexcept { std::free(memory); }
+        void operator()(char* memory) const noexcept
+        {
+            std::free(memory); // NOLINT(cppcoreguidelines-no-malloc): came from realloc
+        }
     };
 
     std::unique_ptr<char, free_memory> memory_; ///< From malloc: realloc often need not copy.

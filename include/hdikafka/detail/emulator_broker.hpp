@@ -7,6 +7,7 @@
 #include <hdikafka/detail/murmur2.hpp>
 #include <hdikafka/result.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -41,12 +42,10 @@ inline bool valid_emulator_topic(std::string_view name) noexcept
 {
     if (name.empty() || name.size() > 249 || name == "." || name == "..")
         return false;
-    for (char const c : name) {
+    return std::ranges::all_of(name, [](char c) {
         bool const letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-        if (!letter && c != '.' && c != '_' && c != '-')
-            return false;
-    }
-    return true;
+        return letter || c == '.' || c == '_' || c == '-';
+    });
 }
 
 /// What a topic is created with; what is not set is left to the cluster.
@@ -69,7 +68,7 @@ public:
     std::map<std::string, std::string> properties;
     std::vector<emulator_log> partitions;
     std::uint32_t turn = 0; ///< The partition of the next record without a key.
-    emulator_time shown_from{};
+    emulator_time shown_from;
     emulator_time shown_until = emulator_time::max(); ///< Later only for a deleted topic.
 
     bool shown(emulator_time now) const noexcept { return shown_from <= now && now < shown_until; }
@@ -254,8 +253,9 @@ public:
         for (auto const& [name, ghost] : ghosts_)
             if (ghost.shown(now))
                 names.push_back(name);
-        std::sort(names.begin(), names.end());
-        names.erase(std::unique(names.begin(), names.end()), names.end());
+        std::ranges::sort(names);
+        auto const repeated = std::ranges::unique(names);
+        names.erase(repeated.begin(), repeated.end());
         return names;
     }
 

@@ -62,7 +62,7 @@ public:
     {
         try {
             co_await self->converse();
-        } catch (std::exception const&) {
+        } catch (std::exception const&) { // NOLINT(bugprone-empty-catch): see below
             // The connection ends below, which is all that a peer can be told.
         }
         self->close();
@@ -229,7 +229,7 @@ private:
     net::ssl::stream<net::ip::tcp::socket> stream_;
     net::steady_timer watchdog_;
     net::steady_timer pause_;
-    net::steady_timer::time_point deadline_{};
+    net::steady_timer::time_point deadline_;
     request_reader reader_;
     bool closed_ = false;
     std::uint64_t number_;

@@ -31,6 +31,7 @@ enum class emulator_route : unsigned char
     other,                ///< Anything else; answered with 404 or 405.
 };
 
+/// How many enumerators emulator_route has.
 inline constexpr std::size_t emulator_route_count = 12;
 
 /// One request that the emulator has handled.
@@ -39,9 +40,9 @@ class emulator_call
 public:
     emulator_call() = default;
 
-    emulator_route route = emulator_route::other;
-    std::string method;
-    std::string target;
+    emulator_route route = emulator_route::other; ///< What it was for.
+    std::string method;                           ///< As it stood in the request line.
+    std::string target;                           ///< The path and query, still percent-encoded.
     std::string request_id;       ///< x-ms-client-request-id (client-request-id at the authority).
     std::uint64_t connection = 0; ///< Connections are numbered from 1 in the order of their acceptance.
     int status = 0;               ///< 0 when a fault kept the answer back.
@@ -64,6 +65,7 @@ public:
     /// The request is handled, and nothing is answered for as long as the peer waits.
     static emulator_fault stall() { return emulator_fault(kind::stall, 0); }
 
+    /// The route to befall.
     emulator_fault& on(emulator_route route) &
     {
         route_ = route;
@@ -71,6 +73,7 @@ public:
     }
     emulator_fault&& on(emulator_route route) && { return std::move(on(route)); }
 
+    /// How many requests it befalls; 1 by default.
     emulator_fault& times(std::size_t count) &
     {
         times_ = count;
@@ -86,16 +89,20 @@ public:
     }
     emulator_fault&& retry_after(std::chrono::seconds delay) && { return std::move(retry_after(delay)); }
 
+    /// What becomes of the request; see the functions of the same names.
     enum class kind : unsigned char
     {
-        answer,
-        drop_request,
-        drop_answer,
-        stall,
+        answer,       ///< Not handled, answered with status().
+        drop_request, ///< Not handled, not answered.
+        drop_answer,  ///< Handled, not answered.
+        stall,        ///< Handled, and silence.
     };
 
+    /// What becomes of the request.
     kind what() const noexcept { return kind_; }
+    /// The status that answer() was given; 0 for every other kind.
     int status() const noexcept { return status_; }
+    /// The argument of on(); nothing when it was not called.
     std::optional<emulator_route> route() const noexcept { return route_; }
     std::size_t times() const noexcept { return times_; }
     std::optional<std::chrono::seconds> retry_after() const noexcept { return retry_after_; }

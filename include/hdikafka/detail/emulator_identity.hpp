@@ -6,9 +6,10 @@
 #include <hdikafka/detail/emulator_authority.hpp>
 #include <hdikafka/detail/emulator_message.hpp>
 
-#include <array>
+#include <algorithm>
 #include <chrono>
-#include <cstdio>
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,12 +22,14 @@ inline std::string entra_timestamp(emulator_time now)
     auto const day = std::chrono::floor<std::chrono::days>(now);
     std::chrono::year_month_day const date(day);
     std::chrono::hh_mm_ss const time(std::chrono::floor<std::chrono::seconds>(now - day));
-    std::array<char, 80> text{};
-    std::snprintf(text.data(), text.size(), "%04d-%02u-%02u %02d:%02d:%02dZ", static_cast<int>(date.year()),
-                  static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                  static_cast<int>(time.hours().count()), static_cast<int>(time.minutes().count()),
-                  static_cast<int>(time.seconds().count()));
-    return text.data();
+    auto const digits = [](std::int64_t number, std::size_t width) {
+        std::string text = std::to_string(number);
+        text.insert(0, width - std::min(width, text.size()), '0');
+        return text;
+    };
+    return digits(static_cast<int>(date.year()), 4) + "-" + digits(static_cast<unsigned>(date.month()), 2) +
+           "-" + digits(static_cast<unsigned>(date.day()), 2) + " " + digits(time.hours().count(), 2) + ":" +
+           digits(time.minutes().count(), 2) + ":" + digits(time.seconds().count(), 2) + "Z";
 }
 
 /// The request's client-request-id if it looks like one, else a new one.

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -22,10 +23,10 @@ public:
     emulator_record() = default;
 
     std::optional<std::string> key; ///< Nothing when the record was produced without a key.
-    std::string value;
-    std::int32_t partition = 0;
-    std::int64_t offset = 0;
-    emulator_time timestamp{};
+    std::string value;              ///< What was produced, byte for byte.
+    std::int32_t partition = 0;     ///< Where it went.
+    std::int64_t offset = 0;        ///< Its offset there.
+    emulator_time timestamp;        ///< When it was appended, by the emulator's clock.
 };
 
 } // namespace hdikafka::inline v0_1
@@ -46,9 +47,7 @@ public:
     /// The first record at or after the offset.
     records::const_iterator at_or_after(std::int64_t offset) const
     {
-        return std::lower_bound(
-            records_.begin(), records_.end(), offset,
-            [](emulator_record const& record, std::int64_t wanted) { return record.offset < wanted; });
+        return std::ranges::lower_bound(records_, offset, {}, &emulator_record::offset);
     }
 
     /// Gives the record the next offset, which is returned.

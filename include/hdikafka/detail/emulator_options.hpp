@@ -65,7 +65,9 @@ public:
     {
         return std::move(listen(std::move(address), port));
     }
+    /// The first argument of listen().
     std::string const& address() const noexcept { return address_; }
+    /// The second argument of listen(); emulator::port() has the one that was bound.
     std::uint16_t port() const noexcept { return port_; }
 
     /// The host that endpoint() and authority_host() name. By default the address listened on, or
@@ -85,7 +87,9 @@ public:
     {
         return std::move(certificate(std::move(chain_pem), std::move(key_pem)));
     }
+    /// The first argument of certificate(); empty when one is to be made.
     std::string const& certificate_pem() const noexcept { return certificate_pem_; }
+    /// The second argument of certificate().
     std::string const& key_pem() const noexcept { return key_pem_; }
 
     /// Another host name for which the made certificate is to be valid, besides localhost, 127.0.0.1
@@ -96,6 +100,7 @@ public:
         return *this;
     }
     emulator_options&& host_name(std::string name) && { return std::move(host_name(std::move(name))); }
+    /// All arguments of host_name().
     std::vector<std::string> const& host_names() const noexcept { return host_names_; }
 
     /// The clock by which records are stamped, tokens expire and topics become visible. By default

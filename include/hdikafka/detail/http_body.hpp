@@ -124,7 +124,7 @@ public:
     }
 
 private:
-    enum class stage
+    enum class stage : unsigned char
     {
         counted,
         until_close,

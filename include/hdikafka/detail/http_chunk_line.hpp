@@ -91,7 +91,7 @@ public:
     explicit chunk_line(std::string_view line)
     {
         std::size_t at = 0;
-        for (int digit; at != line.size() && (digit = hex_digit(line[at])) >= 0; ++at) {
+        for (int digit = 0; at != line.size() && (digit = hex_digit(line[at])) >= 0; ++at) {
             if (size_ >> 60 != 0) {
                 wrong_ = "a chunk's size overflows";
                 return;

@@ -22,7 +22,7 @@ namespace hdikafka::inline v0_1::detail {
 class field_lines
 {
 public:
-    enum class state
+    enum class state : unsigned char
     {
         incomplete, ///< Call again when there is more behind what was not consumed.
         end,        ///< The empty line that ends the section is consumed too.
@@ -163,7 +163,7 @@ private:
 class head_reader
 {
 public:
-    enum class event
+    enum class event : unsigned char
     {
         need_more,
         start_line, ///< head().start_line() can be looked at; call next() again.

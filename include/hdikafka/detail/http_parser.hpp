@@ -112,7 +112,7 @@ public:
     http_response take() { return http_response(status_, head_.take(), body_.take()); }
 
 private:
-    enum class stage
+    enum class stage : unsigned char
     {
         head,
         body,
@@ -128,12 +128,12 @@ private:
 
     void read_head()
     {
-        // Another protocol is told at once: its bytes may never have a line end to wait for.
-        constexpr std::string_view version = "HTTP/1.";
-        auto const start = head_.unread().substr(0, std::min(version.size(), status_line_limit_));
-        if (status_ == 0 && !version.starts_with(start))
-            return fail(http_fault(errc::bad_status_line, "the peer's answer is not HTTP/1.x"));
         for (;;) {
+            // Another protocol is told at once: its bytes may never have a line end to wait for.
+            constexpr std::string_view version = "HTTP/1.";
+            if (status_ == 0 &&
+                !version.starts_with(head_.unread().substr(0, std::min(version.size(), status_line_limit_))))
+                return fail(http_fault(errc::bad_status_line, "the peer's answer is not HTTP/1.x"));
             switch (head_.next()) {
             case head_reader::event::need_more: return;
             case head_reader::event::fault: return fail(head_.fault());
@@ -146,7 +146,7 @@ private:
                     return begin_body();
                 status_ = 0;
                 head_.restart();
-                return read_head();
+                break;
             }
         }
     }

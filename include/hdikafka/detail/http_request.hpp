@@ -4,7 +4,6 @@
 
 #include <hdikafka/detail/http_syntax.hpp>
 
-#include <charconv>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -108,9 +107,7 @@ public:
             out.append("Authorization: ").append(authorization).append("\r\n");
         out.append(fields_.text());
         if (sized) {
-            char digits[20];
-            auto const end = std::to_chars(digits, digits + sizeof digits, body_.size()).ptr;
-            out.append("Content-Length: ").append(digits, end).append("\r\n");
+            out.append("Content-Length: ").append(std::to_string(body_.size())).append("\r\n");
         }
         out.append("\r\n").append(body_);
         return true;

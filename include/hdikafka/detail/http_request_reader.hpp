@@ -93,7 +93,7 @@ public:
     bool keep_alive() const noexcept { return done() && keep_alive_; }
 
 private:
-    enum class stage
+    enum class stage : unsigned char
     {
         head,
         body,

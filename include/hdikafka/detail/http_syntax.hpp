@@ -122,7 +122,7 @@ inline std::string excerpt(std::string_view text)
     return "'" + std::string(text.substr(0, most)) + (text.size() > most ? "…'" : "'");
 }
 
-enum class line_state
+enum class line_state : unsigned char
 {
     incomplete,
     whole,        ///< `line` is the line without its CRLF.

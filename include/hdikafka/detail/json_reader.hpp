@@ -224,9 +224,10 @@ private:
         auto const character = current();
         if (state_ == state::after && character == ',') [[likely]]
             ++at_;
-        else if (state_ != state::value && character == closing)
-            return close() && false;
-        else if (state_ != state::opened)
+        else if (state_ != state::value && character == closing) {
+            close();
+            return false;
+        } else if (state_ != state::opened)
             return fail(errc::invalid_json, at_);
         state_ = state::value;
         return true;

@@ -18,12 +18,12 @@ namespace hdikafka::inline v0_1 {
 /// What a JSON value is.
 enum class json_kind : unsigned char
 {
-    null,
-    boolean,
-    number,
-    string,
-    array,
-    object,
+    null,    ///< `null`
+    boolean, ///< `true` or `false`
+    number,  ///< Any number; whether it fits a type is told by asking for it.
+    string,  ///< `"…"`
+    array,   ///< `[…]`
+    object,  ///< `{…}`
 };
 
 namespace detail {

@@ -4,6 +4,7 @@
 
 #include <hdikafka/detail/utf8.hpp>
 
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <concepts>
@@ -55,8 +56,8 @@ inline bool append_json_string(std::string& out, std::string_view text)
 template <std::integral T>
 void append_json_integer(std::string& out, T value)
 {
-    char digits[24];
-    out.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
+    std::array<char, 24> digits{};
+    out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
 }
 
 /// Appends the shortest text that reads back as the same double. False, with `out` unchanged, if it is
@@ -65,8 +66,8 @@ inline bool append_json_double(std::string& out, double value)
 {
     if (!std::isfinite(value))
         return false;
-    char digits[32]; // the longest is 24: -2.2250738585072014e-308
-    out.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
+    std::array<char, 32> digits{}; // the longest is 24: -2.2250738585072014e-308
+    out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
     return true;
 }
 

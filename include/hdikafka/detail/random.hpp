@@ -31,8 +31,8 @@ public:
     /// A version 4 UUID (RFC 9562) as text.
     std::string uuid()
     {
-        std::uint64_t const high = (next() & ~0xf000ull) | 0x4000ull;
-        std::uint64_t const low = (next() >> 2) | 0x8000000000000000ull;
+        std::uint64_t const high = (next() & ~0xf000ULL) | 0x4000ULL;
+        std::uint64_t const low = (next() >> 2) | 0x8000000000000000ULL;
         std::string out(36, '-');
         std::size_t at = 0;
         for (int digit = 0; digit < 32; ++digit) {

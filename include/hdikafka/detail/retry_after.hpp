@@ -34,23 +34,24 @@ inline std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view 
         char const c = text[i];
         bool const digit = c >= '0' && c <= '9';
         bool const letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-        if (shape[i] == '0' ? !digit : shape[i] == 'a' ? !letter : c != shape[i])
+        bool const fits = (shape[i] == '0' && digit) || (shape[i] == 'a' && letter) || c == shape[i];
+        if (!fits)
             return std::nullopt;
     }
     constexpr std::array<std::string_view, 12> months = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                          "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    auto const month = std::find(months.begin(), months.end(), text.substr(8, 3));
+    auto const month =
+        static_cast<std::size_t>(std::ranges::find(months, text.substr(8, 3)) - months.begin());
     auto const number = [text](std::size_t at, std::size_t length) {
         return static_cast<int>(parse_count(text.substr(at, length)).value_or(0));
     };
-    std::chrono::year_month_day const date(
-        std::chrono::year(number(12, 4)),
-        std::chrono::month(static_cast<unsigned>(month - months.begin()) + 1),
-        std::chrono::day(static_cast<unsigned>(number(5, 2))));
+    std::chrono::year_month_day const date(std::chrono::year(number(12, 4)),
+                                           std::chrono::month(static_cast<unsigned>(month) + 1),
+                                           std::chrono::day(static_cast<unsigned>(number(5, 2))));
     int const hour = number(17, 2);
     int const minute = number(20, 2);
     int const second = number(23, 2);
-    if (month == months.end() || !date.ok() || hour > 23 || minute > 59 || second > 60)
+    if (month == months.size() || !date.ok() || hour > 23 || minute > 59 || second > 60)
         return std::nullopt;
     return std::chrono::sys_days(date) + std::chrono::hours(hour) + std::chrono::minutes(minute) +
            std::chrono::seconds(second);

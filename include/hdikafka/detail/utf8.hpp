@@ -64,7 +64,7 @@ inline char const* plain_end_by_word(char const* at, char const* end) noexcept
     constexpr std::uint64_t ones = 0x0101010101010101;
     constexpr std::uint64_t tops = ones * 0x80;
     for (; end - at >= 8; at += 8) {
-        std::uint64_t word;
+        std::uint64_t word = 0;
         std::memcpy(&word, at, sizeof word);
         // With the top bits set no subtraction borrows from the next byte: its top bit is then clear
         // exactly when the low seven bits are below the subtrahend.
@@ -110,8 +110,10 @@ inline unsigned not_plain(char const* at) noexcept
 [[gnu::noinline]] inline char const* plain_end_by_block(char const* at, char const* end) noexcept
 {
     for (auto left = end - at; left >= 64; left -= 64, at += 64) {
-        auto const a = load_bytes(at), b = load_bytes(at + 16);
-        auto const c = load_bytes(at + 32), d = load_bytes(at + 48);
+        auto const a = load_bytes(at);
+        auto const b = load_bytes(at + 16);
+        auto const c = load_bytes(at + 32);
+        auto const d = load_bytes(at + 48);
         auto const least = _mm_min_epu8(_mm_min_epu8(plain_order(a), plain_order(b)),
                                         _mm_min_epu8(plain_order(c), plain_order(d)));
         auto const backslash = _mm_or_si128(_mm_or_si128(backslashes(a), backslashes(b)),

@@ -1,0 +1,68 @@
+// hdikafka's client, in coroutines on one thread.
+#include "bench.hpp"
+
+#include <hdikafka.hpp>
+
+#include <asio/co_spawn.hpp>
+#include <asio/io_context.hpp>
+
+#include <exception>
+#include <utility>
+
+namespace {
+
+namespace hk = hdikafka;
+
+asio::awaitable<void> produce(hk::client client, bench::task task)
+{
+    auto const receipt = co_await client.produce(task.topic(), hk::records(bench::record_value));
+    bench::require(receipt.persisted() == hk::persistence::done && receipt.offset(0) == 0, "not the receipt");
+}
+
+asio::awaitable<void> fetch(hk::client client, bench::task task)
+{
+    auto const batch = co_await client.fetch(task.topic(), 0, 0, task.records);
+    bench::require(batch.size() == static_cast<std::size_t>(task.records) &&
+                       batch[batch.size() - 1].offset() == task.records - 1,
+                   "not the records");
+}
+
+asio::awaitable<void> one_by_one(hk::client client, bench::task task)
+{
+    for (int i = 0; i < task.count; ++i) {
+        if (task.produces())
+            co_await produce(client, task);
+        else
+            co_await fetch(client, task);
+    }
+}
+
+void measured(bench::task const& task)
+{
+    bool const idle = task.mode == "idle";
+    asio::io_context io(1);
+    hk::client client(io.get_executor(),
+                      hk::client_options(task.endpoint)
+                          .credential(hk::bearer_token(task.token))
+                          .tls(hk::tls_options().ca_file(task.ca_file))
+                          .max_connections(static_cast<std::size_t>(idle ? task.count : 1)));
+    std::exception_ptr failure;
+    auto const ended = [&failure](std::exception_ptr thrown) {
+        if (thrown)
+            failure = std::move(thrown);
+    };
+    // Started together, hardly a fetch finds a connection that is free already: each makes one.
+    if (idle)
+        for (int i = 0; i < task.count; ++i)
+            asio::co_spawn(io, fetch(client, task), ended);
+    else
+        asio::co_spawn(io, one_by_one(client, task), ended);
+    io.run();
+    if (failure)
+        std::rethrow_exception(failure);
+    bench::report();
+}
+
+} // namespace
+
+int main(int argc, char** argv) { return bench::run(argc, argv, measured); }

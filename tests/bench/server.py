@@ -1,0 +1,128 @@
+"""An nginx on a free port of the loopback that gives canned answers of the REST proxy over TLS 1.3."""
+import http.client
+import json
+import os
+import shutil
+import socket
+import ssl
+import string
+import subprocess
+from pathlib import Path
+
+CONFIGURATION = """
+daemon off;
+%(user)s
+pid nginx.pid;
+error_log error.log;
+events { worker_connections 4096; }
+http {
+    access_log off;
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+    keepalive_requests 100000000;
+    keepalive_timeout 600s;
+    large_client_header_buffers 4 16k;
+    open_file_cache max=16 inactive=600s;
+    default_type application/json;
+    server {
+        listen 127.0.0.1:%(port)d ssl;
+        ssl_certificate certificate.pem;
+        ssl_certificate_key key.pem;
+        ssl_protocols TLSv1.3;
+        location /v1/producer/ { return 200 '{"offsets":[{"partition":0,"offset":0}]}'; }
+%(reads)s
+    }
+}
+"""
+READ = """
+        location = /v1/consumer/topics/records-%(count)d/partitions/0/offsets/0 {
+            alias %(folder)s/records-%(count)d.json;
+            add_header NextOffset %(count)d;
+        }"""
+
+# Records of a read -> bytes of its answer. Those of 10 and of 1,000 differ in nothing but the number.
+READS = {10: 200_000, 100: 110_000, 1000: 200_000}
+
+
+def records(count, size):
+    """A JSON array of `count` records, `size` bytes in all; the values are text without escapes."""
+    def written(lengths):
+        return json.dumps([
+            {"key": f"key{i:04}", "value": (string.ascii_letters * (length // 52 + 1))[:length], "partition": 0,
+             "offset": i, "timestamp": 1700000000000 + i, "timestampType": "CREATE_TIME"}
+            for i, length in enumerate(lengths)], separators=(",", ":"))
+    rest, odd = divmod(size - len(written([0] * count)), count)
+    return written([rest + (i < odd) for i in range(count)])
+
+
+class Server:
+    """To be used in a `with`: it ends with the block."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.process = None
+
+    def __enter__(self):
+        try:
+            self._start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        if self.process:
+            self.process.terminate()
+            self.process.wait()
+
+    def _start(self):
+        program = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
+        if not program:
+            raise SystemExit("nginx is missing")
+        folder = self.folder
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                        "-days", "1", "-subj", "/CN=bench", "-addext", "subjectAltName=IP:127.0.0.1",
+                        "-keyout", folder / "key.pem", "-out", folder / "certificate.pem"],
+                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for count, size in READS.items():
+            (folder / f"records-{count}.json").write_text(records(count, size))
+
+        # nginx is given the socket, as when it replaces itself by a newer one: so nobody else can take the port.
+        # Its worker must be able to read this folder.
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen(1024)
+            port = listener.getsockname()[1]
+            reads = "".join(READ % {"count": count, "folder": folder} for count in READS)
+            (folder / "nginx.conf").write_text(CONFIGURATION % {
+                "port": port, "reads": reads, "user": "" if os.geteuid() else "user root;"})
+            self.process = subprocess.Popen(
+                [program, "-p", folder, "-c", "nginx.conf", "-e", "error.log"], pass_fds=[listener.fileno()],
+                env={**os.environ, "NGINX": f"{listener.fileno()};"}, stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.ca_file = str(folder / "certificate.pem")
+        self.endpoint = f"https://127.0.0.1:{port}"
+        self._check(port)
+
+    def _check(self, port):
+        """Every answer once, by a client that is none of those measured."""
+        trust = ssl.create_default_context(cafile=self.ca_file)
+        try:
+            connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=20, context=trust)
+            for count, size in READS.items():
+                connection.request("GET", f"/v1/consumer/topics/records-{count}/partitions/0/offsets/0?count={count}")
+                answer = connection.getresponse()
+                body = answer.read()
+                assert answer.status == 200 and answer.getheader("NextOffset") == str(count), answer.headers
+                assert len(body) == size and len(json.loads(body)) == count, len(body)
+            connection.request("POST", "/v1/producer/topics/any", b"{}")
+            answer = connection.getresponse()
+            assert answer.status == 200 and json.loads(answer.read())["offsets"], answer.status
+            assert connection.sock.version() == "TLSv1.3", connection.sock.version()
+        except (OSError, AssertionError, http.client.HTTPException) as failure:
+            log = self.folder / "error.log"
+            raise SystemExit(f"nginx does not answer as it should: {failure!r}\n"
+                             f"{log.read_text() if log.exists() else ''}") from failure
