@@ -7166,6 +7166,7 @@ private:
 class client_secret_credential
 {
 public:
+    /// The application (client) id and a secret of it, in the tenant.
     client_secret_credential(std::string tenant, std::string client_id, std::string secret)
         : settings_(std::move(tenant), std::move(client_id)), secret_(std::move(secret))
     {}
@@ -7192,6 +7193,7 @@ public:
         return std::move(this->scope(std::move(scope)));
     }
 
+    /// For hk::credential.
     template <class Source = detail::client_secret_source<>>
     detail::token_source_ptr make_source() &&
     {
@@ -7207,8 +7209,10 @@ private:
 class bearer_token
 {
 public:
+    /// Without "Bearer". Characters that no token has are told by the first call: errc::invalid_option.
     explicit bearer_token(std::string token) : token_(std::move(token)) {}
 
+    /// For hk::credential.
     template <class Source = detail::fixed_token_source<>>
     detail::token_source_ptr make_source() &&
     {
@@ -7226,10 +7230,13 @@ private:
 class token_callback
 {
 public:
+    /// The function is kept as long as any copy of the credential, and may be called from any thread of the
+    /// client's executor.
     explicit token_callback(std::function<net::awaitable<access_token>()> function)
         : function_(std::move(function))
     {}
 
+    /// For hk::credential.
     template <class Source = detail::callback_token_source<>>
     detail::token_source_ptr make_source() &&
     {
@@ -7245,8 +7252,10 @@ private:
 class credential
 {
 public:
+    /// None: calls fail with errc::no_credential.
     credential() = default;
 
+    /// From one of the above.
     template <class Kind>
     requires requires(Kind kind)
     {
@@ -7258,6 +7267,7 @@ public:
 
     explicit operator bool() const noexcept { return cache_ != nullptr; }
 
+    /// For the library.
     detail::token_cache_ptr const& cache() const noexcept { return cache_; }
 
 private:
@@ -8968,6 +8978,9 @@ namespace hdikafka::inline v0_1 {
 /// Made by client::consume(). Movable; moving it while next() is under way is allowed, destroying it
 /// lets that next() end by itself.
 ///
+/// Lifetime: what is under way keeps alive what it needs, also when the stream is destroyed; the executor's
+/// context must outlive it.
+///
 /// Thread safety: one user at a time; close() alone may be called from any thread.
 ///
 /// A template for the reason that basic_client is one.
@@ -8975,6 +8988,7 @@ template <class Lazy = void>
 class basic_record_stream
 {
 public:
+    /// For client::consume().
     basic_record_stream(detail::session_ptr client, std::string topic, std::int32_t partition,
                         consume_options options)
         : state_(std::make_shared<detail::stream_state<>>(std::move(client), std::move(topic), partition,
@@ -9011,8 +9025,11 @@ public:
     /// Whether the position had reached the high watermark when that was last looked at.
     bool caught_up() const { return state_->rest.empty() && state_->plan.caught_up(); }
 
-    /// How many offsets lie between the position and the high watermark, which this call reads. Offsets
-    /// have gaps, so there may be fewer records. Never negative.
+    /// How many offsets lie between the position and the high watermark. Offsets have gaps, so there may be
+    /// fewer records. Never negative.
+    ///
+    /// - Effect: reads the watermarks; the position stays.
+    /// - Completion, Errors, Cancellation: those of client::partition.
     net::awaitable<std::int64_t> lag(call_options options = {}) const
     {
         return detail::stream_lag<Lazy>(state_, std::move(options));
@@ -9025,6 +9042,7 @@ private:
     detail::stream_ptr state_;
 };
 
+/// The one to use.
 using record_stream = basic_record_stream<>;
 
 } // namespace hdikafka::inline v0_1
@@ -9148,6 +9166,7 @@ private:
     detail::session_ptr session_;
 };
 
+/// The one to use.
 using client = basic_client<>;
 
 } // namespace hdikafka::inline v0_1

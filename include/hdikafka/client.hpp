@@ -136,6 +136,7 @@ private:
     detail::session_ptr session_;
 };
 
+/// The one to use.
 using client = basic_client<>;
 
 } // namespace hdikafka::inline v0_1

@@ -222,6 +222,7 @@ private:
 class client_secret_credential
 {
 public:
+    /// The application (client) id and a secret of it, in the tenant.
     client_secret_credential(std::string tenant, std::string client_id, std::string secret)
         : settings_(std::move(tenant), std::move(client_id)), secret_(std::move(secret))
     {}
@@ -248,6 +249,7 @@ public:
         return std::move(this->scope(std::move(scope)));
     }
 
+    /// For hk::credential.
     template <class Source = detail::client_secret_source<>>
     detail::token_source_ptr make_source() &&
     {
@@ -263,8 +265,10 @@ private:
 class bearer_token
 {
 public:
+    /// Without "Bearer". Characters that no token has are told by the first call: errc::invalid_option.
     explicit bearer_token(std::string token) : token_(std::move(token)) {}
 
+    /// For hk::credential.
     template <class Source = detail::fixed_token_source<>>
     detail::token_source_ptr make_source() &&
     {
@@ -282,10 +286,13 @@ private:
 class token_callback
 {
 public:
+    /// The function is kept as long as any copy of the credential, and may be called from any thread of the
+    /// client's executor.
     explicit token_callback(std::function<net::awaitable<access_token>()> function)
         : function_(std::move(function))
     {}
 
+    /// For hk::credential.
     template <class Source = detail::callback_token_source<>>
     detail::token_source_ptr make_source() &&
     {
@@ -301,8 +308,10 @@ private:
 class credential
 {
 public:
+    /// None: calls fail with errc::no_credential.
     credential() = default;
 
+    /// From one of the above.
     template <class Kind>
     requires requires(Kind kind)
     {
@@ -314,6 +323,7 @@ public:
 
     explicit operator bool() const noexcept { return cache_ != nullptr; }
 
+    /// For the library.
     detail::token_cache_ptr const& cache() const noexcept { return cache_; }
 
 private:

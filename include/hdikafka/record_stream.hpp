@@ -24,6 +24,9 @@ namespace hdikafka::inline v0_1 {
 /// Made by client::consume(). Movable; moving it while next() is under way is allowed, destroying it
 /// lets that next() end by itself.
 ///
+/// Lifetime: what is under way keeps alive what it needs, also when the stream is destroyed; the executor's
+/// context must outlive it.
+///
 /// Thread safety: one user at a time; close() alone may be called from any thread.
 ///
 /// A template for the reason that basic_client is one.
@@ -31,6 +34,7 @@ template <class Lazy = void>
 class basic_record_stream
 {
 public:
+    /// For client::consume().
     basic_record_stream(detail::session_ptr client, std::string topic, std::int32_t partition,
                         consume_options options)
         : state_(std::make_shared<detail::stream_state<>>(std::move(client), std::move(topic), partition,
@@ -67,8 +71,11 @@ public:
     /// Whether the position had reached the high watermark when that was last looked at.
     bool caught_up() const { return state_->rest.empty() && state_->plan.caught_up(); }
 
-    /// How many offsets lie between the position and the high watermark, which this call reads. Offsets
-    /// have gaps, so there may be fewer records. Never negative.
+    /// How many offsets lie between the position and the high watermark. Offsets have gaps, so there may be
+    /// fewer records. Never negative.
+    ///
+    /// - Effect: reads the watermarks; the position stays.
+    /// - Completion, Errors, Cancellation: those of client::partition.
     net::awaitable<std::int64_t> lag(call_options options = {}) const
     {
         return detail::stream_lag<Lazy>(state_, std::move(options));
@@ -81,6 +88,7 @@ private:
     detail::stream_ptr state_;
 };
 
+/// The one to use.
 using record_stream = basic_record_stream<>;
 
 } // namespace hdikafka::inline v0_1
