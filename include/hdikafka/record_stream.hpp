@@ -75,7 +75,9 @@ public:
     /// fewer records. Never negative.
     ///
     /// - Effect: reads the watermarks; the position stays.
-    /// - Completion, Errors, Cancellation: those of client::partition.
+    /// - Completion: the caller resumes on its own executor.
+    /// - Errors: those of client::partition.
+    /// - Cancellation: terminal; it disturbs no next().
     net::awaitable<std::int64_t> lag(call_options options = {}) const
     {
         return detail::stream_lag<Lazy>(state_, std::move(options));
