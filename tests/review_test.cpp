@@ -100,8 +100,8 @@ TEST_CASE("a token request ends with its time even when the callback never does"
         co_await opened(never);
         co_return hk::access_token("token");
     });
-    auto const op = std::make_shared<hk::detail::operation<>>(io.get_executor(),
-                                                              std::chrono::steady_clock::now() + 10ms);
+    auto const shelf = std::make_shared<hk::detail::timer_shelf<>>(io.get_executor());
+    auto const op = std::make_shared<hk::detail::operation<>>(shelf, std::chrono::steady_clock::now() + 10ms);
     hk::access_token token;
     hk::detail::run_detached(op, source.request(op, nullptr, token));
     io.run();

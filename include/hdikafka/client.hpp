@@ -25,7 +25,7 @@ namespace hdikafka::inline v0_1 {
 ///
 /// What all operations have in common:
 /// - Effect: arguments are checked before any byte is sent. They are taken by value: nothing given to a
-///   call must outlive it. The work runs on a strand of the client's executor.
+///   call must outlive it. The work runs on the client's executor, for each call on one thread at a time.
 /// - Completion: the caller resumes on its own executor. Other completion styles come from Asio:
 ///   `asio::co_spawn(executor, client.topics(), asio::use_future)`.
 /// - Errors: hk::error, which names operation, topic and cause; `co_await hk::as_result(client.topics())`

@@ -10,6 +10,7 @@
 #include <hdikafka/detail/url.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <concepts>
 #include <cstdlib>
 #include <exception>
@@ -174,20 +175,21 @@ public:
     {
         // Spawned, so that the function runs with Asio's usual cancellation, and can be left behind when
         // it does not heed it.
+        auto const strand = net::make_strand(op->executor());
         auto const under_way = std::make_shared<run>();
-        net::co_spawn(op->strand(), (*function_)(),
+        net::co_spawn(strand, (*function_)(),
                       net::bind_cancellation_slot(
                           under_way->stop.slot(),
                           [op, under_way, kept = function_](std::exception_ptr failure, access_token made) {
-                              under_way->finished = true;
                               under_way->failure = std::move(failure);
                               under_way->token = std::move(made);
+                              under_way->finished = true;
                               op->wake();
                           }));
         while (!under_way->finished && !op->stopped())
             co_await op->park();
         if (!under_way->finished) {
-            under_way->stop.emit(net::cancellation_type::terminal);
+            net::post(strand, [under_way] { under_way->stop.emit(net::cancellation_type::terminal); });
             co_return op->interruption("waiting for the callback's token");
         }
         if (under_way->failure)
@@ -200,12 +202,12 @@ public:
     }
 
 private:
-    /// The function under way. Belongs to the operation's strand.
+    /// The function under way, on a strand of its own.
     class run
     {
     public:
         net::cancellation_signal stop;
-        bool finished = false;
+        std::atomic<bool> finished = false; ///< What follows may be looked at.
         std::exception_ptr failure;
         access_token token;
     };

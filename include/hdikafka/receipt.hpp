@@ -4,6 +4,7 @@
 
 #include <hdikafka/error.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -47,6 +48,12 @@ public:
     std::optional<std::int64_t> offset(std::size_t index) const { return outcomes_.at(index).offset; }
     /// What the service says went wrong with this record.
     std::optional<hdikafka::error> error(std::size_t index) const { return outcomes_.at(index).failure; }
+
+    /// Whether the service reports an error for any of the records.
+    bool has_error() const noexcept
+    {
+        return std::ranges::any_of(outcomes_, [](auto const& one) { return one.failure.has_value(); });
+    }
 
     /// All records together: `done` only if all are, `none` only if none is written, else `possibly`.
     persistence persisted() const noexcept

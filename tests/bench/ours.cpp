@@ -6,34 +6,31 @@
 #include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
 
+#include <cstddef>
 #include <exception>
+#include <string>
 #include <utility>
 
 namespace {
 
 namespace hk = hdikafka;
 
-asio::awaitable<void> produce(hk::client client, bench::task task)
+asio::awaitable<void> produce(hk::client client, std::string topic, int count)
 {
-    auto const receipt = co_await client.produce(task.topic(), hk::records(bench::record_value));
-    bench::require(receipt.persisted() == hk::persistence::done && receipt.offset(0) == 0, "not the receipt");
+    for (int i = 0; i < count; ++i) {
+        auto const receipt = co_await client.produce(topic, hk::records(bench::record_value));
+        bench::require(receipt.persisted() == hk::persistence::done && receipt.offset(0) == 0,
+                       "not the receipt");
+    }
 }
 
-asio::awaitable<void> fetch(hk::client client, bench::task task)
+asio::awaitable<void> fetch(hk::client client, std::string topic, int count, int records)
 {
-    auto const batch = co_await client.fetch(task.topic(), 0, 0, task.records);
-    bench::require(batch.size() == static_cast<std::size_t>(task.records) &&
-                       batch[batch.size() - 1].offset() == task.records - 1,
-                   "not the records");
-}
-
-asio::awaitable<void> one_by_one(hk::client client, bench::task task)
-{
-    for (int i = 0; i < task.count; ++i) {
-        if (task.produces())
-            co_await produce(client, task);
-        else
-            co_await fetch(client, task);
+    for (int i = 0; i < count; ++i) {
+        auto const batch = co_await client.fetch(topic, 0, 0, records);
+        bench::require(batch.size() == static_cast<std::size_t>(records) &&
+                           batch[batch.size() - 1].offset() == records - 1,
+                       "not the records");
     }
 }
 
@@ -54,9 +51,11 @@ void measured(bench::task const& task)
     // Started together, hardly a fetch finds a connection that is free already: each makes one.
     if (idle)
         for (int i = 0; i < task.count; ++i)
-            asio::co_spawn(io, fetch(client, task), ended);
+            asio::co_spawn(io, fetch(client, task.topic(), 1, task.records), ended);
+    else if (task.produces())
+        asio::co_spawn(io, produce(client, task.topic(), task.count), ended);
     else
-        asio::co_spawn(io, one_by_one(client, task), ended);
+        asio::co_spawn(io, fetch(client, task.topic(), task.count, task.records), ended);
     io.run();
     if (failure)
         std::rethrow_exception(failure);

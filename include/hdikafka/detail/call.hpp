@@ -50,8 +50,7 @@ public:
 class call_spec
 {
 public:
-    call_spec() : request(std::string(), std::string()) {}
-    call_spec(http_request what, call_info about, pool_ptr to)
+    call_spec(http_request&& what, call_info&& about, pool_ptr to)
         : request(std::move(what)), info(std::move(about)), pool(std::move(to))
     {}
 
@@ -69,14 +68,13 @@ public:
     std::vector<std::string> secrets; ///< what the request holds and no error may show
 };
 
+using call_spec_ptr = std::unique_ptr<call_spec>;
+
 /// The answer, and whether it is a failure that an earlier attempt of the same call explains.
 class call_answer
 {
 public:
     call_answer() = default;
-    call_answer(http_response what, call_info about, repeatable sort, bool by_earlier_attempt)
-        : response(std::move(what)), info(std::move(about)), kind(sort), settled(by_earlier_attempt)
-    {}
 
     /// What is known should the body turn out to be unreadable.
     diagnostics describe() const
@@ -169,13 +167,12 @@ private:
     bool perhaps_done_ = false;
 };
 
-/// Carries out `spec`, which it uses up, on the operation's strand.
+/// Carries out `spec`, which it uses up.
 template <class = void>
 task call(operation_ptr op, transport_ptr http, call_spec& spec, call_answer& answer)
 {
     call_state state(spec);
     bool renewed = false;
-    std::string message;
     for (;;) {
         state.outcome.bytes_written = false;
         if (op->stopped())
@@ -190,21 +187,21 @@ task call(operation_ptr op, transport_ptr http, call_spec& spec, call_answer& an
                     co_return state.judge(waited.error());
             }
         }
-        message.clear();
-        std::string_view const shown = token ? std::string_view(*token) : std::string_view();
-        if (!spec.request.render_to(message, spec.pool->host_field(), shown))
+        std::string_view const shown = token ? std::string_view(token->text()) : std::string_view();
+        if (!spec.request.sound(spec.pool->host_field(), token.get()))
             co_return state.judge(
                 error(errc::invalid_option, "a part of the request cannot be sent in HTTP"));
-        http_response response;
-        auto const sent =
-            co_await http->send(op, spec.pool, message, spec.limits, state.outcome.bytes_written, response);
+        auto const sent = co_await http->send(op, spec.pool, spec.request, token, spec.limits,
+                                              state.outcome.bytes_written, answer.response);
         op->end_phase();
 
-        auto const judged = sent ? state.judge(response, shown) : state.judge(sent.error());
+        auto const judged = sent ? state.judge(answer.response, shown) : state.judge(sent.error());
         bool const settled =
             !judged && repeated && spec.settled_by && judged.error().code() == *spec.settled_by;
         if (judged || settled) {
-            answer = call_answer(std::move(response), std::move(spec.info), spec.kind, settled);
+            answer.info = std::move(spec.info);
+            answer.kind = spec.kind;
+            answer.settled = settled;
             co_return result<void>();
         }
         if (state.outcome.status == 401 && !renewed && token && spec.tokens->refuse(token)) {

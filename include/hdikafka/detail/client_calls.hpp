@@ -57,12 +57,25 @@ inline result<partition_info> read_partition_answer(call_answer const& answer)
     return read_body<partition_info>(answer, &parse_partition);
 }
 
+inline result<receipt> read_receipt(call_answer const& answer, std::size_t count)
+{
+    std::string_view const body = answer.response.body_text();
+    std::string_view const type = content_type(answer.response);
+    auto parsed = parse_receipt(body, type, count, diagnostics());
+    if (!parsed)
+        return answer.unreadable(parsed.error());
+    // What is known of the call is put together only where a record's error is to tell it.
+    if (parsed.value().has_error())
+        parsed = parse_receipt(body, type, count, answer.describe());
+    return parsed;
+}
+
 template <class = void>
 net::awaitable<std::vector<broker>> brokers(session_ptr owner, call_options options)
 {
     auto spec = rest_calls<>(*owner, "brokers", options).brokers();
     return perform<std::vector<broker>>(
-        std::move(owner), std::move(options), std::move(spec),
+        std::move(owner), options.timeout(), std::move(spec),
         [](call_answer& answer) { return read_body<std::vector<broker>>(answer, &parse_brokers); });
 }
 
@@ -71,7 +84,7 @@ net::awaitable<std::vector<std::string>> topics(session_ptr owner, call_options 
 {
     auto spec = rest_calls<>(*owner, "topics", options).topics();
     return perform<std::vector<std::string>>(
-        std::move(owner), std::move(options), std::move(spec),
+        std::move(owner), options.timeout(), std::move(spec),
         [](call_answer& answer) { return read_body<std::vector<std::string>>(answer, &parse_topics); });
 }
 
@@ -79,9 +92,9 @@ template <class = void>
 net::awaitable<std::vector<partition_info>> partitions(session_ptr owner, std::string topic,
                                                        call_options options)
 {
-    auto spec = rest_calls<>(*owner, "partitions", options).partitions(topic);
+    auto spec = rest_calls<>(*owner, "partitions", options).partitions(std::move(topic));
     return perform<std::vector<partition_info>>(
-        std::move(owner), std::move(options), std::move(spec), [](call_answer& answer) {
+        std::move(owner), options.timeout(), std::move(spec), [](call_answer& answer) {
             return read_body<std::vector<partition_info>>(answer, &parse_partitions);
         });
 }
@@ -90,8 +103,8 @@ template <class = void>
 net::awaitable<partition_info> partition(session_ptr owner, std::string topic, std::int32_t id,
                                          call_options options)
 {
-    auto spec = rest_calls<>(*owner, "partition", options).partition(topic, id);
-    return perform<partition_info>(std::move(owner), std::move(options), std::move(spec),
+    auto spec = rest_calls<>(*owner, "partition", options).partition(std::move(topic), id);
+    return perform<partition_info>(std::move(owner), options.timeout(), std::move(spec),
                                    &read_partition_answer);
 }
 
@@ -99,21 +112,18 @@ template <class = void>
 net::awaitable<record_batch> fetch(session_ptr owner, std::string topic, batch_request asked,
                                    call_options options)
 {
-    auto spec = rest_calls<>(*owner, "fetch", options).fetch(topic, asked);
-    return perform<record_batch>(std::move(owner), std::move(options), std::move(spec),
+    auto spec = rest_calls<>(*owner, "fetch", options).fetch(std::move(topic), asked);
+    return perform<record_batch>(std::move(owner), options.timeout(), std::move(spec),
                                  [asked](call_answer& answer) { return read_batch(answer, asked); });
 }
 
 template <class = void>
 net::awaitable<receipt> produce(session_ptr owner, std::string topic, records list, call_options options)
 {
-    auto spec = rest_calls<>(*owner, "produce", options).produce(topic, list);
+    auto spec = rest_calls<>(*owner, "produce", options).produce(std::move(topic), list);
     return perform<receipt>(
-        std::move(owner), std::move(options), std::move(spec), [count = list.size()](call_answer& answer) {
-            return read_body<receipt>(answer, [&](std::string_view body) {
-                return parse_receipt(body, content_type(answer.response), count, answer.describe());
-            });
-        });
+        std::move(owner), options.timeout(), std::move(spec),
+        [count = list.size()](call_answer& answer) { return read_receipt(answer, count); });
 }
 
 /// Whether a creation or deletion was carried out, by this attempt or an earlier one.
@@ -131,8 +141,8 @@ inline result<bool> read_acknowledgement(call_answer const& answer)
 template <class = void>
 net::awaitable<void> delete_topic(session_ptr owner, std::string topic, call_options options)
 {
-    auto spec = rest_calls<>(*owner, "delete_topic", options).remove(topic);
-    co_await perform<bool>(std::move(owner), std::move(options), std::move(spec), &read_acknowledgement);
+    auto spec = rest_calls<>(*owner, "delete_topic", options).remove(std::move(topic));
+    co_await perform<bool>(std::move(owner), options.timeout(), std::move(spec), &read_acknowledgement);
 }
 
 /// How long to wait for the proxy's cached metadata before looking at it again.
@@ -147,7 +157,7 @@ private:
 };
 
 /// Whether a topic that an earlier attempt may have created has the partitions asked for. Asks until
-/// metadata shows it. Runs on the operation's strand.
+/// metadata shows it.
 template <class = void>
 task check_creation(operation_ptr op, session_ptr owner, call_info about, std::int32_t wanted)
 {
@@ -159,7 +169,7 @@ task check_creation(operation_ptr op, session_ptr owner, call_info about, std::i
         if (!spec)
             co_return spec.error();
         call_answer answer;
-        auto const asked = co_await call<>(op, owner->http(), spec.value(), answer);
+        auto const asked = co_await call<>(op, owner->http(), *spec.value(), answer);
         if (asked) {
             auto const found = parse_partitions(answer.response.body_text());
             if (!found)
@@ -177,7 +187,7 @@ task check_creation(operation_ptr op, session_ptr owner, call_info about, std::i
     }
 }
 
-/// Runs on the operation's strand.
+///
 template <class = void>
 task create_and_check(operation_ptr op, session_ptr owner, call_spec& spec,
                       std::optional<std::int32_t> partition_count)
@@ -197,9 +207,9 @@ template <class = void>
 net::awaitable<void> create_topic(session_ptr owner, std::string topic, topic_config config,
                                   call_options options)
 {
-    auto prepared = rest_calls<>(*owner, "create_topic", options).create(topic, config);
-    call_spec& spec = prepared.value();
-    auto const op = owner->make_operation(owner->deadline(options));
+    auto prepared = rest_calls<>(*owner, "create_topic", options).create(std::move(topic), config);
+    call_spec& spec = *prepared.value();
+    auto const op = owner->http()->make_operation(owner->deadline(options.timeout()));
     call_entry<> const entry(owner, op, spec.info);
     task work = create_and_check<>(op, owner, spec, config.partition_count());
     op->runs(work);
@@ -207,7 +217,7 @@ net::awaitable<void> create_topic(session_ptr owner, std::string topic, topic_co
     work.outcome().value();
 }
 
-/// Asks until the topic shows. Runs on the operation's strand.
+/// Asks until the topic shows.
 template <class = void>
 task look_for_topic(operation_ptr op, session_ptr owner, call_info about, call_options options)
 {
@@ -217,7 +227,7 @@ task look_for_topic(operation_ptr op, session_ptr owner, call_info about, call_o
         if (!spec)
             co_return spec.error();
         call_answer answer;
-        auto const asked = co_await call<>(op, owner->http(), spec.value(), answer);
+        auto const asked = co_await call<>(op, owner->http(), *spec.value(), answer);
         if (!asked)
             co_return asked;
         about = answer.info;
@@ -239,7 +249,7 @@ net::awaitable<void> wait_for_topic(session_ptr owner, std::string topic, call_o
     auto const checked = check_topic(about.topic);
     if (!checked)
         throw error(checked.error().code(), about.describe(), checked.error().cause());
-    auto const op = owner->make_operation(owner->deadline(options));
+    auto const op = owner->http()->make_operation(owner->deadline(options.timeout()));
     call_entry<> const entry(owner, op, about);
     task work = look_for_topic<>(op, owner, about, std::move(options));
     op->runs(work);

@@ -3,6 +3,7 @@
 #define HDIKAFKA_DETAIL_CONNECTION_HPP
 
 #include <hdikafka/detail/asio.hpp>
+#include <hdikafka/detail/exchange.hpp>
 #include <hdikafka/detail/linked_list.hpp>
 #include <hdikafka/detail/operation.hpp>
 #include <hdikafka/detail/task.hpp>
@@ -11,7 +12,9 @@
 #include <hdikafka/detail/url.hpp>
 #include <hdikafka/result.hpp>
 
+#include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -26,6 +29,8 @@ public:
     explicit connection(net::any_io_executor const& executor) : stream(executor) {}
 
     tls_stream<> stream;
+    std::string request;            ///< The message on its way; its memory serves the next one.
+    std::optional<exchange<>> talk; ///< The exchange under way.
     steady_clock::time_point retire_at = steady_clock::time_point::max(); ///< Never used from then on.
 };
 
@@ -47,38 +52,33 @@ public:
                                 found_handler(this->shared_from_this()));
     }
 
-    bool finished = false;
+    std::atomic<bool> finished = false; ///< The rest may be looked at.
     std::error_code failure;
     net::ip::tcp::resolver::results_type found;
 
 private:
-    /// Runs on the operation's strand.
     class found_handler
     {
     public:
-        using executor_type = net::strand<net::any_io_executor>;
+        explicit found_handler(std::shared_ptr<lookup> search) noexcept : search_(std::move(search)) {}
 
-        explicit found_handler(std::shared_ptr<lookup> self) : self_(std::move(self)) {}
-
-        executor_type get_executor() const noexcept { return self_->op_->strand(); }
-
-        void operator()(std::error_code failure, net::ip::tcp::resolver::results_type found)
+        void operator()(std::error_code ended, net::ip::tcp::resolver::results_type addresses)
         {
-            self_->finished = true;
-            self_->failure = failure;
-            self_->found = std::move(found);
-            self_->op_->wake();
+            search_->failure = ended;
+            search_->found = std::move(addresses);
+            search_->finished = true;
+            search_->op_->wake();
         }
 
     private:
-        std::shared_ptr<lookup> self_;
+        std::shared_ptr<lookup> search_;
     };
 
     operation_ptr op_;
     net::ip::tcp::resolver resolver_;
 };
 
-/// Makes one connection, on the operation's strand. What it is made from outlives it.
+/// Makes one connection. What it is made from outlives it.
 template <class = void>
 class connector
 {

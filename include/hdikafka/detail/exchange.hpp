@@ -1,12 +1,11 @@
-// One HTTP exchange on one connection: write the request, read the answer. Layer: I/O shell.
+// One HTTP exchange on one connection: write the request, read the answer. Layer: I/O shell (it waits for
+// nothing itself).
 #ifndef HDIKAFKA_DETAIL_EXCHANGE_HPP
 #define HDIKAFKA_DETAIL_EXCHANGE_HPP
 
-#include <hdikafka/detail/connection.hpp>
 #include <hdikafka/detail/http_parser.hpp>
-#include <hdikafka/detail/operation.hpp>
-#include <hdikafka/detail/task.hpp>
 #include <hdikafka/detail/tls_stream.hpp>
+#include <hdikafka/http_limits.hpp>
 #include <hdikafka/result.hpp>
 
 #include <cstddef>
@@ -15,75 +14,94 @@
 
 namespace hdikafka::inline v0_1::detail {
 
-/// Takes the next bytes of the answer from the stream into the parser until it is complete, fails, or
-/// has to wait. Returns what to wait for; done and failed end the exchange.
-template <class Stream>
-step read_some_of(Stream& stream, response_parser& parser)
-{
-    for (;;) {
-        std::size_t count = 0;
-        step const now = stream.read(parser.prepare(), count);
-        if (now == step::closed)
-            parser.finish_eof();
-        else if (now != step::done)
-            return now;
-        else
-            parser.commit(count);
-        if (parser.done() || parser.failed())
-            return step::done;
-    }
-}
-
-/// Sends `request` (a whole message) and reads the answer. The phase timer runs from each byte that
-/// moves, in either direction.
+/// Sends a request (a whole message) and reads its answer, as far as the socket goes along. The stream and
+/// the request outlive it.
 ///
 /// A write that fails is not yet the end: a server may have answered and closed without reading
 /// everything, and its answer says more than "broken pipe".
-template <class Operation>
-task exchange(Operation& op, tls_stream<>& stream, std::string_view request, response_parser& parser,
-              milliseconds idle_limit)
+template <class = void>
+class exchange
 {
-    op.begin_phase(errc::idle_timeout, idle_limit);
-    std::span<char const> rest(request);
-    bool sending = true;
-    error lost(errc::connection_lost);
-    while (sending && !rest.empty()) {
-        std::size_t count = 0;
-        step const now = stream.write(rest, count);
-        if (now == step::done) {
-            rest = rest.subspan(count);
-        } else if (now == step::failed || now == step::closed) {
-            lost = stream.failure();
-            sending = false;
-        } else {
-            bool const ready = co_await op.ready(stream.socket(), readiness_for(now));
-            if (!ready)
-                co_return op.interruption("sending the request");
-            op.extend_phase(idle_limit);
+public:
+    exchange(tls_stream<>& stream, std::string_view request, http_limits const& limits)
+        : stream_(stream), rest_(request), parser_(limits)
+    {}
+
+    /// Goes on until the socket has to be waited for (want_read, want_write), until there is an answer
+    /// (done), or until none will come (failed).
+    step advance()
+    {
+        if (!rest_.empty()) {
+            step const sent = send();
+            if (sent == step::want_read || sent == step::want_write)
+                return sent;
+            // An answer takes a round trip: looking for it at once would be in vain.
+            if (sent == step::done && !stream_.has_buffered())
+                return step::want_read;
+        }
+        step const reading = receive();
+        if (parser_.done())
+            return step::done;
+        if (!lost_)
+            failure_ = lost_;
+        else if (parser_.failed())
+            failure_ = error(parser_.fault(), parser_.cause());
+        else if (reading == step::failed)
+            failure_ = stream_.failure();
+        else
+            return reading;
+        return step::failed;
+    }
+
+    bool sending() const noexcept { return !rest_.empty(); }
+
+    /// Why there is no answer.
+    result<void> const& failure() const noexcept { return failure_; }
+
+    /// The answer, once there is one.
+    response_parser& answer() noexcept { return parser_; }
+
+private:
+    step send()
+    {
+        while (!rest_.empty()) {
+            std::size_t count = 0;
+            step const now = stream_.write(rest_, count);
+            if (now == step::want_read || now == step::want_write)
+                return now;
+            if (now == step::done) {
+                rest_ = rest_.subspan(count);
+            } else {
+                lost_ = stream_.failure();
+                rest_ = std::span<char const>();
+                return step::failed;
+            }
+        }
+        return step::done;
+    }
+
+    step receive()
+    {
+        for (;;) {
+            std::size_t count = 0;
+            step const now = stream_.read(parser_.prepare(), count);
+            if (now == step::closed)
+                parser_.finish_eof();
+            else if (now != step::done)
+                return now;
+            else
+                parser_.commit(count);
+            if (parser_.done() || parser_.failed())
+                return step::done;
         }
     }
-    // An answer takes a round trip: looking for it at once would be in vain.
-    step wanted = sending && !stream.has_buffered() ? step::want_read : step::done;
-    for (;;) {
-        if (wanted != step::done) {
-            bool const ready = co_await op.ready(stream.socket(), readiness_for(wanted));
-            if (!ready)
-                co_return op.interruption("waiting for the answer");
-            op.extend_phase(idle_limit);
-        }
-        wanted = read_some_of(stream, parser);
-        if (parser.done()) {
-            op.end_phase();
-            co_return result<void>();
-        }
-        if (!sending)
-            co_return lost;
-        if (parser.failed())
-            co_return error(parser.fault(), parser.cause());
-        if (wanted == step::failed)
-            co_return stream.failure();
-    }
-}
+
+    tls_stream<>& stream_;
+    std::span<char const> rest_; ///< Of the request, not written yet.
+    response_parser parser_;
+    result<void> lost_; ///< Why the rest of the request could not be written.
+    result<void> failure_;
+};
 
 } // namespace hdikafka::inline v0_1::detail
 

@@ -120,7 +120,7 @@ private:
 class http_head
 {
 public:
-    std::string_view start_line() const noexcept { return text_.view().substr(0, start_line_); }
+    std::string_view start_line() const noexcept { return cut(0, start_line_); }
 
     std::size_t size() const noexcept { return fields_.size(); }
     std::string_view name(std::size_t i) const noexcept { return cut(fields_[i].name, fields_[i].name_size); }
@@ -206,7 +206,7 @@ public:
 
     http_head const& head() const noexcept { return head_; }
     http_head take() { return std::move(head_); }
-    std::string_view unread() const noexcept { return head_.text_.view().substr(position_); }
+    std::string_view unread() const noexcept { return head_.cut(position_, head_.text_.size() - position_); }
     http_fault const& fault() const noexcept { return fault_; }
 
     /// Whether any byte of this head is there.

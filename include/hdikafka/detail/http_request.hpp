@@ -4,7 +4,11 @@
 
 #include <hdikafka/detail/http_syntax.hpp>
 
+#include <algorithm>
+#include <array>
+#include <charconv>
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,8 +27,6 @@ public:
         bool const sound = is_token(name) && is_value(value) && !is_reserved(name);
         sound_ = sound_ && sound;
         if (sound) {
-            if (text_.empty())
-                text_.reserve(256); // all fields of a request to the proxy
             write(text_, name, value);
         }
         return sound;
@@ -41,7 +43,10 @@ public:
 
     static void write(std::string& out, std::string_view name, std::string_view value)
     {
-        out.append(name).append(": ").append(value).append("\r\n");
+        constexpr std::string_view colon = ": ";
+        constexpr std::string_view end = "\r\n";
+        out.reserve(out.size() + name.size() + value.size() + colon.size() + end.size());
+        out.append(name).append(colon).append(value).append(end);
     }
 
 private:
@@ -56,19 +61,36 @@ private:
     bool sound_ = true;
 };
 
+/// A field's value, checked when it is made: once, however many requests carry it.
+class field_value
+{
+public:
+    explicit field_value(std::string text) : text_(std::move(text)), sound_(request_fields::is_value(text_))
+    {}
+
+    bool sound() const noexcept { return sound_; }
+    std::string const& text() const noexcept { return text_; }
+
+private:
+    std::string text_;
+    bool sound_;
+};
+
+using shared_fields = std::shared_ptr<request_fields const>;
+
 /// A request without the parts that belong to the connection (Host) and to the moment (Authorization):
 /// those are given when it is rendered, because a retry may need others. A request with a part that
 /// could be taken for another field or another request is never rendered at all.
 class http_request
 {
 public:
-    /// `target` in origin form, already percent-encoded; for CONNECT in authority form. `fields` saves
-    /// adding those again that every request has.
-    http_request(std::string method, std::string target, request_fields fields = request_fields())
+    /// `target` in origin form, already percent-encoded; for CONNECT in authority form. `common`, which may
+    /// be null, are fields that many requests share.
+    http_request(std::string method, std::string target, shared_fields common = nullptr)
         : method_(std::move(method)),
           target_(std::move(target)),
-          fields_(std::move(fields)),
-          sound_(is_token(method_) && sound_target())
+          common_(std::move(common)),
+          sound_(is_token(method_) && sound_target() && (!common_ || common_->sound()))
     {}
 
     /// Adds a field; see request_fields::add.
@@ -84,32 +106,50 @@ public:
     std::string const& target() const noexcept { return target_; }
     std::string const& body() const noexcept { return body_; }
 
-    /// Appends the request to `out`. `host` is the Host field's value; `authorization` that of
-    /// Authorization, which is left out when empty. False, with `out` as it was, when any part of the
-    /// request could not be sent as it is.
-    [[nodiscard]] bool render_to(std::string& out, std::string_view host,
-                                 std::string_view authorization) const
+    /// Whether every part of the request can be sent as it is. `host` is the Host field's value;
+    /// `authorization` that of Authorization, which is left out when null.
+    bool sound(std::string_view host, field_value const* authorization) const noexcept
     {
-        if (!sound_ || !fields_.sound() || !host_characters.spells(host) ||
-            !request_fields::is_value(authorization))
+        return sound_ && fields_.sound() && host_characters.spells(host) &&
+               (!authorization || authorization->sound());
+    }
+
+    /// Appends the request to `out`. False, with `out` as it was, when it is not sound.
+    [[nodiscard]] bool render_to(std::string& out, std::string_view host,
+                                 field_value const* authorization) const
+    {
+        if (!sound(host, authorization))
             return false;
         bool const sized = !body_.empty() || method_ == "POST" || method_ == "PUT" || method_ == "PATCH";
-        constexpr std::size_t own_parts = 128;
-        out.reserve(out.size() + method_.size() + target_.size() + host.size() + authorization.size() +
-                    fields_.text().size() + body_.size() + own_parts);
-        out.append(method_)
-            .append(" ")
-            .append(target_)
-            .append(" HTTP/1.1\r\nHost: ")
-            .append(host)
-            .append("\r\n");
-        if (!authorization.empty())
-            out.append("Authorization: ").append(authorization).append("\r\n");
-        out.append(fields_.text());
-        if (sized) {
-            out.append("Content-Length: ").append(std::to_string(body_.size())).append("\r\n");
-        }
-        out.append("\r\n").append(body_);
+        char digits[20];
+        auto const end = std::to_chars(digits, digits + sizeof digits, body_.size()).ptr;
+        std::string_view const length(digits, static_cast<std::size_t>(end - digits));
+        using text = std::string_view;
+        text const line = "\r\n";
+        std::array const parts{text(method_),
+                               text(" "),
+                               text(target_),
+                               text(" HTTP/1.1\r\nHost: "),
+                               host,
+                               line,
+                               authorization ? text("Authorization: ") : text(),
+                               authorization ? text(authorization->text()) : text(),
+                               authorization ? line : text(),
+                               common_ ? text(common_->text()) : text(),
+                               text(fields_.text()),
+                               sized ? text("Content-Length: ") : text(),
+                               sized ? length : text(),
+                               sized ? line : text(),
+                               line,
+                               text(body_)};
+        std::size_t size = 0;
+        for (auto const part : parts)
+            size += part.size();
+        auto const before = out.size();
+        out.resize(before + size);
+        char* at = out.data() + before;
+        for (auto const part : parts)
+            at = std::copy(part.begin(), part.end(), at);
         return true;
     }
 
@@ -123,6 +163,7 @@ private:
 
     std::string method_;
     std::string target_;
+    shared_fields common_;
     request_fields fields_;
     std::string body_;
     bool sound_;

@@ -22,6 +22,8 @@ inline bool append_json_string(std::string& out, std::string_view text)
     char const* at = text.data();
     char const* const end = at + text.size();
     char const* copied = at;
+    if (before == 0)
+        out.reserve(text.size() + 2); // most text needs no escapes
     out += '"';
     while ((at = plain_end(at, end)) != end) {
         if (byte_at(at) >= 0x80) {

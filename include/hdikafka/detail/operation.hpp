@@ -1,14 +1,16 @@
-// One call: its strand, its deadline, its waits, its cancellation. Layer: I/O shell.
+// One call: its turn on a thread, its deadline, its waits, its cancellation. Layer: I/O shell.
 //
-// The coroutines that do a call's work run on a strand of its own and wait in three ways only: for a
-// socket, for a connection to be made, or parked. Whatever they wait for, three things can end the
-// wait: the caller's cancellation, the call's deadline, and a limit of the phase it is in (connecting,
-// reading). All three go through interrupt(), on the strand, so that they never race with the work.
-// After each wait the coroutine asks interrupted() why it was woken; once interrupted, nothing waits.
+// The coroutines that do a call's work run on the client's executor, one thread at a time, and wait in three
+// ways only: for a socket, for a connection to be made, or parked. Whatever they wait for, three things can
+// end the wait: the caller's cancellation, the call's deadline, and a limit of the phase it is in
+// (connecting, reading). All three go through interrupt(), in the call's own turn, so that they never race
+// with the work. After each wait the coroutine asks interrupted() why it was woken; once interrupted, nothing
+// waits.
 #ifndef HDIKAFKA_DETAIL_OPERATION_HPP
 #define HDIKAFKA_DETAIL_OPERATION_HPP
 
 #include <hdikafka/detail/asio.hpp>
+#include <hdikafka/detail/event_gate.hpp>
 #include <hdikafka/detail/linked_list.hpp>
 #include <hdikafka/detail/task.hpp>
 #include <hdikafka/error.hpp>
@@ -17,7 +19,9 @@
 #include <algorithm>
 #include <chrono>
 #include <coroutine>
+#include <cstddef>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -34,39 +38,108 @@ class completion
 public:
     virtual ~completion() = default;
 
-    /// On the operation's strand. `at_once`: the operation ended within the call that started it.
+    /// In the operation's turn. `at_once`: the operation ended within the call that started it.
     virtual void complete(bool at_once) = 0;
 };
 
 using completion_ptr = std::unique_ptr<completion>;
 
+template <class = void>
+class spare_timer : public list_link
+{
+public:
+    explicit spare_timer(net::any_io_executor const& executor) : timer(executor) {}
+
+    net::steady_timer timer;
+};
+
+using timer_ptr = std::unique_ptr<spare_timer<>>;
+
+/// An executor's timers that no operation uses at the moment: to make one and to destroy it costs a good part
+/// of a small request. Thread-safe.
+template <class = void>
+class timer_shelf
+{
+public:
+    explicit timer_shelf(net::any_io_executor executor) : executor_(std::move(executor)) {}
+    timer_shelf(timer_shelf const&) = delete;
+    timer_shelf& operator=(timer_shelf const&) = delete;
+    ~timer_shelf()
+    {
+        while (!spare_.empty())
+            timer_ptr(&spare_.pop_back()).reset();
+    }
+
+    net::any_io_executor const& executor() const noexcept { return executor_; }
+
+    timer_ptr take()
+    {
+        {
+            std::lock_guard const lock(mutex_);
+            if (!spare_.empty()) {
+                --count_;
+                return timer_ptr(&spare_.pop_back());
+            }
+        }
+        return std::make_unique<spare_timer<>>(executor_);
+    }
+
+    void give_back(timer_ptr timer) noexcept
+    {
+        constexpr std::size_t most = 64;
+        std::lock_guard const lock(mutex_);
+        if (count_ == most)
+            return;
+        ++count_;
+        spare_.push_back(*timer.release());
+    }
+
+private:
+    net::any_io_executor const executor_;
+    std::mutex mutex_;
+    linked_list<spare_timer<>> spare_;
+    std::size_t count_ = 0;
+};
+
+using shelf_ptr = std::shared_ptr<timer_shelf<>>;
+
 template <class Lazy = void>
 class operation : public std::enable_shared_from_this<operation<Lazy>>, public list_link, private task_runner
 {
 public:
-    operation(net::any_io_executor const& executor, steady_clock::time_point deadline)
-        : strand_(executor), timer_(executor), deadline_(deadline)
+    operation(shelf_ptr shelf, steady_clock::time_point deadline)
+        : shelf_(std::move(shelf)), alarm_(shelf_->take()), deadline_(deadline)
     {}
+    operation(operation const&) = delete;
+    operation& operator=(operation const&) = delete;
+    ~operation() { shelf_->give_back(std::move(alarm_)); }
 
-    net::strand<net::any_io_executor> const& strand() const noexcept { return strand_; }
+    net::any_io_executor const& executor() const noexcept { return shelf_->executor(); }
 
     /// Takes the task to run, which stays whose it is. Once, before start().
     void runs(task& root) noexcept { root.begin(*this); }
 
-    /// Runs that task on the strand, then `after`, which keeps it alive.
-    void start(completion_ptr after)
+    /// Runs that task, then `after`, which keeps it alive. `on_executor`: this is called there.
+    void start(completion_ptr after, bool on_executor)
     {
         after_ = std::move(after);
-        net::dispatch(event(this->shared_from_this(), event::resume));
+        event begin(this->shared_from_this(), resumed);
+        if (on_executor)
+            begin();
+        else
+            net::dispatch(executor(), std::move(begin));
     }
 
-    /// Ends the call with `cause` wherever it waits. From any thread.
-    void stop(std::error_code cause) { net::post(event(this->shared_from_this(), event::stop, cause)); }
+    /// Ends the call with operation_aborted wherever it waits. From any thread.
+    void cancel() { post(cancelled); }
+
+    /// Ends the call with errc::closed wherever it waits. From any thread.
+    void close() { post(closed); }
 
     /// Ends the current or the next park(). From any thread.
-    void wake() { net::post(event(this->shared_from_this(), event::wake)); }
+    void wake() { post(woken); }
 
-    // What follows is for the coroutines on the strand.
+    // What follows is for the coroutines.
 
     /// Why the call must end, or why the phase did; no error when neither.
     std::error_code interrupted() const noexcept { return stopped_ ? stopped_ : phase_ended_; }
@@ -138,64 +211,88 @@ public:
 private:
     using self_ptr = std::shared_ptr<operation>;
 
-    /// What Asio runs on the strand: one type for all that can happen.
+    /// What can happen, in the order in which it is acted on.
+    enum happening : unsigned
+    {
+        cancelled = 1,
+        closed = 2,
+        look_at_time = 4,
+        woken = 8,
+        resumed = 16, ///< What the coroutine waited for is there.
+    };
+
+    /// The one type of handler that Asio is given, but for the timer's.
     class event
     {
     public:
-        enum what : unsigned char
-        {
-            resume, ///< What the coroutine waited for is there.
-            wake,
-            stop,
-            look_at_time
-        };
-        using executor_type = net::strand<net::any_io_executor>;
-
-        event(self_ptr op, what kind, std::error_code cause = std::error_code())
-            : op_(std::move(op)), cause_(cause), kind_(kind)
-        {}
+        event(self_ptr op, happening what) noexcept : op_(std::move(op)), what_(what) {}
         event(event&&) = default;
 
         /// The one who would have resumed the coroutines takes them along when it is dropped, with the
         /// executor's context.
         ~event()
         {
-            if (op_ && kind_ == resume)
+            if (op_ && what_ == resumed)
                 std::exchange(op_->after_, nullptr).reset();
         }
 
-        executor_type get_executor() const noexcept { return op_->strand_; }
-
-        void operator()() { (*this)(cause_); }
-        void operator()(std::error_code outcome)
+        void operator()(std::error_code outcome = std::error_code())
         {
             self_ptr const op = std::move(op_);
-            switch (kind_) {
-            case resume: return op->resume(outcome);
-            case wake: return op->be_woken();
-            case stop: return op->be_stopped(outcome);
-            case look_at_time:
-                if (!outcome)
-                    op->look_at_time();
-            }
+            if (what_ == resumed)
+                op->outcome_ = outcome;
+            op->take_turn(what_);
         }
 
     private:
         self_ptr op_;
-        std::error_code cause_;
-        what kind_;
+        happening what_;
     };
+
+    class alarm
+    {
+    public:
+        explicit alarm(self_ptr op) noexcept : op_(std::move(op)) {}
+
+        void operator()(std::error_code ended)
+        {
+            if (!ended)
+                op_->take_turn(look_at_time);
+        }
+
+    private:
+        self_ptr op_;
+    };
+
+    void post(happening what) { net::post(executor(), event(this->shared_from_this(), what)); }
+
+    void take_turn(happening what)
+    {
+        if (!gate_.enter(what))
+            return;
+        while (unsigned const happened = gate_.take()) {
+            if (happened & cancelled)
+                stop(net::error::operation_aborted);
+            if (happened & closed)
+                stop(errc::closed);
+            if (happened & look_at_time)
+                check_time();
+            if (happened & woken)
+                end_park();
+            if (happened & resumed)
+                resume();
+        }
+    }
 
     /// Who waits goes on from here.
     event suspend(std::coroutine_handle<> coroutine)
     {
         waiting_ = coroutine;
-        return event(this->shared_from_this(), event::resume);
+        return event(this->shared_from_this(), resumed);
     }
 
-    void resume(std::error_code outcome)
+    void resume()
     {
-        outcome_ = outcome;
         socket_ = nullptr;
         if (waiting_)
             this->next(std::exchange(waiting_, nullptr));
@@ -203,18 +300,18 @@ private:
         bool const at_once = !std::exchange(begun_, true);
         if (waiting_)
             return;
-        timer_.cancel();
+        alarm_->timer.cancel();
         std::exchange(after_, nullptr)->complete(at_once);
     }
 
-    void be_woken()
+    void end_park()
     {
         woken_ = true;
         if (parking_ && heeds_wake_)
             parking_->cancel();
     }
 
-    void be_stopped(std::error_code cause)
+    void stop(std::error_code cause)
     {
         if (!stopped_)
             stopped_ = cause;
@@ -237,11 +334,11 @@ private:
         if (due >= armed_)
             return;
         armed_ = due;
-        timer_.expires_at(due);
-        timer_.async_wait(event(this->shared_from_this(), event::look_at_time));
+        alarm_->timer.expires_at(due);
+        alarm_->timer.async_wait(alarm(this->shared_from_this()));
     }
 
-    void look_at_time()
+    void check_time()
     {
         armed_ = steady_clock::time_point::max();
         auto const now = steady_clock::now();
@@ -255,8 +352,9 @@ private:
             arm();
     }
 
-    net::strand<net::any_io_executor> strand_;
-    net::steady_timer timer_;
+    shelf_ptr const shelf_;
+    timer_ptr alarm_;
+    event_gate gate_;
     std::optional<net::steady_timer> parking_; // most calls never park
     net::ip::tcp::socket* socket_ = nullptr;   // what is waited for, if not parked
     std::coroutine_handle<> waiting_;          // who waits
@@ -336,7 +434,7 @@ public:
     void await_suspend(std::coroutine_handle<> waiting)
     {
         if (!op_.parking_)
-            op_.parking_.emplace(op_.timer_.get_executor());
+            op_.parking_.emplace(op_.executor());
         op_.heeds_wake_ = heeds_wake_;
         op_.parking_->expires_at(until_);
         op_.parking_->async_wait(op_.suspend(waiting));

@@ -4,7 +4,6 @@
 
 #include <hdikafka/detail/linked_list.hpp>
 #include <hdikafka/detail/operation.hpp>
-#include <hdikafka/error.hpp>
 
 #include <memory>
 #include <mutex>
@@ -39,7 +38,7 @@ public:
         if (live_.empty())
             return;
         for (auto* op = &live_.front(); op != nullptr; op = live_.after(*op))
-            op->stop(errc::closed);
+            op->close();
     }
 
 private:

@@ -34,13 +34,17 @@ public:
         std::uint64_t const high = (next() & ~0xf000ULL) | 0x4000ULL;
         std::uint64_t const low = (next() >> 2) | 0x8000000000000000ULL;
         std::string out(36, '-');
-        std::size_t at = 0;
-        for (int digit = 0; digit < 32; ++digit) {
-            if (at == 8 || at == 13 || at == 18 || at == 23)
-                ++at;
-            std::uint64_t const half = digit < 16 ? high : low;
-            out[at++] = "0123456789abcdef"[(half >> (60 - 4 * (digit % 16))) & 15];
-        }
+        char* at = out.data();
+        auto const put = [&at](std::uint64_t bits, int digits) {
+            for (int i = digits - 1; i >= 0; --i, bits >>= 4)
+                at[i] = "0123456789abcdef"[bits & 15];
+            at += digits + 1;
+        };
+        put(high >> 32, 8);
+        put(high >> 16, 4);
+        put(high, 4);
+        put(low >> 48, 4);
+        put(low, 12);
         return out;
     }
 

@@ -32,41 +32,41 @@ public:
         : owner_(owner), options_(options), info_(operation, std::string())
     {}
 
-    result<call_spec> brokers() { return read(std::string(brokers_path)); }
+    result<call_spec_ptr> brokers() { return read(std::string(brokers_path)); }
 
     /// `about`: the topic that the caller is after, for errors.
-    result<call_spec> topics(std::string about = std::string())
+    result<call_spec_ptr> topics(std::string about = std::string())
     {
         info_.topic = std::move(about);
         return read(std::string(topics_path));
     }
 
-    result<call_spec> partitions(std::string const& topic)
+    result<call_spec_ptr> partitions(std::string topic)
     {
-        auto const checked = about(topic);
-        return checked ? read(partitions_path(topic)) : refused(checked);
+        auto const checked = about(std::move(topic));
+        return checked ? read(partitions_path(info_.topic)) : refused(checked);
     }
 
-    result<call_spec> partition(std::string const& topic, std::int32_t id)
+    result<call_spec_ptr> partition(std::string topic, std::int32_t id)
     {
-        auto checked = about(topic);
+        auto checked = about(std::move(topic));
         if (checked)
             checked = check_partition(id);
-        return checked ? read(partition_path(topic, id)) : refused(checked);
+        return checked ? read(partition_path(info_.topic, id)) : refused(checked);
     }
 
-    result<call_spec> fetch(std::string const& topic, batch_request const& asked)
+    result<call_spec_ptr> fetch(std::string topic, batch_request const& asked)
     {
-        auto checked = about(topic);
+        auto checked = about(std::move(topic));
         if (checked)
             checked = check_fetch(asked.partition, asked.offset, asked.count);
-        return checked ? read(consume_path(topic, asked.partition, asked.offset, asked.count))
+        return checked ? read(consume_path(info_.topic, asked.partition, asked.offset, asked.count))
                        : refused(checked);
     }
 
-    result<call_spec> create(std::string const& topic, topic_config const& config)
+    result<call_spec_ptr> create(std::string topic, topic_config const& config)
     {
-        auto checked = about(topic);
+        auto checked = about(std::move(topic));
         if (checked)
             checked = check_config(config);
         if (!checked)
@@ -74,36 +74,35 @@ public:
         auto body = write_topic_config(config);
         if (!body)
             return refused(body);
-        http_request request("PUT", topic_path(topic));
-        request.body(std::move(body).value());
+        auto request = owner_.request("PUT", topic_path(info_.topic), std::move(body).value());
         return finished(std::move(request), repeatable::freely, errc::already_exists);
     }
 
-    result<call_spec> remove(std::string const& topic)
+    result<call_spec_ptr> remove(std::string topic)
     {
-        auto const checked = about(topic);
+        auto const checked = about(std::move(topic));
         if (!checked)
             return refused(checked);
-        return finished(http_request("DELETE", topic_path(topic)), repeatable::freely, errc::not_found);
+        return finished(owner_.request("DELETE", topic_path(info_.topic)), repeatable::freely,
+                        errc::not_found);
     }
 
-    result<call_spec> produce(std::string const& topic, records const& list)
+    result<call_spec_ptr> produce(std::string topic, records const& list)
     {
-        auto checked = about(topic);
+        auto checked = about(std::move(topic));
         if (checked)
             checked = check_records(list);
         if (!checked)
             return refused(checked);
-        http_request request("POST", produce_path(topic));
-        request.body(write_records(list));
+        auto request = owner_.request("POST", produce_path(info_.topic), write_records(list));
         return finished(std::move(request), repeatable::unsent, std::nullopt);
     }
 
 private:
-    result<void> about(std::string const& topic)
+    result<void> about(std::string topic)
     {
-        info_.topic = topic;
-        return check_topic(topic);
+        info_.topic = std::move(topic);
+        return check_topic(info_.topic);
     }
 
     template <class T>
@@ -112,17 +111,17 @@ private:
         return error(checked.error().code(), info_.describe(), checked.error().cause());
     }
 
-    result<call_spec> read(std::string path)
+    result<call_spec_ptr> read(std::string path)
     {
-        return finished(http_request("GET", std::move(path)), repeatable::freely, std::nullopt);
+        return finished(owner_.request("GET", std::move(path)), repeatable::freely, std::nullopt);
     }
 
-    result<call_spec> finished(http_request request, repeatable kind, std::optional<errc> settled_by)
+    result<call_spec_ptr> finished(http_request&& request, repeatable kind, std::optional<errc> settled_by)
     {
         auto spec = owner_.prepare(std::move(request), std::move(info_), options_);
         if (spec) {
-            spec.value().kind = kind;
-            spec.value().settled_by = settled_by;
+            spec.value()->kind = kind;
+            spec.value()->settled_by = settled_by;
         }
         return spec;
     }

@@ -19,28 +19,46 @@ namespace hdikafka::inline v0_1::detail {
 inline constexpr std::string_view brokers_path = "/v1/metadata/brokers";
 inline constexpr std::string_view topics_path = "/v1/metadata/topics";
 
+/// `before`, the topic as one segment, `behind`.
+inline std::string path_to_topic(std::string_view before, std::string_view topic,
+                                 std::string_view behind = std::string_view())
+{
+    std::string path;
+    path.reserve(before.size() + topic.size() + behind.size());
+    path.append(before);
+    append_percent_encoded(path, topic, unreserved_marks);
+    path.append(behind);
+    return path;
+}
+
 inline std::string partitions_path(std::string_view topic)
 {
-    return std::string(topics_path) + "/" + percent_encode(topic) + "/partitions";
+    return path_to_topic("/v1/metadata/topics/", topic, "/partitions");
 }
 
 inline std::string partition_path(std::string_view topic, std::int32_t partition)
 {
-    return partitions_path(topic) + "/" + std::to_string(partition);
+    return path_to_topic("/v1/metadata/topics/", topic, "/partitions/" + std::to_string(partition));
 }
 
-inline std::string topic_path(std::string_view topic) { return "/v1/topics/" + percent_encode(topic); }
+inline std::string topic_path(std::string_view topic) { return path_to_topic("/v1/topics/", topic); }
 
 inline std::string produce_path(std::string_view topic)
 {
-    return "/v1/producer/topics/" + percent_encode(topic);
+    return path_to_topic("/v1/producer/topics/", topic);
 }
 
 inline std::string consume_path(std::string_view topic, std::int32_t partition, std::int64_t offset,
                                 std::int32_t count)
 {
-    return "/v1/consumer/topics/" + percent_encode(topic) + "/partitions/" + std::to_string(partition) +
-           "/offsets/" + std::to_string(offset) + "?count=" + std::to_string(count);
+    std::string which = "/partitions/";
+    which.reserve(64);
+    append_json_integer(which, partition);
+    which += "/offsets/";
+    append_json_integer(which, offset);
+    which += "?count=";
+    append_json_integer(which, count);
+    return path_to_topic("/v1/consumer/topics/", topic, which);
 }
 
 inline std::string write_records(records const& list)

@@ -324,15 +324,20 @@ inline bool read_outcome(json_reader& in, record_outcome& out, diagnostics const
 inline result<receipt> parse_receipt(std::string_view body, std::string_view content_type, std::size_t count,
                                      diagnostics const& about = diagnostics())
 {
-    if (auto acknowledged = parse_acknowledgement(body, content_type); !acknowledged)
-        return acknowledged.error();
     auto const all = [count](persistence state) {
         return receipt(std::vector<record_outcome>(count, record_outcome(state)));
     };
+    auto const if_acknowledged = [&](persistence state) -> result<receipt> {
+        auto const acknowledged = parse_acknowledgement(body, content_type);
+        if (!acknowledged)
+            return acknowledged.error();
+        return all(state);
+    };
     json_reader in(body);
     if (in.peek() != json_kind::object)
-        return all(persistence::done);
+        return if_acknowledged(persistence::done);
     std::vector<record_outcome> outcomes;
+    outcomes.reserve(std::min(count, body.size() / 2)); // {} is the least for a record
     bool listed = false;
     bool complains = false;
     bool const read = read_object(in, [&](std::string_view name) {
@@ -343,9 +348,11 @@ inline result<receipt> parse_receipt(std::string_view body, std::string_view con
         complains = complains || ((name == "error" || name == "error_code") && in.peek() != json_kind::null);
         return in.skip();
     });
-    if (read && !listed && !complains)
+    if (!read || !in.finish())
+        return if_acknowledged(persistence::possibly);
+    if (!listed && !complains)
         return all(persistence::done);
-    if (!read || !listed || outcomes.size() != count)
+    if (!listed || outcomes.size() != count)
         return all(persistence::possibly);
     return receipt(std::move(outcomes));
 }

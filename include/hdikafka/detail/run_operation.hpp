@@ -12,24 +12,27 @@
 namespace hdikafka::inline v0_1::detail {
 
 /// Resumes the caller on its own executor, which is kept from running out of work until then. The
-/// caller's cancellation is handed over to the operation's strand: Asio would run it right there, on
-/// whatever thread emits it, while the strand is at work.
+/// caller's cancellation is handed over to the operation, which may be at work on another thread.
 template <class Handler>
 class caller final : public completion
 {
 public:
     caller(operation_ptr const& op, Handler handler)
         : slot_(net::get_associated_cancellation_slot(handler)),
-          work_(net::get_associated_executor(handler, op->strand())),
-          handler_(std::move(handler))
+          work_(net::get_associated_executor(handler, op->executor())),
+          handler_(std::move(handler)),
+          at_home_(work_.get_executor() == op->executor())
     {
         if (slot_.is_connected())
             slot_.assign([weak = std::weak_ptr(op)](net::cancellation_type type) {
                 auto const running = weak.lock();
                 if (running && (type & net::cancellation_type::terminal) != net::cancellation_type::none)
-                    running->stop(net::error::operation_aborted);
+                    running->cancel();
             });
     }
+
+    /// Whether the caller runs on the operation's executor, so that going from one to the other is a call.
+    bool at_home() const noexcept { return at_home_; }
 
     void complete(bool at_once) override
     {
@@ -42,6 +45,8 @@ public:
         // recursion.
         if (at_once)
             net::post(work_.get_executor(), std::move(resume));
+        else if (at_home_)
+            resume();
         else
             net::dispatch(work_.get_executor(), std::move(resume));
     }
@@ -50,6 +55,7 @@ private:
     net::cancellation_slot slot_;
     net::executor_work_guard<net::any_io_executor> work_;
     Handler handler_;
+    bool at_home_;
 };
 
 /// Starts the operation when the caller's coroutine is suspended.
@@ -62,7 +68,9 @@ public:
     template <class Handler>
     void operator()(Handler handler) const
     {
-        op_->start(std::make_unique<caller<Handler>>(op_, std::move(handler)));
+        auto after = std::make_unique<caller<Handler>>(op_, std::move(handler));
+        bool const at_home = after->at_home();
+        op_->start(std::move(after), at_home);
     }
 
 private:
@@ -95,7 +103,7 @@ void run_detached(operation_ptr const& op, task work)
 {
     auto after = std::make_unique<nobody>(std::move(work));
     op->runs(after->work());
-    op->start(std::move(after));
+    op->start(std::move(after), false);
 }
 
 } // namespace hdikafka::inline v0_1::detail

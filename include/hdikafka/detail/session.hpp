@@ -16,7 +16,9 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace hdikafka::inline v0_1::detail {
@@ -31,44 +33,50 @@ public:
           options_(std::move(options)),
           http_(std::make_shared<transport<>>(std::move(executor), settings(options_))),
           pool_(http_->pool(endpoint_)),
-          registry_(std::make_shared<operation_registry<>>())
+          registry_(std::make_shared<operation_registry<>>()),
+          fields_(common_fields(options_, false)),
+          body_fields_(common_fields(options_, true))
     {}
 
     client_options const& options() const noexcept { return options_; }
     transport_ptr const& http() const noexcept { return http_; }
 
-    /// The fields that every call to the proxy has, and the call's identity. `info` names operation and
-    /// topic.
-    result<call_spec> prepare(http_request request, call_info info, call_options const& call)
+    /// A request to the proxy, with the fields that all of them have.
+    http_request request(std::string method, std::string path) const
     {
-        info.request_id = call.request_id().empty() ? http_->random().uuid() : call.request_id();
-        bool const visible = std::ranges::all_of(info.request_id, [](char c) { return c > ' ' && c < 0x7f; });
-        if (!visible || !request.add("x-ms-client-request-id", info.request_id))
+        return http_request(std::move(method), std::move(path), fields_);
+    }
+
+    /// The same with a body, which is JSON.
+    http_request request(std::string method, std::string path, std::string body) const
+    {
+        http_request out(std::move(method), std::move(path), body_fields_);
+        out.body(std::move(body));
+        return out;
+    }
+
+    /// `info` names operation and topic.
+    result<call_spec_ptr> prepare(http_request&& request, call_info&& info, call_options const& call)
+    {
+        bool const own = call.request_id().empty();
+        info.request_id = own ? http_->random().uuid() : call.request_id();
+        if (!(own || is_visible(info.request_id)) || !request.add("x-ms-client-request-id", info.request_id))
             return error(errc::invalid_option, info.describe(),
                          "the request id has characters that no field may have");
-        request.add("User-Agent", options_.user_agent());
-        request.add("Accept", "application/json");
-        request.add("Accept-Encoding", "identity");
-        if (!request.body().empty())
-            request.add("Content-Type", "application/json");
         if (!options_.credential())
             return error(errc::no_credential, info.describe());
-        call_spec spec(std::move(request), std::move(info), pool_);
-        spec.retry = options_.retry();
-        spec.limits = options_.limits();
-        spec.tokens = options_.credential().cache();
+        auto spec = std::make_unique<call_spec>(std::move(request), std::move(info), pool_);
+        spec->retry = options_.retry();
+        spec->limits = options_.limits();
+        spec->tokens = options_.credential().cache();
         return spec;
     }
 
-    steady_clock::time_point deadline(call_options const& call) const
+    /// When a call that begins now is to have ended.
+    steady_clock::time_point deadline(std::optional<milliseconds> timeout) const
     {
-        milliseconds const limit = call.timeout().value_or(options_.total_timeout());
+        milliseconds const limit = timeout.value_or(options_.total_timeout());
         return steady_clock::now() + std::clamp(limit, milliseconds(0), longest);
-    }
-
-    operation_ptr make_operation(steady_clock::time_point due) const
-    {
-        return std::make_shared<operation<>>(http_->executor(), due);
     }
 
     registry_ptr const& registry() const noexcept { return registry_; }
@@ -104,6 +112,25 @@ private:
         return endpoint;
     }
 
+    static shared_fields common_fields(client_options const& options, bool body)
+    {
+        request_fields out;
+        out.add("User-Agent", options.user_agent());
+        out.add("Accept", "application/json");
+        out.add("Accept-Encoding", "identity");
+        if (body)
+            out.add("Content-Type", "application/json");
+        return std::make_shared<request_fields const>(std::move(out));
+    }
+
+    static bool is_visible(std::string_view text) noexcept
+    {
+        for (char const c : text)
+            if (c <= ' ' || c >= 0x7f)
+                return false;
+        return true;
+    }
+
     static transport_settings settings(client_options const& options)
     {
         transport_settings out;
@@ -121,6 +148,8 @@ private:
     transport_ptr const http_;
     pool_ptr const pool_;
     registry_ptr const registry_;
+    shared_fields const fields_;
+    shared_fields const body_fields_;
 };
 
 using session_ptr = std::shared_ptr<session<>>;
@@ -146,10 +175,11 @@ private:
 
 /// Carries out a prepared call and reads its answer with `read(call_answer&)`. Fails by throwing.
 template <class T, class Read>
-net::awaitable<T> perform(session_ptr owner, call_options options, result<call_spec> prepared, Read read)
+net::awaitable<T> perform(session_ptr owner, std::optional<milliseconds> timeout,
+                          result<call_spec_ptr> prepared, Read read)
 {
-    call_spec& spec = prepared.value();
-    auto const op = owner->make_operation(owner->deadline(options));
+    call_spec& spec = *prepared.value();
+    auto const op = owner->http()->make_operation(owner->deadline(timeout));
     call_entry<> const entry(owner, op, spec.info);
     call_answer answer;
     task work = call<>(op, owner->http(), spec, answer);

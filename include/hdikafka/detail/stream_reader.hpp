@@ -46,7 +46,7 @@ public:
             ended = current_.lock();
         }
         if (ended)
-            ended->stop(errc::closed);
+            ended->close();
     }
 
     /// False once closed; otherwise close() ends `op`.
@@ -112,7 +112,7 @@ task look_at_watermarks(operation_ptr op, stream_ptr stream, call_options option
     if (!spec)
         co_return spec.error();
     call_answer answer;
-    auto const asked = co_await call<>(op, stream->owner->http(), spec.value(), answer);
+    auto const asked = co_await call<>(op, stream->owner->http(), *spec.value(), answer);
     if (!asked)
         co_return asked;
     auto const seen = read_partition_answer(answer);
@@ -138,7 +138,7 @@ task read_on(operation_ptr op, stream_ptr stream, call_options options)
     if (!spec)
         co_return spec.error();
     call_answer answer;
-    auto const read = co_await call<>(op, stream->owner->http(), spec.value(), answer);
+    auto const read = co_await call<>(op, stream->owner->http(), *spec.value(), answer);
     if (!read && may_be_out_of_range(read.error()) && plan.refused())
         co_return result<void>();
     if (!read)
@@ -152,7 +152,7 @@ task read_on(operation_ptr op, stream_ptr stream, call_options options)
     co_return result<void>();
 }
 
-/// Follows the plan until there is a batch to hand over, or an end. Runs on the operation's strand.
+/// Follows the plan until there is a batch to hand over, or an end.
 template <class = void>
 task follow_plan(operation_ptr op, stream_ptr stream, call_options options)
 {
@@ -195,9 +195,9 @@ net::awaitable<std::optional<record_batch>> next_batch(stream_ptr stream, call_o
     if (!stream->rest.empty() && !stream->closed())
         co_return std::exchange(stream->rest, record_batch());
 
-    auto const due =
-        options.timeout() ? stream->owner->deadline(options) : steady_clock::now() + session<>::longest;
-    auto const op = stream->owner->make_operation(due);
+    auto const due = options.timeout() ? stream->owner->deadline(options.timeout())
+                                       : steady_clock::now() + session<>::longest;
+    auto const op = stream->owner->http()->make_operation(due);
     if (!stream->begin(op))
         throw error(errc::closed, stream->about(), "the stream is closed");
     call_entry<> const entry(stream->owner, op, stream->info());
@@ -225,7 +225,7 @@ template <class = void>
 net::awaitable<std::int64_t> stream_lag(stream_ptr stream, call_options options)
 {
     auto spec = rest_calls<>(*stream->owner, "lag", options).partition(stream->topic, stream->partition);
-    auto const seen = co_await perform<partition_info>(stream->owner, std::move(options), std::move(spec),
+    auto const seen = co_await perform<partition_info>(stream->owner, options.timeout(), std::move(spec),
                                                        &read_partition_answer);
     std::int64_t position = stream->position();
     if (position < 0)

@@ -36,9 +36,6 @@ public:
 
 using token_source_ptr = std::unique_ptr<token_source>;
 
-/// The value of an Authorization field, shared so that using it costs no copy.
-using authorization = std::shared_ptr<std::string const>;
-
 template <class Lazy = void>
 class token_cache : public std::enable_shared_from_this<token_cache<Lazy>>
 {
@@ -163,7 +160,7 @@ private:
     void start(transport_ptr const& http)
     {
         constexpr std::chrono::seconds limit(60);
-        auto const op = std::make_shared<operation<>>(http->executor(), steady_clock::now() + limit);
+        auto const op = http->make_operation(steady_clock::now() + limit);
         auto trip = std::make_unique<flight>(this->shared_from_this());
         run_detached(op, renew(op, http, source_, std::move(trip)));
     }
@@ -199,7 +196,7 @@ private:
         std::lock_guard const lock(mutex_);
         in_flight_ = false;
         if (token && outcome) {
-            current_ = std::make_shared<std::string const>("Bearer " + token->token());
+            current_ = std::make_shared<field_value const>("Bearer " + token->token());
             times_ = plan_token(steady_clock::now(), token->expires_in(), token->refresh_in(), jitter);
         } else if (token) {
             renewal_pause_ = steady_clock::now() + std::chrono::seconds(30);

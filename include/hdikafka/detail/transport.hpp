@@ -6,6 +6,7 @@
 #include <hdikafka/detail/connection_pool.hpp>
 #include <hdikafka/detail/exchange.hpp>
 #include <hdikafka/detail/http_parser.hpp>
+#include <hdikafka/detail/http_request.hpp>
 #include <hdikafka/detail/http_response.hpp>
 #include <hdikafka/detail/operation.hpp>
 #include <hdikafka/detail/operation_registry.hpp>
@@ -45,18 +46,29 @@ public:
     retry_policy retry; ///< of token requests; a call to the service brings its own
 };
 
+/// The value of an Authorization field, shared so that using it costs no copy.
+using authorization = std::shared_ptr<field_value const>;
+
 /// Shared by a client's handles, its calls in flight and the token requests it started.
 template <class = void>
 class transport
 {
 public:
     transport(net::any_io_executor executor, transport_settings settings)
-        : executor_(std::move(executor)), settings_(std::move(settings)), random_(seed())
+        : executor_(std::move(executor)),
+          settings_(std::move(settings)),
+          random_(seed()),
+          shelf_(std::make_shared<timer_shelf<>>(executor_))
     {}
 
     net::any_io_executor const& executor() const noexcept { return executor_; }
     transport_settings const& settings() const noexcept { return settings_; }
     random_source& random() noexcept { return random_; }
+
+    operation_ptr make_operation(steady_clock::time_point due) const
+    {
+        return std::make_shared<operation<>>(shelf_, due);
+    }
 
     /// What runs in the background for whoever needs it, until close().
     registry_ptr const& background() const noexcept { return background_; }
@@ -73,10 +85,10 @@ public:
         return pools_.back();
     }
 
-    /// One attempt: `message` is the whole request. `bytes_written` tells whether any byte of it went out,
+    /// One attempt at `request`, which is sound. `bytes_written` tells whether any byte of it went out,
     /// whatever the outcome.
-    task send(operation_ptr op, pool_ptr pool, std::string const& message, http_limits const& limits,
-              bool& bytes_written, http_response& answer)
+    task send(operation_ptr op, pool_ptr pool, http_request const& request, authorization token,
+              http_limits const& limits, bool& bytes_written, http_response& answer)
     {
         lease<> held = pool->take();
         if (!held) {
@@ -93,18 +105,37 @@ public:
             if (!connected)
                 co_return connected;
         }
-        auto& stream = held.link->stream;
-        std::uint64_t const before = stream.bytes_out();
-        response_parser parser(limits);
-        auto const exchanged = co_await exchange(*op, stream, message, parser, settings_.idle_timeout);
-        bytes_written = stream.bytes_out() != before;
-        if (!exchanged)
-            co_return exchanged;
+        connection<>& link = *held.link;
+        link.request.clear();
+        if (!request.render_to(link.request, pool->host_field(), token.get()))
+            co_return error(errc::invalid_option, "a part of the request cannot be sent in HTTP");
+        std::uint64_t const before = link.stream.bytes_out();
+        exchange<>& talk = link.talk.emplace(link.stream, link.request, limits);
+        // The phase's time runs from each byte that moves, in either direction.
+        op->begin_phase(errc::idle_timeout, settings_.idle_timeout);
+        step now = talk.advance();
+        while (now == step::want_read || now == step::want_write) {
+            bytes_written = link.stream.bytes_out() != before;
+            bool const ready = co_await op->ready(link.stream.socket(), readiness_for(now));
+            if (!ready)
+                co_return op->interruption(talk.sending() ? "sending the request" : "waiting for the answer");
+            op->extend_phase(settings_.idle_timeout);
+            now = talk.advance();
+        }
+        bytes_written = link.stream.bytes_out() != before;
+        op->end_phase();
+        if (now != step::done)
+            co_return talk.failure();
+        response_parser& parser = talk.answer();
         if (parser.keep_alive()) {
-            held.link->retire_at = steady_clock::now() + idle_life(parser);
+            link.retire_at = steady_clock::now() + idle_life(parser);
             held.keep();
         }
         answer = parser.take();
+        link.talk.reset();
+        constexpr std::size_t worth_keeping = 16 * 1024;
+        if (link.request.capacity() > worth_keeping)
+            link.request = std::string();
         co_return result<void>();
     }
 
@@ -154,6 +185,7 @@ private:
     net::any_io_executor const executor_;
     transport_settings const settings_;
     random_source random_;
+    shelf_ptr const shelf_;
     registry_ptr const background_ = std::make_shared<operation_registry<>>();
     std::mutex mutex_;
     std::vector<pool_ptr> pools_; // one for each origin: the proxy, the authority

@@ -207,24 +207,23 @@ inline result<url> parse_url(std::string_view text) { return url_parser(text).pa
 inline void append_percent_encoded(std::string& out, std::string_view text, std::string_view plain)
 {
     constexpr std::string_view digits = "0123456789ABCDEF";
-    for (char const c : text) {
-        bool const letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-        if (letter || plain.find(c) != std::string_view::npos) {
-            out += c;
-        } else {
-            auto const byte = static_cast<unsigned char>(c);
-            out += {'%', digits[byte >> 4], digits[byte & 15]};
-        }
+    char const* const end = text.data() + text.size();
+    for (char const* at = text.data(); at != end; ++at) {
+        char const* const start = at;
+        at = std::find_if_not(at, end, [plain](char c) {
+            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                   plain.find(c) != std::string_view::npos;
+        });
+        out.append(start, at);
+        if (at == end)
+            break;
+        auto const byte = static_cast<unsigned char>(*at);
+        out += {'%', digits[byte >> 4], digits[byte & 15]};
     }
 }
 
-/// One path segment or query value: all but the unreserved characters is encoded (RFC 3986 §2.3).
-inline std::string percent_encode(std::string_view text)
-{
-    std::string out;
-    append_percent_encoded(out, text, "-._~");
-    return out;
-}
+/// What a path segment or query value keeps besides letters and digits (RFC 3986 §2.3).
+inline constexpr std::string_view unreserved_marks = "-._~";
 
 /// Appends `name=value` to a form body, after '&' unless it is the first one (URL standard §5.2).
 inline void append_form(std::string& body, std::string_view name, std::string_view value)
