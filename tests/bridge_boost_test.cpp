@@ -5,6 +5,7 @@
 
 #include <boost/json/monotonic_resource.hpp>
 #include <boost/json/src.hpp>
+#include <boost/version.hpp>
 
 #include <doctest/doctest.h>
 
