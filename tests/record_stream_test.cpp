@@ -23,7 +23,6 @@ void fill(test::emulated& service, int count, std::string const& topic = "orders
 }
 
 /// The offsets of everything up to the stream's end.
-// NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters): who calls it waits for it
 asio::awaitable<offsets> read_all(hk::record_stream& stream)
 {
     offsets out;

@@ -299,7 +299,7 @@ template <class Lazy>
 class operation<Lazy>::connecting
 {
 public:
-    connecting(operation& op, net::ip::tcp::socket& socket, net::ip::tcp::endpoint const& address) noexcept
+    connecting(operation& op, net::ip::tcp::socket& socket, net::ip::tcp::endpoint address) noexcept
         : op_(op), socket_(socket), address_(address)
     {}
 
