@@ -21,10 +21,14 @@ if (($#)); then
     quick=()
 fi
 
+die() {
+    echo "tidy.sh: $*" >&2
+    exit 1
+}
 tidy=${CLANG_TIDY:-clang-tidy-19}
-command -v "$tidy" >/dev/null || { echo "tidy.sh: $tidy is missing (Debian: apt install clang-tidy-19)"; exit 1; }
+command -v "$tidy" >/dev/null || die "$tidy is missing (Debian: apt install clang-tidy-19)"
 version=$("$tidy" --version)
-[[ $version == *"version 19."* ]] || { echo "tidy.sh: .clang-tidy is for clang-tidy 19, this is: $version"; exit 1; }
+[[ $version == *"version 19."* ]] || die ".clang-tidy is for clang-tidy 19, this is: $version"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -39,13 +43,13 @@ echo '#include <hdikafka/probe.hpp>' >"$work/probe.cpp"
 if look_at "$work/probe.cpp" "--extra-arg=-I$work/include" >"$work/probe.log" 2>&1 ||
     ! grep -q 'modernize-use-nullptr' "$work/probe.log"; then
     cat "$work/probe.log"
-    echo "tidy.sh: a defect in a header was not seen"
-    exit 1
+    die "a defect in a header was not seen"
 fi
 
 is_deep() { [[ " ${deep[*]} " == *" $1 "* ]]; }
 
-# One source. What clang-tidy says besides its findings (how many warnings it held back) matters only when it fails.
+# One source. What clang-tidy says besides its findings (how many warnings it held back) matters only when it
+# fails without one.
 one() {
     local log=$work/${1//\//_} less=()
     is_deep "$1" || less=(--checks='-clang-analyzer-*')
@@ -60,7 +64,8 @@ for source in "${deep[@]}" "${quick[@]}"; do
 done
 wait
 # Several sources see the same header: each finding counts once.
-count=$(find "$work" -name '*.failed' | sed 's/\.failed$//' | xargs -r grep -hE '(warning|error): ' | sort -u | wc -l || true)
 failed=$(find "$work" -name '*.failed' | wc -l)
+count=$(find "$work" -name '*.failed' | sed 's/\.failed$//' | { xargs -r grep -hE '(warning|error): ' || true; } |
+    sort -u | wc -l)
 echo "tidy.sh: $((${#deep[@]} + ${#quick[@]})) sources, $count findings in $failed of them"
 ((failed == 0))
