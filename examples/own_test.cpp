@@ -40,8 +40,8 @@ public:
     }
     hk::persistence store() { return run(store_reading(client(), "north", 3.5)); }
     hk::client client() { return hk::client(io.get_executor(), emulator.client_options()); }
-    std::size_t stored() { return emulator.records("readings", 0).size(); }
-    std::size_t sent() { return emulator.request_count(hk::emulator_route::produce); }
+    std::size_t stored() const { return emulator.records("readings", 0).size(); }
+    std::size_t sent() const { return emulator.request_count(hk::emulator_route::produce); }
 
     asio::io_context io;
     hk::emulator emulator{io.get_executor()};

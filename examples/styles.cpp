@@ -37,6 +37,7 @@ void run(hk::client_options const& options, std::string const& topic)
 
     // Several at once: all of them are under way before the first is waited for.
     std::vector<std::future<hk::receipt>> sent;
+    sent.reserve(3);
     for (int i = 0; i < 3; ++i)
         sent.push_back(asio::co_spawn(io, client.produce(topic, hk::records(i)), asio::use_future));
     for (auto& each : sent)

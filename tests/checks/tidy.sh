@@ -34,13 +34,13 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 flags=(-std=c++20 -Iinclude -Itests -DASIO_HAS_CO_AWAIT=1 -DASIO_HAS_STD_COROUTINE=1)
 # look_at SOURCE [OPTION...]
-look_at() { "$tidy" --quiet --config-file=.clang-tidy "${@:2}" "$1" -- "${flags[@]}"; }
+look_at() { "$tidy" --quiet "${@:2}" "$1" -- "${flags[@]}"; }
 
 # A defect in a header of ours has to show; else the configuration is broken and everything would pass.
 mkdir -p "$work/include/hdikafka"
 echo 'inline int* nothing() { return 0; }' >"$work/include/hdikafka/probe.hpp"
 echo '#include <hdikafka/probe.hpp>' >"$work/probe.cpp"
-if look_at "$work/probe.cpp" "--extra-arg=-I$work/include" >"$work/probe.log" 2>&1 ||
+if look_at "$work/probe.cpp" --config-file=.clang-tidy "--extra-arg=-I$work/include" >"$work/probe.log" 2>&1 ||
     ! grep -q 'modernize-use-nullptr' "$work/probe.log"; then
     cat "$work/probe.log"
     die "a defect in a header was not seen"
