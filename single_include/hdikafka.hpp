@@ -561,6 +561,7 @@ public:
         if (state_)
             std::construct_at(&value_, other.value_);
     }
+    // NOLINTNEXTLINE(cert-oop11-cpp,performance-move-constructor-init): the other stays what it is
     result(result&& other) noexcept : state_(other.state_)
     {
         if (state_)
@@ -1884,8 +1885,8 @@ template <class Lazy>
 class operation<Lazy>::connecting
 {
 public:
-    connecting(operation& op, net::ip::tcp::socket& socket, net::ip::tcp::endpoint const& address) noexcept
-        : op_(op), socket_(socket), address_(address)
+    connecting(operation& op, net::ip::tcp::socket& socket, net::ip::tcp::endpoint address) noexcept
+        : op_(op), socket_(socket), address_(std::move(address))
     {}
 
     bool await_ready() const noexcept { return static_cast<bool>(op_.interrupted()); }
@@ -4604,7 +4605,7 @@ private:
             stream.eof_ = true;
         else
             stream.io_error_ = ec;
-        return !ec;
+        return ec ? 0 : 1;
     }
 
     static int bio_write(BIO* bio, char const* from, std::size_t size, std::size_t* count)
@@ -4618,14 +4619,14 @@ private:
             BIO_set_retry_write(bio);
         else
             stream.io_error_ = ec;
-        return !ec;
+        return ec ? 0 : 1;
     }
 
     static long bio_control(BIO* bio, int command, long, void*)
     {
         if (command == BIO_CTRL_EOF)
-            return self(bio).eof_;
-        return command == BIO_CTRL_FLUSH;
+            return self(bio).eof_ ? 1 : 0;
+        return command == BIO_CTRL_FLUSH ? 1 : 0;
     }
 
     static BIO_METHOD const* socket_bio()
@@ -6785,7 +6786,7 @@ public:
         info.persisted(persisted());
         std::vector<std::string> secrets = spec_.secrets;
         secrets.emplace_back(shown.substr(shown.find(' ') + 1)); // without the scheme
-        error failure =
+        error const failure =
             describe_status(outcome.status, response.body_text(), location, std::move(info), secrets);
         // Some proxies say it with a 500; asking again would change nothing.
         if (failure.code() == errc::already_exists)
@@ -6814,7 +6815,7 @@ public:
     std::optional<milliseconds> next_attempt(double random, milliseconds left)
     {
         auto const delay = decide_retry(spec_.retry, spec_.kind, outcome, retries_, random, left);
-        retries_ += delay.has_value();
+        retries_ += delay ? 1 : 0;
         return delay;
     }
 
@@ -6995,6 +6996,7 @@ inline result<url> token_endpoint(entra_settings const& settings)
         return error(errc::invalid_option, "the client id is empty");
     std::string host = settings.authority_host;
     if (host.empty())
+        // NOLINTNEXTLINE(concurrency-mt-unsafe): races only with a program that changes its environment
         if (char const* const from_environment = std::getenv("AZURE_AUTHORITY_HOST"))
             host = from_environment;
     if (host.empty())
@@ -8441,7 +8443,7 @@ task look_for_topic(operation_ptr op, session_ptr owner, call_info about, call_o
 template <class = void>
 net::awaitable<void> wait_for_topic(session_ptr owner, std::string topic, call_options options)
 {
-    call_info about("wait_for_topic", std::move(topic));
+    call_info const about("wait_for_topic", std::move(topic));
     auto const checked = check_topic(about.topic);
     if (!checked)
         throw error(checked.error().code(), about.describe(), checked.error().cause());

@@ -5,6 +5,7 @@
 
 #include <boost/json/monotonic_resource.hpp>
 #include <boost/json/src.hpp>
+#include <boost/version.hpp>
 
 #include <doctest/doctest.h>
 
@@ -48,10 +49,11 @@ std::string nested(std::size_t levels) { return std::string(levels, '[') + std::
 double any_double(std::mt19937_64& random)
 {
     for (;;)
-        if (double const value = std::bit_cast<double>(random()); std::isfinite(value))
+        if (auto const value = std::bit_cast<double>(random()); std::isfinite(value))
             return value;
 }
 
+// NOLINTNEXTLINE(misc-no-recursion): `depth` ends it
 json::value any_value(std::mt19937_64& random, int depth)
 {
     static constexpr std::string_view strings[] = {

@@ -37,7 +37,7 @@ void check_refused(test::emulated& service, asio::awaitable<T> call, hk::errc co
 TEST_CASE("bad arguments are refused before any byte is sent")
 {
     test::emulated service;
-    hk::client& client = *service.client;
+    hk::client const& client = *service.client;
     std::vector<std::string> const bad_topics = {"",
                                                  ".",
                                                  "..",
@@ -188,7 +188,7 @@ TEST_CASE("values of every kind come back as they went")
         test::emulated service(hk::emulator_options().consume_answer(form));
         service.emulator.add_topic("orders");
         hk::records const sent("text with \"quotes\", \n and \xE2\x82\xAC", std::int64_t{9223372036854775807},
-                               std::uint64_t{18446744073709551615u}, -0.1, true, nullptr,
+                               std::uint64_t{18446744073709551615U}, -0.1, true, nullptr,
                                hk::json::parse(R"({"a":[1,{"b":null}]})"), hk::record("key", "keyed"),
                                hk::record("", "empty key"), hk::record(nullptr, "null key"));
         auto const receipt = service.run(service->produce("orders", sent)).value();

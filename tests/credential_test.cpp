@@ -475,7 +475,7 @@ TEST_CASE("what a callback throws becomes the call's error")
     auto const failure_of_callback = [&](std::function<net::awaitable<hk::access_token>()> function) {
         hk::client const client(io.get_executor(),
                                 options_for(server.endpoint()).credential(hk::token_callback(function)));
-        hk::error failure = run(io, client.topics()).error();
+        hk::error const failure = run(io, client.topics()).error();
         check_what(failure, "topics");
         return failure;
     };
@@ -540,6 +540,7 @@ TEST_CASE("AZURE_AUTHORITY_HOST is asked when the program names no authority")
     for (std::string const& host :
          {authority.endpoint(), authority.endpoint() + "/", authority.endpoint().substr(8)}) {
         CAPTURE(host);
+        // NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread runs here that looks at the environment
         REQUIRE(setenv("AZURE_AUTHORITY_HOST", host.c_str(), 1) == 0);
         hk::client const client(
             io.get_executor(),
@@ -551,5 +552,5 @@ TEST_CASE("AZURE_AUTHORITY_HOST is asked when the program names no authority")
                            options_for(service.endpoint()).credential(secret_at(elsewhere)));
     CHECK(run(io, named.topics()).good());
     CHECK(elsewhere.requests().size() == 1);
-    REQUIRE(unsetenv("AZURE_AUTHORITY_HOST") == 0);
+    REQUIRE(unsetenv("AZURE_AUTHORITY_HOST") == 0); // NOLINT(concurrency-mt-unsafe): as above
 }

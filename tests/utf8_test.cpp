@@ -85,10 +85,10 @@ TEST_CASE("all sequences of up to four bytes at the edges agree with a plain dec
                                      25);
     std::size_t disagreements = 0;
     std::size_t accepted = 0;
-    for (char a : edges)
-        for (char b : edges)
-            for (char c : edges)
-                for (char d : edges) {
+    for (char const a : edges)
+        for (char const b : edges)
+            for (char const c : edges)
+                for (char const d : edges) {
                     char const bytes[] = {a, b, c, d};
                     for (std::size_t size = 1; size <= 4; ++size) {
                         test::exact_text const text(std::string_view(bytes, size));

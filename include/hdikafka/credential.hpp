@@ -52,6 +52,7 @@ inline result<url> token_endpoint(entra_settings const& settings)
         return error(errc::invalid_option, "the client id is empty");
     std::string host = settings.authority_host;
     if (host.empty())
+        // NOLINTNEXTLINE(concurrency-mt-unsafe): races only with a program that changes its environment
         if (char const* const from_environment = std::getenv("AZURE_AUTHORITY_HOST"))
             host = from_environment;
     if (host.empty())

@@ -67,6 +67,7 @@ public:
         if (state_)
             std::construct_at(&value_, other.value_);
     }
+    // NOLINTNEXTLINE(cert-oop11-cpp,performance-move-constructor-init): the other stays what it is
     result(result&& other) noexcept : state_(other.state_)
     {
         if (state_)

@@ -33,7 +33,9 @@ one() {
     { time CCACHE_DISABLE=1 "$1" "${flags[@]}" -c "$scratch/$2.cpp" -o /dev/null 2>"$scratch/messages"; } 2>&1 ||
         { cat "$scratch/messages" >&2; return 1; }
 }
-median() { sort -n "$1" | awk '{ all[NR] = $1 } END { print (all[int((NR + 1) / 2)] + all[int(NR / 2) + 1]) / 2 }'; }
+median() {
+    sort -n "$1" | awk '{ all[NR] = $1 } END { print (all[int((NR + 1) / 2)] + all[int(NR / 2) + 1]) / 2 }'
+}
 
 for compiler in g++ clang++-19; do
     if ! command -v "$compiler" >/dev/null; then
@@ -61,7 +63,7 @@ for compiler in g++ clang++-19; do
             awk -v what="${what[$name]}" -v time="$(median "$scratch/$compiler.$name")" -v floor="$floor" \
                 'BEGIN { printf "  %-38s %8.2f %8.2f\n", what, time, time / floor }'
         else
-            printf '  %-38s not measured: libboost1.81-dev missing\n' "${what[$name]}"
+            printf '  %-38s not measured: libboost1.81-dev is missing\n' "${what[$name]}"
         fi
     done
     echo

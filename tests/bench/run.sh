@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Measures hdikafka's client beside a bare OpenSSL loop, Boost.Beast and libcurl, and prints a table: see
-# measure.py, which takes the arguments (--short, --check). Builds into build-bench/; installs what is missing (apt).
+# measure.py, which takes the arguments (--short, --check). Builds into build-bench/, or the folder that
+# BENCH_BUILD names; installs what is missing (apt).
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../setup.sh"
 folder=${BENCH_BUILD:-$root/build-bench}

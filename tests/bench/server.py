@@ -1,8 +1,10 @@
 """An nginx on a free port of the loopback that gives canned answers of the REST proxy over TLS 1.3."""
+import ctypes
 import http.client
 import json
 import os
 import shutil
+import signal
 import socket
 import ssl
 import string
@@ -42,6 +44,14 @@ READ = """
             alias %(folder)s/records-%(count)d.json;
             add_header NextOffset %(count)d;
         }"""
+
+PR_SET_PDEATHSIG = 1
+
+
+def end_with_the_parent():
+    """Whatever ends the bench, nginx does not outlive it."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
 
 # Records of a read -> bytes of its answer. Those of 10 and of 1,000 differ in nothing but the number.
 READS = {10: 200_000, 100: 110_000, 1000: 200_000}
@@ -83,8 +93,8 @@ class Server:
         if not program:
             raise SystemExit("nginx is missing")
         folder = self.folder
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                        "-days", "1", "-subj", "/CN=bench", "-addext", "subjectAltName=IP:127.0.0.1",
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                        "-nodes", "-days", "1", "-subj", "/CN=bench", "-addext", "subjectAltName=IP:127.0.0.1",
                         "-keyout", folder / "key.pem", "-out", folder / "certificate.pem"],
                        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for count, size in READS.items():
@@ -102,7 +112,7 @@ class Server:
             self.process = subprocess.Popen(
                 [program, "-p", folder, "-c", "nginx.conf", "-e", "error.log"], pass_fds=[listener.fileno()],
                 env={**os.environ, "NGINX": f"{listener.fileno()};"}, stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=end_with_the_parent)
         self.ca_file = str(folder / "certificate.pem")
         self.endpoint = f"https://127.0.0.1:{port}"
         self._check(port)
@@ -113,7 +123,8 @@ class Server:
         try:
             connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=20, context=trust)
             for count, size in READS.items():
-                connection.request("GET", f"/v1/consumer/topics/records-{count}/partitions/0/offsets/0?count={count}")
+                connection.request(
+                    "GET", f"/v1/consumer/topics/records-{count}/partitions/0/offsets/0?count={count}")
                 answer = connection.getresponse()
                 body = answer.read()
                 assert answer.status == 200 and answer.getheader("NextOffset") == str(count), answer.headers

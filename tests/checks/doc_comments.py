@@ -20,6 +20,7 @@ from pathlib import Path
 from header_names import Header, Name, Unreadable
 
 LABELS = ["Effect", "Completion", "Errors", "Cancellation", "Lifetime", "Thread safety"]
+LABEL_ROW = re.compile(r"\b((?:{0})(?:, (?:{0}))*):".format("|".join(LABELS)))  # also "Errors, Cancellation:"
 
 # Names that pass without a comment of their own, and why. `name` is one of `names`, those of its scope.
 EXEMPT = [
@@ -49,10 +50,10 @@ def missing_labels(name):
             comments.append(other.comment)
     found = []
     for comment in comments:
-        places = [comment.find(label + ":") for label in LABELS]
-        found += [label for label, place in zip(LABELS, places) if place >= 0]
-        if [place for place in places if place >= 0] != sorted(place for place in places if place >= 0):
+        mine = [label for row in LABEL_ROW.findall(comment) for label in row.split(", ")]
+        if mine != sorted(mine, key=LABELS.index):
             return "its labels in the order " + ", ".join(LABELS)
+        found += mine
     return ", ".join(label for label in LABELS if label not in found)
 
 

@@ -3,18 +3,14 @@
 
     emulator_program.py PATH-OF-HDIKAFKA-EMULATOR
 """
-import http.client
-import json
 import os
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 import urllib.parse
 
-MEMBERS = ["endpoint", "authority_host", "ca_file", "tenant", "client_id", "client_secret"]
-LIMIT = 60  # seconds; far more than anything here takes
+from emulator_process import LIMIT, Emulator, check
 
 BAD_OPTIONS = [  # and a part of what must be said about each
     (["--nonsense"], "--nonsense"),
@@ -33,48 +29,6 @@ BAD_OPTIONS = [  # and a part of what must be said about each
     (["--cert", "x", "--key", "y", "--host-name", "z"], "--host-name"),
     (["--out-of-range-status", "300"], "--out-of-range-status"),
 ]
-
-
-def check(condition, what):
-    if not condition:
-        sys.exit(f"emulator_program.py: {what}")
-
-
-class Emulator:
-    def __init__(self, program, *options):
-        self.process = subprocess.Popen(
-            [program, "--listen", "127.0.0.1:0", *options], stdout=subprocess.PIPE, text=True)
-        self.ready = json.loads(self.process.stdout.readline())
-        check(list(self.ready) == MEMBERS, f"the ready line has the members {list(self.ready)}")
-        self.trust = ssl.create_default_context(cafile=self.ready["ca_file"])
-
-    def request(self, method, path, body=None, **fields):
-        address = urllib.parse.urlsplit(self.ready["endpoint"])
-        connection = http.client.HTTPSConnection(
-            address.hostname, address.port, context=self.trust, timeout=LIMIT)
-        connection.request(method, path, body, fields)
-        answer = connection.getresponse()
-        content = json.loads(answer.read())
-        connection.close()
-        return answer.status, content
-
-    def token(self):
-        form = urllib.parse.urlencode({
-            "grant_type": "client_credentials",
-            "client_id": self.ready["client_id"],
-            "client_secret": self.ready["client_secret"],
-            "scope": "https://hib.azurehdinsight.net/.default",
-        })
-        status, answer = self.request(
-            "POST", f"/{self.ready['tenant']}/oauth2/v2.0/token", form,
-            **{"Content-Type": "application/x-www-form-urlencoded"})
-        check(status == 200, f"the token request was answered with {status}: {answer}")
-        return answer
-
-    def end(self, number):
-        self.process.send_signal(number)
-        check(self.process.wait(LIMIT) == 0, f"{number!r} ended it with {self.process.returncode}")
-        check(self.process.stdout.read() == "", "there is more than the ready line")
 
 
 def main(program):

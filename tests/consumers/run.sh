@@ -38,7 +38,9 @@ for ((i = 0; i < 300; ++i)); do
     kill -0 "$emulator_pid" 2>/dev/null || fail "the emulator ended: $(cat "$scratch/emulator.log")"
     sleep 0.1
 done
-member() { python3 -c 'import json, sys; print(json.loads(sys.stdin.readline())[sys.argv[1]])' "$1" <"$scratch/ready"; }
+member() {
+    python3 -c 'import json, sys; print(json.loads(sys.stdin.readline())[sys.argv[1]])' "$1" <"$scratch/ready"
+}
 HDIKAFKA_ENDPOINT=$(member endpoint)
 AZURE_AUTHORITY_HOST=$(member authority_host)
 AZURE_TENANT_ID=$(member tenant)
@@ -95,7 +97,9 @@ for name in find_package add_subdirectory; do
         -DCMAKE_PREFIX_PATH="$scratch/installed" -DHDIKAFKA_SOURCE="$source" >"$scratch/output" 2>&1; then
         fail "$name: Asio 1.18 was accepted"
     fi
-    tr -s ' \n' '  ' <"$scratch/output" | grep -q "hdikafka needs Asio 1.22.1 or newer; .* has ASIO_VERSION 101800" ||
+    # CMake breaks the lines of a message.
+    tr -s ' \n' '  ' <"$scratch/output" |
+        grep -q "hdikafka needs Asio 1.22.1 or newer; .* has ASIO_VERSION 101800" ||
         fail "$name: another message: $(cat "$scratch/output")"
 done
 echo "run.sh: an Asio that is too old is refused clearly"
@@ -113,7 +117,8 @@ grep -q '/asio/awaitable.hpp$' files || fail "the list of included files is not 
 g++ "${strictly[@]}" main.cpp -lssl -lcrypto
 runs single ./a.out
 
-sanitized=(-std=c++20 -O1 -g1 -fsanitize=address -fsanitize=undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+sanitized=(-std=c++20 -O1 -g1 -fsanitize=address -fsanitize=undefined -fno-sanitize-recover=all
+    -fno-omit-frame-pointer)
 "${cxx[@]}" "${sanitized[@]}" -c temporaries.cpp
 g++ "${sanitized[@]}" temporaries.o -lssl -lcrypto
 export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_init_order=1

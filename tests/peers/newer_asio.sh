@@ -18,13 +18,15 @@ fail() {
 # An apt of our own: one source, empty lists, nothing installed.
 mkdir -p "$scratch"/{lists,archives}/partial
 apt=(-q -o "Dir::State=$scratch" -o Dir::State::status=/dev/null -o "Dir::State::lists=$scratch/lists"
-    -o "Dir::Cache=$scratch" -o "Dir::Cache::archives=$scratch/archives" -o "Dir::Etc::sourcelist=$scratch/one.sources"
-    -o Dir::Etc::sourceparts=- -o Acquire::Languages=none -o APT::Update::Error-Mode=any -o APT::Sandbox::User=root)
+    -o "Dir::Cache=$scratch" -o "Dir::Cache::archives=$scratch/archives"
+    -o "Dir::Etc::sourcelist=$scratch/one.sources" -o Dir::Etc::sourceparts=-
+    -o Acquire::Languages=none -o APT::Update::Error-Mode=any -o APT::Sandbox::User=root)
 
 # get SUITE: unpacks the suite's libasio-dev into $scratch/SUITE.
 get() {
     local suite=$1 mirror mirrors
-    mapfile -t mirrors < <(apt-get -q --print-uris update | sed -nE "s|^'([^']*)/dists/.*|\1|p" | awk '!seen[$0]++')
+    mapfile -t mirrors < <(apt-get -q --print-uris update | sed -nE "s|^'([^']*)/dists/.*|\1|p" |
+        awk '!seen[$0]++')
     ((${#mirrors[@]})) || fail "apt has no sources here"
     for mirror in "${mirrors[@]}"; do
         printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' "$mirror" "$suite" "$keys" \

@@ -15,7 +15,7 @@
 namespace test {
 
 /// What a server shows.
-enum class certificate
+enum class certificate : unsigned char
 {
     good,        ///< For localhost, 127.0.0.1 and ::1, from the test's authority.
     untrusted,   ///< The same from another authority.
@@ -48,7 +48,7 @@ public:
     certificate_text make(certificate which)
     {
         constexpr long day = 24 * 60 * 60;
-        auto const everywhere = "DNS:localhost,IP:127.0.0.1,IP:::1";
+        char const* const everywhere = "DNS:localhost,IP:127.0.0.1,IP:::1";
         switch (which) {
         case certificate::good: return leaf(trusted_, "good", everywhere, day);
         case certificate::untrusted: return leaf(untrusted_, "untrusted", everywhere, day);

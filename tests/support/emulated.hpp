@@ -26,6 +26,7 @@ public:
 
     emulated(emulated const&) = delete;
     emulated& operator=(emulated const&) = delete;
+    ~emulated() = default;
 
     /// Works until `call` has ended.
     template <class T>

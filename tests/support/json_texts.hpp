@@ -32,6 +32,7 @@ private:
 };
 
 /// Pulls a whole document piece by piece, every value in the way that suits its kind; whether it was JSON.
+// NOLINTNEXTLINE(misc-no-recursion): as deep as the reader allows
 inline bool pull_value(hdikafka::detail::json_reader& in)
 {
     using hdikafka::json_kind;
@@ -207,6 +208,7 @@ private:
             out += "0123456789"[below(10)];
     }
 
+    // NOLINTNEXTLINE(misc-no-recursion): `depth` ends it
     void value(std::string& out, unsigned depth)
     {
         // At the top mostly an array or an object.

@@ -57,7 +57,7 @@ class script
 public:
     using reply = std::function<std::string(seen_request const&)>;
 
-    enum class act
+    enum class act : unsigned char
     {
         read,   // one request
         taste,  // some bytes, whatever they are

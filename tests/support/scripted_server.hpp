@@ -162,7 +162,7 @@ private:
                 SSL_set_shutdown(one->tls->native_handle(), SSL_RECEIVED_SHUTDOWN);
                 co_await one->tls->async_shutdown(net::use_awaitable);
             }
-        } catch (std::system_error const&) {
+        } catch (std::system_error const&) { // NOLINT(bugprone-empty-catch): see below
             // The peer has gone.
         }
         std::error_code ignored;

@@ -50,7 +50,7 @@ inline pieces byte_by_byte(std::string_view bytes)
 template <class Run>
 auto same_for_every_split(std::string_view bytes, Run run)
 {
-    auto const whole = run(pieces{bytes});
+    auto whole = run(pieces{bytes});
     CHECK(run(byte_by_byte(bytes)) == whole);
     std::size_t const step = 1 + bytes.size() / 8192 * 8;
     for (std::size_t cut = 1; cut < bytes.size(); cut += step) {

@@ -117,7 +117,7 @@ public:
         info.persisted(persisted());
         std::vector<std::string> secrets = spec_.secrets;
         secrets.emplace_back(shown.substr(shown.find(' ') + 1)); // without the scheme
-        error failure =
+        error const failure =
             describe_status(outcome.status, response.body_text(), location, std::move(info), secrets);
         // Some proxies say it with a 500; asking again would change nothing.
         if (failure.code() == errc::already_exists)
@@ -146,7 +146,7 @@ public:
     std::optional<milliseconds> next_attempt(double random, milliseconds left)
     {
         auto const delay = decide_retry(spec_.retry, spec_.kind, outcome, retries_, random, left);
-        retries_ += delay.has_value();
+        retries_ += delay ? 1 : 0;
         return delay;
     }
 

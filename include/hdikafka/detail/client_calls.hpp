@@ -245,7 +245,7 @@ task look_for_topic(operation_ptr op, session_ptr owner, call_info about, call_o
 template <class = void>
 net::awaitable<void> wait_for_topic(session_ptr owner, std::string topic, call_options options)
 {
-    call_info about("wait_for_topic", std::move(topic));
+    call_info const about("wait_for_topic", std::move(topic));
     auto const checked = check_topic(about.topic);
     if (!checked)
         throw error(checked.error().code(), about.describe(), checked.error().cause());

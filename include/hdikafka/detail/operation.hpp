@@ -397,8 +397,8 @@ template <class Lazy>
 class operation<Lazy>::connecting
 {
 public:
-    connecting(operation& op, net::ip::tcp::socket& socket, net::ip::tcp::endpoint const& address) noexcept
-        : op_(op), socket_(socket), address_(address)
+    connecting(operation& op, net::ip::tcp::socket& socket, net::ip::tcp::endpoint address) noexcept
+        : op_(op), socket_(socket), address_(std::move(address))
     {}
 
     bool await_ready() const noexcept { return static_cast<bool>(op_.interrupted()); }

@@ -213,7 +213,7 @@ private:
             stream.eof_ = true;
         else
             stream.io_error_ = ec;
-        return !ec;
+        return ec ? 0 : 1;
     }
 
     static int bio_write(BIO* bio, char const* from, std::size_t size, std::size_t* count)
@@ -227,14 +227,14 @@ private:
             BIO_set_retry_write(bio);
         else
             stream.io_error_ = ec;
-        return !ec;
+        return ec ? 0 : 1;
     }
 
     static long bio_control(BIO* bio, int command, long, void*)
     {
         if (command == BIO_CTRL_EOF)
-            return self(bio).eof_;
-        return command == BIO_CTRL_FLUSH;
+            return self(bio).eof_ ? 1 : 0;
+        return command == BIO_CTRL_FLUSH ? 1 : 0;
     }
 
     static BIO_METHOD const* socket_bio()

@@ -1,0 +1,53 @@
+"""hdikafka-emulator as a child process, for the checks of this folder, and requests to it in Python."""
+import http.client
+import json
+import ssl
+import subprocess
+import sys
+import urllib.parse
+from pathlib import Path
+
+MEMBERS = ["endpoint", "authority_host", "ca_file", "tenant", "client_id", "client_secret"]
+LIMIT = 60  # seconds; far more than anything here takes
+
+
+def check(condition, what):
+    if not condition:
+        sys.exit(f"{Path(sys.argv[0]).name}: {what}")
+
+
+class Emulator:
+    def __init__(self, program, *options):
+        self.process = subprocess.Popen(
+            [program, "--listen", "127.0.0.1:0", *options], stdout=subprocess.PIPE, text=True)
+        self.ready = json.loads(self.process.stdout.readline())
+        check(list(self.ready) == MEMBERS, f"the ready line has the members {list(self.ready)}")
+        self.trust = ssl.create_default_context(cafile=self.ready["ca_file"])
+
+    def request(self, method, path, body=None, **fields):
+        address = urllib.parse.urlsplit(self.ready["endpoint"])
+        connection = http.client.HTTPSConnection(
+            address.hostname, address.port, context=self.trust, timeout=LIMIT)
+        connection.request(method, path, body, fields)
+        answer = connection.getresponse()
+        content = json.loads(answer.read())
+        connection.close()
+        return answer.status, content
+
+    def token(self):
+        form = urllib.parse.urlencode({
+            "grant_type": "client_credentials",
+            "client_id": self.ready["client_id"],
+            "client_secret": self.ready["client_secret"],
+            "scope": "https://hib.azurehdinsight.net/.default",
+        })
+        status, answer = self.request(
+            "POST", f"/{self.ready['tenant']}/oauth2/v2.0/token", form,
+            **{"Content-Type": "application/x-www-form-urlencoded"})
+        check(status == 200, f"the token request was answered with {status}: {answer}")
+        return answer
+
+    def end(self, number):
+        self.process.send_signal(number)
+        check(self.process.wait(LIMIT) == 0, f"{number!r} ended it with {self.process.returncode}")
+        check(self.process.stdout.read() == "", "there is more than the ready line")
