@@ -992,6 +992,9 @@ inline line_state cut_line(std::string_view text, std::size_t& scanned, std::siz
 
 #endif
 
+#include <algorithm>
+#include <charconv>
+
 namespace hdikafka::inline v0_1::detail {
 
 /// A block of header fields, checked and written as they are added. Nothing that could end a line or
@@ -1006,8 +1009,6 @@ public:
         bool const sound = is_token(name) && is_value(value) && !is_reserved(name);
         sound_ = sound_ && sound;
         if (sound) {
-            if (text_.empty())
-                text_.reserve(256); // all fields of a request to the proxy
             write(text_, name, value);
         }
         return sound;
@@ -1024,7 +1025,10 @@ public:
 
     static void write(std::string& out, std::string_view name, std::string_view value)
     {
-        out.append(name).append(": ").append(value).append("\r\n");
+        constexpr std::string_view colon = ": ";
+        constexpr std::string_view end = "\r\n";
+        out.reserve(out.size() + name.size() + value.size() + colon.size() + end.size());
+        out.append(name).append(colon).append(value).append(end);
     }
 
 private:
@@ -1039,19 +1043,36 @@ private:
     bool sound_ = true;
 };
 
+/// A field's value, checked when it is made: once, however many requests carry it.
+class field_value
+{
+public:
+    explicit field_value(std::string text) : text_(std::move(text)), sound_(request_fields::is_value(text_))
+    {}
+
+    bool sound() const noexcept { return sound_; }
+    std::string const& text() const noexcept { return text_; }
+
+private:
+    std::string text_;
+    bool sound_;
+};
+
+using shared_fields = std::shared_ptr<request_fields const>;
+
 /// A request without the parts that belong to the connection (Host) and to the moment (Authorization):
 /// those are given when it is rendered, because a retry may need others. A request with a part that
 /// could be taken for another field or another request is never rendered at all.
 class http_request
 {
 public:
-    /// `target` in origin form, already percent-encoded; for CONNECT in authority form. `fields` saves
-    /// adding those again that every request has.
-    http_request(std::string method, std::string target, request_fields fields = request_fields())
+    /// `target` in origin form, already percent-encoded; for CONNECT in authority form. `common`, which may
+    /// be null, are fields that many requests share.
+    http_request(std::string method, std::string target, shared_fields common = nullptr)
         : method_(std::move(method)),
           target_(std::move(target)),
-          fields_(std::move(fields)),
-          sound_(is_token(method_) && sound_target())
+          common_(std::move(common)),
+          sound_(is_token(method_) && sound_target() && (!common_ || common_->sound()))
     {}
 
     /// Adds a field; see request_fields::add.
@@ -1067,32 +1088,50 @@ public:
     std::string const& target() const noexcept { return target_; }
     std::string const& body() const noexcept { return body_; }
 
-    /// Appends the request to `out`. `host` is the Host field's value; `authorization` that of
-    /// Authorization, which is left out when empty. False, with `out` as it was, when any part of the
-    /// request could not be sent as it is.
-    [[nodiscard]] bool render_to(std::string& out, std::string_view host,
-                                 std::string_view authorization) const
+    /// Whether every part of the request can be sent as it is. `host` is the Host field's value;
+    /// `authorization` that of Authorization, which is left out when null.
+    bool sound(std::string_view host, field_value const* authorization) const noexcept
     {
-        if (!sound_ || !fields_.sound() || !host_characters.spells(host) ||
-            !request_fields::is_value(authorization))
+        return sound_ && fields_.sound() && host_characters.spells(host) &&
+               (!authorization || authorization->sound());
+    }
+
+    /// Appends the request to `out`. False, with `out` as it was, when it is not sound.
+    [[nodiscard]] bool render_to(std::string& out, std::string_view host,
+                                 field_value const* authorization) const
+    {
+        if (!sound(host, authorization))
             return false;
         bool const sized = !body_.empty() || method_ == "POST" || method_ == "PUT" || method_ == "PATCH";
-        constexpr std::size_t own_parts = 128;
-        out.reserve(out.size() + method_.size() + target_.size() + host.size() + authorization.size() +
-                    fields_.text().size() + body_.size() + own_parts);
-        out.append(method_)
-            .append(" ")
-            .append(target_)
-            .append(" HTTP/1.1\r\nHost: ")
-            .append(host)
-            .append("\r\n");
-        if (!authorization.empty())
-            out.append("Authorization: ").append(authorization).append("\r\n");
-        out.append(fields_.text());
-        if (sized) {
-            out.append("Content-Length: ").append(std::to_string(body_.size())).append("\r\n");
-        }
-        out.append("\r\n").append(body_);
+        std::array<char, 20> digits{};
+        auto const* const end = std::to_chars(digits.data(), digits.data() + digits.size(), body_.size()).ptr;
+        std::string_view const length(digits.data(), static_cast<std::size_t>(end - digits.data()));
+        using text = std::string_view;
+        text const line = "\r\n";
+        std::array const parts{text(method_),
+                               text(" "),
+                               text(target_),
+                               text(" HTTP/1.1\r\nHost: "),
+                               host,
+                               line,
+                               authorization ? text("Authorization: ") : text(),
+                               authorization ? text(authorization->text()) : text(),
+                               authorization ? line : text(),
+                               common_ ? text(common_->text()) : text(),
+                               text(fields_.text()),
+                               sized ? text("Content-Length: ") : text(),
+                               sized ? length : text(),
+                               sized ? line : text(),
+                               line,
+                               text(body_)};
+        std::size_t size = 0;
+        for (auto const part : parts)
+            size += part.size();
+        auto const before = out.size();
+        out.resize(before + size);
+        char* at = out.data() + before;
+        for (auto const part : parts)
+            at = std::ranges::copy(part, at).out;
         return true;
     }
 
@@ -1106,6 +1145,7 @@ private:
 
     std::string method_;
     std::string target_;
+    shared_fields common_;
     request_fields fields_;
     std::string body_;
     bool sound_;
@@ -1117,15 +1157,57 @@ private:
 
 // -------- hdikafka/detail/operation.hpp
 
-// One call: its strand, its deadline, its waits, its cancellation. Layer: I/O shell.
+// One call: its turn on a thread, its deadline, its waits, its cancellation. Layer: I/O shell.
 //
-// The coroutines that do a call's work run on a strand of its own and wait in three ways only: for a
-// socket, for a connection to be made, or parked. Whatever they wait for, three things can end the
-// wait: the caller's cancellation, the call's deadline, and a limit of the phase it is in (connecting,
-// reading). All three go through interrupt(), on the strand, so that they never race with the work.
-// After each wait the coroutine asks interrupted() why it was woken; once interrupted, nothing waits.
+// The coroutines that do a call's work run on the client's executor, one thread at a time, and wait in three
+// ways only: for a socket, for a connection to be made, or parked. Whatever they wait for, three things can
+// end the wait: the caller's cancellation, the call's deadline, and a limit of the phase it is in
+// (connecting, reading). All three go through interrupt(), in the call's own turn, so that they never race
+// with the work. After each wait the coroutine asks interrupted() why it was woken; once interrupted, nothing
+// waits.
 #ifndef HDIKAFKA_DETAIL_OPERATION_HPP
 #define HDIKAFKA_DETAIL_OPERATION_HPP
+
+// -------- hdikafka/detail/event_gate.hpp
+
+// One thread at a time, without locks or queues. Layer: decisions (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_EVENT_GATE_HPP
+#define HDIKAFKA_DETAIL_EVENT_GATE_HPP
+
+#include <atomic>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// What a strand does for handlers this does for a few kinds of events, each a bit: whoever comes while
+/// another thread acts leaves the event to that one and goes away. Nobody waits and nothing is allocated. An
+/// event that comes twice before it is acted on counts once.
+class event_gate
+{
+public:
+    /// Adds `events`. True: nobody acts, so the caller has to, on what take() gives until that is nothing.
+    bool enter(unsigned events) noexcept
+    {
+        return (state_.fetch_or(events | busy, std::memory_order_acq_rel) & busy) == 0;
+    }
+
+    /// The events to act on now; 0 when there are none, and then the caller has left.
+    unsigned take() noexcept
+    {
+        unsigned nothing_else = busy;
+        if (state_.compare_exchange_strong(nothing_else, 0, std::memory_order_acq_rel))
+            return 0;
+        return state_.exchange(busy, std::memory_order_acq_rel) & ~busy;
+    }
+
+private:
+    static constexpr unsigned busy = 1U << 31;
+
+    std::atomic<unsigned> state_ = 0;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
 
 // -------- hdikafka/detail/linked_list.hpp
 
@@ -1607,7 +1689,7 @@ private:
 
 #endif
 
-#include <algorithm>
+#include <mutex>
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -1620,39 +1702,108 @@ class completion
 public:
     virtual ~completion() = default;
 
-    /// On the operation's strand. `at_once`: the operation ended within the call that started it.
+    /// In the operation's turn. `at_once`: the operation ended within the call that started it.
     virtual void complete(bool at_once) = 0;
 };
 
 using completion_ptr = std::unique_ptr<completion>;
 
+template <class = void>
+class spare_timer : public list_link
+{
+public:
+    explicit spare_timer(net::any_io_executor const& executor) : timer(executor) {}
+
+    net::steady_timer timer;
+};
+
+using timer_ptr = std::unique_ptr<spare_timer<>>;
+
+/// An executor's timers that no operation uses at the moment: to make one and to destroy it costs a good part
+/// of a small request. Thread-safe.
+template <class = void>
+class timer_shelf
+{
+public:
+    explicit timer_shelf(net::any_io_executor executor) : executor_(std::move(executor)) {}
+    timer_shelf(timer_shelf const&) = delete;
+    timer_shelf& operator=(timer_shelf const&) = delete;
+    ~timer_shelf()
+    {
+        while (!spare_.empty())
+            timer_ptr(&spare_.pop_back()).reset();
+    }
+
+    net::any_io_executor const& executor() const noexcept { return executor_; }
+
+    timer_ptr take()
+    {
+        {
+            std::lock_guard const lock(mutex_);
+            if (!spare_.empty()) {
+                --count_;
+                return timer_ptr(&spare_.pop_back());
+            }
+        }
+        return std::make_unique<spare_timer<>>(executor_);
+    }
+
+    void give_back(timer_ptr timer) noexcept
+    {
+        constexpr std::size_t most = 64;
+        std::lock_guard const lock(mutex_);
+        if (count_ == most)
+            return;
+        ++count_;
+        spare_.push_back(*timer.release());
+    }
+
+private:
+    net::any_io_executor const executor_;
+    std::mutex mutex_;
+    linked_list<spare_timer<>> spare_;
+    std::size_t count_ = 0;
+};
+
+using shelf_ptr = std::shared_ptr<timer_shelf<>>;
+
 template <class Lazy = void>
 class operation : public std::enable_shared_from_this<operation<Lazy>>, public list_link, private task_runner
 {
 public:
-    operation(net::any_io_executor const& executor, steady_clock::time_point deadline)
-        : strand_(executor), timer_(executor), deadline_(deadline)
+    operation(shelf_ptr shelf, steady_clock::time_point deadline)
+        : shelf_(std::move(shelf)), alarm_(shelf_->take()), deadline_(deadline)
     {}
+    operation(operation const&) = delete;
+    operation& operator=(operation const&) = delete;
+    ~operation() { shelf_->give_back(std::move(alarm_)); }
 
-    net::strand<net::any_io_executor> const& strand() const noexcept { return strand_; }
+    net::any_io_executor const& executor() const noexcept { return shelf_->executor(); }
 
     /// Takes the task to run, which stays whose it is. Once, before start().
     void runs(task& root) noexcept { root.begin(*this); }
 
-    /// Runs that task on the strand, then `after`, which keeps it alive.
-    void start(completion_ptr after)
+    /// Runs that task, then `after`, which keeps it alive. `on_executor`: this is called there.
+    void start(completion_ptr after, bool on_executor)
     {
         after_ = std::move(after);
-        net::dispatch(event(this->shared_from_this(), event::resume));
+        event begin(this->shared_from_this(), resumed);
+        if (on_executor)
+            begin();
+        else
+            net::dispatch(executor(), std::move(begin));
     }
 
-    /// Ends the call with `cause` wherever it waits. From any thread.
-    void stop(std::error_code cause) { net::post(event(this->shared_from_this(), event::stop, cause)); }
+    /// Ends the call with operation_aborted wherever it waits. From any thread.
+    void cancel() { post(cancelled); }
+
+    /// Ends the call with errc::closed wherever it waits. From any thread.
+    void close() { post(closed); }
 
     /// Ends the current or the next park(). From any thread.
-    void wake() { net::post(event(this->shared_from_this(), event::wake)); }
+    void wake() { post(woken); }
 
-    // What follows is for the coroutines on the strand.
+    // What follows is for the coroutines.
 
     /// Why the call must end, or why the phase did; no error when neither.
     std::error_code interrupted() const noexcept { return stopped_ ? stopped_ : phase_ended_; }
@@ -1724,64 +1875,88 @@ public:
 private:
     using self_ptr = std::shared_ptr<operation>;
 
-    /// What Asio runs on the strand: one type for all that can happen.
+    /// What can happen, in the order in which it is acted on.
+    enum happening : unsigned char
+    {
+        cancelled = 1,
+        closed = 2,
+        look_at_time = 4,
+        woken = 8,
+        resumed = 16, ///< What the coroutine waited for is there.
+    };
+
+    /// The one type of handler that Asio is given, but for the timer's.
     class event
     {
     public:
-        enum what : unsigned char
-        {
-            resume, ///< What the coroutine waited for is there.
-            wake,
-            stop,
-            look_at_time
-        };
-        using executor_type = net::strand<net::any_io_executor>;
-
-        event(self_ptr op, what kind, std::error_code cause = std::error_code())
-            : op_(std::move(op)), cause_(cause), kind_(kind)
-        {}
+        event(self_ptr op, happening what) noexcept : op_(std::move(op)), what_(what) {}
         event(event&&) = default;
 
         /// The one who would have resumed the coroutines takes them along when it is dropped, with the
         /// executor's context.
         ~event()
         {
-            if (op_ && kind_ == resume)
+            if (op_ && what_ == resumed)
                 std::exchange(op_->after_, nullptr).reset();
         }
 
-        executor_type get_executor() const noexcept { return op_->strand_; }
-
-        void operator()() { (*this)(cause_); }
-        void operator()(std::error_code outcome)
+        void operator()(std::error_code outcome = std::error_code())
         {
             self_ptr const op = std::move(op_);
-            switch (kind_) {
-            case resume: return op->resume(outcome);
-            case wake: return op->be_woken();
-            case stop: return op->be_stopped(outcome);
-            case look_at_time:
-                if (!outcome)
-                    op->look_at_time();
-            }
+            if (what_ == resumed)
+                op->outcome_ = outcome;
+            op->take_turn(what_);
         }
 
     private:
         self_ptr op_;
-        std::error_code cause_;
-        what kind_;
+        happening what_;
     };
+
+    class alarm
+    {
+    public:
+        explicit alarm(self_ptr op) noexcept : op_(std::move(op)) {}
+
+        void operator()(std::error_code ended)
+        {
+            if (!ended)
+                op_->take_turn(look_at_time);
+        }
+
+    private:
+        self_ptr op_;
+    };
+
+    void post(happening what) { net::post(executor(), event(this->shared_from_this(), what)); }
+
+    void take_turn(happening what)
+    {
+        if (!gate_.enter(what))
+            return;
+        while (unsigned const happened = gate_.take()) {
+            if (happened & cancelled)
+                stop(net::error::operation_aborted);
+            if (happened & closed)
+                stop(errc::closed);
+            if (happened & look_at_time)
+                check_time();
+            if (happened & woken)
+                end_park();
+            if (happened & resumed)
+                resume();
+        }
+    }
 
     /// Who waits goes on from here.
     event suspend(std::coroutine_handle<> coroutine)
     {
         waiting_ = coroutine;
-        return event(this->shared_from_this(), event::resume);
+        return event(this->shared_from_this(), resumed);
     }
 
-    void resume(std::error_code outcome)
+    void resume()
     {
-        outcome_ = outcome;
         socket_ = nullptr;
         if (waiting_)
             this->next(std::exchange(waiting_, nullptr));
@@ -1789,18 +1964,18 @@ private:
         bool const at_once = !std::exchange(begun_, true);
         if (waiting_)
             return;
-        timer_.cancel();
+        alarm_->timer.cancel();
         std::exchange(after_, nullptr)->complete(at_once);
     }
 
-    void be_woken()
+    void end_park()
     {
         woken_ = true;
         if (parking_ && heeds_wake_)
             parking_->cancel();
     }
 
-    void be_stopped(std::error_code cause)
+    void stop(std::error_code cause)
     {
         if (!stopped_)
             stopped_ = cause;
@@ -1823,11 +1998,11 @@ private:
         if (due >= armed_)
             return;
         armed_ = due;
-        timer_.expires_at(due);
-        timer_.async_wait(event(this->shared_from_this(), event::look_at_time));
+        alarm_->timer.expires_at(due);
+        alarm_->timer.async_wait(alarm(this->shared_from_this()));
     }
 
-    void look_at_time()
+    void check_time()
     {
         armed_ = steady_clock::time_point::max();
         auto const now = steady_clock::now();
@@ -1841,8 +2016,9 @@ private:
             arm();
     }
 
-    net::strand<net::any_io_executor> strand_;
-    net::steady_timer timer_;
+    shelf_ptr const shelf_;
+    timer_ptr alarm_;
+    event_gate gate_;
     std::optional<net::steady_timer> parking_; // most calls never park
     net::ip::tcp::socket* socket_ = nullptr;   // what is waited for, if not parked
     std::coroutine_handle<> waiting_;          // who waits
@@ -1922,7 +2098,7 @@ public:
     void await_suspend(std::coroutine_handle<> waiting)
     {
         if (!op_.parking_)
-            op_.parking_.emplace(op_.timer_.get_executor());
+            op_.parking_.emplace(op_.executor());
         op_.heeds_wake_ = heeds_wake_;
         op_.parking_->expires_at(until_);
         op_.parking_->async_wait(op_.suspend(waiting));
@@ -2027,8 +2203,6 @@ inline std::optional<milliseconds> decide_retry(retry_policy const& policy, repe
 // How long a server asks to wait (RFC 9110 §10.2.3 and Azure's millisecond forms). Layer: formats.
 #ifndef HDIKAFKA_DETAIL_RETRY_AFTER_HPP
 #define HDIKAFKA_DETAIL_RETRY_AFTER_HPP
-
-#include <charconv>
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -2861,6 +3035,12 @@ public:
     /// What the service says went wrong with this record.
     std::optional<hdikafka::error> error(std::size_t index) const { return outcomes_.at(index).failure; }
 
+    /// Whether the service reports an error for any of the records.
+    bool has_error() const noexcept
+    {
+        return std::ranges::any_of(outcomes_, [](auto const& one) { return one.failure.has_value(); });
+    }
+
     /// All records together: `done` only if all are, `none` only if none is written, else `possibly`.
     persistence persisted() const noexcept
     {
@@ -2910,6 +3090,8 @@ inline bool append_json_string(std::string& out, std::string_view text)
     char const* at = text.data();
     char const* const end = at + text.size();
     char const* copied = at;
+    if (before == 0)
+        out.reserve(text.size() + 2); // most text needs no escapes
     out += '"';
     while ((at = plain_end(at, end)) != end) {
         if (byte_at(at) >= 0x80) {
@@ -3576,15 +3758,20 @@ inline bool read_outcome(json_reader& in, record_outcome& out, diagnostics const
 inline result<receipt> parse_receipt(std::string_view body, std::string_view content_type, std::size_t count,
                                      diagnostics const& about = diagnostics())
 {
-    if (auto acknowledged = parse_acknowledgement(body, content_type); !acknowledged)
-        return acknowledged.error();
     auto const all = [count](persistence state) {
         return receipt(std::vector<record_outcome>(count, record_outcome(state)));
     };
+    auto const if_acknowledged = [&](persistence state) -> result<receipt> {
+        auto const acknowledged = parse_acknowledgement(body, content_type);
+        if (!acknowledged)
+            return acknowledged.error();
+        return all(state);
+    };
     json_reader in(body);
     if (in.peek() != json_kind::object)
-        return all(persistence::done);
+        return if_acknowledged(persistence::done);
     std::vector<record_outcome> outcomes;
+    outcomes.reserve(std::min(count, body.size() / 2)); // {} is the least for a record
     bool listed = false;
     bool complains = false;
     bool const read = read_object(in, [&](std::string_view name) {
@@ -3595,9 +3782,11 @@ inline result<receipt> parse_receipt(std::string_view body, std::string_view con
         complains = complains || ((name == "error" || name == "error_code") && in.peek() != json_kind::null);
         return in.skip();
     });
-    if (read && !listed && !complains)
+    if (!read || !in.finish())
+        return if_acknowledged(persistence::possibly);
+    if (!listed && !complains)
         return all(persistence::done);
-    if (!read || !listed || outcomes.size() != count)
+    if (!listed || outcomes.size() != count)
         return all(persistence::possibly);
     return receipt(std::move(outcomes));
 }
@@ -3935,24 +4124,23 @@ inline result<url> parse_url(std::string_view text) { return url_parser(text).pa
 inline void append_percent_encoded(std::string& out, std::string_view text, std::string_view plain)
 {
     constexpr std::string_view digits = "0123456789ABCDEF";
-    for (char const c : text) {
-        bool const letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-        if (letter || plain.find(c) != std::string_view::npos) {
-            out += c;
-        } else {
-            auto const byte = static_cast<unsigned char>(c);
-            out += {'%', digits[byte >> 4], digits[byte & 15]};
-        }
+    char const* const end = text.data() + text.size();
+    for (char const* at = text.data(); at != end; ++at) {
+        char const* const start = at;
+        at = std::find_if_not(at, end, [plain](char c) {
+            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                   plain.find(c) != std::string_view::npos;
+        });
+        out.append(start, at);
+        if (at == end)
+            break;
+        auto const byte = static_cast<unsigned char>(*at);
+        out += {'%', digits[byte >> 4], digits[byte & 15]};
     }
 }
 
-/// One path segment or query value: all but the unreserved characters is encoded (RFC 3986 §2.3).
-inline std::string percent_encode(std::string_view text)
-{
-    std::string out;
-    append_percent_encoded(out, text, "-._~");
-    return out;
-}
+/// What a path segment or query value keeps besides letters and digits (RFC 3986 §2.3).
+inline constexpr std::string_view unreserved_marks = "-._~";
 
 /// Appends `name=value` to a form body, after '&' unless it is the first one (URL standard §5.2).
 inline void append_form(std::string& body, std::string_view name, std::string_view value)
@@ -4046,8 +4234,6 @@ inline error describe_status(int status, std::string_view body, std::string_view
 #ifndef HDIKAFKA_DETAIL_OPERATION_REGISTRY_HPP
 #define HDIKAFKA_DETAIL_OPERATION_REGISTRY_HPP
 
-#include <mutex>
-
 namespace hdikafka::inline v0_1::detail {
 
 /// Thread-safe.
@@ -4077,7 +4263,7 @@ public:
         if (live_.empty())
             return;
         for (auto* op = &live_.front(); op != nullptr; op = live_.after(*op))
-            op->stop(errc::closed);
+            op->close();
     }
 
 private:
@@ -4126,24 +4312,27 @@ private:
 namespace hdikafka::inline v0_1::detail {
 
 /// Resumes the caller on its own executor, which is kept from running out of work until then. The
-/// caller's cancellation is handed over to the operation's strand: Asio would run it right there, on
-/// whatever thread emits it, while the strand is at work.
+/// caller's cancellation is handed over to the operation, which may be at work on another thread.
 template <class Handler>
 class caller final : public completion
 {
 public:
     caller(operation_ptr const& op, Handler handler)
         : slot_(net::get_associated_cancellation_slot(handler)),
-          work_(net::get_associated_executor(handler, op->strand())),
-          handler_(std::move(handler))
+          work_(net::get_associated_executor(handler, op->executor())),
+          handler_(std::move(handler)),
+          at_home_(work_.get_executor() == op->executor())
     {
         if (slot_.is_connected())
             slot_.assign([weak = std::weak_ptr(op)](net::cancellation_type type) {
                 auto const running = weak.lock();
                 if (running && (type & net::cancellation_type::terminal) != net::cancellation_type::none)
-                    running->stop(net::error::operation_aborted);
+                    running->cancel();
             });
     }
+
+    /// Whether the caller runs on the operation's executor, so that going from one to the other is a call.
+    bool at_home() const noexcept { return at_home_; }
 
     void complete(bool at_once) override
     {
@@ -4156,6 +4345,8 @@ public:
         // recursion.
         if (at_once)
             net::post(work_.get_executor(), std::move(resume));
+        else if (at_home_)
+            resume();
         else
             net::dispatch(work_.get_executor(), std::move(resume));
     }
@@ -4164,6 +4355,7 @@ private:
     net::cancellation_slot slot_;
     net::executor_work_guard<net::any_io_executor> work_;
     Handler handler_;
+    bool at_home_;
 };
 
 /// Starts the operation when the caller's coroutine is suspended.
@@ -4176,7 +4368,9 @@ public:
     template <class Handler>
     void operator()(Handler handler) const
     {
-        op_->start(std::make_unique<caller<Handler>>(op_, std::move(handler)));
+        auto after = std::make_unique<caller<Handler>>(op_, std::move(handler));
+        bool const at_home = after->at_home();
+        op_->start(std::move(after), at_home);
     }
 
 private:
@@ -4209,7 +4403,7 @@ void run_detached(operation_ptr const& op, task work)
 {
     auto after = std::make_unique<nobody>(std::move(work));
     op->runs(after->work());
-    op->start(std::move(after));
+    op->start(std::move(after), false);
 }
 
 } // namespace hdikafka::inline v0_1::detail
@@ -4289,753 +4483,10 @@ inline token_action decide_token(std::optional<token_times> const& token, steady
 #ifndef HDIKAFKA_DETAIL_CONNECTION_HPP
 #define HDIKAFKA_DETAIL_CONNECTION_HPP
 
-// -------- hdikafka/detail/tls_context.hpp
-
-// The SSL_CTX of a client: whom it trusts, and how strictly. Layer: I/O shell (OpenSSL, no Asio).
-#ifndef HDIKAFKA_DETAIL_TLS_CONTEXT_HPP
-#define HDIKAFKA_DETAIL_TLS_CONTEXT_HPP
-
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/ssl.h>
-#include <openssl/x509v3.h>
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Deletes an OpenSSL object with its own function.
-template <auto Free>
-class openssl_free
-{
-public:
-    template <class T>
-    void operator()(T* object) const noexcept
-    {
-        Free(object);
-    }
-};
-
-using ssl_ctx_ptr = std::unique_ptr<SSL_CTX, openssl_free<&SSL_CTX_free>>;
-using ssl_ptr = std::unique_ptr<SSL, openssl_free<&SSL_free>>;
-using bio_ptr = std::unique_ptr<BIO, openssl_free<&BIO_free_all>>;
-using x509_ptr = std::unique_ptr<X509, openssl_free<&X509_free>>;
-
-/// OpenSSL's own words for the oldest error of this thread's queue, which is emptied.
-inline std::string take_openssl_reason()
-{
-    unsigned long const code = ERR_get_error();
-    ERR_clear_error();
-    char const* const reason = ERR_reason_error_string(code);
-    return reason ? reason : "unknown reason";
-}
-
-inline bool add_authorities(SSL_CTX* context, std::string const& pem)
-{
-    if (pem.size() > static_cast<std::size_t>(std::numeric_limits<int>::max()))
-        return false;
-    bio_ptr const text(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-    int added = 0;
-    while (x509_ptr const certificate{PEM_read_bio_X509(text.get(), nullptr, nullptr, nullptr)}) {
-        if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context), certificate.get()) != 1)
-            return false;
-        ++added;
-    }
-    // The loop ends with "no start line" after the last certificate, and with another error in one.
-    bool const whole = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-    if (whole && added > 0)
-        ERR_clear_error();
-    return whole && added > 0;
-}
-
-inline result<ssl_ctx_ptr> make_tls_context(tls_options const& options)
-{
-    ERR_clear_error();
-    auto const refused = [](std::string_view what) {
-        return error(errc::invalid_option, std::string(what) + ": " + take_openssl_reason());
-    };
-    ssl_ctx_ptr context(SSL_CTX_new(TLS_client_method()));
-    if (!context)
-        return error(errc::tls_failed, "OpenSSL made no context: " + take_openssl_reason());
-    SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
-    SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION);
-    SSL_CTX_set_mode(context.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    SSL_CTX_set_read_ahead(context.get(), 1);
-    SSL_CTX_set_verify(context.get(), options.verify() ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
-
-    bool const own_trust = !options.ca_file().empty() || !options.ca_pem().empty();
-    if (!options.ca_file().empty() && SSL_CTX_load_verify_file(context.get(), options.ca_file().c_str()) != 1)
-        return refused("the CA file " + options.ca_file() + " cannot be used");
-    if (!options.ca_pem().empty() && !add_authorities(context.get(), options.ca_pem()))
-        return refused("the CA text holds no usable certificate");
-    if (!own_trust && SSL_CTX_set_default_verify_paths(context.get()) != 1)
-        return refused("the system's trust store cannot be used");
-    if (options.configure())
-        options.configure()(context.get());
-    return context;
-}
-
-/// A TLS session object for one connection to `host`: SNI for names only, the name or address
-/// verified against the certificate's alternative names.
-inline result<ssl_ptr> make_tls_session(SSL_CTX* context, std::string const& host, bool is_address)
-{
-    ERR_clear_error();
-    ssl_ptr session(SSL_new(context));
-    if (!session)
-        return error(errc::tls_failed, "OpenSSL made no session: " + take_openssl_reason());
-    X509_VERIFY_PARAM* const checks = SSL_get0_param(session.get());
-    X509_VERIFY_PARAM_set_hostflags(checks, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
-                                                X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
-    bool const named = is_address ? X509_VERIFY_PARAM_set1_ip_asc(checks, host.c_str()) == 1
-                                  : X509_VERIFY_PARAM_set1_host(checks, host.c_str(), 0) == 1 &&
-                                        SSL_set_tlsext_host_name(session.get(), host.c_str()) == 1;
-    if (!named)
-        return error(errc::tls_failed, "the host name cannot be verified: " + take_openssl_reason());
-    SSL_set_connect_state(session.get());
-    return session;
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/tls_stream.hpp
-
-// A TCP connection with TLS on it, or without. Layer: I/O shell.
-//
-// OpenSSL drives the non-blocking socket itself through a small BIO; nothing is copied through memory
-// BIOs. Every step returns at once and says what it needs: the caller waits for the socket with
-// async_wait and takes the step again. The socket writes with MSG_NOSIGNAL (Asio's doing, OpenSSL's
-// own socket BIO would not), so that a peer that has gone cannot end the process with SIGPIPE.
-#ifndef HDIKAFKA_DETAIL_TLS_STREAM_HPP
-#define HDIKAFKA_DETAIL_TLS_STREAM_HPP
-
-#include <span>
-
-namespace hdikafka::inline v0_1::detail {
-
-/// What a step of the stream came to.
-enum class step : unsigned char
-{
-    done,
-    want_read,  ///< Take the step again when the socket is readable.
-    want_write, ///< Take the step again when the socket is writable.
-    closed,     ///< The peer closed in an orderly way: FIN without TLS, close_notify with it.
-    failed,     ///< See failure().
-};
-
-/// What the socket has to be ready for before the step is taken again.
-inline net::socket_base::wait_type readiness_for(step wanted) noexcept
-{
-    return wanted == step::want_write ? net::socket_base::wait_write : net::socket_base::wait_read;
-}
-
-template <class = void>
-class tls_stream
-{
-public:
-    explicit tls_stream(net::any_io_executor const& executor) : socket_(executor) {}
-    tls_stream(tls_stream const&) = delete;
-    tls_stream& operator=(tls_stream const&) = delete;
-
-    net::ip::tcp::socket& socket() noexcept { return socket_; }
-
-    /// Puts TLS on the connected socket; handshake() comes next. Without it bytes go in the clear.
-    result<void> use_tls(SSL_CTX* context, std::string const& host, bool is_address)
-    {
-        auto session = make_tls_session(context, host, is_address);
-        if (!session)
-            return session.error();
-        session_ = std::move(session).value();
-        BIO* const bio = BIO_new(socket_bio());
-        if (!bio)
-            return error(errc::tls_failed, take_openssl_reason());
-        BIO_set_data(bio, this);
-        BIO_set_init(bio, 1);
-        SSL_set_bio(session_.get(), bio, bio);
-        return {};
-    }
-
-    step handshake()
-    {
-        forget_errors();
-        int const returned = SSL_do_handshake(session_.get());
-        return returned == 1 ? step::done : after(returned, true);
-    }
-
-    step read(std::span<char> into, std::size_t& count)
-    {
-        if (!session_)
-            return plain(
-                [&](std::error_code& ec) {
-                    return socket_.read_some(net::mutable_buffer(into.data(), into.size()), ec);
-                },
-                count, step::want_read);
-        forget_errors();
-        int const returned = SSL_read_ex(session_.get(), into.data(), into.size(), &count);
-        return returned == 1 ? step::done : after(returned, false);
-    }
-
-    step write(std::span<char const> from, std::size_t& count)
-    {
-        if (!session_)
-            return plain(
-                [&](std::error_code& ec) {
-                    return socket_.write_some(net::const_buffer(from.data(), from.size()), ec);
-                },
-                count, step::want_write);
-        forget_errors();
-        int const returned = SSL_write_ex(session_.get(), from.data(), from.size(), &count);
-        return returned == 1 ? step::done : after(returned, false);
-    }
-
-    /// Whether bytes have arrived already that a read would look at first.
-    bool has_buffered() const noexcept { return session_ && SSL_has_pending(session_.get()) != 0; }
-
-    /// Whether an idle connection may carry the next request: no answer waits on it and it is open.
-    bool quiet()
-    {
-        char byte = 0;
-        if (!has_buffered()) {
-            std::error_code ec;
-            socket_.receive(net::mutable_buffer(&byte, 1), net::socket_base::message_peek, ec);
-            if (ec == net::error::would_block || ec == net::error::try_again)
-                return true;
-            if (ec || !session_)
-                return false;
-        }
-        // It may be no answer but something of TLS itself: a session ticket, say.
-        std::size_t count = 0;
-        return read(std::span<char>(&byte, 1), count) == step::want_read;
-    }
-
-    /// Bytes handed to the kernel so far, TLS's own included.
-    std::uint64_t bytes_out() const noexcept { return bytes_out_; }
-
-    /// Why the last step failed.
-    error const& failure() const noexcept { return failure_; }
-
-    /// Says goodbye (close_notify) without waiting for an answer, and closes. For connections at rest.
-    void close_politely() noexcept
-    {
-        if (session_ && SSL_is_init_finished(session_.get())) {
-            ERR_clear_error();
-            SSL_shutdown(session_.get());
-            ERR_clear_error();
-        }
-        close();
-    }
-
-    void close() noexcept
-    {
-        std::error_code ignored;
-        socket_.close(ignored);
-    }
-
-private:
-    /// SSL_get_error() looks at the whole thread's errors. Most often there are none to forget.
-    static void forget_errors() noexcept
-    {
-        if (ERR_peek_error() != 0)
-            ERR_clear_error();
-    }
-
-    template <class Transfer>
-    step plain(Transfer transfer, std::size_t& count, step wanted)
-    {
-        std::error_code ec;
-        count = transfer(ec);
-        if (wanted == step::want_write)
-            bytes_out_ += count;
-        if (!ec)
-            return step::done;
-        if (ec == net::error::would_block || ec == net::error::try_again)
-            return wanted;
-        if (ec == net::error::eof)
-            return step::closed;
-        failure_ = error(errc::connection_lost, ec.message());
-        return step::failed;
-    }
-
-    step after(int returned, bool in_handshake)
-    {
-        switch (SSL_get_error(session_.get(), returned)) {
-        case SSL_ERROR_WANT_READ: return step::want_read;
-        case SSL_ERROR_WANT_WRITE: return step::want_write;
-        case SSL_ERROR_ZERO_RETURN: return step::closed;
-        default: failure_ = describe(in_handshake); return step::failed;
-        }
-    }
-
-    error describe(bool in_handshake)
-    {
-        long const verified = SSL_get_verify_result(session_.get());
-        if (in_handshake && verified != X509_V_OK &&
-            (SSL_get_verify_mode(session_.get()) & SSL_VERIFY_PEER) != 0) {
-            ERR_clear_error();
-            bool const name =
-                verified == X509_V_ERR_HOSTNAME_MISMATCH || verified == X509_V_ERR_IP_ADDRESS_MISMATCH;
-            return error(name ? errc::host_mismatch : errc::certificate_refused,
-                         "the server's certificate was refused: " +
-                             std::string(X509_verify_cert_error_string(verified)));
-        }
-        if (io_error_) {
-            ERR_clear_error();
-            return error(errc::connection_lost, io_error_.message());
-        }
-        if (eof_) {
-            ERR_clear_error();
-            if (in_handshake)
-                return error(errc::connection_lost,
-                             "the server closed the connection during the TLS handshake");
-            return error(errc::truncated);
-        }
-        return error(errc::tls_failed, "TLS failed: " + take_openssl_reason());
-    }
-
-    static tls_stream& self(BIO* bio) noexcept { return *static_cast<tls_stream*>(BIO_get_data(bio)); }
-
-    static int bio_read(BIO* bio, char* into, std::size_t size, std::size_t* count)
-    {
-        tls_stream& stream = self(bio);
-        std::error_code ec;
-        *count = stream.socket_.read_some(net::mutable_buffer(into, size), ec);
-        BIO_clear_retry_flags(bio);
-        if (ec == net::error::would_block || ec == net::error::try_again)
-            BIO_set_retry_read(bio);
-        else if (ec == net::error::eof)
-            stream.eof_ = true;
-        else
-            stream.io_error_ = ec;
-        return ec ? 0 : 1;
-    }
-
-    static int bio_write(BIO* bio, char const* from, std::size_t size, std::size_t* count)
-    {
-        tls_stream& stream = self(bio);
-        std::error_code ec;
-        *count = stream.socket_.write_some(net::const_buffer(from, size), ec);
-        stream.bytes_out_ += *count;
-        BIO_clear_retry_flags(bio);
-        if (ec == net::error::would_block || ec == net::error::try_again)
-            BIO_set_retry_write(bio);
-        else
-            stream.io_error_ = ec;
-        return ec ? 0 : 1;
-    }
-
-    static long bio_control(BIO* bio, int command, long, void*)
-    {
-        if (command == BIO_CTRL_EOF)
-            return self(bio).eof_ ? 1 : 0;
-        return command == BIO_CTRL_FLUSH ? 1 : 0;
-    }
-
-    static BIO_METHOD const* socket_bio()
-    {
-        // Kept for the life of the process: sessions may outlive every object with a destructor.
-        static BIO_METHOD const* const method = [] {
-            BIO_METHOD* const made =
-                BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "hdikafka socket");
-            BIO_meth_set_read_ex(made, &tls_stream::bio_read);
-            BIO_meth_set_write_ex(made, &tls_stream::bio_write);
-            BIO_meth_set_ctrl(made, &tls_stream::bio_control);
-            return made;
-        }();
-        return method;
-    }
-
-    net::ip::tcp::socket socket_;
-    ssl_ptr session_;
-    error failure_{errc::connection_lost};
-    std::error_code io_error_;
-    std::uint64_t bytes_out_ = 0;
-    bool eof_ = false;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-namespace hdikafka::inline v0_1::detail {
-
-/// A connection and what decides whether it may be used again.
-template <class = void>
-class connection : public list_link
-{
-public:
-    explicit connection(net::any_io_executor const& executor) : stream(executor) {}
-
-    tls_stream<> stream;
-    steady_clock::time_point retire_at = steady_clock::time_point::max(); ///< Never used from then on.
-};
-
-using connection_ptr = std::unique_ptr<connection<>>;
-
-/// A look-up of a host's addresses. getaddrinfo cannot be stopped: a call that gives up leaves it to finish
-/// here.
-template <class Lazy = void>
-class lookup : public std::enable_shared_from_this<lookup<Lazy>>
-{
-public:
-    explicit lookup(operation_ptr op, net::any_io_executor const& executor)
-        : op_(std::move(op)), resolver_(executor)
-    {}
-
-    void start(std::string const& host, std::string const& port)
-    {
-        resolver_.async_resolve(host, port, net::ip::tcp::resolver::numeric_service,
-                                found_handler(this->shared_from_this()));
-    }
-
-    bool finished = false;
-    std::error_code failure;
-    net::ip::tcp::resolver::results_type found;
-
-private:
-    /// Runs on the operation's strand.
-    class found_handler
-    {
-    public:
-        using executor_type = net::strand<net::any_io_executor>;
-
-        explicit found_handler(std::shared_ptr<lookup> self) : self_(std::move(self)) {}
-
-        executor_type get_executor() const noexcept { return self_->op_->strand(); }
-
-        void operator()(std::error_code failure, net::ip::tcp::resolver::results_type found)
-        {
-            self_->finished = true;
-            self_->failure = failure;
-            self_->found = std::move(found);
-            self_->op_->wake();
-        }
-
-    private:
-        std::shared_ptr<lookup> self_;
-    };
-
-    operation_ptr op_;
-    net::ip::tcp::resolver resolver_;
-};
-
-/// Makes one connection, on the operation's strand. What it is made from outlives it.
-template <class = void>
-class connector
-{
-public:
-    /// `context` is used for https only.
-    connector(operation_ptr op, net::any_io_executor const& executor, url const& target, SSL_CTX* context)
-        : op_(std::move(op)), executor_(executor), target_(target), context_(context)
-    {}
-
-    /// Connects, address after address, within `limit`.
-    task connect(milliseconds limit, connection_ptr& made)
-    {
-        op_->begin_phase(errc::connect_timeout, limit);
-        net::ip::tcp::resolver::results_type addresses;
-        auto const resolved = co_await resolve(addresses);
-        if (!resolved)
-            co_return resolved;
-
-        std::string const name = target_.host + ":" + std::to_string(target_.port);
-        error last(errc::connect_failed, name + " has no address");
-        for (auto const& address : addresses) {
-            auto link = std::make_unique<connection<>>(executor_);
-            auto& socket = link->stream.socket();
-            std::error_code failure = co_await op_->connected(socket, address.endpoint());
-            if (op_->interrupted())
-                co_return op_->interruption("connecting to " + name);
-            if (!failure)
-                socket.non_blocking(true, failure);
-            if (failure) {
-                last = error(errc::connect_failed, "connecting to " + name + ": " + failure.message());
-                continue;
-            }
-            std::error_code unimportant;
-            socket.set_option(net::ip::tcp::no_delay(true), unimportant);
-            if (target_.is_https()) {
-                auto const secured = co_await secure(link->stream);
-                if (!secured)
-                    co_return secured;
-            }
-            op_->end_phase();
-            made = std::move(link);
-            co_return result<void>();
-        }
-        co_return last;
-    }
-
-private:
-    /// The addresses of the host; ends with the operation's interruption at once, whatever the resolver
-    /// does.
-    task resolve(net::ip::tcp::resolver::results_type& addresses)
-    {
-        std::string const port = std::to_string(target_.port);
-        std::error_code not_an_address;
-        auto const address = net::ip::make_address(target_.host, not_an_address);
-        if (!not_an_address) {
-            net::ip::tcp::endpoint const endpoint(address, target_.port);
-            addresses = net::ip::tcp::resolver::results_type::create(endpoint, target_.host, port);
-            co_return result<void>();
-        }
-        auto const search = std::make_shared<lookup<>>(op_, executor_);
-        search->start(target_.host, port);
-        while (!search->finished && !op_->interrupted())
-            co_await op_->park();
-        if (op_->interrupted())
-            co_return op_->interruption("looking up " + target_.host);
-        if (search->failure || search->found.empty())
-            co_return error(errc::resolve_failed,
-                            "looking up " + target_.host + ": " + search->failure.message());
-        addresses = search->found;
-        co_return result<void>();
-    }
-
-    task secure(tls_stream<>& stream)
-    {
-        auto const prepared = stream.use_tls(context_, target_.host, target_.host_is_address());
-        if (!prepared)
-            co_return prepared;
-        for (;;) {
-            step const now = stream.handshake();
-            if (now == step::done)
-                co_return result<void>();
-            if (now == step::closed)
-                co_return error(errc::connection_lost,
-                                "the server closed the connection during the TLS handshake");
-            if (now == step::failed)
-                co_return stream.failure();
-            bool const ready = co_await op_->ready(stream.socket(), readiness_for(now));
-            if (!ready)
-                co_return op_->interruption("negotiating TLS");
-        }
-    }
-
-    operation_ptr op_;
-    net::any_io_executor const& executor_;
-    url const& target_;
-    SSL_CTX* context_;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/connection_pool.hpp
-
-// The connections to one origin: bounded, reused, handed out in the order of asking. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_CONNECTION_POOL_HPP
-#define HDIKAFKA_DETAIL_CONNECTION_POOL_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-template <class = void>
-class connection_pool;
-
-using pool_ptr = std::shared_ptr<connection_pool<>>;
-
-/// The right to one connection: to an idle one, or to make one when `link` is empty. Gives the right
-/// back when it dies, and the connection with it after keep(); otherwise the connection is closed.
-template <class Lazy = void>
-class lease
-{
-public:
-    using pool = std::shared_ptr<connection_pool<Lazy>>;
-
-    lease() = default;
-    lease(pool of, connection_ptr idle) : link(std::move(idle)), pool_(std::move(of)) {}
-    lease(lease&&) = default;
-    lease& operator=(lease&& other) noexcept
-    {
-        std::swap(link, other.link);
-        std::swap(pool_, other.pool_);
-        std::swap(reusable_, other.reusable_);
-        return *this;
-    }
-    ~lease()
-    {
-        if (!pool_)
-            return;
-        if (!reusable_)
-            link.reset();
-        pool_->give_back(std::move(link));
-    }
-
-    /// Whether it is a right at all.
-    explicit operator bool() const noexcept { return pool_ != nullptr; }
-
-    /// The exchange ended cleanly: the connection may serve the next one.
-    void keep() noexcept { reusable_ = true; }
-
-    connection_ptr link;
-
-private:
-    pool pool_;
-    bool reusable_ = false;
-};
-
-/// Thread-safe; no lock is held while anything waits or is closed.
-///
-/// While somebody waits, every connection is in use: one that comes back goes to the first in line,
-/// so that nobody can overtake.
-template <class Lazy>
-class connection_pool : public std::enable_shared_from_this<connection_pool<Lazy>>
-{
-public:
-    connection_pool(url target, std::size_t limit)
-        : target_(std::move(target)), host_field_(target_.host_field()), limit_(limit)
-    {}
-    connection_pool(connection_pool const&) = delete;
-    connection_pool& operator=(connection_pool const&) = delete;
-    ~connection_pool()
-    {
-        while (!idle_.empty())
-            connection_ptr(&idle_.pop_back()).reset();
-    }
-
-    url const& target() const noexcept { return target_; }
-
-    /// The value of the Host field of each request.
-    std::string const& host_field() const noexcept { return host_field_; }
-
-    /// An idle connection that is still good, or the right to make one; nothing when all are in use.
-    lease<> take() { return take_or_queue(nullptr); }
-
-    /// Waits for a connection, in turn, until the operation is interrupted.
-    task wait_in_line(operation_ptr op, lease<>& held)
-    {
-        place_in_line place(this->shared_from_this(), *op);
-        held = take_or_queue(&place);
-        while (!held) {
-            if (op->interrupted())
-                co_return op->interruption("waiting for a free connection");
-            co_await op->park();
-            held = place.claim();
-        }
-        if (op->interrupted()) {
-            held.keep(); // as good as it came
-            co_return op->interruption("waiting for a free connection");
-        }
-        if (held.link && !held.link->stream.quiet())
-            held.link.reset();
-        co_return result<void>();
-    }
-
-    /// Closes the idle connections; those in use are closed when they come back.
-    void close()
-    {
-        std::unique_lock lock(mutex_);
-        closed_ = true;
-        while (!idle_.empty()) {
-            connection_ptr const link(&idle_.pop_front());
-            --open_;
-            lock.unlock();
-            link->stream.close_politely();
-            lock.lock();
-        }
-    }
-
-private:
-    friend class lease<>;
-
-    /// Somebody who waits, or was given what is not claimed yet. All but the references belongs to the
-    /// pool's lock.
-    class place_in_line : public list_link
-    {
-    public:
-        place_in_line(pool_ptr pool, operation<>& op) : pool_(std::move(pool)), op_(op) {}
-
-        /// Also when the executor's context is destroyed: the pool may outlive it and must not touch one
-        /// that is gone.
-        ~place_in_line()
-        {
-            {
-                std::lock_guard const lock(pool_->mutex_);
-                if (this->linked())
-                    pool_->waiting_.remove(*this);
-            }
-            if (granted_)
-                pool_->give_back(std::move(link_));
-        }
-
-        /// With the lock held.
-        void grant(connection_ptr link)
-        {
-            granted_ = true;
-            link_ = std::move(link);
-            op_.wake();
-        }
-
-        lease<> claim()
-        {
-            std::lock_guard const lock(pool_->mutex_);
-            return std::exchange(granted_, false) ? lease<>(pool_, std::move(link_)) : lease<>();
-        }
-
-    private:
-        pool_ptr pool_;
-        operation<>& op_;
-        connection_ptr link_;
-        bool granted_ = false;
-    };
-
-    /// When all are in use: nothing, and `place`, if there is one, stands in the queue.
-    lease<> take_or_queue(place_in_line* place)
-    {
-        auto const now = steady_clock::now();
-        connection_ptr found;
-        {
-            std::unique_lock lock(mutex_);
-            while (!idle_.empty() && idle_.front().retire_at <= now) {
-                connection_ptr const retired(&idle_.pop_front());
-                --open_;
-                lock.unlock();
-                retired->stream.close_politely();
-                lock.lock();
-            }
-            if (!idle_.empty()) {
-                found.reset(&idle_.pop_back());
-            } else if (open_ < limit_) {
-                ++open_;
-            } else {
-                if (place)
-                    waiting_.push_back(*place);
-                return lease<>();
-            }
-        }
-        if (found && !(now < found->retire_at && found->stream.quiet()))
-            found.reset();
-        return lease<>(this->shared_from_this(), std::move(found));
-    }
-
-    void give_back(connection_ptr link)
-    {
-        std::lock_guard const lock(mutex_);
-        if (!waiting_.empty()) {
-            waiting_.pop_front().grant(std::move(link));
-        } else if (link && !closed_) {
-            idle_.push_back(*link.release());
-        } else {
-            --open_;
-        }
-    }
-
-    url const target_;
-    std::string const host_field_;
-    std::size_t const limit_;
-    std::mutex mutex_;
-    linked_list<connection<>> idle_; // owned; oldest first
-    linked_list<place_in_line> waiting_;
-    std::size_t open_ = 0; // in use and idle
-    bool closed_ = false;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
 // -------- hdikafka/detail/exchange.hpp
 
-// One HTTP exchange on one connection: write the request, read the answer. Layer: I/O shell.
+// One HTTP exchange on one connection: write the request, read the answer. Layer: I/O shell (it waits for
+// nothing itself).
 #ifndef HDIKAFKA_DETAIL_EXCHANGE_HPP
 #define HDIKAFKA_DETAIL_EXCHANGE_HPP
 
@@ -5061,6 +4512,7 @@ private:
 
 #include <cstdlib>
 #include <new>
+#include <span>
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -5460,7 +4912,7 @@ private:
 class http_head
 {
 public:
-    std::string_view start_line() const noexcept { return text_.view().substr(0, start_line_); }
+    std::string_view start_line() const noexcept { return cut(0, start_line_); }
 
     std::size_t size() const noexcept { return fields_.size(); }
     std::string_view name(std::size_t i) const noexcept { return cut(fields_[i].name, fields_[i].name_size); }
@@ -5546,7 +4998,7 @@ public:
 
     http_head const& head() const noexcept { return head_; }
     http_head take() { return std::move(head_); }
-    std::string_view unread() const noexcept { return head_.text_.view().substr(position_); }
+    std::string_view unread() const noexcept { return head_.cut(position_, head_.text_.size() - position_); }
     http_fault const& fault() const noexcept { return fault_; }
 
     /// Whether any byte of this head is there.
@@ -6213,77 +5665,835 @@ private:
 
 #endif
 
+// -------- hdikafka/detail/tls_stream.hpp
+
+// A TCP connection with TLS on it, or without. Layer: I/O shell.
+//
+// OpenSSL drives the non-blocking socket itself through a small BIO; nothing is copied through memory
+// BIOs. Every step returns at once and says what it needs: the caller waits for the socket with
+// async_wait and takes the step again. The socket writes with MSG_NOSIGNAL (Asio's doing, OpenSSL's
+// own socket BIO would not), so that a peer that has gone cannot end the process with SIGPIPE.
+#ifndef HDIKAFKA_DETAIL_TLS_STREAM_HPP
+#define HDIKAFKA_DETAIL_TLS_STREAM_HPP
+
+// -------- hdikafka/detail/tls_context.hpp
+
+// The SSL_CTX of a client: whom it trusts, and how strictly. Layer: I/O shell (OpenSSL, no Asio).
+#ifndef HDIKAFKA_DETAIL_TLS_CONTEXT_HPP
+#define HDIKAFKA_DETAIL_TLS_CONTEXT_HPP
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
 namespace hdikafka::inline v0_1::detail {
 
-/// Takes the next bytes of the answer from the stream into the parser until it is complete, fails, or
-/// has to wait. Returns what to wait for; done and failed end the exchange.
-template <class Stream>
-step read_some_of(Stream& stream, response_parser& parser)
+/// Deletes an OpenSSL object with its own function.
+template <auto Free>
+class openssl_free
 {
-    for (;;) {
-        std::size_t count = 0;
-        step const now = stream.read(parser.prepare(), count);
-        if (now == step::closed)
-            parser.finish_eof();
-        else if (now != step::done)
-            return now;
-        else
-            parser.commit(count);
-        if (parser.done() || parser.failed())
-            return step::done;
+public:
+    template <class T>
+    void operator()(T* object) const noexcept
+    {
+        Free(object);
     }
+};
+
+using ssl_ctx_ptr = std::unique_ptr<SSL_CTX, openssl_free<&SSL_CTX_free>>;
+using ssl_ptr = std::unique_ptr<SSL, openssl_free<&SSL_free>>;
+using bio_ptr = std::unique_ptr<BIO, openssl_free<&BIO_free_all>>;
+using x509_ptr = std::unique_ptr<X509, openssl_free<&X509_free>>;
+
+/// OpenSSL's own words for the oldest error of this thread's queue, which is emptied.
+inline std::string take_openssl_reason()
+{
+    unsigned long const code = ERR_get_error();
+    ERR_clear_error();
+    char const* const reason = ERR_reason_error_string(code);
+    return reason ? reason : "unknown reason";
 }
 
-/// Sends `request` (a whole message) and reads the answer. The phase timer runs from each byte that
-/// moves, in either direction.
+inline bool add_authorities(SSL_CTX* context, std::string const& pem)
+{
+    if (pem.size() > static_cast<std::size_t>(std::numeric_limits<int>::max()))
+        return false;
+    bio_ptr const text(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+    int added = 0;
+    while (x509_ptr const certificate{PEM_read_bio_X509(text.get(), nullptr, nullptr, nullptr)}) {
+        if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context), certificate.get()) != 1)
+            return false;
+        ++added;
+    }
+    // The loop ends with "no start line" after the last certificate, and with another error in one.
+    bool const whole = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+    if (whole && added > 0)
+        ERR_clear_error();
+    return whole && added > 0;
+}
+
+inline result<ssl_ctx_ptr> make_tls_context(tls_options const& options)
+{
+    ERR_clear_error();
+    auto const refused = [](std::string_view what) {
+        return error(errc::invalid_option, std::string(what) + ": " + take_openssl_reason());
+    };
+    ssl_ctx_ptr context(SSL_CTX_new(TLS_client_method()));
+    if (!context)
+        return error(errc::tls_failed, "OpenSSL made no context: " + take_openssl_reason());
+    SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
+    SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION);
+    SSL_CTX_set_mode(context.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_read_ahead(context.get(), 1);
+    SSL_CTX_set_verify(context.get(), options.verify() ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
+
+    bool const own_trust = !options.ca_file().empty() || !options.ca_pem().empty();
+    if (!options.ca_file().empty() && SSL_CTX_load_verify_file(context.get(), options.ca_file().c_str()) != 1)
+        return refused("the CA file " + options.ca_file() + " cannot be used");
+    if (!options.ca_pem().empty() && !add_authorities(context.get(), options.ca_pem()))
+        return refused("the CA text holds no usable certificate");
+    if (!own_trust && SSL_CTX_set_default_verify_paths(context.get()) != 1)
+        return refused("the system's trust store cannot be used");
+    if (options.configure())
+        options.configure()(context.get());
+    return context;
+}
+
+/// A TLS session object for one connection to `host`: SNI for names only, the name or address
+/// verified against the certificate's alternative names.
+inline result<ssl_ptr> make_tls_session(SSL_CTX* context, std::string const& host, bool is_address)
+{
+    ERR_clear_error();
+    ssl_ptr session(SSL_new(context));
+    if (!session)
+        return error(errc::tls_failed, "OpenSSL made no session: " + take_openssl_reason());
+    X509_VERIFY_PARAM* const checks = SSL_get0_param(session.get());
+    X509_VERIFY_PARAM_set_hostflags(checks, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
+                                                X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+    bool const named = is_address ? X509_VERIFY_PARAM_set1_ip_asc(checks, host.c_str()) == 1
+                                  : X509_VERIFY_PARAM_set1_host(checks, host.c_str(), 0) == 1 &&
+                                        SSL_set_tlsext_host_name(session.get(), host.c_str()) == 1;
+    if (!named)
+        return error(errc::tls_failed, "the host name cannot be verified: " + take_openssl_reason());
+    SSL_set_connect_state(session.get());
+    return session;
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+/// What a step of the stream came to.
+enum class step : unsigned char
+{
+    done,
+    want_read,  ///< Take the step again when the socket is readable.
+    want_write, ///< Take the step again when the socket is writable.
+    closed,     ///< The peer closed in an orderly way: FIN without TLS, close_notify with it.
+    failed,     ///< See failure().
+};
+
+/// What the socket has to be ready for before the step is taken again.
+inline net::socket_base::wait_type readiness_for(step wanted) noexcept
+{
+    return wanted == step::want_write ? net::socket_base::wait_write : net::socket_base::wait_read;
+}
+
+template <class = void>
+class tls_stream
+{
+public:
+    explicit tls_stream(net::any_io_executor const& executor) : socket_(executor) {}
+    tls_stream(tls_stream const&) = delete;
+    tls_stream& operator=(tls_stream const&) = delete;
+
+    net::ip::tcp::socket& socket() noexcept { return socket_; }
+
+    /// Puts TLS on the connected socket; handshake() comes next. Without it bytes go in the clear.
+    result<void> use_tls(SSL_CTX* context, std::string const& host, bool is_address)
+    {
+        auto session = make_tls_session(context, host, is_address);
+        if (!session)
+            return session.error();
+        session_ = std::move(session).value();
+        BIO* const bio = BIO_new(socket_bio());
+        if (!bio)
+            return error(errc::tls_failed, take_openssl_reason());
+        BIO_set_data(bio, this);
+        BIO_set_init(bio, 1);
+        SSL_set_bio(session_.get(), bio, bio);
+        return {};
+    }
+
+    step handshake()
+    {
+        forget_errors();
+        int const returned = SSL_do_handshake(session_.get());
+        return returned == 1 ? step::done : after(returned, true);
+    }
+
+    step read(std::span<char> into, std::size_t& count)
+    {
+        if (!session_)
+            return plain(
+                [&](std::error_code& ec) {
+                    return socket_.read_some(net::mutable_buffer(into.data(), into.size()), ec);
+                },
+                count, step::want_read);
+        forget_errors();
+        int const returned = SSL_read_ex(session_.get(), into.data(), into.size(), &count);
+        return returned == 1 ? step::done : after(returned, false);
+    }
+
+    step write(std::span<char const> from, std::size_t& count)
+    {
+        if (!session_)
+            return plain(
+                [&](std::error_code& ec) {
+                    return socket_.write_some(net::const_buffer(from.data(), from.size()), ec);
+                },
+                count, step::want_write);
+        forget_errors();
+        int const returned = SSL_write_ex(session_.get(), from.data(), from.size(), &count);
+        return returned == 1 ? step::done : after(returned, false);
+    }
+
+    /// Whether bytes have arrived already that a read would look at first.
+    bool has_buffered() const noexcept { return session_ && SSL_has_pending(session_.get()) != 0; }
+
+    /// Whether an idle connection may carry the next request: no answer waits on it and it is open.
+    bool quiet()
+    {
+        char byte = 0;
+        if (!has_buffered()) {
+            std::error_code ec;
+            socket_.receive(net::mutable_buffer(&byte, 1), net::socket_base::message_peek, ec);
+            if (ec == net::error::would_block || ec == net::error::try_again)
+                return true;
+            if (ec || !session_)
+                return false;
+        }
+        // It may be no answer but something of TLS itself: a session ticket, say.
+        std::size_t count = 0;
+        return read(std::span<char>(&byte, 1), count) == step::want_read;
+    }
+
+    /// Bytes handed to the kernel so far, TLS's own included.
+    std::uint64_t bytes_out() const noexcept { return bytes_out_; }
+
+    /// Why the last step failed.
+    error const& failure() const noexcept { return failure_; }
+
+    /// Says goodbye (close_notify) without waiting for an answer, and closes. For connections at rest.
+    void close_politely() noexcept
+    {
+        if (session_ && SSL_is_init_finished(session_.get())) {
+            ERR_clear_error();
+            SSL_shutdown(session_.get());
+            ERR_clear_error();
+        }
+        close();
+    }
+
+    void close() noexcept
+    {
+        std::error_code ignored;
+        socket_.close(ignored);
+    }
+
+private:
+    /// SSL_get_error() looks at the whole thread's errors. Most often there are none to forget.
+    static void forget_errors() noexcept
+    {
+        if (ERR_peek_error() != 0)
+            ERR_clear_error();
+    }
+
+    template <class Transfer>
+    step plain(Transfer transfer, std::size_t& count, step wanted)
+    {
+        std::error_code ec;
+        count = transfer(ec);
+        if (wanted == step::want_write)
+            bytes_out_ += count;
+        if (!ec)
+            return step::done;
+        if (ec == net::error::would_block || ec == net::error::try_again)
+            return wanted;
+        if (ec == net::error::eof)
+            return step::closed;
+        failure_ = error(errc::connection_lost, ec.message());
+        return step::failed;
+    }
+
+    step after(int returned, bool in_handshake)
+    {
+        switch (SSL_get_error(session_.get(), returned)) {
+        case SSL_ERROR_WANT_READ: return step::want_read;
+        case SSL_ERROR_WANT_WRITE: return step::want_write;
+        case SSL_ERROR_ZERO_RETURN: return step::closed;
+        default: failure_ = describe(in_handshake); return step::failed;
+        }
+    }
+
+    error describe(bool in_handshake)
+    {
+        long const verified = SSL_get_verify_result(session_.get());
+        if (in_handshake && verified != X509_V_OK &&
+            (SSL_get_verify_mode(session_.get()) & SSL_VERIFY_PEER) != 0) {
+            ERR_clear_error();
+            bool const name =
+                verified == X509_V_ERR_HOSTNAME_MISMATCH || verified == X509_V_ERR_IP_ADDRESS_MISMATCH;
+            return error(name ? errc::host_mismatch : errc::certificate_refused,
+                         "the server's certificate was refused: " +
+                             std::string(X509_verify_cert_error_string(verified)));
+        }
+        if (io_error_) {
+            ERR_clear_error();
+            return error(errc::connection_lost, io_error_.message());
+        }
+        if (eof_) {
+            ERR_clear_error();
+            if (in_handshake)
+                return error(errc::connection_lost,
+                             "the server closed the connection during the TLS handshake");
+            return error(errc::truncated);
+        }
+        return error(errc::tls_failed, "TLS failed: " + take_openssl_reason());
+    }
+
+    static tls_stream& self(BIO* bio) noexcept { return *static_cast<tls_stream*>(BIO_get_data(bio)); }
+
+    static int bio_read(BIO* bio, char* into, std::size_t size, std::size_t* count)
+    {
+        tls_stream& stream = self(bio);
+        std::error_code ec;
+        *count = stream.socket_.read_some(net::mutable_buffer(into, size), ec);
+        BIO_clear_retry_flags(bio);
+        if (ec == net::error::would_block || ec == net::error::try_again)
+            BIO_set_retry_read(bio);
+        else if (ec == net::error::eof)
+            stream.eof_ = true;
+        else
+            stream.io_error_ = ec;
+        return ec ? 0 : 1;
+    }
+
+    static int bio_write(BIO* bio, char const* from, std::size_t size, std::size_t* count)
+    {
+        tls_stream& stream = self(bio);
+        std::error_code ec;
+        *count = stream.socket_.write_some(net::const_buffer(from, size), ec);
+        stream.bytes_out_ += *count;
+        BIO_clear_retry_flags(bio);
+        if (ec == net::error::would_block || ec == net::error::try_again)
+            BIO_set_retry_write(bio);
+        else
+            stream.io_error_ = ec;
+        return ec ? 0 : 1;
+    }
+
+    static long bio_control(BIO* bio, int command, long, void*)
+    {
+        if (command == BIO_CTRL_EOF)
+            return self(bio).eof_ ? 1 : 0;
+        return command == BIO_CTRL_FLUSH ? 1 : 0;
+    }
+
+    static BIO_METHOD const* socket_bio()
+    {
+        // Kept for the life of the process: sessions may outlive every object with a destructor.
+        static BIO_METHOD const* const method = [] {
+            BIO_METHOD* const made =
+                BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "hdikafka socket");
+            BIO_meth_set_read_ex(made, &tls_stream::bio_read);
+            BIO_meth_set_write_ex(made, &tls_stream::bio_write);
+            BIO_meth_set_ctrl(made, &tls_stream::bio_control);
+            return made;
+        }();
+        return method;
+    }
+
+    net::ip::tcp::socket socket_;
+    ssl_ptr session_;
+    error failure_{errc::connection_lost};
+    std::error_code io_error_;
+    std::uint64_t bytes_out_ = 0;
+    bool eof_ = false;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Sends a request (a whole message) and reads its answer, as far as the socket goes along. The stream and
+/// the request outlive it.
 ///
 /// A write that fails is not yet the end: a server may have answered and closed without reading
 /// everything, and its answer says more than "broken pipe".
-template <class Operation>
-task exchange(Operation& op, tls_stream<>& stream, std::string_view request, response_parser& parser,
-              milliseconds idle_limit)
+template <class = void>
+class exchange
 {
-    op.begin_phase(errc::idle_timeout, idle_limit);
-    std::span<char const> rest(request);
-    bool sending = true;
-    error lost(errc::connection_lost);
-    while (sending && !rest.empty()) {
-        std::size_t count = 0;
-        step const now = stream.write(rest, count);
-        if (now == step::done) {
-            rest = rest.subspan(count);
-        } else if (now == step::failed || now == step::closed) {
-            lost = stream.failure();
-            sending = false;
-        } else {
-            bool const ready = co_await op.ready(stream.socket(), readiness_for(now));
-            if (!ready)
-                co_return op.interruption("sending the request");
-            op.extend_phase(idle_limit);
+public:
+    exchange(tls_stream<>& stream, std::string_view request, http_limits const& limits)
+        : stream_(stream), rest_(request), parser_(limits)
+    {}
+
+    /// Goes on until the socket has to be waited for (want_read, want_write), until there is an answer
+    /// (done), or until none will come (failed).
+    step advance()
+    {
+        if (!rest_.empty()) {
+            step const sent = send();
+            if (sent == step::want_read || sent == step::want_write)
+                return sent;
+            // An answer takes a round trip: looking for it at once would be in vain.
+            if (sent == step::done && !stream_.has_buffered())
+                return step::want_read;
+        }
+        step const reading = receive();
+        if (parser_.done())
+            return step::done;
+        if (!lost_)
+            failure_ = lost_;
+        else if (parser_.failed())
+            failure_ = error(parser_.fault(), parser_.cause());
+        else if (reading == step::failed)
+            failure_ = stream_.failure();
+        else
+            return reading;
+        return step::failed;
+    }
+
+    bool sending() const noexcept { return !rest_.empty(); }
+
+    /// Why there is no answer.
+    result<void> const& failure() const noexcept { return failure_; }
+
+    /// The answer, once there is one.
+    response_parser& answer() noexcept { return parser_; }
+
+private:
+    step send()
+    {
+        while (!rest_.empty()) {
+            std::size_t count = 0;
+            step const now = stream_.write(rest_, count);
+            if (now == step::want_read || now == step::want_write)
+                return now;
+            if (now == step::done) {
+                rest_ = rest_.subspan(count);
+            } else {
+                lost_ = stream_.failure();
+                rest_ = std::span<char const>();
+                return step::failed;
+            }
+        }
+        return step::done;
+    }
+
+    step receive()
+    {
+        for (;;) {
+            std::size_t count = 0;
+            step const now = stream_.read(parser_.prepare(), count);
+            if (now == step::closed)
+                parser_.finish_eof();
+            else if (now != step::done)
+                return now;
+            else
+                parser_.commit(count);
+            if (parser_.done() || parser_.failed())
+                return step::done;
         }
     }
-    // An answer takes a round trip: looking for it at once would be in vain.
-    step wanted = sending && !stream.has_buffered() ? step::want_read : step::done;
-    for (;;) {
-        if (wanted != step::done) {
-            bool const ready = co_await op.ready(stream.socket(), readiness_for(wanted));
-            if (!ready)
-                co_return op.interruption("waiting for the answer");
-            op.extend_phase(idle_limit);
+
+    tls_stream<>& stream_;
+    std::span<char const> rest_; ///< Of the request, not written yet.
+    response_parser parser_;
+    result<void> lost_; ///< Why the rest of the request could not be written.
+    result<void> failure_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+/// A connection and what decides whether it may be used again.
+template <class = void>
+class connection : public list_link
+{
+public:
+    explicit connection(net::any_io_executor const& executor) : stream(executor) {}
+
+    tls_stream<> stream;
+    std::string request;            ///< The message on its way; its memory serves the next one.
+    std::optional<exchange<>> talk; ///< The exchange under way.
+    steady_clock::time_point retire_at = steady_clock::time_point::max(); ///< Never used from then on.
+};
+
+using connection_ptr = std::unique_ptr<connection<>>;
+
+/// A look-up of a host's addresses. getaddrinfo cannot be stopped: a call that gives up leaves it to finish
+/// here.
+template <class Lazy = void>
+class lookup : public std::enable_shared_from_this<lookup<Lazy>>
+{
+public:
+    explicit lookup(operation_ptr op, net::any_io_executor const& executor)
+        : op_(std::move(op)), resolver_(executor)
+    {}
+
+    void start(std::string const& host, std::string const& port)
+    {
+        resolver_.async_resolve(host, port, net::ip::tcp::resolver::numeric_service,
+                                found_handler(this->shared_from_this()));
+    }
+
+    std::atomic<bool> finished = false; ///< The rest may be looked at.
+    std::error_code failure;
+    net::ip::tcp::resolver::results_type found;
+
+private:
+    class found_handler
+    {
+    public:
+        explicit found_handler(std::shared_ptr<lookup> search) noexcept : search_(std::move(search)) {}
+
+        void operator()(std::error_code ended, net::ip::tcp::resolver::results_type addresses)
+        {
+            search_->failure = ended;
+            search_->found = std::move(addresses);
+            search_->finished = true;
+            search_->op_->wake();
         }
-        wanted = read_some_of(stream, parser);
-        if (parser.done()) {
-            op.end_phase();
+
+    private:
+        std::shared_ptr<lookup> search_;
+    };
+
+    operation_ptr op_;
+    net::ip::tcp::resolver resolver_;
+};
+
+/// Makes one connection. What it is made from outlives it.
+template <class = void>
+class connector
+{
+public:
+    /// `context` is used for https only.
+    connector(operation_ptr op, net::any_io_executor const& executor, url const& target, SSL_CTX* context)
+        : op_(std::move(op)), executor_(executor), target_(target), context_(context)
+    {}
+
+    /// Connects, address after address, within `limit`.
+    task connect(milliseconds limit, connection_ptr& made)
+    {
+        op_->begin_phase(errc::connect_timeout, limit);
+        net::ip::tcp::resolver::results_type addresses;
+        auto const resolved = co_await resolve(addresses);
+        if (!resolved)
+            co_return resolved;
+
+        std::string const name = target_.host + ":" + std::to_string(target_.port);
+        error last(errc::connect_failed, name + " has no address");
+        for (auto const& address : addresses) {
+            auto link = std::make_unique<connection<>>(executor_);
+            auto& socket = link->stream.socket();
+            std::error_code failure = co_await op_->connected(socket, address.endpoint());
+            if (op_->interrupted())
+                co_return op_->interruption("connecting to " + name);
+            if (!failure)
+                socket.non_blocking(true, failure);
+            if (failure) {
+                last = error(errc::connect_failed, "connecting to " + name + ": " + failure.message());
+                continue;
+            }
+            std::error_code unimportant;
+            socket.set_option(net::ip::tcp::no_delay(true), unimportant);
+            if (target_.is_https()) {
+                auto const secured = co_await secure(link->stream);
+                if (!secured)
+                    co_return secured;
+            }
+            op_->end_phase();
+            made = std::move(link);
             co_return result<void>();
         }
-        if (!sending)
-            co_return lost;
-        if (parser.failed())
-            co_return error(parser.fault(), parser.cause());
-        if (wanted == step::failed)
-            co_return stream.failure();
+        co_return last;
     }
-}
+
+private:
+    /// The addresses of the host; ends with the operation's interruption at once, whatever the resolver
+    /// does.
+    task resolve(net::ip::tcp::resolver::results_type& addresses)
+    {
+        std::string const port = std::to_string(target_.port);
+        std::error_code not_an_address;
+        auto const address = net::ip::make_address(target_.host, not_an_address);
+        if (!not_an_address) {
+            net::ip::tcp::endpoint const endpoint(address, target_.port);
+            addresses = net::ip::tcp::resolver::results_type::create(endpoint, target_.host, port);
+            co_return result<void>();
+        }
+        auto const search = std::make_shared<lookup<>>(op_, executor_);
+        search->start(target_.host, port);
+        while (!search->finished && !op_->interrupted())
+            co_await op_->park();
+        if (op_->interrupted())
+            co_return op_->interruption("looking up " + target_.host);
+        if (search->failure || search->found.empty())
+            co_return error(errc::resolve_failed,
+                            "looking up " + target_.host + ": " + search->failure.message());
+        addresses = search->found;
+        co_return result<void>();
+    }
+
+    task secure(tls_stream<>& stream)
+    {
+        auto const prepared = stream.use_tls(context_, target_.host, target_.host_is_address());
+        if (!prepared)
+            co_return prepared;
+        for (;;) {
+            step const now = stream.handshake();
+            if (now == step::done)
+                co_return result<void>();
+            if (now == step::closed)
+                co_return error(errc::connection_lost,
+                                "the server closed the connection during the TLS handshake");
+            if (now == step::failed)
+                co_return stream.failure();
+            bool const ready = co_await op_->ready(stream.socket(), readiness_for(now));
+            if (!ready)
+                co_return op_->interruption("negotiating TLS");
+        }
+    }
+
+    operation_ptr op_;
+    net::any_io_executor const& executor_;
+    url const& target_;
+    SSL_CTX* context_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/connection_pool.hpp
+
+// The connections to one origin: bounded, reused, handed out in the order of asking. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_CONNECTION_POOL_HPP
+#define HDIKAFKA_DETAIL_CONNECTION_POOL_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+template <class = void>
+class connection_pool;
+
+using pool_ptr = std::shared_ptr<connection_pool<>>;
+
+/// The right to one connection: to an idle one, or to make one when `link` is empty. Gives the right
+/// back when it dies, and the connection with it after keep(); otherwise the connection is closed.
+template <class Lazy = void>
+class lease
+{
+public:
+    using pool = std::shared_ptr<connection_pool<Lazy>>;
+
+    lease() = default;
+    lease(pool of, connection_ptr idle) : link(std::move(idle)), pool_(std::move(of)) {}
+    lease(lease&&) = default;
+    lease& operator=(lease&& other) noexcept
+    {
+        std::swap(link, other.link);
+        std::swap(pool_, other.pool_);
+        std::swap(reusable_, other.reusable_);
+        return *this;
+    }
+    ~lease()
+    {
+        if (!pool_)
+            return;
+        if (!reusable_)
+            link.reset();
+        pool_->give_back(std::move(link));
+    }
+
+    /// Whether it is a right at all.
+    explicit operator bool() const noexcept { return pool_ != nullptr; }
+
+    /// The exchange ended cleanly: the connection may serve the next one.
+    void keep() noexcept { reusable_ = true; }
+
+    connection_ptr link;
+
+private:
+    pool pool_;
+    bool reusable_ = false;
+};
+
+/// Thread-safe; no lock is held while anything waits or is closed.
+///
+/// While somebody waits, every connection is in use: one that comes back goes to the first in line,
+/// so that nobody can overtake.
+template <class Lazy>
+class connection_pool : public std::enable_shared_from_this<connection_pool<Lazy>>
+{
+public:
+    connection_pool(url target, std::size_t limit)
+        : target_(std::move(target)), host_field_(target_.host_field()), limit_(limit)
+    {}
+    connection_pool(connection_pool const&) = delete;
+    connection_pool& operator=(connection_pool const&) = delete;
+    ~connection_pool()
+    {
+        while (!idle_.empty())
+            connection_ptr(&idle_.pop_back()).reset();
+    }
+
+    url const& target() const noexcept { return target_; }
+
+    /// The value of the Host field of each request.
+    std::string const& host_field() const noexcept { return host_field_; }
+
+    /// An idle connection that is still good, or the right to make one; nothing when all are in use.
+    lease<> take() { return take_or_queue(nullptr); }
+
+    /// Waits for a connection, in turn, until the operation is interrupted.
+    task wait_in_line(operation_ptr op, lease<>& held)
+    {
+        place_in_line place(this->shared_from_this(), *op);
+        held = take_or_queue(&place);
+        while (!held) {
+            if (op->interrupted())
+                co_return op->interruption("waiting for a free connection");
+            co_await op->park();
+            held = place.claim();
+        }
+        if (op->interrupted()) {
+            held.keep(); // as good as it came
+            co_return op->interruption("waiting for a free connection");
+        }
+        if (held.link && !held.link->stream.quiet())
+            held.link.reset();
+        co_return result<void>();
+    }
+
+    /// Closes the idle connections; those in use are closed when they come back.
+    void close()
+    {
+        std::unique_lock lock(mutex_);
+        closed_ = true;
+        while (!idle_.empty()) {
+            connection_ptr const link(&idle_.pop_front());
+            --open_;
+            lock.unlock();
+            link->stream.close_politely();
+            lock.lock();
+        }
+    }
+
+private:
+    friend class lease<>;
+
+    /// Somebody who waits, or was given what is not claimed yet. All but the references belongs to the
+    /// pool's lock.
+    class place_in_line : public list_link
+    {
+    public:
+        place_in_line(pool_ptr pool, operation<>& op) : pool_(std::move(pool)), op_(op) {}
+
+        /// Also when the executor's context is destroyed: the pool may outlive it and must not touch one
+        /// that is gone.
+        ~place_in_line()
+        {
+            {
+                std::lock_guard const lock(pool_->mutex_);
+                if (this->linked())
+                    pool_->waiting_.remove(*this);
+            }
+            if (granted_)
+                pool_->give_back(std::move(link_));
+        }
+
+        /// With the lock held.
+        void grant(connection_ptr link)
+        {
+            granted_ = true;
+            link_ = std::move(link);
+            op_.wake();
+        }
+
+        lease<> claim()
+        {
+            std::lock_guard const lock(pool_->mutex_);
+            return std::exchange(granted_, false) ? lease<>(pool_, std::move(link_)) : lease<>();
+        }
+
+    private:
+        pool_ptr pool_;
+        operation<>& op_;
+        connection_ptr link_;
+        bool granted_ = false;
+    };
+
+    /// When all are in use: nothing, and `place`, if there is one, stands in the queue.
+    lease<> take_or_queue(place_in_line* place)
+    {
+        auto const now = steady_clock::now();
+        connection_ptr found;
+        {
+            std::unique_lock lock(mutex_);
+            while (!idle_.empty() && idle_.front().retire_at <= now) {
+                connection_ptr const retired(&idle_.pop_front());
+                --open_;
+                lock.unlock();
+                retired->stream.close_politely();
+                lock.lock();
+            }
+            if (!idle_.empty()) {
+                found.reset(&idle_.pop_back());
+            } else if (open_ < limit_) {
+                ++open_;
+            } else {
+                if (place)
+                    waiting_.push_back(*place);
+                return lease<>();
+            }
+        }
+        if (found && !(now < found->retire_at && found->stream.quiet()))
+            found.reset();
+        return lease<>(this->shared_from_this(), std::move(found));
+    }
+
+    void give_back(connection_ptr link)
+    {
+        std::lock_guard const lock(mutex_);
+        if (!waiting_.empty()) {
+            waiting_.pop_front().grant(std::move(link));
+        } else if (link && !closed_) {
+            idle_.push_back(*link.release());
+        } else {
+            --open_;
+        }
+    }
+
+    url const target_;
+    std::string const host_field_;
+    std::size_t const limit_;
+    std::mutex mutex_;
+    linked_list<connection<>> idle_; // owned; oldest first
+    linked_list<place_in_line> waiting_;
+    std::size_t open_ = 0; // in use and idle
+    bool closed_ = false;
+};
 
 } // namespace hdikafka::inline v0_1::detail
 
@@ -6294,8 +6504,6 @@ task exchange(Operation& op, tls_stream<>& stream, std::string_view request, res
 // Random numbers for jitter and request ids; not for secrets. Layer: formats (no I/O, no Asio).
 #ifndef HDIKAFKA_DETAIL_RANDOM_HPP
 #define HDIKAFKA_DETAIL_RANDOM_HPP
-
-#include <atomic>
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -6323,13 +6531,17 @@ public:
         std::uint64_t const high = (next() & ~0xf000ULL) | 0x4000ULL;
         std::uint64_t const low = (next() >> 2) | 0x8000000000000000ULL;
         std::string out(36, '-');
-        std::size_t at = 0;
-        for (int digit = 0; digit < 32; ++digit) {
-            if (at == 8 || at == 13 || at == 18 || at == 23)
-                ++at;
-            std::uint64_t const half = digit < 16 ? high : low;
-            out[at++] = "0123456789abcdef"[(half >> (60 - 4 * (digit % 16))) & 15];
-        }
+        char* at = out.data();
+        auto const put = [&at](std::uint64_t bits, int digits) {
+            for (int i = digits - 1; i >= 0; --i, bits >>= 4)
+                at[i] = "0123456789abcdef"[bits & 15];
+            at += digits + 1;
+        };
+        put(high >> 32, 8);
+        put(high >> 16, 4);
+        put(high, 4);
+        put(low >> 48, 4);
+        put(low, 12);
         return out;
     }
 
@@ -6359,18 +6571,29 @@ public:
     retry_policy retry; ///< of token requests; a call to the service brings its own
 };
 
+/// The value of an Authorization field, shared so that using it costs no copy.
+using authorization = std::shared_ptr<field_value const>;
+
 /// Shared by a client's handles, its calls in flight and the token requests it started.
 template <class = void>
 class transport
 {
 public:
     transport(net::any_io_executor executor, transport_settings settings)
-        : executor_(std::move(executor)), settings_(std::move(settings)), random_(seed())
+        : executor_(std::move(executor)),
+          settings_(std::move(settings)),
+          random_(seed()),
+          shelf_(std::make_shared<timer_shelf<>>(executor_))
     {}
 
     net::any_io_executor const& executor() const noexcept { return executor_; }
     transport_settings const& settings() const noexcept { return settings_; }
     random_source& random() noexcept { return random_; }
+
+    operation_ptr make_operation(steady_clock::time_point due) const
+    {
+        return std::make_shared<operation<>>(shelf_, due);
+    }
 
     /// What runs in the background for whoever needs it, until close().
     registry_ptr const& background() const noexcept { return background_; }
@@ -6387,10 +6610,10 @@ public:
         return pools_.back();
     }
 
-    /// One attempt: `message` is the whole request. `bytes_written` tells whether any byte of it went out,
+    /// One attempt at `request`, which is sound. `bytes_written` tells whether any byte of it went out,
     /// whatever the outcome.
-    task send(operation_ptr op, pool_ptr pool, std::string const& message, http_limits const& limits,
-              bool& bytes_written, http_response& answer)
+    task send(operation_ptr op, pool_ptr pool, http_request const& request, authorization token,
+              http_limits const& limits, bool& bytes_written, http_response& answer)
     {
         lease<> held = pool->take();
         if (!held) {
@@ -6407,18 +6630,37 @@ public:
             if (!connected)
                 co_return connected;
         }
-        auto& stream = held.link->stream;
-        std::uint64_t const before = stream.bytes_out();
-        response_parser parser(limits);
-        auto const exchanged = co_await exchange(*op, stream, message, parser, settings_.idle_timeout);
-        bytes_written = stream.bytes_out() != before;
-        if (!exchanged)
-            co_return exchanged;
+        connection<>& link = *held.link;
+        link.request.clear();
+        if (!request.render_to(link.request, pool->host_field(), token.get()))
+            co_return error(errc::invalid_option, "a part of the request cannot be sent in HTTP");
+        std::uint64_t const before = link.stream.bytes_out();
+        exchange<>& talk = link.talk.emplace(link.stream, link.request, limits);
+        // The phase's time runs from each byte that moves, in either direction.
+        op->begin_phase(errc::idle_timeout, settings_.idle_timeout);
+        step now = talk.advance();
+        while (now == step::want_read || now == step::want_write) {
+            bytes_written = link.stream.bytes_out() != before;
+            bool const ready = co_await op->ready(link.stream.socket(), readiness_for(now));
+            if (!ready)
+                co_return op->interruption(talk.sending() ? "sending the request" : "waiting for the answer");
+            op->extend_phase(settings_.idle_timeout);
+            now = talk.advance();
+        }
+        bytes_written = link.stream.bytes_out() != before;
+        op->end_phase();
+        if (now != step::done)
+            co_return talk.failure();
+        response_parser& parser = talk.answer();
         if (parser.keep_alive()) {
-            held.link->retire_at = steady_clock::now() + idle_life(parser);
+            link.retire_at = steady_clock::now() + idle_life(parser);
             held.keep();
         }
         answer = parser.take();
+        link.talk.reset();
+        constexpr std::size_t worth_keeping = 16 * 1024;
+        if (link.request.capacity() > worth_keeping)
+            link.request = std::string();
         co_return result<void>();
     }
 
@@ -6468,6 +6710,7 @@ private:
     net::any_io_executor const executor_;
     transport_settings const settings_;
     random_source random_;
+    shelf_ptr const shelf_;
     registry_ptr const background_ = std::make_shared<operation_registry<>>();
     std::mutex mutex_;
     std::vector<pool_ptr> pools_; // one for each origin: the proxy, the authority
@@ -6497,9 +6740,6 @@ public:
 };
 
 using token_source_ptr = std::unique_ptr<token_source>;
-
-/// The value of an Authorization field, shared so that using it costs no copy.
-using authorization = std::shared_ptr<std::string const>;
 
 template <class Lazy = void>
 class token_cache : public std::enable_shared_from_this<token_cache<Lazy>>
@@ -6625,7 +6865,7 @@ private:
     void start(transport_ptr const& http)
     {
         constexpr std::chrono::seconds limit(60);
-        auto const op = std::make_shared<operation<>>(http->executor(), steady_clock::now() + limit);
+        auto const op = http->make_operation(steady_clock::now() + limit);
         auto trip = std::make_unique<flight>(this->shared_from_this());
         run_detached(op, renew(op, http, source_, std::move(trip)));
     }
@@ -6661,7 +6901,7 @@ private:
         std::lock_guard const lock(mutex_);
         in_flight_ = false;
         if (token && outcome) {
-            current_ = std::make_shared<std::string const>("Bearer " + token->token());
+            current_ = std::make_shared<field_value const>("Bearer " + token->token());
             times_ = plan_token(steady_clock::now(), token->expires_in(), token->refresh_in(), jitter);
         } else if (token) {
             renewal_pause_ = steady_clock::now() + std::chrono::seconds(30);
@@ -6717,8 +6957,7 @@ public:
 class call_spec
 {
 public:
-    call_spec() : request(std::string(), std::string()) {}
-    call_spec(http_request what, call_info about, pool_ptr to)
+    call_spec(http_request&& what, call_info&& about, pool_ptr to)
         : request(std::move(what)), info(std::move(about)), pool(std::move(to))
     {}
 
@@ -6736,14 +6975,13 @@ public:
     std::vector<std::string> secrets; ///< what the request holds and no error may show
 };
 
+using call_spec_ptr = std::unique_ptr<call_spec>;
+
 /// The answer, and whether it is a failure that an earlier attempt of the same call explains.
 class call_answer
 {
 public:
     call_answer() = default;
-    call_answer(http_response what, call_info about, repeatable sort, bool by_earlier_attempt)
-        : response(std::move(what)), info(std::move(about)), kind(sort), settled(by_earlier_attempt)
-    {}
 
     /// What is known should the body turn out to be unreadable.
     diagnostics describe() const
@@ -6836,13 +7074,12 @@ private:
     bool perhaps_done_ = false;
 };
 
-/// Carries out `spec`, which it uses up, on the operation's strand.
+/// Carries out `spec`, which it uses up.
 template <class = void>
 task call(operation_ptr op, transport_ptr http, call_spec& spec, call_answer& answer)
 {
     call_state state(spec);
     bool renewed = false;
-    std::string message;
     for (;;) {
         state.outcome.bytes_written = false;
         if (op->stopped())
@@ -6857,21 +7094,21 @@ task call(operation_ptr op, transport_ptr http, call_spec& spec, call_answer& an
                     co_return state.judge(waited.error());
             }
         }
-        message.clear();
-        std::string_view const shown = token ? std::string_view(*token) : std::string_view();
-        if (!spec.request.render_to(message, spec.pool->host_field(), shown))
+        std::string_view const shown = token ? std::string_view(token->text()) : std::string_view();
+        if (!spec.request.sound(spec.pool->host_field(), token.get()))
             co_return state.judge(
                 error(errc::invalid_option, "a part of the request cannot be sent in HTTP"));
-        http_response response;
-        auto const sent =
-            co_await http->send(op, spec.pool, message, spec.limits, state.outcome.bytes_written, response);
+        auto const sent = co_await http->send(op, spec.pool, spec.request, token, spec.limits,
+                                              state.outcome.bytes_written, answer.response);
         op->end_phase();
 
-        auto const judged = sent ? state.judge(response, shown) : state.judge(sent.error());
+        auto const judged = sent ? state.judge(answer.response, shown) : state.judge(sent.error());
         bool const settled =
             !judged && repeated && spec.settled_by && judged.error().code() == *spec.settled_by;
         if (judged || settled) {
-            answer = call_answer(std::move(response), std::move(spec.info), spec.kind, settled);
+            answer.info = std::move(spec.info);
+            answer.kind = spec.kind;
+            answer.settled = settled;
             co_return result<void>();
         }
         if (state.outcome.status == 401 && !renewed && token && spec.tokens->refuse(token)) {
@@ -7120,20 +7357,21 @@ public:
     {
         // Spawned, so that the function runs with Asio's usual cancellation, and can be left behind when
         // it does not heed it.
+        auto const strand = net::make_strand(op->executor());
         auto const under_way = std::make_shared<run>();
-        net::co_spawn(op->strand(), (*function_)(),
+        net::co_spawn(strand, (*function_)(),
                       net::bind_cancellation_slot(
                           under_way->stop.slot(),
                           [op, under_way, kept = function_](std::exception_ptr failure, access_token made) {
-                              under_way->finished = true;
                               under_way->failure = std::move(failure);
                               under_way->token = std::move(made);
+                              under_way->finished = true;
                               op->wake();
                           }));
         while (!under_way->finished && !op->stopped())
             co_await op->park();
         if (!under_way->finished) {
-            under_way->stop.emit(net::cancellation_type::terminal);
+            net::post(strand, [under_way] { under_way->stop.emit(net::cancellation_type::terminal); });
             co_return op->interruption("waiting for the callback's token");
         }
         if (under_way->failure)
@@ -7146,12 +7384,12 @@ public:
     }
 
 private:
-    /// The function under way. Belongs to the operation's strand.
+    /// The function under way, on a strand of its own.
     class run
     {
     public:
         net::cancellation_signal stop;
-        bool finished = false;
+        std::atomic<bool> finished = false; ///< What follows may be looked at.
         std::exception_ptr failure;
         access_token token;
     };
@@ -7875,28 +8113,46 @@ namespace hdikafka::inline v0_1::detail {
 inline constexpr std::string_view brokers_path = "/v1/metadata/brokers";
 inline constexpr std::string_view topics_path = "/v1/metadata/topics";
 
+/// `before`, the topic as one segment, `behind`.
+inline std::string path_to_topic(std::string_view before, std::string_view topic,
+                                 std::string_view behind = std::string_view())
+{
+    std::string path;
+    path.reserve(before.size() + topic.size() + behind.size());
+    path.append(before);
+    append_percent_encoded(path, topic, unreserved_marks);
+    path.append(behind);
+    return path;
+}
+
 inline std::string partitions_path(std::string_view topic)
 {
-    return std::string(topics_path) + "/" + percent_encode(topic) + "/partitions";
+    return path_to_topic("/v1/metadata/topics/", topic, "/partitions");
 }
 
 inline std::string partition_path(std::string_view topic, std::int32_t partition)
 {
-    return partitions_path(topic) + "/" + std::to_string(partition);
+    return path_to_topic("/v1/metadata/topics/", topic, "/partitions/" + std::to_string(partition));
 }
 
-inline std::string topic_path(std::string_view topic) { return "/v1/topics/" + percent_encode(topic); }
+inline std::string topic_path(std::string_view topic) { return path_to_topic("/v1/topics/", topic); }
 
 inline std::string produce_path(std::string_view topic)
 {
-    return "/v1/producer/topics/" + percent_encode(topic);
+    return path_to_topic("/v1/producer/topics/", topic);
 }
 
 inline std::string consume_path(std::string_view topic, std::int32_t partition, std::int64_t offset,
                                 std::int32_t count)
 {
-    return "/v1/consumer/topics/" + percent_encode(topic) + "/partitions/" + std::to_string(partition) +
-           "/offsets/" + std::to_string(offset) + "?count=" + std::to_string(count);
+    std::string which = "/partitions/";
+    which.reserve(64);
+    append_json_integer(which, partition);
+    which += "/offsets/";
+    append_json_integer(which, offset);
+    which += "?count=";
+    append_json_integer(which, count);
+    return path_to_topic("/v1/consumer/topics/", topic, which);
 }
 
 inline std::string write_records(records const& list)
@@ -7985,44 +8241,50 @@ public:
           options_(std::move(options)),
           http_(std::make_shared<transport<>>(std::move(executor), settings(options_))),
           pool_(http_->pool(endpoint_)),
-          registry_(std::make_shared<operation_registry<>>())
+          registry_(std::make_shared<operation_registry<>>()),
+          fields_(common_fields(options_, false)),
+          body_fields_(common_fields(options_, true))
     {}
 
     client_options const& options() const noexcept { return options_; }
     transport_ptr const& http() const noexcept { return http_; }
 
-    /// The fields that every call to the proxy has, and the call's identity. `info` names operation and
-    /// topic.
-    result<call_spec> prepare(http_request request, call_info info, call_options const& call)
+    /// A request to the proxy, with the fields that all of them have.
+    http_request request(std::string method, std::string path) const
     {
-        info.request_id = call.request_id().empty() ? http_->random().uuid() : call.request_id();
-        bool const visible = std::ranges::all_of(info.request_id, [](char c) { return c > ' ' && c < 0x7f; });
-        if (!visible || !request.add("x-ms-client-request-id", info.request_id))
+        return http_request(std::move(method), std::move(path), fields_);
+    }
+
+    /// The same with a body, which is JSON.
+    http_request request(std::string method, std::string path, std::string body) const
+    {
+        http_request out(std::move(method), std::move(path), body_fields_);
+        out.body(std::move(body));
+        return out;
+    }
+
+    /// `info` names operation and topic.
+    result<call_spec_ptr> prepare(http_request&& request, call_info&& info, call_options const& call)
+    {
+        bool const own = call.request_id().empty();
+        info.request_id = own ? http_->random().uuid() : call.request_id();
+        if (!(own || is_visible(info.request_id)) || !request.add("x-ms-client-request-id", info.request_id))
             return error(errc::invalid_option, info.describe(),
                          "the request id has characters that no field may have");
-        request.add("User-Agent", options_.user_agent());
-        request.add("Accept", "application/json");
-        request.add("Accept-Encoding", "identity");
-        if (!request.body().empty())
-            request.add("Content-Type", "application/json");
         if (!options_.credential())
             return error(errc::no_credential, info.describe());
-        call_spec spec(std::move(request), std::move(info), pool_);
-        spec.retry = options_.retry();
-        spec.limits = options_.limits();
-        spec.tokens = options_.credential().cache();
+        auto spec = std::make_unique<call_spec>(std::move(request), std::move(info), pool_);
+        spec->retry = options_.retry();
+        spec->limits = options_.limits();
+        spec->tokens = options_.credential().cache();
         return spec;
     }
 
-    steady_clock::time_point deadline(call_options const& call) const
+    /// When a call that begins now is to have ended.
+    steady_clock::time_point deadline(std::optional<milliseconds> timeout) const
     {
-        milliseconds const limit = call.timeout().value_or(options_.total_timeout());
+        milliseconds const limit = timeout.value_or(options_.total_timeout());
         return steady_clock::now() + std::clamp(limit, milliseconds(0), longest);
-    }
-
-    operation_ptr make_operation(steady_clock::time_point due) const
-    {
-        return std::make_shared<operation<>>(http_->executor(), due);
     }
 
     registry_ptr const& registry() const noexcept { return registry_; }
@@ -8058,6 +8320,22 @@ private:
         return endpoint;
     }
 
+    static shared_fields common_fields(client_options const& options, bool body)
+    {
+        request_fields out;
+        out.add("User-Agent", options.user_agent());
+        out.add("Accept", "application/json");
+        out.add("Accept-Encoding", "identity");
+        if (body)
+            out.add("Content-Type", "application/json");
+        return std::make_shared<request_fields const>(std::move(out));
+    }
+
+    static bool is_visible(std::string_view text) noexcept
+    {
+        return std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; });
+    }
+
     static transport_settings settings(client_options const& options)
     {
         transport_settings out;
@@ -8075,6 +8353,8 @@ private:
     transport_ptr const http_;
     pool_ptr const pool_;
     registry_ptr const registry_;
+    shared_fields const fields_;
+    shared_fields const body_fields_;
 };
 
 using session_ptr = std::shared_ptr<session<>>;
@@ -8100,10 +8380,11 @@ private:
 
 /// Carries out a prepared call and reads its answer with `read(call_answer&)`. Fails by throwing.
 template <class T, class Read>
-net::awaitable<T> perform(session_ptr owner, call_options options, result<call_spec> prepared, Read read)
+net::awaitable<T> perform(session_ptr owner, std::optional<milliseconds> timeout,
+                          result<call_spec_ptr> prepared, Read read)
 {
-    call_spec& spec = prepared.value();
-    auto const op = owner->make_operation(owner->deadline(options));
+    call_spec& spec = *prepared.value();
+    auto const op = owner->http()->make_operation(owner->deadline(timeout));
     call_entry<> const entry(owner, op, spec.info);
     call_answer answer;
     task work = call<>(op, owner->http(), spec, answer);
@@ -8130,41 +8411,41 @@ public:
         : owner_(owner), options_(options), info_(operation, std::string())
     {}
 
-    result<call_spec> brokers() { return read(std::string(brokers_path)); }
+    result<call_spec_ptr> brokers() { return read(std::string(brokers_path)); }
 
     /// `about`: the topic that the caller is after, for errors.
-    result<call_spec> topics(std::string about = std::string())
+    result<call_spec_ptr> topics(std::string about = std::string())
     {
         info_.topic = std::move(about);
         return read(std::string(topics_path));
     }
 
-    result<call_spec> partitions(std::string const& topic)
+    result<call_spec_ptr> partitions(std::string topic)
     {
-        auto const checked = about(topic);
-        return checked ? read(partitions_path(topic)) : refused(checked);
+        auto const checked = about(std::move(topic));
+        return checked ? read(partitions_path(info_.topic)) : refused(checked);
     }
 
-    result<call_spec> partition(std::string const& topic, std::int32_t id)
+    result<call_spec_ptr> partition(std::string topic, std::int32_t id)
     {
-        auto checked = about(topic);
+        auto checked = about(std::move(topic));
         if (checked)
             checked = check_partition(id);
-        return checked ? read(partition_path(topic, id)) : refused(checked);
+        return checked ? read(partition_path(info_.topic, id)) : refused(checked);
     }
 
-    result<call_spec> fetch(std::string const& topic, batch_request const& asked)
+    result<call_spec_ptr> fetch(std::string topic, batch_request const& asked)
     {
-        auto checked = about(topic);
+        auto checked = about(std::move(topic));
         if (checked)
             checked = check_fetch(asked.partition, asked.offset, asked.count);
-        return checked ? read(consume_path(topic, asked.partition, asked.offset, asked.count))
+        return checked ? read(consume_path(info_.topic, asked.partition, asked.offset, asked.count))
                        : refused(checked);
     }
 
-    result<call_spec> create(std::string const& topic, topic_config const& config)
+    result<call_spec_ptr> create(std::string topic, topic_config const& config)
     {
-        auto checked = about(topic);
+        auto checked = about(std::move(topic));
         if (checked)
             checked = check_config(config);
         if (!checked)
@@ -8172,36 +8453,35 @@ public:
         auto body = write_topic_config(config);
         if (!body)
             return refused(body);
-        http_request request("PUT", topic_path(topic));
-        request.body(std::move(body).value());
+        auto request = owner_.request("PUT", topic_path(info_.topic), std::move(body).value());
         return finished(std::move(request), repeatable::freely, errc::already_exists);
     }
 
-    result<call_spec> remove(std::string const& topic)
+    result<call_spec_ptr> remove(std::string topic)
     {
-        auto const checked = about(topic);
+        auto const checked = about(std::move(topic));
         if (!checked)
             return refused(checked);
-        return finished(http_request("DELETE", topic_path(topic)), repeatable::freely, errc::not_found);
+        return finished(owner_.request("DELETE", topic_path(info_.topic)), repeatable::freely,
+                        errc::not_found);
     }
 
-    result<call_spec> produce(std::string const& topic, records const& list)
+    result<call_spec_ptr> produce(std::string topic, records const& list)
     {
-        auto checked = about(topic);
+        auto checked = about(std::move(topic));
         if (checked)
             checked = check_records(list);
         if (!checked)
             return refused(checked);
-        http_request request("POST", produce_path(topic));
-        request.body(write_records(list));
+        auto request = owner_.request("POST", produce_path(info_.topic), write_records(list));
         return finished(std::move(request), repeatable::unsent, std::nullopt);
     }
 
 private:
-    result<void> about(std::string const& topic)
+    result<void> about(std::string topic)
     {
-        info_.topic = topic;
-        return check_topic(topic);
+        info_.topic = std::move(topic);
+        return check_topic(info_.topic);
     }
 
     template <class T>
@@ -8210,17 +8490,17 @@ private:
         return error(checked.error().code(), info_.describe(), checked.error().cause());
     }
 
-    result<call_spec> read(std::string path)
+    result<call_spec_ptr> read(std::string path)
     {
-        return finished(http_request("GET", std::move(path)), repeatable::freely, std::nullopt);
+        return finished(owner_.request("GET", std::move(path)), repeatable::freely, std::nullopt);
     }
 
-    result<call_spec> finished(http_request request, repeatable kind, std::optional<errc> settled_by)
+    result<call_spec_ptr> finished(http_request&& request, repeatable kind, std::optional<errc> settled_by)
     {
         auto spec = owner_.prepare(std::move(request), std::move(info_), options_);
         if (spec) {
-            spec.value().kind = kind;
-            spec.value().settled_by = settled_by;
+            spec.value()->kind = kind;
+            spec.value()->settled_by = settled_by;
         }
         return spec;
     }
@@ -8265,12 +8545,25 @@ inline result<partition_info> read_partition_answer(call_answer const& answer)
     return read_body<partition_info>(answer, &parse_partition);
 }
 
+inline result<receipt> read_receipt(call_answer const& answer, std::size_t count)
+{
+    std::string_view const body = answer.response.body_text();
+    std::string_view const type = content_type(answer.response);
+    auto parsed = parse_receipt(body, type, count, diagnostics());
+    if (!parsed)
+        return answer.unreadable(parsed.error());
+    // What is known of the call is put together only where a record's error is to tell it.
+    if (parsed.value().has_error())
+        parsed = parse_receipt(body, type, count, answer.describe());
+    return parsed;
+}
+
 template <class = void>
 net::awaitable<std::vector<broker>> brokers(session_ptr owner, call_options options)
 {
     auto spec = rest_calls<>(*owner, "brokers", options).brokers();
     return perform<std::vector<broker>>(
-        std::move(owner), std::move(options), std::move(spec),
+        std::move(owner), options.timeout(), std::move(spec),
         [](call_answer& answer) { return read_body<std::vector<broker>>(answer, &parse_brokers); });
 }
 
@@ -8279,7 +8572,7 @@ net::awaitable<std::vector<std::string>> topics(session_ptr owner, call_options 
 {
     auto spec = rest_calls<>(*owner, "topics", options).topics();
     return perform<std::vector<std::string>>(
-        std::move(owner), std::move(options), std::move(spec),
+        std::move(owner), options.timeout(), std::move(spec),
         [](call_answer& answer) { return read_body<std::vector<std::string>>(answer, &parse_topics); });
 }
 
@@ -8287,9 +8580,9 @@ template <class = void>
 net::awaitable<std::vector<partition_info>> partitions(session_ptr owner, std::string topic,
                                                        call_options options)
 {
-    auto spec = rest_calls<>(*owner, "partitions", options).partitions(topic);
+    auto spec = rest_calls<>(*owner, "partitions", options).partitions(std::move(topic));
     return perform<std::vector<partition_info>>(
-        std::move(owner), std::move(options), std::move(spec), [](call_answer& answer) {
+        std::move(owner), options.timeout(), std::move(spec), [](call_answer& answer) {
             return read_body<std::vector<partition_info>>(answer, &parse_partitions);
         });
 }
@@ -8298,8 +8591,8 @@ template <class = void>
 net::awaitable<partition_info> partition(session_ptr owner, std::string topic, std::int32_t id,
                                          call_options options)
 {
-    auto spec = rest_calls<>(*owner, "partition", options).partition(topic, id);
-    return perform<partition_info>(std::move(owner), std::move(options), std::move(spec),
+    auto spec = rest_calls<>(*owner, "partition", options).partition(std::move(topic), id);
+    return perform<partition_info>(std::move(owner), options.timeout(), std::move(spec),
                                    &read_partition_answer);
 }
 
@@ -8307,21 +8600,18 @@ template <class = void>
 net::awaitable<record_batch> fetch(session_ptr owner, std::string topic, batch_request asked,
                                    call_options options)
 {
-    auto spec = rest_calls<>(*owner, "fetch", options).fetch(topic, asked);
-    return perform<record_batch>(std::move(owner), std::move(options), std::move(spec),
+    auto spec = rest_calls<>(*owner, "fetch", options).fetch(std::move(topic), asked);
+    return perform<record_batch>(std::move(owner), options.timeout(), std::move(spec),
                                  [asked](call_answer& answer) { return read_batch(answer, asked); });
 }
 
 template <class = void>
 net::awaitable<receipt> produce(session_ptr owner, std::string topic, records list, call_options options)
 {
-    auto spec = rest_calls<>(*owner, "produce", options).produce(topic, list);
+    auto spec = rest_calls<>(*owner, "produce", options).produce(std::move(topic), list);
     return perform<receipt>(
-        std::move(owner), std::move(options), std::move(spec), [count = list.size()](call_answer& answer) {
-            return read_body<receipt>(answer, [&](std::string_view body) {
-                return parse_receipt(body, content_type(answer.response), count, answer.describe());
-            });
-        });
+        std::move(owner), options.timeout(), std::move(spec),
+        [count = list.size()](call_answer& answer) { return read_receipt(answer, count); });
 }
 
 /// Whether a creation or deletion was carried out, by this attempt or an earlier one.
@@ -8339,8 +8629,8 @@ inline result<bool> read_acknowledgement(call_answer const& answer)
 template <class = void>
 net::awaitable<void> delete_topic(session_ptr owner, std::string topic, call_options options)
 {
-    auto spec = rest_calls<>(*owner, "delete_topic", options).remove(topic);
-    co_await perform<bool>(std::move(owner), std::move(options), std::move(spec), &read_acknowledgement);
+    auto spec = rest_calls<>(*owner, "delete_topic", options).remove(std::move(topic));
+    co_await perform<bool>(std::move(owner), options.timeout(), std::move(spec), &read_acknowledgement);
 }
 
 /// How long to wait for the proxy's cached metadata before looking at it again.
@@ -8355,7 +8645,7 @@ private:
 };
 
 /// Whether a topic that an earlier attempt may have created has the partitions asked for. Asks until
-/// metadata shows it. Runs on the operation's strand.
+/// metadata shows it.
 template <class = void>
 task check_creation(operation_ptr op, session_ptr owner, call_info about, std::int32_t wanted)
 {
@@ -8367,7 +8657,7 @@ task check_creation(operation_ptr op, session_ptr owner, call_info about, std::i
         if (!spec)
             co_return spec.error();
         call_answer answer;
-        auto const asked = co_await call<>(op, owner->http(), spec.value(), answer);
+        auto const asked = co_await call<>(op, owner->http(), *spec.value(), answer);
         if (asked) {
             auto const found = parse_partitions(answer.response.body_text());
             if (!found)
@@ -8385,7 +8675,7 @@ task check_creation(operation_ptr op, session_ptr owner, call_info about, std::i
     }
 }
 
-/// Runs on the operation's strand.
+///
 template <class = void>
 task create_and_check(operation_ptr op, session_ptr owner, call_spec& spec,
                       std::optional<std::int32_t> partition_count)
@@ -8405,9 +8695,9 @@ template <class = void>
 net::awaitable<void> create_topic(session_ptr owner, std::string topic, topic_config config,
                                   call_options options)
 {
-    auto prepared = rest_calls<>(*owner, "create_topic", options).create(topic, config);
-    call_spec& spec = prepared.value();
-    auto const op = owner->make_operation(owner->deadline(options));
+    auto prepared = rest_calls<>(*owner, "create_topic", options).create(std::move(topic), config);
+    call_spec& spec = *prepared.value();
+    auto const op = owner->http()->make_operation(owner->deadline(options.timeout()));
     call_entry<> const entry(owner, op, spec.info);
     task work = create_and_check<>(op, owner, spec, config.partition_count());
     op->runs(work);
@@ -8415,7 +8705,7 @@ net::awaitable<void> create_topic(session_ptr owner, std::string topic, topic_co
     work.outcome().value();
 }
 
-/// Asks until the topic shows. Runs on the operation's strand.
+/// Asks until the topic shows.
 template <class = void>
 task look_for_topic(operation_ptr op, session_ptr owner, call_info about, call_options options)
 {
@@ -8425,7 +8715,7 @@ task look_for_topic(operation_ptr op, session_ptr owner, call_info about, call_o
         if (!spec)
             co_return spec.error();
         call_answer answer;
-        auto const asked = co_await call<>(op, owner->http(), spec.value(), answer);
+        auto const asked = co_await call<>(op, owner->http(), *spec.value(), answer);
         if (!asked)
             co_return asked;
         about = answer.info;
@@ -8447,7 +8737,7 @@ net::awaitable<void> wait_for_topic(session_ptr owner, std::string topic, call_o
     auto const checked = check_topic(about.topic);
     if (!checked)
         throw error(checked.error().code(), about.describe(), checked.error().cause());
-    auto const op = owner->make_operation(owner->deadline(options));
+    auto const op = owner->http()->make_operation(owner->deadline(options.timeout()));
     call_entry<> const entry(owner, op, about);
     task work = look_for_topic<>(op, owner, about, std::move(options));
     op->runs(work);
@@ -8778,7 +9068,7 @@ public:
             ended = current_.lock();
         }
         if (ended)
-            ended->stop(errc::closed);
+            ended->close();
     }
 
     /// False once closed; otherwise close() ends `op`.
@@ -8844,7 +9134,7 @@ task look_at_watermarks(operation_ptr op, stream_ptr stream, call_options option
     if (!spec)
         co_return spec.error();
     call_answer answer;
-    auto const asked = co_await call<>(op, stream->owner->http(), spec.value(), answer);
+    auto const asked = co_await call<>(op, stream->owner->http(), *spec.value(), answer);
     if (!asked)
         co_return asked;
     auto const seen = read_partition_answer(answer);
@@ -8870,7 +9160,7 @@ task read_on(operation_ptr op, stream_ptr stream, call_options options)
     if (!spec)
         co_return spec.error();
     call_answer answer;
-    auto const read = co_await call<>(op, stream->owner->http(), spec.value(), answer);
+    auto const read = co_await call<>(op, stream->owner->http(), *spec.value(), answer);
     if (!read && may_be_out_of_range(read.error()) && plan.refused())
         co_return result<void>();
     if (!read)
@@ -8884,7 +9174,7 @@ task read_on(operation_ptr op, stream_ptr stream, call_options options)
     co_return result<void>();
 }
 
-/// Follows the plan until there is a batch to hand over, or an end. Runs on the operation's strand.
+/// Follows the plan until there is a batch to hand over, or an end.
 template <class = void>
 task follow_plan(operation_ptr op, stream_ptr stream, call_options options)
 {
@@ -8927,9 +9217,9 @@ net::awaitable<std::optional<record_batch>> next_batch(stream_ptr stream, call_o
     if (!stream->rest.empty() && !stream->closed())
         co_return std::exchange(stream->rest, record_batch());
 
-    auto const due =
-        options.timeout() ? stream->owner->deadline(options) : steady_clock::now() + session<>::longest;
-    auto const op = stream->owner->make_operation(due);
+    auto const due = options.timeout() ? stream->owner->deadline(options.timeout())
+                                       : steady_clock::now() + session<>::longest;
+    auto const op = stream->owner->http()->make_operation(due);
     if (!stream->begin(op))
         throw error(errc::closed, stream->about(), "the stream is closed");
     call_entry<> const entry(stream->owner, op, stream->info());
@@ -8957,7 +9247,7 @@ template <class = void>
 net::awaitable<std::int64_t> stream_lag(stream_ptr stream, call_options options)
 {
     auto spec = rest_calls<>(*stream->owner, "lag", options).partition(stream->topic, stream->partition);
-    auto const seen = co_await perform<partition_info>(stream->owner, std::move(options), std::move(spec),
+    auto const seen = co_await perform<partition_info>(stream->owner, options.timeout(), std::move(spec),
                                                        &read_partition_answer);
     std::int64_t position = stream->position();
     if (position < 0)
@@ -9059,7 +9349,7 @@ namespace hdikafka::inline v0_1 {
 ///
 /// What all operations have in common:
 /// - Effect: arguments are checked before any byte is sent. They are taken by value: nothing given to a
-///   call must outlive it. The work runs on a strand of the client's executor.
+///   call must outlive it. The work runs on the client's executor, for each call on one thread at a time.
 /// - Completion: the caller resumes on its own executor. Other completion styles come from Asio:
 ///   `asio::co_spawn(executor, client.topics(), asio::use_future)`.
 /// - Errors: hk::error, which names operation, topic and cause; `co_await hk::as_result(client.topics())`

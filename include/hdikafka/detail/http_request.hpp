@@ -121,9 +121,9 @@ public:
         if (!sound(host, authorization))
             return false;
         bool const sized = !body_.empty() || method_ == "POST" || method_ == "PUT" || method_ == "PATCH";
-        char digits[20];
-        auto const end = std::to_chars(digits, digits + sizeof digits, body_.size()).ptr;
-        std::string_view const length(digits, static_cast<std::size_t>(end - digits));
+        std::array<char, 20> digits{};
+        auto const* const end = std::to_chars(digits.data(), digits.data() + digits.size(), body_.size()).ptr;
+        std::string_view const length(digits.data(), static_cast<std::size_t>(end - digits.data()));
         using text = std::string_view;
         text const line = "\r\n";
         std::array const parts{text(method_),
@@ -149,7 +149,7 @@ public:
         out.resize(before + size);
         char* at = out.data() + before;
         for (auto const part : parts)
-            at = std::copy(part.begin(), part.end(), at);
+            at = std::ranges::copy(part, at).out;
         return true;
     }
 

@@ -212,7 +212,7 @@ private:
     using self_ptr = std::shared_ptr<operation>;
 
     /// What can happen, in the order in which it is acted on.
-    enum happening : unsigned
+    enum happening : unsigned char
     {
         cancelled = 1,
         closed = 2,

@@ -125,10 +125,7 @@ private:
 
     static bool is_visible(std::string_view text) noexcept
     {
-        for (char const c : text)
-            if (c <= ' ' || c >= 0x7f)
-                return false;
-        return true;
+        return std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; });
     }
 
     static transport_settings settings(client_options const& options)
