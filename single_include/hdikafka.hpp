@@ -2483,8 +2483,6 @@ inline void append_utf8(std::string& out, char32_t code_point)
 
 #endif
 
-#include <cmath>
-
 namespace hdikafka::inline v0_1 {
 
 /// What a JSON value is.
@@ -2586,11 +2584,17 @@ inline bool json_equals(std::string_view raw, std::string_view text)
     return json_unescape(raw, decoded) && decoded == text;
 }
 
+/// Without <cmath>, which would take as long to compile as all of this file.
+constexpr bool is_finite(double value) noexcept
+{
+    return value >= std::numeric_limits<double>::lowest() && value <= std::numeric_limits<double>::max();
+}
+
 /// A valid JSON number as a double. False when it is too large for one; what is too small becomes zero.
 inline bool json_to_double(std::string_view number, double& out) noexcept
 {
     if (std::from_chars(number.data(), number.data() + number.size(), out).ec == std::errc())
-        return std::isfinite(out);
+        return is_finite(out);
     // from_chars does not say on which side the number left the range: its decimal magnitude does.
     bool const negative = number.front() == '-';
     std::int64_t magnitude =
@@ -3134,7 +3138,7 @@ void append_json_integer(std::string& out, T value)
 /// not finite.
 inline bool append_json_double(std::string& out, double value)
 {
-    if (!std::isfinite(value))
+    if (!is_finite(value))
         return false;
     std::array<char, 32> digits{}; // the longest is 24: -2.2250738585072014e-308
     out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
@@ -5689,22 +5693,32 @@ private:
 
 namespace hdikafka::inline v0_1::detail {
 
-/// Deletes an OpenSSL object with its own function.
-template <auto Free>
-class openssl_free
+/// Owns an OpenSSL object.
+template <class T, auto Free>
+class openssl_handle
 {
 public:
-    template <class T>
-    void operator()(T* object) const noexcept
+    openssl_handle() = default;
+    explicit openssl_handle(T* object) noexcept : object_(object) {}
+    openssl_handle(openssl_handle&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
+    openssl_handle& operator=(openssl_handle other) noexcept
     {
-        Free(object);
+        std::swap(object_, other.object_);
+        return *this;
     }
+    ~openssl_handle() { Free(object_); }
+
+    T* get() const noexcept { return object_; }
+    explicit operator bool() const noexcept { return object_ != nullptr; }
+
+private:
+    T* object_ = nullptr;
 };
 
-using ssl_ctx_ptr = std::unique_ptr<SSL_CTX, openssl_free<&SSL_CTX_free>>;
-using ssl_ptr = std::unique_ptr<SSL, openssl_free<&SSL_free>>;
-using bio_ptr = std::unique_ptr<BIO, openssl_free<&BIO_free_all>>;
-using x509_ptr = std::unique_ptr<X509, openssl_free<&X509_free>>;
+using ssl_ctx_ptr = openssl_handle<SSL_CTX, &SSL_CTX_free>;
+using ssl_ptr = openssl_handle<SSL, &SSL_free>;
+using bio_ptr = openssl_handle<BIO, &BIO_free_all>;
+using x509_ptr = openssl_handle<X509, &X509_free>;
 
 /// OpenSSL's own words for the oldest error of this thread's queue, which is emptied.
 inline std::string take_openssl_reason()

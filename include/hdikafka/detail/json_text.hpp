@@ -6,9 +6,9 @@
 #include <hdikafka/detail/utf8.hpp>
 
 #include <charconv>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -114,11 +114,17 @@ inline bool json_equals(std::string_view raw, std::string_view text)
     return json_unescape(raw, decoded) && decoded == text;
 }
 
+/// Without <cmath>, which would take as long to compile as all of this file.
+constexpr bool is_finite(double value) noexcept
+{
+    return value >= std::numeric_limits<double>::lowest() && value <= std::numeric_limits<double>::max();
+}
+
 /// A valid JSON number as a double. False when it is too large for one; what is too small becomes zero.
 inline bool json_to_double(std::string_view number, double& out) noexcept
 {
     if (std::from_chars(number.data(), number.data() + number.size(), out).ec == std::errc())
-        return std::isfinite(out);
+        return is_finite(out);
     // from_chars does not say on which side the number left the range: its decimal magnitude does.
     bool const negative = number.front() == '-';
     std::int64_t magnitude =

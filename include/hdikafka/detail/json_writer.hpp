@@ -2,11 +2,11 @@
 #ifndef HDIKAFKA_DETAIL_JSON_WRITER_HPP
 #define HDIKAFKA_DETAIL_JSON_WRITER_HPP
 
+#include <hdikafka/detail/json_text.hpp>
 #include <hdikafka/detail/utf8.hpp>
 
 #include <array>
 #include <charconv>
-#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -66,7 +66,7 @@ void append_json_integer(std::string& out, T value)
 /// not finite.
 inline bool append_json_double(std::string& out, double value)
 {
-    if (!std::isfinite(value))
+    if (!is_finite(value))
         return false;
     std::array<char, 32> digits{}; // the longest is 24: -2.2250738585072014e-308
     out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);

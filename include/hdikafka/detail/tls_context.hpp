@@ -11,29 +11,38 @@
 #include <openssl/x509v3.h>
 
 #include <limits>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 
 namespace hdikafka::inline v0_1::detail {
 
-/// Deletes an OpenSSL object with its own function.
-template <auto Free>
-class openssl_free
+/// Owns an OpenSSL object.
+template <class T, auto Free>
+class openssl_handle
 {
 public:
-    template <class T>
-    void operator()(T* object) const noexcept
+    openssl_handle() = default;
+    explicit openssl_handle(T* object) noexcept : object_(object) {}
+    openssl_handle(openssl_handle&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
+    openssl_handle& operator=(openssl_handle other) noexcept
     {
-        Free(object);
+        std::swap(object_, other.object_);
+        return *this;
     }
+    ~openssl_handle() { Free(object_); }
+
+    T* get() const noexcept { return object_; }
+    explicit operator bool() const noexcept { return object_ != nullptr; }
+
+private:
+    T* object_ = nullptr;
 };
 
-using ssl_ctx_ptr = std::unique_ptr<SSL_CTX, openssl_free<&SSL_CTX_free>>;
-using ssl_ptr = std::unique_ptr<SSL, openssl_free<&SSL_free>>;
-using bio_ptr = std::unique_ptr<BIO, openssl_free<&BIO_free_all>>;
-using x509_ptr = std::unique_ptr<X509, openssl_free<&X509_free>>;
+using ssl_ctx_ptr = openssl_handle<SSL_CTX, &SSL_CTX_free>;
+using ssl_ptr = openssl_handle<SSL, &SSL_free>;
+using bio_ptr = openssl_handle<BIO, &BIO_free_all>;
+using x509_ptr = openssl_handle<X509, &X509_free>;
 
 /// OpenSSL's own words for the oldest error of this thread's queue, which is emptied.
 inline std::string take_openssl_reason()
