@@ -3459,7 +3459,8 @@ public:
 namespace hdikafka::inline v0_1::detail {
 
 /// Says what is wrong with an answer's body, with the position when it is not even JSON.
-inline error unexpected_body(json_reader const& in, std::string_view what)
+template <class = void>
+error unexpected_body(json_reader const& in, std::string_view what)
 {
     std::string cause = "the answer is not " + std::string(what);
     if (in.failed())
@@ -3468,7 +3469,8 @@ inline error unexpected_body(json_reader const& in, std::string_view what)
     return error(errc::invalid_response, cause);
 }
 
-inline bool read_text(json_reader& in, std::string& out)
+template <class = void>
+bool read_text(json_reader& in, std::string& out)
 {
     std::string_view raw;
     out.clear();
@@ -3511,7 +3513,8 @@ bool read_array(json_reader& in, Element element)
     return !in.failed();
 }
 
-inline bool read_broker(json_reader& in, broker& out)
+template <class = void>
+bool read_broker(json_reader& in, broker& out)
 {
     return read_object(in, [&](std::string_view name) {
         if (name == "id")
@@ -3526,14 +3529,16 @@ inline bool read_broker(json_reader& in, broker& out)
     });
 }
 
-inline bool read_brokers(json_reader& in, std::vector<broker>& out)
+template <class = void>
+bool read_brokers(json_reader& in, std::vector<broker>& out)
 {
     if (in.peek() == json_kind::null)
         return in.skip();
     return read_array(in, [&] { return read_broker(in, out.emplace_back()); });
 }
 
-inline bool read_partition(json_reader& in, partition_info& out)
+template <class = void>
+bool read_partition(json_reader& in, partition_info& out)
 {
     bool has_id = false;
     bool has_earliest = false;
@@ -3570,7 +3575,8 @@ bool read_list_in_object(json_reader& in, std::string_view list, Element element
     return read && found && in.finish();
 }
 
-inline result<std::vector<broker>> parse_brokers(std::string_view body)
+template <class = void>
+result<std::vector<broker>> parse_brokers(std::string_view body)
 {
     json_reader in(body);
     std::vector<broker> out;
@@ -3579,7 +3585,8 @@ inline result<std::vector<broker>> parse_brokers(std::string_view body)
     return out;
 }
 
-inline result<std::vector<std::string>> parse_topics(std::string_view body)
+template <class = void>
+result<std::vector<std::string>> parse_topics(std::string_view body)
 {
     json_reader in(body);
     std::vector<std::string> out;
@@ -3588,7 +3595,8 @@ inline result<std::vector<std::string>> parse_topics(std::string_view body)
     return out;
 }
 
-inline result<std::vector<partition_info>> parse_partitions(std::string_view body)
+template <class = void>
+result<std::vector<partition_info>> parse_partitions(std::string_view body)
 {
     json_reader in(body);
     std::vector<partition_info> out;
@@ -3597,7 +3605,8 @@ inline result<std::vector<partition_info>> parse_partitions(std::string_view bod
     return out;
 }
 
-inline result<partition_info> parse_partition(std::string_view body)
+template <class = void>
+result<partition_info> parse_partition(std::string_view body)
 {
     json_reader in(body);
     partition_info out;
@@ -3608,7 +3617,8 @@ inline result<partition_info> parse_partition(std::string_view body)
 
 /// Whether the body of a success that has nothing to say is one: nothing, any JSON, or plain text
 /// that is labelled as such. A web page of something in between is none.
-inline result<void> parse_acknowledgement(std::string_view body, std::string_view content_type)
+template <class = void>
+result<void> parse_acknowledgement(std::string_view body, std::string_view content_type)
 {
     json_reader in(body);
     bool const nothing = body.find_first_not_of(" \t\r\n") == std::string_view::npos;
@@ -3633,7 +3643,8 @@ public:
 inline constexpr std::size_t max_server_message = 4096;
 
 /// Cuts text to `most` bytes without splitting a UTF-8 sequence.
-inline std::string bounded_message(std::string_view text, std::size_t most = max_server_message)
+template <class = void>
+std::string bounded_message(std::string_view text, std::size_t most = max_server_message)
 {
     if (text.size() > most) {
         std::size_t end = most;
@@ -3646,7 +3657,8 @@ inline std::string bounded_message(std::string_view text, std::size_t most = max
 
 /// Reads `error_code`, `message`, `error.code`, `error.message`, and Entra's `error` and
 /// `error_description`, in whatever mixture they come; `in` stands before the object.
-inline bool read_service_words(json_reader& in, service_words& out)
+template <class = void>
+bool read_service_words(json_reader& in, service_words& out)
 {
     auto const scalar = [&in](std::string& into) {
         if (in.peek() == json_kind::string)
@@ -3679,7 +3691,8 @@ inline bool read_service_words(json_reader& in, service_words& out)
 }
 
 /// Takes every one of `secrets` out of a text that a server wrote: some repeat what they were sent.
-inline void redact(std::string& text, std::vector<std::string> const& secrets)
+template <class = void>
+void redact(std::string& text, std::vector<std::string> const& secrets)
 {
     constexpr std::string_view instead = "REDACTED";
     constexpr std::size_t least = 8; // what is shorter is in every text
@@ -3694,7 +3707,8 @@ inline void redact(std::string& text, std::vector<std::string> const& secrets)
 
 /// What a failed answer says: the fields above, and its bare text when it has no message of its own;
 /// without `secrets`.
-inline service_words parse_service_words(std::string_view body, std::vector<std::string> const& secrets = {})
+template <class = void>
+service_words parse_service_words(std::string_view body, std::vector<std::string> const& secrets = {})
 {
     json_reader in(body);
     service_words out;
@@ -3711,7 +3725,8 @@ inline service_words parse_service_words(std::string_view body, std::vector<std:
 
 /// One entry of a produce answer's `offsets`. A Kafka error that is not retriable (1, or a 4xx code)
 /// was refused by the broker; of any other nobody knows whether the record was written.
-inline bool read_outcome(json_reader& in, record_outcome& out, diagnostics const& about)
+template <class = void>
+bool read_outcome(json_reader& in, record_outcome& out, diagnostics const& about)
 {
     std::optional<std::int64_t> code;
     std::string text;
@@ -3759,8 +3774,9 @@ inline bool read_outcome(json_reader& in, record_outcome& out, diagnostics const
 /// The answer to a produce of `count` records: a bare string, nothing, or an object with `offsets`.
 /// A list that does not match the request tells nothing about single records: all are `possibly`.
 /// `about` is what is known of the produce, for the errors of single records.
-inline result<receipt> parse_receipt(std::string_view body, std::string_view content_type, std::size_t count,
-                                     diagnostics const& about = diagnostics())
+template <class = void>
+result<receipt> parse_receipt(std::string_view body, std::string_view content_type, std::size_t count,
+                              diagnostics const& about = diagnostics())
 {
     auto const all = [count](persistence state) {
         return receipt(std::vector<record_outcome>(count, record_outcome(state)));
@@ -4196,8 +4212,9 @@ inline bool refusing_status(int status) noexcept { return status >= 300 && statu
 
 /// The error for an answer that is no success. `location` is its Location field, or empty; `info` comes
 /// with what the caller knows and leaves with what the answer says, `secrets` left out.
-inline error describe_status(int status, std::string_view body, std::string_view location, diagnostics info,
-                             std::vector<std::string> const& secrets = {})
+template <class = void>
+error describe_status(int status, std::string_view body, std::string_view location, diagnostics info,
+                      std::vector<std::string> const& secrets = {})
 {
     service_words words = parse_service_words(body, secrets);
     errc code = code_of_status(status);
@@ -5729,7 +5746,8 @@ inline std::string take_openssl_reason()
     return reason ? reason : "unknown reason";
 }
 
-inline bool add_authorities(SSL_CTX* context, std::string const& pem)
+template <class = void>
+bool add_authorities(SSL_CTX* context, std::string const& pem)
 {
     if (pem.size() > static_cast<std::size_t>(std::numeric_limits<int>::max()))
         return false;
@@ -5747,7 +5765,8 @@ inline bool add_authorities(SSL_CTX* context, std::string const& pem)
     return whole && added > 0;
 }
 
-inline result<ssl_ctx_ptr> make_tls_context(tls_options const& options)
+template <class = void>
+result<ssl_ctx_ptr> make_tls_context(tls_options const& options)
 {
     ERR_clear_error();
     auto const refused = [](std::string_view what) {
@@ -5776,7 +5795,8 @@ inline result<ssl_ctx_ptr> make_tls_context(tls_options const& options)
 
 /// A TLS session object for one connection to `host`: SNI for names only, the name or address
 /// verified against the certificate's alternative names.
-inline result<ssl_ptr> make_tls_session(SSL_CTX* context, std::string const& host, bool is_address)
+template <class = void>
+result<ssl_ptr> make_tls_session(SSL_CTX* context, std::string const& host, bool is_address)
 {
     ERR_clear_error();
     ssl_ptr session(SSL_new(context));
@@ -7016,6 +7036,7 @@ public:
 };
 
 /// The progress of a call, attempt by attempt; no I/O.
+template <class = void>
 class call_state
 {
 public:
@@ -7092,7 +7113,7 @@ private:
 template <class = void>
 task call(operation_ptr op, transport_ptr http, call_spec& spec, call_answer& answer)
 {
-    call_state state(spec);
+    call_state<> state(spec);
     bool renewed = false;
     for (;;) {
         state.outcome.bytes_written = false;
@@ -7151,7 +7172,8 @@ task call(operation_ptr op, transport_ptr http, call_spec& spec, call_answer& an
 namespace hdikafka::inline v0_1::detail {
 
 /// A number of seconds that may be written as a number or as a string.
-inline bool read_seconds(json_reader& in, std::optional<std::int64_t>& out)
+template <class = void>
+bool read_seconds(json_reader& in, std::optional<std::int64_t>& out)
 {
     if (in.peek() == json_kind::string) {
         std::string_view raw;
@@ -7175,8 +7197,8 @@ inline bool sendable_token(std::string_view token) noexcept
 
 /// `now` is the wall clock's time, for answers that give only `expires_on`. The cause never quotes the
 /// body: it may hold the token.
-inline result<access_token> parse_token_response(std::string_view body,
-                                                 std::chrono::system_clock::time_point now)
+template <class = void>
+result<access_token> parse_token_response(std::string_view body, std::chrono::system_clock::time_point now)
 {
     std::string token;
     std::optional<std::int64_t> expires_in;
@@ -7893,7 +7915,8 @@ private:
 };
 
 /// The NextOffset field: absent, or an offset. Anything else makes the answer invalid.
-inline result<std::optional<std::int64_t>> parse_next_offset(std::optional<std::string_view> field)
+template <class = void>
+result<std::optional<std::int64_t>> parse_next_offset(std::optional<std::string_view> field)
 {
     if (!field)
         return std::optional<std::int64_t>();
@@ -7906,8 +7929,9 @@ inline result<std::optional<std::int64_t>> parse_next_offset(std::optional<std::
 
 /// Parses a bare array of records or an object with `records`. Records outside the range asked for are
 /// dropped. Offsets that do not rise make the answer invalid.
-inline result<record_batch> parse_batch(byte_buffer body, std::optional<std::string_view> next_offset_field,
-                                        batch_request const& asked)
+template <class = void>
+result<record_batch> parse_batch(byte_buffer body, std::optional<std::string_view> next_offset_field,
+                                 batch_request const& asked)
 {
     auto const next_offset = parse_next_offset(next_offset_field);
     if (!next_offset)
@@ -8144,7 +8168,8 @@ inline std::string partitions_path(std::string_view topic)
     return path_to_topic("/v1/metadata/topics/", topic, "/partitions");
 }
 
-inline std::string partition_path(std::string_view topic, std::int32_t partition)
+template <class = void>
+std::string partition_path(std::string_view topic, std::int32_t partition)
 {
     return path_to_topic("/v1/metadata/topics/", topic, "/partitions/" + std::to_string(partition));
 }
@@ -8156,8 +8181,9 @@ inline std::string produce_path(std::string_view topic)
     return path_to_topic("/v1/producer/topics/", topic);
 }
 
-inline std::string consume_path(std::string_view topic, std::int32_t partition, std::int64_t offset,
-                                std::int32_t count)
+template <class = void>
+std::string consume_path(std::string_view topic, std::int32_t partition, std::int64_t offset,
+                         std::int32_t count)
 {
     std::string which = "/partitions/";
     which.reserve(64);
@@ -8169,7 +8195,8 @@ inline std::string consume_path(std::string_view topic, std::int32_t partition, 
     return path_to_topic("/v1/consumer/topics/", topic, which);
 }
 
-inline std::string write_records(records const& list)
+template <class = void>
+std::string write_records(records const& list)
 {
     std::size_t size = 16;
     for (auto const& one : list)
@@ -8201,7 +8228,8 @@ inline std::string write_records(records const& list)
 
 /// The body of a topic's creation; an empty object leaves everything to the cluster. Fails with
 /// errc::invalid_utf8 when a property's name is not UTF-8.
-inline result<std::string> write_topic_config(topic_config const& config)
+template <class = void>
+result<std::string> write_topic_config(topic_config const& config)
 {
     std::string out = "{";
     auto const separate = [&out] {
@@ -8545,7 +8573,8 @@ result<T> read_body(call_answer const& answer, Parse parse)
     return parsed;
 }
 
-inline result<record_batch> read_batch(call_answer& answer, batch_request const& asked)
+template <class = void>
+result<record_batch> read_batch(call_answer& answer, batch_request const& asked)
 {
     auto const next_offset = answer.response.field("nextoffset");
     auto batch = parse_batch(std::move(answer.response.body), next_offset, asked);
@@ -8554,12 +8583,14 @@ inline result<record_batch> read_batch(call_answer& answer, batch_request const&
     return batch;
 }
 
-inline result<partition_info> read_partition_answer(call_answer const& answer)
+template <class = void>
+result<partition_info> read_partition_answer(call_answer const& answer)
 {
-    return read_body<partition_info>(answer, &parse_partition);
+    return read_body<partition_info>(answer, &parse_partition<>);
 }
 
-inline result<receipt> read_receipt(call_answer const& answer, std::size_t count)
+template <class = void>
+result<receipt> read_receipt(call_answer const& answer, std::size_t count)
 {
     std::string_view const body = answer.response.body_text();
     std::string_view const type = content_type(answer.response);
@@ -8578,7 +8609,7 @@ net::awaitable<std::vector<broker>> brokers(session_ptr owner, call_options opti
     auto spec = rest_calls<>(*owner, "brokers", options).brokers();
     return perform<std::vector<broker>>(
         std::move(owner), options.timeout(), std::move(spec),
-        [](call_answer& answer) { return read_body<std::vector<broker>>(answer, &parse_brokers); });
+        [](call_answer& answer) { return read_body<std::vector<broker>>(answer, &parse_brokers<>); });
 }
 
 template <class = void>
@@ -8587,7 +8618,7 @@ net::awaitable<std::vector<std::string>> topics(session_ptr owner, call_options 
     auto spec = rest_calls<>(*owner, "topics", options).topics();
     return perform<std::vector<std::string>>(
         std::move(owner), options.timeout(), std::move(spec),
-        [](call_answer& answer) { return read_body<std::vector<std::string>>(answer, &parse_topics); });
+        [](call_answer& answer) { return read_body<std::vector<std::string>>(answer, &parse_topics<>); });
 }
 
 template <class = void>
@@ -8597,7 +8628,7 @@ net::awaitable<std::vector<partition_info>> partitions(session_ptr owner, std::s
     auto spec = rest_calls<>(*owner, "partitions", options).partitions(std::move(topic));
     return perform<std::vector<partition_info>>(
         std::move(owner), options.timeout(), std::move(spec), [](call_answer& answer) {
-            return read_body<std::vector<partition_info>>(answer, &parse_partitions);
+            return read_body<std::vector<partition_info>>(answer, &parse_partitions<>);
         });
 }
 
@@ -8607,7 +8638,7 @@ net::awaitable<partition_info> partition(session_ptr owner, std::string topic, s
 {
     auto spec = rest_calls<>(*owner, "partition", options).partition(std::move(topic), id);
     return perform<partition_info>(std::move(owner), options.timeout(), std::move(spec),
-                                   &read_partition_answer);
+                                   &read_partition_answer<>);
 }
 
 template <class = void>
@@ -8616,7 +8647,7 @@ net::awaitable<record_batch> fetch(session_ptr owner, std::string topic, batch_r
 {
     auto spec = rest_calls<>(*owner, "fetch", options).fetch(std::move(topic), asked);
     return perform<record_batch>(std::move(owner), options.timeout(), std::move(spec),
-                                 [asked](call_answer& answer) { return read_batch(answer, asked); });
+                                 [asked](call_answer& answer) { return read_batch<>(answer, asked); });
 }
 
 template <class = void>
@@ -8625,11 +8656,12 @@ net::awaitable<receipt> produce(session_ptr owner, std::string topic, records li
     auto spec = rest_calls<>(*owner, "produce", options).produce(std::move(topic), list);
     return perform<receipt>(
         std::move(owner), options.timeout(), std::move(spec),
-        [count = list.size()](call_answer& answer) { return read_receipt(answer, count); });
+        [count = list.size()](call_answer& answer) { return read_receipt<>(answer, count); });
 }
 
 /// Whether a creation or deletion was carried out, by this attempt or an earlier one.
-inline result<bool> read_acknowledgement(call_answer const& answer)
+template <class = void>
+result<bool> read_acknowledgement(call_answer const& answer)
 {
     if (answer.settled)
         return true;
@@ -8644,7 +8676,7 @@ template <class = void>
 net::awaitable<void> delete_topic(session_ptr owner, std::string topic, call_options options)
 {
     auto spec = rest_calls<>(*owner, "delete_topic", options).remove(std::move(topic));
-    co_await perform<bool>(std::move(owner), options.timeout(), std::move(spec), &read_acknowledgement);
+    co_await perform<bool>(std::move(owner), options.timeout(), std::move(spec), &read_acknowledgement<>);
 }
 
 /// How long to wait for the proxy's cached metadata before looking at it again.
@@ -8700,7 +8732,7 @@ task create_and_check(operation_ptr op, session_ptr owner, call_spec& spec,
         co_return outcome;
     if (answer.settled && partition_count)
         outcome = co_await check_creation<>(op, owner, answer.info, *partition_count);
-    else if (auto const acknowledged = read_acknowledgement(answer); !acknowledged)
+    else if (auto const acknowledged = read_acknowledgement<>(answer); !acknowledged)
         outcome = acknowledged.error();
     co_return outcome;
 }
@@ -9151,7 +9183,7 @@ task look_at_watermarks(operation_ptr op, stream_ptr stream, call_options option
     auto const asked = co_await call<>(op, stream->owner->http(), *spec.value(), answer);
     if (!asked)
         co_return asked;
-    auto const seen = read_partition_answer(answer);
+    auto const seen = read_partition_answer<>(answer);
     if (!seen)
         co_return seen.error();
     stream->plan.watermarks(seen.value());
@@ -9179,7 +9211,7 @@ task read_on(operation_ptr op, stream_ptr stream, call_options options)
         co_return result<void>();
     if (!read)
         co_return read;
-    auto batch = read_batch(answer, asked);
+    auto batch = read_batch<>(answer, asked);
     if (!batch)
         co_return batch.error();
     stream->arrived = std::move(batch).value();
@@ -9262,7 +9294,7 @@ net::awaitable<std::int64_t> stream_lag(stream_ptr stream, call_options options)
 {
     auto spec = rest_calls<>(*stream->owner, "lag", options).partition(stream->topic, stream->partition);
     auto const seen = co_await perform<partition_info>(stream->owner, options.timeout(), std::move(spec),
-                                                       &read_partition_answer);
+                                                       &read_partition_answer<>);
     std::int64_t position = stream->position();
     if (position < 0)
         position = stream->options.from().which() == offset_spec::anchor::end ? seen.latest_offset

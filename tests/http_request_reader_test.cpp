@@ -103,7 +103,8 @@ TEST_CASE("it reads what http_request writes")
     request.body("{}");
     CHECK(request.add("X", "v"));
     string bytes;
-    CHECK(request.render_to(bytes, "[::1]:9400", "Bearer t"));
+    hdikafka::detail::field_value const token("Bearer t");
+    CHECK(request.render_to(bytes, "[::1]:9400", &token));
     CHECK(read(bytes).requests == std::vector<string>{"POST /v1/producer/topics/t v [{}]"});
 }
 

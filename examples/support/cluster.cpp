@@ -6,8 +6,8 @@
 #include <asio/io_context.hpp>
 
 #include <chrono>
-#include <cstdio>
 #include <cstdlib>
+#include <iostream>
 #include <string>
 #include <thread>
 
@@ -20,7 +20,7 @@ namespace {
 
 std::string environment(char const* name)
 {
-    char const* const value = std::getenv(name);
+    char const* const value = std::getenv(name); // NOLINT(concurrency-mt-unsafe): nobody changes it meanwhile
     return value ? value : "";
 }
 
@@ -57,14 +57,14 @@ cluster::cluster()
     if (endpoint.empty()) {
         embedded_ = std::make_unique<embedded>();
         options_ = embedded_->emulator().client_options();
-        std::printf("HDIKAFKA_ENDPOINT is not set: using an emulator at %s\n", options_.endpoint().c_str());
+        std::cout << "HDIKAFKA_ENDPOINT is not set: using an emulator at " << options_.endpoint()
+                  << std::endl;
     } else {
-        hk::client_secret_credential who(environment("AZURE_TENANT_ID"), environment("AZURE_CLIENT_ID"),
-                                         environment("AZURE_CLIENT_SECRET"));
+        hk::client_secret_credential const who(environment("AZURE_TENANT_ID"), environment("AZURE_CLIENT_ID"),
+                                               environment("AZURE_CLIENT_SECRET"));
         options_ = hk::client_options(endpoint).credential(who);
-        std::printf("Using the cluster at %s\n", endpoint.c_str());
+        std::cout << "Using the cluster at " << endpoint << std::endl;
     }
-    std::fflush(stdout);
 }
 
 cluster::~cluster() = default;

@@ -94,7 +94,8 @@ private:
 };
 
 /// The NextOffset field: absent, or an offset. Anything else makes the answer invalid.
-inline result<std::optional<std::int64_t>> parse_next_offset(std::optional<std::string_view> field)
+template <class = void>
+result<std::optional<std::int64_t>> parse_next_offset(std::optional<std::string_view> field)
 {
     if (!field)
         return std::optional<std::int64_t>();
@@ -107,8 +108,9 @@ inline result<std::optional<std::int64_t>> parse_next_offset(std::optional<std::
 
 /// Parses a bare array of records or an object with `records`. Records outside the range asked for are
 /// dropped. Offsets that do not rise make the answer invalid.
-inline result<record_batch> parse_batch(byte_buffer body, std::optional<std::string_view> next_offset_field,
-                                        batch_request const& asked)
+template <class = void>
+result<record_batch> parse_batch(byte_buffer body, std::optional<std::string_view> next_offset_field,
+                                 batch_request const& asked)
 {
     auto const next_offset = parse_next_offset(next_offset_field);
     if (!next_offset)

@@ -95,6 +95,7 @@ public:
 };
 
 /// The progress of a call, attempt by attempt; no I/O.
+template <class = void>
 class call_state
 {
 public:
@@ -171,7 +172,7 @@ private:
 template <class = void>
 task call(operation_ptr op, transport_ptr http, call_spec& spec, call_answer& answer)
 {
-    call_state state(spec);
+    call_state<> state(spec);
     bool renewed = false;
     for (;;) {
         state.outcome.bytes_written = false;

@@ -43,7 +43,8 @@ result<T> read_body(call_answer const& answer, Parse parse)
     return parsed;
 }
 
-inline result<record_batch> read_batch(call_answer& answer, batch_request const& asked)
+template <class = void>
+result<record_batch> read_batch(call_answer& answer, batch_request const& asked)
 {
     auto const next_offset = answer.response.field("nextoffset");
     auto batch = parse_batch(std::move(answer.response.body), next_offset, asked);
@@ -52,12 +53,14 @@ inline result<record_batch> read_batch(call_answer& answer, batch_request const&
     return batch;
 }
 
-inline result<partition_info> read_partition_answer(call_answer const& answer)
+template <class = void>
+result<partition_info> read_partition_answer(call_answer const& answer)
 {
-    return read_body<partition_info>(answer, &parse_partition);
+    return read_body<partition_info>(answer, &parse_partition<>);
 }
 
-inline result<receipt> read_receipt(call_answer const& answer, std::size_t count)
+template <class = void>
+result<receipt> read_receipt(call_answer const& answer, std::size_t count)
 {
     std::string_view const body = answer.response.body_text();
     std::string_view const type = content_type(answer.response);
@@ -76,7 +79,7 @@ net::awaitable<std::vector<broker>> brokers(session_ptr owner, call_options opti
     auto spec = rest_calls<>(*owner, "brokers", options).brokers();
     return perform<std::vector<broker>>(
         std::move(owner), options.timeout(), std::move(spec),
-        [](call_answer& answer) { return read_body<std::vector<broker>>(answer, &parse_brokers); });
+        [](call_answer& answer) { return read_body<std::vector<broker>>(answer, &parse_brokers<>); });
 }
 
 template <class = void>
@@ -85,7 +88,7 @@ net::awaitable<std::vector<std::string>> topics(session_ptr owner, call_options 
     auto spec = rest_calls<>(*owner, "topics", options).topics();
     return perform<std::vector<std::string>>(
         std::move(owner), options.timeout(), std::move(spec),
-        [](call_answer& answer) { return read_body<std::vector<std::string>>(answer, &parse_topics); });
+        [](call_answer& answer) { return read_body<std::vector<std::string>>(answer, &parse_topics<>); });
 }
 
 template <class = void>
@@ -95,7 +98,7 @@ net::awaitable<std::vector<partition_info>> partitions(session_ptr owner, std::s
     auto spec = rest_calls<>(*owner, "partitions", options).partitions(std::move(topic));
     return perform<std::vector<partition_info>>(
         std::move(owner), options.timeout(), std::move(spec), [](call_answer& answer) {
-            return read_body<std::vector<partition_info>>(answer, &parse_partitions);
+            return read_body<std::vector<partition_info>>(answer, &parse_partitions<>);
         });
 }
 
@@ -105,7 +108,7 @@ net::awaitable<partition_info> partition(session_ptr owner, std::string topic, s
 {
     auto spec = rest_calls<>(*owner, "partition", options).partition(std::move(topic), id);
     return perform<partition_info>(std::move(owner), options.timeout(), std::move(spec),
-                                   &read_partition_answer);
+                                   &read_partition_answer<>);
 }
 
 template <class = void>
@@ -114,7 +117,7 @@ net::awaitable<record_batch> fetch(session_ptr owner, std::string topic, batch_r
 {
     auto spec = rest_calls<>(*owner, "fetch", options).fetch(std::move(topic), asked);
     return perform<record_batch>(std::move(owner), options.timeout(), std::move(spec),
-                                 [asked](call_answer& answer) { return read_batch(answer, asked); });
+                                 [asked](call_answer& answer) { return read_batch<>(answer, asked); });
 }
 
 template <class = void>
@@ -123,11 +126,12 @@ net::awaitable<receipt> produce(session_ptr owner, std::string topic, records li
     auto spec = rest_calls<>(*owner, "produce", options).produce(std::move(topic), list);
     return perform<receipt>(
         std::move(owner), options.timeout(), std::move(spec),
-        [count = list.size()](call_answer& answer) { return read_receipt(answer, count); });
+        [count = list.size()](call_answer& answer) { return read_receipt<>(answer, count); });
 }
 
 /// Whether a creation or deletion was carried out, by this attempt or an earlier one.
-inline result<bool> read_acknowledgement(call_answer const& answer)
+template <class = void>
+result<bool> read_acknowledgement(call_answer const& answer)
 {
     if (answer.settled)
         return true;
@@ -142,7 +146,7 @@ template <class = void>
 net::awaitable<void> delete_topic(session_ptr owner, std::string topic, call_options options)
 {
     auto spec = rest_calls<>(*owner, "delete_topic", options).remove(std::move(topic));
-    co_await perform<bool>(std::move(owner), options.timeout(), std::move(spec), &read_acknowledgement);
+    co_await perform<bool>(std::move(owner), options.timeout(), std::move(spec), &read_acknowledgement<>);
 }
 
 /// How long to wait for the proxy's cached metadata before looking at it again.
@@ -198,7 +202,7 @@ task create_and_check(operation_ptr op, session_ptr owner, call_spec& spec,
         co_return outcome;
     if (answer.settled && partition_count)
         outcome = co_await check_creation<>(op, owner, answer.info, *partition_count);
-    else if (auto const acknowledged = read_acknowledgement(answer); !acknowledged)
+    else if (auto const acknowledged = read_acknowledgement<>(answer); !acknowledged)
         outcome = acknowledged.error();
     co_return outcome;
 }

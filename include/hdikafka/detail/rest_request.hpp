@@ -36,7 +36,8 @@ inline std::string partitions_path(std::string_view topic)
     return path_to_topic("/v1/metadata/topics/", topic, "/partitions");
 }
 
-inline std::string partition_path(std::string_view topic, std::int32_t partition)
+template <class = void>
+std::string partition_path(std::string_view topic, std::int32_t partition)
 {
     return path_to_topic("/v1/metadata/topics/", topic, "/partitions/" + std::to_string(partition));
 }
@@ -48,8 +49,9 @@ inline std::string produce_path(std::string_view topic)
     return path_to_topic("/v1/producer/topics/", topic);
 }
 
-inline std::string consume_path(std::string_view topic, std::int32_t partition, std::int64_t offset,
-                                std::int32_t count)
+template <class = void>
+std::string consume_path(std::string_view topic, std::int32_t partition, std::int64_t offset,
+                         std::int32_t count)
 {
     std::string which = "/partitions/";
     which.reserve(64);
@@ -61,7 +63,8 @@ inline std::string consume_path(std::string_view topic, std::int32_t partition, 
     return path_to_topic("/v1/consumer/topics/", topic, which);
 }
 
-inline std::string write_records(records const& list)
+template <class = void>
+std::string write_records(records const& list)
 {
     std::size_t size = 16;
     for (auto const& one : list)
@@ -93,7 +96,8 @@ inline std::string write_records(records const& list)
 
 /// The body of a topic's creation; an empty object leaves everything to the cluster. Fails with
 /// errc::invalid_utf8 when a property's name is not UTF-8.
-inline result<std::string> write_topic_config(topic_config const& config)
+template <class = void>
+result<std::string> write_topic_config(topic_config const& config)
 {
     std::string out = "{";
     auto const separate = [&out] {

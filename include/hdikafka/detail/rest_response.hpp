@@ -21,7 +21,8 @@
 namespace hdikafka::inline v0_1::detail {
 
 /// Says what is wrong with an answer's body, with the position when it is not even JSON.
-inline error unexpected_body(json_reader const& in, std::string_view what)
+template <class = void>
+error unexpected_body(json_reader const& in, std::string_view what)
 {
     std::string cause = "the answer is not " + std::string(what);
     if (in.failed())
@@ -30,7 +31,8 @@ inline error unexpected_body(json_reader const& in, std::string_view what)
     return error(errc::invalid_response, cause);
 }
 
-inline bool read_text(json_reader& in, std::string& out)
+template <class = void>
+bool read_text(json_reader& in, std::string& out)
 {
     std::string_view raw;
     out.clear();
@@ -73,7 +75,8 @@ bool read_array(json_reader& in, Element element)
     return !in.failed();
 }
 
-inline bool read_broker(json_reader& in, broker& out)
+template <class = void>
+bool read_broker(json_reader& in, broker& out)
 {
     return read_object(in, [&](std::string_view name) {
         if (name == "id")
@@ -88,14 +91,16 @@ inline bool read_broker(json_reader& in, broker& out)
     });
 }
 
-inline bool read_brokers(json_reader& in, std::vector<broker>& out)
+template <class = void>
+bool read_brokers(json_reader& in, std::vector<broker>& out)
 {
     if (in.peek() == json_kind::null)
         return in.skip();
     return read_array(in, [&] { return read_broker(in, out.emplace_back()); });
 }
 
-inline bool read_partition(json_reader& in, partition_info& out)
+template <class = void>
+bool read_partition(json_reader& in, partition_info& out)
 {
     bool has_id = false;
     bool has_earliest = false;
@@ -132,7 +137,8 @@ bool read_list_in_object(json_reader& in, std::string_view list, Element element
     return read && found && in.finish();
 }
 
-inline result<std::vector<broker>> parse_brokers(std::string_view body)
+template <class = void>
+result<std::vector<broker>> parse_brokers(std::string_view body)
 {
     json_reader in(body);
     std::vector<broker> out;
@@ -141,7 +147,8 @@ inline result<std::vector<broker>> parse_brokers(std::string_view body)
     return out;
 }
 
-inline result<std::vector<std::string>> parse_topics(std::string_view body)
+template <class = void>
+result<std::vector<std::string>> parse_topics(std::string_view body)
 {
     json_reader in(body);
     std::vector<std::string> out;
@@ -150,7 +157,8 @@ inline result<std::vector<std::string>> parse_topics(std::string_view body)
     return out;
 }
 
-inline result<std::vector<partition_info>> parse_partitions(std::string_view body)
+template <class = void>
+result<std::vector<partition_info>> parse_partitions(std::string_view body)
 {
     json_reader in(body);
     std::vector<partition_info> out;
@@ -159,7 +167,8 @@ inline result<std::vector<partition_info>> parse_partitions(std::string_view bod
     return out;
 }
 
-inline result<partition_info> parse_partition(std::string_view body)
+template <class = void>
+result<partition_info> parse_partition(std::string_view body)
 {
     json_reader in(body);
     partition_info out;
@@ -170,7 +179,8 @@ inline result<partition_info> parse_partition(std::string_view body)
 
 /// Whether the body of a success that has nothing to say is one: nothing, any JSON, or plain text
 /// that is labelled as such. A web page of something in between is none.
-inline result<void> parse_acknowledgement(std::string_view body, std::string_view content_type)
+template <class = void>
+result<void> parse_acknowledgement(std::string_view body, std::string_view content_type)
 {
     json_reader in(body);
     bool const nothing = body.find_first_not_of(" \t\r\n") == std::string_view::npos;
@@ -195,7 +205,8 @@ public:
 inline constexpr std::size_t max_server_message = 4096;
 
 /// Cuts text to `most` bytes without splitting a UTF-8 sequence.
-inline std::string bounded_message(std::string_view text, std::size_t most = max_server_message)
+template <class = void>
+std::string bounded_message(std::string_view text, std::size_t most = max_server_message)
 {
     if (text.size() > most) {
         std::size_t end = most;
@@ -208,7 +219,8 @@ inline std::string bounded_message(std::string_view text, std::size_t most = max
 
 /// Reads `error_code`, `message`, `error.code`, `error.message`, and Entra's `error` and
 /// `error_description`, in whatever mixture they come; `in` stands before the object.
-inline bool read_service_words(json_reader& in, service_words& out)
+template <class = void>
+bool read_service_words(json_reader& in, service_words& out)
 {
     auto const scalar = [&in](std::string& into) {
         if (in.peek() == json_kind::string)
@@ -241,7 +253,8 @@ inline bool read_service_words(json_reader& in, service_words& out)
 }
 
 /// Takes every one of `secrets` out of a text that a server wrote: some repeat what they were sent.
-inline void redact(std::string& text, std::vector<std::string> const& secrets)
+template <class = void>
+void redact(std::string& text, std::vector<std::string> const& secrets)
 {
     constexpr std::string_view instead = "REDACTED";
     constexpr std::size_t least = 8; // what is shorter is in every text
@@ -256,7 +269,8 @@ inline void redact(std::string& text, std::vector<std::string> const& secrets)
 
 /// What a failed answer says: the fields above, and its bare text when it has no message of its own;
 /// without `secrets`.
-inline service_words parse_service_words(std::string_view body, std::vector<std::string> const& secrets = {})
+template <class = void>
+service_words parse_service_words(std::string_view body, std::vector<std::string> const& secrets = {})
 {
     json_reader in(body);
     service_words out;
@@ -273,7 +287,8 @@ inline service_words parse_service_words(std::string_view body, std::vector<std:
 
 /// One entry of a produce answer's `offsets`. A Kafka error that is not retriable (1, or a 4xx code)
 /// was refused by the broker; of any other nobody knows whether the record was written.
-inline bool read_outcome(json_reader& in, record_outcome& out, diagnostics const& about)
+template <class = void>
+bool read_outcome(json_reader& in, record_outcome& out, diagnostics const& about)
 {
     std::optional<std::int64_t> code;
     std::string text;
@@ -321,8 +336,9 @@ inline bool read_outcome(json_reader& in, record_outcome& out, diagnostics const
 /// The answer to a produce of `count` records: a bare string, nothing, or an object with `offsets`.
 /// A list that does not match the request tells nothing about single records: all are `possibly`.
 /// `about` is what is known of the produce, for the errors of single records.
-inline result<receipt> parse_receipt(std::string_view body, std::string_view content_type, std::size_t count,
-                                     diagnostics const& about = diagnostics())
+template <class = void>
+result<receipt> parse_receipt(std::string_view body, std::string_view content_type, std::size_t count,
+                              diagnostics const& about = diagnostics())
 {
     auto const all = [count](persistence state) {
         return receipt(std::vector<record_outcome>(count, record_outcome(state)));

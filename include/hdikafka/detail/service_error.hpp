@@ -39,8 +39,9 @@ inline bool refusing_status(int status) noexcept { return status >= 300 && statu
 
 /// The error for an answer that is no success. `location` is its Location field, or empty; `info` comes
 /// with what the caller knows and leaves with what the answer says, `secrets` left out.
-inline error describe_status(int status, std::string_view body, std::string_view location, diagnostics info,
-                             std::vector<std::string> const& secrets = {})
+template <class = void>
+error describe_status(int status, std::string_view body, std::string_view location, diagnostics info,
+                      std::vector<std::string> const& secrets = {})
 {
     service_words words = parse_service_words(body, secrets);
     errc code = code_of_status(status);

@@ -115,7 +115,7 @@ task look_at_watermarks(operation_ptr op, stream_ptr stream, call_options option
     auto const asked = co_await call<>(op, stream->owner->http(), *spec.value(), answer);
     if (!asked)
         co_return asked;
-    auto const seen = read_partition_answer(answer);
+    auto const seen = read_partition_answer<>(answer);
     if (!seen)
         co_return seen.error();
     stream->plan.watermarks(seen.value());
@@ -143,7 +143,7 @@ task read_on(operation_ptr op, stream_ptr stream, call_options options)
         co_return result<void>();
     if (!read)
         co_return read;
-    auto batch = read_batch(answer, asked);
+    auto batch = read_batch<>(answer, asked);
     if (!batch)
         co_return batch.error();
     stream->arrived = std::move(batch).value();
@@ -226,7 +226,7 @@ net::awaitable<std::int64_t> stream_lag(stream_ptr stream, call_options options)
 {
     auto spec = rest_calls<>(*stream->owner, "lag", options).partition(stream->topic, stream->partition);
     auto const seen = co_await perform<partition_info>(stream->owner, options.timeout(), std::move(spec),
-                                                       &read_partition_answer);
+                                                       &read_partition_answer<>);
     std::int64_t position = stream->position();
     if (position < 0)
         position = stream->options.from().which() == offset_spec::anchor::end ? seen.latest_offset

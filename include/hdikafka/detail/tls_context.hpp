@@ -53,7 +53,8 @@ inline std::string take_openssl_reason()
     return reason ? reason : "unknown reason";
 }
 
-inline bool add_authorities(SSL_CTX* context, std::string const& pem)
+template <class = void>
+bool add_authorities(SSL_CTX* context, std::string const& pem)
 {
     if (pem.size() > static_cast<std::size_t>(std::numeric_limits<int>::max()))
         return false;
@@ -71,7 +72,8 @@ inline bool add_authorities(SSL_CTX* context, std::string const& pem)
     return whole && added > 0;
 }
 
-inline result<ssl_ctx_ptr> make_tls_context(tls_options const& options)
+template <class = void>
+result<ssl_ctx_ptr> make_tls_context(tls_options const& options)
 {
     ERR_clear_error();
     auto const refused = [](std::string_view what) {
@@ -100,7 +102,8 @@ inline result<ssl_ctx_ptr> make_tls_context(tls_options const& options)
 
 /// A TLS session object for one connection to `host`: SNI for names only, the name or address
 /// verified against the certificate's alternative names.
-inline result<ssl_ptr> make_tls_session(SSL_CTX* context, std::string const& host, bool is_address)
+template <class = void>
+result<ssl_ptr> make_tls_session(SSL_CTX* context, std::string const& host, bool is_address)
 {
     ERR_clear_error();
     ssl_ptr session(SSL_new(context));

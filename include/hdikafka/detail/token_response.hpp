@@ -18,7 +18,8 @@
 namespace hdikafka::inline v0_1::detail {
 
 /// A number of seconds that may be written as a number or as a string.
-inline bool read_seconds(json_reader& in, std::optional<std::int64_t>& out)
+template <class = void>
+bool read_seconds(json_reader& in, std::optional<std::int64_t>& out)
 {
     if (in.peek() == json_kind::string) {
         std::string_view raw;
@@ -42,8 +43,8 @@ inline bool sendable_token(std::string_view token) noexcept
 
 /// `now` is the wall clock's time, for answers that give only `expires_on`. The cause never quotes the
 /// body: it may hold the token.
-inline result<access_token> parse_token_response(std::string_view body,
-                                                 std::chrono::system_clock::time_point now)
+template <class = void>
+result<access_token> parse_token_response(std::string_view body, std::chrono::system_clock::time_point now)
 {
     std::string token;
     std::optional<std::int64_t> expires_in;
