@@ -1131,7 +1131,7 @@ public:
         out.resize(before + size);
         char* at = out.data() + before;
         for (auto const part : parts)
-            at = std::ranges::copy(part, at).out;
+            at += part.copy(at, part.size());
         return true;
     }
 
@@ -1690,6 +1690,7 @@ private:
 #endif
 
 #include <mutex>
+#include <new>
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -1787,7 +1788,7 @@ public:
     void start(completion_ptr after, bool on_executor)
     {
         after_ = std::move(after);
-        event begin(this->shared_from_this(), resumed);
+        event begin(this->shared_from_this(), begun);
         if (on_executor)
             begin();
         else
@@ -1883,6 +1884,7 @@ private:
         look_at_time = 4,
         woken = 8,
         resumed = 16, ///< What the coroutine waited for is there.
+        begun = 32,   ///< The coroutine may take its first step.
     };
 
     /// The one type of handler that Asio is given, but for the timer's.
@@ -1893,10 +1895,10 @@ private:
         event(event&&) = default;
 
         /// The one who would have resumed the coroutines takes them along when it is dropped, with the
-        /// executor's context.
+        /// executor's context; but not when Asio failed to take it, which is told to the coroutine.
         ~event()
         {
-            if (op_ && what_ == resumed)
+            if (op_ && (what_ == resumed || what_ == begun) && !op_->initiating_)
                 std::exchange(op_->after_, nullptr).reset();
         }
 
@@ -1943,29 +1945,43 @@ private:
                 check_time();
             if (happened & woken)
                 end_park();
-            if (happened & resumed)
-                resume();
+            if (happened & (begun | resumed))
+                resume(what == begun);
         }
     }
 
-    /// Who waits goes on from here.
-    event suspend(std::coroutine_handle<> coroutine)
+    /// Has `coroutine` wait for what `initiate(event)` starts. A failure to start it is thrown to the
+    /// coroutine, which then goes on.
+    template <class Initiate>
+    void suspend(std::coroutine_handle<> coroutine, net::ip::tcp::socket* socket, Initiate initiate)
     {
         waiting_ = coroutine;
-        return event(this->shared_from_this(), resumed);
+        socket_ = socket;
+        initiating_ = true;
+        try {
+            initiate(event(this->shared_from_this(), resumed));
+        } catch (...) {
+            initiating_ = false;
+            waiting_ = nullptr;
+            socket_ = nullptr;
+            throw;
+        }
+        initiating_ = false;
     }
 
-    void resume()
+    /// `starting`: still within the function that started the operation.
+    void resume(bool starting)
     {
         socket_ = nullptr;
         if (waiting_)
             this->next(std::exchange(waiting_, nullptr));
         this->run();
-        bool const at_once = !std::exchange(begun_, true);
         if (waiting_)
             return;
+        // An alarm that is on its way already finds nothing due, and no reason to wait for anything.
+        deadline_ = phase_end_ = steady_clock::time_point::max();
         alarm_->timer.cancel();
-        std::exchange(after_, nullptr)->complete(at_once);
+        std::exchange(after_, nullptr)->complete(starting);
     }
 
     void end_park()
@@ -1997,9 +2013,9 @@ private:
         auto const due = std::min(deadline_, phase_end_);
         if (due >= armed_)
             return;
-        armed_ = due;
         alarm_->timer.expires_at(due);
         alarm_->timer.async_wait(alarm(this->shared_from_this()));
+        armed_ = due;
     }
 
     void check_time()
@@ -2011,9 +2027,12 @@ private:
         if (now >= phase_end_ && !phase_ended_)
             phase_ended_ = phase_cause_;
         if (interrupted())
-            interrupt();
-        else
+            return interrupt();
+        try {
             arm();
+        } catch (std::bad_alloc const&) {
+            stop(std::make_error_code(std::errc::not_enough_memory)); // better than no deadline at all
+        }
     }
 
     shelf_ptr const shelf_;
@@ -2032,7 +2051,7 @@ private:
     errc phase_cause_ = errc::timed_out;
     bool woken_ = false;
     bool heeds_wake_ = false;
-    bool begun_ = false;
+    bool initiating_ = false;
 };
 
 template <class Lazy>
@@ -2046,8 +2065,7 @@ public:
     bool await_ready() const noexcept { return static_cast<bool>(op_.interrupted()); }
     void await_suspend(std::coroutine_handle<> waiting)
     {
-        op_.socket_ = &socket_;
-        socket_.async_wait(what_, op_.suspend(waiting));
+        op_.suspend(waiting, &socket_, [this](event done) { socket_.async_wait(what_, std::move(done)); });
     }
     bool await_resume() const noexcept { return !op_.interrupted(); }
 
@@ -2068,8 +2086,8 @@ public:
     bool await_ready() const noexcept { return static_cast<bool>(op_.interrupted()); }
     void await_suspend(std::coroutine_handle<> waiting)
     {
-        op_.socket_ = &socket_;
-        socket_.async_connect(address_, op_.suspend(waiting));
+        op_.suspend(waiting, &socket_,
+                    [this](event done) { socket_.async_connect(address_, std::move(done)); });
     }
     std::error_code await_resume() const noexcept
     {
@@ -2101,7 +2119,7 @@ public:
             op_.parking_.emplace(op_.executor());
         op_.heeds_wake_ = heeds_wake_;
         op_.parking_->expires_at(until_);
-        op_.parking_->async_wait(op_.suspend(waiting));
+        op_.suspend(waiting, nullptr, [this](event done) { op_.parking_->async_wait(std::move(done)); });
     }
     bool await_resume() const noexcept
     {
@@ -4532,7 +4550,6 @@ inline token_action decide_token(std::optional<token_times> const& token, steady
 #define HDIKAFKA_DETAIL_BYTE_BUFFER_HPP
 
 #include <cstdlib>
-#include <new>
 #include <span>
 
 namespace hdikafka::inline v0_1::detail {
@@ -6083,11 +6100,11 @@ public:
     step advance()
     {
         if (!rest_.empty()) {
-            step const sent = send();
-            if (sent == step::want_read || sent == step::want_write)
-                return sent;
+            step const written = send();
+            if (written == step::want_read || written == step::want_write)
+                return written;
             // An answer takes a round trip: looking for it at once would be in vain.
-            if (sent == step::done && !stream_.has_buffered())
+            if (written == step::done && !stream_.has_buffered())
                 return step::want_read;
         }
         step const reading = receive();
@@ -6105,6 +6122,9 @@ public:
     }
 
     bool sending() const noexcept { return !rest_.empty(); }
+
+    /// Whether the whole request was written. Only then may the connection carry another one.
+    bool sent() const noexcept { return lost_ && rest_.empty(); }
 
     /// Why there is no answer.
     result<void> const& failure() const noexcept { return failure_; }
@@ -6166,6 +6186,9 @@ class connection : public list_link
 {
 public:
     explicit connection(net::any_io_executor const& executor) : stream(executor) {}
+
+    /// Whether the next request may go over it.
+    bool usable() { return steady_clock::now() < retire_at && stream.quiet(); }
 
     tls_stream<> stream;
     std::string request;            ///< The message on its way; its memory serves the next one.
@@ -6415,7 +6438,7 @@ public:
             held.keep(); // as good as it came
             co_return op->interruption("waiting for a free connection");
         }
-        if (held.link && !held.link->stream.quiet())
+        if (held.link && !held.link->usable())
             held.link.reset();
         co_return result<void>();
     }
@@ -6502,7 +6525,7 @@ private:
                 return lease<>();
             }
         }
-        if (found && !(now < found->retire_at && found->stream.quiet()))
+        if (found && !found->usable())
             found.reset();
         return lease<>(this->shared_from_this(), std::move(found));
     }
@@ -6686,7 +6709,7 @@ public:
         if (now != step::done)
             co_return talk.failure();
         response_parser& parser = talk.answer();
-        if (parser.keep_alive()) {
+        if (parser.keep_alive() && talk.sent()) {
             link.retire_at = steady_clock::now() + idle_life(parser);
             held.keep();
         }
@@ -6861,8 +6884,8 @@ private:
 
         void land(access_token const& token, result<void> const& outcome, double jitter)
         {
-            landed_ = true;
             cache_->finish(&token, outcome, jitter);
+            landed_ = true;
         }
 
     private:
@@ -6899,8 +6922,8 @@ private:
     void start(transport_ptr const& http)
     {
         constexpr std::chrono::seconds limit(60);
-        auto const op = http->make_operation(steady_clock::now() + limit);
         auto trip = std::make_unique<flight>(this->shared_from_this());
+        auto const op = http->make_operation(steady_clock::now() + limit);
         run_detached(op, renew(op, http, source_, std::move(trip)));
     }
 
@@ -6932,18 +6955,20 @@ private:
     /// No token: the request was abandoned. `jitter` in [0, 1).
     void finish(access_token const* token, result<void> const& outcome, double jitter)
     {
+        authorization fresh;
+        if (token && outcome)
+            fresh = std::make_shared<field_value const>("Bearer " + token->token());
         std::lock_guard const lock(mutex_);
         in_flight_ = false;
-        if (token && outcome) {
-            current_ = std::make_shared<field_value const>("Bearer " + token->token());
+        if (fresh) {
+            current_ = fresh;
             times_ = plan_token(steady_clock::now(), token->expires_in(), token->refresh_in(), jitter);
         } else if (token) {
             renewal_pause_ = steady_clock::now() + std::chrono::seconds(30);
         }
         while (!waiting_.empty()) {
             waiter& one = waiting_.pop_front();
-            if (token && outcome)
-                one.token = current_;
+            one.token = fresh;
             one.failure = outcome;
             one.answer();
         }

@@ -108,6 +108,36 @@ TEST_CASE("a token request ends with its time even when the callback never does"
     CHECK(op->stopped() == hk::errc::timed_out);
 }
 
+namespace {
+
+hk::detail::task wait_past_a_phase(hk::detail::operation_ptr op)
+{
+    op->begin_phase(hk::errc::connect_timeout, 1ms);
+    op->end_phase();
+    co_await op->park();
+    co_return hk::result<void>();
+}
+
+} // namespace
+
+TEST_CASE("an alarm that comes when the call has just ended keeps nothing waiting")
+{
+    net::io_context io;
+    auto const shelf = std::make_shared<hk::detail::timer_shelf<>>(io.get_executor());
+    auto const start = std::chrono::steady_clock::now();
+    auto const op = std::make_shared<hk::detail::operation<>>(shelf, start + 1h);
+    hk::detail::run_detached(op, wait_past_a_phase(op));
+    io.poll();
+    while (std::chrono::steady_clock::now() < start + 3ms) {
+        // the program computes, and the alarm becomes due meanwhile
+    }
+    op->wake();
+    io.restart();
+    while (io.poll() != 0) {
+    }
+    CHECK(io.stopped()); // out of work
+}
+
 TEST_CASE("a creation that turns out to be done is a success although metadata does not show it yet")
 {
     std::string const partitions =

@@ -28,6 +28,9 @@ class connection : public list_link
 public:
     explicit connection(net::any_io_executor const& executor) : stream(executor) {}
 
+    /// Whether the next request may go over it.
+    bool usable() { return steady_clock::now() < retire_at && stream.quiet(); }
+
     tls_stream<> stream;
     std::string request;            ///< The message on its way; its memory serves the next one.
     std::optional<exchange<>> talk; ///< The exchange under way.

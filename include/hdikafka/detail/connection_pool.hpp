@@ -104,7 +104,7 @@ public:
             held.keep(); // as good as it came
             co_return op->interruption("waiting for a free connection");
         }
-        if (held.link && !held.link->stream.quiet())
+        if (held.link && !held.link->usable())
             held.link.reset();
         co_return result<void>();
     }
@@ -191,7 +191,7 @@ private:
                 return lease<>();
             }
         }
-        if (found && !(now < found->retire_at && found->stream.quiet()))
+        if (found && !found->usable())
             found.reset();
         return lease<>(this->shared_from_this(), std::move(found));
     }

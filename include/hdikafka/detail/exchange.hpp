@@ -32,11 +32,11 @@ public:
     step advance()
     {
         if (!rest_.empty()) {
-            step const sent = send();
-            if (sent == step::want_read || sent == step::want_write)
-                return sent;
+            step const written = send();
+            if (written == step::want_read || written == step::want_write)
+                return written;
             // An answer takes a round trip: looking for it at once would be in vain.
-            if (sent == step::done && !stream_.has_buffered())
+            if (written == step::done && !stream_.has_buffered())
                 return step::want_read;
         }
         step const reading = receive();
@@ -54,6 +54,9 @@ public:
     }
 
     bool sending() const noexcept { return !rest_.empty(); }
+
+    /// Whether the whole request was written. Only then may the connection carry another one.
+    bool sent() const noexcept { return lost_ && rest_.empty(); }
 
     /// Why there is no answer.
     result<void> const& failure() const noexcept { return failure_; }

@@ -149,7 +149,7 @@ public:
         out.resize(before + size);
         char* at = out.data() + before;
         for (auto const part : parts)
-            at = std::ranges::copy(part, at).out;
+            at += part.copy(at, part.size());
         return true;
     }
 

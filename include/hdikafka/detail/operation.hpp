@@ -22,6 +22,7 @@
 #include <cstddef>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -123,7 +124,7 @@ public:
     void start(completion_ptr after, bool on_executor)
     {
         after_ = std::move(after);
-        event begin(this->shared_from_this(), resumed);
+        event begin(this->shared_from_this(), begun);
         if (on_executor)
             begin();
         else
@@ -219,6 +220,7 @@ private:
         look_at_time = 4,
         woken = 8,
         resumed = 16, ///< What the coroutine waited for is there.
+        begun = 32,   ///< The coroutine may take its first step.
     };
 
     /// The one type of handler that Asio is given, but for the timer's.
@@ -229,10 +231,10 @@ private:
         event(event&&) = default;
 
         /// The one who would have resumed the coroutines takes them along when it is dropped, with the
-        /// executor's context.
+        /// executor's context; but not when Asio failed to take it, which is told to the coroutine.
         ~event()
         {
-            if (op_ && what_ == resumed)
+            if (op_ && (what_ == resumed || what_ == begun) && !op_->initiating_)
                 std::exchange(op_->after_, nullptr).reset();
         }
 
@@ -279,29 +281,43 @@ private:
                 check_time();
             if (happened & woken)
                 end_park();
-            if (happened & resumed)
-                resume();
+            if (happened & (begun | resumed))
+                resume(what == begun);
         }
     }
 
-    /// Who waits goes on from here.
-    event suspend(std::coroutine_handle<> coroutine)
+    /// Has `coroutine` wait for what `initiate(event)` starts. A failure to start it is thrown to the
+    /// coroutine, which then goes on.
+    template <class Initiate>
+    void suspend(std::coroutine_handle<> coroutine, net::ip::tcp::socket* socket, Initiate initiate)
     {
         waiting_ = coroutine;
-        return event(this->shared_from_this(), resumed);
+        socket_ = socket;
+        initiating_ = true;
+        try {
+            initiate(event(this->shared_from_this(), resumed));
+        } catch (...) {
+            initiating_ = false;
+            waiting_ = nullptr;
+            socket_ = nullptr;
+            throw;
+        }
+        initiating_ = false;
     }
 
-    void resume()
+    /// `starting`: still within the function that started the operation.
+    void resume(bool starting)
     {
         socket_ = nullptr;
         if (waiting_)
             this->next(std::exchange(waiting_, nullptr));
         this->run();
-        bool const at_once = !std::exchange(begun_, true);
         if (waiting_)
             return;
+        // An alarm that is on its way already finds nothing due, and no reason to wait for anything.
+        deadline_ = phase_end_ = steady_clock::time_point::max();
         alarm_->timer.cancel();
-        std::exchange(after_, nullptr)->complete(at_once);
+        std::exchange(after_, nullptr)->complete(starting);
     }
 
     void end_park()
@@ -333,9 +349,9 @@ private:
         auto const due = std::min(deadline_, phase_end_);
         if (due >= armed_)
             return;
-        armed_ = due;
         alarm_->timer.expires_at(due);
         alarm_->timer.async_wait(alarm(this->shared_from_this()));
+        armed_ = due;
     }
 
     void check_time()
@@ -347,9 +363,12 @@ private:
         if (now >= phase_end_ && !phase_ended_)
             phase_ended_ = phase_cause_;
         if (interrupted())
-            interrupt();
-        else
+            return interrupt();
+        try {
             arm();
+        } catch (std::bad_alloc const&) {
+            stop(std::make_error_code(std::errc::not_enough_memory)); // better than no deadline at all
+        }
     }
 
     shelf_ptr const shelf_;
@@ -368,7 +387,7 @@ private:
     errc phase_cause_ = errc::timed_out;
     bool woken_ = false;
     bool heeds_wake_ = false;
-    bool begun_ = false;
+    bool initiating_ = false;
 };
 
 template <class Lazy>
@@ -382,8 +401,7 @@ public:
     bool await_ready() const noexcept { return static_cast<bool>(op_.interrupted()); }
     void await_suspend(std::coroutine_handle<> waiting)
     {
-        op_.socket_ = &socket_;
-        socket_.async_wait(what_, op_.suspend(waiting));
+        op_.suspend(waiting, &socket_, [this](event done) { socket_.async_wait(what_, std::move(done)); });
     }
     bool await_resume() const noexcept { return !op_.interrupted(); }
 
@@ -404,8 +422,8 @@ public:
     bool await_ready() const noexcept { return static_cast<bool>(op_.interrupted()); }
     void await_suspend(std::coroutine_handle<> waiting)
     {
-        op_.socket_ = &socket_;
-        socket_.async_connect(address_, op_.suspend(waiting));
+        op_.suspend(waiting, &socket_,
+                    [this](event done) { socket_.async_connect(address_, std::move(done)); });
     }
     std::error_code await_resume() const noexcept
     {
@@ -437,7 +455,7 @@ public:
             op_.parking_.emplace(op_.executor());
         op_.heeds_wake_ = heeds_wake_;
         op_.parking_->expires_at(until_);
-        op_.parking_->async_wait(op_.suspend(waiting));
+        op_.suspend(waiting, nullptr, [this](event done) { op_.parking_->async_wait(std::move(done)); });
     }
     bool await_resume() const noexcept
     {

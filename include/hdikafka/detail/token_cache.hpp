@@ -122,8 +122,8 @@ private:
 
         void land(access_token const& token, result<void> const& outcome, double jitter)
         {
-            landed_ = true;
             cache_->finish(&token, outcome, jitter);
+            landed_ = true;
         }
 
     private:
@@ -160,8 +160,8 @@ private:
     void start(transport_ptr const& http)
     {
         constexpr std::chrono::seconds limit(60);
-        auto const op = http->make_operation(steady_clock::now() + limit);
         auto trip = std::make_unique<flight>(this->shared_from_this());
+        auto const op = http->make_operation(steady_clock::now() + limit);
         run_detached(op, renew(op, http, source_, std::move(trip)));
     }
 
@@ -193,18 +193,20 @@ private:
     /// No token: the request was abandoned. `jitter` in [0, 1).
     void finish(access_token const* token, result<void> const& outcome, double jitter)
     {
+        authorization fresh;
+        if (token && outcome)
+            fresh = std::make_shared<field_value const>("Bearer " + token->token());
         std::lock_guard const lock(mutex_);
         in_flight_ = false;
-        if (token && outcome) {
-            current_ = std::make_shared<field_value const>("Bearer " + token->token());
+        if (fresh) {
+            current_ = fresh;
             times_ = plan_token(steady_clock::now(), token->expires_in(), token->refresh_in(), jitter);
         } else if (token) {
             renewal_pause_ = steady_clock::now() + std::chrono::seconds(30);
         }
         while (!waiting_.empty()) {
             waiter& one = waiting_.pop_front();
-            if (token && outcome)
-                one.token = current_;
+            one.token = fresh;
             one.failure = outcome;
             one.answer();
         }

@@ -127,7 +127,7 @@ public:
         if (now != step::done)
             co_return talk.failure();
         response_parser& parser = talk.answer();
-        if (parser.keep_alive()) {
+        if (parser.keep_alive() && talk.sent()) {
             link.retire_at = steady_clock::now() + idle_life(parser);
             held.keep();
         }
