@@ -992,7 +992,6 @@ inline line_state cut_line(std::string_view text, std::size_t& scanned, std::siz
 
 #endif
 
-#include <algorithm>
 #include <charconv>
 
 namespace hdikafka::inline v0_1::detail {
@@ -1416,6 +1415,79 @@ inline void task::at_end::await_suspend(frame ended) const noexcept
 
 #endif
 
+// -------- hdikafka/detail/timer_shelf.hpp
+
+// Timers that are lent to calls. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_TIMER_SHELF_HPP
+#define HDIKAFKA_DETAIL_TIMER_SHELF_HPP
+
+#include <mutex>
+
+namespace hdikafka::inline v0_1::detail {
+
+template <class = void>
+class spare_timer : public list_link
+{
+public:
+    explicit spare_timer(net::any_io_executor const& executor) : timer(executor) {}
+
+    net::steady_timer timer;
+};
+
+using timer_ptr = std::unique_ptr<spare_timer<>>;
+
+/// An executor's timers that no operation uses at the moment: to make one and to destroy it costs a good part
+/// of a small request. Thread-safe.
+template <class = void>
+class timer_shelf
+{
+public:
+    explicit timer_shelf(net::any_io_executor executor) : executor_(std::move(executor)) {}
+    timer_shelf(timer_shelf const&) = delete;
+    timer_shelf& operator=(timer_shelf const&) = delete;
+    ~timer_shelf()
+    {
+        while (!spare_.empty())
+            timer_ptr(&spare_.pop_back()).reset();
+    }
+
+    net::any_io_executor const& executor() const noexcept { return executor_; }
+
+    timer_ptr take()
+    {
+        {
+            std::lock_guard const lock(mutex_);
+            if (!spare_.empty()) {
+                --count_;
+                return timer_ptr(&spare_.pop_back());
+            }
+        }
+        return std::make_unique<spare_timer<>>(executor_);
+    }
+
+    void give_back(timer_ptr timer) noexcept
+    {
+        constexpr std::size_t most = 64;
+        std::lock_guard const lock(mutex_);
+        if (count_ == most)
+            return;
+        ++count_;
+        spare_.push_back(*timer.release());
+    }
+
+private:
+    net::any_io_executor const executor_;
+    std::mutex mutex_;
+    linked_list<spare_timer<>> spare_;
+    std::size_t count_ = 0;
+};
+
+using shelf_ptr = std::shared_ptr<timer_shelf<>>;
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
 // -------- hdikafka/options.hpp
 
 // Options of calls, retries, TLS and streams. Layer: values (no I/O, no Asio).
@@ -1689,7 +1761,7 @@ private:
 
 #endif
 
-#include <mutex>
+#include <algorithm>
 #include <new>
 
 namespace hdikafka::inline v0_1::detail {
@@ -1709,65 +1781,6 @@ public:
 
 using completion_ptr = std::unique_ptr<completion>;
 
-template <class = void>
-class spare_timer : public list_link
-{
-public:
-    explicit spare_timer(net::any_io_executor const& executor) : timer(executor) {}
-
-    net::steady_timer timer;
-};
-
-using timer_ptr = std::unique_ptr<spare_timer<>>;
-
-/// An executor's timers that no operation uses at the moment: to make one and to destroy it costs a good part
-/// of a small request. Thread-safe.
-template <class = void>
-class timer_shelf
-{
-public:
-    explicit timer_shelf(net::any_io_executor executor) : executor_(std::move(executor)) {}
-    timer_shelf(timer_shelf const&) = delete;
-    timer_shelf& operator=(timer_shelf const&) = delete;
-    ~timer_shelf()
-    {
-        while (!spare_.empty())
-            timer_ptr(&spare_.pop_back()).reset();
-    }
-
-    net::any_io_executor const& executor() const noexcept { return executor_; }
-
-    timer_ptr take()
-    {
-        {
-            std::lock_guard const lock(mutex_);
-            if (!spare_.empty()) {
-                --count_;
-                return timer_ptr(&spare_.pop_back());
-            }
-        }
-        return std::make_unique<spare_timer<>>(executor_);
-    }
-
-    void give_back(timer_ptr timer) noexcept
-    {
-        constexpr std::size_t most = 64;
-        std::lock_guard const lock(mutex_);
-        if (count_ == most)
-            return;
-        ++count_;
-        spare_.push_back(*timer.release());
-    }
-
-private:
-    net::any_io_executor const executor_;
-    std::mutex mutex_;
-    linked_list<spare_timer<>> spare_;
-    std::size_t count_ = 0;
-};
-
-using shelf_ptr = std::shared_ptr<timer_shelf<>>;
-
 template <class Lazy = void>
 class operation : public std::enable_shared_from_this<operation<Lazy>>, public list_link, private task_runner
 {
@@ -1784,15 +1797,11 @@ public:
     /// Takes the task to run, which stays whose it is. Once, before start().
     void runs(task& root) noexcept { root.begin(*this); }
 
-    /// Runs that task, then `after`, which keeps it alive. `on_executor`: this is called there.
-    void start(completion_ptr after, bool on_executor)
+    /// Runs that task, then `after`, which keeps it alive.
+    void start(completion_ptr after)
     {
         after_ = std::move(after);
-        event begin(this->shared_from_this(), begun);
-        if (on_executor)
-            begin();
-        else
-            net::dispatch(executor(), std::move(begin));
+        net::dispatch(executor(), event(this->shared_from_this(), begun));
     }
 
     /// Ends the call with operation_aborted wherever it waits. From any thread.
@@ -4370,9 +4379,6 @@ public:
             });
     }
 
-    /// Whether the caller runs on the operation's executor, so that going from one to the other is a call.
-    bool at_home() const noexcept { return at_home_; }
-
     void complete(bool at_once) override
     {
         auto resume = [slot = slot_, handler = std::move(handler_)]() mutable {
@@ -4394,7 +4400,7 @@ private:
     net::cancellation_slot slot_;
     net::executor_work_guard<net::any_io_executor> work_;
     Handler handler_;
-    bool at_home_;
+    bool at_home_; ///< The caller's executor is the operation's, so that resuming it is a call.
 };
 
 /// Starts the operation when the caller's coroutine is suspended.
@@ -4407,9 +4413,7 @@ public:
     template <class Handler>
     void operator()(Handler handler) const
     {
-        auto after = std::make_unique<caller<Handler>>(op_, std::move(handler));
-        bool const at_home = after->at_home();
-        op_->start(std::move(after), at_home);
+        op_->start(std::make_unique<caller<Handler>>(op_, std::move(handler)));
     }
 
 private:
@@ -4442,7 +4446,7 @@ void run_detached(operation_ptr const& op, task work)
 {
     auto after = std::make_unique<nobody>(std::move(work));
     op->runs(after->work());
-    op->start(std::move(after), false);
+    op->start(std::move(after));
 }
 
 } // namespace hdikafka::inline v0_1::detail
@@ -6449,10 +6453,11 @@ public:
         std::unique_lock lock(mutex_);
         closed_ = true;
         while (!idle_.empty()) {
-            connection_ptr const link(&idle_.pop_front());
+            connection_ptr link(&idle_.pop_front());
             --open_;
             lock.unlock();
             link->stream.close_politely();
+            link.reset();
             lock.lock();
         }
     }
@@ -6509,10 +6514,11 @@ private:
         {
             std::unique_lock lock(mutex_);
             while (!idle_.empty() && idle_.front().retire_at <= now) {
-                connection_ptr const retired(&idle_.pop_front());
+                connection_ptr retired(&idle_.pop_front());
                 --open_;
                 lock.unlock();
                 retired->stream.close_politely();
+                retired.reset();
                 lock.lock();
             }
             if (!idle_.empty()) {

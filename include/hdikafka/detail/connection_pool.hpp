@@ -115,10 +115,11 @@ public:
         std::unique_lock lock(mutex_);
         closed_ = true;
         while (!idle_.empty()) {
-            connection_ptr const link(&idle_.pop_front());
+            connection_ptr link(&idle_.pop_front());
             --open_;
             lock.unlock();
             link->stream.close_politely();
+            link.reset();
             lock.lock();
         }
     }
@@ -175,10 +176,11 @@ private:
         {
             std::unique_lock lock(mutex_);
             while (!idle_.empty() && idle_.front().retire_at <= now) {
-                connection_ptr const retired(&idle_.pop_front());
+                connection_ptr retired(&idle_.pop_front());
                 --open_;
                 lock.unlock();
                 retired->stream.close_politely();
+                retired.reset();
                 lock.lock();
             }
             if (!idle_.empty()) {

@@ -4,7 +4,6 @@
 
 #include <hdikafka/detail/http_syntax.hpp>
 
-#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstddef>

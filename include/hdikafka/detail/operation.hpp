@@ -13,15 +13,14 @@
 #include <hdikafka/detail/event_gate.hpp>
 #include <hdikafka/detail/linked_list.hpp>
 #include <hdikafka/detail/task.hpp>
+#include <hdikafka/detail/timer_shelf.hpp>
 #include <hdikafka/error.hpp>
 #include <hdikafka/options.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <coroutine>
-#include <cstddef>
 #include <memory>
-#include <mutex>
 #include <new>
 #include <optional>
 #include <string>
@@ -45,65 +44,6 @@ public:
 
 using completion_ptr = std::unique_ptr<completion>;
 
-template <class = void>
-class spare_timer : public list_link
-{
-public:
-    explicit spare_timer(net::any_io_executor const& executor) : timer(executor) {}
-
-    net::steady_timer timer;
-};
-
-using timer_ptr = std::unique_ptr<spare_timer<>>;
-
-/// An executor's timers that no operation uses at the moment: to make one and to destroy it costs a good part
-/// of a small request. Thread-safe.
-template <class = void>
-class timer_shelf
-{
-public:
-    explicit timer_shelf(net::any_io_executor executor) : executor_(std::move(executor)) {}
-    timer_shelf(timer_shelf const&) = delete;
-    timer_shelf& operator=(timer_shelf const&) = delete;
-    ~timer_shelf()
-    {
-        while (!spare_.empty())
-            timer_ptr(&spare_.pop_back()).reset();
-    }
-
-    net::any_io_executor const& executor() const noexcept { return executor_; }
-
-    timer_ptr take()
-    {
-        {
-            std::lock_guard const lock(mutex_);
-            if (!spare_.empty()) {
-                --count_;
-                return timer_ptr(&spare_.pop_back());
-            }
-        }
-        return std::make_unique<spare_timer<>>(executor_);
-    }
-
-    void give_back(timer_ptr timer) noexcept
-    {
-        constexpr std::size_t most = 64;
-        std::lock_guard const lock(mutex_);
-        if (count_ == most)
-            return;
-        ++count_;
-        spare_.push_back(*timer.release());
-    }
-
-private:
-    net::any_io_executor const executor_;
-    std::mutex mutex_;
-    linked_list<spare_timer<>> spare_;
-    std::size_t count_ = 0;
-};
-
-using shelf_ptr = std::shared_ptr<timer_shelf<>>;
-
 template <class Lazy = void>
 class operation : public std::enable_shared_from_this<operation<Lazy>>, public list_link, private task_runner
 {
@@ -120,15 +60,11 @@ public:
     /// Takes the task to run, which stays whose it is. Once, before start().
     void runs(task& root) noexcept { root.begin(*this); }
 
-    /// Runs that task, then `after`, which keeps it alive. `on_executor`: this is called there.
-    void start(completion_ptr after, bool on_executor)
+    /// Runs that task, then `after`, which keeps it alive.
+    void start(completion_ptr after)
     {
         after_ = std::move(after);
-        event begin(this->shared_from_this(), begun);
-        if (on_executor)
-            begin();
-        else
-            net::dispatch(executor(), std::move(begin));
+        net::dispatch(executor(), event(this->shared_from_this(), begun));
     }
 
     /// Ends the call with operation_aborted wherever it waits. From any thread.

@@ -31,9 +31,6 @@ public:
             });
     }
 
-    /// Whether the caller runs on the operation's executor, so that going from one to the other is a call.
-    bool at_home() const noexcept { return at_home_; }
-
     void complete(bool at_once) override
     {
         auto resume = [slot = slot_, handler = std::move(handler_)]() mutable {
@@ -55,7 +52,7 @@ private:
     net::cancellation_slot slot_;
     net::executor_work_guard<net::any_io_executor> work_;
     Handler handler_;
-    bool at_home_;
+    bool at_home_; ///< The caller's executor is the operation's, so that resuming it is a call.
 };
 
 /// Starts the operation when the caller's coroutine is suspended.
@@ -68,9 +65,7 @@ public:
     template <class Handler>
     void operator()(Handler handler) const
     {
-        auto after = std::make_unique<caller<Handler>>(op_, std::move(handler));
-        bool const at_home = after->at_home();
-        op_->start(std::move(after), at_home);
+        op_->start(std::make_unique<caller<Handler>>(op_, std::move(handler)));
     }
 
 private:
@@ -103,7 +98,7 @@ void run_detached(operation_ptr const& op, task work)
 {
     auto after = std::make_unique<nobody>(std::move(work));
     op->runs(after->work());
-    op->start(std::move(after), false);
+    op->start(std::move(after));
 }
 
 } // namespace hdikafka::inline v0_1::detail
