@@ -5,6 +5,7 @@
 #include <hdikafka/emulator.hpp>
 
 #include <asio/io_context.hpp>
+#include <asio/ip/tcp.hpp>
 #include <asio/signal_set.hpp>
 
 #include <charconv>

@@ -5,11 +5,8 @@
 
 #include <hdikafka.hpp>
 
+#include <asio.hpp>
 #include <asio/experimental/awaitable_operators.hpp>
-#include <asio/read_until.hpp>
-#include <asio/signal_set.hpp>
-#include <asio/thread_pool.hpp>
-#include <asio/use_future.hpp>
 
 #include <atomic>
 #include <iostream>

@@ -22,6 +22,7 @@ UMBRELLA = "hdikafka.hpp"
 COMMAND = "python3 single_include/amalgamate.py"
 
 DIRECTIVE = re.compile(r"\s*#\s*(\w+)\s*(.*)")
+SEPARATE = "HDIKAFKA_SEPARATE_COMPILATION"  # a single header is whole, whether that is defined or not
 TARGET = re.compile(r'([<"])([^>"]+)[>"]')
 
 
@@ -71,10 +72,14 @@ class Single:
         lines = (INCLUDE / name).read_text(encoding="utf-8").rstrip("\n").split("\n")
         if first_guard(lines) is None:
             raise Unfit(f"{name} does not begin with an include guard (#ifndef, #define)")
-        out, depth, dropped = ["", f"// -------- {name}", ""], 0, False
+        out, depth, dropped, whole = ["", f"// -------- {name}", ""], 0, False, False
         for number, line in enumerate(lines, 1):
             match = DIRECTIVE.match(line)
             word, rest = match.groups() if match else ("", "")
+            if (word, rest) == ("ifndef", SEPARATE) or (whole and word == "endif"):
+                whole = not whole
+                dropped = True
+                continue
             if word in ("if", "ifdef", "ifndef"):
                 depth += 1
             elif word == "endif":

@@ -116,10 +116,10 @@ private:
 
 // -------- hdikafka/detail/asio.hpp
 
-// Asio: the one place that includes it, knows its versions and names it `net`. Layer: I/O shell.
+// Asio: the one place that knows its versions and names it `net`. Layer: I/O shell.
 //
-// Only the narrow headers that the I/O shell needs: compile time is a feature. Everything between
-// Asio 1.22.1 and the newest version that differs is evened out here and nowhere else.
+// Only what the headers that users see need, for compile time is a feature; asio_io.hpp has the rest.
+// Everything between Asio 1.22.1 and the newest version that differs is evened out here and nowhere else.
 #ifndef HDIKAFKA_DETAIL_ASIO_HPP
 #define HDIKAFKA_DETAIL_ASIO_HPP
 
@@ -149,25 +149,9 @@ private:
 #endif
 
 #include <asio/any_io_executor.hpp>
-#include <asio/associated_cancellation_slot.hpp>
-#include <asio/associated_executor.hpp>
-#include <asio/async_result.hpp>
 #include <asio/awaitable.hpp>
-#include <asio/bind_cancellation_slot.hpp>
-#include <asio/bind_executor.hpp>
-#include <asio/buffer.hpp>
-#include <asio/cancellation_signal.hpp>
-#include <asio/cancellation_state.hpp>
-#include <asio/cancellation_type.hpp>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
-#include <asio/dispatch.hpp>
-#include <asio/error.hpp>
-#include <asio/ip/tcp.hpp>
-#include <asio/post.hpp>
-#include <asio/redirect_error.hpp>
-#include <asio/steady_timer.hpp>
-#include <asio/strand.hpp>
 #include <asio/this_coro.hpp>
 #include <asio/use_awaitable.hpp>
 
@@ -673,540 +657,195 @@ net::awaitable<result<T>> as_result(net::awaitable<T> call)
 #ifndef HDIKAFKA_CREDENTIAL_HPP
 #define HDIKAFKA_CREDENTIAL_HPP
 
-// -------- hdikafka/detail/call.hpp
+// -------- hdikafka/detail/handles.hpp
 
-// One call to a service: attempts, tokens, retries, and the error that says how it ended.
-// Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_CALL_HPP
-#define HDIKAFKA_DETAIL_CALL_HPP
-
-// -------- hdikafka/detail/http_request.hpp
-
-// http_request: what is sent. Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_HTTP_REQUEST_HPP
-#define HDIKAFKA_DETAIL_HTTP_REQUEST_HPP
-
-// -------- hdikafka/detail/http_syntax.hpp
-
-// The small rules of HTTP/1.1 that reading and writing share: characters, lists, numbers, lines
-// (RFC 9110 §5.5 and §5.6, RFC 9112 §2.2). Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_HTTP_SYNTAX_HPP
-#define HDIKAFKA_DETAIL_HTTP_SYNTAX_HPP
-
-// -------- hdikafka/detail/http_scan.hpp
-
-// Searching HTTP text for the characters that end something, 16 bytes at a time where the machine has
-// SSE2: most of what reading a header costs. Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_HTTP_SCAN_HPP
-#define HDIKAFKA_DETAIL_HTTP_SCAN_HPP
-
-#include <array>
-#include <bit>
-#include <cstddef>
-
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
+// What users' handles point to: declared here, defined where the work is done. Layer: I/O shell, no Asio.
+#ifndef HDIKAFKA_DETAIL_HANDLES_HPP
+#define HDIKAFKA_DETAIL_HANDLES_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
-/// A set of characters.
-class character_set
-{
-public:
-    explicit constexpr character_set(std::string_view members) noexcept
-    {
-        for (char const member : members)
-            table_[static_cast<unsigned char>(member)] = true;
-    }
+template <class = void>
+class session;
+using session_ptr = std::shared_ptr<session<>>;
 
-    constexpr bool contains(char character) const noexcept
-    {
-        return table_[static_cast<unsigned char>(character)];
-    }
+template <class = void>
+class stream_state;
+using stream_ptr = std::shared_ptr<stream_state<>>;
 
-    /// Whether `text` has nothing but members, and at least one.
-    constexpr bool spells(std::string_view text) const noexcept
-    {
-        return !text.empty() && prefix(text) == text.size();
-    }
+class token_source;
+using token_source_ptr = std::shared_ptr<token_source>;
 
-    /// How many members are at the front of `text`, if it is known of the first `from`.
-    constexpr std::size_t prefix(std::string_view text, std::size_t from = 0) const noexcept
-    {
-        while (from < text.size() && contains(text[from]))
-            ++from;
-        return from;
-    }
-
-private:
-    std::array<bool, 256> table_{};
-};
-
-inline constexpr character_set token_characters("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
-                                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
-
-/// Control characters but HTAB: none of them may stand in any line, but for the CRLF at its end.
-inline constexpr character_set control_characters(
-    std::string_view("\x00\x01\x02\x03\x04\x05\x06\x07\x08\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14\x15"
-                     "\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f\x7f",
-                     32));
-
-#if defined(__SSE2__)
-/// Sixteen bytes, and which of them have a property: bit i of a mask is byte i.
-class byte_block
-{
-public:
-    static constexpr std::size_t size = 16;
-
-    explicit byte_block(char const* text) noexcept
-        : bytes_(_mm_loadu_si128(reinterpret_cast<__m128i const*>(text)))
-    {}
-
-    unsigned controls() const noexcept
-    {
-        auto const low = at_most(bytes_, 0x1f);
-        auto const tab = _mm_cmpeq_epi8(bytes_, _mm_set1_epi8('\t'));
-        auto const del = _mm_cmpeq_epi8(bytes_, _mm_set1_epi8(0x7f));
-        return mask(_mm_or_si128(_mm_andnot_si128(tab, low), del));
-    }
-
-    /// Letters, digits and '-': all that the names of fields have in practice.
-    unsigned name_characters() const noexcept
-    {
-        auto const lower = _mm_or_si128(bytes_, _mm_set1_epi8(0x20));
-        auto const letter = at_most(_mm_sub_epi8(lower, _mm_set1_epi8('a')), 'z' - 'a');
-        auto const digit = at_most(_mm_sub_epi8(bytes_, _mm_set1_epi8('0')), 9);
-        auto const dash = _mm_cmpeq_epi8(bytes_, _mm_set1_epi8('-'));
-        return mask(_mm_or_si128(_mm_or_si128(letter, digit), dash));
-    }
-
-    /// Whether the 64 bytes from `text` on are ASCII without any control character.
-    static bool four_are_printable(char const* text) noexcept
-    {
-        // Adding 0x81 puts DEL first, then what is above ASCII, then the controls: 0x00 to 0xa0.
-        auto const ordered = [text](std::size_t i) {
-            return _mm_add_epi8(byte_block(text + i * size).bytes_, _mm_set1_epi8(static_cast<char>(0x81)));
-        };
-        auto const least =
-            _mm_min_epu8(_mm_min_epu8(ordered(0), ordered(1)), _mm_min_epu8(ordered(2), ordered(3)));
-        return mask(at_most(least, static_cast<char>(0xa0))) == 0;
-    }
-
-private:
-    /// Unsigned comparison, which SSE2 only has as a minimum.
-    static __m128i at_most(__m128i bytes, char limit) noexcept
-    {
-        return _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(limit)), bytes);
-    }
-    static unsigned mask(__m128i bytes) noexcept { return static_cast<unsigned>(_mm_movemask_epi8(bytes)); }
-
-    __m128i bytes_;
-};
-#endif
-
-/// Where the first control character at or behind `from` is, or the size of `text`.
-inline std::size_t find_control(std::string_view text, std::size_t from = 0) noexcept
-{
-#if defined(__SSE2__)
-    for (; from + byte_block::size <= text.size(); from += byte_block::size)
-        if (auto const found = byte_block(text.data() + from).controls(); found != 0)
-            return from + static_cast<std::size_t>(std::countr_zero(found));
-#endif
-    while (from < text.size() && !control_characters.contains(text[from]))
-        ++from;
-    return from;
-}
-
-/// Whether `text` has no control character. For texts that may be long and hardly ever have one.
-inline bool has_no_control(std::string_view text) noexcept
-{
-    std::size_t from = 0;
-#if defined(__SSE2__)
-    while (from + 4 * byte_block::size <= text.size() && byte_block::four_are_printable(text.data() + from))
-        from += 4 * byte_block::size;
-#endif
-    return find_control(text, from) == text.size();
-}
-
-/// How many token characters are at the front of `text`.
-inline std::size_t token_size(std::string_view text) noexcept
-{
-    std::size_t size = 0;
-#if defined(__SSE2__)
-    for (; size + byte_block::size <= text.size(); size += byte_block::size)
-        if (auto const others = ~byte_block(text.data() + size).name_characters() & 0xffffU; others != 0) {
-            size += static_cast<std::size_t>(std::countr_zero(others));
-            break;
-        }
-#endif
-    return token_characters.prefix(text, size);
-}
+template <class = void>
+class token_cache;
+using token_cache_ptr = std::shared_ptr<token_cache<>>;
 
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
 
-#include <limits>
+#include <functional>
 
-namespace hdikafka::inline v0_1::detail {
+namespace hdikafka::inline v0_1 {
 
-/// What is wrong with a message: nothing, or a code and a whole sentence about it.
-class http_fault
+namespace detail {
+
+/// Where the client-credentials grant is asked for, and for what.
+class entra_settings
 {
 public:
-    http_fault() = default;
-    http_fault(errc code, std::string cause) : code_(code), cause_(std::move(cause)) {}
-
-    explicit operator bool() const noexcept { return code_ != errc(); }
-    errc code() const noexcept { return code_; }
-    std::string const& cause() const noexcept { return cause_; }
-
-private:
-    errc code_ = errc();
-    std::string cause_;
-};
-
-/// What a target in origin form may have: path and query of RFC 3986 §3.3 and §3.4.
-inline constexpr character_set target_characters("!$%&'()*+,-./0123456789:;=?@"
-                                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~");
-
-/// What a Host field may have: a name or an address, and a port.
-inline constexpr character_set host_characters("-.0123456789:ABCDEFGHIJKLMNOPQRSTUVWXYZ[]"
-                                               "_abcdefghijklmnopqrstuvwxyz");
-
-/// A method, a field name, a parameter name: 1*tchar.
-inline bool is_token(std::string_view text) noexcept
-{
-    return !text.empty() && token_size(text) == text.size();
-}
-
-/// A field value or a reason phrase: no control character but HTAB.
-inline bool is_field_text(std::string_view text) noexcept { return find_control(text, 0) == text.size(); }
-
-constexpr bool is_blank(char character) noexcept { return character == ' ' || character == '\t'; }
-
-/// Without the optional white space (SP, HTAB) around it.
-constexpr std::string_view trim_blanks(std::string_view text) noexcept
-{
-    while (!text.empty() && is_blank(text.front()))
-        text.remove_prefix(1);
-    while (!text.empty() && is_blank(text.back()))
-        text.remove_suffix(1);
-    return text;
-}
-
-constexpr char ascii_lower(char character) noexcept
-{
-    return character >= 'A' && character <= 'Z' ? static_cast<char>(character | 0x20) : character;
-}
-
-constexpr bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept
-{
-    if (a.size() != b.size())
-        return false;
-    for (std::size_t i = 0; i != a.size(); ++i)
-        if (a[i] != b[i] && ascii_lower(a[i]) != ascii_lower(b[i]))
-            return false;
-    return true;
-}
-
-/// 1*DIGIT without overflow; leading zeros are allowed, signs and blanks are not.
-constexpr std::optional<std::uint64_t> parse_decimal(std::string_view text) noexcept
-{
-    constexpr auto most = std::numeric_limits<std::uint64_t>::max();
-    std::uint64_t value = 0;
-    for (char const character : text) {
-        if (character < '0' || character > '9')
-            return std::nullopt;
-        auto const digit = static_cast<std::uint64_t>(character - '0');
-        if (value > (most - digit) / 10)
-            return std::nullopt;
-        value = value * 10 + digit;
-    }
-    return text.empty() ? std::nullopt : std::optional(value);
-}
-
-/// The elements of a comma-separated list, trimmed. An empty text has one empty element.
-class list_elements
-{
-public:
-    explicit constexpr list_elements(std::string_view list) noexcept : rest_(list) {}
-
-    constexpr bool next(std::string_view& element) noexcept
-    {
-        if (ended_)
-            return false;
-        auto const comma = rest_.find(',');
-        element = trim_blanks(rest_.substr(0, comma));
-        ended_ = comma == std::string_view::npos;
-        if (!ended_)
-            rest_.remove_prefix(comma + 1);
-        return true;
-    }
-
-private:
-    std::string_view rest_;
-    bool ended_ = false;
-};
-
-/// At most 40 bytes of what a peer sent, for an error's sentence.
-inline std::string excerpt(std::string_view text)
-{
-    constexpr std::size_t most = 40;
-    return "'" + std::string(text.substr(0, most)) + (text.size() > most ? "…'" : "'");
-}
-
-enum class line_state : unsigned char
-{
-    incomplete,
-    whole,        ///< `line` is the line without its CRLF.
-    too_long,     ///< It has more than `limit` bytes, whether or not its end is here already.
-    bad_character ///< A control character but HTAB, or CR and LF other than together at its end.
-};
-
-/// Cuts the line off the front of `text`. `scanned` is how much of it was searched before: 0 for a new
-/// line, and left as it is between calls, so that a line that arrives in pieces is searched once.
-/// The state depends on the bytes alone, never on how they were split.
-inline line_state cut_line(std::string_view text, std::size_t& scanned, std::size_t limit,
-                           std::string_view& line) noexcept
-{
-    auto const end = find_control(text, scanned);
-    if (end > limit)
-        return line_state::too_long;
-    scanned = end;
-    if (end == text.size())
-        return line_state::incomplete;
-    if (text[end] != '\r')
-        return line_state::bad_character;
-    if (end + 1 == text.size())
-        return line_state::incomplete;
-    if (text[end + 1] != '\n')
-        return line_state::bad_character;
-    scanned = 0;
-    line = text.substr(0, end);
-    return line_state::whole;
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-#include <charconv>
-
-namespace hdikafka::inline v0_1::detail {
-
-/// A block of header fields, checked and written as they are added. Nothing that could end a line or
-/// add another field gets into it.
-class request_fields
-{
-public:
-    /// False, and the block is spoilt for good, when the name is no token, the value has a control
-    /// character or blanks around it, or the field is one that http_request writes itself.
-    bool add(std::string_view name, std::string_view value)
-    {
-        bool const sound = is_token(name) && is_value(value) && !is_reserved(name);
-        sound_ = sound_ && sound;
-        if (sound) {
-            write(text_, name, value);
-        }
-        return sound;
-    }
-
-    bool sound() const noexcept { return sound_; }
-    std::string const& text() const noexcept { return text_; }
-
-    static bool is_value(std::string_view value) noexcept
-    {
-        return has_no_control(value) &&
-               (value.empty() || (!is_blank(value.front()) && !is_blank(value.back())));
-    }
-
-    static void write(std::string& out, std::string_view name, std::string_view value)
-    {
-        constexpr std::string_view colon = ": ";
-        constexpr std::string_view end = "\r\n";
-        out.reserve(out.size() + name.size() + value.size() + colon.size() + end.size());
-        out.append(name).append(colon).append(value).append(end);
-    }
-
-private:
-    static bool is_reserved(std::string_view name) noexcept
-    {
-        return equals_ignoring_case(name, "host") || equals_ignoring_case(name, "authorization") ||
-               equals_ignoring_case(name, "content-length") ||
-               equals_ignoring_case(name, "transfer-encoding");
-    }
-
-    std::string text_;
-    bool sound_ = true;
-};
-
-/// A field's value, checked when it is made: once, however many requests carry it.
-class field_value
-{
-public:
-    explicit field_value(std::string text) : text_(std::move(text)), sound_(request_fields::is_value(text_))
+    entra_settings() = default;
+    entra_settings(std::string tenant_id, std::string client)
+        : tenant(std::move(tenant_id)), client_id(std::move(client))
     {}
 
-    bool sound() const noexcept { return sound_; }
-    std::string const& text() const noexcept { return text_; }
-
-private:
-    std::string text_;
-    bool sound_;
+    std::string tenant;
+    std::string client_id;
+    std::string authority_host; ///< empty: AZURE_AUTHORITY_HOST, else the public cloud's
+    std::string scope = "https://hib.azurehdinsight.net/.default";
 };
 
-using shared_fields = std::shared_ptr<request_fields const>;
+using token_function = std::function<net::awaitable<access_token>()>;
 
-/// A request without the parts that belong to the connection (Host) and to the moment (Authorization):
-/// those are given when it is rendered, because a retry may need others. A request with a part that
-/// could be taken for another field or another request is never rendered at all.
-class http_request
+template <class = void>
+token_source_ptr make_client_secret_source(entra_settings settings, std::string secret);
+template <class = void>
+token_source_ptr make_fixed_token_source(std::string token);
+template <class = void>
+token_source_ptr make_callback_token_source(token_function function);
+template <class = void>
+token_cache_ptr make_token_cache(token_source_ptr source);
+
+} // namespace detail
+
+/// A service principal with a secret: asks Entra for a token with the client-credentials grant.
+///
+/// The tenant is a GUID or a domain. Bad values are told by the first call that needs a token
+/// (errc::invalid_option, errc::invalid_endpoint); Entra's own refusals as errc::token_refused.
+class client_secret_credential
 {
 public:
-    /// `target` in origin form, already percent-encoded; for CONNECT in authority form. `common`, which may
-    /// be null, are fields that many requests share.
-    http_request(std::string method, std::string target, shared_fields common = nullptr)
-        : method_(std::move(method)),
-          target_(std::move(target)),
-          common_(std::move(common)),
-          sound_(is_token(method_) && sound_target() && (!common_ || common_->sound()))
+    /// The application (client) id and a secret of it, in the tenant.
+    client_secret_credential(std::string tenant, std::string client_id, std::string secret)
+        : settings_(std::move(tenant), std::move(client_id)), secret_(std::move(secret))
     {}
 
-    /// Adds a field; see request_fields::add.
-    bool add(std::string_view name, std::string_view value) { return fields_.add(name, value); }
-
-    http_request& body(std::string content) &
+    /// Another authority than AZURE_AUTHORITY_HOST or https://login.microsoftonline.com. https only.
+    client_secret_credential& authority_host(std::string url) &
     {
-        body_ = std::move(content);
+        settings_.authority_host = std::move(url);
         return *this;
     }
-
-    std::string const& method() const noexcept { return method_; }
-    std::string const& target() const noexcept { return target_; }
-    std::string const& body() const noexcept { return body_; }
-
-    /// Whether every part of the request can be sent as it is. `host` is the Host field's value;
-    /// `authorization` that of Authorization, which is left out when null.
-    bool sound(std::string_view host, field_value const* authorization) const noexcept
+    client_secret_credential&& authority_host(std::string url) &&
     {
-        return sound_ && fields_.sound() && host_characters.spells(host) &&
-               (!authorization || authorization->sound());
+        return std::move(authority_host(std::move(url)));
     }
 
-    /// Appends the request to `out`. False, with `out` as it was, when it is not sound.
-    [[nodiscard]] bool render_to(std::string& out, std::string_view host,
-                                 field_value const* authorization) const
+    /// Another scope than https://hib.azurehdinsight.net/.default.
+    client_secret_credential& scope(std::string scope) &
     {
-        if (!sound(host, authorization))
-            return false;
-        bool const sized = !body_.empty() || method_ == "POST" || method_ == "PUT" || method_ == "PATCH";
-        std::array<char, 20> digits{};
-        auto const* const end = std::to_chars(digits.data(), digits.data() + digits.size(), body_.size()).ptr;
-        std::string_view const length(digits.data(), static_cast<std::size_t>(end - digits.data()));
-        using text = std::string_view;
-        text const line = "\r\n";
-        std::array const parts{text(method_),
-                               text(" "),
-                               text(target_),
-                               text(" HTTP/1.1\r\nHost: "),
-                               host,
-                               line,
-                               authorization ? text("Authorization: ") : text(),
-                               authorization ? text(authorization->text()) : text(),
-                               authorization ? line : text(),
-                               common_ ? text(common_->text()) : text(),
-                               text(fields_.text()),
-                               sized ? text("Content-Length: ") : text(),
-                               sized ? length : text(),
-                               sized ? line : text(),
-                               line,
-                               text(body_)};
-        std::size_t size = 0;
-        for (auto const part : parts)
-            size += part.size();
-        auto const before = out.size();
-        out.resize(before + size);
-        char* at = out.data() + before;
-        for (auto const part : parts)
-            at += part.copy(at, part.size());
-        return true;
+        settings_.scope = std::move(scope);
+        return *this;
+    }
+    client_secret_credential&& scope(std::string scope) &&
+    {
+        return std::move(this->scope(std::move(scope)));
+    }
+
+    /// For hk::credential. A template, so that it is compiled only when used.
+    template <class Lazy = void>
+    detail::token_source_ptr make_source() &&
+    {
+        return detail::make_client_secret_source<Lazy>(std::move(settings_), std::move(secret_));
     }
 
 private:
-    bool sound_target() const noexcept
-    {
-        if (method_ == "CONNECT")
-            return host_characters.spells(target_);
-        return target_.starts_with('/') && target_characters.spells(target_);
-    }
-
-    std::string method_;
-    std::string target_;
-    shared_fields common_;
-    request_fields fields_;
-    std::string body_;
-    bool sound_;
+    detail::entra_settings settings_;
+    std::string secret_;
 };
 
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/operation.hpp
-
-// One call: its turn on a thread, its deadline, its waits, its cancellation. Layer: I/O shell.
-//
-// The coroutines that do a call's work run on the client's executor, one thread at a time, and wait in three
-// ways only: for a socket, for a connection to be made, or parked. Whatever they wait for, three things can
-// end the wait: the caller's cancellation, the call's deadline, and a limit of the phase it is in
-// (connecting, reading). All three go through interrupt(), in the call's own turn, so that they never race
-// with the work. After each wait the coroutine asks interrupted() why it was woken; once interrupted, nothing
-// waits.
-#ifndef HDIKAFKA_DETAIL_OPERATION_HPP
-#define HDIKAFKA_DETAIL_OPERATION_HPP
-
-// -------- hdikafka/detail/event_gate.hpp
-
-// One thread at a time, without locks or queues. Layer: decisions (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_EVENT_GATE_HPP
-#define HDIKAFKA_DETAIL_EVENT_GATE_HPP
-
-#include <atomic>
-
-namespace hdikafka::inline v0_1::detail {
-
-/// What a strand does for handlers this does for a few kinds of events, each a bit: whoever comes while
-/// another thread acts leaves the event to that one and goes away. Nobody waits and nothing is allocated. An
-/// event that comes twice before it is acted on counts once.
-class event_gate
+/// A token that the program got elsewhere. It is used until the service refuses it (errc::unauthorized).
+class bearer_token
 {
 public:
-    /// Adds `events`. True: nobody acts, so the caller has to, on what take() gives until that is nothing.
-    bool enter(unsigned events) noexcept
-    {
-        return (state_.fetch_or(events | busy, std::memory_order_acq_rel) & busy) == 0;
-    }
+    /// Without "Bearer". Characters that no token has are told by the first call: errc::invalid_option.
+    explicit bearer_token(std::string token) : token_(std::move(token)) {}
 
-    /// The events to act on now; 0 when there are none, and then the caller has left.
-    unsigned take() noexcept
+    /// For hk::credential.
+    template <class Lazy = void>
+    detail::token_source_ptr make_source() &&
     {
-        unsigned nothing_else = busy;
-        if (state_.compare_exchange_strong(nothing_else, 0, std::memory_order_acq_rel))
-            return 0;
-        return state_.exchange(busy, std::memory_order_acq_rel) & ~busy;
+        return detail::make_fixed_token_source<Lazy>(std::move(token_));
     }
 
 private:
-    static constexpr unsigned busy = 1U << 31;
-
-    std::atomic<unsigned> state_ = 0;
+    std::string token_;
 };
 
-} // namespace hdikafka::inline v0_1::detail
+/// Tokens from the program's own function, `awaitable<access_token>()`: called when none is cached, in
+/// the background before one expires, and once when the service refuses one. Never twice at a time, unless
+/// it goes on when it is cancelled: after a minute, or when the client that needs the token is closed. It
+/// runs on that client's executor; what it throws becomes the call's error.
+class token_callback
+{
+public:
+    /// The function is kept as long as any copy of the credential, and may be called from any thread of the
+    /// client's executor.
+    explicit token_callback(std::function<net::awaitable<access_token>()> function)
+        : function_(std::move(function))
+    {}
 
-#endif
+    /// For hk::credential.
+    template <class Lazy = void>
+    detail::token_source_ptr make_source() &&
+    {
+        return detail::make_callback_token_source<Lazy>(std::move(function_));
+    }
+
+private:
+    std::function<net::awaitable<access_token>()> function_;
+};
+
+/// Any of the credentials above, type-erased, with its token cache. Copies share the cache: clients that
+/// are given the same credential ask for one token together. Thread-safe.
+class credential
+{
+public:
+    /// None: calls fail with errc::no_credential.
+    credential() = default;
+
+    /// From one of the above.
+    template <class Kind>
+    requires requires(Kind kind)
+    {
+        {
+            std::move(kind).make_source()
+            } -> std::same_as<detail::token_source_ptr>;
+    }
+    credential(Kind kind) : cache_(detail::make_token_cache<>(std::move(kind).make_source())) {}
+
+    explicit operator bool() const noexcept { return cache_ != nullptr; }
+
+    /// For the library.
+    detail::token_cache_ptr const& cache() const noexcept { return cache_; }
+
+private:
+    detail::token_cache_ptr cache_;
+};
+
+} // namespace hdikafka::inline v0_1
+
+// -------- hdikafka/impl/credential.hpp
+
+// What credential.hpp declares. Layer: what users see.
+#ifndef HDIKAFKA_IMPL_CREDENTIAL_HPP
+#define HDIKAFKA_IMPL_CREDENTIAL_HPP
+
+// -------- hdikafka/detail/token_cache.hpp
+
+// The token cache: one request however many wait, renewal in the background. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_TOKEN_CACHE_HPP
+#define HDIKAFKA_DETAIL_TOKEN_CACHE_HPP
 
 // -------- hdikafka/detail/linked_list.hpp
 
@@ -1287,6 +926,83 @@ private:
 
     class ends : public list_link
     { } ends_; };
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/operation.hpp
+
+// One call: its turn on a thread, its deadline, its waits, its cancellation. Layer: I/O shell.
+//
+// The coroutines that do a call's work run on the client's executor, one thread at a time, and wait in three
+// ways only: for a socket, for a connection to be made, or parked. Whatever they wait for, three things can
+// end the wait: the caller's cancellation, the call's deadline, and a limit of the phase it is in
+// (connecting, reading). All three go through interrupt(), in the call's own turn, so that they never race
+// with the work. After each wait the coroutine asks interrupted() why it was woken; once interrupted, nothing
+// waits.
+#ifndef HDIKAFKA_DETAIL_OPERATION_HPP
+#define HDIKAFKA_DETAIL_OPERATION_HPP
+
+// -------- hdikafka/detail/asio_io.hpp
+
+// What the I/O shell needs of Asio: sockets, timers, handlers. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_ASIO_IO_HPP
+#define HDIKAFKA_DETAIL_ASIO_IO_HPP
+
+#include <asio/associated_cancellation_slot.hpp>
+#include <asio/associated_executor.hpp>
+#include <asio/async_result.hpp>
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/buffer.hpp>
+#include <asio/cancellation_signal.hpp>
+#include <asio/cancellation_type.hpp>
+#include <asio/dispatch.hpp>
+#include <asio/error.hpp>
+#include <asio/ip/tcp.hpp>
+#include <asio/post.hpp>
+#include <asio/redirect_error.hpp>
+#include <asio/steady_timer.hpp>
+#include <asio/strand.hpp>
+
+#endif
+
+// -------- hdikafka/detail/event_gate.hpp
+
+// One thread at a time, without locks or queues. Layer: decisions (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_EVENT_GATE_HPP
+#define HDIKAFKA_DETAIL_EVENT_GATE_HPP
+
+#include <atomic>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// What a strand does for handlers this does for a few kinds of events, each a bit: whoever comes while
+/// another thread acts leaves the event to that one and goes away. Nobody waits and nothing is allocated. An
+/// event that comes twice before it is acted on counts once.
+class event_gate
+{
+public:
+    /// Adds `events`. True: nobody acts, so the caller has to, on what take() gives until that is nothing.
+    bool enter(unsigned events) noexcept
+    {
+        return (state_.fetch_or(events | busy, std::memory_order_acq_rel) & busy) == 0;
+    }
+
+    /// The events to act on now; 0 when there are none, and then the caller has left.
+    unsigned take() noexcept
+    {
+        unsigned nothing_else = busy;
+        if (state_.compare_exchange_strong(nothing_else, 0, std::memory_order_acq_rel))
+            return 0;
+        return state_.exchange(busy, std::memory_order_acq_rel) & ~busy;
+    }
+
+private:
+    static constexpr unsigned busy = 1U << 31;
+
+    std::atomic<unsigned> state_ = 0;
+};
 
 } // namespace hdikafka::inline v0_1::detail
 
@@ -1421,6 +1137,7 @@ inline void task::at_end::await_suspend(frame ended) const noexcept
 #ifndef HDIKAFKA_DETAIL_TIMER_SHELF_HPP
 #define HDIKAFKA_DETAIL_TIMER_SHELF_HPP
 
+#include <cstddef>
 #include <mutex>
 
 namespace hdikafka::inline v0_1::detail {
@@ -1556,8 +1273,6 @@ private:
 } // namespace hdikafka::inline v0_1
 
 #endif
-
-#include <functional>
 
 struct ssl_ctx_st;
 
@@ -2148,2134 +1863,6 @@ using operation_ptr = std::shared_ptr<operation<>>;
 
 #endif
 
-// -------- hdikafka/detail/retry.hpp
-
-// Whether and when an attempt is repeated: a pure decision. Layer: decisions (no I/O, no clock, no
-// randomness of its own).
-#ifndef HDIKAFKA_DETAIL_RETRY_HPP
-#define HDIKAFKA_DETAIL_RETRY_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Whether doing a request twice differs from doing it once.
-enum class repeatable : unsigned char
-{
-    freely, ///< GET, create and delete of a topic, a token request.
-    unsent, ///< A produce: only when no byte of it was written.
-};
-
-/// How an attempt ended.
-class attempt_outcome
-{
-public:
-    attempt_outcome() = default;
-
-    std::error_code code;       ///< Why there is no answer; empty when there is one.
-    int status = 0;             ///< The answer's status.
-    bool bytes_written = false; ///< Whether any byte of the request went out.
-    std::optional<milliseconds> retry_after;
-};
-
-inline bool transient_status(int status) noexcept
-{
-    return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
-}
-
-/// Failures that the next attempt may not meet. A refused certificate, a framing error and the
-/// caller's own cancellation or deadline are not among them.
-inline bool transient_failure(std::error_code code) noexcept
-{
-    return code == errc::connect_timeout || code == errc::idle_timeout || code == errc::resolve_failed ||
-           code == errc::connect_failed || code == errc::connection_lost || code == errc::truncated;
-}
-
-/// Whether the failure says that the same request may succeed later.
-inline bool transient(attempt_outcome const& outcome) noexcept
-{
-    return outcome.code ? transient_failure(outcome.code) : transient_status(outcome.status);
-}
-
-/// Decides after an attempt: nullopt to give up, else how long to wait before the next one.
-/// `retries` counts those made already; `random` is in [0, 1); `left` is the time to the call's deadline.
-inline std::optional<milliseconds> decide_retry(retry_policy const& policy, repeatable kind,
-                                                attempt_outcome const& outcome, int retries, double random,
-                                                milliseconds left)
-{
-    if (!transient(outcome) || retries >= policy.max_retries())
-        return std::nullopt;
-    bool const refused = !outcome.code && outcome.status == 429;
-    bool const harmless =
-        kind == repeatable::freely || policy.at_least_once() || refused || !outcome.bytes_written;
-    if (!harmless)
-        return std::nullopt;
-
-    milliseconds const most = std::max(policy.max_delay(), milliseconds(0));
-    milliseconds ceiling = std::clamp(policy.base_delay(), milliseconds(0), most);
-    for (int i = 0; i < retries && ceiling < most; ++i)
-        ceiling = ceiling <= most / 2 ? ceiling * 2 : most;
-    auto delay = milliseconds(static_cast<milliseconds::rep>(static_cast<double>(ceiling.count()) * random));
-    if (outcome.retry_after)
-        delay = std::max(delay, *outcome.retry_after);
-    if (delay >= left)
-        return std::nullopt;
-    return delay;
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/retry_after.hpp
-
-// How long a server asks to wait (RFC 9110 §10.2.3 and Azure's millisecond forms). Layer: formats.
-#ifndef HDIKAFKA_DETAIL_RETRY_AFTER_HPP
-#define HDIKAFKA_DETAIL_RETRY_AFTER_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-inline std::optional<std::int64_t> parse_count(std::string_view text) noexcept
-{
-    std::int64_t value = 0;
-    auto const [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (text.empty() || failure != std::errc() || end != text.data() + text.size() || value < 0)
-        return std::nullopt;
-    return value;
-}
-
-/// An HTTP-date in the form that everybody writes: "Sun, 06 Nov 1994 08:49:37 GMT".
-inline std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text) noexcept
-{
-    constexpr std::string_view shape = "aaa, 00 aaa 0000 00:00:00 GMT";
-    if (text.size() != shape.size())
-        return std::nullopt;
-    for (std::size_t i = 0; i < shape.size(); ++i) {
-        char const c = text[i];
-        bool const digit = c >= '0' && c <= '9';
-        bool const letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-        bool const fits = (shape[i] == '0' && digit) || (shape[i] == 'a' && letter) || c == shape[i];
-        if (!fits)
-            return std::nullopt;
-    }
-    constexpr std::array<std::string_view, 12> months = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    auto const month =
-        static_cast<std::size_t>(std::ranges::find(months, text.substr(8, 3)) - months.begin());
-    auto const number = [text](std::size_t at, std::size_t length) {
-        return static_cast<int>(parse_count(text.substr(at, length)).value_or(0));
-    };
-    std::chrono::year_month_day const date(std::chrono::year(number(12, 4)),
-                                           std::chrono::month(static_cast<unsigned>(month) + 1),
-                                           std::chrono::day(static_cast<unsigned>(number(5, 2))));
-    int const hour = number(17, 2);
-    int const minute = number(20, 2);
-    int const second = number(23, 2);
-    if (month == months.size() || !date.ok() || hour > 23 || minute > 59 || second > 60)
-        return std::nullopt;
-    return std::chrono::sys_days(date) + std::chrono::hours(hour) + std::chrono::minutes(minute) +
-           std::chrono::seconds(second);
-}
-
-/// Reads the wait out of an answer's fields; `field(name)` gives an optional<string_view>, `now` is the
-/// wall clock's time, for dates. At most a day.
-template <class Field>
-std::optional<milliseconds> parse_retry_after(Field const& field, std::chrono::system_clock::time_point now)
-{
-    constexpr std::int64_t day_ms = 86'400'000;
-    for (std::string_view const name : {"retry-after-ms", "x-ms-retry-after-ms"})
-        if (std::optional<std::string_view> const text = field(name))
-            if (auto const count = parse_count(*text))
-                return milliseconds(std::min(*count, day_ms));
-    std::optional<std::string_view> const text = field("retry-after");
-    if (!text)
-        return std::nullopt;
-    if (auto const count = parse_count(*text))
-        return milliseconds(std::min(*count, day_ms / 1000) * 1000);
-    auto const date = parse_http_date(*text);
-    if (!date)
-        return std::nullopt;
-    // In milliseconds: the nanoseconds of the system clock end in 2262.
-    milliseconds const wait = *date - std::chrono::floor<milliseconds>(now);
-    return std::clamp(wait, milliseconds(0), milliseconds(day_ms));
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/service_error.hpp
-
-// What a failed answer means: status and body to an error. Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_SERVICE_ERROR_HPP
-#define HDIKAFKA_DETAIL_SERVICE_ERROR_HPP
-
-// -------- hdikafka/detail/rest_response.hpp
-
-// The proxy's answers other than records: metadata, receipts, errors. Every answer that is not what
-// the API describes becomes errc::invalid_response. Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_REST_RESPONSE_HPP
-#define HDIKAFKA_DETAIL_REST_RESPONSE_HPP
-
-// -------- hdikafka/detail/json_reader.hpp
-
-// Reading JSON (RFC 8259): one validating pass that the caller pulls, without tree, allocation or recursion.
-// Layer: formats (bytes in, values out; no Asio).
-#ifndef HDIKAFKA_DETAIL_JSON_READER_HPP
-#define HDIKAFKA_DETAIL_JSON_READER_HPP
-
-// -------- hdikafka/detail/json_text.hpp
-
-// What single JSON tokens mean: a value's kind, the characters of a string, a number as a double.
-// Layer: formats (bytes in, values out; no Asio).
-#ifndef HDIKAFKA_DETAIL_JSON_TEXT_HPP
-#define HDIKAFKA_DETAIL_JSON_TEXT_HPP
-
-// -------- hdikafka/detail/utf8.hpp
-
-// UTF-8: strict validation, encoding, and the scan for bytes that need no attention in a JSON string.
-// Layer: formats (bytes in, values out; no Asio).
-#ifndef HDIKAFKA_DETAIL_UTF8_HPP
-#define HDIKAFKA_DETAIL_UTF8_HPP
-
-#include <cstring>
-
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
-
-namespace hdikafka::inline v0_1::detail {
-
-inline unsigned byte_at(char const* at) noexcept { return static_cast<unsigned char>(*at); }
-
-/// Length of the well-formed sequence at `at` (Unicode 15, table 3-7), or 0: no overlong form, no
-/// surrogate, nothing above U+10FFFF, nothing cut off. `at` is before `end`.
-inline std::size_t utf8_length(char const* at, char const* end) noexcept
-{
-    auto const lead = byte_at(at);
-    if (lead < 0x80)
-        return 1;
-    auto const left = end - at;
-    auto const follows = [&](std::ptrdiff_t i, unsigned low = 0x80, unsigned high = 0xbf) {
-        return i < left && byte_at(at + i) >= low && byte_at(at + i) <= high;
-    };
-    if (lead < 0xc2)
-        return 0;
-    if (lead < 0xe0)
-        return follows(1) ? 2 : 0;
-    if (lead < 0xf0)
-        return follows(1, lead == 0xe0 ? 0xa0 : 0x80, lead == 0xed ? 0x9f : 0xbf) && follows(2) ? 3 : 0;
-    if (lead < 0xf5)
-        return follows(1, lead == 0xf0 ? 0x90 : 0x80, lead == 0xf4 ? 0x8f : 0xbf) && follows(2) && follows(3)
-                   ? 4
-                   : 0;
-    return 0;
-}
-
-/// Whether a byte stands for itself in a JSON string: ASCII without quote, backslash and controls.
-inline bool is_plain(char character) noexcept
-{
-    auto const value = static_cast<unsigned char>(character);
-    return value >= 0x20 && value < 0x80 && value != '"' && value != '\\';
-}
-
-inline char const* plain_end_by_byte(char const* at, char const* end) noexcept
-{
-    while (at != end && is_plain(*at))
-        ++at;
-    return at;
-}
-
-/// The first byte from `at` on that is not plain, or `end`: eight bytes at a time, any byte order.
-inline char const* plain_end_by_word(char const* at, char const* end) noexcept
-{
-    constexpr std::uint64_t ones = 0x0101010101010101;
-    constexpr std::uint64_t tops = ones * 0x80;
-    for (; end - at >= 8; at += 8) {
-        std::uint64_t word = 0;
-        std::memcpy(&word, at, sizeof word);
-        // With the top bits set no subtraction borrows from the next byte: its top bit is then clear
-        // exactly when the low seven bits are below the subtrahend.
-        auto const below_space = ((word ^ ones * 2) | tops) - ones * 0x21; // controls, and the quote
-        auto const backslash = ((word ^ ones * '\\') | tops) - ones;
-        if (((word | ~below_space | ~backslash) & tops) != 0)
-            break;
-    }
-    return plain_end_by_byte(at, end);
-}
-
-#if defined(__SSE2__)
-
-/// Sixteen bytes reordered so that those up to 0xa0 are the controls, the quote and all above ASCII:
-/// flipping bit 1 swaps the quote (0x22) with the space, flipping the top bit puts 0x80 on first.
-inline __m128i plain_order(__m128i bytes) noexcept
-{
-    return _mm_xor_si128(bytes, _mm_set1_epi8(static_cast<char>(0x82)));
-}
-
-inline __m128i backslashes(__m128i bytes) noexcept { return _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')); }
-
-/// One bit for each byte that is not plain, of the least in plain_order() and the backslashes.
-inline unsigned not_plain(__m128i least, __m128i backslash) noexcept
-{
-    auto const limit = _mm_set1_epi8(static_cast<char>(0xa0));
-    auto const low = _mm_cmpeq_epi8(_mm_min_epu8(least, limit), least);
-    return static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(low, backslash)));
-}
-
-inline __m128i load_bytes(char const* at) noexcept
-{
-    return _mm_loadu_si128(reinterpret_cast<__m128i const*>(at));
-}
-
-inline unsigned not_plain(char const* at) noexcept
-{
-    auto const bytes = load_bytes(at);
-    return not_plain(plain_order(bytes), backslashes(bytes));
-}
-
-/// The same for long runs, sixty-four bytes at a time.
-[[gnu::noinline]] inline char const* plain_end_by_block(char const* at, char const* end) noexcept
-{
-    for (auto left = end - at; left >= 64; left -= 64, at += 64) {
-        auto const a = load_bytes(at);
-        auto const b = load_bytes(at + 16);
-        auto const c = load_bytes(at + 32);
-        auto const d = load_bytes(at + 48);
-        auto const least = _mm_min_epu8(_mm_min_epu8(plain_order(a), plain_order(b)),
-                                        _mm_min_epu8(plain_order(c), plain_order(d)));
-        auto const backslash = _mm_or_si128(_mm_or_si128(backslashes(a), backslashes(b)),
-                                            _mm_or_si128(backslashes(c), backslashes(d)));
-        if (not_plain(least, backslash) != 0)
-            break;
-    }
-    for (; end - at >= 16; at += 16)
-        if (auto const found = not_plain(at); found != 0)
-            return at + std::countr_zero(found);
-    return plain_end_by_byte(at, end);
-}
-
-/// The same; names and short values end within the first sixteen bytes.
-inline char const* plain_end(char const* at, char const* end) noexcept
-{
-    if (end - at < 16) [[unlikely]]
-        return plain_end_by_byte(at, end);
-    // Forget what is known of the memory: for a short literal gcc 12 warns of this load, although it is
-    // never reached.
-    asm("" : "+r"(at));
-    auto const found = not_plain(at);
-    return found != 0 ? at + std::countr_zero(found) : plain_end_by_block(at + 16, end);
-}
-
-#else
-
-inline char const* plain_end(char const* at, char const* end) noexcept { return plain_end_by_word(at, end); }
-
-#endif
-
-/// Whether the whole text is well-formed UTF-8.
-inline bool valid_utf8(std::string_view text) noexcept
-{
-    char const* at = text.data();
-    char const* const end = at + text.size();
-    while ((at = plain_end(at, end)) != end) {
-        auto const length = utf8_length(at, end);
-        if (length == 0)
-            return false;
-        at += length;
-    }
-    return true;
-}
-
-/// Appends the UTF-8 form of a code point, which is at most U+10FFFF and no surrogate.
-inline void append_utf8(std::string& out, char32_t code_point)
-{
-    auto const put = [&](char32_t value) { out += static_cast<char>(static_cast<unsigned char>(value)); };
-    if (code_point < 0x80) {
-        put(code_point);
-    } else if (code_point < 0x800) {
-        put(0xc0 | code_point >> 6);
-        put(0x80 | (code_point & 0x3f));
-    } else if (code_point < 0x10000) {
-        put(0xe0 | code_point >> 12);
-        put(0x80 | (code_point >> 6 & 0x3f));
-        put(0x80 | (code_point & 0x3f));
-    } else {
-        put(0xf0 | code_point >> 18);
-        put(0x80 | (code_point >> 12 & 0x3f));
-        put(0x80 | (code_point >> 6 & 0x3f));
-        put(0x80 | (code_point & 0x3f));
-    }
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-namespace hdikafka::inline v0_1 {
-
-/// What a JSON value is.
-enum class json_kind : unsigned char
-{
-    null,    ///< `null`
-    boolean, ///< `true` or `false`
-    number,  ///< Any number; whether it fits a type is told by asking for it.
-    string,  ///< `"…"`
-    array,   ///< `[…]`
-    object,  ///< `{…}`
-};
-
-namespace detail {
-
-/// The kind of a value, told by its first character. Null for a character that begins no value.
-inline json_kind json_kind_of(char first) noexcept
-{
-    switch (first) {
-    case '"': return json_kind::string;
-    case '{': return json_kind::object;
-    case '[': return json_kind::array;
-    case 't':
-    case 'f': return json_kind::boolean;
-    case '-': return json_kind::number;
-    default: return first >= '0' && first <= '9' ? json_kind::number : json_kind::null;
-    }
-}
-
-inline char const* json_kind_name(json_kind kind) noexcept
-{
-    switch (kind) {
-    case json_kind::boolean: return "a boolean";
-    case json_kind::number: return "a number";
-    case json_kind::string: return "a string";
-    case json_kind::array: return "an array";
-    case json_kind::object: return "an object";
-    case json_kind::null: break;
-    }
-    return "null";
-}
-
-inline bool is_digit(char character) noexcept { return character >= '0' && character <= '9'; }
-
-/// The UTF-16 unit of the escape \uXXXX that `raw` has at `at`, or 0x10000, which no unit is.
-inline char32_t json_escaped_unit(std::string_view raw, std::size_t at) noexcept
-{
-    constexpr char32_t none = 0x10000;
-    if (raw.size() < at + 6 || raw[at] != '\\' || raw[at + 1] != 'u')
-        return none;
-    std::uint16_t unit = 0;
-    char const* const end = raw.data() + at + 6;
-    return std::from_chars(end - 4, end, unit, 16).ptr == end ? unit : none;
-}
-
-/// Decodes the text between a string's quotes, as a json_reader gave it, into `out` (replaced).
-/// False at a surrogate escape without its other half, which stands for no character.
-inline bool json_unescape(std::string_view raw, std::string& out)
-{
-    out.clear();
-    for (std::size_t at = 0;;) {
-        auto const escape = raw.find('\\', at);
-        out.append(raw.substr(at, escape - at));
-        if (escape == std::string_view::npos)
-            return true;
-        if (escape + 1 == raw.size())
-            return false;
-        at = escape + 2;
-        switch (raw[escape + 1]) {
-        case 'b': out += '\b'; break;
-        case 'f': out += '\f'; break;
-        case 'n': out += '\n'; break;
-        case 'r': out += '\r'; break;
-        case 't': out += '\t'; break;
-        default: out += raw[escape + 1]; break; // quote, backslash, slash
-        case 'u':
-            char32_t code_point = json_escaped_unit(raw, escape);
-            at = escape + 6;
-            if (code_point >= 0xd800 && code_point < 0xdc00) {
-                auto const low = json_escaped_unit(raw, at);
-                if (low < 0xdc00 || low > 0xdfff)
-                    return false;
-                code_point = 0x10000 + ((code_point - 0xd800) << 10) + (low - 0xdc00);
-                at += 6;
-            } else if (code_point >= 0xdc00 && (code_point < 0xe000 || code_point > 0xffff)) {
-                return false;
-            }
-            append_utf8(out, code_point);
-        }
-    }
-}
-
-/// Whether the text between a string's quotes stands for `text`.
-inline bool json_equals(std::string_view raw, std::string_view text)
-{
-    if (raw.find('\\') == std::string_view::npos)
-        return raw == text;
-    std::string decoded;
-    return json_unescape(raw, decoded) && decoded == text;
-}
-
-/// Without <cmath>, which would take as long to compile as all of this file.
-constexpr bool is_finite(double value) noexcept
-{
-    return value >= std::numeric_limits<double>::lowest() && value <= std::numeric_limits<double>::max();
-}
-
-/// A valid JSON number as a double. False when it is too large for one; what is too small becomes zero.
-inline bool json_to_double(std::string_view number, double& out) noexcept
-{
-    if (std::from_chars(number.data(), number.data() + number.size(), out).ec == std::errc())
-        return is_finite(out);
-    // from_chars does not say on which side the number left the range: its decimal magnitude does.
-    bool const negative = number.front() == '-';
-    std::int64_t magnitude =
-        0; // position of the first digit that is not 0, left of the point counted positive
-    std::size_t at = negative ? 1 : 0;
-    bool fraction = false;
-    bool significant = false;
-    for (; at != number.size() && number[at] != 'e' && number[at] != 'E'; ++at) {
-        if (number[at] == '.') {
-            fraction = true;
-            continue;
-        }
-        significant = significant || number[at] != '0';
-        if (significant && !fraction)
-            ++magnitude;
-        else if (!significant && fraction)
-            --magnitude;
-    }
-    if (at != number.size()) {
-        ++at;
-        bool const down = number[at] == '-';
-        if (down || number[at] == '+')
-            ++at;
-        std::int64_t exponent = 0;
-        for (; at != number.size() && exponent < 1'000'000'000'000; ++at)
-            exponent = exponent * 10 + (number[at] - '0');
-        magnitude += down ? -exponent : exponent;
-    }
-    if (significant && magnitude > 0)
-        return false;
-    out = negative ? -0.0 : 0.0;
-    return true;
-}
-
-} // namespace detail
-
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Reads one document from front to back. Every function gives false at a fault; the first fault sticks.
-/// What was read before it stands in a document that may still turn out not to be JSON: only finish()
-/// vouches for the whole. The text outlives the reader and the slices it gives.
-///
-///     json_reader in(text);
-///     std::string_view name;
-///     std::int64_t id = 0;
-///     if (in.enter_object())
-///         while (in.next_member(name))
-///             name == "id" ? in.integer(id) : in.skip();
-///     if (!in.finish()) // in.fault(), in.position()
-class json_reader
-{
-public:
-    static constexpr std::size_t max_depth = 512; ///< Containers within one another.
-
-    explicit json_reader(std::string_view text) noexcept
-        : begin_(text.data()), at_(begin_), end_(begin_ + text.size())
-    {}
-
-    /// The kind of the value that is due, by its first character. Null also when none is there.
-    json_kind peek() noexcept { return state_ == state::value ? json_kind_of(current()) : json_kind::null; }
-
-    bool enter_object() noexcept { return first() == '{' ? open() : other_kind(); }
-    bool enter_array() noexcept { return first() == '[' ? open() : other_kind(); }
-
-    /// Goes to the next member, whose value is then due. False at the object's end (or a fault).
-    /// `name` is the text between the quotes as it stands: see json_equals() for escapes.
-    bool next_member(std::string_view& name) noexcept
-    {
-        if (!next_item('}') || !due('"') || !scan_string(name) || !due(':'))
-            return false;
-        ++at_;
-        return true;
-    }
-
-    /// Goes to the next element, which is then due. False at the array's end (or a fault).
-    bool next_element() noexcept { return next_item(']'); }
-
-    /// Reads the value that is due, whatever it is: its exact text, without blanks around it.
-    bool value(std::string_view& slice) noexcept
-    {
-        auto const character = first();
-        char const* const start = at_;
-        if (!scan_value(character))
-            return false;
-        slice = std::string_view(start, static_cast<std::size_t>(at_ - start));
-        return true;
-    }
-
-    bool skip() noexcept { return scan_value(first()); }
-
-    /// Reads an integer exactly. A fraction or an exponent is `wrong_kind` like a string is, a value
-    /// beyond int64 is `out_of_range`.
-    bool integer(std::int64_t& out) noexcept
-    {
-        bool const negative = first() == '-';
-        char const* const digits = at_ + (negative ? 1 : 0);
-        char const* at = digits;
-        std::uint64_t magnitude = 0; // wraps beyond nineteen digits, which are read with care
-        for (; at != end_; ++at) {
-            auto const digit = byte_at(at) - '0';
-            if (digit > 9)
-                break;
-            magnitude = magnitude * 10 + digit;
-        }
-        auto const size = at - digits;
-        bool const simple = size > 0 && size <= 18 && (*digits != '0' || size == 1) && at != end_ &&
-                            *at != '.' && *at != 'e' && *at != 'E';
-        if (!simple) [[unlikely]]
-            return integer_with_care(out);
-        out = static_cast<std::int64_t>(negative ? 0 - magnitude : magnitude);
-        return done(at);
-    }
-
-    /// Reads a string: the text between the quotes as it stands (see json_unescape()).
-    bool string(std::string_view& raw) noexcept
-    {
-        return first() == '"' ? scan_string(raw) && done(at_) : other_kind();
-    }
-
-    /// Whether the document was one complete JSON value: nothing failed, nothing is open, only blanks remain.
-    bool finish() noexcept
-    {
-        skip_blanks();
-        return (state_ == state::after && depth_ == 0 && at_ == end_) || fail(errc::invalid_json, at_);
-    }
-
-    bool failed() const noexcept { return state_ == state::failed; }
-
-    /// The first fault; 0 when there is none.
-    errc fault() const noexcept { return fault_; }
-
-    /// The byte the reader is at; after a fault the byte where it was found.
-    std::size_t position() const noexcept { return static_cast<std::size_t>(at_ - begin_); }
-
-private:
-    enum class state : unsigned char
-    {
-        value,  // a value is due
-        opened, // a container was entered, nothing in it was read
-        after,  // a value is complete
-        failed,
-    };
-
-    [[gnu::cold]] bool fail(errc code, char const* where) noexcept
-    {
-        if (state_ != state::failed) {
-            state_ = state::failed;
-            fault_ = code;
-            at_ = end_ = where; // nothing can be read any more
-        }
-        return false;
-    }
-
-    /// The value at at_ is of another kind than was asked for, if it is a value at all.
-    [[gnu::cold]] bool other_kind() noexcept
-    {
-        char const* const start = at_;
-        return scan_value(current()) && fail(errc::wrong_kind, start);
-    }
-
-    [[gnu::noinline]] bool integer_with_care(std::int64_t& out) noexcept
-    {
-        char const* const start = at_;
-        if (json_kind_of(current()) != json_kind::number)
-            return other_kind();
-        if (!scan_number())
-            return false;
-        if (std::string_view(start, at_).find_first_of(".eE") != std::string_view::npos)
-            return fail(errc::wrong_kind, start);
-        if (std::from_chars(start, at_, out).ec != std::errc())
-            return fail(errc::out_of_range, start);
-        return true;
-    }
-
-    bool done(char const* at) noexcept
-    {
-        at_ = at;
-        state_ = state::after;
-        return true;
-    }
-
-    /// The next character that is not blank; NUL, which begins nothing, at the end.
-    char current() noexcept
-    {
-        if (at_ == end_ || byte_at(at_) <= ' ') [[unlikely]]
-            skip_blanks();
-        return at_ != end_ ? *at_ : '\0';
-    }
-
-    [[gnu::noinline]] void skip_blanks() noexcept
-    {
-        while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t'))
-            ++at_;
-    }
-
-    /// The first character of the value that is due; NUL, after a fault, when none is.
-    char first() noexcept
-    {
-        if (state_ == state::value) [[likely]]
-            return current();
-        fail(errc::invalid_json, at_);
-        return '\0';
-    }
-
-    /// Enters the container at at_.
-    bool open() noexcept
-    {
-        if (depth_ == max_depth)
-            return fail(errc::invalid_json, at_);
-        closing_ = *at_ == '{' ? '}' : ']';
-        auto const bit = std::uint64_t(1) << depth_ % 64;
-        auto& word = objects_[depth_ / 64];
-        word = closing_ == '}' ? word | bit : word & ~bit;
-        ++depth_;
-        ++at_;
-        state_ = state::opened;
-        return true;
-    }
-
-    /// Leaves the innermost container, whose last character is at at_.
-    bool close() noexcept
-    {
-        --depth_;
-        if (depth_ == 0)
-            closing_ = '\0';
-        else
-            closing_ = (objects_[(depth_ - 1) / 64] >> (depth_ - 1) % 64 & 1) != 0 ? '}' : ']';
-        return done(at_ + 1);
-    }
-
-    /// Goes to this character, which must come next.
-    bool due(char character) noexcept
-    {
-        if (at_ != end_ && *at_ == character) [[likely]]
-            return true;
-        return current() == character || fail(errc::invalid_json, at_);
-    }
-
-    /// Goes past the comma to the next item of the innermost container, or past its end (false).
-    bool next_item(char closing) noexcept
-    {
-        if (closing != closing_) [[unlikely]]
-            return fail(errc::invalid_json, at_);
-        auto const character = current();
-        if (state_ == state::after && character == ',') [[likely]]
-            ++at_;
-        else if (state_ != state::value && character == closing) {
-            close();
-            return false;
-        } else if (state_ != state::opened)
-            return fail(errc::invalid_json, at_);
-        state_ = state::value;
-        return true;
-    }
-
-    /// Reads the value at at_, whose first character is given.
-    bool scan_value(char character) noexcept
-    {
-        return character == '{' || character == '[' ? scan_container() : scan_scalar(character);
-    }
-
-    [[gnu::noinline]] bool scan_container() noexcept
-    {
-        auto const outside = depth_;
-        std::string_view name;
-        if (!open())
-            return false;
-        while (depth_ != outside) {
-            if (closing_ == '}' ? next_member(name) : next_element()) {
-                auto const character = first();
-                if (!(character == '{' || character == '[' ? open() : scan_scalar(character)))
-                    return false;
-            } else if (failed()) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    bool scan_scalar(char character) noexcept
-    {
-        std::string_view raw;
-        return character == '"' ? scan_string(raw) && done(at_) : scan_word_or_number(character);
-    }
-
-    [[gnu::noinline]] bool scan_word_or_number(char character) noexcept
-    {
-        switch (character) {
-        case 't': return scan_word("true");
-        case 'f': return scan_word("false");
-        case 'n': return scan_word("null");
-        default: return scan_number();
-        }
-    }
-
-    bool scan_word(std::string_view word) noexcept
-    {
-        auto const left = static_cast<std::size_t>(end_ - at_);
-        for (std::size_t i = 0; i != word.size(); ++i)
-            if (i == left || at_[i] != word[i])
-                return fail(errc::invalid_json, at_ + i);
-        return done(at_ + word.size());
-    }
-
-    bool scan_number() noexcept
-    {
-        char const* at = at_;
-        auto const digits = [&] {
-            char const* const first = at;
-            while (at != end_ && is_digit(*at))
-                ++at;
-            return at != first;
-        };
-        if (at != end_ && *at == '-')
-            ++at;
-        if (at != end_ && *at == '0')
-            ++at;
-        else if (!digits())
-            return fail(errc::invalid_json, at);
-        if (at != end_ && *at == '.')
-            if (++at; !digits())
-                return fail(errc::invalid_json, at);
-        if (at != end_ && (*at == 'e' || *at == 'E')) {
-            if (++at; at != end_ && (*at == '+' || *at == '-'))
-                ++at;
-            if (!digits())
-                return fail(errc::invalid_json, at);
-        }
-        return done(at);
-    }
-
-    /// Reads the string whose opening quote is at at_: the text between the quotes.
-    bool scan_string(std::string_view& raw) noexcept
-    {
-        char const* const start = at_ + 1;
-        char const* at = plain_end(start, end_);
-        if ((at == end_ || *at != '"') && !scan_string_on(at)) [[unlikely]]
-            return false;
-        raw = std::string_view(start, static_cast<std::size_t>(at - start));
-        at_ = at + 1;
-        return true;
-    }
-
-    /// The same from its first byte on that is not plain.
-    [[gnu::noinline]] bool scan_string_on(char const*& at) noexcept
-    {
-        while (at != end_ && *at != '"') {
-            auto const length = *at == '\\'          ? escape_length(at)
-                                : byte_at(at) < 0x20 ? 0
-                                                     : utf8_length(at, end_);
-            if (length == 0)
-                return fail(errc::invalid_json, at);
-            at += length;
-            if (at != end_ && byte_at(at) < 0x80)
-                at = plain_end(at, end_);
-        }
-        return at != end_ || fail(errc::invalid_json, at);
-    }
-
-    /// Length of the escape at `at`, or 0. A lone surrogate is within the grammar.
-    std::size_t escape_length(char const* at) const noexcept
-    {
-        if (end_ - at < 2)
-            return 0;
-        if (at[1] != 'u')
-            return std::string_view("\"\\/bfnrt").find(at[1]) != std::string_view::npos ? 2 : 0;
-        if (end_ - at < 6)
-            return 0;
-        for (int i = 2; i != 6; ++i)
-            if (!is_digit(at[i]) && !(at[i] >= 'a' && at[i] <= 'f') && !(at[i] >= 'A' && at[i] <= 'F'))
-                return 0;
-        return 6;
-    }
-
-    char const* begin_;
-    char const* at_;
-    char const* end_;
-    std::size_t depth_ = 0;
-    state state_ = state::value;
-    char closing_ = '\0'; // of the innermost container
-    errc fault_ = errc();
-    std::array<std::uint64_t, max_depth / 64> objects_{}; // one bit a level: object, else array
-};
-
-inline bool valid_json(std::string_view text) noexcept
-{
-    json_reader in(text);
-    return in.skip() && in.finish();
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/receipt.hpp
-
-// What a produce returns: what became of each record. Layer: values (no I/O, no Asio).
-#ifndef HDIKAFKA_RECEIPT_HPP
-#define HDIKAFKA_RECEIPT_HPP
-
-#include <vector>
-
-namespace hdikafka::inline v0_1 {
-
-/// What became of one record of a produce.
-class record_outcome
-{
-public:
-    record_outcome() = default;
-    /// An outcome without a place.
-    explicit record_outcome(persistence state) : persisted(state) {}
-
-    persistence persisted = persistence::none; ///< Whether the record is in the topic.
-    std::optional<std::int32_t> partition;     ///< Where it went, if the answer says so.
-    std::optional<std::int64_t> offset;        ///< Its offset, if the answer says so.
-    std::optional<hdikafka::error> failure;    ///< What the service says went wrong with this record.
-};
-
-/// The answer to one produce, record by record in the order they were given. A receipt exists for
-/// every 200; it can still say that single records failed. The service may leave partitions and
-/// offsets out, hence the optionals. An index past size() throws std::out_of_range.
-class receipt
-{
-public:
-    receipt() = default;
-    /// Made by client::produce(); here for tests of what reads receipts.
-    explicit receipt(std::vector<record_outcome> outcomes) : outcomes_(std::move(outcomes)) {}
-
-    /// How many records were given to produce.
-    std::size_t size() const noexcept { return outcomes_.size(); }
-
-    /// Whether this record is in the topic.
-    persistence persisted(std::size_t index) const { return outcomes_.at(index).persisted; }
-    /// The partition that this record went to.
-    std::optional<std::int32_t> partition(std::size_t index) const { return outcomes_.at(index).partition; }
-    /// The offset that this record got.
-    std::optional<std::int64_t> offset(std::size_t index) const { return outcomes_.at(index).offset; }
-    /// What the service says went wrong with this record.
-    std::optional<hdikafka::error> error(std::size_t index) const { return outcomes_.at(index).failure; }
-
-    /// Whether the service reports an error for any of the records.
-    bool has_error() const noexcept
-    {
-        return std::ranges::any_of(outcomes_, [](auto const& one) { return one.failure.has_value(); });
-    }
-
-    /// All records together: `done` only if all are, `none` only if none is written, else `possibly`.
-    persistence persisted() const noexcept
-    {
-        std::size_t done = 0;
-        std::size_t none = 0;
-        for (auto const& one : outcomes_) {
-            done += one.persisted == persistence::done ? 1 : 0;
-            none += one.persisted == persistence::none ? 1 : 0;
-        }
-        if (none == outcomes_.size())
-            return persistence::none;
-        return done == outcomes_.size() ? persistence::done : persistence::possibly;
-    }
-
-private:
-    std::vector<record_outcome> outcomes_;
-};
-
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-// -------- hdikafka/topic.hpp
-
-// Topics, partitions and brokers. Layer: values (no I/O, no Asio).
-#ifndef HDIKAFKA_TOPIC_HPP
-#define HDIKAFKA_TOPIC_HPP
-
-// -------- hdikafka/json.hpp
-
-// json and json_view: JSON as validated text, without a tree. Layer: values (no I/O, no Asio).
-#ifndef HDIKAFKA_JSON_HPP
-#define HDIKAFKA_JSON_HPP
-
-// -------- hdikafka/detail/json_writer.hpp
-
-// Writing JSON scalars into a growing text. Layer: formats (bytes in, values out; no Asio).
-#ifndef HDIKAFKA_DETAIL_JSON_WRITER_HPP
-#define HDIKAFKA_DETAIL_JSON_WRITER_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Appends `text` as a JSON string, quotes included. False, with `out` unchanged, if it is not UTF-8.
-inline bool append_json_string(std::string& out, std::string_view text)
-{
-    auto const before = out.size();
-    char const* at = text.data();
-    char const* const end = at + text.size();
-    char const* copied = at;
-    if (before == 0)
-        out.reserve(text.size() + 2); // most text needs no escapes
-    out += '"';
-    while ((at = plain_end(at, end)) != end) {
-        if (byte_at(at) >= 0x80) {
-            auto const length = utf8_length(at, end);
-            if (length == 0) {
-                out.resize(before);
-                return false;
-            }
-            at += length;
-            continue;
-        }
-        out.append(copied, at);
-        auto const character = byte_at(at);
-        copied = ++at;
-        out += '\\';
-        switch (character) {
-        case '\b': out += 'b'; break;
-        case '\f': out += 'f'; break;
-        case '\n': out += 'n'; break;
-        case '\r': out += 'r'; break;
-        case '\t': out += 't'; break;
-        case '"':
-        case '\\': out += static_cast<char>(character); break;
-        default: out += character < 0x10 ? "u000" : "u001"; out += "0123456789abcdef"[character % 16];
-        }
-    }
-    out.append(copied, end);
-    out += '"';
-    return true;
-}
-
-template <std::integral T>
-void append_json_integer(std::string& out, T value)
-{
-    std::array<char, 24> digits{};
-    out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
-}
-
-/// Appends the shortest text that reads back as the same double. False, with `out` unchanged, if it is
-/// not finite.
-inline bool append_json_double(std::string& out, double value)
-{
-    if (!is_finite(value))
-        return false;
-    std::array<char, 32> digits{}; // the longest is 24: -2.2250738585072014e-308
-    out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
-    return true;
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-namespace hdikafka::inline v0_1 {
-
-namespace detail {
-
-/// Says that a text is one JSON value without blanks around it: who makes a json_view has checked it.
-struct validated_json
-{
-    explicit validated_json() = default;
-};
-
-template <class T>
-concept character_type = std::same_as<T, char> || std::same_as<T, wchar_t> || std::same_as<T, char8_t> ||
-    std::same_as<T, char16_t> || std::same_as<T, char32_t>;
-
-template <class T>
-concept json_integer =
-    std::integral<T> && !std::same_as<T, bool> && !character_type<T> && sizeof(T) <= sizeof(std::uint64_t);
-
-template <class T>
-concept string_like = std::convertible_to<T const&, std::string_view> && !std::same_as<T, std::nullptr_t>;
-
-template <class T>
-concept u8string_like =
-    std::convertible_to<T const&, std::u8string_view> && !string_like<T> && !std::same_as<T, std::nullptr_t>;
-
-} // namespace detail
-
-/// A JSON value that lives elsewhere, in a record_batch or a json, and was validated there. It is
-/// valid as long as its owner. Asking for another kind than the value's throws hk::error.
-class json_view
-{
-public:
-    /// null
-    json_view() = default;
-    /// For the library's own use: the tag says that `slice` is one valid JSON value without blanks around it.
-    json_view(detail::validated_json, std::string_view slice) noexcept : text_(slice) {}
-
-    /// The exact JSON text, without blanks around it.
-    std::string_view text() const noexcept { return text_; }
-
-    /// Which of the six kinds of RFC 8259 the value is.
-    json_kind kind() const noexcept { return detail::json_kind_of(text_.front()); }
-    /// Whether it is JSON null.
-    bool is_null() const noexcept { return kind() == json_kind::null; }
-
-    /// The decoded string, as UTF-8.
-    /// Throws `wrong_kind`; `invalid_utf8` if it has half of a surrogate pair, which no UTF-8 can say
-    /// (text() still has it).
-    std::string as_string() const
-    {
-        expect(json_kind::string);
-        std::string decoded;
-        if (!detail::json_unescape(text_.substr(1, text_.size() - 2), decoded))
-            throw error(errc::invalid_utf8, "the JSON string contains half of a surrogate pair");
-        return decoded;
-    }
-
-    /// The number, exactly. Throws `wrong_kind`, also for a number with a fraction or an exponent;
-    /// `out_of_range`.
-    std::int64_t as_int64() const { return as_integer<std::int64_t>(); }
-    /// The same without a sign; `out_of_range` also below zero.
-    std::uint64_t as_uint64() const { return as_integer<std::uint64_t>(); }
-
-    /// The nearest double of any number. Throws `wrong_kind`; `out_of_range` beyond the largest double.
-    double as_double() const
-    {
-        expect(json_kind::number);
-        double value = 0;
-        if (!detail::json_to_double(text_, value))
-            throw error(errc::out_of_range);
-        return value;
-    }
-
-    /// The boolean. Throws `wrong_kind`.
-    bool as_bool() const
-    {
-        expect(json_kind::boolean);
-        return text_.front() == 't';
-    }
-
-    /// Whether both have the same text: 1 and 1.0 differ.
-    friend bool operator==(json_view a, json_view b) noexcept { return a.text_ == b.text_; }
-
-private:
-    void expect(json_kind wanted) const
-    {
-        if (kind() != wanted)
-            throw error(errc::wrong_kind, std::string("the JSON value is ") + detail::json_kind_name(kind()) +
-                                              ", not " + detail::json_kind_name(wanted));
-    }
-
-    template <class T>
-    T as_integer() const
-    {
-        expect(json_kind::number);
-        if (text_.find_first_of(".eE") != std::string_view::npos)
-            throw error(errc::wrong_kind, "the JSON number is not an integer");
-        if (text_ == "-0")
-            return 0;
-        T value = 0;
-        if (std::from_chars(text_.data(), text_.data() + text_.size(), value).ec != std::errc())
-            throw error(errc::out_of_range);
-        return value;
-    }
-
-    std::string_view text_ = "null";
-};
-
-/// A JSON value that owns its text, for what is sent. Made from
-/// - text that is UTF-8: a JSON *string*, whatever it looks like (`json("{}")` is a string of two
-///   characters; use parse() for raw JSON);
-/// - integers of any width, exactly; `float` and `double`, as the shortest text that reads back the same;
-/// - `bool` and `nullptr`;
-/// - a json_view, copied.
-///
-/// A single character has no obvious meaning and does not convert. Throws hk::error: `invalid_utf8`
-/// (also for a null `char const*`), `not_finite`. A moved-from json is null.
-class json
-{
-public:
-    /// null
-    json() = default;
-    /// null
-    json(std::nullptr_t) noexcept {}
-    /// A copy of the text.
-    json(json_view value) : text_(value.text()) {}
-
-    /// A JSON string of the text. Throws `invalid_utf8`.
-    template <class T>
-    requires detail::string_like<T> || detail::u8string_like<T> json(T const& text)
-    {
-        if constexpr (std::is_pointer_v<T>)
-            if (text == nullptr)
-                throw error(errc::invalid_utf8, "a null pointer is not text");
-        if constexpr (detail::string_like<T>) {
-            assign_string(text);
-        } else {
-            std::u8string_view const bytes = text;
-            assign_string(std::string_view(reinterpret_cast<char const*>(bytes.data()), bytes.size()));
-        }
-    }
-
-    /// An integer of at most 64 bits, exactly.
-    template <detail::json_integer T>
-    json(T value)
-    {
-        detail::append_json_integer(text_, value);
-    }
-
-    /// The shortest text that reads back as the same number. Throws `not_finite`.
-    template <class T>
-    requires std::same_as<T, float> || std::same_as<T, double> json(T value)
-    {
-        if (!detail::append_json_double(text_, value))
-            throw error(errc::not_finite);
-    }
-
-    /// true or false; nothing that merely converts to bool.
-    template <std::same_as<bool> T>
-    json(T value) : text_(value ? "true" : "false")
-    {}
-
-    template <detail::character_type T>
-    json(T) = delete;
-
-    json(json const&) = default;
-    json(json&& other) noexcept : text_(std::exchange(other.text_, std::string())) {}
-    json& operator=(json const&) = default;
-    json& operator=(json&& other) noexcept
-    {
-        text_ = std::exchange(other.text_, std::string());
-        return *this;
-    }
-    ~json() = default;
-
-    /// Takes raw JSON: one value of RFC 8259, nested at most 512 levels, blanks around it allowed (and
-    /// dropped). Throws hk::error `invalid_json`; the message names the byte.
-    static json parse(std::string_view text) { return try_parse(text).value(); }
-
-    /// The same, with the error as a value.
-    static result<json> try_parse(std::string_view text)
-    {
-        detail::json_reader in(text);
-        std::string_view slice;
-        if (!in.value(slice) || !in.finish())
-            return not_json(in);
-        return json(json_view(detail::validated_json(), slice));
-    }
-
-    /// The JSON text.
-    std::string_view text() const noexcept { return view().text(); }
-
-    /// The value to be looked at; valid as long as this object lives unchanged.
-    json_view view() const noexcept
-    {
-        return text_.empty() ? json_view() : json_view(detail::validated_json(), text_);
-    }
-    /// The same as view().
-    operator json_view() const noexcept { return view(); }
-
-    friend bool operator==(json const& a, json const& b) noexcept { return a.text() == b.text(); }
-    friend bool operator==(json const& a, json_view b) noexcept { return a.text() == b.text(); }
-
-private:
-    static error not_json(detail::json_reader const& in)
-    {
-        std::string cause = "the text is not valid JSON at byte ";
-        cause += std::to_string(in.position());
-        return error(in.fault(), cause);
-    }
-
-    void assign_string(std::string_view text)
-    {
-        if (!detail::append_json_string(text_, text))
-            throw error(errc::invalid_utf8);
-    }
-
-    std::string text_; // empty is null
-};
-
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-namespace hdikafka::inline v0_1 {
-
-/// How a topic is to be created. What is not set is left to the cluster's defaults.
-class topic_config
-{
-public:
-    /// A property's Kafka name and its value.
-    using property = std::pair<std::string, json>;
-
-    /// Number of partitions, at least 1.
-    topic_config& partition_count(std::int32_t count) &
-    {
-        partition_count_ = count;
-        return *this;
-    }
-    topic_config&& partition_count(std::int32_t count) && { return std::move(partition_count(count)); }
-
-    /// Number of replicas of each partition, at least 1.
-    topic_config& replication_factor(std::int32_t count) &
-    {
-        replication_factor_ = count;
-        return *this;
-    }
-    topic_config&& replication_factor(std::int32_t count) && { return std::move(replication_factor(count)); }
-
-    /// Sets a topic property by its Kafka name ("retention.ms", "min.insync.replicas", …). Setting
-    /// one again replaces it.
-    topic_config& set(std::string name, json value) &
-    {
-        for (auto& [known, old] : properties_)
-            if (known == name) {
-                old = std::move(value);
-                return *this;
-            }
-        properties_.emplace_back(std::move(name), std::move(value));
-        return *this;
-    }
-    topic_config&& set(std::string name, json value) &&
-    {
-        return std::move(set(std::move(name), std::move(value)));
-    }
-
-    std::optional<std::int32_t> partition_count() const noexcept { return partition_count_; }
-    std::optional<std::int32_t> replication_factor() const noexcept { return replication_factor_; }
-    /// The properties in the order in which they were first set.
-    std::vector<property> const& properties() const noexcept { return properties_; }
-
-private:
-    std::optional<std::int32_t> partition_count_;
-    std::optional<std::int32_t> replication_factor_;
-    std::vector<property> properties_;
-};
-
-/// A broker of the cluster, as the service names it.
-class broker
-{
-public:
-    broker() = default;
-
-    std::int32_t id = 0;   ///< Its id in the cluster.
-    std::string host;      ///< Its host name, as its cluster knows it.
-    std::int32_t port = 0; ///< The port of the Kafka protocol.
-    std::string rack;      ///< Empty when the broker has none.
-};
-
-/// A partition, its watermarks and its replicas.
-class partition_info
-{
-public:
-    partition_info() = default;
-
-    std::int32_t id = 0;                  ///< Its number in the topic, from 0.
-    std::int64_t earliest_offset = 0;     ///< The first offset that still exists.
-    std::int64_t latest_offset = 0;       ///< The high watermark: the offset that the next record gets.
-    broker leader;                        ///< Default-made when the partition has no leader.
-    std::vector<broker> replicas;         ///< The brokers that hold it.
-    std::vector<broker> in_sync_replicas; ///< Those of them that are up to date.
-};
-
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Says what is wrong with an answer's body, with the position when it is not even JSON.
-template <class = void>
-error unexpected_body(json_reader const& in, std::string_view what)
-{
-    std::string cause = "the answer is not " + std::string(what);
-    if (in.failed())
-        cause += ": " + std::string(error_category::text(in.fault())) + " at byte " +
-                 std::to_string(in.position());
-    return error(errc::invalid_response, cause);
-}
-
-template <class = void>
-bool read_text(json_reader& in, std::string& out)
-{
-    std::string_view raw;
-    out.clear();
-    return in.string(raw) && json_unescape(raw, out);
-}
-
-inline bool read_int32(json_reader& in, std::int32_t& out)
-{
-    std::int64_t wide = 0;
-    if (!in.integer(wide) || wide < std::numeric_limits<std::int32_t>::min() ||
-        wide > std::numeric_limits<std::int32_t>::max())
-        return false;
-    out = static_cast<std::int32_t>(wide);
-    return true;
-}
-
-/// Reads an object whose members `member(name)` consumes; false when it is not one, or when member
-/// says so. A member that it does not know it passes over with in.skip().
-template <class Member>
-bool read_object(json_reader& in, Member member)
-{
-    if (!in.enter_object())
-        return false;
-    std::string_view name;
-    while (in.next_member(name))
-        if (!member(name))
-            return false;
-    return !in.failed();
-}
-
-/// Reads an array whose elements `element()` consumes.
-template <class Element>
-bool read_array(json_reader& in, Element element)
-{
-    if (!in.enter_array())
-        return false;
-    while (in.next_element())
-        if (!element())
-            return false;
-    return !in.failed();
-}
-
-template <class = void>
-bool read_broker(json_reader& in, broker& out)
-{
-    return read_object(in, [&](std::string_view name) {
-        if (name == "id")
-            return read_int32(in, out.id);
-        if (name == "hostName")
-            return read_text(in, out.host);
-        if (name == "port")
-            return read_int32(in, out.port);
-        if (name == "rack" && in.peek() == json_kind::string)
-            return read_text(in, out.rack);
-        return in.skip();
-    });
-}
-
-template <class = void>
-bool read_brokers(json_reader& in, std::vector<broker>& out)
-{
-    if (in.peek() == json_kind::null)
-        return in.skip();
-    return read_array(in, [&] { return read_broker(in, out.emplace_back()); });
-}
-
-template <class = void>
-bool read_partition(json_reader& in, partition_info& out)
-{
-    bool has_id = false;
-    bool has_earliest = false;
-    bool has_latest = false;
-    bool const read = read_object(in, [&](std::string_view name) {
-        if (name == "partition_id")
-            return has_id = read_int32(in, out.id);
-        if (name == "earliest_offset")
-            return has_earliest = in.integer(out.earliest_offset);
-        if (name == "latest_offset")
-            return has_latest = in.integer(out.latest_offset);
-        if (name == "leader" && in.peek() == json_kind::object)
-            return read_broker(in, out.leader);
-        if (name == "replicas")
-            return read_brokers(in, out.replicas);
-        if (name == "isr")
-            return read_brokers(in, out.in_sync_replicas);
-        return in.skip();
-    });
-    return read && has_id && has_earliest && has_latest && out.id >= 0 && out.earliest_offset >= 0 &&
-           out.latest_offset >= out.earliest_offset;
-}
-
-/// Reads `{"<list>":[…], …}`; the list must be there, once.
-template <class Element>
-bool read_list_in_object(json_reader& in, std::string_view list, Element element)
-{
-    bool found = false;
-    bool const read = read_object(in, [&](std::string_view name) {
-        if (name != list)
-            return in.skip();
-        return !std::exchange(found, true) && read_array(in, element);
-    });
-    return read && found && in.finish();
-}
-
-template <class = void>
-result<std::vector<broker>> parse_brokers(std::string_view body)
-{
-    json_reader in(body);
-    std::vector<broker> out;
-    if (!read_list_in_object(in, "brokers", [&] { return read_broker(in, out.emplace_back()); }))
-        return unexpected_body(in, "a list of brokers");
-    return out;
-}
-
-template <class = void>
-result<std::vector<std::string>> parse_topics(std::string_view body)
-{
-    json_reader in(body);
-    std::vector<std::string> out;
-    if (!read_list_in_object(in, "topics", [&] { return read_text(in, out.emplace_back()); }))
-        return unexpected_body(in, "a list of topics");
-    return out;
-}
-
-template <class = void>
-result<std::vector<partition_info>> parse_partitions(std::string_view body)
-{
-    json_reader in(body);
-    std::vector<partition_info> out;
-    if (!read_list_in_object(in, "partitions", [&] { return read_partition(in, out.emplace_back()); }))
-        return unexpected_body(in, "a list of partitions");
-    return out;
-}
-
-template <class = void>
-result<partition_info> parse_partition(std::string_view body)
-{
-    json_reader in(body);
-    partition_info out;
-    if (!read_partition(in, out) || !in.finish())
-        return unexpected_body(in, "a partition");
-    return out;
-}
-
-/// Whether the body of a success that has nothing to say is one: nothing, any JSON, or plain text
-/// that is labelled as such. A web page of something in between is none.
-template <class = void>
-result<void> parse_acknowledgement(std::string_view body, std::string_view content_type)
-{
-    json_reader in(body);
-    bool const nothing = body.find_first_not_of(" \t\r\n") == std::string_view::npos;
-    if (nothing || (in.skip() && in.finish()))
-        return {};
-    constexpr std::string_view plain = "text/plain";
-    if (equals_ignoring_case(content_type.substr(0, plain.size()), plain) && valid_utf8(body))
-        return {};
-    return unexpected_body(in, "an acknowledgement");
-}
-
-/// The service's words about a failure.
-class service_words
-{
-public:
-    service_words() = default;
-
-    std::string code;
-    std::string message;
-};
-
-inline constexpr std::size_t max_server_message = 4096;
-
-/// Cuts text to `most` bytes without splitting a UTF-8 sequence.
-template <class = void>
-std::string bounded_message(std::string_view text, std::size_t most = max_server_message)
-{
-    if (text.size() > most) {
-        std::size_t end = most;
-        while (most - end < 3 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
-            --end;
-        text = text.substr(0, end);
-    }
-    return std::string(text);
-}
-
-/// Reads `error_code`, `message`, `error.code`, `error.message`, and Entra's `error` and
-/// `error_description`, in whatever mixture they come; `in` stands before the object.
-template <class = void>
-bool read_service_words(json_reader& in, service_words& out)
-{
-    auto const scalar = [&in](std::string& into) {
-        if (in.peek() == json_kind::string)
-            return read_text(in, into);
-        std::string_view slice;
-        bool const scalar_value = in.peek() == json_kind::number;
-        if (!in.value(slice))
-            return false;
-        if (scalar_value)
-            into = slice;
-        return true;
-    };
-    return read_object(in, [&](std::string_view name) {
-        if (name == "error_code" || name == "code")
-            return scalar(out.code);
-        if (name == "message" || name == "error_description")
-            return scalar(out.message);
-        if (name != "error")
-            return in.skip();
-        if (in.peek() != json_kind::object)
-            return scalar(out.code);
-        return read_object(in, [&](std::string_view inner) {
-            if (inner == "code")
-                return scalar(out.code);
-            if (inner == "message")
-                return scalar(out.message);
-            return in.skip();
-        });
-    });
-}
-
-/// Takes every one of `secrets` out of a text that a server wrote: some repeat what they were sent.
-template <class = void>
-void redact(std::string& text, std::vector<std::string> const& secrets)
-{
-    constexpr std::string_view instead = "REDACTED";
-    constexpr std::size_t least = 8; // what is shorter is in every text
-    for (auto const& secret : secrets) {
-        if (secret.size() < least)
-            continue;
-        for (auto at = text.find(secret); at != std::string::npos;
-             at = text.find(secret, at + instead.size()))
-            text.replace(at, secret.size(), instead);
-    }
-}
-
-/// What a failed answer says: the fields above, and its bare text when it has no message of its own;
-/// without `secrets`.
-template <class = void>
-service_words parse_service_words(std::string_view body, std::vector<std::string> const& secrets = {})
-{
-    json_reader in(body);
-    service_words out;
-    if (!read_service_words(in, out) || !in.finish())
-        out = service_words();
-    if (out.message.empty())
-        out.message = std::string(body);
-    redact(out.code, secrets);
-    redact(out.message, secrets);
-    out.code = bounded_message(out.code);
-    out.message = bounded_message(out.message);
-    return out;
-}
-
-/// One entry of a produce answer's `offsets`. A Kafka error that is not retriable (1, or a 4xx code)
-/// was refused by the broker; of any other nobody knows whether the record was written.
-template <class = void>
-bool read_outcome(json_reader& in, record_outcome& out, diagnostics const& about)
-{
-    std::optional<std::int64_t> code;
-    std::string text;
-    bool failed = false;
-    bool const read = read_object(in, [&](std::string_view name) {
-        if (in.peek() == json_kind::null)
-            return in.skip();
-        if (name == "partition") {
-            out.partition.emplace();
-            return read_int32(in, *out.partition);
-        }
-        if (name == "offset") {
-            out.offset.emplace();
-            return in.integer(*out.offset);
-        }
-        if (name == "error_code")
-            return in.integer(code.emplace());
-        if ((name == "error" || name == "message") && in.peek() == json_kind::string)
-            return read_text(in, text);
-        failed = failed || name == "error";
-        return in.skip();
-    });
-    if (!read)
-        return false;
-    // 0 is Kafka's NONE.
-    failed = failed || code.value_or(0) != 0 || !text.empty() || (out.offset && *out.offset < 0);
-    out.persisted = persistence::done;
-    if (failed) {
-        bool const refused =
-            code && (*code == 1 || (*code >= 400 && *code < 500) || (*code >= 40000 && *code < 50000));
-        out.persisted = refused ? persistence::none : persistence::possibly;
-        diagnostics info = about;
-        info.operation = "produce";
-        info.server_code = code ? std::to_string(*code) : std::string();
-        info.server_message = bounded_message(text);
-        info.retriable(!refused).persisted(out.persisted);
-        std::string const cause =
-            text.empty() ? "the service reports an error for this record" : info.server_message;
-        out.failure.emplace(refused ? errc::bad_request : errc::service_failed, std::move(info), cause);
-        out.offset.reset();
-    }
-    return true;
-}
-
-/// The answer to a produce of `count` records: a bare string, nothing, or an object with `offsets`.
-/// A list that does not match the request tells nothing about single records: all are `possibly`.
-/// `about` is what is known of the produce, for the errors of single records.
-template <class = void>
-result<receipt> parse_receipt(std::string_view body, std::string_view content_type, std::size_t count,
-                              diagnostics const& about = diagnostics())
-{
-    auto const all = [count](persistence state) {
-        return receipt(std::vector<record_outcome>(count, record_outcome(state)));
-    };
-    auto const if_acknowledged = [&](persistence state) -> result<receipt> {
-        auto const acknowledged = parse_acknowledgement(body, content_type);
-        if (!acknowledged)
-            return acknowledged.error();
-        return all(state);
-    };
-    json_reader in(body);
-    if (in.peek() != json_kind::object)
-        return if_acknowledged(persistence::done);
-    std::vector<record_outcome> outcomes;
-    outcomes.reserve(std::min(count, body.size() / 2)); // {} is the least for a record
-    bool listed = false;
-    bool complains = false;
-    bool const read = read_object(in, [&](std::string_view name) {
-        if (name == "offsets" && in.peek() == json_kind::array) {
-            listed = true;
-            return read_array(in, [&] { return read_outcome(in, outcomes.emplace_back(), about); });
-        }
-        complains = complains || ((name == "error" || name == "error_code") && in.peek() != json_kind::null);
-        return in.skip();
-    });
-    if (!read || !in.finish())
-        return if_acknowledged(persistence::possibly);
-    if (!listed && !complains)
-        return all(persistence::done);
-    if (!listed || outcomes.size() != count)
-        return all(persistence::possibly);
-    return receipt(std::move(outcomes));
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/url.hpp
-
-// url: an endpoint's address, and the two encodings of text that requests are built with (RFC 3986,
-// application/x-www-form-urlencoded). Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_URL_HPP
-#define HDIKAFKA_DETAIL_URL_HPP
-
-// -------- hdikafka/detail/ip_address.hpp
-
-// Addresses as text: told apart from names, and from the loopback. Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_IP_ADDRESS_HPP
-#define HDIKAFKA_DETAIL_IP_ADDRESS_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Four decimal numbers without leading zeros. The shorter, octal and hexadecimal spellings that
-/// inet_aton takes are no addresses here (RFC 3986 §7.4).
-inline std::optional<std::array<std::uint8_t, 4>> parse_ipv4(std::string_view text) noexcept
-{
-    std::array<std::uint8_t, 4> address{};
-    for (std::size_t i = 0; i != address.size(); ++i) {
-        auto const end = std::min(text.find('.'), text.size());
-        auto const part = text.substr(0, end);
-        if (part.empty() || part.size() > 3 || (part.size() > 1 && part.front() == '0'))
-            return std::nullopt;
-        unsigned value = 0;
-        for (char const character : part) {
-            if (character < '0' || character > '9')
-                return std::nullopt;
-            value = value * 10 + static_cast<unsigned>(character - '0');
-        }
-        bool const last = i + 1 == address.size();
-        if (value > 255 || last != (end == text.size()))
-            return std::nullopt;
-        address[i] = static_cast<std::uint8_t>(value);
-        text.remove_prefix(last ? end : end + 1);
-    }
-    return address;
-}
-
-/// RFC 4291 §2.2: eight groups, one "::" for two or more of them at most, the last two perhaps as IPv4.
-/// No brackets and no zone.
-class ipv6_text
-{
-public:
-    using address = std::array<std::uint8_t, 16>;
-
-    static std::optional<address> parse(std::string_view text) noexcept
-    {
-        ipv6_text parser;
-        return parser.read(text) ? std::optional(parser.bytes_) : std::nullopt;
-    }
-
-private:
-    bool read(std::string_view text) noexcept
-    {
-        std::optional<std::size_t> gap; // where the zeros of "::" go
-        if (text.starts_with("::")) {
-            gap = 0;
-            text.remove_prefix(2);
-        }
-        while (!text.empty()) {
-            auto const end = std::min(text.find(':'), text.size());
-            if (!read_group(text.substr(0, end), end == text.size()))
-                return false;
-            text.remove_prefix(end);
-            if (text.empty())
-                break;
-            text.remove_prefix(1);
-            if (text.empty())
-                return false; // a single colon at the end
-            if (text.front() == ':') {
-                if (gap)
-                    return false;
-                gap = size_;
-                text.remove_prefix(1);
-            }
-        }
-        if (!gap)
-            return size_ == bytes_.size();
-        if (size_ > bytes_.size() - 2)
-            return false;
-        std::rotate(bytes_.begin() + static_cast<std::ptrdiff_t>(*gap),
-                    bytes_.begin() + static_cast<std::ptrdiff_t>(size_), bytes_.end());
-        return true;
-    }
-
-    bool read_group(std::string_view group, bool last) noexcept
-    {
-        if (auto const v4 = last ? parse_ipv4(group) : std::nullopt; v4 && size_ <= bytes_.size() - 4) {
-            for (auto const byte : *v4)
-                bytes_[size_++] = byte;
-            return true;
-        }
-        if (group.empty() || group.size() > 4 || size_ > bytes_.size() - 2)
-            return false;
-        unsigned value = 0;
-        for (char const character : group) {
-            auto const digit = std::string_view("0123456789abcdefABCDEF").find(character);
-            if (digit == std::string_view::npos)
-                return false;
-            value = value * 16 + static_cast<unsigned>(digit < 16 ? digit : digit - 6);
-        }
-        bytes_[size_++] = static_cast<std::uint8_t>(value >> 8);
-        bytes_[size_++] = static_cast<std::uint8_t>(value & 0xff);
-        return true;
-    }
-
-    address bytes_{};
-    std::size_t size_ = 0;
-};
-
-inline bool is_ip_address(std::string_view host) noexcept
-{
-    return parse_ipv4(host) || ipv6_text::parse(host);
-}
-
-/// "localhost", 127.0.0.0/8 or ::1 (also written as an IPv4-mapped address). `host` is in lower case and
-/// without brackets.
-inline bool is_loopback(std::string_view host) noexcept
-{
-    if (host == "localhost")
-        return true;
-    if (auto const v4 = parse_ipv4(host))
-        return v4->front() == 127;
-    auto const v6 = ipv6_text::parse(host);
-    if (!v6)
-        return false;
-    ipv6_text::address const one{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
-    std::array<std::uint8_t, 13> const mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127};
-    return *v6 == one || std::equal(mapped.begin(), mapped.end(), v6->begin());
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-namespace hdikafka::inline v0_1::detail {
-
-/// An absolute http or https URL in parts.
-class url
-{
-public:
-    url() = default;
-    url(std::string scheme_name, std::string host_name, std::uint16_t port_number, std::string path_and_query)
-        : scheme(std::move(scheme_name)),
-          host(std::move(host_name)),
-          port(port_number),
-          path(std::move(path_and_query))
-    {}
-
-    std::string scheme;     ///< "http" or "https".
-    std::string host;       ///< In lower case; an IPv6 address without its brackets.
-    std::uint16_t port = 0; ///< The scheme's own if the text named none.
-    std::string path;       ///< Starts with '/'; with the query if there is one.
-
-    bool is_https() const noexcept { return scheme == "https"; }
-
-    /// Whether the host is an IP address, which is never sent as SNI.
-    bool host_is_address() const noexcept { return is_ip_address(host); }
-
-    /// The value of a Host field: the port only where it is not the scheme's own.
-    std::string host_field() const
-    {
-        bool const v6 = host.find(':') != std::string::npos;
-        std::string field = v6 ? "[" + host + "]" : host;
-        if (port != (is_https() ? 443 : 80))
-            field += ":" + std::to_string(port);
-        return field;
-    }
-};
-
-/// Cuts and checks a URL. The reason it gives never repeats what stands in the URL: that may be a
-/// password or a signature.
-class url_parser
-{
-public:
-    explicit url_parser(std::string_view text) noexcept : rest_(text) {}
-
-    result<url> parse()
-    {
-        char const* const reason = read();
-        if (reason == nullptr)
-            return std::move(url_);
-        return error(errc::invalid_endpoint, std::string("the URL ") + reason);
-    }
-
-private:
-    static constexpr std::size_t longest = 8192;
-    static constexpr std::size_t longest_host = 253; // RFC 1035 §2.3.4
-    static constexpr std::size_t longest_label = 63;
-
-    /// Null, or what is wrong.
-    char const* read()
-    {
-        if (rest_.empty())
-            return "is empty";
-        if (rest_.size() > longest)
-            return "is too long";
-        for (char const c : rest_)
-            if (c <= ' ' || c >= 0x7f)
-                return "has a blank, a control character or a character that is not ASCII";
-        if (char const* reason = read_scheme())
-            return reason;
-        auto const end = std::min(rest_.find_first_of("/?#"), rest_.size());
-        auto const authority = rest_.substr(0, end);
-        rest_.remove_prefix(end);
-        if (char const* reason = read_authority(authority))
-            return reason;
-        return read_path();
-    }
-
-    char const* read_scheme()
-    {
-        auto const end = rest_.find("://");
-        if (end == std::string_view::npos)
-            return "does not start with https://";
-        url_.scheme = lower(rest_.substr(0, end));
-        if (url_.scheme != "https" && url_.scheme != "http")
-            return "does not start with https://";
-        rest_.remove_prefix(end + 3);
-        return nullptr;
-    }
-
-    char const* read_authority(std::string_view authority)
-    {
-        if (authority.find('@') != std::string_view::npos)
-            return "has a user name or a password";
-        std::string_view host = authority;
-        std::optional<std::string_view> port;
-        if (authority.starts_with('[')) {
-            auto const end = authority.find(']');
-            host = authority.substr(1, end == std::string_view::npos ? end : end - 1);
-            if (end == std::string_view::npos || !ipv6_text::parse(host))
-                return "has brackets without an IPv6 address in them";
-            auto const behind = authority.substr(end + 1);
-            if (!behind.empty() && behind.front() != ':')
-                return "has something between its host and its port";
-            if (!behind.empty())
-                port = behind.substr(1);
-            url_.host = lower(host);
-        } else {
-            auto const colon = authority.find(':');
-            host = authority.substr(0, colon);
-            if (colon != std::string_view::npos)
-                port = authority.substr(colon + 1);
-            url_.host = lower(host);
-            if (char const* reason = check_name(url_.host))
-                return reason;
-        }
-        url_.port = url_.is_https() ? 443 : 80;
-        return port ? read_port(*port) : nullptr;
-    }
-
-    static char const* check_name(std::string_view host)
-    {
-        if (host.empty())
-            return "has no host";
-        if (host.size() > longest_host)
-            return "has a host name that is too long";
-        std::string_view label;
-        for (std::size_t at = 0; at <= host.size(); at += label.size() + 1) {
-            label = host.substr(at, std::min(host.find('.', at), host.size()) - at);
-            if (label.empty() || label.size() > longest_label)
-                return "has a host name with an empty or too long part";
-            if (label.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-_") != std::string_view::npos)
-                return "has a host name with a character that may not stand there";
-        }
-        // The resolver would take "127.1" or "0x7f000001" for an address, which no check here has seen.
-        bool const number = label.find_first_not_of("0123456789") == std::string_view::npos ||
-                            (label.starts_with("0x") &&
-                             label.find_first_not_of("0123456789abcdef", 2) == std::string_view::npos);
-        if (number && !parse_ipv4(host))
-            return "has a host that is neither a name nor an IPv4 address of four numbers";
-        return nullptr;
-    }
-
-    char const* read_port(std::string_view text)
-    {
-        unsigned port = 0;
-        for (char const c : text) {
-            if (c < '0' || c > '9')
-                return "has a port that is not a number";
-            port = std::min(port * 10 + static_cast<unsigned>(c - '0'), 65536U);
-        }
-        if (port == 0 || port > 65535)
-            return "has a port that is not between 1 and 65535";
-        url_.port = static_cast<std::uint16_t>(port);
-        return nullptr;
-    }
-
-    char const* read_path()
-    {
-        constexpr std::string_view hex = "0123456789abcdefABCDEF";
-        for (std::size_t i = 0; i != rest_.size(); ++i) {
-            if (rest_[i] == '#')
-                return "has a fragment";
-            if (std::string_view("\"<>\\^`{|}").find(rest_[i]) != std::string_view::npos)
-                return "has a character in its path that must be percent-encoded";
-            if (rest_[i] == '%' &&
-                (rest_.size() - i < 3 || hex.find(rest_[i + 1]) == std::string_view::npos ||
-                 hex.find(rest_[i + 2]) == std::string_view::npos))
-                return "has a '%' in its path without two hexadecimal digits";
-        }
-        url_.path = rest_.starts_with('/') ? std::string(rest_) : "/" + std::string(rest_);
-        return nullptr;
-    }
-
-    static std::string lower(std::string_view text)
-    {
-        std::string out(text);
-        for (char& c : out)
-            if (c >= 'A' && c <= 'Z')
-                c = static_cast<char>(c + ('a' - 'A'));
-        return out;
-    }
-
-    std::string_view rest_;
-    url url_;
-};
-
-/// An absolute http or https URL without user, password and fragment; anything else is
-/// errc::invalid_endpoint with the reason.
-inline result<url> parse_url(std::string_view text) { return url_parser(text).parse(); }
-
-/// Appends `text` with everything percent-encoded but letters, digits and the characters of `plain`.
-inline void append_percent_encoded(std::string& out, std::string_view text, std::string_view plain)
-{
-    constexpr std::string_view digits = "0123456789ABCDEF";
-    char const* const end = text.data() + text.size();
-    for (char const* at = text.data(); at != end; ++at) {
-        char const* const start = at;
-        at = std::find_if_not(at, end, [plain](char c) {
-            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                   plain.find(c) != std::string_view::npos;
-        });
-        out.append(start, at);
-        if (at == end)
-            break;
-        auto const byte = static_cast<unsigned char>(*at);
-        out += {'%', digits[byte >> 4], digits[byte & 15]};
-    }
-}
-
-/// What a path segment or query value keeps besides letters and digits (RFC 3986 §2.3).
-inline constexpr std::string_view unreserved_marks = "-._~";
-
-/// Appends `name=value` to a form body, after '&' unless it is the first one (URL standard §5.2).
-inline void append_form(std::string& body, std::string_view name, std::string_view value)
-{
-    auto const append = [&body](std::string_view text) {
-        for (std::size_t at = 0; at <= text.size();) {
-            auto const space = std::min(text.find(' ', at), text.size());
-            append_percent_encoded(body, text.substr(at, space - at), "*-._");
-            if (space != text.size())
-                body += '+';
-            at = space + 1;
-        }
-    };
-    if (!body.empty())
-        body += '&';
-    append(name);
-    body += '=';
-    append(value);
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-namespace hdikafka::inline v0_1::detail {
-
-inline errc code_of_status(int status) noexcept
-{
-    switch (status) {
-    case 401: return errc::unauthorized;
-    case 403: return errc::forbidden;
-    case 404: return errc::not_found;
-    case 405: return errc::not_supported;
-    case 408: return errc::service_failed;
-    case 409: return errc::already_exists;
-    case 413: return errc::too_large;
-    case 429: return errc::throttled;
-    default: break;
-    }
-    if (status >= 300 && status < 400)
-        return errc::redirected;
-    if (status >= 400 && status < 500)
-        return errc::bad_request;
-    return status >= 500 && status < 600 ? errc::service_failed : errc::unexpected_status;
-}
-
-/// Whether the service certainly did nothing of what it was asked for.
-inline bool refusing_status(int status) noexcept { return status >= 300 && status < 500 && status != 408; }
-
-/// The error for an answer that is no success. `location` is its Location field, or empty; `info` comes
-/// with what the caller knows and leaves with what the answer says, `secrets` left out.
-template <class = void>
-error describe_status(int status, std::string_view body, std::string_view location, diagnostics info,
-                      std::vector<std::string> const& secrets = {})
-{
-    service_words words = parse_service_words(body, secrets);
-    errc code = code_of_status(status);
-    if (status >= 400 && info.operation == "create_topic" &&
-        words.message.find("already exists") != std::string::npos)
-        code = errc::already_exists;
-    info.http_status = status;
-    info.retriable(transient_status(status) && code != errc::already_exists);
-    std::string cause = "HTTP " + std::to_string(status) + ", ";
-    cause += error_category::text(code);
-    if (code == errc::redirected) {
-        auto const target = parse_url(location);
-        cause += target ? ": to " + target.value().host : std::string();
-    } else if (!words.message.empty() || !words.code.empty()) {
-        // One line for what(); the whole text stays in info().
-        constexpr std::size_t shown = 300;
-        std::string_view const text = words.message.empty() ? words.code : words.message;
-        cause += ": " + bounded_message(text, shown);
-    }
-    info.server_code = std::move(words.code);
-    info.server_message = std::move(words.message);
-    return error(code, std::move(info), cause);
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/token_cache.hpp
-
-// The token cache: one request however many wait, renewal in the background. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_TOKEN_CACHE_HPP
-#define HDIKAFKA_DETAIL_TOKEN_CACHE_HPP
-
 // -------- hdikafka/detail/operation_registry.hpp
 
 // The calls in flight of one client, so that close() can end them. Layer: I/O shell.
@@ -4554,6 +2141,7 @@ inline token_action decide_token(std::optional<token_times> const& token, steady
 #define HDIKAFKA_DETAIL_BYTE_BUFFER_HPP
 
 #include <cstdlib>
+#include <cstring>
 #include <span>
 
 namespace hdikafka::inline v0_1::detail {
@@ -4657,6 +2245,311 @@ private:
 // The line before a chunk: its size and extensions (RFC 9112 §7.1). Layer: formats (no I/O, no Asio).
 #ifndef HDIKAFKA_DETAIL_HTTP_CHUNK_LINE_HPP
 #define HDIKAFKA_DETAIL_HTTP_CHUNK_LINE_HPP
+
+// -------- hdikafka/detail/http_syntax.hpp
+
+// The small rules of HTTP/1.1 that reading and writing share: characters, lists, numbers, lines
+// (RFC 9110 §5.5 and §5.6, RFC 9112 §2.2). Layer: formats (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_HTTP_SYNTAX_HPP
+#define HDIKAFKA_DETAIL_HTTP_SYNTAX_HPP
+
+// -------- hdikafka/detail/http_scan.hpp
+
+// Searching HTTP text for the characters that end something, 16 bytes at a time where the machine has
+// SSE2: most of what reading a header costs. Layer: formats (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_HTTP_SCAN_HPP
+#define HDIKAFKA_DETAIL_HTTP_SCAN_HPP
+
+#include <array>
+#include <bit>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+/// A set of characters.
+class character_set
+{
+public:
+    explicit constexpr character_set(std::string_view members) noexcept
+    {
+        for (char const member : members)
+            table_[static_cast<unsigned char>(member)] = true;
+    }
+
+    constexpr bool contains(char character) const noexcept
+    {
+        return table_[static_cast<unsigned char>(character)];
+    }
+
+    /// Whether `text` has nothing but members, and at least one.
+    constexpr bool spells(std::string_view text) const noexcept
+    {
+        return !text.empty() && prefix(text) == text.size();
+    }
+
+    /// How many members are at the front of `text`, if it is known of the first `from`.
+    constexpr std::size_t prefix(std::string_view text, std::size_t from = 0) const noexcept
+    {
+        while (from < text.size() && contains(text[from]))
+            ++from;
+        return from;
+    }
+
+private:
+    std::array<bool, 256> table_{};
+};
+
+inline constexpr character_set token_characters("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
+                                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+
+/// Control characters but HTAB: none of them may stand in any line, but for the CRLF at its end.
+inline constexpr character_set control_characters(
+    std::string_view("\x00\x01\x02\x03\x04\x05\x06\x07\x08\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14\x15"
+                     "\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f\x7f",
+                     32));
+
+#if defined(__SSE2__)
+/// Sixteen bytes, and which of them have a property: bit i of a mask is byte i.
+class byte_block
+{
+public:
+    static constexpr std::size_t size = 16;
+
+    explicit byte_block(char const* text) noexcept
+        : bytes_(_mm_loadu_si128(reinterpret_cast<__m128i const*>(text)))
+    {}
+
+    unsigned controls() const noexcept
+    {
+        auto const low = at_most(bytes_, 0x1f);
+        auto const tab = _mm_cmpeq_epi8(bytes_, _mm_set1_epi8('\t'));
+        auto const del = _mm_cmpeq_epi8(bytes_, _mm_set1_epi8(0x7f));
+        return mask(_mm_or_si128(_mm_andnot_si128(tab, low), del));
+    }
+
+    /// Letters, digits and '-': all that the names of fields have in practice.
+    unsigned name_characters() const noexcept
+    {
+        auto const lower = _mm_or_si128(bytes_, _mm_set1_epi8(0x20));
+        auto const letter = at_most(_mm_sub_epi8(lower, _mm_set1_epi8('a')), 'z' - 'a');
+        auto const digit = at_most(_mm_sub_epi8(bytes_, _mm_set1_epi8('0')), 9);
+        auto const dash = _mm_cmpeq_epi8(bytes_, _mm_set1_epi8('-'));
+        return mask(_mm_or_si128(_mm_or_si128(letter, digit), dash));
+    }
+
+    /// Whether the 64 bytes from `text` on are ASCII without any control character.
+    static bool four_are_printable(char const* text) noexcept
+    {
+        // Adding 0x81 puts DEL first, then what is above ASCII, then the controls: 0x00 to 0xa0.
+        auto const ordered = [text](std::size_t i) {
+            return _mm_add_epi8(byte_block(text + i * size).bytes_, _mm_set1_epi8(static_cast<char>(0x81)));
+        };
+        auto const least =
+            _mm_min_epu8(_mm_min_epu8(ordered(0), ordered(1)), _mm_min_epu8(ordered(2), ordered(3)));
+        return mask(at_most(least, static_cast<char>(0xa0))) == 0;
+    }
+
+private:
+    /// Unsigned comparison, which SSE2 only has as a minimum.
+    static __m128i at_most(__m128i bytes, char limit) noexcept
+    {
+        return _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(limit)), bytes);
+    }
+    static unsigned mask(__m128i bytes) noexcept { return static_cast<unsigned>(_mm_movemask_epi8(bytes)); }
+
+    __m128i bytes_;
+};
+#endif
+
+/// Where the first control character at or behind `from` is, or the size of `text`.
+inline std::size_t find_control(std::string_view text, std::size_t from = 0) noexcept
+{
+#if defined(__SSE2__)
+    for (; from + byte_block::size <= text.size(); from += byte_block::size)
+        if (auto const found = byte_block(text.data() + from).controls(); found != 0)
+            return from + static_cast<std::size_t>(std::countr_zero(found));
+#endif
+    while (from < text.size() && !control_characters.contains(text[from]))
+        ++from;
+    return from;
+}
+
+/// Whether `text` has no control character. For texts that may be long and hardly ever have one.
+inline bool has_no_control(std::string_view text) noexcept
+{
+    std::size_t from = 0;
+#if defined(__SSE2__)
+    while (from + 4 * byte_block::size <= text.size() && byte_block::four_are_printable(text.data() + from))
+        from += 4 * byte_block::size;
+#endif
+    return find_control(text, from) == text.size();
+}
+
+/// How many token characters are at the front of `text`.
+inline std::size_t token_size(std::string_view text) noexcept
+{
+    std::size_t size = 0;
+#if defined(__SSE2__)
+    for (; size + byte_block::size <= text.size(); size += byte_block::size)
+        if (auto const others = ~byte_block(text.data() + size).name_characters() & 0xffffU; others != 0) {
+            size += static_cast<std::size_t>(std::countr_zero(others));
+            break;
+        }
+#endif
+    return token_characters.prefix(text, size);
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+#include <limits>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// What is wrong with a message: nothing, or a code and a whole sentence about it.
+class http_fault
+{
+public:
+    http_fault() = default;
+    http_fault(errc code, std::string cause) : code_(code), cause_(std::move(cause)) {}
+
+    explicit operator bool() const noexcept { return code_ != errc(); }
+    errc code() const noexcept { return code_; }
+    std::string const& cause() const noexcept { return cause_; }
+
+private:
+    errc code_ = errc();
+    std::string cause_;
+};
+
+/// What a target in origin form may have: path and query of RFC 3986 §3.3 and §3.4.
+inline constexpr character_set target_characters("!$%&'()*+,-./0123456789:;=?@"
+                                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~");
+
+/// What a Host field may have: a name or an address, and a port.
+inline constexpr character_set host_characters("-.0123456789:ABCDEFGHIJKLMNOPQRSTUVWXYZ[]"
+                                               "_abcdefghijklmnopqrstuvwxyz");
+
+/// A method, a field name, a parameter name: 1*tchar.
+inline bool is_token(std::string_view text) noexcept
+{
+    return !text.empty() && token_size(text) == text.size();
+}
+
+/// A field value or a reason phrase: no control character but HTAB.
+inline bool is_field_text(std::string_view text) noexcept { return find_control(text, 0) == text.size(); }
+
+constexpr bool is_blank(char character) noexcept { return character == ' ' || character == '\t'; }
+
+/// Without the optional white space (SP, HTAB) around it.
+constexpr std::string_view trim_blanks(std::string_view text) noexcept
+{
+    while (!text.empty() && is_blank(text.front()))
+        text.remove_prefix(1);
+    while (!text.empty() && is_blank(text.back()))
+        text.remove_suffix(1);
+    return text;
+}
+
+constexpr char ascii_lower(char character) noexcept
+{
+    return character >= 'A' && character <= 'Z' ? static_cast<char>(character | 0x20) : character;
+}
+
+constexpr bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept
+{
+    if (a.size() != b.size())
+        return false;
+    for (std::size_t i = 0; i != a.size(); ++i)
+        if (a[i] != b[i] && ascii_lower(a[i]) != ascii_lower(b[i]))
+            return false;
+    return true;
+}
+
+/// 1*DIGIT without overflow; leading zeros are allowed, signs and blanks are not.
+constexpr std::optional<std::uint64_t> parse_decimal(std::string_view text) noexcept
+{
+    constexpr auto most = std::numeric_limits<std::uint64_t>::max();
+    std::uint64_t value = 0;
+    for (char const character : text) {
+        if (character < '0' || character > '9')
+            return std::nullopt;
+        auto const digit = static_cast<std::uint64_t>(character - '0');
+        if (value > (most - digit) / 10)
+            return std::nullopt;
+        value = value * 10 + digit;
+    }
+    return text.empty() ? std::nullopt : std::optional(value);
+}
+
+/// The elements of a comma-separated list, trimmed. An empty text has one empty element.
+class list_elements
+{
+public:
+    explicit constexpr list_elements(std::string_view list) noexcept : rest_(list) {}
+
+    constexpr bool next(std::string_view& element) noexcept
+    {
+        if (ended_)
+            return false;
+        auto const comma = rest_.find(',');
+        element = trim_blanks(rest_.substr(0, comma));
+        ended_ = comma == std::string_view::npos;
+        if (!ended_)
+            rest_.remove_prefix(comma + 1);
+        return true;
+    }
+
+private:
+    std::string_view rest_;
+    bool ended_ = false;
+};
+
+/// At most 40 bytes of what a peer sent, for an error's sentence.
+inline std::string excerpt(std::string_view text)
+{
+    constexpr std::size_t most = 40;
+    return "'" + std::string(text.substr(0, most)) + (text.size() > most ? "…'" : "'");
+}
+
+enum class line_state : unsigned char
+{
+    incomplete,
+    whole,        ///< `line` is the line without its CRLF.
+    too_long,     ///< It has more than `limit` bytes, whether or not its end is here already.
+    bad_character ///< A control character but HTAB, or CR and LF other than together at its end.
+};
+
+/// Cuts the line off the front of `text`. `scanned` is how much of it was searched before: 0 for a new
+/// line, and left as it is between calls, so that a line that arrives in pieces is searched once.
+/// The state depends on the bytes alone, never on how they were split.
+inline line_state cut_line(std::string_view text, std::size_t& scanned, std::size_t limit,
+                           std::string_view& line) noexcept
+{
+    auto const end = find_control(text, scanned);
+    if (end > limit)
+        return line_state::too_long;
+    scanned = end;
+    if (end == text.size())
+        return line_state::incomplete;
+    if (text[end] != '\r')
+        return line_state::bad_character;
+    if (end + 1 == text.size())
+        return line_state::incomplete;
+    if (text[end + 1] != '\n')
+        return line_state::bad_character;
+    scanned = 0;
+    line = text.substr(0, end);
+    return line_state::whole;
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -4849,6 +2742,8 @@ private:
 } // namespace hdikafka::inline v0_1
 
 #endif
+
+#include <vector>
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -6182,6 +4077,376 @@ private:
 
 #endif
 
+// -------- hdikafka/detail/url.hpp
+
+// url: an endpoint's address, and the two encodings of text that requests are built with (RFC 3986,
+// application/x-www-form-urlencoded). Layer: formats (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_URL_HPP
+#define HDIKAFKA_DETAIL_URL_HPP
+
+// -------- hdikafka/detail/ip_address.hpp
+
+// Addresses as text: told apart from names, and from the loopback. Layer: formats (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_IP_ADDRESS_HPP
+#define HDIKAFKA_DETAIL_IP_ADDRESS_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Four decimal numbers without leading zeros. The shorter, octal and hexadecimal spellings that
+/// inet_aton takes are no addresses here (RFC 3986 §7.4).
+inline std::optional<std::array<std::uint8_t, 4>> parse_ipv4(std::string_view text) noexcept
+{
+    std::array<std::uint8_t, 4> address{};
+    for (std::size_t i = 0; i != address.size(); ++i) {
+        auto const end = std::min(text.find('.'), text.size());
+        auto const part = text.substr(0, end);
+        if (part.empty() || part.size() > 3 || (part.size() > 1 && part.front() == '0'))
+            return std::nullopt;
+        unsigned value = 0;
+        for (char const character : part) {
+            if (character < '0' || character > '9')
+                return std::nullopt;
+            value = value * 10 + static_cast<unsigned>(character - '0');
+        }
+        bool const last = i + 1 == address.size();
+        if (value > 255 || last != (end == text.size()))
+            return std::nullopt;
+        address[i] = static_cast<std::uint8_t>(value);
+        text.remove_prefix(last ? end : end + 1);
+    }
+    return address;
+}
+
+/// RFC 4291 §2.2: eight groups, one "::" for two or more of them at most, the last two perhaps as IPv4.
+/// No brackets and no zone.
+class ipv6_text
+{
+public:
+    using address = std::array<std::uint8_t, 16>;
+
+    static std::optional<address> parse(std::string_view text) noexcept
+    {
+        ipv6_text parser;
+        return parser.read(text) ? std::optional(parser.bytes_) : std::nullopt;
+    }
+
+private:
+    bool read(std::string_view text) noexcept
+    {
+        std::optional<std::size_t> gap; // where the zeros of "::" go
+        if (text.starts_with("::")) {
+            gap = 0;
+            text.remove_prefix(2);
+        }
+        while (!text.empty()) {
+            auto const end = std::min(text.find(':'), text.size());
+            if (!read_group(text.substr(0, end), end == text.size()))
+                return false;
+            text.remove_prefix(end);
+            if (text.empty())
+                break;
+            text.remove_prefix(1);
+            if (text.empty())
+                return false; // a single colon at the end
+            if (text.front() == ':') {
+                if (gap)
+                    return false;
+                gap = size_;
+                text.remove_prefix(1);
+            }
+        }
+        if (!gap)
+            return size_ == bytes_.size();
+        if (size_ > bytes_.size() - 2)
+            return false;
+        std::rotate(bytes_.begin() + static_cast<std::ptrdiff_t>(*gap),
+                    bytes_.begin() + static_cast<std::ptrdiff_t>(size_), bytes_.end());
+        return true;
+    }
+
+    bool read_group(std::string_view group, bool last) noexcept
+    {
+        if (auto const v4 = last ? parse_ipv4(group) : std::nullopt; v4 && size_ <= bytes_.size() - 4) {
+            for (auto const byte : *v4)
+                bytes_[size_++] = byte;
+            return true;
+        }
+        if (group.empty() || group.size() > 4 || size_ > bytes_.size() - 2)
+            return false;
+        unsigned value = 0;
+        for (char const character : group) {
+            auto const digit = std::string_view("0123456789abcdefABCDEF").find(character);
+            if (digit == std::string_view::npos)
+                return false;
+            value = value * 16 + static_cast<unsigned>(digit < 16 ? digit : digit - 6);
+        }
+        bytes_[size_++] = static_cast<std::uint8_t>(value >> 8);
+        bytes_[size_++] = static_cast<std::uint8_t>(value & 0xff);
+        return true;
+    }
+
+    address bytes_{};
+    std::size_t size_ = 0;
+};
+
+inline bool is_ip_address(std::string_view host) noexcept
+{
+    return parse_ipv4(host) || ipv6_text::parse(host);
+}
+
+/// "localhost", 127.0.0.0/8 or ::1 (also written as an IPv4-mapped address). `host` is in lower case and
+/// without brackets.
+inline bool is_loopback(std::string_view host) noexcept
+{
+    if (host == "localhost")
+        return true;
+    if (auto const v4 = parse_ipv4(host))
+        return v4->front() == 127;
+    auto const v6 = ipv6_text::parse(host);
+    if (!v6)
+        return false;
+    ipv6_text::address const one{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+    std::array<std::uint8_t, 13> const mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127};
+    return *v6 == one || std::equal(mapped.begin(), mapped.end(), v6->begin());
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+/// An absolute http or https URL in parts.
+class url
+{
+public:
+    url() = default;
+    url(std::string scheme_name, std::string host_name, std::uint16_t port_number, std::string path_and_query)
+        : scheme(std::move(scheme_name)),
+          host(std::move(host_name)),
+          port(port_number),
+          path(std::move(path_and_query))
+    {}
+
+    std::string scheme;     ///< "http" or "https".
+    std::string host;       ///< In lower case; an IPv6 address without its brackets.
+    std::uint16_t port = 0; ///< The scheme's own if the text named none.
+    std::string path;       ///< Starts with '/'; with the query if there is one.
+
+    bool is_https() const noexcept { return scheme == "https"; }
+
+    /// Whether the host is an IP address, which is never sent as SNI.
+    bool host_is_address() const noexcept { return is_ip_address(host); }
+
+    /// The value of a Host field: the port only where it is not the scheme's own.
+    std::string host_field() const
+    {
+        bool const v6 = host.find(':') != std::string::npos;
+        std::string field = v6 ? "[" + host + "]" : host;
+        if (port != (is_https() ? 443 : 80))
+            field += ":" + std::to_string(port);
+        return field;
+    }
+};
+
+/// Cuts and checks a URL. The reason it gives never repeats what stands in the URL: that may be a
+/// password or a signature.
+class url_parser
+{
+public:
+    explicit url_parser(std::string_view text) noexcept : rest_(text) {}
+
+    result<url> parse()
+    {
+        char const* const reason = read();
+        if (reason == nullptr)
+            return std::move(url_);
+        return error(errc::invalid_endpoint, std::string("the URL ") + reason);
+    }
+
+private:
+    static constexpr std::size_t longest = 8192;
+    static constexpr std::size_t longest_host = 253; // RFC 1035 §2.3.4
+    static constexpr std::size_t longest_label = 63;
+
+    /// Null, or what is wrong.
+    char const* read()
+    {
+        if (rest_.empty())
+            return "is empty";
+        if (rest_.size() > longest)
+            return "is too long";
+        for (char const c : rest_)
+            if (c <= ' ' || c >= 0x7f)
+                return "has a blank, a control character or a character that is not ASCII";
+        if (char const* reason = read_scheme())
+            return reason;
+        auto const end = std::min(rest_.find_first_of("/?#"), rest_.size());
+        auto const authority = rest_.substr(0, end);
+        rest_.remove_prefix(end);
+        if (char const* reason = read_authority(authority))
+            return reason;
+        return read_path();
+    }
+
+    char const* read_scheme()
+    {
+        auto const end = rest_.find("://");
+        if (end == std::string_view::npos)
+            return "does not start with https://";
+        url_.scheme = lower(rest_.substr(0, end));
+        if (url_.scheme != "https" && url_.scheme != "http")
+            return "does not start with https://";
+        rest_.remove_prefix(end + 3);
+        return nullptr;
+    }
+
+    char const* read_authority(std::string_view authority)
+    {
+        if (authority.find('@') != std::string_view::npos)
+            return "has a user name or a password";
+        std::string_view host = authority;
+        std::optional<std::string_view> port;
+        if (authority.starts_with('[')) {
+            auto const end = authority.find(']');
+            host = authority.substr(1, end == std::string_view::npos ? end : end - 1);
+            if (end == std::string_view::npos || !ipv6_text::parse(host))
+                return "has brackets without an IPv6 address in them";
+            auto const behind = authority.substr(end + 1);
+            if (!behind.empty() && behind.front() != ':')
+                return "has something between its host and its port";
+            if (!behind.empty())
+                port = behind.substr(1);
+            url_.host = lower(host);
+        } else {
+            auto const colon = authority.find(':');
+            host = authority.substr(0, colon);
+            if (colon != std::string_view::npos)
+                port = authority.substr(colon + 1);
+            url_.host = lower(host);
+            if (char const* reason = check_name(url_.host))
+                return reason;
+        }
+        url_.port = url_.is_https() ? 443 : 80;
+        return port ? read_port(*port) : nullptr;
+    }
+
+    static char const* check_name(std::string_view host)
+    {
+        if (host.empty())
+            return "has no host";
+        if (host.size() > longest_host)
+            return "has a host name that is too long";
+        std::string_view label;
+        for (std::size_t at = 0; at <= host.size(); at += label.size() + 1) {
+            label = host.substr(at, std::min(host.find('.', at), host.size()) - at);
+            if (label.empty() || label.size() > longest_label)
+                return "has a host name with an empty or too long part";
+            if (label.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-_") != std::string_view::npos)
+                return "has a host name with a character that may not stand there";
+        }
+        // The resolver would take "127.1" or "0x7f000001" for an address, which no check here has seen.
+        bool const number = label.find_first_not_of("0123456789") == std::string_view::npos ||
+                            (label.starts_with("0x") &&
+                             label.find_first_not_of("0123456789abcdef", 2) == std::string_view::npos);
+        if (number && !parse_ipv4(host))
+            return "has a host that is neither a name nor an IPv4 address of four numbers";
+        return nullptr;
+    }
+
+    char const* read_port(std::string_view text)
+    {
+        unsigned port = 0;
+        for (char const c : text) {
+            if (c < '0' || c > '9')
+                return "has a port that is not a number";
+            port = std::min(port * 10 + static_cast<unsigned>(c - '0'), 65536U);
+        }
+        if (port == 0 || port > 65535)
+            return "has a port that is not between 1 and 65535";
+        url_.port = static_cast<std::uint16_t>(port);
+        return nullptr;
+    }
+
+    char const* read_path()
+    {
+        constexpr std::string_view hex = "0123456789abcdefABCDEF";
+        for (std::size_t i = 0; i != rest_.size(); ++i) {
+            if (rest_[i] == '#')
+                return "has a fragment";
+            if (std::string_view("\"<>\\^`{|}").find(rest_[i]) != std::string_view::npos)
+                return "has a character in its path that must be percent-encoded";
+            if (rest_[i] == '%' &&
+                (rest_.size() - i < 3 || hex.find(rest_[i + 1]) == std::string_view::npos ||
+                 hex.find(rest_[i + 2]) == std::string_view::npos))
+                return "has a '%' in its path without two hexadecimal digits";
+        }
+        url_.path = rest_.starts_with('/') ? std::string(rest_) : "/" + std::string(rest_);
+        return nullptr;
+    }
+
+    static std::string lower(std::string_view text)
+    {
+        std::string out(text);
+        for (char& c : out)
+            if (c >= 'A' && c <= 'Z')
+                c = static_cast<char>(c + ('a' - 'A'));
+        return out;
+    }
+
+    std::string_view rest_;
+    url url_;
+};
+
+/// An absolute http or https URL without user, password and fragment; anything else is
+/// errc::invalid_endpoint with the reason.
+inline result<url> parse_url(std::string_view text) { return url_parser(text).parse(); }
+
+/// Appends `text` with everything percent-encoded but letters, digits and the characters of `plain`.
+inline void append_percent_encoded(std::string& out, std::string_view text, std::string_view plain)
+{
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    char const* const end = text.data() + text.size();
+    for (char const* at = text.data(); at != end; ++at) {
+        char const* const start = at;
+        at = std::find_if_not(at, end, [plain](char c) {
+            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                   plain.find(c) != std::string_view::npos;
+        });
+        out.append(start, at);
+        if (at == end)
+            break;
+        auto const byte = static_cast<unsigned char>(*at);
+        out += {'%', digits[byte >> 4], digits[byte & 15]};
+    }
+}
+
+/// What a path segment or query value keeps besides letters and digits (RFC 3986 §2.3).
+inline constexpr std::string_view unreserved_marks = "-._~";
+
+/// Appends `name=value` to a form body, after '&' unless it is the first one (URL standard §5.2).
+inline void append_form(std::string& body, std::string_view name, std::string_view value)
+{
+    auto const append = [&body](std::string_view text) {
+        for (std::size_t at = 0; at <= text.size();) {
+            auto const space = std::min(text.find(' ', at), text.size());
+            append_percent_encoded(body, text.substr(at, space - at), "*-._");
+            if (space != text.size())
+                body += '+';
+            at = space + 1;
+        }
+    };
+    if (!body.empty())
+        body += '&';
+    append(name);
+    body += '=';
+    append(value);
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
 namespace hdikafka::inline v0_1::detail {
 
 /// A connection and what decides whether it may be used again.
@@ -6562,6 +4827,174 @@ private:
 
 #endif
 
+// -------- hdikafka/detail/http_request.hpp
+
+// http_request: what is sent. Layer: formats (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_HTTP_REQUEST_HPP
+#define HDIKAFKA_DETAIL_HTTP_REQUEST_HPP
+
+#include <charconv>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// A block of header fields, checked and written as they are added. Nothing that could end a line or
+/// add another field gets into it.
+class request_fields
+{
+public:
+    /// False, and the block is spoilt for good, when the name is no token, the value has a control
+    /// character or blanks around it, or the field is one that http_request writes itself.
+    bool add(std::string_view name, std::string_view value)
+    {
+        bool const sound = is_token(name) && is_value(value) && !is_reserved(name);
+        sound_ = sound_ && sound;
+        if (sound) {
+            write(text_, name, value);
+        }
+        return sound;
+    }
+
+    bool sound() const noexcept { return sound_; }
+    std::string const& text() const noexcept { return text_; }
+
+    static bool is_value(std::string_view value) noexcept
+    {
+        return has_no_control(value) &&
+               (value.empty() || (!is_blank(value.front()) && !is_blank(value.back())));
+    }
+
+    static void write(std::string& out, std::string_view name, std::string_view value)
+    {
+        constexpr std::string_view colon = ": ";
+        constexpr std::string_view end = "\r\n";
+        out.reserve(out.size() + name.size() + value.size() + colon.size() + end.size());
+        out.append(name).append(colon).append(value).append(end);
+    }
+
+private:
+    static bool is_reserved(std::string_view name) noexcept
+    {
+        return equals_ignoring_case(name, "host") || equals_ignoring_case(name, "authorization") ||
+               equals_ignoring_case(name, "content-length") ||
+               equals_ignoring_case(name, "transfer-encoding");
+    }
+
+    std::string text_;
+    bool sound_ = true;
+};
+
+/// A field's value, checked when it is made: once, however many requests carry it.
+class field_value
+{
+public:
+    explicit field_value(std::string text) : text_(std::move(text)), sound_(request_fields::is_value(text_))
+    {}
+
+    bool sound() const noexcept { return sound_; }
+    std::string const& text() const noexcept { return text_; }
+
+private:
+    std::string text_;
+    bool sound_;
+};
+
+using shared_fields = std::shared_ptr<request_fields const>;
+
+/// A request without the parts that belong to the connection (Host) and to the moment (Authorization):
+/// those are given when it is rendered, because a retry may need others. A request with a part that
+/// could be taken for another field or another request is never rendered at all.
+class http_request
+{
+public:
+    /// `target` in origin form, already percent-encoded; for CONNECT in authority form. `common`, which may
+    /// be null, are fields that many requests share.
+    http_request(std::string method, std::string target, shared_fields common = nullptr)
+        : method_(std::move(method)),
+          target_(std::move(target)),
+          common_(std::move(common)),
+          sound_(is_token(method_) && sound_target() && (!common_ || common_->sound()))
+    {}
+
+    /// Adds a field; see request_fields::add.
+    bool add(std::string_view name, std::string_view value) { return fields_.add(name, value); }
+
+    http_request& body(std::string content) &
+    {
+        body_ = std::move(content);
+        return *this;
+    }
+
+    std::string const& method() const noexcept { return method_; }
+    std::string const& target() const noexcept { return target_; }
+    std::string const& body() const noexcept { return body_; }
+
+    /// Whether every part of the request can be sent as it is. `host` is the Host field's value;
+    /// `authorization` that of Authorization, which is left out when null.
+    bool sound(std::string_view host, field_value const* authorization) const noexcept
+    {
+        return sound_ && fields_.sound() && host_characters.spells(host) &&
+               (!authorization || authorization->sound());
+    }
+
+    /// Appends the request to `out`. False, with `out` as it was, when it is not sound.
+    [[nodiscard]] bool render_to(std::string& out, std::string_view host,
+                                 field_value const* authorization) const
+    {
+        if (!sound(host, authorization))
+            return false;
+        bool const sized = !body_.empty() || method_ == "POST" || method_ == "PUT" || method_ == "PATCH";
+        std::array<char, 20> digits{};
+        auto const* const end = std::to_chars(digits.data(), digits.data() + digits.size(), body_.size()).ptr;
+        std::string_view const length(digits.data(), static_cast<std::size_t>(end - digits.data()));
+        using text = std::string_view;
+        text const line = "\r\n";
+        std::array const parts{text(method_),
+                               text(" "),
+                               text(target_),
+                               text(" HTTP/1.1\r\nHost: "),
+                               host,
+                               line,
+                               authorization ? text("Authorization: ") : text(),
+                               authorization ? text(authorization->text()) : text(),
+                               authorization ? line : text(),
+                               common_ ? text(common_->text()) : text(),
+                               text(fields_.text()),
+                               sized ? text("Content-Length: ") : text(),
+                               sized ? length : text(),
+                               sized ? line : text(),
+                               line,
+                               text(body_)};
+        std::size_t size = 0;
+        for (auto const part : parts)
+            size += part.size();
+        auto const before = out.size();
+        out.resize(before + size);
+        char* at = out.data() + before;
+        for (auto const part : parts)
+            at += part.copy(at, part.size());
+        return true;
+    }
+
+private:
+    bool sound_target() const noexcept
+    {
+        if (method_ == "CONNECT")
+            return host_characters.spells(target_);
+        return target_.starts_with('/') && target_characters.spells(target_);
+    }
+
+    std::string method_;
+    std::string target_;
+    shared_fields common_;
+    request_fields fields_;
+    std::string body_;
+    bool sound_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
 // -------- hdikafka/detail/random.hpp
 
 // Random numbers for jitter and request ids; not for secrets. Layer: formats (no I/O, no Asio).
@@ -6802,9 +5235,7 @@ public:
     virtual bool renewable() const noexcept { return true; }
 };
 
-using token_source_ptr = std::unique_ptr<token_source>;
-
-template <class Lazy = void>
+template <class Lazy>
 class token_cache : public std::enable_shared_from_this<token_cache<Lazy>>
 {
 public:
@@ -6933,7 +5364,7 @@ private:
         run_detached(op, renew(op, http, source_, std::move(trip)));
     }
 
-    static task renew(operation_ptr op, transport_ptr http, std::shared_ptr<token_source> source,
+    static task renew(operation_ptr op, transport_ptr http, token_source_ptr source,
                       std::unique_ptr<flight> trip)
     {
         registration<> const entry(http->background(), op);
@@ -6980,7 +5411,7 @@ private:
         }
     }
 
-    std::shared_ptr<token_source> const source_;
+    token_source_ptr const source_;
     std::mutex mutex_;
     authorization current_;
     token_times times_;
@@ -6989,7 +5420,1766 @@ private:
     bool in_flight_ = false;
 };
 
-using token_cache_ptr = std::shared_ptr<token_cache<>>;
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/token_sources.hpp
+
+// Where tokens come from: Entra, the program itself, its function. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_TOKEN_SOURCES_HPP
+#define HDIKAFKA_DETAIL_TOKEN_SOURCES_HPP
+
+// -------- hdikafka/detail/call.hpp
+
+// One call to a service: attempts, tokens, retries, and the error that says how it ended.
+// Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_CALL_HPP
+#define HDIKAFKA_DETAIL_CALL_HPP
+
+// -------- hdikafka/detail/retry.hpp
+
+// Whether and when an attempt is repeated: a pure decision. Layer: decisions (no I/O, no clock, no
+// randomness of its own).
+#ifndef HDIKAFKA_DETAIL_RETRY_HPP
+#define HDIKAFKA_DETAIL_RETRY_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Whether doing a request twice differs from doing it once.
+enum class repeatable : unsigned char
+{
+    freely, ///< GET, create and delete of a topic, a token request.
+    unsent, ///< A produce: only when no byte of it was written.
+};
+
+/// How an attempt ended.
+class attempt_outcome
+{
+public:
+    attempt_outcome() = default;
+
+    std::error_code code;       ///< Why there is no answer; empty when there is one.
+    int status = 0;             ///< The answer's status.
+    bool bytes_written = false; ///< Whether any byte of the request went out.
+    std::optional<milliseconds> retry_after;
+};
+
+inline bool transient_status(int status) noexcept
+{
+    return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
+}
+
+/// Failures that the next attempt may not meet. A refused certificate, a framing error and the
+/// caller's own cancellation or deadline are not among them.
+inline bool transient_failure(std::error_code code) noexcept
+{
+    return code == errc::connect_timeout || code == errc::idle_timeout || code == errc::resolve_failed ||
+           code == errc::connect_failed || code == errc::connection_lost || code == errc::truncated;
+}
+
+/// Whether the failure says that the same request may succeed later.
+inline bool transient(attempt_outcome const& outcome) noexcept
+{
+    return outcome.code ? transient_failure(outcome.code) : transient_status(outcome.status);
+}
+
+/// Decides after an attempt: nullopt to give up, else how long to wait before the next one.
+/// `retries` counts those made already; `random` is in [0, 1); `left` is the time to the call's deadline.
+inline std::optional<milliseconds> decide_retry(retry_policy const& policy, repeatable kind,
+                                                attempt_outcome const& outcome, int retries, double random,
+                                                milliseconds left)
+{
+    if (!transient(outcome) || retries >= policy.max_retries())
+        return std::nullopt;
+    bool const refused = !outcome.code && outcome.status == 429;
+    bool const harmless =
+        kind == repeatable::freely || policy.at_least_once() || refused || !outcome.bytes_written;
+    if (!harmless)
+        return std::nullopt;
+
+    milliseconds const most = std::max(policy.max_delay(), milliseconds(0));
+    milliseconds ceiling = std::clamp(policy.base_delay(), milliseconds(0), most);
+    for (int i = 0; i < retries && ceiling < most; ++i)
+        ceiling = ceiling <= most / 2 ? ceiling * 2 : most;
+    auto delay = milliseconds(static_cast<milliseconds::rep>(static_cast<double>(ceiling.count()) * random));
+    if (outcome.retry_after)
+        delay = std::max(delay, *outcome.retry_after);
+    if (delay >= left)
+        return std::nullopt;
+    return delay;
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/retry_after.hpp
+
+// How long a server asks to wait (RFC 9110 §10.2.3 and Azure's millisecond forms). Layer: formats.
+#ifndef HDIKAFKA_DETAIL_RETRY_AFTER_HPP
+#define HDIKAFKA_DETAIL_RETRY_AFTER_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+inline std::optional<std::int64_t> parse_count(std::string_view text) noexcept
+{
+    std::int64_t value = 0;
+    auto const [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (text.empty() || failure != std::errc() || end != text.data() + text.size() || value < 0)
+        return std::nullopt;
+    return value;
+}
+
+/// An HTTP-date in the form that everybody writes: "Sun, 06 Nov 1994 08:49:37 GMT".
+inline std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text) noexcept
+{
+    constexpr std::string_view shape = "aaa, 00 aaa 0000 00:00:00 GMT";
+    if (text.size() != shape.size())
+        return std::nullopt;
+    for (std::size_t i = 0; i < shape.size(); ++i) {
+        char const c = text[i];
+        bool const digit = c >= '0' && c <= '9';
+        bool const letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        bool const fits = (shape[i] == '0' && digit) || (shape[i] == 'a' && letter) || c == shape[i];
+        if (!fits)
+            return std::nullopt;
+    }
+    constexpr std::array<std::string_view, 12> months = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    auto const month =
+        static_cast<std::size_t>(std::ranges::find(months, text.substr(8, 3)) - months.begin());
+    auto const number = [text](std::size_t at, std::size_t length) {
+        return static_cast<int>(parse_count(text.substr(at, length)).value_or(0));
+    };
+    std::chrono::year_month_day const date(std::chrono::year(number(12, 4)),
+                                           std::chrono::month(static_cast<unsigned>(month) + 1),
+                                           std::chrono::day(static_cast<unsigned>(number(5, 2))));
+    int const hour = number(17, 2);
+    int const minute = number(20, 2);
+    int const second = number(23, 2);
+    if (month == months.size() || !date.ok() || hour > 23 || minute > 59 || second > 60)
+        return std::nullopt;
+    return std::chrono::sys_days(date) + std::chrono::hours(hour) + std::chrono::minutes(minute) +
+           std::chrono::seconds(second);
+}
+
+/// Reads the wait out of an answer's fields; `field(name)` gives an optional<string_view>, `now` is the
+/// wall clock's time, for dates. At most a day.
+template <class Field>
+std::optional<milliseconds> parse_retry_after(Field const& field, std::chrono::system_clock::time_point now)
+{
+    constexpr std::int64_t day_ms = 86'400'000;
+    for (std::string_view const name : {"retry-after-ms", "x-ms-retry-after-ms"})
+        if (std::optional<std::string_view> const text = field(name))
+            if (auto const count = parse_count(*text))
+                return milliseconds(std::min(*count, day_ms));
+    std::optional<std::string_view> const text = field("retry-after");
+    if (!text)
+        return std::nullopt;
+    if (auto const count = parse_count(*text))
+        return milliseconds(std::min(*count, day_ms / 1000) * 1000);
+    auto const date = parse_http_date(*text);
+    if (!date)
+        return std::nullopt;
+    // In milliseconds: the nanoseconds of the system clock end in 2262.
+    milliseconds const wait = *date - std::chrono::floor<milliseconds>(now);
+    return std::clamp(wait, milliseconds(0), milliseconds(day_ms));
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/service_error.hpp
+
+// What a failed answer means: status and body to an error. Layer: formats (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_SERVICE_ERROR_HPP
+#define HDIKAFKA_DETAIL_SERVICE_ERROR_HPP
+
+// -------- hdikafka/detail/rest_response.hpp
+
+// The proxy's answers other than records: metadata, receipts, errors. Every answer that is not what
+// the API describes becomes errc::invalid_response. Layer: formats (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_REST_RESPONSE_HPP
+#define HDIKAFKA_DETAIL_REST_RESPONSE_HPP
+
+// -------- hdikafka/detail/json_reader.hpp
+
+// Reading JSON (RFC 8259): one validating pass that the caller pulls, without tree, allocation or recursion.
+// Layer: formats (bytes in, values out; no Asio).
+#ifndef HDIKAFKA_DETAIL_JSON_READER_HPP
+#define HDIKAFKA_DETAIL_JSON_READER_HPP
+
+// -------- hdikafka/detail/json_text.hpp
+
+// What single JSON tokens mean: a value's kind, the characters of a string, a number as a double.
+// Layer: formats (bytes in, values out; no Asio).
+#ifndef HDIKAFKA_DETAIL_JSON_TEXT_HPP
+#define HDIKAFKA_DETAIL_JSON_TEXT_HPP
+
+// -------- hdikafka/detail/utf8.hpp
+
+// UTF-8: strict validation, encoding, and the scan for bytes that need no attention in a JSON string.
+// Layer: formats (bytes in, values out; no Asio).
+#ifndef HDIKAFKA_DETAIL_UTF8_HPP
+#define HDIKAFKA_DETAIL_UTF8_HPP
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+inline unsigned byte_at(char const* at) noexcept { return static_cast<unsigned char>(*at); }
+
+/// Length of the well-formed sequence at `at` (Unicode 15, table 3-7), or 0: no overlong form, no
+/// surrogate, nothing above U+10FFFF, nothing cut off. `at` is before `end`.
+inline std::size_t utf8_length(char const* at, char const* end) noexcept
+{
+    auto const lead = byte_at(at);
+    if (lead < 0x80)
+        return 1;
+    auto const left = end - at;
+    auto const follows = [&](std::ptrdiff_t i, unsigned low = 0x80, unsigned high = 0xbf) {
+        return i < left && byte_at(at + i) >= low && byte_at(at + i) <= high;
+    };
+    if (lead < 0xc2)
+        return 0;
+    if (lead < 0xe0)
+        return follows(1) ? 2 : 0;
+    if (lead < 0xf0)
+        return follows(1, lead == 0xe0 ? 0xa0 : 0x80, lead == 0xed ? 0x9f : 0xbf) && follows(2) ? 3 : 0;
+    if (lead < 0xf5)
+        return follows(1, lead == 0xf0 ? 0x90 : 0x80, lead == 0xf4 ? 0x8f : 0xbf) && follows(2) && follows(3)
+                   ? 4
+                   : 0;
+    return 0;
+}
+
+/// Whether a byte stands for itself in a JSON string: ASCII without quote, backslash and controls.
+inline bool is_plain(char character) noexcept
+{
+    auto const value = static_cast<unsigned char>(character);
+    return value >= 0x20 && value < 0x80 && value != '"' && value != '\\';
+}
+
+inline char const* plain_end_by_byte(char const* at, char const* end) noexcept
+{
+    while (at != end && is_plain(*at))
+        ++at;
+    return at;
+}
+
+/// The first byte from `at` on that is not plain, or `end`: eight bytes at a time, any byte order.
+inline char const* plain_end_by_word(char const* at, char const* end) noexcept
+{
+    constexpr std::uint64_t ones = 0x0101010101010101;
+    constexpr std::uint64_t tops = ones * 0x80;
+    for (; end - at >= 8; at += 8) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, at, sizeof word);
+        // With the top bits set no subtraction borrows from the next byte: its top bit is then clear
+        // exactly when the low seven bits are below the subtrahend.
+        auto const below_space = ((word ^ ones * 2) | tops) - ones * 0x21; // controls, and the quote
+        auto const backslash = ((word ^ ones * '\\') | tops) - ones;
+        if (((word | ~below_space | ~backslash) & tops) != 0)
+            break;
+    }
+    return plain_end_by_byte(at, end);
+}
+
+#if defined(__SSE2__)
+
+/// Sixteen bytes reordered so that those up to 0xa0 are the controls, the quote and all above ASCII:
+/// flipping bit 1 swaps the quote (0x22) with the space, flipping the top bit puts 0x80 on first.
+inline __m128i plain_order(__m128i bytes) noexcept
+{
+    return _mm_xor_si128(bytes, _mm_set1_epi8(static_cast<char>(0x82)));
+}
+
+inline __m128i backslashes(__m128i bytes) noexcept { return _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')); }
+
+/// One bit for each byte that is not plain, of the least in plain_order() and the backslashes.
+inline unsigned not_plain(__m128i least, __m128i backslash) noexcept
+{
+    auto const limit = _mm_set1_epi8(static_cast<char>(0xa0));
+    auto const low = _mm_cmpeq_epi8(_mm_min_epu8(least, limit), least);
+    return static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(low, backslash)));
+}
+
+inline __m128i load_bytes(char const* at) noexcept
+{
+    return _mm_loadu_si128(reinterpret_cast<__m128i const*>(at));
+}
+
+inline unsigned not_plain(char const* at) noexcept
+{
+    auto const bytes = load_bytes(at);
+    return not_plain(plain_order(bytes), backslashes(bytes));
+}
+
+/// The same for long runs, sixty-four bytes at a time.
+[[gnu::noinline]] inline char const* plain_end_by_block(char const* at, char const* end) noexcept
+{
+    for (auto left = end - at; left >= 64; left -= 64, at += 64) {
+        auto const a = load_bytes(at);
+        auto const b = load_bytes(at + 16);
+        auto const c = load_bytes(at + 32);
+        auto const d = load_bytes(at + 48);
+        auto const least = _mm_min_epu8(_mm_min_epu8(plain_order(a), plain_order(b)),
+                                        _mm_min_epu8(plain_order(c), plain_order(d)));
+        auto const backslash = _mm_or_si128(_mm_or_si128(backslashes(a), backslashes(b)),
+                                            _mm_or_si128(backslashes(c), backslashes(d)));
+        if (not_plain(least, backslash) != 0)
+            break;
+    }
+    for (; end - at >= 16; at += 16)
+        if (auto const found = not_plain(at); found != 0)
+            return at + std::countr_zero(found);
+    return plain_end_by_byte(at, end);
+}
+
+/// The same; names and short values end within the first sixteen bytes.
+inline char const* plain_end(char const* at, char const* end) noexcept
+{
+    if (end - at < 16) [[unlikely]]
+        return plain_end_by_byte(at, end);
+    // Forget what is known of the memory: for a short literal gcc 12 warns of this load, although it is
+    // never reached.
+    asm("" : "+r"(at));
+    auto const found = not_plain(at);
+    return found != 0 ? at + std::countr_zero(found) : plain_end_by_block(at + 16, end);
+}
+
+#else
+
+inline char const* plain_end(char const* at, char const* end) noexcept { return plain_end_by_word(at, end); }
+
+#endif
+
+/// Whether the whole text is well-formed UTF-8.
+inline bool valid_utf8(std::string_view text) noexcept
+{
+    char const* at = text.data();
+    char const* const end = at + text.size();
+    while ((at = plain_end(at, end)) != end) {
+        auto const length = utf8_length(at, end);
+        if (length == 0)
+            return false;
+        at += length;
+    }
+    return true;
+}
+
+/// Appends the UTF-8 form of a code point, which is at most U+10FFFF and no surrogate.
+inline void append_utf8(std::string& out, char32_t code_point)
+{
+    auto const put = [&](char32_t value) { out += static_cast<char>(static_cast<unsigned char>(value)); };
+    if (code_point < 0x80) {
+        put(code_point);
+    } else if (code_point < 0x800) {
+        put(0xc0 | code_point >> 6);
+        put(0x80 | (code_point & 0x3f));
+    } else if (code_point < 0x10000) {
+        put(0xe0 | code_point >> 12);
+        put(0x80 | (code_point >> 6 & 0x3f));
+        put(0x80 | (code_point & 0x3f));
+    } else {
+        put(0xf0 | code_point >> 18);
+        put(0x80 | (code_point >> 12 & 0x3f));
+        put(0x80 | (code_point >> 6 & 0x3f));
+        put(0x80 | (code_point & 0x3f));
+    }
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+namespace hdikafka::inline v0_1 {
+
+/// What a JSON value is.
+enum class json_kind : unsigned char
+{
+    null,    ///< `null`
+    boolean, ///< `true` or `false`
+    number,  ///< Any number; whether it fits a type is told by asking for it.
+    string,  ///< `"…"`
+    array,   ///< `[…]`
+    object,  ///< `{…}`
+};
+
+namespace detail {
+
+/// The kind of a value, told by its first character. Null for a character that begins no value.
+inline json_kind json_kind_of(char first) noexcept
+{
+    switch (first) {
+    case '"': return json_kind::string;
+    case '{': return json_kind::object;
+    case '[': return json_kind::array;
+    case 't':
+    case 'f': return json_kind::boolean;
+    case '-': return json_kind::number;
+    default: return first >= '0' && first <= '9' ? json_kind::number : json_kind::null;
+    }
+}
+
+inline char const* json_kind_name(json_kind kind) noexcept
+{
+    switch (kind) {
+    case json_kind::boolean: return "a boolean";
+    case json_kind::number: return "a number";
+    case json_kind::string: return "a string";
+    case json_kind::array: return "an array";
+    case json_kind::object: return "an object";
+    case json_kind::null: break;
+    }
+    return "null";
+}
+
+inline bool is_digit(char character) noexcept { return character >= '0' && character <= '9'; }
+
+/// The UTF-16 unit of the escape \uXXXX that `raw` has at `at`, or 0x10000, which no unit is.
+inline char32_t json_escaped_unit(std::string_view raw, std::size_t at) noexcept
+{
+    constexpr char32_t none = 0x10000;
+    if (raw.size() < at + 6 || raw[at] != '\\' || raw[at + 1] != 'u')
+        return none;
+    std::uint16_t unit = 0;
+    char const* const end = raw.data() + at + 6;
+    return std::from_chars(end - 4, end, unit, 16).ptr == end ? unit : none;
+}
+
+/// Decodes the text between a string's quotes, as a json_reader gave it, into `out` (replaced).
+/// False at a surrogate escape without its other half, which stands for no character.
+inline bool json_unescape(std::string_view raw, std::string& out)
+{
+    out.clear();
+    for (std::size_t at = 0;;) {
+        auto const escape = raw.find('\\', at);
+        out.append(raw.substr(at, escape - at));
+        if (escape == std::string_view::npos)
+            return true;
+        if (escape + 1 == raw.size())
+            return false;
+        at = escape + 2;
+        switch (raw[escape + 1]) {
+        case 'b': out += '\b'; break;
+        case 'f': out += '\f'; break;
+        case 'n': out += '\n'; break;
+        case 'r': out += '\r'; break;
+        case 't': out += '\t'; break;
+        default: out += raw[escape + 1]; break; // quote, backslash, slash
+        case 'u':
+            char32_t code_point = json_escaped_unit(raw, escape);
+            at = escape + 6;
+            if (code_point >= 0xd800 && code_point < 0xdc00) {
+                auto const low = json_escaped_unit(raw, at);
+                if (low < 0xdc00 || low > 0xdfff)
+                    return false;
+                code_point = 0x10000 + ((code_point - 0xd800) << 10) + (low - 0xdc00);
+                at += 6;
+            } else if (code_point >= 0xdc00 && (code_point < 0xe000 || code_point > 0xffff)) {
+                return false;
+            }
+            append_utf8(out, code_point);
+        }
+    }
+}
+
+/// Whether the text between a string's quotes stands for `text`.
+inline bool json_equals(std::string_view raw, std::string_view text)
+{
+    if (raw.find('\\') == std::string_view::npos)
+        return raw == text;
+    std::string decoded;
+    return json_unescape(raw, decoded) && decoded == text;
+}
+
+/// Without <cmath>, which would take as long to compile as all of this file.
+constexpr bool is_finite(double value) noexcept
+{
+    return value >= std::numeric_limits<double>::lowest() && value <= std::numeric_limits<double>::max();
+}
+
+/// A valid JSON number as a double. False when it is too large for one; what is too small becomes zero.
+inline bool json_to_double(std::string_view number, double& out) noexcept
+{
+    if (std::from_chars(number.data(), number.data() + number.size(), out).ec == std::errc())
+        return is_finite(out);
+    // from_chars does not say on which side the number left the range: its decimal magnitude does.
+    bool const negative = number.front() == '-';
+    std::int64_t magnitude =
+        0; // position of the first digit that is not 0, left of the point counted positive
+    std::size_t at = negative ? 1 : 0;
+    bool fraction = false;
+    bool significant = false;
+    for (; at != number.size() && number[at] != 'e' && number[at] != 'E'; ++at) {
+        if (number[at] == '.') {
+            fraction = true;
+            continue;
+        }
+        significant = significant || number[at] != '0';
+        if (significant && !fraction)
+            ++magnitude;
+        else if (!significant && fraction)
+            --magnitude;
+    }
+    if (at != number.size()) {
+        ++at;
+        bool const down = number[at] == '-';
+        if (down || number[at] == '+')
+            ++at;
+        std::int64_t exponent = 0;
+        for (; at != number.size() && exponent < 1'000'000'000'000; ++at)
+            exponent = exponent * 10 + (number[at] - '0');
+        magnitude += down ? -exponent : exponent;
+    }
+    if (significant && magnitude > 0)
+        return false;
+    out = negative ? -0.0 : 0.0;
+    return true;
+}
+
+} // namespace detail
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Reads one document from front to back. Every function gives false at a fault; the first fault sticks.
+/// What was read before it stands in a document that may still turn out not to be JSON: only finish()
+/// vouches for the whole. The text outlives the reader and the slices it gives.
+///
+///     json_reader in(text);
+///     std::string_view name;
+///     std::int64_t id = 0;
+///     if (in.enter_object())
+///         while (in.next_member(name))
+///             name == "id" ? in.integer(id) : in.skip();
+///     if (!in.finish()) // in.fault(), in.position()
+class json_reader
+{
+public:
+    static constexpr std::size_t max_depth = 512; ///< Containers within one another.
+
+    explicit json_reader(std::string_view text) noexcept
+        : begin_(text.data()), at_(begin_), end_(begin_ + text.size())
+    {}
+
+    /// The kind of the value that is due, by its first character. Null also when none is there.
+    json_kind peek() noexcept { return state_ == state::value ? json_kind_of(current()) : json_kind::null; }
+
+    bool enter_object() noexcept { return first() == '{' ? open() : other_kind(); }
+    bool enter_array() noexcept { return first() == '[' ? open() : other_kind(); }
+
+    /// Goes to the next member, whose value is then due. False at the object's end (or a fault).
+    /// `name` is the text between the quotes as it stands: see json_equals() for escapes.
+    bool next_member(std::string_view& name) noexcept
+    {
+        if (!next_item('}') || !due('"') || !scan_string(name) || !due(':'))
+            return false;
+        ++at_;
+        return true;
+    }
+
+    /// Goes to the next element, which is then due. False at the array's end (or a fault).
+    bool next_element() noexcept { return next_item(']'); }
+
+    /// Reads the value that is due, whatever it is: its exact text, without blanks around it.
+    bool value(std::string_view& slice) noexcept
+    {
+        auto const character = first();
+        char const* const start = at_;
+        if (!scan_value(character))
+            return false;
+        slice = std::string_view(start, static_cast<std::size_t>(at_ - start));
+        return true;
+    }
+
+    bool skip() noexcept { return scan_value(first()); }
+
+    /// Reads an integer exactly. A fraction or an exponent is `wrong_kind` like a string is, a value
+    /// beyond int64 is `out_of_range`.
+    bool integer(std::int64_t& out) noexcept
+    {
+        bool const negative = first() == '-';
+        char const* const digits = at_ + (negative ? 1 : 0);
+        char const* at = digits;
+        std::uint64_t magnitude = 0; // wraps beyond nineteen digits, which are read with care
+        for (; at != end_; ++at) {
+            auto const digit = byte_at(at) - '0';
+            if (digit > 9)
+                break;
+            magnitude = magnitude * 10 + digit;
+        }
+        auto const size = at - digits;
+        bool const simple = size > 0 && size <= 18 && (*digits != '0' || size == 1) && at != end_ &&
+                            *at != '.' && *at != 'e' && *at != 'E';
+        if (!simple) [[unlikely]]
+            return integer_with_care(out);
+        out = static_cast<std::int64_t>(negative ? 0 - magnitude : magnitude);
+        return done(at);
+    }
+
+    /// Reads a string: the text between the quotes as it stands (see json_unescape()).
+    bool string(std::string_view& raw) noexcept
+    {
+        return first() == '"' ? scan_string(raw) && done(at_) : other_kind();
+    }
+
+    /// Whether the document was one complete JSON value: nothing failed, nothing is open, only blanks remain.
+    bool finish() noexcept
+    {
+        skip_blanks();
+        return (state_ == state::after && depth_ == 0 && at_ == end_) || fail(errc::invalid_json, at_);
+    }
+
+    bool failed() const noexcept { return state_ == state::failed; }
+
+    /// The first fault; 0 when there is none.
+    errc fault() const noexcept { return fault_; }
+
+    /// The byte the reader is at; after a fault the byte where it was found.
+    std::size_t position() const noexcept { return static_cast<std::size_t>(at_ - begin_); }
+
+private:
+    enum class state : unsigned char
+    {
+        value,  // a value is due
+        opened, // a container was entered, nothing in it was read
+        after,  // a value is complete
+        failed,
+    };
+
+    [[gnu::cold]] bool fail(errc code, char const* where) noexcept
+    {
+        if (state_ != state::failed) {
+            state_ = state::failed;
+            fault_ = code;
+            at_ = end_ = where; // nothing can be read any more
+        }
+        return false;
+    }
+
+    /// The value at at_ is of another kind than was asked for, if it is a value at all.
+    [[gnu::cold]] bool other_kind() noexcept
+    {
+        char const* const start = at_;
+        return scan_value(current()) && fail(errc::wrong_kind, start);
+    }
+
+    [[gnu::noinline]] bool integer_with_care(std::int64_t& out) noexcept
+    {
+        char const* const start = at_;
+        if (json_kind_of(current()) != json_kind::number)
+            return other_kind();
+        if (!scan_number())
+            return false;
+        if (std::string_view(start, at_).find_first_of(".eE") != std::string_view::npos)
+            return fail(errc::wrong_kind, start);
+        if (std::from_chars(start, at_, out).ec != std::errc())
+            return fail(errc::out_of_range, start);
+        return true;
+    }
+
+    bool done(char const* at) noexcept
+    {
+        at_ = at;
+        state_ = state::after;
+        return true;
+    }
+
+    /// The next character that is not blank; NUL, which begins nothing, at the end.
+    char current() noexcept
+    {
+        if (at_ == end_ || byte_at(at_) <= ' ') [[unlikely]]
+            skip_blanks();
+        return at_ != end_ ? *at_ : '\0';
+    }
+
+    [[gnu::noinline]] void skip_blanks() noexcept
+    {
+        while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t'))
+            ++at_;
+    }
+
+    /// The first character of the value that is due; NUL, after a fault, when none is.
+    char first() noexcept
+    {
+        if (state_ == state::value) [[likely]]
+            return current();
+        fail(errc::invalid_json, at_);
+        return '\0';
+    }
+
+    /// Enters the container at at_.
+    bool open() noexcept
+    {
+        if (depth_ == max_depth)
+            return fail(errc::invalid_json, at_);
+        closing_ = *at_ == '{' ? '}' : ']';
+        auto const bit = std::uint64_t(1) << depth_ % 64;
+        auto& word = objects_[depth_ / 64];
+        word = closing_ == '}' ? word | bit : word & ~bit;
+        ++depth_;
+        ++at_;
+        state_ = state::opened;
+        return true;
+    }
+
+    /// Leaves the innermost container, whose last character is at at_.
+    bool close() noexcept
+    {
+        --depth_;
+        if (depth_ == 0)
+            closing_ = '\0';
+        else
+            closing_ = (objects_[(depth_ - 1) / 64] >> (depth_ - 1) % 64 & 1) != 0 ? '}' : ']';
+        return done(at_ + 1);
+    }
+
+    /// Goes to this character, which must come next.
+    bool due(char character) noexcept
+    {
+        if (at_ != end_ && *at_ == character) [[likely]]
+            return true;
+        return current() == character || fail(errc::invalid_json, at_);
+    }
+
+    /// Goes past the comma to the next item of the innermost container, or past its end (false).
+    bool next_item(char closing) noexcept
+    {
+        if (closing != closing_) [[unlikely]]
+            return fail(errc::invalid_json, at_);
+        auto const character = current();
+        if (state_ == state::after && character == ',') [[likely]]
+            ++at_;
+        else if (state_ != state::value && character == closing) {
+            close();
+            return false;
+        } else if (state_ != state::opened)
+            return fail(errc::invalid_json, at_);
+        state_ = state::value;
+        return true;
+    }
+
+    /// Reads the value at at_, whose first character is given.
+    bool scan_value(char character) noexcept
+    {
+        return character == '{' || character == '[' ? scan_container() : scan_scalar(character);
+    }
+
+    [[gnu::noinline]] bool scan_container() noexcept
+    {
+        auto const outside = depth_;
+        std::string_view name;
+        if (!open())
+            return false;
+        while (depth_ != outside) {
+            if (closing_ == '}' ? next_member(name) : next_element()) {
+                auto const character = first();
+                if (!(character == '{' || character == '[' ? open() : scan_scalar(character)))
+                    return false;
+            } else if (failed()) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    bool scan_scalar(char character) noexcept
+    {
+        std::string_view raw;
+        return character == '"' ? scan_string(raw) && done(at_) : scan_word_or_number(character);
+    }
+
+    [[gnu::noinline]] bool scan_word_or_number(char character) noexcept
+    {
+        switch (character) {
+        case 't': return scan_word("true");
+        case 'f': return scan_word("false");
+        case 'n': return scan_word("null");
+        default: return scan_number();
+        }
+    }
+
+    bool scan_word(std::string_view word) noexcept
+    {
+        auto const left = static_cast<std::size_t>(end_ - at_);
+        for (std::size_t i = 0; i != word.size(); ++i)
+            if (i == left || at_[i] != word[i])
+                return fail(errc::invalid_json, at_ + i);
+        return done(at_ + word.size());
+    }
+
+    bool scan_number() noexcept
+    {
+        char const* at = at_;
+        auto const digits = [&] {
+            char const* const first = at;
+            while (at != end_ && is_digit(*at))
+                ++at;
+            return at != first;
+        };
+        if (at != end_ && *at == '-')
+            ++at;
+        if (at != end_ && *at == '0')
+            ++at;
+        else if (!digits())
+            return fail(errc::invalid_json, at);
+        if (at != end_ && *at == '.')
+            if (++at; !digits())
+                return fail(errc::invalid_json, at);
+        if (at != end_ && (*at == 'e' || *at == 'E')) {
+            if (++at; at != end_ && (*at == '+' || *at == '-'))
+                ++at;
+            if (!digits())
+                return fail(errc::invalid_json, at);
+        }
+        return done(at);
+    }
+
+    /// Reads the string whose opening quote is at at_: the text between the quotes.
+    bool scan_string(std::string_view& raw) noexcept
+    {
+        char const* const start = at_ + 1;
+        char const* at = plain_end(start, end_);
+        if ((at == end_ || *at != '"') && !scan_string_on(at)) [[unlikely]]
+            return false;
+        raw = std::string_view(start, static_cast<std::size_t>(at - start));
+        at_ = at + 1;
+        return true;
+    }
+
+    /// The same from its first byte on that is not plain.
+    [[gnu::noinline]] bool scan_string_on(char const*& at) noexcept
+    {
+        while (at != end_ && *at != '"') {
+            auto const length = *at == '\\'          ? escape_length(at)
+                                : byte_at(at) < 0x20 ? 0
+                                                     : utf8_length(at, end_);
+            if (length == 0)
+                return fail(errc::invalid_json, at);
+            at += length;
+            if (at != end_ && byte_at(at) < 0x80)
+                at = plain_end(at, end_);
+        }
+        return at != end_ || fail(errc::invalid_json, at);
+    }
+
+    /// Length of the escape at `at`, or 0. A lone surrogate is within the grammar.
+    std::size_t escape_length(char const* at) const noexcept
+    {
+        if (end_ - at < 2)
+            return 0;
+        if (at[1] != 'u')
+            return std::string_view("\"\\/bfnrt").find(at[1]) != std::string_view::npos ? 2 : 0;
+        if (end_ - at < 6)
+            return 0;
+        for (int i = 2; i != 6; ++i)
+            if (!is_digit(at[i]) && !(at[i] >= 'a' && at[i] <= 'f') && !(at[i] >= 'A' && at[i] <= 'F'))
+                return 0;
+        return 6;
+    }
+
+    char const* begin_;
+    char const* at_;
+    char const* end_;
+    std::size_t depth_ = 0;
+    state state_ = state::value;
+    char closing_ = '\0'; // of the innermost container
+    errc fault_ = errc();
+    std::array<std::uint64_t, max_depth / 64> objects_{}; // one bit a level: object, else array
+};
+
+inline bool valid_json(std::string_view text) noexcept
+{
+    json_reader in(text);
+    return in.skip() && in.finish();
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/receipt.hpp
+
+// What a produce returns: what became of each record. Layer: values (no I/O, no Asio).
+#ifndef HDIKAFKA_RECEIPT_HPP
+#define HDIKAFKA_RECEIPT_HPP
+
+namespace hdikafka::inline v0_1 {
+
+/// What became of one record of a produce.
+class record_outcome
+{
+public:
+    record_outcome() = default;
+    /// An outcome without a place.
+    explicit record_outcome(persistence state) : persisted(state) {}
+
+    persistence persisted = persistence::none; ///< Whether the record is in the topic.
+    std::optional<std::int32_t> partition;     ///< Where it went, if the answer says so.
+    std::optional<std::int64_t> offset;        ///< Its offset, if the answer says so.
+    std::optional<hdikafka::error> failure;    ///< What the service says went wrong with this record.
+};
+
+/// The answer to one produce, record by record in the order they were given. A receipt exists for
+/// every 200; it can still say that single records failed. The service may leave partitions and
+/// offsets out, hence the optionals. An index past size() throws std::out_of_range.
+class receipt
+{
+public:
+    receipt() = default;
+    /// Made by client::produce(); here for tests of what reads receipts.
+    explicit receipt(std::vector<record_outcome> outcomes) : outcomes_(std::move(outcomes)) {}
+
+    /// How many records were given to produce.
+    std::size_t size() const noexcept { return outcomes_.size(); }
+
+    /// Whether this record is in the topic.
+    persistence persisted(std::size_t index) const { return outcomes_.at(index).persisted; }
+    /// The partition that this record went to.
+    std::optional<std::int32_t> partition(std::size_t index) const { return outcomes_.at(index).partition; }
+    /// The offset that this record got.
+    std::optional<std::int64_t> offset(std::size_t index) const { return outcomes_.at(index).offset; }
+    /// What the service says went wrong with this record.
+    std::optional<hdikafka::error> error(std::size_t index) const { return outcomes_.at(index).failure; }
+
+    /// Whether the service reports an error for any of the records.
+    bool has_error() const noexcept
+    {
+        return std::ranges::any_of(outcomes_, [](auto const& one) { return one.failure.has_value(); });
+    }
+
+    /// All records together: `done` only if all are, `none` only if none is written, else `possibly`.
+    persistence persisted() const noexcept
+    {
+        std::size_t done = 0;
+        std::size_t none = 0;
+        for (auto const& one : outcomes_) {
+            done += one.persisted == persistence::done ? 1 : 0;
+            none += one.persisted == persistence::none ? 1 : 0;
+        }
+        if (none == outcomes_.size())
+            return persistence::none;
+        return done == outcomes_.size() ? persistence::done : persistence::possibly;
+    }
+
+private:
+    std::vector<record_outcome> outcomes_;
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+// -------- hdikafka/topic.hpp
+
+// Topics, partitions and brokers. Layer: values (no I/O, no Asio).
+#ifndef HDIKAFKA_TOPIC_HPP
+#define HDIKAFKA_TOPIC_HPP
+
+// -------- hdikafka/json.hpp
+
+// json and json_view: JSON as validated text, without a tree. Layer: values (no I/O, no Asio).
+#ifndef HDIKAFKA_JSON_HPP
+#define HDIKAFKA_JSON_HPP
+
+// -------- hdikafka/detail/json_writer.hpp
+
+// Writing JSON scalars into a growing text. Layer: formats (bytes in, values out; no Asio).
+#ifndef HDIKAFKA_DETAIL_JSON_WRITER_HPP
+#define HDIKAFKA_DETAIL_JSON_WRITER_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Appends `text` as a JSON string, quotes included. False, with `out` unchanged, if it is not UTF-8.
+inline bool append_json_string(std::string& out, std::string_view text)
+{
+    auto const before = out.size();
+    char const* at = text.data();
+    char const* const end = at + text.size();
+    char const* copied = at;
+    if (before == 0)
+        out.reserve(text.size() + 2); // most text needs no escapes
+    out += '"';
+    while ((at = plain_end(at, end)) != end) {
+        if (byte_at(at) >= 0x80) {
+            auto const length = utf8_length(at, end);
+            if (length == 0) {
+                out.resize(before);
+                return false;
+            }
+            at += length;
+            continue;
+        }
+        out.append(copied, at);
+        auto const character = byte_at(at);
+        copied = ++at;
+        out += '\\';
+        switch (character) {
+        case '\b': out += 'b'; break;
+        case '\f': out += 'f'; break;
+        case '\n': out += 'n'; break;
+        case '\r': out += 'r'; break;
+        case '\t': out += 't'; break;
+        case '"':
+        case '\\': out += static_cast<char>(character); break;
+        default: out += character < 0x10 ? "u000" : "u001"; out += "0123456789abcdef"[character % 16];
+        }
+    }
+    out.append(copied, end);
+    out += '"';
+    return true;
+}
+
+template <std::integral T>
+void append_json_integer(std::string& out, T value)
+{
+    std::array<char, 24> digits{};
+    out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
+}
+
+/// Appends the shortest text that reads back as the same double. False, with `out` unchanged, if it is
+/// not finite.
+inline bool append_json_double(std::string& out, double value)
+{
+    if (!is_finite(value))
+        return false;
+    std::array<char, 32> digits{}; // the longest is 24: -2.2250738585072014e-308
+    out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
+    return true;
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+namespace hdikafka::inline v0_1 {
+
+namespace detail {
+
+/// Says that a text is one JSON value without blanks around it: who makes a json_view has checked it.
+struct validated_json
+{
+    explicit validated_json() = default;
+};
+
+template <class T>
+concept character_type = std::same_as<T, char> || std::same_as<T, wchar_t> || std::same_as<T, char8_t> ||
+    std::same_as<T, char16_t> || std::same_as<T, char32_t>;
+
+template <class T>
+concept json_integer =
+    std::integral<T> && !std::same_as<T, bool> && !character_type<T> && sizeof(T) <= sizeof(std::uint64_t);
+
+template <class T>
+concept string_like = std::convertible_to<T const&, std::string_view> && !std::same_as<T, std::nullptr_t>;
+
+template <class T>
+concept u8string_like =
+    std::convertible_to<T const&, std::u8string_view> && !string_like<T> && !std::same_as<T, std::nullptr_t>;
+
+} // namespace detail
+
+/// A JSON value that lives elsewhere, in a record_batch or a json, and was validated there. It is
+/// valid as long as its owner. Asking for another kind than the value's throws hk::error.
+class json_view
+{
+public:
+    /// null
+    json_view() = default;
+    /// For the library's own use: the tag says that `slice` is one valid JSON value without blanks around it.
+    json_view(detail::validated_json, std::string_view slice) noexcept : text_(slice) {}
+
+    /// The exact JSON text, without blanks around it.
+    std::string_view text() const noexcept { return text_; }
+
+    /// Which of the six kinds of RFC 8259 the value is.
+    json_kind kind() const noexcept { return detail::json_kind_of(text_.front()); }
+    /// Whether it is JSON null.
+    bool is_null() const noexcept { return kind() == json_kind::null; }
+
+    /// The decoded string, as UTF-8.
+    /// Throws `wrong_kind`; `invalid_utf8` if it has half of a surrogate pair, which no UTF-8 can say
+    /// (text() still has it).
+    std::string as_string() const
+    {
+        expect(json_kind::string);
+        std::string decoded;
+        if (!detail::json_unescape(text_.substr(1, text_.size() - 2), decoded))
+            throw error(errc::invalid_utf8, "the JSON string contains half of a surrogate pair");
+        return decoded;
+    }
+
+    /// The number, exactly. Throws `wrong_kind`, also for a number with a fraction or an exponent;
+    /// `out_of_range`.
+    std::int64_t as_int64() const { return as_integer<std::int64_t>(); }
+    /// The same without a sign; `out_of_range` also below zero.
+    std::uint64_t as_uint64() const { return as_integer<std::uint64_t>(); }
+
+    /// The nearest double of any number. Throws `wrong_kind`; `out_of_range` beyond the largest double.
+    double as_double() const
+    {
+        expect(json_kind::number);
+        double value = 0;
+        if (!detail::json_to_double(text_, value))
+            throw error(errc::out_of_range);
+        return value;
+    }
+
+    /// The boolean. Throws `wrong_kind`.
+    bool as_bool() const
+    {
+        expect(json_kind::boolean);
+        return text_.front() == 't';
+    }
+
+    /// Whether both have the same text: 1 and 1.0 differ.
+    friend bool operator==(json_view a, json_view b) noexcept { return a.text_ == b.text_; }
+
+private:
+    void expect(json_kind wanted) const
+    {
+        if (kind() != wanted)
+            throw error(errc::wrong_kind, std::string("the JSON value is ") + detail::json_kind_name(kind()) +
+                                              ", not " + detail::json_kind_name(wanted));
+    }
+
+    template <class T>
+    T as_integer() const
+    {
+        expect(json_kind::number);
+        if (text_.find_first_of(".eE") != std::string_view::npos)
+            throw error(errc::wrong_kind, "the JSON number is not an integer");
+        if (text_ == "-0")
+            return 0;
+        T value = 0;
+        if (std::from_chars(text_.data(), text_.data() + text_.size(), value).ec != std::errc())
+            throw error(errc::out_of_range);
+        return value;
+    }
+
+    std::string_view text_ = "null";
+};
+
+/// A JSON value that owns its text, for what is sent. Made from
+/// - text that is UTF-8: a JSON *string*, whatever it looks like (`json("{}")` is a string of two
+///   characters; use parse() for raw JSON);
+/// - integers of any width, exactly; `float` and `double`, as the shortest text that reads back the same;
+/// - `bool` and `nullptr`;
+/// - a json_view, copied.
+///
+/// A single character has no obvious meaning and does not convert. Throws hk::error: `invalid_utf8`
+/// (also for a null `char const*`), `not_finite`. A moved-from json is null.
+class json
+{
+public:
+    /// null
+    json() = default;
+    /// null
+    json(std::nullptr_t) noexcept {}
+    /// A copy of the text.
+    json(json_view value) : text_(value.text()) {}
+
+    /// A JSON string of the text. Throws `invalid_utf8`.
+    template <class T>
+    requires detail::string_like<T> || detail::u8string_like<T> json(T const& text)
+    {
+        if constexpr (std::is_pointer_v<T>)
+            if (text == nullptr)
+                throw error(errc::invalid_utf8, "a null pointer is not text");
+        if constexpr (detail::string_like<T>) {
+            assign_string(text);
+        } else {
+            std::u8string_view const bytes = text;
+            assign_string(std::string_view(reinterpret_cast<char const*>(bytes.data()), bytes.size()));
+        }
+    }
+
+    /// An integer of at most 64 bits, exactly.
+    template <detail::json_integer T>
+    json(T value)
+    {
+        detail::append_json_integer(text_, value);
+    }
+
+    /// The shortest text that reads back as the same number. Throws `not_finite`.
+    template <class T>
+    requires std::same_as<T, float> || std::same_as<T, double> json(T value)
+    {
+        if (!detail::append_json_double(text_, value))
+            throw error(errc::not_finite);
+    }
+
+    /// true or false; nothing that merely converts to bool.
+    template <std::same_as<bool> T>
+    json(T value) : text_(value ? "true" : "false")
+    {}
+
+    template <detail::character_type T>
+    json(T) = delete;
+
+    json(json const&) = default;
+    json(json&& other) noexcept : text_(std::exchange(other.text_, std::string())) {}
+    json& operator=(json const&) = default;
+    json& operator=(json&& other) noexcept
+    {
+        text_ = std::exchange(other.text_, std::string());
+        return *this;
+    }
+    ~json() = default;
+
+    /// Takes raw JSON: one value of RFC 8259, nested at most 512 levels, blanks around it allowed (and
+    /// dropped). Throws hk::error `invalid_json`; the message names the byte.
+    static json parse(std::string_view text) { return try_parse(text).value(); }
+
+    /// The same, with the error as a value.
+    static result<json> try_parse(std::string_view text)
+    {
+        detail::json_reader in(text);
+        std::string_view slice;
+        if (!in.value(slice) || !in.finish())
+            return not_json(in);
+        return json(json_view(detail::validated_json(), slice));
+    }
+
+    /// The JSON text.
+    std::string_view text() const noexcept { return view().text(); }
+
+    /// The value to be looked at; valid as long as this object lives unchanged.
+    json_view view() const noexcept
+    {
+        return text_.empty() ? json_view() : json_view(detail::validated_json(), text_);
+    }
+    /// The same as view().
+    operator json_view() const noexcept { return view(); }
+
+    friend bool operator==(json const& a, json const& b) noexcept { return a.text() == b.text(); }
+    friend bool operator==(json const& a, json_view b) noexcept { return a.text() == b.text(); }
+
+private:
+    static error not_json(detail::json_reader const& in)
+    {
+        std::string cause = "the text is not valid JSON at byte ";
+        cause += std::to_string(in.position());
+        return error(in.fault(), cause);
+    }
+
+    void assign_string(std::string_view text)
+    {
+        if (!detail::append_json_string(text_, text))
+            throw error(errc::invalid_utf8);
+    }
+
+    std::string text_; // empty is null
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+namespace hdikafka::inline v0_1 {
+
+/// How a topic is to be created. What is not set is left to the cluster's defaults.
+class topic_config
+{
+public:
+    /// A property's Kafka name and its value.
+    using property = std::pair<std::string, json>;
+
+    /// Number of partitions, at least 1.
+    topic_config& partition_count(std::int32_t count) &
+    {
+        partition_count_ = count;
+        return *this;
+    }
+    topic_config&& partition_count(std::int32_t count) && { return std::move(partition_count(count)); }
+
+    /// Number of replicas of each partition, at least 1.
+    topic_config& replication_factor(std::int32_t count) &
+    {
+        replication_factor_ = count;
+        return *this;
+    }
+    topic_config&& replication_factor(std::int32_t count) && { return std::move(replication_factor(count)); }
+
+    /// Sets a topic property by its Kafka name ("retention.ms", "min.insync.replicas", …). Setting
+    /// one again replaces it.
+    topic_config& set(std::string name, json value) &
+    {
+        for (auto& [known, old] : properties_)
+            if (known == name) {
+                old = std::move(value);
+                return *this;
+            }
+        properties_.emplace_back(std::move(name), std::move(value));
+        return *this;
+    }
+    topic_config&& set(std::string name, json value) &&
+    {
+        return std::move(set(std::move(name), std::move(value)));
+    }
+
+    std::optional<std::int32_t> partition_count() const noexcept { return partition_count_; }
+    std::optional<std::int32_t> replication_factor() const noexcept { return replication_factor_; }
+    /// The properties in the order in which they were first set.
+    std::vector<property> const& properties() const noexcept { return properties_; }
+
+private:
+    std::optional<std::int32_t> partition_count_;
+    std::optional<std::int32_t> replication_factor_;
+    std::vector<property> properties_;
+};
+
+/// A broker of the cluster, as the service names it.
+class broker
+{
+public:
+    broker() = default;
+
+    std::int32_t id = 0;   ///< Its id in the cluster.
+    std::string host;      ///< Its host name, as its cluster knows it.
+    std::int32_t port = 0; ///< The port of the Kafka protocol.
+    std::string rack;      ///< Empty when the broker has none.
+};
+
+/// A partition, its watermarks and its replicas.
+class partition_info
+{
+public:
+    partition_info() = default;
+
+    std::int32_t id = 0;                  ///< Its number in the topic, from 0.
+    std::int64_t earliest_offset = 0;     ///< The first offset that still exists.
+    std::int64_t latest_offset = 0;       ///< The high watermark: the offset that the next record gets.
+    broker leader;                        ///< Default-made when the partition has no leader.
+    std::vector<broker> replicas;         ///< The brokers that hold it.
+    std::vector<broker> in_sync_replicas; ///< Those of them that are up to date.
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Says what is wrong with an answer's body, with the position when it is not even JSON.
+template <class = void>
+error unexpected_body(json_reader const& in, std::string_view what)
+{
+    std::string cause = "the answer is not " + std::string(what);
+    if (in.failed())
+        cause += ": " + std::string(error_category::text(in.fault())) + " at byte " +
+                 std::to_string(in.position());
+    return error(errc::invalid_response, cause);
+}
+
+template <class = void>
+bool read_text(json_reader& in, std::string& out)
+{
+    std::string_view raw;
+    out.clear();
+    return in.string(raw) && json_unescape(raw, out);
+}
+
+inline bool read_int32(json_reader& in, std::int32_t& out)
+{
+    std::int64_t wide = 0;
+    if (!in.integer(wide) || wide < std::numeric_limits<std::int32_t>::min() ||
+        wide > std::numeric_limits<std::int32_t>::max())
+        return false;
+    out = static_cast<std::int32_t>(wide);
+    return true;
+}
+
+/// Reads an object whose members `member(name)` consumes; false when it is not one, or when member
+/// says so. A member that it does not know it passes over with in.skip().
+template <class Member>
+bool read_object(json_reader& in, Member member)
+{
+    if (!in.enter_object())
+        return false;
+    std::string_view name;
+    while (in.next_member(name))
+        if (!member(name))
+            return false;
+    return !in.failed();
+}
+
+/// Reads an array whose elements `element()` consumes.
+template <class Element>
+bool read_array(json_reader& in, Element element)
+{
+    if (!in.enter_array())
+        return false;
+    while (in.next_element())
+        if (!element())
+            return false;
+    return !in.failed();
+}
+
+template <class = void>
+bool read_broker(json_reader& in, broker& out)
+{
+    return read_object(in, [&](std::string_view name) {
+        if (name == "id")
+            return read_int32(in, out.id);
+        if (name == "hostName")
+            return read_text(in, out.host);
+        if (name == "port")
+            return read_int32(in, out.port);
+        if (name == "rack" && in.peek() == json_kind::string)
+            return read_text(in, out.rack);
+        return in.skip();
+    });
+}
+
+template <class = void>
+bool read_brokers(json_reader& in, std::vector<broker>& out)
+{
+    if (in.peek() == json_kind::null)
+        return in.skip();
+    return read_array(in, [&] { return read_broker(in, out.emplace_back()); });
+}
+
+template <class = void>
+bool read_partition(json_reader& in, partition_info& out)
+{
+    bool has_id = false;
+    bool has_earliest = false;
+    bool has_latest = false;
+    bool const read = read_object(in, [&](std::string_view name) {
+        if (name == "partition_id")
+            return has_id = read_int32(in, out.id);
+        if (name == "earliest_offset")
+            return has_earliest = in.integer(out.earliest_offset);
+        if (name == "latest_offset")
+            return has_latest = in.integer(out.latest_offset);
+        if (name == "leader" && in.peek() == json_kind::object)
+            return read_broker(in, out.leader);
+        if (name == "replicas")
+            return read_brokers(in, out.replicas);
+        if (name == "isr")
+            return read_brokers(in, out.in_sync_replicas);
+        return in.skip();
+    });
+    return read && has_id && has_earliest && has_latest && out.id >= 0 && out.earliest_offset >= 0 &&
+           out.latest_offset >= out.earliest_offset;
+}
+
+/// Reads `{"<list>":[…], …}`; the list must be there, once.
+template <class Element>
+bool read_list_in_object(json_reader& in, std::string_view list, Element element)
+{
+    bool found = false;
+    bool const read = read_object(in, [&](std::string_view name) {
+        if (name != list)
+            return in.skip();
+        return !std::exchange(found, true) && read_array(in, element);
+    });
+    return read && found && in.finish();
+}
+
+template <class = void>
+result<std::vector<broker>> parse_brokers(std::string_view body)
+{
+    json_reader in(body);
+    std::vector<broker> out;
+    if (!read_list_in_object(in, "brokers", [&] { return read_broker(in, out.emplace_back()); }))
+        return unexpected_body(in, "a list of brokers");
+    return out;
+}
+
+template <class = void>
+result<std::vector<std::string>> parse_topics(std::string_view body)
+{
+    json_reader in(body);
+    std::vector<std::string> out;
+    if (!read_list_in_object(in, "topics", [&] { return read_text(in, out.emplace_back()); }))
+        return unexpected_body(in, "a list of topics");
+    return out;
+}
+
+template <class = void>
+result<std::vector<partition_info>> parse_partitions(std::string_view body)
+{
+    json_reader in(body);
+    std::vector<partition_info> out;
+    if (!read_list_in_object(in, "partitions", [&] { return read_partition(in, out.emplace_back()); }))
+        return unexpected_body(in, "a list of partitions");
+    return out;
+}
+
+template <class = void>
+result<partition_info> parse_partition(std::string_view body)
+{
+    json_reader in(body);
+    partition_info out;
+    if (!read_partition(in, out) || !in.finish())
+        return unexpected_body(in, "a partition");
+    return out;
+}
+
+/// Whether the body of a success that has nothing to say is one: nothing, any JSON, or plain text
+/// that is labelled as such. A web page of something in between is none.
+template <class = void>
+result<void> parse_acknowledgement(std::string_view body, std::string_view content_type)
+{
+    json_reader in(body);
+    bool const nothing = body.find_first_not_of(" \t\r\n") == std::string_view::npos;
+    if (nothing || (in.skip() && in.finish()))
+        return {};
+    constexpr std::string_view plain = "text/plain";
+    if (equals_ignoring_case(content_type.substr(0, plain.size()), plain) && valid_utf8(body))
+        return {};
+    return unexpected_body(in, "an acknowledgement");
+}
+
+/// The service's words about a failure.
+class service_words
+{
+public:
+    service_words() = default;
+
+    std::string code;
+    std::string message;
+};
+
+inline constexpr std::size_t max_server_message = 4096;
+
+/// Cuts text to `most` bytes without splitting a UTF-8 sequence.
+template <class = void>
+std::string bounded_message(std::string_view text, std::size_t most = max_server_message)
+{
+    if (text.size() > most) {
+        std::size_t end = most;
+        while (most - end < 3 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
+            --end;
+        text = text.substr(0, end);
+    }
+    return std::string(text);
+}
+
+/// Reads `error_code`, `message`, `error.code`, `error.message`, and Entra's `error` and
+/// `error_description`, in whatever mixture they come; `in` stands before the object.
+template <class = void>
+bool read_service_words(json_reader& in, service_words& out)
+{
+    auto const scalar = [&in](std::string& into) {
+        if (in.peek() == json_kind::string)
+            return read_text(in, into);
+        std::string_view slice;
+        bool const scalar_value = in.peek() == json_kind::number;
+        if (!in.value(slice))
+            return false;
+        if (scalar_value)
+            into = slice;
+        return true;
+    };
+    return read_object(in, [&](std::string_view name) {
+        if (name == "error_code" || name == "code")
+            return scalar(out.code);
+        if (name == "message" || name == "error_description")
+            return scalar(out.message);
+        if (name != "error")
+            return in.skip();
+        if (in.peek() != json_kind::object)
+            return scalar(out.code);
+        return read_object(in, [&](std::string_view inner) {
+            if (inner == "code")
+                return scalar(out.code);
+            if (inner == "message")
+                return scalar(out.message);
+            return in.skip();
+        });
+    });
+}
+
+/// Takes every one of `secrets` out of a text that a server wrote: some repeat what they were sent.
+template <class = void>
+void redact(std::string& text, std::vector<std::string> const& secrets)
+{
+    constexpr std::string_view instead = "REDACTED";
+    constexpr std::size_t least = 8; // what is shorter is in every text
+    for (auto const& secret : secrets) {
+        if (secret.size() < least)
+            continue;
+        for (auto at = text.find(secret); at != std::string::npos;
+             at = text.find(secret, at + instead.size()))
+            text.replace(at, secret.size(), instead);
+    }
+}
+
+/// What a failed answer says: the fields above, and its bare text when it has no message of its own;
+/// without `secrets`.
+template <class = void>
+service_words parse_service_words(std::string_view body, std::vector<std::string> const& secrets = {})
+{
+    json_reader in(body);
+    service_words out;
+    if (!read_service_words(in, out) || !in.finish())
+        out = service_words();
+    if (out.message.empty())
+        out.message = std::string(body);
+    redact(out.code, secrets);
+    redact(out.message, secrets);
+    out.code = bounded_message(out.code);
+    out.message = bounded_message(out.message);
+    return out;
+}
+
+/// One entry of a produce answer's `offsets`. A Kafka error that is not retriable (1, or a 4xx code)
+/// was refused by the broker; of any other nobody knows whether the record was written.
+template <class = void>
+bool read_outcome(json_reader& in, record_outcome& out, diagnostics const& about)
+{
+    std::optional<std::int64_t> code;
+    std::string text;
+    bool failed = false;
+    bool const read = read_object(in, [&](std::string_view name) {
+        if (in.peek() == json_kind::null)
+            return in.skip();
+        if (name == "partition") {
+            out.partition.emplace();
+            return read_int32(in, *out.partition);
+        }
+        if (name == "offset") {
+            out.offset.emplace();
+            return in.integer(*out.offset);
+        }
+        if (name == "error_code")
+            return in.integer(code.emplace());
+        if ((name == "error" || name == "message") && in.peek() == json_kind::string)
+            return read_text(in, text);
+        failed = failed || name == "error";
+        return in.skip();
+    });
+    if (!read)
+        return false;
+    // 0 is Kafka's NONE.
+    failed = failed || code.value_or(0) != 0 || !text.empty() || (out.offset && *out.offset < 0);
+    out.persisted = persistence::done;
+    if (failed) {
+        bool const refused =
+            code && (*code == 1 || (*code >= 400 && *code < 500) || (*code >= 40000 && *code < 50000));
+        out.persisted = refused ? persistence::none : persistence::possibly;
+        diagnostics info = about;
+        info.operation = "produce";
+        info.server_code = code ? std::to_string(*code) : std::string();
+        info.server_message = bounded_message(text);
+        info.retriable(!refused).persisted(out.persisted);
+        std::string const cause =
+            text.empty() ? "the service reports an error for this record" : info.server_message;
+        out.failure.emplace(refused ? errc::bad_request : errc::service_failed, std::move(info), cause);
+        out.offset.reset();
+    }
+    return true;
+}
+
+/// The answer to a produce of `count` records: a bare string, nothing, or an object with `offsets`.
+/// A list that does not match the request tells nothing about single records: all are `possibly`.
+/// `about` is what is known of the produce, for the errors of single records.
+template <class = void>
+result<receipt> parse_receipt(std::string_view body, std::string_view content_type, std::size_t count,
+                              diagnostics const& about = diagnostics())
+{
+    auto const all = [count](persistence state) {
+        return receipt(std::vector<record_outcome>(count, record_outcome(state)));
+    };
+    auto const if_acknowledged = [&](persistence state) -> result<receipt> {
+        auto const acknowledged = parse_acknowledgement(body, content_type);
+        if (!acknowledged)
+            return acknowledged.error();
+        return all(state);
+    };
+    json_reader in(body);
+    if (in.peek() != json_kind::object)
+        return if_acknowledged(persistence::done);
+    std::vector<record_outcome> outcomes;
+    outcomes.reserve(std::min(count, body.size() / 2)); // {} is the least for a record
+    bool listed = false;
+    bool complains = false;
+    bool const read = read_object(in, [&](std::string_view name) {
+        if (name == "offsets" && in.peek() == json_kind::array) {
+            listed = true;
+            return read_array(in, [&] { return read_outcome(in, outcomes.emplace_back(), about); });
+        }
+        complains = complains || ((name == "error" || name == "error_code") && in.peek() != json_kind::null);
+        return in.skip();
+    });
+    if (!read || !in.finish())
+        return if_acknowledged(persistence::possibly);
+    if (!listed && !complains)
+        return all(persistence::done);
+    if (!listed || outcomes.size() != count)
+        return all(persistence::possibly);
+    return receipt(std::move(outcomes));
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+inline errc code_of_status(int status) noexcept
+{
+    switch (status) {
+    case 401: return errc::unauthorized;
+    case 403: return errc::forbidden;
+    case 404: return errc::not_found;
+    case 405: return errc::not_supported;
+    case 408: return errc::service_failed;
+    case 409: return errc::already_exists;
+    case 413: return errc::too_large;
+    case 429: return errc::throttled;
+    default: break;
+    }
+    if (status >= 300 && status < 400)
+        return errc::redirected;
+    if (status >= 400 && status < 500)
+        return errc::bad_request;
+    return status >= 500 && status < 600 ? errc::service_failed : errc::unexpected_status;
+}
+
+/// Whether the service certainly did nothing of what it was asked for.
+inline bool refusing_status(int status) noexcept { return status >= 300 && status < 500 && status != 408; }
+
+/// The error for an answer that is no success. `location` is its Location field, or empty; `info` comes
+/// with what the caller knows and leaves with what the answer says, `secrets` left out.
+template <class = void>
+error describe_status(int status, std::string_view body, std::string_view location, diagnostics info,
+                      std::vector<std::string> const& secrets = {})
+{
+    service_words words = parse_service_words(body, secrets);
+    errc code = code_of_status(status);
+    if (status >= 400 && info.operation == "create_topic" &&
+        words.message.find("already exists") != std::string::npos)
+        code = errc::already_exists;
+    info.http_status = status;
+    info.retriable(transient_status(status) && code != errc::already_exists);
+    std::string cause = "HTTP " + std::to_string(status) + ", ";
+    cause += error_category::text(code);
+    if (code == errc::redirected) {
+        auto const target = parse_url(location);
+        cause += target ? ": to " + target.value().host : std::string();
+    } else if (!words.message.empty() || !words.code.empty()) {
+        // One line for what(); the whole text stays in info().
+        constexpr std::size_t shown = 300;
+        std::string_view const text = words.message.empty() ? words.code : words.message;
+        cause += ": " + bounded_message(text, shown);
+    }
+    info.server_code = std::move(words.code);
+    info.server_message = std::move(words.message);
+    return error(code, std::move(info), cause);
+}
 
 } // namespace hdikafka::inline v0_1::detail
 
@@ -7268,24 +7458,7 @@ result<access_token> parse_token_response(std::string_view body, std::chrono::sy
 
 #endif
 
-namespace hdikafka::inline v0_1 {
-
-namespace detail {
-
-/// Where the client-credentials grant is asked for, and for what.
-class entra_settings
-{
-public:
-    entra_settings() = default;
-    entra_settings(std::string tenant_id, std::string client)
-        : tenant(std::move(tenant_id)), client_id(std::move(client))
-    {}
-
-    std::string tenant;
-    std::string client_id;
-    std::string authority_host; ///< empty: AZURE_AUTHORITY_HOST, else the public cloud's
-    std::string scope = "https://hib.azurehdinsight.net/.default";
-};
+namespace hdikafka::inline v0_1::detail {
 
 /// Refuses what cannot be sent; otherwise the token endpoint.
 inline result<url> token_endpoint(entra_settings const& settings)
@@ -7410,8 +7583,6 @@ private:
     std::string token_;
 };
 
-using token_function = std::function<net::awaitable<access_token>()>;
-
 template <class = void>
 class callback_token_source final : public token_source
 {
@@ -7464,124 +7635,39 @@ private:
     std::shared_ptr<token_function const> function_; // a coroutine may live in its captures
 };
 
-} // namespace detail
+} // namespace hdikafka::inline v0_1::detail
 
-/// A service principal with a secret: asks Entra for a token with the client-credentials grant.
-///
-/// The tenant is a GUID or a domain. Bad values are told by the first call that needs a token
-/// (errc::invalid_option, errc::invalid_endpoint); Entra's own refusals as errc::token_refused.
-class client_secret_credential
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+template <class>
+token_source_ptr make_client_secret_source(entra_settings settings, std::string secret)
 {
-public:
-    /// The application (client) id and a secret of it, in the tenant.
-    client_secret_credential(std::string tenant, std::string client_id, std::string secret)
-        : settings_(std::move(tenant), std::move(client_id)), secret_(std::move(secret))
-    {}
+    return std::make_shared<client_secret_source<>>(std::move(settings), std::move(secret));
+}
 
-    /// Another authority than AZURE_AUTHORITY_HOST or https://login.microsoftonline.com. https only.
-    client_secret_credential& authority_host(std::string url) &
-    {
-        settings_.authority_host = std::move(url);
-        return *this;
-    }
-    client_secret_credential&& authority_host(std::string url) &&
-    {
-        return std::move(authority_host(std::move(url)));
-    }
-
-    /// Another scope than https://hib.azurehdinsight.net/.default.
-    client_secret_credential& scope(std::string scope) &
-    {
-        settings_.scope = std::move(scope);
-        return *this;
-    }
-    client_secret_credential&& scope(std::string scope) &&
-    {
-        return std::move(this->scope(std::move(scope)));
-    }
-
-    /// For hk::credential.
-    template <class Source = detail::client_secret_source<>>
-    detail::token_source_ptr make_source() &&
-    {
-        return std::make_unique<Source>(std::move(settings_), std::move(secret_));
-    }
-
-private:
-    detail::entra_settings settings_;
-    std::string secret_;
-};
-
-/// A token that the program got elsewhere. It is used until the service refuses it (errc::unauthorized).
-class bearer_token
+template <class>
+token_source_ptr make_fixed_token_source(std::string token)
 {
-public:
-    /// Without "Bearer". Characters that no token has are told by the first call: errc::invalid_option.
-    explicit bearer_token(std::string token) : token_(std::move(token)) {}
+    return std::make_shared<fixed_token_source<>>(std::move(token));
+}
 
-    /// For hk::credential.
-    template <class Source = detail::fixed_token_source<>>
-    detail::token_source_ptr make_source() &&
-    {
-        return std::make_unique<Source>(std::move(token_));
-    }
-
-private:
-    std::string token_;
-};
-
-/// Tokens from the program's own function, `awaitable<access_token>()`: called when none is cached, in
-/// the background before one expires, and once when the service refuses one. Never twice at a time, unless
-/// it goes on when it is cancelled: after a minute, or when the client that needs the token is closed. It
-/// runs on that client's executor; what it throws becomes the call's error.
-class token_callback
+template <class>
+token_source_ptr make_callback_token_source(token_function function)
 {
-public:
-    /// The function is kept as long as any copy of the credential, and may be called from any thread of the
-    /// client's executor.
-    explicit token_callback(std::function<net::awaitable<access_token>()> function)
-        : function_(std::move(function))
-    {}
+    return std::make_shared<callback_token_source<>>(std::move(function));
+}
 
-    /// For hk::credential.
-    template <class Source = detail::callback_token_source<>>
-    detail::token_source_ptr make_source() &&
-    {
-        return std::make_unique<Source>(std::move(function_));
-    }
-
-private:
-    std::function<net::awaitable<access_token>()> function_;
-};
-
-/// Any of the credentials above, type-erased, with its token cache. Copies share the cache: clients that
-/// are given the same credential ask for one token together. Thread-safe.
-class credential
+template <class>
+token_cache_ptr make_token_cache(token_source_ptr source)
 {
-public:
-    /// None: calls fail with errc::no_credential.
-    credential() = default;
+    return std::make_shared<token_cache<>>(std::move(source));
+}
 
-    /// From one of the above.
-    template <class Kind>
-    requires requires(Kind kind)
-    {
-        {
-            std::move(kind).make_source()
-            } -> std::same_as<detail::token_source_ptr>;
-    }
-    credential(Kind kind) : cache_(std::make_shared<detail::token_cache<>>(std::move(kind).make_source())) {}
+} // namespace hdikafka::inline v0_1::detail
 
-    explicit operator bool() const noexcept { return cache_ != nullptr; }
-
-    /// For the library.
-    detail::token_cache_ptr const& cache() const noexcept { return cache_; }
-
-private:
-    detail::token_cache_ptr cache_;
-};
-
-} // namespace hdikafka::inline v0_1
+#endif
 
 #endif
 
@@ -7708,18 +7794,91 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/client_calls.hpp
+// -------- hdikafka/record.hpp
 
-// The client's operations: the call, and how its answer is read. Layer: what users see, behind client.
-#ifndef HDIKAFKA_DETAIL_CLIENT_CALLS_HPP
-#define HDIKAFKA_DETAIL_CLIENT_CALLS_HPP
+// What a produce sends: record and records. Layer: values (no I/O, no Asio).
+#ifndef HDIKAFKA_RECORD_HPP
+#define HDIKAFKA_RECORD_HPP
 
-// -------- hdikafka/detail/batch_parser.hpp
+namespace hdikafka::inline v0_1 {
 
-// A consume answer cut into records: one validating pass over the body, slices instead of copies.
-// Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_BATCH_PARSER_HPP
-#define HDIKAFKA_DETAIL_BATCH_PARSER_HPP
+/// One record to produce: a value, a key if it has one, and a partition if the caller chooses it.
+/// Without a partition the service places the record: by its key, or in turn without one.
+class record
+{
+public:
+    record() = default;
+    /// A record without a key.
+    explicit record(json value) : value_(std::move(value)) {}
+    /// A record with a key, which may be JSON null: that is not the same as none.
+    record(json key, json value) : key_(std::move(key)), value_(std::move(value)) {}
+
+    /// Chooses the partition. A negative one is refused by produce with errc::invalid_partition.
+    record& partition(std::int32_t id) &
+    {
+        partition_ = id;
+        return *this;
+    }
+    record&& partition(std::int32_t id) && { return std::move(partition(id)); }
+
+    /// The key, if it has one.
+    std::optional<json> const& key() const noexcept { return key_; }
+    /// The value; JSON null in a default-made record.
+    json const& value() const noexcept { return value_; }
+    std::optional<std::int32_t> partition() const noexcept { return partition_; }
+
+private:
+    std::optional<json> key_;
+    json value_;
+    std::optional<std::int32_t> partition_;
+};
+
+/// The records of one produce, in order. Made from records and bare values:
+/// `hk::records("text", 3.14, hk::record("key", "value"))`. The variadic form is explicit, so that
+/// `{"key", "value"}` is refused rather than taken for two records without a key.
+class records
+{
+public:
+    records() = default;
+    /// One record.
+    records(record one) { list_.push_back(std::move(one)); }
+    /// The records of the list, in its order.
+    records(std::vector<record> list) : list_(std::move(list)) {}
+
+    /// One record for each argument: a record, or a value that converts to json and becomes one without a
+    /// key.
+    template <class... Items>
+    requires(sizeof...(Items) > 0 &&
+             ((std::same_as<std::remove_cvref_t<Items>, record> ||
+               std::convertible_to<Items, json>)&&...)) explicit records(Items&&... items)
+    {
+        list_.reserve(sizeof...(Items));
+        (push_back(record(std::forward<Items>(items))), ...);
+    }
+
+    /// Adds a record at the end.
+    void push_back(record one) { list_.push_back(std::move(one)); }
+    /// Makes room for `count` records in all.
+    void reserve(std::size_t count) { list_.reserve(count); }
+
+    /// How many records there are. A produce of none fails with errc::no_records.
+    std::size_t size() const noexcept { return list_.size(); }
+    /// Whether there are none.
+    bool empty() const noexcept { return list_.empty(); }
+    /// One record; `index` must be less than size().
+    record const& operator[](std::size_t index) const { return list_[index]; }
+    /// The first record; valid until the list changes.
+    std::vector<record>::const_iterator begin() const noexcept { return list_.begin(); }
+    /// Behind the last record.
+    std::vector<record>::const_iterator end() const noexcept { return list_.end(); }
+
+private:
+    std::vector<record> list_;
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
 
 // -------- hdikafka/record_batch.hpp
 
@@ -7871,6 +8030,106 @@ private:
 
 #endif
 
+// -------- hdikafka/record_stream.hpp
+
+// record_stream: the records of a partition as an asynchronous generator. Layer: what users see.
+#ifndef HDIKAFKA_RECORD_STREAM_HPP
+#define HDIKAFKA_RECORD_STREAM_HPP
+
+namespace hdikafka::inline v0_1 {
+
+/// The records of one partition, batch by batch, in offset order, none lost and none repeated:
+///
+///     while (auto batch = co_await stream.next())
+///         for (auto const& record : *batch) …
+///
+/// Made by client::consume(). Movable; moving it while next() is under way is allowed, destroying it
+/// lets that next() end by itself.
+///
+/// Lifetime: what is under way keeps alive what it needs, also when the stream is destroyed; the executor's
+/// context must outlive it.
+///
+/// Thread safety: one user at a time; close() alone may be called from any thread.
+///
+/// A template for the reason that basic_client is one.
+template <class Lazy = void>
+class basic_record_stream
+{
+public:
+    /// For client::consume().
+    basic_record_stream(detail::session_ptr owner, std::string topic, std::int32_t partition,
+                        consume_options options);
+
+    /// The next records; nullopt when everything up to until() has been handed over.
+    ///
+    /// - Effect: reads on from position(). Without until() it waits at the end of the partition for more,
+    ///   as long as the call's timeout allows; without a timeout for ever. A batch is never empty.
+    /// - Completion: the caller resumes on its own executor, with a batch that owns its bytes.
+    /// - Errors: those of client::fetch; errc::offset_below_earliest when retention deleted records
+    ///   before they were read, offset_above_latest when the topic became shorter, unreadable_record when
+    ///   the service keeps silent about records it has; these three stay until a new stream is made.
+    ///   errc::already_running when another next() is under way; errc::timed_out after the timeout.
+    /// - Cancellation: terminal. A cancelled, timed-out or otherwise failed next() consumes nothing: the
+    ///   next one goes on from the same position. Asio's `||` may throw a finished batch away, which then
+    ///   counts as handed over: use the timeout instead.
+    net::awaitable<std::optional<record_batch>> next(call_options options = {});
+
+    /// One record at a time, which keeps its bytes alive by itself; otherwise like next(). The two may be
+    /// mixed: next() gives what is left of the batch.
+    net::awaitable<std::optional<shared_record>> next_record(call_options options = {});
+
+    /// The offset that the next record handed over has at least; -1 until it is known.
+    std::int64_t position() const;
+
+    /// Whether the position had reached the high watermark when that was last looked at.
+    bool caught_up() const;
+
+    /// How many offsets lie between the position and the high watermark. Offsets have gaps, so there may be
+    /// fewer records. Never negative.
+    ///
+    /// - Effect: reads the watermarks; the position stays.
+    /// - Completion: the caller resumes on its own executor.
+    /// - Errors: those of client::partition.
+    /// - Cancellation: terminal; it disturbs no next().
+    net::awaitable<std::int64_t> lag(call_options options = {}) const;
+
+    /// Ends a next() under way, and all later ones, with errc::closed.
+    void close();
+
+private:
+    detail::stream_ptr state_;
+};
+
+/// The one to use.
+using record_stream = basic_record_stream<>;
+
+} // namespace hdikafka::inline v0_1
+
+// -------- hdikafka/impl/record_stream.hpp
+
+// What record_stream.hpp declares. Layer: what users see.
+#ifndef HDIKAFKA_IMPL_RECORD_STREAM_HPP
+#define HDIKAFKA_IMPL_RECORD_STREAM_HPP
+
+// -------- hdikafka/detail/stream_reader.hpp
+
+// Carries out what a stream_plan decides. Layer: what users see, behind record_stream.
+#ifndef HDIKAFKA_DETAIL_STREAM_READER_HPP
+#define HDIKAFKA_DETAIL_STREAM_READER_HPP
+
+// -------- hdikafka/detail/client_calls.hpp
+
+// The client's operations: the call, and how its answer is read. Layer: what users see, behind client.
+#ifndef HDIKAFKA_DETAIL_CLIENT_CALLS_HPP
+#define HDIKAFKA_DETAIL_CLIENT_CALLS_HPP
+
+// -------- hdikafka/detail/batch_parser.hpp
+
+// A consume answer cut into records: one validating pass over the body, slices instead of copies.
+// Layer: formats (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_BATCH_PARSER_HPP
+#define HDIKAFKA_DETAIL_BATCH_PARSER_HPP
+
 namespace hdikafka::inline v0_1::detail {
 
 /// What was asked for, which the answer is held against.
@@ -8018,92 +8277,6 @@ result<record_batch> parse_batch(byte_buffer body, std::optional<std::string_vie
 // What is refused before anything is sent. Layer: formats (no I/O, no Asio).
 #ifndef HDIKAFKA_DETAIL_ARGUMENTS_HPP
 #define HDIKAFKA_DETAIL_ARGUMENTS_HPP
-
-// -------- hdikafka/record.hpp
-
-// What a produce sends: record and records. Layer: values (no I/O, no Asio).
-#ifndef HDIKAFKA_RECORD_HPP
-#define HDIKAFKA_RECORD_HPP
-
-namespace hdikafka::inline v0_1 {
-
-/// One record to produce: a value, a key if it has one, and a partition if the caller chooses it.
-/// Without a partition the service places the record: by its key, or in turn without one.
-class record
-{
-public:
-    record() = default;
-    /// A record without a key.
-    explicit record(json value) : value_(std::move(value)) {}
-    /// A record with a key, which may be JSON null: that is not the same as none.
-    record(json key, json value) : key_(std::move(key)), value_(std::move(value)) {}
-
-    /// Chooses the partition. A negative one is refused by produce with errc::invalid_partition.
-    record& partition(std::int32_t id) &
-    {
-        partition_ = id;
-        return *this;
-    }
-    record&& partition(std::int32_t id) && { return std::move(partition(id)); }
-
-    /// The key, if it has one.
-    std::optional<json> const& key() const noexcept { return key_; }
-    /// The value; JSON null in a default-made record.
-    json const& value() const noexcept { return value_; }
-    std::optional<std::int32_t> partition() const noexcept { return partition_; }
-
-private:
-    std::optional<json> key_;
-    json value_;
-    std::optional<std::int32_t> partition_;
-};
-
-/// The records of one produce, in order. Made from records and bare values:
-/// `hk::records("text", 3.14, hk::record("key", "value"))`. The variadic form is explicit, so that
-/// `{"key", "value"}` is refused rather than taken for two records without a key.
-class records
-{
-public:
-    records() = default;
-    /// One record.
-    records(record one) { list_.push_back(std::move(one)); }
-    /// The records of the list, in its order.
-    records(std::vector<record> list) : list_(std::move(list)) {}
-
-    /// One record for each argument: a record, or a value that converts to json and becomes one without a
-    /// key.
-    template <class... Items>
-    requires(sizeof...(Items) > 0 &&
-             ((std::same_as<std::remove_cvref_t<Items>, record> ||
-               std::convertible_to<Items, json>)&&...)) explicit records(Items&&... items)
-    {
-        list_.reserve(sizeof...(Items));
-        (push_back(record(std::forward<Items>(items))), ...);
-    }
-
-    /// Adds a record at the end.
-    void push_back(record one) { list_.push_back(std::move(one)); }
-    /// Makes room for `count` records in all.
-    void reserve(std::size_t count) { list_.reserve(count); }
-
-    /// How many records there are. A produce of none fails with errc::no_records.
-    std::size_t size() const noexcept { return list_.size(); }
-    /// Whether there are none.
-    bool empty() const noexcept { return list_.empty(); }
-    /// One record; `index` must be less than size().
-    record const& operator[](std::size_t index) const { return list_[index]; }
-    /// The first record; valid until the list changes.
-    std::vector<record>::const_iterator begin() const noexcept { return list_.begin(); }
-    /// Behind the last record.
-    std::vector<record>::const_iterator end() const noexcept { return list_.end(); }
-
-private:
-    std::vector<record> list_;
-};
-
-} // namespace hdikafka::inline v0_1
-
-#endif
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -8304,7 +8477,7 @@ result<std::string> write_topic_config(topic_config const& config)
 
 namespace hdikafka::inline v0_1::detail {
 
-template <class = void>
+template <class>
 class session
 {
 public:
@@ -8429,8 +8602,6 @@ private:
     shared_fields const fields_;
     shared_fields const body_fields_;
 };
-
-using session_ptr = std::shared_ptr<session<>>;
 
 /// A call's place among those in flight: close() ends it. Throws once the client is closed, and when there
 /// is no time for the call.
@@ -8826,18 +8997,6 @@ net::awaitable<void> wait_for_topic(session_ptr owner, std::string topic, call_o
 
 #endif
 
-// -------- hdikafka/record_stream.hpp
-
-// record_stream: the records of a partition as an asynchronous generator. Layer: what users see.
-#ifndef HDIKAFKA_RECORD_STREAM_HPP
-#define HDIKAFKA_RECORD_STREAM_HPP
-
-// -------- hdikafka/detail/stream_reader.hpp
-
-// Carries out what a stream_plan decides. Layer: what users see, behind record_stream.
-#ifndef HDIKAFKA_DETAIL_STREAM_READER_HPP
-#define HDIKAFKA_DETAIL_STREAM_READER_HPP
-
 // -------- hdikafka/detail/stream_plan.hpp
 
 // What a stream over one partition does next: a pure decision. Layer: decisions (no I/O, no clock).
@@ -9123,7 +9282,7 @@ private:
 namespace hdikafka::inline v0_1::detail {
 
 /// A stream's state, shared with a next() that is under way while the stream is moved or closed.
-template <class = void>
+template <class>
 class stream_state
 {
 public:
@@ -9178,8 +9337,6 @@ private:
     std::weak_ptr<operation<>> current_;
     bool closed_ = false;
 };
-
-using stream_ptr = std::shared_ptr<stream_state<>>;
 
 /// Holds the one place for a next().
 template <class = void>
@@ -9339,84 +9496,51 @@ net::awaitable<std::int64_t> stream_lag(stream_ptr stream, call_options options)
 
 namespace hdikafka::inline v0_1 {
 
-/// The records of one partition, batch by batch, in offset order, none lost and none repeated:
-///
-///     while (auto batch = co_await stream.next())
-///         for (auto const& record : *batch) …
-///
-/// Made by client::consume(). Movable; moving it while next() is under way is allowed, destroying it
-/// lets that next() end by itself.
-///
-/// Lifetime: what is under way keeps alive what it needs, also when the stream is destroyed; the executor's
-/// context must outlive it.
-///
-/// Thread safety: one user at a time; close() alone may be called from any thread.
-///
-/// A template for the reason that basic_client is one.
-template <class Lazy = void>
-class basic_record_stream
+template <class Lazy>
+basic_record_stream<Lazy>::basic_record_stream(detail::session_ptr owner, std::string topic,
+                                               std::int32_t partition, consume_options options)
+    : state_(std::make_shared<detail::stream_state<>>(std::move(owner), std::move(topic), partition, options))
+{}
+
+template <class Lazy>
+net::awaitable<std::optional<record_batch>> basic_record_stream<Lazy>::next(call_options options)
 {
-public:
-    /// For client::consume().
-    basic_record_stream(detail::session_ptr client, std::string topic, std::int32_t partition,
-                        consume_options options)
-        : state_(std::make_shared<detail::stream_state<>>(std::move(client), std::move(topic), partition,
-                                                          options))
-    {}
+    return detail::next_batch<Lazy>(state_, std::move(options));
+}
 
-    /// The next records; nullopt when everything up to until() has been handed over.
-    ///
-    /// - Effect: reads on from position(). Without until() it waits at the end of the partition for more,
-    ///   as long as the call's timeout allows; without a timeout for ever. A batch is never empty.
-    /// - Completion: the caller resumes on its own executor, with a batch that owns its bytes.
-    /// - Errors: those of client::fetch; errc::offset_below_earliest when retention deleted records
-    ///   before they were read, offset_above_latest when the topic became shorter, unreadable_record when
-    ///   the service keeps silent about records it has; these three stay until a new stream is made.
-    ///   errc::already_running when another next() is under way; errc::timed_out after the timeout.
-    /// - Cancellation: terminal. A cancelled, timed-out or otherwise failed next() consumes nothing: the
-    ///   next one goes on from the same position. Asio's `||` may throw a finished batch away, which then
-    ///   counts as handed over: use the timeout instead.
-    net::awaitable<std::optional<record_batch>> next(call_options options = {})
-    {
-        return detail::next_batch<Lazy>(state_, std::move(options));
-    }
+template <class Lazy>
+net::awaitable<std::optional<shared_record>> basic_record_stream<Lazy>::next_record(call_options options)
+{
+    return detail::next_record<Lazy>(state_, std::move(options));
+}
 
-    /// One record at a time, which keeps its bytes alive by itself; otherwise like next(). The two may be
-    /// mixed: next() gives what is left of the batch.
-    net::awaitable<std::optional<shared_record>> next_record(call_options options = {})
-    {
-        return detail::next_record<Lazy>(state_, std::move(options));
-    }
+template <class Lazy>
+std::int64_t basic_record_stream<Lazy>::position() const
+{
+    return state_->position();
+}
 
-    /// The offset that the next record handed over has at least; -1 until it is known.
-    std::int64_t position() const { return state_->position(); }
+template <class Lazy>
+bool basic_record_stream<Lazy>::caught_up() const
+{
+    return state_->rest.empty() && state_->plan.caught_up();
+}
 
-    /// Whether the position had reached the high watermark when that was last looked at.
-    bool caught_up() const { return state_->rest.empty() && state_->plan.caught_up(); }
+template <class Lazy>
+net::awaitable<std::int64_t> basic_record_stream<Lazy>::lag(call_options options) const
+{
+    return detail::stream_lag<Lazy>(state_, std::move(options));
+}
 
-    /// How many offsets lie between the position and the high watermark. Offsets have gaps, so there may be
-    /// fewer records. Never negative.
-    ///
-    /// - Effect: reads the watermarks; the position stays.
-    /// - Completion: the caller resumes on its own executor.
-    /// - Errors: those of client::partition.
-    /// - Cancellation: terminal; it disturbs no next().
-    net::awaitable<std::int64_t> lag(call_options options = {}) const
-    {
-        return detail::stream_lag<Lazy>(state_, std::move(options));
-    }
-
-    /// Ends a next() under way, and all later ones, with errc::closed.
-    void close() { state_->close(); }
-
-private:
-    detail::stream_ptr state_;
-};
-
-/// The one to use.
-using record_stream = basic_record_stream<>;
+template <class Lazy>
+void basic_record_stream<Lazy>::close()
+{
+    state_->close();
+}
 
 } // namespace hdikafka::inline v0_1
+
+#endif
 
 #endif
 
@@ -9450,57 +9574,35 @@ class basic_client
 public:
     /// Does no I/O. Throws hk::error when an option cannot be used: errc::invalid_endpoint,
     /// invalid_option, invalid_count.
-    basic_client(net::any_io_executor executor, client_options options)
-        : session_(std::make_shared<detail::session<>>(std::move(executor), std::move(options)))
-    {}
+    basic_client(net::any_io_executor executor, client_options options);
 
     /// The brokers of the cluster.
-    net::awaitable<std::vector<broker>> brokers(call_options options = {}) const
-    {
-        return detail::brokers<Lazy>(session_, std::move(options));
-    }
+    net::awaitable<std::vector<broker>> brokers(call_options options = {}) const;
 
     /// The names of the topics. One that was just created takes seconds to show.
-    net::awaitable<std::vector<std::string>> topics(call_options options = {}) const
-    {
-        return detail::topics<Lazy>(session_, std::move(options));
-    }
+    net::awaitable<std::vector<std::string>> topics(call_options options = {}) const;
 
     /// The partitions of a topic with their watermarks, leaders and replicas.
-    net::awaitable<std::vector<partition_info>> partitions(std::string topic, call_options options = {}) const
-    {
-        return detail::partitions<Lazy>(session_, std::move(topic), std::move(options));
-    }
+    net::awaitable<std::vector<partition_info>> partitions(std::string topic,
+                                                           call_options options = {}) const;
 
     /// One partition of a topic.
     net::awaitable<partition_info> partition(std::string topic, std::int32_t id,
-                                             call_options options = {}) const
-    {
-        return detail::partition<Lazy>(session_, std::move(topic), id, std::move(options));
-    }
+                                             call_options options = {}) const;
 
     /// Creates a topic; errc::already_exists when it is there. A retry that finds it after an attempt
     /// whose outcome was unknown counts as success when it has the partitions asked for.
     net::awaitable<void> create_topic(std::string topic, topic_config config = {},
-                                      call_options options = {}) const
-    {
-        return detail::create_topic<Lazy>(session_, std::move(topic), std::move(config), std::move(options));
-    }
+                                      call_options options = {}) const;
 
     /// Deletes a topic. Not every proxy offers it: errc::not_supported. A retry that no longer finds the
     /// topic after an attempt whose outcome was unknown counts as success.
-    net::awaitable<void> delete_topic(std::string topic, call_options options = {}) const
-    {
-        return detail::delete_topic<Lazy>(session_, std::move(topic), std::move(options));
-    }
+    net::awaitable<void> delete_topic(std::string topic, call_options options = {}) const;
 
     /// Waits until the topic shows in topics(), asking again at growing intervals (100 ms up to 5 s).
     /// Ends with errc::timed_out after `timeout`, which replaces that of the options.
     net::awaitable<void> wait_for_topic(std::string topic, milliseconds timeout,
-                                        call_options options = {}) const
-    {
-        return detail::wait_for_topic<Lazy>(session_, std::move(topic), options.timeout(timeout));
-    }
+                                        call_options options = {}) const;
 
     /// Writes records. The receipt says for each of them what became of it; there is one for every 200
     /// that the API describes, and an exception for everything else.
@@ -9508,30 +9610,20 @@ public:
     /// Once a byte of them was written, records are not sent again by themselves, except after 401 and
     /// 429, which refuse them; retry_policy::at_least_once lifts that. When the call fails,
     /// info().persisted() tells whether the records may be there all the same.
-    net::awaitable<receipt> produce(std::string topic, records list, call_options options = {}) const
-    {
-        return detail::produce<Lazy>(session_, std::move(topic), std::move(list), std::move(options));
-    }
+    net::awaitable<receipt> produce(std::string topic, records list, call_options options = {}) const;
 
     /// Reads up to `count` records from `offset` on: fewer when the service's cap of 6 MB a read comes
     /// first, none at the end of the partition. Offsets have gaps: batch.next_offset() is where to go on.
     net::awaitable<record_batch> fetch(std::string topic, std::int32_t partition, std::int64_t offset,
-                                       std::int32_t count, call_options options = {}) const
-    {
-        return detail::fetch<Lazy>(session_, std::move(topic),
-                                   detail::batch_request(partition, offset, count), std::move(options));
-    }
+                                       std::int32_t count, call_options options = {}) const;
 
     /// A generator over the records of one partition. Does no I/O: what is wrong with the arguments is
     /// told by the first next(). The stream holds a copy of this client.
-    record_stream consume(std::string topic, std::int32_t partition, consume_options options = {}) const
-    {
-        return record_stream(session_, std::move(topic), partition, std::move(options));
-    }
+    record_stream consume(std::string topic, std::int32_t partition, consume_options options = {}) const;
 
     /// Ends every call in flight and every stream's next() with errc::closed, closes the connections
     /// and refuses further calls. May be called again, from any thread.
-    void close() const { session_->close(); }
+    void close() const;
 
 private:
     detail::session_ptr session_;
@@ -9541,6 +9633,98 @@ private:
 using client = basic_client<>;
 
 } // namespace hdikafka::inline v0_1
+
+// -------- hdikafka/impl/client.hpp
+
+// What client.hpp declares. Layer: what users see.
+#ifndef HDIKAFKA_IMPL_CLIENT_HPP
+#define HDIKAFKA_IMPL_CLIENT_HPP
+
+namespace hdikafka::inline v0_1 {
+
+template <class Lazy>
+basic_client<Lazy>::basic_client(net::any_io_executor executor, client_options options)
+    : session_(std::make_shared<detail::session<>>(std::move(executor), std::move(options)))
+{}
+
+template <class Lazy>
+net::awaitable<std::vector<broker>> basic_client<Lazy>::brokers(call_options options) const
+{
+    return detail::brokers<Lazy>(session_, std::move(options));
+}
+
+template <class Lazy>
+net::awaitable<std::vector<std::string>> basic_client<Lazy>::topics(call_options options) const
+{
+    return detail::topics<Lazy>(session_, std::move(options));
+}
+
+template <class Lazy>
+net::awaitable<std::vector<partition_info>> basic_client<Lazy>::partitions(std::string topic,
+                                                                           call_options options) const
+{
+    return detail::partitions<Lazy>(session_, std::move(topic), std::move(options));
+}
+
+template <class Lazy>
+net::awaitable<partition_info> basic_client<Lazy>::partition(std::string topic, std::int32_t id,
+                                                             call_options options) const
+{
+    return detail::partition<Lazy>(session_, std::move(topic), id, std::move(options));
+}
+
+template <class Lazy>
+net::awaitable<void> basic_client<Lazy>::create_topic(std::string topic, topic_config config,
+                                                      call_options options) const
+{
+    return detail::create_topic<Lazy>(session_, std::move(topic), std::move(config), std::move(options));
+}
+
+template <class Lazy>
+net::awaitable<void> basic_client<Lazy>::delete_topic(std::string topic, call_options options) const
+{
+    return detail::delete_topic<Lazy>(session_, std::move(topic), std::move(options));
+}
+
+template <class Lazy>
+net::awaitable<void> basic_client<Lazy>::wait_for_topic(std::string topic, milliseconds timeout,
+                                                        call_options options) const
+{
+    return detail::wait_for_topic<Lazy>(session_, std::move(topic), options.timeout(timeout));
+}
+
+template <class Lazy>
+net::awaitable<receipt> basic_client<Lazy>::produce(std::string topic, records list,
+                                                    call_options options) const
+{
+    return detail::produce<Lazy>(session_, std::move(topic), std::move(list), std::move(options));
+}
+
+template <class Lazy>
+net::awaitable<record_batch> basic_client<Lazy>::fetch(std::string topic, std::int32_t partition,
+                                                       std::int64_t offset, std::int32_t count,
+                                                       call_options options) const
+{
+    return detail::fetch<Lazy>(session_, std::move(topic), detail::batch_request(partition, offset, count),
+                               std::move(options));
+}
+
+template <class Lazy>
+record_stream basic_client<Lazy>::consume(std::string topic, std::int32_t partition,
+                                          consume_options options) const
+{
+    return record_stream(session_, std::move(topic), partition, std::move(options));
+}
+
+template <class Lazy>
+void basic_client<Lazy>::close() const
+{
+    session_->close();
+}
+
+} // namespace hdikafka::inline v0_1
+
+#endif
 
 #endif
 

@@ -34,178 +34,6 @@
 
 #include "hdikafka.hpp"
 
-// -------- hdikafka/detail/emulator_certificate.hpp
-
-// A certificate authority for one run of the emulator, and a certificate for localhost from it.
-// Layer: emulator (OpenSSL; no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_EMULATOR_CERTIFICATE_HPP
-#define HDIKAFKA_DETAIL_EMULATOR_CERTIFICATE_HPP
-
-#include <openssl/bio.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/rand.h>
-#include <openssl/x509.h>
-#include <openssl/x509v3.h>
-
-#include <array>
-#include <cstddef>
-#include <cstdint>
-#include <memory>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
-
-namespace hdikafka::inline v0_1::detail::emulation {
-
-class emulator_certificate
-{
-public:
-    emulator_certificate() = default;
-
-    std::string ca_pem;
-    std::string chain_pem; ///< The leaf; its authority is for the client to know.
-    std::string key_pem;
-};
-
-/// Frees what OpenSSL made.
-template <auto Free>
-class openssl_delete
-{
-public:
-    template <class T>
-    void operator()(T* object) const noexcept
-    {
-        Free(object);
-    }
-};
-
-/// Makes certificates with one deadline and one kind of key: EC P-256, valid from a day ago (clocks
-/// differ) for a year.
-class certificate_maker
-{
-public:
-    using key = std::unique_ptr<EVP_PKEY, openssl_delete<EVP_PKEY_free>>;
-    using certificate = std::unique_ptr<X509, openssl_delete<X509_free>>;
-    using bio = std::unique_ptr<BIO, openssl_delete<BIO_free_all>>;
-    using extension = std::unique_ptr<X509_EXTENSION, openssl_delete<X509_EXTENSION_free>>;
-
-    static key make_key() { return key(EVP_EC_gen("P-256")); }
-
-    /// A certificate for `subject`, signed by `issuer` (itself when there is none).
-    static certificate make(std::string const& subject, EVP_PKEY* subject_key, X509* issuer,
-                            EVP_PKEY* issuer_key, std::vector<std::pair<int, std::string>> const& extensions)
-    {
-        certificate made(X509_new());
-        if (!made || !X509_set_version(made.get(), X509_VERSION_3) || !set_serial(made.get()))
-            return nullptr;
-        constexpr long day = 24 * 60 * 60;
-        X509_NAME* const name = X509_get_subject_name(made.get());
-        auto const* const text = reinterpret_cast<unsigned char const*>(subject.c_str());
-        bool const filled =
-            X509_gmtime_adj(X509_getm_notBefore(made.get()), -day) != nullptr &&
-            X509_gmtime_adj(X509_getm_notAfter(made.get()), 365 * day) != nullptr &&
-            X509_set_pubkey(made.get(), subject_key) == 1 &&
-            X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, text, -1, -1, 0) == 1 &&
-            X509_set_issuer_name(made.get(), issuer ? X509_get_subject_name(issuer) : name) == 1;
-        if (!filled)
-            return nullptr;
-        X509V3_CTX context;
-        X509V3_set_ctx_nodb(&context);
-        X509V3_set_ctx(&context, issuer ? issuer : made.get(), made.get(), nullptr, nullptr, 0);
-        for (auto const& [id, value] : extensions) {
-            extension const made_extension(X509V3_EXT_conf_nid(nullptr, &context, id, value.c_str()));
-            if (!made_extension || X509_add_ext(made.get(), made_extension.get(), -1) != 1)
-                return nullptr;
-        }
-        if (X509_sign(made.get(), issuer_key, EVP_sha256()) == 0)
-            return nullptr;
-        return made;
-    }
-
-    static std::string pem(X509* from)
-    {
-        bio const out(BIO_new(BIO_s_mem()));
-        return out && PEM_write_bio_X509(out.get(), from) == 1 ? text(out.get()) : std::string();
-    }
-
-    static std::string pem(EVP_PKEY* from)
-    {
-        bio const out(BIO_new(BIO_s_mem()));
-        bool const written =
-            out && PEM_write_bio_PKCS8PrivateKey(out.get(), from, nullptr, nullptr, 0, nullptr, nullptr) == 1;
-        return written ? text(out.get()) : std::string();
-    }
-
-private:
-    /// 64 random bits, positive.
-    static bool set_serial(X509* made)
-    {
-        std::uint64_t serial = 0;
-        if (RAND_bytes(reinterpret_cast<unsigned char*>(&serial), sizeof serial) != 1)
-            return false;
-        return ASN1_INTEGER_set_uint64(X509_get_serialNumber(made), serial >> 1 | 1) == 1;
-    }
-
-    static std::string text(BIO* from)
-    {
-        char* data = nullptr;
-        long const size = BIO_get_mem_data(from, &data);
-        return size > 0 ? std::string(data, static_cast<std::size_t>(size)) : std::string();
-    }
-};
-
-/// A new authority and a certificate for localhost, 127.0.0.1, ::1 and the names and addresses given.
-inline result<emulator_certificate> make_emulator_certificate(std::vector<std::string> const& dns_names,
-                                                              std::vector<std::string> const& addresses)
-{
-    std::string names = "DNS:localhost,IP:127.0.0.1,IP:::1";
-    for (auto const& name : dns_names) {
-        // X509V3_EXT_conf_nid takes the list as text: nothing may end an entry and begin another.
-        if (name.empty() || name.find_first_of(" ,;:@\"\r\n") != std::string::npos)
-            return error(errc::invalid_option, "'" + name + "' cannot be a certificate's host name");
-        names += ",DNS:" + name;
-    }
-    for (auto const& address : addresses)
-        names += ",IP:" + address;
-
-    using maker = certificate_maker;
-    auto const failed = [] {
-        return error(errc::tls_failed, "the emulator's certificate could not be made");
-    };
-    auto const ca_key = maker::make_key();
-    auto const leaf_key = maker::make_key();
-    if (!ca_key || !leaf_key)
-        return failed();
-    auto const ca = maker::make("hdikafka emulator authority", ca_key.get(), nullptr, ca_key.get(),
-                                {{NID_basic_constraints, "critical,CA:TRUE,pathlen:0"},
-                                 {NID_key_usage, "critical,keyCertSign,cRLSign"},
-                                 {NID_subject_key_identifier, "hash"}});
-    if (!ca)
-        return failed();
-    auto const leaf = maker::make("hdikafka emulator", leaf_key.get(), ca.get(), ca_key.get(),
-                                  {{NID_basic_constraints, "critical,CA:FALSE"},
-                                   {NID_key_usage, "critical,digitalSignature"},
-                                   {NID_ext_key_usage, "serverAuth"},
-                                   {NID_subject_key_identifier, "hash"},
-                                   {NID_authority_key_identifier, "keyid:always"},
-                                   {NID_subject_alt_name, names}});
-    if (!leaf)
-        return failed();
-    emulator_certificate out;
-    out.ca_pem = maker::pem(ca.get());
-    out.chain_pem = maker::pem(leaf.get());
-    out.key_pem = maker::pem(leaf_key.get());
-    if (out.ca_pem.empty() || out.chain_pem.empty() || out.key_pem.empty())
-        return failed();
-    return out;
-}
-
-} // namespace hdikafka::inline v0_1::detail::emulation
-
-#endif
-
 // -------- hdikafka/detail/emulator_fault.hpp
 
 // Things that go wrong on purpose, and what the emulator remembers of its requests.
@@ -214,7 +42,11 @@ inline result<emulator_certificate> make_emulator_certificate(std::vector<std::s
 #define HDIKAFKA_DETAIL_EMULATOR_FAULT_HPP
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <optional>
+#include <string>
+#include <utility>
 
 namespace hdikafka::inline v0_1 {
 
@@ -340,6 +172,7 @@ private:
 #define HDIKAFKA_DETAIL_EMULATOR_OPTIONS_HPP
 
 #include <functional>
+#include <vector>
 
 namespace hdikafka::inline v0_1 {
 
@@ -737,6 +570,329 @@ private:
     std::int64_t latest_ = 0;
     std::size_t bytes_ = 0;
 };
+
+} // namespace hdikafka::inline v0_1::detail::emulation
+
+#endif
+
+#include <map>
+#include <memory>
+#include <string_view>
+
+namespace hdikafka::inline v0_1 {
+
+namespace detail::emulation {
+class emulator_server;
+}
+
+/// An HTTPS server that speaks the REST proxy's API from memory, and Entra's token endpoint, on one
+/// listener.
+///
+///     asio::io_context io;
+///     hk::emulator emulator(io.get_executor());
+///     emulator.start();
+///     hk::client client(io.get_executor(), emulator.client_options());
+///
+/// It serves whenever its executor runs, and keeps `io.run()` from returning until stop(). Every
+/// member function can be called from any thread, start() once. Records, topics and offsets are gone
+/// when it is destroyed. It is strict where the service is not known to be: it refuses unknown
+/// members, unlabelled bodies and unknown query parameters, so that a mistake shows in a test.
+///
+/// Functions that name a topic or partition throw hk::error (errc::not_found) when there is none.
+template <class Lazy = void>
+class basic_emulator
+{
+public:
+    /// Does no I/O: the options are checked by start().
+    explicit basic_emulator(net::any_io_executor executor, emulator_options options = emulator_options());
+
+    basic_emulator(basic_emulator const&) = delete;
+    basic_emulator& operator=(basic_emulator const&) = delete;
+
+    ~basic_emulator();
+
+    /// Makes a certificate if none was given, binds and begins to accept. Throws hk::error when the
+    /// address cannot be bound or the certificate cannot be used. Once only, also after stop().
+    void start();
+
+    /// Closes the listener at once and the connections as soon as the executor runs. Idempotent.
+    void stop();
+
+    /// The port that was bound.
+    std::uint16_t port() const noexcept;
+
+    /// What a client's endpoint must be: "https://127.0.0.1:40123".
+    std::string endpoint() const;
+
+    /// What a credential's authority_host must be: the same listener.
+    std::string authority_host() const;
+
+    /// What a client must trust: the authority that was made, or the certificate chain that was given.
+    std::string const& ca_pem() const noexcept;
+
+    /// The tenant, application and secret of the options, at this authority.
+    hdikafka::credential credential() const;
+
+    /// Ready to make a client that talks to this emulator and trusts it.
+    hdikafka::client_options client_options() const;
+
+    // What is there.
+
+    /// All topics, also those that metadata does not show yet.
+    std::vector<std::string> topics() const;
+
+    /// The properties that a topic was created with: their names and JSON texts.
+    std::map<std::string, std::string> topic_properties(std::string_view topic) const;
+
+    /// The records of a partition, by offset.
+    std::vector<emulator_record> records(std::string_view topic, std::int32_t partition) const;
+
+    /// The earliest and the latest offset of a partition.
+    std::pair<std::int64_t, std::int64_t> watermarks(std::string_view topic, std::int32_t partition) const;
+
+    // What was asked.
+
+    /// How many requests there were for a route.
+    std::size_t request_count(emulator_route route) const;
+
+    /// How often a token was asked for.
+    std::size_t token_requests() const;
+
+    /// The requests in the order in which they were handled; the last 10,000.
+    std::vector<emulator_call> calls() const;
+
+    /// Begins counting and remembering anew.
+    void forget_calls();
+
+    // What happens behind the clients' backs.
+
+    /// Adds a topic that metadata shows at once.
+    void add_topic(std::string_view topic, std::int32_t partitions = 1);
+
+    /// Writes a record as a produce would; gives its offset.
+    std::int64_t append(std::string_view topic, record const& record);
+
+    /// Deletes what is before the offset, as retention by time or size does.
+    void trim(std::string_view topic, std::int32_t partition, std::int64_t offset);
+
+    /// Keeps the newest `count` records.
+    void retain(std::string_view topic, std::int32_t partition, std::size_t count);
+
+    /// Deletes what is at the offset and after it: the latest offset moves back.
+    void truncate(std::string_view topic, std::int32_t partition, std::int64_t offset);
+
+    /// Deletes the offsets from `first` up to but not including `last`, as compaction does.
+    void compact(std::string_view topic, std::int32_t partition, std::int64_t first, std::int64_t last);
+
+    /// Passes over `count` offsets at the end, as transaction markers do.
+    void inject_gap(std::string_view topic, std::int32_t partition, std::int64_t count);
+
+    /// Refuses every token given out until now.
+    void expire_tokens();
+
+    /// Puts the application into the cluster's security group, or takes it out: 403.
+    void in_security_group(bool member);
+
+    /// Changes the application's secret at the authority.
+    void rotate_client_secret(std::string secret);
+
+    // What goes wrong.
+
+    /// Lets a request fail, see emulator_fault. Faults of one route happen in the order of their
+    /// injection.
+    void inject(emulator_fault fault);
+
+    /// Refuses the next `count` records that are produced, each with an error of its own in an answer
+    /// with status 200 (in the `offsets` form).
+    void refuse_records(std::size_t count);
+
+private:
+    void edit(std::string_view topic, std::int32_t partition,
+              std::function<void(detail::emulation::emulator_log&)> change);
+
+    /// The host as it stands in a URL.
+    std::string host() const;
+
+    /// Addresses that the certificate must name besides the loopback's.
+    std::vector<std::string> own_addresses() const;
+
+    net::any_io_executor executor_; ///< Until start(): afterwards it may die before the emulator.
+    std::shared_ptr<detail::emulation::emulator_server> server_;
+    std::uint16_t port_ = 0;
+    std::string ca_pem_;
+};
+
+/// The one to use.
+using emulator = basic_emulator<>;
+
+} // namespace hdikafka::inline v0_1
+
+// -------- hdikafka/impl/emulator.hpp
+
+// What emulator.hpp declares. Layer: optional; never included by the core.
+#ifndef HDIKAFKA_IMPL_EMULATOR_HPP
+#define HDIKAFKA_IMPL_EMULATOR_HPP
+
+// -------- hdikafka/detail/emulator_certificate.hpp
+
+// A certificate authority for one run of the emulator, and a certificate for localhost from it.
+// Layer: emulator (OpenSSL; no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_EMULATOR_CERTIFICATE_HPP
+#define HDIKAFKA_DETAIL_EMULATOR_CERTIFICATE_HPP
+
+#include <openssl/bio.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include <array>
+
+namespace hdikafka::inline v0_1::detail::emulation {
+
+class emulator_certificate
+{
+public:
+    emulator_certificate() = default;
+
+    std::string ca_pem;
+    std::string chain_pem; ///< The leaf; its authority is for the client to know.
+    std::string key_pem;
+};
+
+/// Frees what OpenSSL made.
+template <auto Free>
+class openssl_delete
+{
+public:
+    template <class T>
+    void operator()(T* object) const noexcept
+    {
+        Free(object);
+    }
+};
+
+/// Makes certificates with one deadline and one kind of key: EC P-256, valid from a day ago (clocks
+/// differ) for a year.
+class certificate_maker
+{
+public:
+    using key = std::unique_ptr<EVP_PKEY, openssl_delete<EVP_PKEY_free>>;
+    using certificate = std::unique_ptr<X509, openssl_delete<X509_free>>;
+    using bio = std::unique_ptr<BIO, openssl_delete<BIO_free_all>>;
+    using extension = std::unique_ptr<X509_EXTENSION, openssl_delete<X509_EXTENSION_free>>;
+
+    static key make_key() { return key(EVP_EC_gen("P-256")); }
+
+    /// A certificate for `subject`, signed by `issuer` (itself when there is none).
+    static certificate make(std::string const& subject, EVP_PKEY* subject_key, X509* issuer,
+                            EVP_PKEY* issuer_key, std::vector<std::pair<int, std::string>> const& extensions)
+    {
+        certificate made(X509_new());
+        if (!made || !X509_set_version(made.get(), X509_VERSION_3) || !set_serial(made.get()))
+            return nullptr;
+        constexpr long day = 24 * 60 * 60;
+        X509_NAME* const name = X509_get_subject_name(made.get());
+        auto const* const text = reinterpret_cast<unsigned char const*>(subject.c_str());
+        bool const filled =
+            X509_gmtime_adj(X509_getm_notBefore(made.get()), -day) != nullptr &&
+            X509_gmtime_adj(X509_getm_notAfter(made.get()), 365 * day) != nullptr &&
+            X509_set_pubkey(made.get(), subject_key) == 1 &&
+            X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, text, -1, -1, 0) == 1 &&
+            X509_set_issuer_name(made.get(), issuer ? X509_get_subject_name(issuer) : name) == 1;
+        if (!filled)
+            return nullptr;
+        X509V3_CTX context;
+        X509V3_set_ctx_nodb(&context);
+        X509V3_set_ctx(&context, issuer ? issuer : made.get(), made.get(), nullptr, nullptr, 0);
+        for (auto const& [id, value] : extensions) {
+            extension const made_extension(X509V3_EXT_conf_nid(nullptr, &context, id, value.c_str()));
+            if (!made_extension || X509_add_ext(made.get(), made_extension.get(), -1) != 1)
+                return nullptr;
+        }
+        if (X509_sign(made.get(), issuer_key, EVP_sha256()) == 0)
+            return nullptr;
+        return made;
+    }
+
+    static std::string pem(X509* from)
+    {
+        bio const out(BIO_new(BIO_s_mem()));
+        return out && PEM_write_bio_X509(out.get(), from) == 1 ? text(out.get()) : std::string();
+    }
+
+    static std::string pem(EVP_PKEY* from)
+    {
+        bio const out(BIO_new(BIO_s_mem()));
+        bool const written =
+            out && PEM_write_bio_PKCS8PrivateKey(out.get(), from, nullptr, nullptr, 0, nullptr, nullptr) == 1;
+        return written ? text(out.get()) : std::string();
+    }
+
+private:
+    /// 64 random bits, positive.
+    static bool set_serial(X509* made)
+    {
+        std::uint64_t serial = 0;
+        if (RAND_bytes(reinterpret_cast<unsigned char*>(&serial), sizeof serial) != 1)
+            return false;
+        return ASN1_INTEGER_set_uint64(X509_get_serialNumber(made), serial >> 1 | 1) == 1;
+    }
+
+    static std::string text(BIO* from)
+    {
+        char* data = nullptr;
+        long const size = BIO_get_mem_data(from, &data);
+        return size > 0 ? std::string(data, static_cast<std::size_t>(size)) : std::string();
+    }
+};
+
+/// A new authority and a certificate for localhost, 127.0.0.1, ::1 and the names and addresses given.
+inline result<emulator_certificate> make_emulator_certificate(std::vector<std::string> const& dns_names,
+                                                              std::vector<std::string> const& addresses)
+{
+    std::string names = "DNS:localhost,IP:127.0.0.1,IP:::1";
+    for (auto const& name : dns_names) {
+        // X509V3_EXT_conf_nid takes the list as text: nothing may end an entry and begin another.
+        if (name.empty() || name.find_first_of(" ,;:@\"\r\n") != std::string::npos)
+            return error(errc::invalid_option, "'" + name + "' cannot be a certificate's host name");
+        names += ",DNS:" + name;
+    }
+    for (auto const& address : addresses)
+        names += ",IP:" + address;
+
+    using maker = certificate_maker;
+    auto const failed = [] {
+        return error(errc::tls_failed, "the emulator's certificate could not be made");
+    };
+    auto const ca_key = maker::make_key();
+    auto const leaf_key = maker::make_key();
+    if (!ca_key || !leaf_key)
+        return failed();
+    auto const ca = maker::make("hdikafka emulator authority", ca_key.get(), nullptr, ca_key.get(),
+                                {{NID_basic_constraints, "critical,CA:TRUE,pathlen:0"},
+                                 {NID_key_usage, "critical,keyCertSign,cRLSign"},
+                                 {NID_subject_key_identifier, "hash"}});
+    if (!ca)
+        return failed();
+    auto const leaf = maker::make("hdikafka emulator", leaf_key.get(), ca.get(), ca_key.get(),
+                                  {{NID_basic_constraints, "critical,CA:FALSE"},
+                                   {NID_key_usage, "critical,digitalSignature"},
+                                   {NID_ext_key_usage, "serverAuth"},
+                                   {NID_subject_key_identifier, "hash"},
+                                   {NID_authority_key_identifier, "keyid:always"},
+                                   {NID_subject_alt_name, names}});
+    if (!leaf)
+        return failed();
+    emulator_certificate out;
+    out.ca_pem = maker::pem(ca.get());
+    out.chain_pem = maker::pem(leaf.get());
+    out.key_pem = maker::pem(leaf_key.get());
+    if (out.ca_pem.empty() || out.chain_pem.empty() || out.key_pem.empty())
+        return failed();
+    return out;
+}
 
 } // namespace hdikafka::inline v0_1::detail::emulation
 
@@ -1441,8 +1597,6 @@ private:
 // randomness are handed in).
 #ifndef HDIKAFKA_DETAIL_EMULATOR_AUTHORITY_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_AUTHORITY_HPP
-
-#include <map>
 
 namespace hdikafka::inline v0_1::detail::emulation {
 
@@ -3096,288 +3250,275 @@ private:
 
 namespace hdikafka::inline v0_1 {
 
-/// An HTTPS server that speaks the REST proxy's API from memory, and Entra's token endpoint, on one
-/// listener.
-///
-///     asio::io_context io;
-///     hk::emulator emulator(io.get_executor());
-///     emulator.start();
-///     hk::client client(io.get_executor(), emulator.client_options());
-///
-/// It serves whenever its executor runs, and keeps `io.run()` from returning until stop(). Every
-/// member function can be called from any thread, start() once. Records, topics and offsets are gone
-/// when it is destroyed. It is strict where the service is not known to be: it refuses unknown
-/// members, unlabelled bodies and unknown query parameters, so that a mistake shows in a test.
-///
-/// Functions that name a topic or partition throw hk::error (errc::not_found) when there is none.
-class emulator
+template <class Lazy>
+basic_emulator<Lazy>::basic_emulator(net::any_io_executor executor, emulator_options options)
+    : executor_(std::move(executor)),
+      server_(std::make_shared<detail::emulation::emulator_server>(std::move(options)))
+{}
+
+template <class Lazy>
+basic_emulator<Lazy>::~basic_emulator()
 {
-public:
-    /// Does no I/O: the options are checked by start().
-    explicit emulator(net::any_io_executor executor, emulator_options options = emulator_options())
-        : executor_(std::move(executor)),
-          server_(std::make_shared<detail::emulation::emulator_server>(std::move(options)))
-    {}
+    stop();
+}
 
-    emulator(emulator const&) = delete;
-    emulator& operator=(emulator const&) = delete;
+template <class Lazy>
+void basic_emulator<Lazy>::start()
+{
+    if (!executor_)
+        throw error(errc::already_running, "the emulator can be started once only");
+    emulator_options const& options = server_->options();
+    detail::emulation::check_options(options).value();
+    std::string chain = options.certificate_pem();
+    std::string key = options.key_pem();
+    ca_pem_ = chain;
+    if (chain.empty()) {
+        auto made =
+            detail::emulation::make_emulator_certificate(options.host_names(), own_addresses()).value();
+        chain = std::move(made.chain_pem);
+        key = std::move(made.key_pem);
+        ca_pem_ = std::move(made.ca_pem);
+    }
+    server_->use_certificate(chain, key).value();
+    port_ = server_->start(std::exchange(executor_, net::any_io_executor())).value();
+}
 
-    ~emulator() { stop(); }
+template <class Lazy>
+void basic_emulator<Lazy>::stop()
+{
+    server_->stop();
+}
 
-    /// Makes a certificate if none was given, binds and begins to accept. Throws hk::error when the
-    /// address cannot be bound or the certificate cannot be used. Once only, also after stop().
-    void start()
-    {
-        if (!executor_)
-            throw error(errc::already_running, "the emulator can be started once only");
-        emulator_options const& options = server_->options();
-        detail::emulation::check_options(options).value();
-        std::string chain = options.certificate_pem();
-        std::string key = options.key_pem();
-        ca_pem_ = chain;
-        if (chain.empty()) {
-            auto made =
-                detail::emulation::make_emulator_certificate(options.host_names(), own_addresses()).value();
-            chain = std::move(made.chain_pem);
-            key = std::move(made.key_pem);
-            ca_pem_ = std::move(made.ca_pem);
+template <class Lazy>
+std::uint16_t basic_emulator<Lazy>::port() const noexcept
+{
+    return port_;
+}
+
+template <class Lazy>
+std::string basic_emulator<Lazy>::endpoint() const
+{
+    return "https://" + host() + ":" + std::to_string(port_);
+}
+
+template <class Lazy>
+std::string basic_emulator<Lazy>::authority_host() const
+{
+    return endpoint();
+}
+
+template <class Lazy>
+std::string const& basic_emulator<Lazy>::ca_pem() const noexcept
+{
+    return ca_pem_;
+}
+
+template <class Lazy>
+hdikafka::credential basic_emulator<Lazy>::credential() const
+{
+    emulator_options const& options = server_->options();
+    return client_secret_credential(options.tenant(), options.client_id(), options.client_secret())
+        .authority_host(authority_host());
+}
+
+template <class Lazy>
+hdikafka::client_options basic_emulator<Lazy>::client_options() const
+{
+    return hdikafka::client_options(endpoint()).credential(credential()).tls(tls_options().ca_pem(ca_pem_));
+}
+
+template <class Lazy>
+std::vector<std::string> basic_emulator<Lazy>::topics() const
+{
+    return server_->with_service(
+        [](detail::emulation::emulator_service& service) { return service.broker().topics(); });
+}
+
+template <class Lazy>
+std::map<std::string, std::string> basic_emulator<Lazy>::topic_properties(std::string_view topic) const
+{
+    return server_->with_service([topic](detail::emulation::emulator_service& service) {
+        auto const* const found = service.broker().find(topic);
+        if (found == nullptr)
+            throw detail::emulation::emulator_broker::no_topic(topic);
+        return found->properties;
+    });
+}
+
+template <class Lazy>
+std::vector<emulator_record> basic_emulator<Lazy>::records(std::string_view topic,
+                                                           std::int32_t partition) const
+{
+    return server_->with_service([&](detail::emulation::emulator_service& service) {
+        auto const& all = service.broker().log(topic, partition).value()->all();
+        return std::vector<emulator_record>(all.begin(), all.end());
+    });
+}
+
+template <class Lazy>
+std::pair<std::int64_t, std::int64_t> basic_emulator<Lazy>::watermarks(std::string_view topic,
+                                                                       std::int32_t partition) const
+{
+    return server_->with_service([&](detail::emulation::emulator_service& service) {
+        auto const* const log = service.broker().log(topic, partition).value();
+        return std::pair(log->earliest(), log->latest());
+    });
+}
+
+template <class Lazy>
+std::size_t basic_emulator<Lazy>::request_count(emulator_route route) const
+{
+    return server_->with_service(
+        [route](detail::emulation::emulator_service& service) { return service.count(route); });
+}
+
+template <class Lazy>
+std::size_t basic_emulator<Lazy>::token_requests() const
+{
+    return request_count(emulator_route::token);
+}
+
+template <class Lazy>
+std::vector<emulator_call> basic_emulator<Lazy>::calls() const
+{
+    return server_->with_service(
+        [](detail::emulation::emulator_service& service) { return service.calls(); });
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::forget_calls()
+{
+    server_->with_service([](detail::emulation::emulator_service& service) { service.forget_calls(); });
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::add_topic(std::string_view topic, std::int32_t partitions)
+{
+    auto const now = server_->now() - server_->options().visibility_delay();
+    server_->with_service([&](detail::emulation::emulator_service& service) {
+        detail::emulation::emulator_topic_config config;
+        config.partition_count = partitions;
+        service.broker().create(topic, std::move(config), now).value();
+    });
+}
+
+template <class Lazy>
+std::int64_t basic_emulator<Lazy>::append(std::string_view topic, record const& record)
+{
+    auto const now = server_->now();
+    return server_->with_service([&](detail::emulation::emulator_service& service) {
+        std::vector<detail::emulation::emulator_new_record> one(1);
+        one.front().value = record.value().text();
+        if (record.key()) {
+            one.front().key = record.key()->text();
+            one.front().key_bytes = detail::emulation::key_bytes(record.key()->text());
         }
-        server_->use_certificate(chain, key).value();
-        port_ = server_->start(std::exchange(executor_, net::any_io_executor())).value();
-    }
+        one.front().partition = record.partition();
+        return service.broker().produce(topic, std::move(one), 0, now).value().front().offset;
+    });
+}
 
-    /// Closes the listener at once and the connections as soon as the executor runs. Idempotent.
-    void stop() { server_->stop(); }
+template <class Lazy>
+void basic_emulator<Lazy>::trim(std::string_view topic, std::int32_t partition, std::int64_t offset)
+{
+    edit(topic, partition, [offset](detail::emulation::emulator_log& log) { log.trim(offset); });
+}
 
-    /// The port that was bound.
-    std::uint16_t port() const noexcept { return port_; }
+template <class Lazy>
+void basic_emulator<Lazy>::retain(std::string_view topic, std::int32_t partition, std::size_t count)
+{
+    edit(topic, partition, [count](detail::emulation::emulator_log& log) { log.retain(count); });
+}
 
-    /// What a client's endpoint must be: "https://127.0.0.1:40123".
-    std::string endpoint() const { return "https://" + host() + ":" + std::to_string(port_); }
+template <class Lazy>
+void basic_emulator<Lazy>::truncate(std::string_view topic, std::int32_t partition, std::int64_t offset)
+{
+    edit(topic, partition, [offset](detail::emulation::emulator_log& log) { log.truncate(offset); });
+}
 
-    /// What a credential's authority_host must be: the same listener.
-    std::string authority_host() const { return endpoint(); }
+template <class Lazy>
+void basic_emulator<Lazy>::compact(std::string_view topic, std::int32_t partition, std::int64_t first,
+                                   std::int64_t last)
+{
+    edit(topic, partition, [first, last](detail::emulation::emulator_log& log) { log.compact(first, last); });
+}
 
-    /// What a client must trust: the authority that was made, or the certificate chain that was given.
-    std::string const& ca_pem() const noexcept { return ca_pem_; }
+template <class Lazy>
+void basic_emulator<Lazy>::inject_gap(std::string_view topic, std::int32_t partition, std::int64_t count)
+{
+    edit(topic, partition, [count](detail::emulation::emulator_log& log) { log.skip(count); });
+}
 
-    /// The tenant, application and secret of the options, at this authority.
-    hdikafka::credential credential() const
-    {
-        emulator_options const& options = server_->options();
-        return client_secret_credential(options.tenant(), options.client_id(), options.client_secret())
-            .authority_host(authority_host());
-    }
+template <class Lazy>
+void basic_emulator<Lazy>::expire_tokens()
+{
+    server_->with_service(
+        [](detail::emulation::emulator_service& service) { service.authority().expire_all(); });
+}
 
-    /// Ready to make a client that talks to this emulator and trusts it.
-    hdikafka::client_options client_options() const
-    {
-        return hdikafka::client_options(endpoint())
-            .credential(credential())
-            .tls(tls_options().ca_pem(ca_pem_));
-    }
+template <class Lazy>
+void basic_emulator<Lazy>::in_security_group(bool member)
+{
+    server_->with_service([member](detail::emulation::emulator_service& service) {
+        service.authority().in_security_group(member);
+    });
+}
 
-    // What is there.
+template <class Lazy>
+void basic_emulator<Lazy>::rotate_client_secret(std::string secret)
+{
+    server_->with_service([&](detail::emulation::emulator_service& service) {
+        service.authority().client_secret(std::move(secret));
+    });
+}
 
-    /// All topics, also those that metadata does not show yet.
-    std::vector<std::string> topics() const
-    {
-        return server_->with_service(
-            [](detail::emulation::emulator_service& service) { return service.broker().topics(); });
-    }
+template <class Lazy>
+void basic_emulator<Lazy>::inject(emulator_fault fault)
+{
+    server_->with_service(
+        [&](detail::emulation::emulator_service& service) { service.inject(std::move(fault)); });
+}
 
-    /// The properties that a topic was created with: their names and JSON texts.
-    std::map<std::string, std::string> topic_properties(std::string_view topic) const
-    {
-        return server_->with_service([topic](detail::emulation::emulator_service& service) {
-            auto const* const found = service.broker().find(topic);
-            if (found == nullptr)
-                throw detail::emulation::emulator_broker::no_topic(topic);
-            return found->properties;
-        });
-    }
+template <class Lazy>
+void basic_emulator<Lazy>::refuse_records(std::size_t count)
+{
+    server_->with_service(
+        [count](detail::emulation::emulator_service& service) { service.refuse_records(count); });
+}
 
-    /// The records of a partition, by offset.
-    std::vector<emulator_record> records(std::string_view topic, std::int32_t partition) const
-    {
-        return server_->with_service([&](detail::emulation::emulator_service& service) {
-            auto const& all = service.broker().log(topic, partition).value()->all();
-            return std::vector<emulator_record>(all.begin(), all.end());
-        });
-    }
+template <class Lazy>
+void basic_emulator<Lazy>::edit(std::string_view topic, std::int32_t partition,
+                                std::function<void(detail::emulation::emulator_log&)> change)
+{
+    server_->with_service([&](detail::emulation::emulator_service& service) {
+        service.broker().edit(topic, partition, change).value();
+    });
+}
 
-    /// The earliest and the latest offset of a partition.
-    std::pair<std::int64_t, std::int64_t> watermarks(std::string_view topic, std::int32_t partition) const
-    {
-        return server_->with_service([&](detail::emulation::emulator_service& service) {
-            auto const* const log = service.broker().log(topic, partition).value();
-            return std::pair(log->earliest(), log->latest());
-        });
-    }
+template <class Lazy>
+std::string basic_emulator<Lazy>::host() const
+{
+    emulator_options const& options = server_->options();
+    std::string out = options.advertise().empty() ? options.address() : options.advertise();
+    if (out == "0.0.0.0")
+        out = "127.0.0.1";
+    if (out == "::")
+        out = "::1";
+    return out.find(':') == std::string::npos ? out : "[" + out + "]";
+}
 
-    // What was asked.
-
-    /// How many requests there were for a route.
-    std::size_t request_count(emulator_route route) const
-    {
-        return server_->with_service(
-            [route](detail::emulation::emulator_service& service) { return service.count(route); });
-    }
-
-    /// How often a token was asked for.
-    std::size_t token_requests() const { return request_count(emulator_route::token); }
-
-    /// The requests in the order in which they were handled; the last 10,000.
-    std::vector<emulator_call> calls() const
-    {
-        return server_->with_service(
-            [](detail::emulation::emulator_service& service) { return service.calls(); });
-    }
-
-    /// Begins counting and remembering anew.
-    void forget_calls()
-    {
-        server_->with_service([](detail::emulation::emulator_service& service) { service.forget_calls(); });
-    }
-
-    // What happens behind the clients' backs.
-
-    /// Adds a topic that metadata shows at once.
-    void add_topic(std::string_view topic, std::int32_t partitions = 1)
-    {
-        auto const now = server_->now() - server_->options().visibility_delay();
-        server_->with_service([&](detail::emulation::emulator_service& service) {
-            detail::emulation::emulator_topic_config config;
-            config.partition_count = partitions;
-            service.broker().create(topic, std::move(config), now).value();
-        });
-    }
-
-    /// Writes a record as a produce would; gives its offset.
-    std::int64_t append(std::string_view topic, record const& record)
-    {
-        auto const now = server_->now();
-        return server_->with_service([&](detail::emulation::emulator_service& service) {
-            std::vector<detail::emulation::emulator_new_record> one(1);
-            one.front().value = record.value().text();
-            if (record.key()) {
-                one.front().key = record.key()->text();
-                one.front().key_bytes = detail::emulation::key_bytes(record.key()->text());
-            }
-            one.front().partition = record.partition();
-            return service.broker().produce(topic, std::move(one), 0, now).value().front().offset;
-        });
-    }
-
-    /// Deletes what is before the offset, as retention by time or size does.
-    void trim(std::string_view topic, std::int32_t partition, std::int64_t offset)
-    {
-        edit(topic, partition, [offset](detail::emulation::emulator_log& log) { log.trim(offset); });
-    }
-
-    /// Keeps the newest `count` records.
-    void retain(std::string_view topic, std::int32_t partition, std::size_t count)
-    {
-        edit(topic, partition, [count](detail::emulation::emulator_log& log) { log.retain(count); });
-    }
-
-    /// Deletes what is at the offset and after it: the latest offset moves back.
-    void truncate(std::string_view topic, std::int32_t partition, std::int64_t offset)
-    {
-        edit(topic, partition, [offset](detail::emulation::emulator_log& log) { log.truncate(offset); });
-    }
-
-    /// Deletes the offsets from `first` up to but not including `last`, as compaction does.
-    void compact(std::string_view topic, std::int32_t partition, std::int64_t first, std::int64_t last)
-    {
-        edit(topic, partition,
-             [first, last](detail::emulation::emulator_log& log) { log.compact(first, last); });
-    }
-
-    /// Passes over `count` offsets at the end, as transaction markers do.
-    void inject_gap(std::string_view topic, std::int32_t partition, std::int64_t count)
-    {
-        edit(topic, partition, [count](detail::emulation::emulator_log& log) { log.skip(count); });
-    }
-
-    /// Refuses every token given out until now.
-    void expire_tokens()
-    {
-        server_->with_service(
-            [](detail::emulation::emulator_service& service) { service.authority().expire_all(); });
-    }
-
-    /// Puts the application into the cluster's security group, or takes it out: 403.
-    void in_security_group(bool member)
-    {
-        server_->with_service([member](detail::emulation::emulator_service& service) {
-            service.authority().in_security_group(member);
-        });
-    }
-
-    /// Changes the application's secret at the authority.
-    void rotate_client_secret(std::string secret)
-    {
-        server_->with_service([&](detail::emulation::emulator_service& service) {
-            service.authority().client_secret(std::move(secret));
-        });
-    }
-
-    // What goes wrong.
-
-    /// Lets a request fail, see emulator_fault. Faults of one route happen in the order of their
-    /// injection.
-    void inject(emulator_fault fault)
-    {
-        server_->with_service(
-            [&](detail::emulation::emulator_service& service) { service.inject(std::move(fault)); });
-    }
-
-    /// Refuses the next `count` records that are produced, each with an error of its own in an answer
-    /// with status 200 (in the `offsets` form).
-    void refuse_records(std::size_t count)
-    {
-        server_->with_service(
-            [count](detail::emulation::emulator_service& service) { service.refuse_records(count); });
-    }
-
-private:
-    void edit(std::string_view topic, std::int32_t partition,
-              std::function<void(detail::emulation::emulator_log&)> change)
-    {
-        server_->with_service([&](detail::emulation::emulator_service& service) {
-            service.broker().edit(topic, partition, change).value();
-        });
-    }
-
-    /// The host as it stands in a URL.
-    std::string host() const
-    {
-        emulator_options const& options = server_->options();
-        std::string out = options.advertise().empty() ? options.address() : options.advertise();
-        if (out == "0.0.0.0")
-            out = "127.0.0.1";
-        if (out == "::")
-            out = "::1";
-        return out.find(':') == std::string::npos ? out : "[" + out + "]";
-    }
-
-    /// Addresses that the certificate must name besides the loopback's.
-    std::vector<std::string> own_addresses() const
-    {
-        net::error_code failure;
-        auto const address = net::ip::make_address(server_->options().address(), failure);
-        if (failure || address.is_unspecified() || address.is_loopback())
-            return {};
-        return {address.to_string()};
-    }
-
-    net::any_io_executor executor_; ///< Until start(): afterwards it may die before the emulator.
-    std::shared_ptr<detail::emulation::emulator_server> server_;
-    std::uint16_t port_ = 0;
-    std::string ca_pem_;
-};
+template <class Lazy>
+std::vector<std::string> basic_emulator<Lazy>::own_addresses() const
+{
+    net::error_code failure;
+    auto const address = net::ip::make_address(server_->options().address(), failure);
+    if (failure || address.is_unspecified() || address.is_loopback())
+        return {};
+    return {address.to_string()};
+}
 
 } // namespace hdikafka::inline v0_1
+
+#endif
 
 #endif

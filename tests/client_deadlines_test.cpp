@@ -3,6 +3,9 @@
 
 #include <doctest/doctest.h>
 
+#include <asio/error.hpp>
+#include <asio/ip/tcp.hpp>
+
 #include <deque>
 #include <memory>
 #include <string>

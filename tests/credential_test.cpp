@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <asio/error.hpp>
 #include <asio/thread_pool.hpp>
 
 #include <atomic>

@@ -1,7 +1,13 @@
 // The emulator on the network: TLS, keep-alive, bad peers, stopping, threads.
 #include "support/served_emulator.hpp"
 
+#include <hdikafka/detail/emulator_certificate.hpp>
+
 #include <doctest/doctest.h>
+
+#include <asio/buffer.hpp>
+#include <asio/error.hpp>
+#include <asio/ip/tcp.hpp>
 
 #include <atomic>
 #include <chrono>

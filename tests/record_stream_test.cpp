@@ -3,6 +3,10 @@
 
 #include <doctest/doctest.h>
 
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/cancellation_signal.hpp>
+#include <asio/error.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <optional>

@@ -2,6 +2,8 @@
 #include "support/running.hpp"
 
 #include <hdikafka/detail/rest_response.hpp>
+#include <hdikafka/detail/run_operation.hpp>
+#include <hdikafka/detail/token_sources.hpp>
 
 #include <doctest/doctest.h>
 

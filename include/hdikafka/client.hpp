@@ -4,8 +4,7 @@
 
 #include <hdikafka/client_options.hpp>
 #include <hdikafka/detail/asio.hpp>
-#include <hdikafka/detail/client_calls.hpp>
-#include <hdikafka/detail/session.hpp>
+#include <hdikafka/detail/handles.hpp>
 #include <hdikafka/options.hpp>
 #include <hdikafka/receipt.hpp>
 #include <hdikafka/record.hpp>
@@ -49,57 +48,35 @@ class basic_client
 public:
     /// Does no I/O. Throws hk::error when an option cannot be used: errc::invalid_endpoint,
     /// invalid_option, invalid_count.
-    basic_client(net::any_io_executor executor, client_options options)
-        : session_(std::make_shared<detail::session<>>(std::move(executor), std::move(options)))
-    {}
+    basic_client(net::any_io_executor executor, client_options options);
 
     /// The brokers of the cluster.
-    net::awaitable<std::vector<broker>> brokers(call_options options = {}) const
-    {
-        return detail::brokers<Lazy>(session_, std::move(options));
-    }
+    net::awaitable<std::vector<broker>> brokers(call_options options = {}) const;
 
     /// The names of the topics. One that was just created takes seconds to show.
-    net::awaitable<std::vector<std::string>> topics(call_options options = {}) const
-    {
-        return detail::topics<Lazy>(session_, std::move(options));
-    }
+    net::awaitable<std::vector<std::string>> topics(call_options options = {}) const;
 
     /// The partitions of a topic with their watermarks, leaders and replicas.
-    net::awaitable<std::vector<partition_info>> partitions(std::string topic, call_options options = {}) const
-    {
-        return detail::partitions<Lazy>(session_, std::move(topic), std::move(options));
-    }
+    net::awaitable<std::vector<partition_info>> partitions(std::string topic,
+                                                           call_options options = {}) const;
 
     /// One partition of a topic.
     net::awaitable<partition_info> partition(std::string topic, std::int32_t id,
-                                             call_options options = {}) const
-    {
-        return detail::partition<Lazy>(session_, std::move(topic), id, std::move(options));
-    }
+                                             call_options options = {}) const;
 
     /// Creates a topic; errc::already_exists when it is there. A retry that finds it after an attempt
     /// whose outcome was unknown counts as success when it has the partitions asked for.
     net::awaitable<void> create_topic(std::string topic, topic_config config = {},
-                                      call_options options = {}) const
-    {
-        return detail::create_topic<Lazy>(session_, std::move(topic), std::move(config), std::move(options));
-    }
+                                      call_options options = {}) const;
 
     /// Deletes a topic. Not every proxy offers it: errc::not_supported. A retry that no longer finds the
     /// topic after an attempt whose outcome was unknown counts as success.
-    net::awaitable<void> delete_topic(std::string topic, call_options options = {}) const
-    {
-        return detail::delete_topic<Lazy>(session_, std::move(topic), std::move(options));
-    }
+    net::awaitable<void> delete_topic(std::string topic, call_options options = {}) const;
 
     /// Waits until the topic shows in topics(), asking again at growing intervals (100 ms up to 5 s).
     /// Ends with errc::timed_out after `timeout`, which replaces that of the options.
     net::awaitable<void> wait_for_topic(std::string topic, milliseconds timeout,
-                                        call_options options = {}) const
-    {
-        return detail::wait_for_topic<Lazy>(session_, std::move(topic), options.timeout(timeout));
-    }
+                                        call_options options = {}) const;
 
     /// Writes records. The receipt says for each of them what became of it; there is one for every 200
     /// that the API describes, and an exception for everything else.
@@ -107,30 +84,20 @@ public:
     /// Once a byte of them was written, records are not sent again by themselves, except after 401 and
     /// 429, which refuse them; retry_policy::at_least_once lifts that. When the call fails,
     /// info().persisted() tells whether the records may be there all the same.
-    net::awaitable<receipt> produce(std::string topic, records list, call_options options = {}) const
-    {
-        return detail::produce<Lazy>(session_, std::move(topic), std::move(list), std::move(options));
-    }
+    net::awaitable<receipt> produce(std::string topic, records list, call_options options = {}) const;
 
     /// Reads up to `count` records from `offset` on: fewer when the service's cap of 6 MB a read comes
     /// first, none at the end of the partition. Offsets have gaps: batch.next_offset() is where to go on.
     net::awaitable<record_batch> fetch(std::string topic, std::int32_t partition, std::int64_t offset,
-                                       std::int32_t count, call_options options = {}) const
-    {
-        return detail::fetch<Lazy>(session_, std::move(topic),
-                                   detail::batch_request(partition, offset, count), std::move(options));
-    }
+                                       std::int32_t count, call_options options = {}) const;
 
     /// A generator over the records of one partition. Does no I/O: what is wrong with the arguments is
     /// told by the first next(). The stream holds a copy of this client.
-    record_stream consume(std::string topic, std::int32_t partition, consume_options options = {}) const
-    {
-        return record_stream(session_, std::move(topic), partition, std::move(options));
-    }
+    record_stream consume(std::string topic, std::int32_t partition, consume_options options = {}) const;
 
     /// Ends every call in flight and every stream's next() with errc::closed, closes the connections
     /// and refuses further calls. May be called again, from any thread.
-    void close() const { session_->close(); }
+    void close() const;
 
 private:
     detail::session_ptr session_;
@@ -140,5 +107,9 @@ private:
 using client = basic_client<>;
 
 } // namespace hdikafka::inline v0_1
+
+#ifndef HDIKAFKA_SEPARATE_COMPILATION
+#include <hdikafka/impl/client.hpp>
+#endif
 
 #endif

@@ -3,7 +3,7 @@
 #define HDIKAFKA_RECORD_STREAM_HPP
 
 #include <hdikafka/detail/asio.hpp>
-#include <hdikafka/detail/stream_reader.hpp>
+#include <hdikafka/detail/handles.hpp>
 #include <hdikafka/options.hpp>
 #include <hdikafka/record_batch.hpp>
 
@@ -35,11 +35,8 @@ class basic_record_stream
 {
 public:
     /// For client::consume().
-    basic_record_stream(detail::session_ptr client, std::string topic, std::int32_t partition,
-                        consume_options options)
-        : state_(std::make_shared<detail::stream_state<>>(std::move(client), std::move(topic), partition,
-                                                          options))
-    {}
+    basic_record_stream(detail::session_ptr owner, std::string topic, std::int32_t partition,
+                        consume_options options);
 
     /// The next records; nullopt when everything up to until() has been handed over.
     ///
@@ -53,23 +50,17 @@ public:
     /// - Cancellation: terminal. A cancelled, timed-out or otherwise failed next() consumes nothing: the
     ///   next one goes on from the same position. Asio's `||` may throw a finished batch away, which then
     ///   counts as handed over: use the timeout instead.
-    net::awaitable<std::optional<record_batch>> next(call_options options = {})
-    {
-        return detail::next_batch<Lazy>(state_, std::move(options));
-    }
+    net::awaitable<std::optional<record_batch>> next(call_options options = {});
 
     /// One record at a time, which keeps its bytes alive by itself; otherwise like next(). The two may be
     /// mixed: next() gives what is left of the batch.
-    net::awaitable<std::optional<shared_record>> next_record(call_options options = {})
-    {
-        return detail::next_record<Lazy>(state_, std::move(options));
-    }
+    net::awaitable<std::optional<shared_record>> next_record(call_options options = {});
 
     /// The offset that the next record handed over has at least; -1 until it is known.
-    std::int64_t position() const { return state_->position(); }
+    std::int64_t position() const;
 
     /// Whether the position had reached the high watermark when that was last looked at.
-    bool caught_up() const { return state_->rest.empty() && state_->plan.caught_up(); }
+    bool caught_up() const;
 
     /// How many offsets lie between the position and the high watermark. Offsets have gaps, so there may be
     /// fewer records. Never negative.
@@ -78,13 +69,10 @@ public:
     /// - Completion: the caller resumes on its own executor.
     /// - Errors: those of client::partition.
     /// - Cancellation: terminal; it disturbs no next().
-    net::awaitable<std::int64_t> lag(call_options options = {}) const
-    {
-        return detail::stream_lag<Lazy>(state_, std::move(options));
-    }
+    net::awaitable<std::int64_t> lag(call_options options = {}) const;
 
     /// Ends a next() under way, and all later ones, with errc::closed.
-    void close() { state_->close(); }
+    void close();
 
 private:
     detail::stream_ptr state_;
@@ -94,5 +82,9 @@ private:
 using record_stream = basic_record_stream<>;
 
 } // namespace hdikafka::inline v0_1
+
+#ifndef HDIKAFKA_SEPARATE_COMPILATION
+#include <hdikafka/impl/record_stream.hpp>
+#endif
 
 #endif

@@ -17,12 +17,15 @@ include hdikafka.hpp >"$scratch/header.cpp"
 awk '/^```/ { if (inside) exit; inside = /cpp/; next } inside' "$root/README.md" >"$scratch/readme.cpp"
 cp "$root/examples/quickstart.cpp" "$scratch/quickstart.cpp"
 include boost/asio/ssl.hpp boost/beast.hpp boost/beast/ssl.hpp >"$scratch/beast.cpp"
-names=(asio header readme quickstart beast)
+names=(asio header readme quickstart header_separate readme_separate quickstart_separate beast)
 declare -A what=(
     [asio]="narrow Asio headers and openssl/ssl.h"
     [header]="hdikafka.hpp, nothing called"
     [readme]="the README's program"
     [quickstart]="examples/quickstart.cpp"
+    [header_separate]="hdikafka.hpp, compiled separately"
+    [readme_separate]="the README's program, so too"
+    [quickstart_separate]="examples/quickstart.cpp, so too"
     [beast]="Boost.Beast and asio/ssl"
 )
 
@@ -30,7 +33,8 @@ declare -A what=(
 one() {
     local flags=(-std=c++20 -O0 -I "$root/include" -I "$root/examples")
     [[ $1 != clang* ]] || flags+=(-DASIO_HAS_CO_AWAIT=1 -DASIO_HAS_STD_COROUTINE=1)
-    { time CCACHE_DISABLE=1 "$1" "${flags[@]}" -c "$scratch/$2.cpp" -o /dev/null 2>"$scratch/messages"; } 2>&1 ||
+    [[ $2 != *_separate ]] || flags+=(-DHDIKAFKA_SEPARATE_COMPILATION)
+    { time CCACHE_DISABLE=1 "$1" "${flags[@]}" -c "$scratch/${2%_separate}.cpp" -o /dev/null 2>"$scratch/messages"; } 2>&1 ||
         { cat "$scratch/messages" >&2; return 1; }
 }
 median() {

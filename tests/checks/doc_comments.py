@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Fails when a public name has no doc comment.
 
-Public is what the headers outside of detail/ reach and what namespace hdikafka holds outside of its namespace
-detail: classes, enums, enumerators, functions, constants, aliases, concepts, public members and macros named
+Public is what the headers outside of detail/ reach (without impl/, the definitions of what they declare) and what
+namespace hdikafka holds outside of its namespace detail: classes, enums, enumerators, functions, constants, aliases, concepts, public members and macros named
 HDIKAFKA_*. A doc comment is a block of `///` right above the name, or `///<` behind it on its last line.
 
 What gives an awaitable must cover effect, completion, errors, cancellation, lifetime and thread safety, each
@@ -72,7 +72,7 @@ def check(include, listing=None):
         except (OSError, Unreadable) as error:
             found.append(str(error))
             continue
-        waiting += header.includes
+        waiting += [included for included in header.includes if not included.startswith("hdikafka/impl/")]
         names += header.macros + header.names
     for name in names:
         name.siblings = getattr(name, "siblings", [])

@@ -2,9 +2,9 @@
 """Holds the headers to their layers, by what the compiler says they include.
 
 Each header names its layer in its first comment. Values, formats and decisions reach no Asio header, however
-indirectly. In the rest of the core only detail/asio.hpp includes Asio itself, and nothing in the core reaches
-the emulator or Boost. With --compile, each header must also compile on its own without a warning; that takes
-a second or more for each, hence not by default. --public leaves out detail/: what takes long, as a FLAG -O2
+indirectly. In the rest of the core only detail/asio.hpp and asio_io.hpp include Asio itself, and nothing in the
+core reaches the emulator or Boost. With --compile, each header must also compile on its own without a warning;
+that takes a second or more for each, hence not by default. --public leaves out detail/: what takes long, as a FLAG -O2
 does (some of gcc's warnings come from nothing less), is done for what programs include.
 
     layers.py [--compile] [--public] --include DIRECTORY --asio DIRECTORY -- COMPILER [FLAG...]
@@ -25,7 +25,7 @@ ALWAYS_PURE = re.compile(
     r"|detail/(utf8|base64|url|byte_buffer|arguments|(http|json)_\w+|rest_(request|response)|batch_parser)"
     r"|detail/(retry|\w+_policy|\w+_plan|murmur2|partitioner|batcher)"
 )
-OPTIONAL = re.compile(r"hdikafka/(emulator|boost_json)\.hpp|hdikafka/detail/emulator\w*\.hpp")
+OPTIONAL = re.compile(r"hdikafka/(emulator|boost_json)\.hpp|hdikafka/(detail|impl)/emulator\w*\.hpp")
 
 
 def first_comment(text):
@@ -92,8 +92,8 @@ def main(arguments):
                 findings.append(f"{name} ({layer}) reaches Asio: {through[0]}")
         is_optional = OPTIONAL.fullmatch(name) is not None
         if not is_optional:
-            if short != "detail/asio" and re.search(r'^\s*#\s*include\s*[<"]asio[./]', text, re.MULTILINE):
-                findings.append(f"{name} includes Asio itself: that is for detail/asio.hpp")
+            if short not in ("detail/asio", "detail/asio_io") and re.search(r'^\s*#\s*include\s*[<"]asio[./]', text, re.MULTILINE):
+                findings.append(f"{name} includes Asio itself: that is for detail/asio.hpp and asio_io.hpp")
             for file in files:
                 inside = file.removeprefix(str(include) + os.sep)
                 if OPTIONAL.fullmatch(inside) or f"{os.sep}boost{os.sep}" in file:

@@ -78,6 +78,7 @@ in_cmake() {
 in_cmake find_package -DCMAKE_PREFIX_PATH="$scratch/installed"
 in_cmake fetch_content -DHDIKAFKA_SOURCE="$source"
 in_cmake add_subdirectory -DHDIKAFKA_SOURCE="$source"
+runs compiled "$scratch/add_subdirectory/consumer_compiled"
 
 export PKG_CONFIG_PATH=$scratch/installed/share/pkgconfig
 [[ $(pkg-config --modversion hdikafka) == $(sed -n 's/.*VERSION_STRING "\(.*\)"/\1/p' \
@@ -87,6 +88,13 @@ read -ra libs < <(pkg-config --libs hdikafka)
 "${cxx[@]}" -std=c++20 "${cflags[@]}" -c "$scratch/consumers/main.cpp" -o "$scratch/pkg-config.o"
 g++ "$scratch/pkg-config.o" "${libs[@]}" -o "$scratch/pkg-config"
 runs pkg-config "$scratch/pkg-config"
+echo '#include <hdikafka/impl/src.hpp>' >"$scratch/consumers/library.cpp"
+for unit in main library; do
+    "${cxx[@]}" -std=c++20 -DHDIKAFKA_SEPARATE_COMPILATION "${cflags[@]}" -c "$scratch/consumers/$unit.cpp" \
+        -o "$scratch/$unit.o"
+done
+g++ "$scratch"/{main,library}.o "${libs[@]}" -o "$scratch/separate"
+runs separate "$scratch/separate"
 
 # An Asio that is too old is refused with the same words, by the sources and by the installed package.
 mkdir -p "$scratch/old/asio"

@@ -5,7 +5,9 @@
 
 #include <hdikafka/detail/asio.hpp>
 
+#include <asio/buffer.hpp>
 #include <asio/io_context.hpp>
+#include <asio/ip/tcp.hpp>
 #include <asio/ssl.hpp>
 #include <asio/write.hpp>
 

@@ -4,6 +4,10 @@
 
 #include <hdikafka/detail/asio.hpp>
 
+#include <asio/post.hpp>
+#include <asio/redirect_error.hpp>
+#include <asio/steady_timer.hpp>
+
 #include <chrono>
 #include <condition_variable>
 #include <memory>

@@ -8,6 +8,8 @@
 #include <hdikafka/as_result.hpp>
 #include <hdikafka/client.hpp>
 
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/cancellation_signal.hpp>
 #include <asio/io_context.hpp>
 #include <doctest/doctest.h>
 

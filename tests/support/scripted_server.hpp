@@ -8,7 +8,10 @@
 
 #include <hdikafka/detail/asio.hpp>
 
+#include <asio/buffer.hpp>
+#include <asio/error.hpp>
 #include <asio/io_context.hpp>
+#include <asio/ip/tcp.hpp>
 #include <asio/read_until.hpp>
 #include <asio/ssl.hpp>
 #include <asio/write.hpp>

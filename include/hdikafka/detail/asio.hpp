@@ -1,7 +1,7 @@
-// Asio: the one place that includes it, knows its versions and names it `net`. Layer: I/O shell.
+// Asio: the one place that knows its versions and names it `net`. Layer: I/O shell.
 //
-// Only the narrow headers that the I/O shell needs: compile time is a feature. Everything between
-// Asio 1.22.1 and the newest version that differs is evened out here and nowhere else.
+// Only what the headers that users see need, for compile time is a feature; asio_io.hpp has the rest.
+// Everything between Asio 1.22.1 and the newest version that differs is evened out here and nowhere else.
 #ifndef HDIKAFKA_DETAIL_ASIO_HPP
 #define HDIKAFKA_DETAIL_ASIO_HPP
 
@@ -33,25 +33,9 @@
 #endif
 
 #include <asio/any_io_executor.hpp>
-#include <asio/associated_cancellation_slot.hpp>
-#include <asio/associated_executor.hpp>
-#include <asio/async_result.hpp>
 #include <asio/awaitable.hpp>
-#include <asio/bind_cancellation_slot.hpp>
-#include <asio/bind_executor.hpp>
-#include <asio/buffer.hpp>
-#include <asio/cancellation_signal.hpp>
-#include <asio/cancellation_state.hpp>
-#include <asio/cancellation_type.hpp>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
-#include <asio/dispatch.hpp>
-#include <asio/error.hpp>
-#include <asio/ip/tcp.hpp>
-#include <asio/post.hpp>
-#include <asio/redirect_error.hpp>
-#include <asio/steady_timer.hpp>
-#include <asio/strand.hpp>
 #include <asio/this_coro.hpp>
 #include <asio/use_awaitable.hpp>
 

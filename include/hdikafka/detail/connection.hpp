@@ -2,7 +2,7 @@
 #ifndef HDIKAFKA_DETAIL_CONNECTION_HPP
 #define HDIKAFKA_DETAIL_CONNECTION_HPP
 
-#include <hdikafka/detail/asio.hpp>
+#include <hdikafka/detail/asio_io.hpp>
 #include <hdikafka/detail/exchange.hpp>
 #include <hdikafka/detail/linked_list.hpp>
 #include <hdikafka/detail/operation.hpp>

@@ -3,7 +3,7 @@
 #ifndef HDIKAFKA_DETAIL_EMULATOR_CONNECTION_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_CONNECTION_HPP
 
-#include <hdikafka/detail/asio.hpp>
+#include <hdikafka/detail/asio_io.hpp>
 #include <hdikafka/detail/emulator_message.hpp>
 #include <hdikafka/detail/http_request_reader.hpp>
 #include <hdikafka/http_limits.hpp>

@@ -3,7 +3,7 @@
 #ifndef HDIKAFKA_DETAIL_EMULATOR_SERVER_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_SERVER_HPP
 
-#include <hdikafka/detail/asio.hpp>
+#include <hdikafka/detail/asio_io.hpp>
 #include <hdikafka/detail/emulator_connection.hpp>
 #include <hdikafka/detail/emulator_service.hpp>
 #include <hdikafka/result.hpp>

@@ -9,7 +9,7 @@
 #ifndef HDIKAFKA_DETAIL_OPERATION_HPP
 #define HDIKAFKA_DETAIL_OPERATION_HPP
 
-#include <hdikafka/detail/asio.hpp>
+#include <hdikafka/detail/asio_io.hpp>
 #include <hdikafka/detail/event_gate.hpp>
 #include <hdikafka/detail/linked_list.hpp>
 #include <hdikafka/detail/task.hpp>

@@ -2,7 +2,7 @@
 #ifndef HDIKAFKA_DETAIL_RUN_OPERATION_HPP
 #define HDIKAFKA_DETAIL_RUN_OPERATION_HPP
 
-#include <hdikafka/detail/asio.hpp>
+#include <hdikafka/detail/asio_io.hpp>
 #include <hdikafka/detail/operation.hpp>
 #include <hdikafka/detail/task.hpp>
 

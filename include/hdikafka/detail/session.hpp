@@ -4,6 +4,7 @@
 
 #include <hdikafka/client_options.hpp>
 #include <hdikafka/detail/call.hpp>
+#include <hdikafka/detail/handles.hpp>
 #include <hdikafka/detail/http_request.hpp>
 #include <hdikafka/detail/operation.hpp>
 #include <hdikafka/detail/operation_registry.hpp>
@@ -23,7 +24,7 @@
 
 namespace hdikafka::inline v0_1::detail {
 
-template <class = void>
+template <class>
 class session
 {
 public:
@@ -148,8 +149,6 @@ private:
     shared_fields const fields_;
     shared_fields const body_fields_;
 };
-
-using session_ptr = std::shared_ptr<session<>>;
 
 /// A call's place among those in flight: close() ends it. Throws once the client is closed, and when there
 /// is no time for the call.

@@ -4,6 +4,7 @@
 
 #include <hdikafka/detail/asio.hpp>
 #include <hdikafka/detail/client_calls.hpp>
+#include <hdikafka/detail/handles.hpp>
 #include <hdikafka/detail/rest_calls.hpp>
 #include <hdikafka/detail/session.hpp>
 #include <hdikafka/detail/stream_plan.hpp>
@@ -24,7 +25,7 @@
 namespace hdikafka::inline v0_1::detail {
 
 /// A stream's state, shared with a next() that is under way while the stream is moved or closed.
-template <class = void>
+template <class>
 class stream_state
 {
 public:
@@ -79,8 +80,6 @@ private:
     std::weak_ptr<operation<>> current_;
     bool closed_ = false;
 };
-
-using stream_ptr = std::shared_ptr<stream_state<>>;
 
 /// Holds the one place for a next().
 template <class = void>

@@ -2,7 +2,7 @@
 #ifndef HDIKAFKA_DETAIL_TIMER_SHELF_HPP
 #define HDIKAFKA_DETAIL_TIMER_SHELF_HPP
 
-#include <hdikafka/detail/asio.hpp>
+#include <hdikafka/detail/asio_io.hpp>
 #include <hdikafka/detail/linked_list.hpp>
 
 #include <cstddef>

@@ -7,7 +7,7 @@
 #ifndef HDIKAFKA_DETAIL_TLS_STREAM_HPP
 #define HDIKAFKA_DETAIL_TLS_STREAM_HPP
 
-#include <hdikafka/detail/asio.hpp>
+#include <hdikafka/detail/asio_io.hpp>
 #include <hdikafka/detail/tls_context.hpp>
 #include <hdikafka/result.hpp>
 

@@ -3,6 +3,7 @@
 #define HDIKAFKA_DETAIL_TOKEN_CACHE_HPP
 
 #include <hdikafka/access_token.hpp>
+#include <hdikafka/detail/handles.hpp>
 #include <hdikafka/detail/linked_list.hpp>
 #include <hdikafka/detail/operation.hpp>
 #include <hdikafka/detail/operation_registry.hpp>
@@ -34,9 +35,7 @@ public:
     virtual bool renewable() const noexcept { return true; }
 };
 
-using token_source_ptr = std::unique_ptr<token_source>;
-
-template <class Lazy = void>
+template <class Lazy>
 class token_cache : public std::enable_shared_from_this<token_cache<Lazy>>
 {
 public:
@@ -165,7 +164,7 @@ private:
         run_detached(op, renew(op, http, source_, std::move(trip)));
     }
 
-    static task renew(operation_ptr op, transport_ptr http, std::shared_ptr<token_source> source,
+    static task renew(operation_ptr op, transport_ptr http, token_source_ptr source,
                       std::unique_ptr<flight> trip)
     {
         registration<> const entry(http->background(), op);
@@ -212,7 +211,7 @@ private:
         }
     }
 
-    std::shared_ptr<token_source> const source_;
+    token_source_ptr const source_;
     std::mutex mutex_;
     authorization current_;
     token_times times_;
@@ -220,8 +219,6 @@ private:
     linked_list<waiter> waiting_;
     bool in_flight_ = false;
 };
-
-using token_cache_ptr = std::shared_ptr<token_cache<>>;
 
 } // namespace hdikafka::inline v0_1::detail
 

@@ -1,0 +1,22 @@
+// What the I/O shell needs of Asio: sockets, timers, handlers. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_ASIO_IO_HPP
+#define HDIKAFKA_DETAIL_ASIO_IO_HPP
+
+#include <hdikafka/detail/asio.hpp>
+
+#include <asio/associated_cancellation_slot.hpp>
+#include <asio/associated_executor.hpp>
+#include <asio/async_result.hpp>
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/buffer.hpp>
+#include <asio/cancellation_signal.hpp>
+#include <asio/cancellation_type.hpp>
+#include <asio/dispatch.hpp>
+#include <asio/error.hpp>
+#include <asio/ip/tcp.hpp>
+#include <asio/post.hpp>
+#include <asio/redirect_error.hpp>
+#include <asio/steady_timer.hpp>
+#include <asio/strand.hpp>
+
+#endif

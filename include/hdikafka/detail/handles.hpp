@@ -1,0 +1,28 @@
+// What users' handles point to: declared here, defined where the work is done. Layer: I/O shell, no Asio.
+#ifndef HDIKAFKA_DETAIL_HANDLES_HPP
+#define HDIKAFKA_DETAIL_HANDLES_HPP
+
+#include <hdikafka/version.hpp>
+
+#include <memory>
+
+namespace hdikafka::inline v0_1::detail {
+
+template <class = void>
+class session;
+using session_ptr = std::shared_ptr<session<>>;
+
+template <class = void>
+class stream_state;
+using stream_ptr = std::shared_ptr<stream_state<>>;
+
+class token_source;
+using token_source_ptr = std::shared_ptr<token_source>;
+
+template <class = void>
+class token_cache;
+using token_cache_ptr = std::shared_ptr<token_cache<>>;
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif

@@ -1,0 +1,41 @@
+// What credential.hpp declares. Layer: what users see.
+#ifndef HDIKAFKA_IMPL_CREDENTIAL_HPP
+#define HDIKAFKA_IMPL_CREDENTIAL_HPP
+
+#include <hdikafka/credential.hpp>
+#include <hdikafka/detail/token_cache.hpp>
+#include <hdikafka/detail/token_sources.hpp>
+
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace hdikafka::inline v0_1::detail {
+
+template <class>
+token_source_ptr make_client_secret_source(entra_settings settings, std::string secret)
+{
+    return std::make_shared<client_secret_source<>>(std::move(settings), std::move(secret));
+}
+
+template <class>
+token_source_ptr make_fixed_token_source(std::string token)
+{
+    return std::make_shared<fixed_token_source<>>(std::move(token));
+}
+
+template <class>
+token_source_ptr make_callback_token_source(token_function function)
+{
+    return std::make_shared<callback_token_source<>>(std::move(function));
+}
+
+template <class>
+token_cache_ptr make_token_cache(token_source_ptr source)
+{
+    return std::make_shared<token_cache<>>(std::move(source));
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif

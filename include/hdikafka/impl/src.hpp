@@ -1,0 +1,25 @@
+// The library's definitions, for one source file of a program that is compiled with
+// HDIKAFKA_SEPARATE_COMPILATION: all others then have the declarations alone, and compile in a fraction of
+// the time. Layer: what users see.
+#ifndef HDIKAFKA_IMPL_SRC_HPP
+#define HDIKAFKA_IMPL_SRC_HPP
+
+#include <hdikafka/impl/client.hpp>
+#include <hdikafka/impl/credential.hpp>
+#include <hdikafka/impl/record_stream.hpp>
+
+namespace hdikafka::inline v0_1 {
+
+template class basic_client<>;
+template class basic_record_stream<>;
+
+namespace detail {
+template token_source_ptr make_client_secret_source<>(entra_settings, std::string);
+template token_source_ptr make_fixed_token_source<>(std::string);
+template token_source_ptr make_callback_token_source<>(token_function);
+template token_cache_ptr make_token_cache<>(token_source_ptr);
+} // namespace detail
+
+} // namespace hdikafka::inline v0_1
+
+#endif
