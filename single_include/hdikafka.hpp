@@ -684,11 +684,15 @@ using token_cache_ptr = std::shared_ptr<token_cache<>>;
 
 #endif
 
+// -------- hdikafka/detail/token_settings.hpp
+
+// What a credential is made from. Layer: what users see, behind credential.
+#ifndef HDIKAFKA_DETAIL_TOKEN_SETTINGS_HPP
+#define HDIKAFKA_DETAIL_TOKEN_SETTINGS_HPP
+
 #include <functional>
 
-namespace hdikafka::inline v0_1 {
-
-namespace detail {
+namespace hdikafka::inline v0_1::detail {
 
 /// Where the client-credentials grant is asked for, and for what.
 class entra_settings
@@ -705,7 +709,16 @@ public:
     std::string scope = "https://hib.azurehdinsight.net/.default";
 };
 
+/// A program's own source of tokens.
 using token_function = std::function<net::awaitable<access_token>()>;
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+namespace hdikafka::inline v0_1 {
+
+namespace detail {
 
 template <class = void>
 token_source_ptr make_client_secret_source(entra_settings settings, std::string secret);

@@ -5,6 +5,7 @@
 #include <hdikafka/access_token.hpp>
 #include <hdikafka/detail/asio.hpp>
 #include <hdikafka/detail/handles.hpp>
+#include <hdikafka/detail/token_settings.hpp>
 
 #include <concepts>
 #include <functional>
@@ -14,23 +15,6 @@
 namespace hdikafka::inline v0_1 {
 
 namespace detail {
-
-/// Where the client-credentials grant is asked for, and for what.
-class entra_settings
-{
-public:
-    entra_settings() = default;
-    entra_settings(std::string tenant_id, std::string client)
-        : tenant(std::move(tenant_id)), client_id(std::move(client))
-    {}
-
-    std::string tenant;
-    std::string client_id;
-    std::string authority_host; ///< empty: AZURE_AUTHORITY_HOST, else the public cloud's
-    std::string scope = "https://hib.azurehdinsight.net/.default";
-};
-
-using token_function = std::function<net::awaitable<access_token>()>;
 
 template <class = void>
 token_source_ptr make_client_secret_source(entra_settings settings, std::string secret);

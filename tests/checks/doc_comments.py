@@ -2,8 +2,8 @@
 """Fails when a public name has no doc comment.
 
 Public is what the headers outside of detail/ reach (without impl/, the definitions of what they declare) and what
-namespace hdikafka holds outside of its namespace detail: classes, enums, enumerators, functions, constants, aliases, concepts, public members and macros named
-HDIKAFKA_*. A doc comment is a block of `///` right above the name, or `///<` behind it on its last line.
+namespace hdikafka holds outside of its namespace detail: classes, enums, enumerators, functions, constants,
+aliases, concepts, public members and macros named HDIKAFKA_*. A doc comment is a block of `///` right above the name, or `///<` behind it on its last line.
 
 What gives an awaitable must cover effect, completion, errors, cancellation, lifetime and thread safety, each
 under that label and in that order: in its own comment, in its class's, or in that of the function that it says

@@ -3,11 +3,11 @@
 #define HDIKAFKA_DETAIL_TOKEN_SOURCES_HPP
 
 #include <hdikafka/access_token.hpp>
-#include <hdikafka/credential.hpp>
 #include <hdikafka/detail/asio_io.hpp>
 #include <hdikafka/detail/call.hpp>
 #include <hdikafka/detail/token_cache.hpp>
 #include <hdikafka/detail/token_response.hpp>
+#include <hdikafka/detail/token_settings.hpp>
 #include <hdikafka/detail/url.hpp>
 
 #include <algorithm>

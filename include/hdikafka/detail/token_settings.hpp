@@ -1,0 +1,34 @@
+// What a credential is made from. Layer: what users see, behind credential.
+#ifndef HDIKAFKA_DETAIL_TOKEN_SETTINGS_HPP
+#define HDIKAFKA_DETAIL_TOKEN_SETTINGS_HPP
+
+#include <hdikafka/access_token.hpp>
+#include <hdikafka/detail/asio.hpp>
+
+#include <functional>
+#include <string>
+#include <utility>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Where the client-credentials grant is asked for, and for what.
+class entra_settings
+{
+public:
+    entra_settings() = default;
+    entra_settings(std::string tenant_id, std::string client)
+        : tenant(std::move(tenant_id)), client_id(std::move(client))
+    {}
+
+    std::string tenant;
+    std::string client_id;
+    std::string authority_host; ///< empty: AZURE_AUTHORITY_HOST, else the public cloud's
+    std::string scope = "https://hib.azurehdinsight.net/.default";
+};
+
+/// A program's own source of tokens.
+using token_function = std::function<net::awaitable<access_token>()>;
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
