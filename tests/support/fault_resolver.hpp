@@ -1,0 +1,100 @@
+// A name service for tests: what looking up a host comes to is said beforehand. It stands in for the C
+// library's getaddrinfo, which Asio calls on a thread of its own. To be included by one file of a program.
+#ifndef HDIKAFKA_TESTS_SUPPORT_FAULT_RESOLVER_HPP
+#define HDIKAFKA_TESTS_SUPPORT_FAULT_RESOLVER_HPP
+
+#include "gate.hpp"
+
+#include <netdb.h>
+
+#include <dlfcn.h>
+
+#include <cstddef>
+#include <cstdlib>
+#include <map>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace test {
+
+/// What one look-up comes to, and when.
+class lookup
+{
+public:
+    /// An IPv4 address, or "" for a host that does not exist.
+    explicit lookup(std::string address) : address_(std::move(address)) { when_.open(); }
+
+    /// Opens `asked` when it begins.
+    lookup& tell(gate asked)
+    {
+        asked_ = std::move(asked);
+        return *this;
+    }
+
+    /// Ends no sooner than `when` is opened.
+    lookup& await(gate when)
+    {
+        when_ = std::move(when);
+        return *this;
+    }
+
+    int answer(char const* service, addrinfo const* hints, addrinfo** found) const
+    {
+        using function = int (*)(char const*, char const*, addrinfo const*, addrinfo**);
+        static auto const real = reinterpret_cast<function>(dlsym(RTLD_NEXT, "getaddrinfo"));
+        asked_.open();
+        when_.wait();
+        return address_.empty() ? EAI_NONAME : real(address_.c_str(), service, hints, found);
+    }
+
+private:
+    std::string address_;
+    gate asked_;
+    gate when_;
+};
+
+/// All look-ups of the program. Hosts are told apart by the port that is asked for with them: each test
+/// server has one of its own.
+class name_service
+{
+public:
+    static name_service& get()
+    {
+        static name_service only;
+        return only;
+    }
+
+    /// The look-ups to come, in turn; those beyond find 127.0.0.1.
+    void plan(unsigned port, std::vector<lookup> coming)
+    {
+        std::lock_guard const lock(mutex_);
+        coming_[port] = std::move(coming);
+    }
+
+    lookup next(unsigned port)
+    {
+        std::lock_guard const lock(mutex_);
+        auto& coming = coming_[port];
+        if (coming.empty())
+            return lookup("127.0.0.1");
+        lookup first = std::move(coming.front());
+        coming.erase(coming.begin());
+        return first;
+    }
+
+private:
+    std::mutex mutex_;
+    std::map<unsigned, std::vector<lookup>> coming_;
+};
+
+} // namespace test
+
+extern "C" int getaddrinfo(char const*, char const* service, addrinfo const* hints, addrinfo** found)
+{
+    auto const port = static_cast<unsigned>(std::strtoul(service, nullptr, 10));
+    return test::name_service::get().next(port).answer(service, hints, found);
+}
+
+#endif
