@@ -47,6 +47,7 @@ void check_failure(operation const& what, fault const& which, aftermath const& s
 void check_what_is_left(operation const& what, fault const& which, aftermath const& seen)
 {
     CHECK_FALSE(seen.too_early);
+    CHECK(seen.at_rest);
     CHECK(seen.left_open == which.left_open);
     CHECK(seen.next_works(what.good));
     CHECK(seen.requests.size() == (which.arrived ? 1 : 0) + what.requests);
@@ -62,7 +63,8 @@ TEST_CASE(
 {
     auto const operations = all_operations();
     auto const faults = all_faults();
-    fault_table table("One attempt: every operation, at every step of it", names_of(operations));
+    fault_table table("One attempt: every operation, at every step of it",
+                      {"step", "event", "error", "persisted", "next call"}, names_of(operations));
     for (std::size_t i = 0; i != faults.size(); ++i)
         for (operation const& what : operations) {
             fault const& which = faults[i];

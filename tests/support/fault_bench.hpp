@@ -107,11 +107,17 @@ public:
     bool large = false;          ///< The request is larger than the kernel takes at once.
     bool asks_authority = false; ///< The token comes from a server, too.
     bool needs_doors = false;
+    bool other_first = false;    ///< Another call goes before, and has what this one waits for.
+    bool frees_early = false;    ///< `release` is opened as soon as the call waits.
+    bool resting = false;        ///< No connection is open where the call stands.
+    bool goes_on = false;        ///< Something does when the call has ended, until `release`.
+    bool one_connection = false; ///< There may be no second one.
     std::size_t left_open = 0;   ///< Connections that may be open after the call.
     std::vector<lookup> lookups; ///< Of the server's host.
     std::vector<lookup> authority_lookups;
     std::vector<script> service; ///< Of the first connections; good ones follow.
     std::vector<script> authority;
+    gate taken;   ///< Opened when the other call has it.
     gate reached; ///< Opened when the call stands where the trouble begins.
     gate release; ///< Ends what goes on when the call has ended.
 };
@@ -128,6 +134,8 @@ public:
     ending<std::string> next;    ///< The next call on the same client.
     std::size_t left_at_end = 0; ///< Connections after the client.
     bool forgotten = false;      ///< Nothing of the client is alive after it.
+    bool at_rest = false;        ///< After the call, and after the next, the context had no work left.
+    bool other_good = false;     ///< The call that went before.
     bool too_early = false;      ///< The limit had passed before the call stood where it should.
     std::vector<seen_request> requests;
     std::size_t connections = 0;
@@ -153,6 +161,8 @@ public:
         }
         if (which.needs_doors)
             doors_.emplace(which.asks_authority ? authority_->port() : server_.port());
+        if (which.one_connection)
+            options.max_connections(1);
         if (what.at_least_once)
             options.retry(hk::retry_policy(retry).at_least_once(true));
         set_limit(options, time);
@@ -166,18 +176,23 @@ public:
     aftermath run()
     {
         aftermath out;
-        if (fault_.kind == trouble::cancellation)
-            out.end = run_and_cancel();
-        else
-            out.end = run_first();
+        ending<std::vector<std::string>> other;
+        if (fault_.other_first) {
+            start(io_.get_executor(), subject_->client.topics(hk::call_options().timeout(60s)), other);
+            work_until(io_, [this] { return fault_.taken.is_open(); });
+        }
+        out.end = fault_.kind == trouble::cancellation ? run_and_cancel() : run_call(call_);
         out.too_early = fault_.kind != trouble::failure && !fault_.reached.is_open();
         if (out.too_early)
             return out;
         out.left_open = client_sockets() - before_;
+        out.at_rest = fault_.goes_on || rests();
         fault_.release.open();
         io_.restart();
-        io_.run(); // returns by itself: nothing is left to do
-        out.next = test::run(io_, what_.call(&*subject_, hk::call_options()));
+        io_.run();
+        out.other_good = fault_.other_first && other.good();
+        out.next = run_call(hk::call_options());
+        out.at_rest = rests() && out.at_rest;
         bool const limited = fault_.kind == trouble::connect_limit || fault_.kind == trouble::idle_limit ||
                              fault_.kind == trouble::total_limit;
         if (limited && out.next.code() == std::errc::timed_out)
@@ -213,10 +228,13 @@ private:
             call_.request_id(std::string(more_than_the_kernel_takes, 'x'));
     }
 
-    ending<std::string> run_first()
+    ending<std::string> run_call(hk::call_options const& options)
     {
         ending<std::string> end;
-        start(io_.get_executor(), what_.call(&*subject_, call_), end);
+        io_.restart();
+        start(io_.get_executor(), what_.call(&*subject_, options), end);
+        if (fault_.other_first)
+            stand_in_line(end);
         while (!end.happened() && io_.run_one() != 0) {
         }
         REQUIRE(end.happened());
@@ -226,17 +244,45 @@ private:
     ending<std::string> run_and_cancel()
     {
         running_call<std::string> call(io_, what_.call(&*subject_, call_));
+        if (fault_.other_first)
+            stand_in_line(call.end);
         work_until(io_, [&] { return call.end.happened() || stands_there(); });
-        while (io_.poll() != 0) {
-        }
+        take_all_steps();
         if (!call.end.happened())
             call.cancel();
         return call.end;
     }
 
+    /// Lets the call come to where it waits for the other one.
+    void stand_in_line(ending<std::string> const& end)
+    {
+        take_all_steps();
+        if (end.happened())
+            return;
+        fault_.reached.open();
+        if (fault_.frees_early)
+            fault_.release.open();
+    }
+
+    void take_all_steps()
+    {
+        io_.restart();
+        while (io_.poll() != 0) {
+        }
+    }
+
+    /// Whether nothing is left to do or to wait for.
+    bool rests()
+    {
+        take_all_steps();
+        return io_.stopped();
+    }
+
     bool stands_there() const
     {
-        return fault_.reached.is_open() && (!fault_.needs_doors || client_sockets() != before_);
+        bool const connected = client_sockets() != before_;
+        return fault_.reached.is_open() && (!fault_.needs_doors || connected) &&
+               (!fault_.resting || !connected);
     }
 
     operation const& what_;

@@ -41,6 +41,7 @@ public:
     std::string topic;    ///< As errors name it.
     function call = nullptr;
     std::string good;                    ///< What it gives when all is well.
+    std::string good_again;              ///< What it gives after that: a stream goes on.
     std::string line;                    ///< How its first request begins.
     std::size_t requests = 1;            ///< How many it makes when all is well.
     bool records = false;                ///< Writes records, which must not be there twice.
@@ -141,6 +142,7 @@ inline std::vector<operation> all_operations()
         made.reported = std::move(name);
         made.topic = std::move(topic);
         made.call = call;
+        made.good_again = good;
         made.good = std::move(good);
         made.line = std::move(line);
         return made;
@@ -165,6 +167,7 @@ inline std::vector<operation> all_operations()
     for (operation* const one_of_stream : {&all[all.size() - 3], &all[all.size() - 2], &all.back()}) {
         one_of_stream->reported = "consume";
         one_of_stream->pauses = true;
+        one_of_stream->good_again = "1v";
     }
     add("lag", "orders", &operations::lag, "5", "GET " + one);
     return all;

@@ -74,6 +74,7 @@ inline std::vector<fault> faults_of_resolving()
     step.fails("no such host", hk::errc::resolve_failed).lookups.emplace_back("");
     step.stands_still(endings(connecting_too_long), [](fault& one) {
         one.lookups.push_back(lookup("127.0.0.1").tell(one.reached).await(one.release));
+        one.goes_on = true;
     });
     return step.all;
 }
@@ -124,7 +125,8 @@ inline std::vector<fault> faults_of_token_request()
     step.stands_still(endings(idle_too_long), [](fault& one) {
         one.authority.push_back(
             script().read().tell(one.reached).await(one.release).answer(good_answer).forever());
-        one.left_open = one.kind == trouble::idle_limit ? 0 : 1;
+        one.goes_on = one.kind != trouble::idle_limit;
+        one.left_open = one.goes_on ? 1 : 0;
     });
     for (fault& one : step.all)
         one.asks_authority = true;

@@ -7,7 +7,6 @@
 #include <asio/error.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdio>
 #include <string>
@@ -55,11 +54,12 @@ inline std::string name_of(hdikafka::persistence what)
 class fault_table
 {
 public:
-    using cells = std::array<std::string, 5>; // step, event, error, persisted, next call
+    /// The first two are the place: the step and the event.
+    using cells = std::vector<std::string>;
 
     /// `operations`: all that the table is about.
-    fault_table(std::string title, std::vector<std::string> operations)
-        : title_(std::move(title)), operations_(std::move(operations))
+    fault_table(std::string title, cells columns, std::vector<std::string> operations)
+        : title_(std::move(title)), columns_(std::move(columns)), operations_(std::move(operations))
     {}
     fault_table(fault_table const&) = delete;
     fault_table& operator=(fault_table const&) = delete;
@@ -83,14 +83,14 @@ public:
             return std::ranges::find_if(rows_, [&](row const& other) { return same_place(one, other); }) -
                    rows_.begin();
         });
-        std::array<std::size_t, 5> width{};
+        std::vector<std::size_t> width(columns_.size());
         for (std::size_t column = 0; column != width.size(); ++column) {
-            width[column] = header()[column].size();
+            width[column] = columns_[column].size();
             for (row const& one : sorted)
                 width[column] = std::max(width[column], one.seen[column].size());
         }
         std::printf("\n%s\n", title_.c_str());
-        print_line(width, header(), "operations");
+        print_line(width, columns_, "operations");
         for (std::size_t i = 0; i != sorted.size(); ++i)
             print_line(width, sorted[i].seen, who(sorted, i));
         for (std::string const& text : notes_)
@@ -110,12 +110,6 @@ private:
         return one.seen[0] == other.seen[0] && one.seen[1] == other.seen[1];
     }
 
-    static cells const& header()
-    {
-        static cells const names{"step", "event", "error", "persisted", "next call"};
-        return names;
-    }
-
     /// The operations of a line: "all" where all fared alike, "the others" for the most of them.
     std::string who(std::vector<row> const& all, std::size_t at) const
     {
@@ -124,7 +118,7 @@ private:
             if (same_place(all[at], other))
                 std::erase_if(missing, [&](auto const& name) { return contains(other.operations, name); });
         std::vector<std::string> const& here = all[at].operations;
-        if (here.size() + missing.size() == operations_.size())
+        if (here.size() + missing.size() == operations_.size() && missing.size() < here.size())
             return missing.empty() ? "all " + std::to_string(here.size()) : "all but " + joined(missing);
         return here.size() > operations_.size() / 2 ? "the others" : joined(here);
     }
@@ -142,8 +136,7 @@ private:
         return out;
     }
 
-    static void print_line(std::array<std::size_t, 5> const& width, cells const& texts,
-                           std::string const& last)
+    static void print_line(std::vector<std::size_t> const& width, cells const& texts, std::string const& last)
     {
         std::string line;
         for (std::size_t column = 0; column != width.size(); ++column) {
@@ -154,6 +147,7 @@ private:
     }
 
     std::string title_;
+    cells columns_;
     std::vector<std::string> operations_;
     std::vector<row> rows_;
     std::vector<std::string> notes_;
