@@ -20,7 +20,7 @@ namespace hdikafka::inline v0_1::detail {
 
 /// Reads the answer to one request: `prepare()` says where the next bytes go, `commit(n)` takes them.
 /// The outcome depends on the bytes alone, not on the pieces they come in. Interim answers (1xx) are
-/// dropped. After a fault, and unless keep_alive(), the connection has to be closed.
+/// dropped. After a fault, and unless keep_alive() or is_tunnel(), the connection has to be closed.
 class response_parser
 {
 public:
@@ -32,6 +32,9 @@ public:
           status_line_limit_(limits.status_line()),
           head_request_(head_request)
     {}
+
+    /// The answer belongs to a CONNECT. To be said before the first byte comes.
+    void expect_tunnel() noexcept { connect_request_ = true; }
 
     /// Room for the next bytes; empty once done() or failed(). For a body with Content-Length it is the
     /// body's own memory and never longer than its rest.
@@ -91,6 +94,11 @@ public:
 
     /// Whether another request may be sent on the connection.
     bool keep_alive() const noexcept { return done() && keep_alive_; }
+
+    /// Whether the connection is a tunnel from here on: the CONNECT was answered with 2xx. Nothing that
+    /// follows was read; bytes that came together with the answer are a fault, because the far end of the
+    /// tunnel has nothing to say before it is spoken to.
+    bool is_tunnel() const noexcept { return done() && opens_tunnel(); }
 
     /// How long the server keeps the connection when it is idle, if it said so (`Keep-Alive: timeout=5`).
     std::optional<std::chrono::seconds> keep_alive_timeout() const noexcept
@@ -176,6 +184,8 @@ private:
     void begin_body()
     {
         header_done_ = true;
+        if (opens_tunnel())
+            return begin_tunnel();
         message_framing const framing(head_.head(), http_1_0_);
         keep_alive_ = !http_1_0_ && !framing.close();
         if (head_request_ || status_ == 204 || status_ == 304) {
@@ -202,6 +212,17 @@ private:
         look_at_body();
     }
 
+    bool opens_tunnel() const noexcept { return connect_request_ && status_ < 300; }
+
+    /// No body, whatever the fields say (RFC 9110 §9.3.6, RFC 9112 §6.3 rule 2).
+    void begin_tunnel()
+    {
+        if (!head_.unread().empty())
+            return fail(
+                http_fault(errc::unexpected_bytes, "bytes came behind the HTTP proxy's answer to CONNECT"));
+        stage_ = stage::done;
+    }
+
     void look_at_body()
     {
         if (body_.failed())
@@ -219,6 +240,7 @@ private:
     int status_ = 0;
     stage stage_ = stage::head;
     bool head_request_;
+    bool connect_request_ = false;
     bool http_1_0_ = false;
     bool header_done_ = false;
     bool started_ = false;
