@@ -12,6 +12,7 @@
 #include <hdikafka/error.hpp>
 #include <hdikafka/http_limits.hpp>
 #include <hdikafka/json.hpp>
+#include <hdikafka/observer.hpp>
 #include <hdikafka/offsets.hpp>
 #include <hdikafka/options.hpp>
 #include <hdikafka/receipt.hpp>

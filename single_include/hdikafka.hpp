@@ -215,6 +215,7 @@ enum class errc // NOLINT(performance-enum-size): std::error_code holds an int
     // The network and TLS.
     resolve_failed,      ///< The host name has no address, or the resolver did not answer.
     connect_failed,      ///< No address of the host took the connection.
+    proxy_refused,       ///< The HTTP proxy did not open a tunnel: it wants credentials, or forbids it.
     connection_lost,     ///< The connection ended before the answer was complete.
     truncated,           ///< TLS ended without close_notify: what arrived may have been cut by anyone.
     tls_failed,          ///< The TLS handshake or a TLS record failed.
@@ -367,6 +368,7 @@ public:
         case errc::already_running: return "another next() is under way";
         case errc::resolve_failed: return "the host name could not be resolved";
         case errc::connect_failed: return "the connection could not be made";
+        case errc::proxy_refused: return "the HTTP proxy opened no tunnel";
         case errc::connection_lost: return "the connection was lost";
         case errc::truncated: return "the connection was cut without a TLS close";
         case errc::tls_failed: return "TLS failed";
@@ -948,8 +950,8 @@ private:
 
 // One call: its turn on a thread, its deadline, its waits, its cancellation. Layer: I/O shell.
 //
-// The coroutines that do a call's work run on the client's executor, one thread at a time, and wait in three
-// ways only: for a socket, for a connection to be made, or parked. Whatever they wait for, three things can
+// The coroutines that do a call's work run on the client's executor, one thread at a time, and wait in two
+// ways only: for a socket, or parked. Whatever they wait for, three things can
 // end the wait: the caller's cancellation, the call's deadline, and a limit of the phase it is in
 // (connecting, reading). All three go through interrupt(), in the call's own turn, so that they never race
 // with the work. After each wait the coroutine asks interrupted() why it was woken; once interrupted, nothing
@@ -1287,6 +1289,8 @@ private:
 
 #endif
 
+#include <vector>
+
 struct ssl_ctx_st;
 
 namespace hdikafka::inline v0_1 {
@@ -1356,6 +1360,15 @@ public:
     }
     retry_policy&& max_delay(milliseconds delay) && { return std::move(max_delay(delay)); }
 
+    /// Where the share of each wait comes from, a number in [0, 1): random by default. For tests and for
+    /// programs that spread their load themselves; called by any thread of the executor.
+    retry_policy& jitter(std::function<double()> source) &
+    {
+        jitter_ = std::move(source);
+        return *this;
+    }
+    retry_policy&& jitter(std::function<double()> source) && { return std::move(jitter(std::move(source))); }
+
     /// Lets a produce be sent again when it may have been written already: records can then be
     /// there twice. Off by default.
     retry_policy& at_least_once(bool allowed) &
@@ -1368,12 +1381,14 @@ public:
     int max_retries() const noexcept { return max_retries_; }
     milliseconds base_delay() const noexcept { return base_delay_; }
     milliseconds max_delay() const noexcept { return max_delay_; }
+    std::function<double()> const& jitter() const noexcept { return jitter_; }
     bool at_least_once() const noexcept { return at_least_once_; }
 
 private:
     int max_retries_ = 3;
     milliseconds base_delay_{800};
     milliseconds max_delay_{60'000};
+    std::function<double()> jitter_;
     bool at_least_once_ = false;
 };
 
@@ -1398,6 +1413,19 @@ public:
     }
     tls_options&& ca_pem(std::string text) && { return std::move(ca_pem(std::move(text))); }
 
+    /// Accepts only a server whose public key is this one, or one of those given: the SHA-256 of the
+    /// SubjectPublicKeyInfo of its own certificate, in base64, with or without "sha256//" before it, as
+    /// `openssl x509 -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary |
+    /// base64` prints it. Besides the other checks, and for the service alone, not for the token authority.
+    /// Give a second key for the day when the first one changes. Another key fails the call with
+    /// errc::certificate_refused.
+    tls_options& pin_sha256(std::string key) &
+    {
+        pins_.push_back(std::move(key));
+        return *this;
+    }
+    tls_options&& pin_sha256(std::string key) && { return std::move(pin_sha256(std::move(key))); }
+
     /// The last word on the SSL_CTX, called once before the first connection: client certificates,
     /// ciphers, providers. It runs on a thread of the client's executor and must not block.
     tls_options& configure(std::function<void(ssl_ctx_st*)> function) &
@@ -1420,12 +1448,15 @@ public:
 
     std::string const& ca_file() const noexcept { return ca_file_; }
     std::string const& ca_pem() const noexcept { return ca_pem_; }
+    /// What was given to pin_sha256().
+    std::vector<std::string> const& pins() const noexcept { return pins_; }
     std::function<void(ssl_ctx_st*)> const& configure() const noexcept { return configure_; }
     bool verify() const noexcept { return verify_; }
 
 private:
     std::string ca_file_;
     std::string ca_pem_;
+    std::vector<std::string> pins_;
     std::function<void(ssl_ctx_st*)> configure_;
     bool verify_ = true;
 };
@@ -1589,23 +1620,21 @@ public:
     }
 
     class readiness;
-    class connecting;
     class parking;
 
-    /// `co_await`: waits until the socket is ready; false when the operation was interrupted.
-    readiness ready(net::ip::tcp::socket& socket, net::socket_base::wait_type what)
+    /// `co_await`: waits until the socket is ready, or also until it is readable; false when the operation
+    /// was interrupted.
+    readiness ready(net::ip::tcp::socket& socket, net::socket_base::wait_type what, bool or_readable = false)
     {
-        return readiness(*this, socket, what);
+        return readiness(*this, socket, what, or_readable);
     }
 
-    /// `co_await`: connects the socket; gives what came of it.
-    connecting connected(net::ip::tcp::socket& socket, net::ip::tcp::endpoint const& address)
+    /// `co_await`: waits until wake(), `due` or an interruption. It may end early: look at what was waited
+    /// for.
+    parking park(steady_clock::time_point due = steady_clock::time_point::max())
     {
-        return connecting(*this, socket, address);
+        return parking(*this, due, true);
     }
-
-    /// `co_await`: waits until wake() or an interruption. It may end early: look at what was waited for.
-    parking park() { return parking(*this, steady_clock::time_point::max(), true); }
 
     /// `co_await`: waits until `due`; false when the operation was interrupted.
     parking rest(steady_clock::time_point due) { return parking(*this, due, false); }
@@ -1621,7 +1650,8 @@ private:
         look_at_time = 4,
         woken = 8,
         resumed = 16, ///< What the coroutine waited for is there.
-        begun = 32,   ///< The coroutine may take its first step.
+        also = 32,    ///< So is the other of two.
+        begun = 64,   ///< The coroutine may take its first step.
     };
 
     /// The one type of handler that Asio is given, but for the timer's.
@@ -1635,15 +1665,13 @@ private:
         /// executor's context; but not when Asio failed to take it, which is told to the coroutine.
         ~event()
         {
-            if (op_ && (what_ == resumed || what_ == begun) && !op_->initiating_)
+            if (op_ && (what_ == resumed || what_ == also || what_ == begun) && !op_->initiating_)
                 std::exchange(op_->after_, nullptr).reset();
         }
 
-        void operator()(std::error_code outcome = std::error_code())
+        void operator()(std::error_code = std::error_code())
         {
             self_ptr const op = std::move(op_);
-            if (what_ == resumed)
-                op->outcome_ = outcome;
             op->take_turn(what_);
         }
 
@@ -1682,9 +1710,20 @@ private:
                 check_time();
             if (happened & woken)
                 end_park();
-            if (happened & (begun | resumed))
+            if (happened & (begun | resumed | also) && all_there(happened))
                 resume(what == begun);
         }
+    }
+
+    /// Of two things that are waited for, the first ends the wait for the other, which then comes too.
+    bool all_there(unsigned happened)
+    {
+        outstanding_ -= ((happened & resumed) ? 1 : 0) + ((happened & also) ? 1 : 0);
+        if (outstanding_ <= 0)
+            return true;
+        std::error_code ignored;
+        socket_->cancel(ignored);
+        return false;
     }
 
     /// Has `coroutine` wait for what `initiate(event)` starts. A failure to start it is thrown to the
@@ -1694,6 +1733,7 @@ private:
     {
         waiting_ = coroutine;
         socket_ = socket;
+        outstanding_ = 1;
         initiating_ = true;
         try {
             initiate(event(this->shared_from_this(), resumed));
@@ -1782,7 +1822,7 @@ private:
     steady_clock::time_point deadline_;
     steady_clock::time_point phase_end_ = steady_clock::time_point::max();
     steady_clock::time_point armed_ = steady_clock::time_point::max();
-    std::error_code outcome_; // of the last wait
+    int outstanding_ = 0; // events that the last wait still expects
     std::error_code stopped_;
     std::error_code phase_ended_;
     errc phase_cause_ = errc::timed_out;
@@ -1795,46 +1835,36 @@ template <class Lazy>
 class operation<Lazy>::readiness
 {
 public:
-    readiness(operation& op, net::ip::tcp::socket& socket, net::socket_base::wait_type what) noexcept
-        : op_(op), socket_(socket), what_(what)
+    readiness(operation& op, net::ip::tcp::socket& socket, net::socket_base::wait_type what,
+              bool or_readable) noexcept
+        : op_(op), socket_(socket), what_(what), or_readable_(or_readable)
     {}
 
     bool await_ready() const noexcept { return static_cast<bool>(op_.interrupted()); }
     void await_suspend(std::coroutine_handle<> waiting)
     {
-        op_.suspend(waiting, &socket_, [this](event done) { socket_.async_wait(what_, std::move(done)); });
+        op_.suspend(waiting, &socket_, [this](event done) {
+            socket_.async_wait(what_, std::move(done));
+            if (or_readable_)
+                wait_for_reading();
+        });
     }
     bool await_resume() const noexcept { return !op_.interrupted(); }
 
 private:
+    void wait_for_reading()
+    {
+        try {
+            socket_.async_wait(net::socket_base::wait_read, event(op_.shared_from_this(), also));
+            ++op_.outstanding_;
+        } catch (std::bad_alloc const&) { // NOLINT(bugprone-empty-catch): the first wait goes on without it
+        }
+    }
+
     operation& op_;
     net::ip::tcp::socket& socket_;
     net::socket_base::wait_type what_;
-};
-
-template <class Lazy>
-class operation<Lazy>::connecting
-{
-public:
-    connecting(operation& op, net::ip::tcp::socket& socket, net::ip::tcp::endpoint address) noexcept
-        : op_(op), socket_(socket), address_(std::move(address))
-    {}
-
-    bool await_ready() const noexcept { return static_cast<bool>(op_.interrupted()); }
-    void await_suspend(std::coroutine_handle<> waiting)
-    {
-        op_.suspend(waiting, &socket_,
-                    [this](event done) { socket_.async_connect(address_, std::move(done)); });
-    }
-    std::error_code await_resume() const noexcept
-    {
-        return op_.interrupted() ? op_.interrupted() : op_.outcome_;
-    }
-
-private:
-    operation& op_;
-    net::ip::tcp::socket& socket_;
-    net::ip::tcp::endpoint address_;
+    bool or_readable_;
 };
 
 template <class Lazy>
@@ -2122,7 +2152,7 @@ inline token_action decide_token(std::optional<token_times> const& token, steady
 
 // -------- hdikafka/detail/connection.hpp
 
-// Making a connection: look up, connect, TLS handshake. Layer: I/O shell.
+// A connection: its stream, the exchange on it, and whether it may be used again. Layer: I/O shell.
 #ifndef HDIKAFKA_DETAIL_CONNECTION_HPP
 #define HDIKAFKA_DETAIL_CONNECTION_HPP
 
@@ -2755,8 +2785,6 @@ private:
 } // namespace hdikafka::inline v0_1
 
 #endif
-
-#include <vector>
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -3580,6 +3608,10 @@ private:
             body_.start_none();
         } else if (framing.fault()) {
             return fail(framing.fault());
+        } else if (framing.content_coded() && status_ >= 400) {
+            // What cannot be read is only the reason; the status says what happened.
+            keep_alive_ = false;
+            body_.start_none();
         } else if (framing.content_coded()) {
             return fail(http_fault(errc::unsupported_coding, "the answer has a content coding"));
         } else if (framing.chunked()) {
@@ -3654,10 +3686,92 @@ private:
 #ifndef HDIKAFKA_DETAIL_TLS_CONTEXT_HPP
 #define HDIKAFKA_DETAIL_TLS_CONTEXT_HPP
 
-#include <openssl/err.h>
-#include <openssl/pem.h>
+// -------- hdikafka/detail/base64.hpp
+
+// base64: bytes as letters, for Basic credentials, and base64url, which JSON web tokens are made of
+// (RFC 4648 §4 and §5). Layer: formats (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_BASE64_HPP
+#define HDIKAFKA_DETAIL_BASE64_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+enum class base64_form : unsigned char
+{
+    standard, ///< With '+' and '/', padded with '='.
+    url       ///< With '-' and '_', never padded.
+};
+
+constexpr std::string_view base64_digits(base64_form form) noexcept
+{
+    return form == base64_form::url ? "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+                                    : "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+}
+
+inline std::string base64_encode(std::string_view bytes, base64_form form)
+{
+    auto const digits = base64_digits(form);
+    std::string out;
+    out.reserve((bytes.size() + 2) / 3 * 4);
+    for (std::size_t at = 0; at < bytes.size(); at += 3) {
+        auto const group = bytes.substr(at, 3);
+        std::uint32_t bits = 0;
+        for (std::size_t i = 0; i != 3; ++i)
+            bits = bits << 8 | (i < group.size() ? static_cast<unsigned char>(group[i]) : 0U);
+        for (std::size_t i = 0; i != 4; ++i) {
+            if (i <= group.size())
+                out += digits[bits >> (18 - 6 * i) & 63];
+            else if (form == base64_form::standard)
+                out += '=';
+        }
+    }
+    return out;
+}
+
+/// The bytes, or nothing when `text` is not exactly what base64_encode() makes of some: a blank or line
+/// end, a wrong length, padding too much or too little, and bits behind the last byte are all refused.
+inline std::optional<std::string> base64_decode(std::string_view text, base64_form form)
+{
+    if (form == base64_form::standard) {
+        if (text.size() % 4 != 0)
+            return std::nullopt;
+        for (int most = 2; most != 0 && text.ends_with('='); --most)
+            text.remove_suffix(1);
+    }
+    if (text.size() % 4 == 1)
+        return std::nullopt;
+    auto const digits = base64_digits(form);
+    std::string out;
+    out.reserve(text.size() / 4 * 3 + 2);
+    std::uint32_t bits = 0; // what no whole byte was made of yet
+    unsigned count = 0;
+    for (char const digit : text) {
+        auto const value = digits.find(digit);
+        if (value == std::string_view::npos)
+            return std::nullopt;
+        bits = bits << 6 | static_cast<std::uint32_t>(value);
+        count += 6;
+        if (count >= 8) {
+            count -= 8;
+            out += static_cast<char>(static_cast<unsigned char>(bits >> count));
+            bits &= (1U << count) - 1;
+        }
+    }
+    return bits == 0 ? std::optional(std::move(out)) : std::nullopt;
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/openssl_handle.hpp
+
+// OpenSSL's objects as C++ objects. Layer: I/O shell (OpenSSL, no Asio).
+#ifndef HDIKAFKA_DETAIL_OPENSSL_HANDLE_HPP
+#define HDIKAFKA_DETAIL_OPENSSL_HANDLE_HPP
+
+#include <openssl/bio.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
+#include <openssl/x509.h>
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -3687,6 +3801,103 @@ using ssl_ctx_ptr = openssl_handle<SSL_CTX, &SSL_CTX_free>;
 using ssl_ptr = openssl_handle<SSL, &SSL_free>;
 using bio_ptr = openssl_handle<BIO, &BIO_free_all>;
 using x509_ptr = openssl_handle<X509, &X509_free>;
+using tls_session_ptr = openssl_handle<SSL_SESSION, &SSL_SESSION_free>;
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/tls_sessions.hpp
+
+// TLS sessions that the next connection to the same origin can take up again. Layer: I/O shell (OpenSSL, no
+// Asio).
+#ifndef HDIKAFKA_DETAIL_TLS_SESSIONS_HPP
+#define HDIKAFKA_DETAIL_TLS_SESSIONS_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// The newest sessions of one origin. They were verified for it, and are not verified again when they are
+/// taken up: one store must never serve two origins. Thread-safe.
+template <class = void>
+class tls_sessions
+{
+public:
+    /// Lets connections of this context hand in what the server gives them.
+    static void collect_from(SSL_CTX* context)
+    {
+        SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+        SSL_CTX_sess_set_new_cb(context, &tls_sessions::on_new_session);
+    }
+
+    /// Offers the newest session to a connection that is about to be made, and takes in what that is given.
+    /// The store outlives the connection.
+    void offer_to(SSL* connection)
+    {
+        SSL_set_ex_data(connection, slot(), this);
+        tls_session_ptr const session = take();
+        if (session)
+            SSL_set_session(connection, session.get());
+    }
+
+private:
+    static constexpr std::size_t most = 4; // servers send one or two tickets a connection
+
+    tls_session_ptr take()
+    {
+        std::lock_guard const lock(mutex_);
+        if (sessions_.empty())
+            return tls_session_ptr();
+        SSL_SESSION* const newest = sessions_.back().get();
+        // A ticket of TLS 1.3 is for one use, so that nobody can tell that two connections belong together
+        // (RFC 8446 C.4).
+        if (SSL_SESSION_get_protocol_version(newest) < TLS1_3_VERSION && SSL_SESSION_up_ref(newest) == 1)
+            return tls_session_ptr(newest);
+        tls_session_ptr taken = std::move(sessions_.back());
+        sessions_.pop_back();
+        return taken;
+    }
+
+    void put(tls_session_ptr session)
+    {
+        std::lock_guard const lock(mutex_);
+        if (sessions_.size() == most)
+            sessions_.erase(sessions_.begin());
+        sessions_.push_back(std::move(session));
+    }
+
+    /// 1: the reference is ours.
+    static int on_new_session(SSL* connection, SSL_SESSION* session) noexcept
+    {
+        auto* const store = static_cast<tls_sessions*>(SSL_get_ex_data(connection, slot()));
+        if (!store || SSL_SESSION_is_resumable(session) != 1)
+            return 0;
+        try {
+            store->put(tls_session_ptr(session));
+        } catch (...) {
+            // The handle has given the reference back; without the session the next handshake is a full one.
+        }
+        return 1;
+    }
+
+    static int slot()
+    {
+        static int const index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+        return index;
+    }
+
+    std::mutex mutex_;
+    std::vector<tls_session_ptr> sessions_; // newest last
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+namespace hdikafka::inline v0_1::detail {
 
 /// OpenSSL's own words for the oldest error of this thread's queue, which is emptied.
 inline std::string take_openssl_reason()
@@ -3739,6 +3950,7 @@ result<ssl_ctx_ptr> make_tls_context(tls_options const& options)
         return refused("the CA text holds no usable certificate");
     if (!own_trust && SSL_CTX_set_default_verify_paths(context.get()) != 1)
         return refused("the system's trust store cannot be used");
+    tls_sessions<>::collect_from(context.get());
     if (options.configure())
         options.configure()(context.get());
     return context;
@@ -3765,6 +3977,36 @@ result<ssl_ptr> make_tls_session(SSL_CTX* context, std::string const& host, bool
     return session;
 }
 
+/// The SHA-256 of the key in a server's certificate (SubjectPublicKeyInfo), in base64.
+template <class = void>
+std::string key_digest(SSL* connection)
+{
+    x509_ptr const certificate(SSL_get1_peer_certificate(connection));
+    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+    unsigned int size = 0;
+    unsigned char* key = nullptr;
+    int const length = certificate ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate.get()), &key) : 0;
+    bool const done = length > 0 && EVP_Digest(key, static_cast<std::size_t>(length), digest.data(), &size,
+                                               EVP_sha256(), nullptr) == 1;
+    OPENSSL_free(key);
+    return done ? base64_encode(std::string_view(reinterpret_cast<char const*>(digest.data()), size),
+                                base64_form::standard)
+                : std::string();
+}
+
+/// Whether the server's key is one of `pins`, in base64; any is when there are none.
+template <class = void>
+result<void> check_pins(SSL* connection, std::vector<std::string> const& pins)
+{
+    if (pins.empty())
+        return {};
+    std::string const found = key_digest(connection);
+    if (!found.empty() && std::ranges::find(pins, found) != pins.end())
+        return {};
+    return error(errc::certificate_refused,
+                 "the server's public key is not one that is pinned: sha256//" + found);
+}
+
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
@@ -3775,16 +4017,17 @@ namespace hdikafka::inline v0_1::detail {
 enum class step : unsigned char
 {
     done,
-    want_read,  ///< Take the step again when the socket is readable.
-    want_write, ///< Take the step again when the socket is writable.
-    closed,     ///< The peer closed in an orderly way: FIN without TLS, close_notify with it.
-    failed,     ///< See failure().
+    want_read,   ///< Take the step again when the socket is readable.
+    want_write,  ///< Take the step again when the socket is writable.
+    want_either, ///< Take the step again when the socket is writable or readable.
+    closed,      ///< The peer closed in an orderly way: FIN without TLS, close_notify with it.
+    failed,      ///< See failure().
 };
 
 /// What the socket has to be ready for before the step is taken again.
 inline net::socket_base::wait_type readiness_for(step wanted) noexcept
 {
-    return wanted == step::want_write ? net::socket_base::wait_write : net::socket_base::wait_read;
+    return wanted == step::want_read ? net::socket_base::wait_read : net::socket_base::wait_write;
 }
 
 template <class = void>
@@ -3812,6 +4055,9 @@ public:
         SSL_set_bio(session_.get(), bio, bio);
         return {};
     }
+
+    /// Null without TLS.
+    SSL* tls() const noexcept { return session_.get(); }
 
     step handshake()
     {
@@ -3868,6 +4114,8 @@ public:
 
     /// Bytes handed to the kernel so far, TLS's own included.
     std::uint64_t bytes_out() const noexcept { return bytes_out_; }
+    /// Bytes taken from it.
+    std::uint64_t bytes_in() const noexcept { return bytes_in_; }
 
     /// Why the last step failed.
     error const& failure() const noexcept { return failure_; }
@@ -3902,8 +4150,7 @@ private:
     {
         std::error_code ec;
         count = transfer(ec);
-        if (wanted == step::want_write)
-            bytes_out_ += count;
+        (wanted == step::want_write ? bytes_out_ : bytes_in_) += count;
         if (!ec)
             return step::done;
         if (ec == net::error::would_block || ec == net::error::try_again)
@@ -3957,6 +4204,7 @@ private:
         tls_stream& stream = self(bio);
         std::error_code ec;
         *count = stream.socket_.read_some(net::mutable_buffer(into, size), ec);
+        stream.bytes_in_ += *count;
         BIO_clear_retry_flags(bio);
         if (ec == net::error::would_block || ec == net::error::try_again)
             BIO_set_retry_read(bio);
@@ -4007,6 +4255,7 @@ private:
     error failure_{errc::connection_lost};
     std::error_code io_error_;
     std::uint64_t bytes_out_ = 0;
+    std::uint64_t bytes_in_ = 0;
     bool eof_ = false;
 };
 
@@ -4029,19 +4278,47 @@ public:
         : stream_(stream), rest_(request), parser_(limits)
     {}
 
-    /// Goes on until the socket has to be waited for (want_read, want_write), until there is an answer
-    /// (done), or until none will come (failed).
+    /// Goes on until the socket has to be waited for (want_read, want_write, want_either), until there is an
+    /// answer (done), or until none will come (failed).
     step advance()
     {
         if (!rest_.empty()) {
             step const written = send();
-            if (written == step::want_read || written == step::want_write)
+            if (written == step::want_read)
                 return written;
+            // A server that takes no more may have refused the request already (413).
+            if (written == step::want_write)
+                return receive_early();
             // An answer takes a round trip: looking for it at once would be in vain.
             if (written == step::done && !stream_.has_buffered())
                 return step::want_read;
         }
+        return conclude(receive());
+    }
+
+    bool sending() const noexcept { return !rest_.empty(); }
+
+    /// Whether the whole request was written. Only then may the connection carry another one.
+    bool sent() const noexcept { return lost_ && rest_.empty(); }
+
+    /// Whether any byte of an answer has come.
+    bool answered() const noexcept { return parser_.started(); }
+
+    /// Why there is no answer.
+    result<void> const& failure() const noexcept { return failure_; }
+
+    /// The answer, once there is one.
+    response_parser& answer() noexcept { return parser_; }
+
+private:
+    step receive_early()
+    {
         step const reading = receive();
+        return reading == step::want_read ? step::want_either : conclude(reading);
+    }
+
+    step conclude(step reading)
+    {
         if (parser_.done())
             return step::done;
         if (!lost_)
@@ -4055,18 +4332,6 @@ public:
         return step::failed;
     }
 
-    bool sending() const noexcept { return !rest_.empty(); }
-
-    /// Whether the whole request was written. Only then may the connection carry another one.
-    bool sent() const noexcept { return lost_ && rest_.empty(); }
-
-    /// Why there is no answer.
-    result<void> const& failure() const noexcept { return failure_; }
-
-    /// The answer, once there is one.
-    response_parser& answer() noexcept { return parser_; }
-
-private:
     step send()
     {
         while (!rest_.empty()) {
@@ -4482,6 +4747,214 @@ inline void append_form(std::string& body, std::string_view name, std::string_vi
 
 #endif
 
+// -------- hdikafka/observer.hpp
+
+// observer: what a client tells of its work, for logs, metrics and traces. Layer: values (no I/O, no Asio).
+#ifndef HDIKAFKA_OBSERVER_HPP
+#define HDIKAFKA_OBSERVER_HPP
+
+namespace hdikafka::inline v0_1 {
+
+/// The call that an event belongs to. The texts live as long as the observer's call.
+class observed_call
+{
+public:
+    observed_call() = default;
+
+    std::string_view operation;  ///< "produce", "fetch", "token", …
+    std::string_view topic;      ///< The topic, or empty.
+    std::string_view request_id; ///< x-ms-client-request-id, the same over the call's attempts.
+};
+
+/// A request to the service or to a token authority begins: once for each call, before its first attempt.
+class request_started
+{
+public:
+    request_started() = default;
+
+    observed_call call; ///< Which one.
+};
+
+/// One attempt at it is over.
+class attempt_ended
+{
+public:
+    attempt_ended() = default;
+
+    observed_call call;                    ///< Which one.
+    int attempt = 1;                       ///< 1 for the first.
+    int http_status = 0;                   ///< The answer's status; 0 without one.
+    std::error_code code;                  ///< Why there is no answer, or what the answer means as an errc.
+    std::chrono::microseconds duration{0}; ///< With waiting for a connection and making one.
+    std::uint64_t bytes_sent = 0;          ///< On the wire, TLS's own included, handshakes not.
+    std::uint64_t bytes_received = 0;      ///< Likewise.
+    bool reused = false;                   ///< The connection had served before.
+};
+
+/// Another attempt follows.
+class retry_scheduled
+{
+public:
+    retry_scheduled() = default;
+
+    observed_call call;                 ///< Which one.
+    int attempt = 1;                    ///< The one that failed.
+    int http_status = 0;                ///< Its answer's status; 0 without one.
+    std::error_code code;               ///< Why it failed.
+    std::chrono::milliseconds delay{0}; ///< How long the call waits before the next one.
+};
+
+/// The call is over: once for each request_started.
+class request_ended
+{
+public:
+    request_ended() = default;
+
+    observed_call call;                    ///< Which one.
+    int attempts = 0;                      ///< How many there were.
+    std::error_code code;                  ///< How it ended; empty when it went well.
+    std::chrono::microseconds duration{0}; ///< From request_started on.
+};
+
+/// A token was asked for, by the first call that needs one or in the background.
+class token_renewed
+{
+public:
+    token_renewed() = default;
+
+    std::error_code code;                  ///< Empty when there is a new token.
+    std::chrono::seconds expires_in{0};    ///< Its life.
+    std::chrono::microseconds duration{0}; ///< With the request's retries.
+};
+
+/// A connection is ready: looked up, connected, through the proxy if there is one, TLS agreed on.
+class connection_opened
+{
+public:
+    connection_opened() = default;
+
+    std::string_view host;                 ///< The host asked for.
+    std::uint16_t port = 0;                ///< Its port.
+    std::string_view tls_version;          ///< "TLSv1.3", "TLSv1.2"; empty without TLS.
+    bool resumed = false;                  ///< An earlier TLS session was taken up again.
+    bool proxied = false;                  ///< It goes through an HTTP proxy.
+    std::chrono::microseconds duration{0}; ///< From looking up to here.
+};
+
+/// Why a connection was closed.
+enum class connection_end : unsigned char
+{
+    failed,   ///< An exchange on it failed, was cancelled or ran out of time.
+    finished, ///< The server said that it ends with this answer.
+    retired,  ///< It was idle for too long, or too old.
+    dropped,  ///< The server closed it, or sent something, while it was idle.
+    closed,   ///< The client was closed, or its last handle is gone.
+};
+
+/// A connection that was ready is closed.
+class connection_closed
+{
+public:
+    connection_closed() = default;
+
+    std::string_view host;                         ///< The host asked for.
+    std::uint16_t port = 0;                        ///< Its port.
+    connection_end cause = connection_end::closed; ///< Why.
+    std::size_t exchanges = 0;                     ///< How many requests it served.
+    std::chrono::milliseconds age{0};              ///< Since it was ready.
+};
+
+/// Told of what a client does; see client_options::observer. Made from anything that can be called with one
+/// or more of the events above; of the others it hears nothing:
+///
+///     class retries { public: void operator()(hk::retry_scheduled const& event) { ++count; } … };
+///     options.observer(hk::observer(retries()));
+///
+/// No event holds a token, a secret, a body or a header field. The function is called by the threads that
+/// work for the client, several at a time, and by the one that drops its last handle; never with a lock held,
+/// so that it may call the client. It must not block: the call waits for it. What it throws is dropped.
+/// Copies share one function.
+class observer
+{
+public:
+    /// Nobody listens, which costs nothing.
+    observer() = default;
+
+    /// Takes the function, or an object with several, which must be copyable or movable.
+    template <class Function>
+    requires(!std::same_as<std::remove_cvref_t<Function>, observer>) explicit observer(Function function)
+        : listener_(std::make_shared<listener_of<Function>>(std::move(function)))
+    {
+        static_assert(hears<Function, request_started> || hears<Function, attempt_ended> ||
+                          hears<Function, retry_scheduled> || hears<Function, request_ended> ||
+                          hears<Function, token_renewed> || hears<Function, connection_opened> ||
+                          hears<Function, connection_closed>,
+                      "an observer is called with an event, by const reference");
+    }
+
+    explicit operator bool() const noexcept { return listener_ != nullptr; }
+
+    /// For the library: says it, if anybody listens.
+    template <class Event>
+    void operator()(Event const& event) const noexcept
+    {
+        if (listener_)
+            listener_->on(event);
+    }
+
+private:
+    template <class Function, class Event>
+    static constexpr bool hears = std::invocable<Function&, Event const&>;
+
+    class listener
+    {
+    public:
+        virtual ~listener() = default;
+        virtual void on(request_started const&) noexcept = 0;
+        virtual void on(attempt_ended const&) noexcept = 0;
+        virtual void on(retry_scheduled const&) noexcept = 0;
+        virtual void on(request_ended const&) noexcept = 0;
+        virtual void on(token_renewed const&) noexcept = 0;
+        virtual void on(connection_opened const&) noexcept = 0;
+        virtual void on(connection_closed const&) noexcept = 0;
+    };
+
+    template <class Function>
+    class listener_of final : public listener
+    {
+    public:
+        explicit listener_of(Function function) : function_(std::move(function)) {}
+
+        void on(request_started const& event) noexcept override { tell(event); }
+        void on(attempt_ended const& event) noexcept override { tell(event); }
+        void on(retry_scheduled const& event) noexcept override { tell(event); }
+        void on(request_ended const& event) noexcept override { tell(event); }
+        void on(token_renewed const& event) noexcept override { tell(event); }
+        void on(connection_opened const& event) noexcept override { tell(event); }
+        void on(connection_closed const& event) noexcept override { tell(event); }
+
+    private:
+        template <class Event>
+        void tell([[maybe_unused]] Event const& event) noexcept
+        {
+            if constexpr (hears<Function, Event>) {
+                try {
+                    function_(event);
+                } catch (...) { // NOLINT(bugprone-empty-catch): telling must not change what is told
+                }
+            }
+        }
+
+        Function function_;
+    };
+
+    std::shared_ptr<listener> listener_;
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
 namespace hdikafka::inline v0_1::detail {
 
 /// A connection and what decides whether it may be used again.
@@ -4489,159 +4962,53 @@ template <class = void>
 class connection : public list_link
 {
 public:
-    explicit connection(net::any_io_executor const& executor) : stream(executor) {}
+    connection(net::any_io_executor const& executor, url const& target, observer watcher)
+        : stream(executor), watcher_(std::move(watcher)), host_(target.host), port_(target.port)
+    {}
+    connection(connection const&) = delete;
+    connection& operator=(connection const&) = delete;
+    ~connection()
+    {
+        if (!watcher_ || made_at == never)
+            return;
+        connection_closed event;
+        event.host = host_;
+        event.port = port_;
+        event.cause = end;
+        event.exchanges = exchanges;
+        event.age = std::chrono::duration_cast<milliseconds>(steady_clock::now() - made_at);
+        watcher_(event);
+    }
 
     /// Whether the next request may go over it.
-    bool usable() { return steady_clock::now() < retire_at && stream.quiet(); }
+    bool usable()
+    {
+        if (steady_clock::now() >= retire_at)
+            end = connection_end::retired;
+        else if (!stream.quiet())
+            end = connection_end::dropped;
+        else
+            return true;
+        return false;
+    }
+
+    static constexpr auto never = steady_clock::time_point::max();
 
     tls_stream<> stream;
     std::string request;            ///< The message on its way; its memory serves the next one.
     std::optional<exchange<>> talk; ///< The exchange under way.
-    steady_clock::time_point retire_at = steady_clock::time_point::max(); ///< Never used from then on.
+    steady_clock::time_point made_at = never;
+    steady_clock::time_point retire_at = never; ///< Never used from then on.
+    std::size_t exchanges = 0;
+    connection_end end = connection_end::closed; ///< Why it is closed, should it be now.
+
+private:
+    observer watcher_;
+    std::string host_;
+    std::uint16_t port_;
 };
 
 using connection_ptr = std::unique_ptr<connection<>>;
-
-/// A look-up of a host's addresses. getaddrinfo cannot be stopped: a call that gives up leaves it to finish
-/// here.
-template <class Lazy = void>
-class lookup : public std::enable_shared_from_this<lookup<Lazy>>
-{
-public:
-    explicit lookup(operation_ptr op, net::any_io_executor const& executor)
-        : op_(std::move(op)), resolver_(executor)
-    {}
-
-    void start(std::string const& host, std::string const& port)
-    {
-        resolver_.async_resolve(host, port, net::ip::tcp::resolver::numeric_service,
-                                found_handler(this->shared_from_this()));
-    }
-
-    std::atomic<bool> finished = false; ///< The rest may be looked at.
-    std::error_code failure;
-    net::ip::tcp::resolver::results_type found;
-
-private:
-    class found_handler
-    {
-    public:
-        explicit found_handler(std::shared_ptr<lookup> search) noexcept : search_(std::move(search)) {}
-
-        void operator()(std::error_code ended, net::ip::tcp::resolver::results_type addresses)
-        {
-            search_->failure = ended;
-            search_->found = std::move(addresses);
-            search_->finished = true;
-            search_->op_->wake();
-        }
-
-    private:
-        std::shared_ptr<lookup> search_;
-    };
-
-    operation_ptr op_;
-    net::ip::tcp::resolver resolver_;
-};
-
-/// Makes one connection. What it is made from outlives it.
-template <class = void>
-class connector
-{
-public:
-    /// `context` is used for https only.
-    connector(operation_ptr op, net::any_io_executor const& executor, url const& target, SSL_CTX* context)
-        : op_(std::move(op)), executor_(executor), target_(target), context_(context)
-    {}
-
-    /// Connects, address after address, within `limit`.
-    task connect(milliseconds limit, connection_ptr& made)
-    {
-        op_->begin_phase(errc::connect_timeout, limit);
-        net::ip::tcp::resolver::results_type addresses;
-        auto const resolved = co_await resolve(addresses);
-        if (!resolved)
-            co_return resolved;
-
-        std::string const name = target_.host + ":" + std::to_string(target_.port);
-        error last(errc::connect_failed, name + " has no address");
-        for (auto const& address : addresses) {
-            auto link = std::make_unique<connection<>>(executor_);
-            auto& socket = link->stream.socket();
-            std::error_code failure = co_await op_->connected(socket, address.endpoint());
-            if (op_->interrupted())
-                co_return op_->interruption("connecting to " + name);
-            if (!failure)
-                socket.non_blocking(true, failure);
-            if (failure) {
-                last = error(errc::connect_failed, "connecting to " + name + ": " + failure.message());
-                continue;
-            }
-            std::error_code unimportant;
-            socket.set_option(net::ip::tcp::no_delay(true), unimportant);
-            if (target_.is_https()) {
-                auto const secured = co_await secure(link->stream);
-                if (!secured)
-                    co_return secured;
-            }
-            op_->end_phase();
-            made = std::move(link);
-            co_return result<void>();
-        }
-        co_return last;
-    }
-
-private:
-    /// The addresses of the host; ends with the operation's interruption at once, whatever the resolver
-    /// does.
-    task resolve(net::ip::tcp::resolver::results_type& addresses)
-    {
-        std::string const port = std::to_string(target_.port);
-        std::error_code not_an_address;
-        auto const address = net::ip::make_address(target_.host, not_an_address);
-        if (!not_an_address) {
-            net::ip::tcp::endpoint const endpoint(address, target_.port);
-            addresses = net::ip::tcp::resolver::results_type::create(endpoint, target_.host, port);
-            co_return result<void>();
-        }
-        auto const search = std::make_shared<lookup<>>(op_, executor_);
-        search->start(target_.host, port);
-        while (!search->finished && !op_->interrupted())
-            co_await op_->park();
-        if (op_->interrupted())
-            co_return op_->interruption("looking up " + target_.host);
-        if (search->failure || search->found.empty())
-            co_return error(errc::resolve_failed,
-                            "looking up " + target_.host + ": " + search->failure.message());
-        addresses = search->found;
-        co_return result<void>();
-    }
-
-    task secure(tls_stream<>& stream)
-    {
-        auto const prepared = stream.use_tls(context_, target_.host, target_.host_is_address());
-        if (!prepared)
-            co_return prepared;
-        for (;;) {
-            step const now = stream.handshake();
-            if (now == step::done)
-                co_return result<void>();
-            if (now == step::closed)
-                co_return error(errc::connection_lost,
-                                "the server closed the connection during the TLS handshake");
-            if (now == step::failed)
-                co_return stream.failure();
-            bool const ready = co_await op_->ready(stream.socket(), readiness_for(now));
-            if (!ready)
-                co_return op_->interruption("negotiating TLS");
-        }
-    }
-
-    operation_ptr op_;
-    net::any_io_executor const& executor_;
-    url const& target_;
-    SSL_CTX* context_;
-};
 
 } // namespace hdikafka::inline v0_1::detail
 
@@ -4721,11 +5088,18 @@ public:
 
     url const& target() const noexcept { return target_; }
 
+    /// The TLS sessions that its connections may take up again.
+    tls_sessions<>& sessions() noexcept { return sessions_; }
+
     /// The value of the Host field of each request.
     std::string const& host_field() const noexcept { return host_field_; }
 
     /// An idle connection that is still good, or the right to make one; nothing when all are in use.
     lease<> take() { return take_or_queue(nullptr); }
+
+    /// Closes the idle connections: one of them turned out to be dead, and what killed it (a restart of the
+    /// server) has most often killed the others.
+    void drop_idle() { close_idle(connection_end::dropped, false); }
 
     /// Waits for a connection, in turn, until the operation is interrupted.
     task wait_in_line(operation_ptr op, lease<>& held)
@@ -4748,19 +5122,7 @@ public:
     }
 
     /// Closes the idle connections; those in use are closed when they come back.
-    void close()
-    {
-        std::unique_lock lock(mutex_);
-        closed_ = true;
-        while (!idle_.empty()) {
-            connection_ptr link(&idle_.pop_front());
-            --open_;
-            lock.unlock();
-            link->stream.close_politely();
-            link.reset();
-            lock.lock();
-        }
-    }
+    void close() { close_idle(connection_end::closed, true); }
 
 private:
     friend class lease<>;
@@ -4817,6 +5179,7 @@ private:
                 connection_ptr retired(&idle_.pop_front());
                 --open_;
                 lock.unlock();
+                retired->end = connection_end::retired;
                 retired->stream.close_politely();
                 retired.reset();
                 lock.lock();
@@ -4836,6 +5199,21 @@ private:
         return lease<>(this->shared_from_this(), std::move(found));
     }
 
+    void close_idle(connection_end cause, bool for_good)
+    {
+        std::unique_lock lock(mutex_);
+        closed_ = closed_ || for_good;
+        while (!idle_.empty()) {
+            connection_ptr link(&idle_.pop_front());
+            --open_;
+            lock.unlock();
+            link->end = cause;
+            link->stream.close_politely();
+            link.reset();
+            lock.lock();
+        }
+    }
+
     void give_back(connection_ptr link)
     {
         std::lock_guard const lock(mutex_);
@@ -4851,6 +5229,7 @@ private:
     url const target_;
     std::string const host_field_;
     std::size_t const limit_;
+    tls_sessions<> sessions_; // outlives the connections
     std::mutex mutex_;
     linked_list<connection<>> idle_; // owned; oldest first
     linked_list<place_in_line> waiting_;
@@ -4861,6 +5240,201 @@ private:
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
+
+// -------- hdikafka/detail/connector.hpp
+
+// Making a connection: look up, connect, a tunnel through the proxy, TLS handshake. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_CONNECTOR_HPP
+#define HDIKAFKA_DETAIL_CONNECTOR_HPP
+
+// -------- hdikafka/detail/address_race.hpp
+
+// Connecting to whichever of a host's addresses answers first (RFC 8305 §5). Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_ADDRESS_RACE_HPP
+#define HDIKAFKA_DETAIL_ADDRESS_RACE_HPP
+
+// -------- hdikafka/detail/pool_policy.hpp
+
+// How long a connection may be kept. Layer: decisions (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_POOL_POLICY_HPP
+#define HDIKAFKA_DETAIL_POOL_POLICY_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// When a connection that now becomes idle must not be used any more: after `idle`, a second before what the
+/// server grants (Keep-Alive: timeout), and `age` after it was made, whichever comes first.
+inline std::chrono::steady_clock::time_point retirement(std::chrono::steady_clock::time_point now,
+                                                        std::chrono::steady_clock::time_point made,
+                                                        milliseconds idle, milliseconds age,
+                                                        std::optional<std::chrono::seconds> granted)
+{
+    if (granted)
+        idle = std::clamp(milliseconds(*granted) - std::chrono::seconds(1), milliseconds(0), idle);
+    return std::min(now + idle, made + age);
+}
+
+/// Orders addresses so that two families take turns, beginning with that of the first (RFC 8305 §4):
+/// `is_v6(address)` tells them apart. What comes first within a family stays first.
+template <class Addresses, class IsV6>
+void alternate_families(Addresses& addresses, IsV6 is_v6)
+{
+    bool wanted = !addresses.empty() && is_v6(addresses.front());
+    for (auto at = addresses.begin(); at != addresses.end(); ++at, wanted = !wanted) {
+        auto const found =
+            std::find_if(at, addresses.end(), [&](auto const& one) { return is_v6(one) == wanted; });
+        if (found == addresses.end())
+            return; // the rest is of one family
+        std::rotate(at, found, found + 1);
+    }
+}
+
+/// How long after one connection attempt the next address is tried too (RFC 8305 §5).
+inline constexpr milliseconds connection_attempt_delay{250};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+/// One attempt, which tells its operation when it is over. Whoever is in the race may be at work on another
+/// thread than the handler: what the handler writes is looked at only after `finished`.
+template <class Lazy = void>
+class connection_attempt : public std::enable_shared_from_this<connection_attempt<Lazy>>
+{
+public:
+    connection_attempt(operation_ptr op, net::any_io_executor const& executor)
+        : socket(executor), op_(std::move(op))
+    {}
+
+    void start(net::ip::tcp::endpoint const& address)
+    {
+        socket.async_connect(address, handler(this->shared_from_this()));
+    }
+
+    net::ip::tcp::socket socket;
+    std::atomic<bool> finished = false;
+    std::error_code failure;
+
+private:
+    class handler
+    {
+    public:
+        explicit handler(std::shared_ptr<connection_attempt> attempt) noexcept : attempt_(std::move(attempt))
+        {}
+
+        void operator()(std::error_code ended)
+        {
+            attempt_->failure = ended;
+            attempt_->finished = true;
+            attempt_->op_->wake();
+        }
+
+    private:
+        std::shared_ptr<connection_attempt> attempt_;
+    };
+
+    operation_ptr op_;
+};
+
+/// The addresses that are left to try. An attempt that loses is stopped, its address stays.
+template <class = void>
+class address_race
+{
+public:
+    using address_list = std::vector<net::ip::tcp::endpoint>;
+
+    address_race(operation_ptr op, net::any_io_executor const& executor, address_list addresses)
+        : op_(std::move(op)), executor_(executor), left_(std::move(addresses))
+    {
+        alternate_families(left_, [](auto const& one) { return one.address().is_v6(); });
+    }
+    address_race(address_race const&) = delete;
+    address_race& operator=(address_race const&) = delete;
+    ~address_race() { stop(); }
+
+    bool exhausted() const noexcept { return left_.empty(); }
+
+    /// Connects `winner` to one of the addresses, which is not tried again afterwards.
+    task run(std::string const& name, net::ip::tcp::socket& winner)
+    {
+        error last(errc::connect_failed, name + " has no address");
+        auto due = steady_clock::now();
+        for (;;) {
+            bool failed = false;
+            while (auto const attempt = take_finished()) {
+                if (!attempt->failure)
+                    attempt->socket.non_blocking(true, attempt->failure);
+                if (!attempt->failure) {
+                    winner = std::move(attempt->socket);
+                    stop();
+                    co_return result<void>();
+                }
+                failed = true;
+                last =
+                    error(errc::connect_failed, "connecting to " + name + ": " + attempt->failure.message());
+            }
+            if (op_->interrupted()) {
+                stop();
+                co_return op_->interruption("connecting to " + name);
+            }
+            bool const more = running_.size() < left_.size();
+            if (more && (failed || running_.empty() || steady_clock::now() >= due)) {
+                auto const& next = left_[running_.size()];
+                running_.push_back(std::make_shared<connection_attempt<>>(op_, executor_));
+                running_.back()->start(next);
+                due = steady_clock::now() + connection_attempt_delay;
+                continue;
+            }
+            if (running_.empty())
+                co_return last;
+            auto const until = more ? due : steady_clock::time_point::max();
+            co_await op_->park(until);
+        }
+    }
+
+private:
+    using attempt_ptr = std::shared_ptr<connection_attempt<>>;
+
+    /// An attempt that is over, whose address is off the list then; null when there is none.
+    attempt_ptr take_finished()
+    {
+        for (std::size_t i = 0; i < running_.size(); ++i) {
+            if (!running_[i]->finished)
+                continue;
+            auto const at = static_cast<std::ptrdiff_t>(i);
+            attempt_ptr found = std::move(running_[i]);
+            running_.erase(running_.begin() + at);
+            left_.erase(left_.begin() + at);
+            return found;
+        }
+        return nullptr;
+    }
+
+    void stop()
+    {
+        std::error_code ignored;
+        for (auto const& attempt : running_)
+            attempt->socket.close(ignored);
+        running_.clear();
+    }
+
+    operation_ptr op_;
+    net::any_io_executor const& executor_;
+    address_list left_;
+    std::vector<attempt_ptr> running_; // to the first of those that are left
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/proxy_policy.hpp
+
+// Whether the service is reached through an HTTP proxy, through which one, and what it is asked for: pure
+// decisions, and the one look at the environment that they need. Layer: decisions (no Asio).
+#ifndef HDIKAFKA_DETAIL_PROXY_POLICY_HPP
+#define HDIKAFKA_DETAIL_PROXY_POLICY_HPP
 
 // -------- hdikafka/detail/http_request.hpp
 
@@ -5030,6 +5604,527 @@ private:
 
 #endif
 
+#include <initializer_list>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// An HTTP proxy: where it is, and what it is shown.
+class proxy_settings
+{
+public:
+    url address;
+    std::string authorization; ///< The value of Proxy-Authorization, or empty. Secret.
+};
+
+/// Cuts and checks a proxy's address. The reason it gives never repeats what stands there: that may be a
+/// password.
+class proxy_parser
+{
+public:
+    explicit proxy_parser(std::string_view text) noexcept : rest_(text) {}
+
+    /// `source` is what the error's cause begins with.
+    result<proxy_settings> parse(std::string_view source)
+    {
+        std::string const reason = read();
+        if (reason.empty())
+            return std::move(settings_);
+        return error(errc::invalid_option, std::string(source) + ": " + reason);
+    }
+
+private:
+    /// Empty, or what is wrong.
+    std::string read()
+    {
+        if (auto const end = rest_.find("://"); end != std::string_view::npos) {
+            if (!equals_ignoring_case(rest_.substr(0, end), "http"))
+                return "the URL does not start with http://, and no other kind of proxy is supported";
+            rest_.remove_prefix(end + 3);
+        }
+        auto const authority = rest_.substr(0, rest_.find_first_of("/?#"));
+        if (auto const end = authority.rfind('@'); end != std::string_view::npos) {
+            if (char const* const reason = read_credentials(authority.substr(0, end)))
+                return reason;
+            rest_.remove_prefix(end + 1);
+        }
+        auto address = parse_url("http://" + std::string(rest_));
+        if (!address)
+            return address.error().cause();
+        if (address.value().path != "/")
+            return "the URL has a path or a query";
+        settings_.address = std::move(address).value();
+        return {};
+    }
+
+    /// Null, or what is wrong.
+    char const* read_credentials(std::string_view text)
+    {
+        auto const colon = std::min(text.find(':'), text.size());
+        std::string user;
+        std::string password;
+        if (!decode(text.substr(0, colon), user) ||
+            !decode(text.substr(std::min(colon + 1, text.size())), password))
+            return "the URL has a '%' in its user name or password without two hexadecimal digits";
+        if (user.find(':') != std::string::npos) // RFC 7617 §2, like the next one
+            return "the URL has a ':' in its user name";
+        auto const is_control = [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; };
+        if (std::ranges::any_of(user, is_control) || std::ranges::any_of(password, is_control))
+            return "the URL has a control character in its user name or password";
+        if (!user.empty() || !password.empty())
+            settings_.authorization = "Basic " + base64_encode(user + ":" + password, base64_form::standard);
+        return nullptr;
+    }
+
+    /// Appends `text` without its percent-encoding. False when a '%' has no two digits behind it.
+    static bool decode(std::string_view text, std::string& out)
+    {
+        for (std::size_t at = 0; at != text.size(); ++at) {
+            if (text[at] != '%') {
+                out += text[at];
+                continue;
+            }
+            auto const digits = text.substr(at + 1, 2);
+            unsigned value = 0;
+            char const* const end =
+                std::from_chars(digits.data(), digits.data() + digits.size(), value, 16).ptr;
+            if (end - digits.data() != 2)
+                return false;
+            out += static_cast<char>(static_cast<unsigned char>(value));
+            at += 2;
+        }
+        return true;
+    }
+
+    std::string_view rest_;
+    proxy_settings settings_;
+};
+
+/// `http://[user[:password]@]host[:port]`, or the same without `http://`; user and password are
+/// percent-decoded, and a '@' or ':' alone before the host means none. Without a port it is 80, the
+/// scheme's own, as in Go and Python (curl has 1080). Anything else is errc::invalid_option.
+inline result<proxy_settings> parse_proxy(std::string_view text, std::string_view source = "the HTTP proxy")
+{
+    return proxy_parser(text).parse(source);
+}
+
+/// What the environment says about proxies.
+class proxy_variables
+{
+public:
+    std::string https_proxy; ///< Empty when there is none.
+    std::string no_proxy;    ///< What is reached without one.
+};
+
+/// HTTPS_PROXY, else https_proxy; NO_PROXY, else no_proxy. One that is empty counts as not there. ALL_PROXY
+/// is not asked: what stands there is mostly a SOCKS proxy.
+inline proxy_variables proxy_environment()
+{
+    auto const first_of = [](std::initializer_list<char const*> names) {
+        std::string out;
+        for (char const* const name : names) {
+            // NOLINTNEXTLINE(concurrency-mt-unsafe): races only with a program that changes its environment
+            char const* const text = out.empty() ? std::getenv(name) : nullptr;
+            if (text != nullptr)
+                out = text;
+        }
+        return out;
+    };
+    proxy_variables out;
+    out.https_proxy = first_of({"HTTPS_PROXY", "https_proxy"});
+    out.no_proxy = first_of({"NO_PROXY", "no_proxy"});
+    return out;
+}
+
+/// A URL's host and port as the entries of NO_PROXY see them. Names are never looked up.
+class no_proxy_target
+{
+public:
+    explicit no_proxy_target(url const& target)
+        : host_(target.host), port_(target.port), address_(any_address(host_))
+    {}
+
+    /// Whether this one entry names the target. A broken entry names nothing.
+    bool matches(std::string_view entry) const
+    {
+        if (entry == "*")
+            return true;
+        if (auto const slash = entry.find('/'); slash != std::string_view::npos)
+            return is_in(entry.substr(0, slash), parse_decimal(entry.substr(slash + 1)));
+        if (auto const v6 = ipv6_text::parse(entry)) // its colons are no port's
+            return v6 == address_;
+        bool const brackets = entry.starts_with('[');
+        auto const end = entry.find(':', brackets ? entry.find(']') : 0);
+        if (end != std::string_view::npos && parse_decimal(entry.substr(end + 1)) != port_)
+            return false;
+        auto name = entry.substr(0, end);
+        if (brackets)
+            return address_ && name.ends_with(']') &&
+                   ipv6_text::parse(name.substr(1, name.size() - 2)) == address_;
+        while (name.ends_with('.'))
+            name.remove_suffix(1);
+        if (address_)
+            return any_address(name) == address_;
+        return is_named(name);
+    }
+
+private:
+    using address = ipv6_text::address;
+
+    /// What ::ffff:0:0/96 has in front: IPv4 addresses as IPv6 (RFC 4291 §2.5.5.2).
+    static constexpr std::size_t mapped_bits = 96;
+    static constexpr address mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+    /// An IPv4 address becomes the IPv6 address that stands for it.
+    static std::optional<address> any_address(std::string_view text)
+    {
+        auto const v4 = parse_ipv4(text);
+        if (!v4)
+            return ipv6_text::parse(text);
+        address out = mapped;
+        std::ranges::copy(*v4, out.end() - v4->size());
+        return out;
+    }
+
+    static bool same_front(address const& a, address const& b, std::size_t bits)
+    {
+        auto const bytes = static_cast<std::ptrdiff_t>(bits / 8);
+        if (!std::equal(a.begin(), a.begin() + bytes, b.begin()))
+            return false;
+        auto const rest = bits % 8;
+        return rest == 0 || ((a[bits / 8] ^ b[bits / 8]) >> (8 - rest)) == 0;
+    }
+
+    /// Whether the target is an address of `network/bits`.
+    bool is_in(std::string_view network, std::optional<std::uint64_t> bits) const
+    {
+        bool const v4 = parse_ipv4(network).has_value();
+        auto const front = any_address(network);
+        if (!address_ || !front || !bits || *bits > (v4 ? 32 : 128))
+            return false;
+        auto const size = static_cast<std::size_t>(*bits) + (v4 ? mapped_bits : 0);
+        // An IPv4 address is in none of the networks that IPv6 has around them all, as ::/0.
+        if (size < mapped_bits && same_front(*address_, mapped, mapped_bits))
+            return false;
+        return same_front(*address_, *front, size);
+    }
+
+    /// Whether `name` is the host or a domain above it.
+    bool is_named(std::string_view name) const
+    {
+        if (name.starts_with("*."))
+            name.remove_prefix(1);
+        bool const only_below = name.starts_with('.');
+        if (only_below)
+            name.remove_prefix(1);
+        if (name.size() > host_.size())
+            return false;
+        auto const above = host_.size() - name.size();
+        if (!equals_ignoring_case(host_.substr(above), name))
+            return false;
+        return above == 0 ? !only_below : host_[above - 1] == '.';
+    }
+
+    std::string_view host_;
+    std::uint64_t port_;
+    std::optional<address> address_; ///< When the host is one.
+};
+
+/// Whether `no_proxy` (the text of NO_PROXY) names the target. Its entries stand between commas and blanks:
+/// - `*`: everything;
+/// - `example.com`: that host and those below it; `.example.com`, `*.example.com`: only those below it;
+/// - `192.0.2.1`, `2001:db8::1`, `[2001:db8::1]`: that address, in whatever spelling;
+/// - each of those names and addresses with `:port` (then IPv6 needs its brackets): that port alone;
+/// - `10.0.0.0/8`, `fd00::/8`: the addresses of that network.
+inline bool bypasses_proxy(std::string_view no_proxy, url const& target)
+{
+    constexpr std::string_view separators = ", \t\r\n";
+    no_proxy_target const sought(target);
+    for (;;) {
+        no_proxy.remove_prefix(std::min(no_proxy.find_first_not_of(separators), no_proxy.size()));
+        if (no_proxy.empty())
+            return false;
+        auto const entry = no_proxy.substr(0, no_proxy.find_first_of(separators));
+        if (sought.matches(entry))
+            return true;
+        no_proxy.remove_prefix(entry.size());
+    }
+}
+
+/// The proxy that `target` is reached through, if any.
+///
+/// `option` is what the program said: nothing, a proxy, or an empty text for no proxy at all. It stands in
+/// the place of the whole environment, NO_PROXY included: a program that names its proxy means it on every
+/// machine. Only https goes through a proxy, because plain http is for this machine and the metadata
+/// service, which no other machine reaches for us. For the same reason a loopback target never goes through
+/// a proxy of the environment, and through the program's own only when that is on the loopback too (a
+/// debugging proxy).
+inline result<std::optional<proxy_settings>>
+choose_proxy(url const& target, std::optional<std::string> const& option, proxy_variables const& environment)
+{
+    std::optional<proxy_settings> const none;
+    std::string const& text = option ? *option : environment.https_proxy;
+    bool const local = is_loopback(target.host);
+    if (text.empty() || !target.is_https())
+        return none;
+    if (!option && (local || bypasses_proxy(environment.no_proxy, target)))
+        return none;
+    auto proxy = parse_proxy(text, option ? "the HTTP proxy" : "HTTPS_PROXY");
+    if (!proxy)
+        return proxy.error();
+    if (local && !is_loopback(proxy.value().address.host))
+        return none;
+    return std::optional(std::move(proxy).value());
+}
+
+/// The bytes that ask `proxy` for a tunnel to `target` (RFC 9110 §9.3.6). They never hold anything of the
+/// request that goes through it. A user agent that cannot be sent is left out: that request is refused for
+/// it.
+inline std::string connect_request(url const& target, proxy_settings const& proxy,
+                                   std::string_view user_agent)
+{
+    bool const v6 = target.host.find(':') != std::string::npos;
+    std::string const authority =
+        (v6 ? "[" + target.host + "]" : target.host) + ":" + std::to_string(target.port);
+    std::string out = "CONNECT " + authority + " HTTP/1.1\r\n";
+    request_fields::write(out, "Host", authority);
+    if (!user_agent.empty() && request_fields::is_value(user_agent))
+        request_fields::write(out, "User-Agent", user_agent);
+    if (!proxy.authorization.empty())
+        request_fields::write(out, "Proxy-Authorization", proxy.authorization);
+    out += "\r\n";
+    return out;
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+/// A look-up of a host's addresses. getaddrinfo cannot be stopped: a call that gives up leaves it to finish
+/// here.
+template <class Lazy = void>
+class lookup : public std::enable_shared_from_this<lookup<Lazy>>
+{
+public:
+    explicit lookup(operation_ptr op, net::any_io_executor const& executor)
+        : op_(std::move(op)), resolver_(executor)
+    {}
+
+    void start(std::string const& host, std::string const& port)
+    {
+        resolver_.async_resolve(host, port, net::ip::tcp::resolver::numeric_service,
+                                found_handler(this->shared_from_this()));
+    }
+
+    std::atomic<bool> finished = false; ///< The rest may be looked at.
+    std::error_code failure;
+    net::ip::tcp::resolver::results_type found;
+
+private:
+    class found_handler
+    {
+    public:
+        explicit found_handler(std::shared_ptr<lookup> search) noexcept : search_(std::move(search)) {}
+
+        void operator()(std::error_code ended, net::ip::tcp::resolver::results_type addresses)
+        {
+            search_->failure = ended;
+            search_->found = std::move(addresses);
+            search_->finished = true;
+            search_->op_->wake();
+        }
+
+    private:
+        std::shared_ptr<lookup> search_;
+    };
+
+    operation_ptr op_;
+    net::ip::tcp::resolver resolver_;
+};
+
+/// What a connection is made with.
+class connection_settings
+{
+public:
+    connection_settings() = default;
+
+    milliseconds connect_timeout{10'000};
+    std::optional<proxy_settings> proxy;
+    std::string user_agent;        ///< for the proxy
+    std::vector<std::string> pins; ///< of the server's key, in base64; any will do when there are none
+    observer watcher;
+};
+
+/// Makes one connection. Target, context and sessions outlive it.
+template <class = void>
+class connector
+{
+public:
+    /// `context` and `sessions` are used for https only.
+    connector(operation_ptr op, net::any_io_executor const& executor, url const& target,
+              connection_settings settings, SSL_CTX* context, tls_sessions<>& sessions)
+        : op_(std::move(op)),
+          executor_(executor),
+          target_(target),
+          settings_(std::move(settings)),
+          context_(context),
+          sessions_(sessions),
+          peer_(settings_.proxy ? settings_.proxy->address : target)
+    {}
+    connector(connector const&) = delete;
+    connector& operator=(connector const&) = delete;
+
+    /// Connects to whichever address answers first. An address that takes the connection and then fails, or
+    /// is silent, is not yet the end when there are others: each is granted the time anew.
+    task connect(connection_ptr& made)
+    {
+        auto const begun = steady_clock::now();
+        op_->begin_phase(errc::connect_timeout, settings_.connect_timeout);
+        address_list addresses;
+        auto const resolved = co_await resolve(addresses);
+        if (!resolved)
+            co_return resolved;
+        address_race<> race(op_, executor_, std::move(addresses));
+        for (;;) {
+            auto link = std::make_unique<connection<>>(executor_, target_, settings_.watcher);
+            auto outcome =
+                co_await race.run(peer_.host + ":" + std::to_string(peer_.port), link->stream.socket());
+            if (!outcome)
+                co_return outcome;
+            outcome = co_await set_up(link->stream);
+            if (outcome) {
+                ready(*link, begun);
+                made = std::move(link);
+                co_return outcome;
+            }
+            error const& failure = outcome.error();
+            bool const elsewhere =
+                failure.code() == errc::connection_lost || failure.code() == errc::connect_timeout;
+            if (!elsewhere || race.exhausted() || op_->stopped())
+                co_return outcome;
+            op_->begin_phase(errc::connect_timeout, settings_.connect_timeout);
+        }
+    }
+
+private:
+    using address_list = address_race<>::address_list;
+
+    /// The addresses of the host; ends with the operation's interruption at once, whatever the resolver
+    /// does.
+    task resolve(address_list& addresses)
+    {
+        std::error_code not_an_address;
+        auto const address = net::ip::make_address(peer_.host, not_an_address);
+        if (!not_an_address) {
+            addresses.emplace_back(address, peer_.port);
+            co_return result<void>();
+        }
+        auto const search = std::make_shared<lookup<>>(op_, executor_);
+        search->start(peer_.host, std::to_string(peer_.port));
+        while (!search->finished && !op_->interrupted())
+            co_await op_->park();
+        if (op_->interrupted())
+            co_return op_->interruption("looking up " + peer_.host);
+        if (search->failure || search->found.empty())
+            co_return error(errc::resolve_failed,
+                            "looking up " + peer_.host + ": " + search->failure.message());
+        for (auto const& entry : search->found)
+            addresses.push_back(entry.endpoint());
+        co_return result<void>();
+    }
+
+    /// What a connected socket needs before the first request.
+    task set_up(tls_stream<>& stream)
+    {
+        std::error_code unimportant;
+        stream.socket().set_option(net::ip::tcp::no_delay(true), unimportant);
+        auto outcome = result<void>();
+        if (settings_.proxy)
+            outcome = co_await open_tunnel(stream);
+        if (outcome && target_.is_https())
+            outcome = co_await secure(stream);
+        co_return outcome;
+    }
+
+    /// Has the proxy connect to the target. What it says is never taken for the target's words.
+    task open_tunnel(tls_stream<>& stream)
+    {
+        std::string const request = connect_request(target_, *settings_.proxy, settings_.user_agent);
+        exchange<> talk(stream, request, http_limits());
+        talk.answer().expect_tunnel();
+        step now = talk.advance();
+        while (now == step::want_read || now == step::want_write || now == step::want_either) {
+            bool const ready =
+                co_await op_->ready(stream.socket(), readiness_for(now), now == step::want_either);
+            if (!ready)
+                co_return op_->interruption("asking the proxy " + peer_.host + " for a tunnel");
+            now = talk.advance();
+        }
+        if (now != step::done)
+            co_return error(talk.failure().error().code(),
+                            "the proxy " + peer_.host + ": " + talk.failure().error().cause());
+        if (talk.answer().is_tunnel())
+            co_return result<void>();
+        int const status = talk.answer().status();
+        // 5xx: the proxy could not reach the target, which it may do later.
+        errc const code = status >= 500 ? errc::connect_failed : errc::proxy_refused;
+        co_return error(code, "the proxy " + peer_.host + " answered " + std::to_string(status) +
+                                  " when asked for a tunnel to " + target_.host_field() +
+                                  (status == 407 ? ": it wants (other) credentials" : ""));
+    }
+
+    task secure(tls_stream<>& stream)
+    {
+        auto const prepared = stream.use_tls(context_, target_.host, target_.host_is_address());
+        if (!prepared)
+            co_return prepared;
+        sessions_.offer_to(stream.tls());
+        for (;;) {
+            step const now = stream.handshake();
+            if (now == step::done)
+                co_return check_pins(stream.tls(), settings_.pins);
+            if (now == step::closed)
+                co_return error(errc::connection_lost,
+                                "the server closed the connection during the TLS handshake");
+            if (now == step::failed)
+                co_return stream.failure();
+            bool const ready = co_await op_->ready(stream.socket(), readiness_for(now));
+            if (!ready)
+                co_return op_->interruption("negotiating TLS");
+        }
+    }
+
+    void ready(connection<>& link, steady_clock::time_point begun) const
+    {
+        link.made_at = steady_clock::now();
+        if (!settings_.watcher)
+            return;
+        connection_opened event;
+        event.host = target_.host;
+        event.port = target_.port;
+        if (SSL* const tls = link.stream.tls()) {
+            event.tls_version = SSL_get_version(tls);
+            event.resumed = SSL_session_reused(tls) == 1;
+        }
+        event.proxied = settings_.proxy.has_value();
+        event.duration = std::chrono::duration_cast<std::chrono::microseconds>(link.made_at - begun);
+        settings_.watcher(event);
+    }
+
+    operation_ptr op_;
+    net::any_io_executor const& executor_;
+    url const& target_;
+    connection_settings const settings_;
+    SSL_CTX* context_;
+    tls_sessions<>& sessions_;
+    url const& peer_; ///< Whom the socket is connected to: the target or the proxy.
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
 // -------- hdikafka/detail/random.hpp
 
 // Random numbers for jitter and request ids; not for secrets. Layer: formats (no I/O, no Asio).
@@ -5084,6 +6179,98 @@ private:
 
 #endif
 
+// -------- hdikafka/detail/retry.hpp
+
+// Whether and when an attempt is repeated: a pure decision. Layer: decisions (no I/O, no clock, no
+// randomness of its own).
+#ifndef HDIKAFKA_DETAIL_RETRY_HPP
+#define HDIKAFKA_DETAIL_RETRY_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Whether doing a request twice differs from doing it once.
+enum class repeatable : unsigned char
+{
+    freely, ///< GET, create and delete of a topic, a token request.
+    unsent, ///< A produce: only when no byte of it was written.
+};
+
+/// How an attempt ended.
+class attempt_outcome
+{
+public:
+    attempt_outcome() = default;
+
+    std::error_code code;       ///< Why there is no answer; empty when there is one.
+    int status = 0;             ///< The answer's status.
+    bool bytes_written = false; ///< Whether any byte of the request went out.
+    bool reused = false;        ///< The connection had lain idle before.
+    bool answered = false;      ///< A byte of an answer came.
+    std::optional<milliseconds> retry_after;
+    std::uint64_t bytes_sent = 0;     ///< On the wire.
+    std::uint64_t bytes_received = 0; ///< On the wire.
+};
+
+inline bool transient_status(int status) noexcept
+{
+    return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
+}
+
+/// Failures that the next attempt may not meet. A refused certificate, a framing error and the
+/// caller's own cancellation or deadline are not among them.
+inline bool transient_failure(std::error_code code) noexcept
+{
+    return code == errc::connect_timeout || code == errc::idle_timeout || code == errc::resolve_failed ||
+           code == errc::connect_failed || code == errc::connection_lost || code == errc::truncated;
+}
+
+/// Whether the failure says that the same request may succeed later.
+inline bool transient(attempt_outcome const& outcome) noexcept
+{
+    return outcome.code ? transient_failure(outcome.code) : transient_status(outcome.status);
+}
+
+/// Whether sending the request again can do no harm that the policy does not allow.
+inline bool harmless(retry_policy const& policy, repeatable kind, attempt_outcome const& outcome) noexcept
+{
+    bool const refused = !outcome.code && outcome.status == 429;
+    return kind == repeatable::freely || policy.at_least_once() || refused || !outcome.bytes_written;
+}
+
+/// Whether the server seems to have closed the connection while it lay idle, just before the request came
+/// (RFC 9112 §9.3.1): it says nothing about the server's health, so that the request may be sent again at
+/// once.
+inline bool reuse_race(attempt_outcome const& outcome) noexcept
+{
+    bool const lost = outcome.code == errc::connection_lost || outcome.code == errc::truncated;
+    return lost && outcome.reused && !outcome.answered;
+}
+
+/// Decides after an attempt: nullopt to give up, else how long to wait before the next one.
+/// `retries` counts those made already; `random` is in [0, 1); `left` is the time to the call's deadline.
+inline std::optional<milliseconds> decide_retry(retry_policy const& policy, repeatable kind,
+                                                attempt_outcome const& outcome, int retries, double random,
+                                                milliseconds left)
+{
+    if (!transient(outcome) || retries >= policy.max_retries() || !harmless(policy, kind, outcome))
+        return std::nullopt;
+
+    milliseconds const most = std::max(policy.max_delay(), milliseconds(0));
+    milliseconds ceiling = std::clamp(policy.base_delay(), milliseconds(0), most);
+    for (int i = 0; i < retries && ceiling < most; ++i)
+        ceiling = ceiling <= most / 2 ? ceiling * 2 : most;
+    auto delay = milliseconds(static_cast<milliseconds::rep>(static_cast<double>(ceiling.count()) * random));
+    if (outcome.retry_after)
+        delay = std::max(delay, *outcome.retry_after);
+    if (delay >= left)
+        return std::nullopt;
+    return delay;
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
 #include <openssl/rand.h>
 
 namespace hdikafka::inline v0_1::detail {
@@ -5097,9 +6284,16 @@ public:
     tls_options tls;
     milliseconds connect_timeout{10'000};
     milliseconds idle_timeout{30'000};
+    milliseconds max_idle_time{60'000};
+    milliseconds max_connection_age{600'000};
     std::size_t max_connections = 16;
     std::string user_agent;
     retry_policy retry; ///< of token requests; a call to the service brings its own
+    std::optional<std::string> proxy;
+    proxy_variables environment;
+    url pinned;                    ///< The one origin that `pins` are for.
+    std::vector<std::string> pins; ///< In base64, without a prefix.
+    hdikafka::observer observer;
 };
 
 /// The value of an Authorization field, shared so that using it costs no copy.
@@ -5132,19 +6326,17 @@ public:
     pool_ptr pool(url const& target)
     {
         std::lock_guard const lock(mutex_);
-        for (auto const& known : pools_) {
-            url const& other = known->target();
-            if (other.port == target.port && other.host == target.host && other.scheme == target.scheme)
+        for (auto const& known : pools_)
+            if (same_origin(known->target(), target))
                 return known;
-        }
         pools_.push_back(std::make_shared<connection_pool<>>(target, settings_.max_connections));
         return pools_.back();
     }
 
-    /// One attempt at `request`, which is sound. `bytes_written` tells whether any byte of it went out,
-    /// whatever the outcome.
+    /// One attempt at `request`, which is sound. What `outcome` says of bytes and the connection is right
+    /// whatever comes of it. It leaves the operation in a phase.
     task send(operation_ptr op, pool_ptr pool, http_request const& request, authorization token,
-              http_limits const& limits, bool& bytes_written, http_response& answer)
+              http_limits const& limits, attempt_outcome& outcome, http_response& answer)
     {
         lease<> held = pool->take();
         if (!held) {
@@ -5152,12 +6344,9 @@ public:
             if (!waited)
                 co_return waited;
         }
+        outcome.reused = held.link != nullptr;
         if (!held.link) {
-            auto const context = pool->target().is_https() ? tls_context() : result<SSL_CTX*>(nullptr);
-            if (!context)
-                co_return context.error();
-            connector<> maker(op, executor_, pool->target(), context.value());
-            auto const connected = co_await maker.connect(settings_.connect_timeout, held.link);
+            auto const connected = co_await connect(op, *pool, held.link);
             if (!connected)
                 co_return connected;
         }
@@ -5165,27 +6354,38 @@ public:
         link.request.clear();
         if (!request.render_to(link.request, pool->host_field(), token.get()))
             co_return error(errc::invalid_option, "a part of the request cannot be sent in HTTP");
-        std::uint64_t const before = link.stream.bytes_out();
+        link.end = connection_end::failed;
+        ++link.exchanges;
+        std::uint64_t const sent = link.stream.bytes_out();
+        std::uint64_t const received = link.stream.bytes_in();
         exchange<>& talk = link.talk.emplace(link.stream, link.request, limits);
         // The phase's time runs from each byte that moves, in either direction.
         op->begin_phase(errc::idle_timeout, settings_.idle_timeout);
         step now = talk.advance();
-        while (now == step::want_read || now == step::want_write) {
-            bytes_written = link.stream.bytes_out() != before;
-            bool const ready = co_await op->ready(link.stream.socket(), readiness_for(now));
+        while (now == step::want_read || now == step::want_write || now == step::want_either) {
+            outcome.bytes_written = link.stream.bytes_out() != sent;
+            outcome.answered = talk.answer().started();
+            bool const ready =
+                co_await op->ready(link.stream.socket(), readiness_for(now), now == step::want_either);
             if (!ready)
                 co_return op->interruption(talk.sending() ? "sending the request" : "waiting for the answer");
             op->extend_phase(settings_.idle_timeout);
             now = talk.advance();
         }
-        bytes_written = link.stream.bytes_out() != before;
-        op->end_phase();
+        outcome.bytes_sent = link.stream.bytes_out() - sent;
+        outcome.bytes_received = link.stream.bytes_in() - received;
+        outcome.bytes_written = outcome.bytes_sent != 0;
+        outcome.answered = talk.answer().started();
         if (now != step::done)
             co_return talk.failure();
         response_parser& parser = talk.answer();
         if (parser.keep_alive() && talk.sent()) {
-            link.retire_at = steady_clock::now() + idle_life(parser);
+            link.retire_at = retirement(steady_clock::now(), link.made_at, settings_.max_idle_time,
+                                        settings_.max_connection_age, parser.keep_alive_timeout());
+            link.end = connection_end::closed;
             held.keep();
+        } else {
+            link.end = connection_end::finished;
         }
         answer = parser.take();
         link.talk.reset();
@@ -5208,13 +6408,33 @@ public:
     }
 
 private:
-    /// How long a connection may lie idle: a minute, or a second less than the server grants.
-    static milliseconds idle_life(response_parser const& parser)
+    /// Makes a connection for the pool.
+    task connect(operation_ptr op, connection_pool<>& pool, connection_ptr& made)
     {
-        constexpr milliseconds ours{60'000};
-        auto const granted = parser.keep_alive_timeout();
-        return granted ? std::clamp(milliseconds(*granted) - milliseconds(1'000), milliseconds(0), ours)
-                       : ours;
+        url const& target = pool.target();
+        auto context = result<SSL_CTX*>(nullptr);
+        if (target.is_https())
+            context = tls_context();
+        if (!context)
+            co_return context.error();
+        auto proxy = choose_proxy(target, settings_.proxy, settings_.environment);
+        if (!proxy)
+            co_return proxy.error();
+        connection_settings how;
+        how.connect_timeout = settings_.connect_timeout;
+        how.proxy = std::move(proxy).value();
+        how.user_agent = settings_.user_agent;
+        how.watcher = settings_.observer;
+        if (same_origin(target, settings_.pinned))
+            how.pins = settings_.pins;
+        connector<> maker(op, executor_, target, std::move(how), context.value(), pool.sessions());
+        auto const outcome = co_await maker.connect(made);
+        co_return outcome;
+    }
+
+    static bool same_origin(url const& one, url const& other)
+    {
+        return one.port == other.port && one.host == other.host && one.scheme == other.scheme;
     }
 
     /// Made at the first connection: the constructor of a client does no I/O.
@@ -5405,6 +6625,7 @@ private:
         registration<> const entry(http->background(), op);
         if (!entry.added())
             co_return result<void>(); // those who wait and are not closed ask again
+        auto const begun = steady_clock::now();
         access_token token;
         result<void> outcome;
         try {
@@ -5420,6 +6641,14 @@ private:
             co_return outcome;
         if (!outcome && op->stopped())
             outcome = error(op->stopped(), "asking for a token took too long");
+        if (observer const& watcher = http->settings().observer) {
+            token_renewed event;
+            event.code = outcome ? std::error_code() : outcome.error().code();
+            event.expires_in = token.expires_in();
+            event.duration =
+                std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - begun);
+            watcher(event);
+        }
         trip->land(token, outcome, http->random().unit());
         co_return outcome;
     }
@@ -5472,78 +6701,118 @@ private:
 #ifndef HDIKAFKA_DETAIL_CALL_HPP
 #define HDIKAFKA_DETAIL_CALL_HPP
 
-// -------- hdikafka/detail/retry.hpp
+// -------- hdikafka/detail/call_report.hpp
 
-// Whether and when an attempt is repeated: a pure decision. Layer: decisions (no I/O, no clock, no
-// randomness of its own).
-#ifndef HDIKAFKA_DETAIL_RETRY_HPP
-#define HDIKAFKA_DETAIL_RETRY_HPP
+// What an observer is told of one call. Layer: I/O shell (no Asio).
+#ifndef HDIKAFKA_DETAIL_CALL_REPORT_HPP
+#define HDIKAFKA_DETAIL_CALL_REPORT_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
-/// Whether doing a request twice differs from doing it once.
-enum class repeatable : unsigned char
-{
-    freely, ///< GET, create and delete of a topic, a token request.
-    unsent, ///< A produce: only when no byte of it was written.
-};
-
-/// How an attempt ended.
-class attempt_outcome
+/// Costs a look at one pointer when nobody observes. The call's texts outlive it, or are there until ends().
+template <class = void>
+class call_report
 {
 public:
-    attempt_outcome() = default;
+    call_report(observer const& watcher, std::string_view operation, std::string_view topic,
+                std::string_view request_id)
+        : watcher_(watcher)
+    {
+        if (!watcher_)
+            return;
+        call_.operation = operation;
+        call_.topic = topic;
+        call_.request_id = request_id;
+        begun_ = clock::now();
+        request_started event;
+        event.call = call_;
+        watcher_(event);
+    }
+    call_report(call_report const&) = delete;
+    call_report& operator=(call_report const&) = delete;
+    /// A call may vanish with its executor's context.
+    ~call_report()
+    {
+        if (watcher_ && !ended_)
+            tell_end(std::make_error_code(std::errc::operation_canceled));
+    }
 
-    std::error_code code;       ///< Why there is no answer; empty when there is one.
-    int status = 0;             ///< The answer's status.
-    bool bytes_written = false; ///< Whether any byte of the request went out.
-    std::optional<milliseconds> retry_after;
+    void attempt_begins()
+    {
+        ++attempt_;
+        if (watcher_)
+            attempt_begun_ = clock::now();
+    }
+
+    /// `judged`: what the attempt's outcome is to the call.
+    void attempt_ends(attempt_outcome const& outcome, result<void> const& judged) const
+    {
+        if (!watcher_)
+            return;
+        attempt_ended event;
+        event.call = call_;
+        event.attempt = attempt_;
+        event.http_status = outcome.status;
+        event.code = code_of(judged);
+        event.duration = since(attempt_begun_);
+        event.bytes_sent = outcome.bytes_sent;
+        event.bytes_received = outcome.bytes_received;
+        event.reused = outcome.reused;
+        watcher_(event);
+    }
+
+    void retry_follows(attempt_outcome const& outcome, result<void> const& judged, milliseconds delay) const
+    {
+        if (!watcher_)
+            return;
+        retry_scheduled event;
+        event.call = call_;
+        event.attempt = attempt_;
+        event.http_status = outcome.status;
+        event.code = code_of(judged);
+        event.delay = delay;
+        watcher_(event);
+    }
+
+    /// The call's outcome, on its way out.
+    result<void> ends(result<void> outcome)
+    {
+        if (watcher_)
+            tell_end(code_of(outcome));
+        return outcome;
+    }
+
+private:
+    using clock = std::chrono::steady_clock;
+
+    static std::error_code code_of(result<void> const& outcome)
+    {
+        return outcome ? std::error_code() : outcome.error().code();
+    }
+
+    void tell_end(std::error_code code)
+    {
+        ended_ = true;
+        request_ended event;
+        event.call = call_;
+        event.attempts = attempt_;
+        event.code = code;
+        event.duration = since(begun_);
+        watcher_(event);
+    }
+
+    static std::chrono::microseconds since(clock::time_point then)
+    {
+        return std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - then);
+    }
+
+    observer const& watcher_;
+    observed_call call_;
+    int attempt_ = 0;
+    clock::time_point begun_;
+    clock::time_point attempt_begun_;
+    bool ended_ = false;
 };
-
-inline bool transient_status(int status) noexcept
-{
-    return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
-}
-
-/// Failures that the next attempt may not meet. A refused certificate, a framing error and the
-/// caller's own cancellation or deadline are not among them.
-inline bool transient_failure(std::error_code code) noexcept
-{
-    return code == errc::connect_timeout || code == errc::idle_timeout || code == errc::resolve_failed ||
-           code == errc::connect_failed || code == errc::connection_lost || code == errc::truncated;
-}
-
-/// Whether the failure says that the same request may succeed later.
-inline bool transient(attempt_outcome const& outcome) noexcept
-{
-    return outcome.code ? transient_failure(outcome.code) : transient_status(outcome.status);
-}
-
-/// Decides after an attempt: nullopt to give up, else how long to wait before the next one.
-/// `retries` counts those made already; `random` is in [0, 1); `left` is the time to the call's deadline.
-inline std::optional<milliseconds> decide_retry(retry_policy const& policy, repeatable kind,
-                                                attempt_outcome const& outcome, int retries, double random,
-                                                milliseconds left)
-{
-    if (!transient(outcome) || retries >= policy.max_retries())
-        return std::nullopt;
-    bool const refused = !outcome.code && outcome.status == 429;
-    bool const harmless =
-        kind == repeatable::freely || policy.at_least_once() || refused || !outcome.bytes_written;
-    if (!harmless)
-        return std::nullopt;
-
-    milliseconds const most = std::max(policy.max_delay(), milliseconds(0));
-    milliseconds ceiling = std::clamp(policy.base_delay(), milliseconds(0), most);
-    for (int i = 0; i < retries && ceiling < most; ++i)
-        ceiling = ceiling <= most / 2 ? ceiling * 2 : most;
-    auto delay = milliseconds(static_cast<milliseconds::rep>(static_cast<double>(ceiling.count()) * random));
-    if (outcome.retry_after)
-        delay = std::max(delay, *outcome.retry_after);
-    if (delay >= left)
-        return std::nullopt;
-    return delay;
-}
 
 } // namespace hdikafka::inline v0_1::detail
 
@@ -5566,37 +6835,67 @@ inline std::optional<std::int64_t> parse_count(std::string_view text) noexcept
     return value;
 }
 
-/// An HTTP-date in the form that everybody writes: "Sun, 06 Nov 1994 08:49:37 GMT".
-inline std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text) noexcept
+/// Whether `text` looks like `shape`, where '0' stands for a digit, '_' for a digit or a blank and 'a' for a
+/// letter.
+inline bool has_shape(std::string_view text, std::string_view shape) noexcept
 {
-    constexpr std::string_view shape = "aaa, 00 aaa 0000 00:00:00 GMT";
-    if (text.size() != shape.size())
-        return std::nullopt;
-    for (std::size_t i = 0; i < shape.size(); ++i) {
-        char const c = text[i];
+    auto const fits = [](char c, char wanted) {
         bool const digit = c >= '0' && c <= '9';
         bool const letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-        bool const fits = (shape[i] == '0' && digit) || (shape[i] == 'a' && letter) || c == shape[i];
-        if (!fits)
-            return std::nullopt;
-    }
-    constexpr std::array<std::string_view, 12> months = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    auto const month =
-        static_cast<std::size_t>(std::ranges::find(months, text.substr(8, 3)) - months.begin());
-    auto const number = [text](std::size_t at, std::size_t length) {
-        return static_cast<int>(parse_count(text.substr(at, length)).value_or(0));
+        return wanted == '0'   ? digit
+               : wanted == '_' ? digit || c == ' '
+               : wanted == 'a' ? letter
+                               : c == wanted;
     };
-    std::chrono::year_month_day const date(std::chrono::year(number(12, 4)),
-                                           std::chrono::month(static_cast<unsigned>(month) + 1),
-                                           std::chrono::day(static_cast<unsigned>(number(5, 2))));
-    int const hour = number(17, 2);
-    int const minute = number(20, 2);
-    int const second = number(23, 2);
-    if (month == months.size() || !date.ok() || hour > 23 || minute > 59 || second > 60)
+    return text.size() == shape.size() && std::ranges::equal(text, shape, fits);
+}
+
+/// A moment from the parts of an HTTP-date: "06" or " 6", "Nov", the year, "08:49:37".
+inline std::optional<std::chrono::sys_seconds> moment_of(std::string_view day, std::string_view month,
+                                                         int year, std::string_view time) noexcept
+{
+    constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    auto const at = months.find(month);
+    auto const number = [](std::string_view digits) {
+        return static_cast<int>(parse_count(digits.substr(digits.find_first_not_of(' '))).value_or(0));
+    };
+    if (at == std::string_view::npos || at % 3 != 0 || day == "  ")
+        return std::nullopt;
+    std::chrono::year_month_day const date(std::chrono::year(year),
+                                           std::chrono::month(static_cast<unsigned>(at / 3) + 1),
+                                           std::chrono::day(static_cast<unsigned>(number(day))));
+    int const hour = number(time.substr(0, 2));
+    int const minute = number(time.substr(3, 2));
+    int const second = number(time.substr(6, 2));
+    if (!date.ok() || hour > 23 || minute > 59 || second > 60)
         return std::nullopt;
     return std::chrono::sys_days(date) + std::chrono::hours(hour) + std::chrono::minutes(minute) +
            std::chrono::seconds(second);
+}
+
+/// An HTTP-date (RFC 9110 §5.6.7) in the form that everybody writes, or in one of the two obsolete ones that
+/// a recipient must know. `now` tells the century of a year of two digits.
+inline std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text,
+                                                               std::chrono::sys_seconds now) noexcept
+{
+    auto const number = [](std::string_view digits) {
+        return static_cast<int>(parse_count(digits).value_or(0));
+    };
+    if (has_shape(text, "aaa, 00 aaa 0000 00:00:00 GMT")) // Sun, 06 Nov 1994 08:49:37 GMT
+        return moment_of(text.substr(5, 2), text.substr(8, 3), number(text.substr(12, 4)),
+                         text.substr(17, 8));
+    if (has_shape(text, "aaa aaa _0 00:00:00 0000")) // Sun Nov  6 08:49:37 1994
+        return moment_of(text.substr(8, 2), text.substr(4, 3), number(text.substr(20, 4)),
+                         text.substr(11, 8));
+    text.remove_prefix(std::min(text.find(','), text.size()));
+    if (!has_shape(text, ", 00-aaa-00 00:00:00 GMT")) // Sunday, 06-Nov-94 08:49:37 GMT
+        return std::nullopt;
+    std::chrono::year_month_day const today(std::chrono::floor<std::chrono::days>(now));
+    int const this_year = static_cast<int>(today.year());
+    int year = this_year - this_year % 100 + number(text.substr(9, 2));
+    if (year > this_year + 50)
+        year -= 100;
+    return moment_of(text.substr(2, 2), text.substr(5, 3), year, text.substr(12, 8));
 }
 
 /// Reads the wait out of an answer's fields; `field(name)` gives an optional<string_view>, `now` is the
@@ -5614,7 +6913,7 @@ std::optional<milliseconds> parse_retry_after(Field const& field, std::chrono::s
         return std::nullopt;
     if (auto const count = parse_count(*text))
         return milliseconds(std::min(*count, day_ms / 1000) * 1000);
-    auto const date = parse_http_date(*text);
+    auto const date = parse_http_date(*text, std::chrono::floor<std::chrono::seconds>(now));
     if (!date)
         return std::nullopt;
     // In milliseconds: the nanoseconds of the system clock end in 2262.
@@ -7301,10 +8600,9 @@ public:
     /// What an answer to a request with this Authorization means.
     result<void> judge(http_response const& response, std::string_view shown)
     {
+        outcome.status = response.status;
         if (response.status >= 200 && response.status <= 204)
             return result<void>();
-        outcome.code.clear();
-        outcome.status = response.status;
         auto const field = [&response](std::string_view name) { return response.field(name); };
         outcome.retry_after = parse_retry_after(field, std::chrono::system_clock::now());
         diagnostics info = spec_.info.describe();
@@ -7327,8 +8625,6 @@ public:
     result<void> judge(error const& failure)
     {
         outcome.code = failure.code();
-        outcome.status = 0;
-        outcome.retry_after.reset();
         perhaps_done_ = perhaps_done_ || outcome.bytes_written;
         diagnostics info = failure.info();
         info.operation = spec_.info.operation;
@@ -7340,10 +8636,19 @@ public:
         return error(failure.code(), std::move(info), failure.cause());
     }
 
-    /// How long to wait before the next attempt; nullopt to give up.
-    std::optional<milliseconds> next_attempt(double random, milliseconds left)
+    /// Whether the same request may be sent again at once, which happens one time and does not count.
+    bool replays()
     {
-        auto const delay = decide_retry(spec_.retry, spec_.kind, outcome, retries_, random, left);
+        bool const wanted = !replayed_ && reuse_race(outcome) && harmless(spec_.retry, spec_.kind, outcome);
+        replayed_ = replayed_ || wanted;
+        return wanted;
+    }
+
+    /// How long to wait before the next attempt; nullopt to give up.
+    std::optional<milliseconds> next_attempt(random_source& random, milliseconds left)
+    {
+        double const share = spec_.retry.jitter() ? spec_.retry.jitter()() : random.unit();
+        auto const delay = decide_retry(spec_.retry, spec_.kind, outcome, retries_, share, left);
         retries_ += delay ? 1 : 0;
         return delay;
     }
@@ -7362,6 +8667,7 @@ private:
 
     call_spec const& spec_;
     int retries_ = 0;
+    bool replayed_ = false;
     bool perhaps_done_ = false;
 };
 
@@ -7370,11 +8676,13 @@ template <class = void>
 task call(operation_ptr op, transport_ptr http, call_spec& spec, call_answer& answer)
 {
     call_state<> state(spec);
+    call_report<> report(http->settings().observer, spec.info.operation, spec.info.topic,
+                         spec.info.request_id);
     bool renewed = false;
     for (;;) {
-        state.outcome.bytes_written = false;
+        state.outcome = attempt_outcome();
         if (op->stopped())
-            co_return state.judge(error(op->stopped()));
+            co_return report.ends(state.judge(error(op->stopped())));
         bool const repeated = state.perhaps_done();
         authorization token;
         if (spec.tokens) {
@@ -7382,36 +8690,47 @@ task call(operation_ptr op, transport_ptr http, call_spec& spec, call_answer& an
             if (!token) {
                 auto const waited = co_await spec.tokens->wait(op, http, token);
                 if (!waited)
-                    co_return state.judge(waited.error());
+                    co_return report.ends(state.judge(waited.error()));
             }
         }
         std::string_view const shown = token ? std::string_view(token->text()) : std::string_view();
         if (!spec.request.sound(spec.pool->host_field(), token.get()))
-            co_return state.judge(
-                error(errc::invalid_option, "a part of the request cannot be sent in HTTP"));
-        auto const sent = co_await http->send(op, spec.pool, spec.request, token, spec.limits,
-                                              state.outcome.bytes_written, answer.response);
+            co_return report.ends(
+                state.judge(error(errc::invalid_option, "a part of the request cannot be sent in HTTP")));
+        report.attempt_begins();
+        auto const sent = co_await http->send(op, spec.pool, spec.request, token, spec.limits, state.outcome,
+                                              answer.response);
         op->end_phase();
 
         auto const judged = sent ? state.judge(answer.response, shown) : state.judge(sent.error());
+        report.attempt_ends(state.outcome, judged);
         bool const settled =
             !judged && repeated && spec.settled_by && judged.error().code() == *spec.settled_by;
         if (judged || settled) {
+            auto done = report.ends(result<void>());
             answer.info = std::move(spec.info);
             answer.kind = spec.kind;
             answer.settled = settled;
-            co_return result<void>();
+            co_return done;
         }
         if (state.outcome.status == 401 && !renewed && token && spec.tokens->refuse(token)) {
             renewed = true;
+            report.retry_follows(state.outcome, judged, milliseconds(0));
             continue;
         }
-        auto const delay = state.next_attempt(http->random().unit(), op->time_left());
+        if (state.replays()) {
+            spec.pool->drop_idle();
+            report.retry_follows(state.outcome, judged, milliseconds(0));
+            continue;
+        }
+        auto const delay = state.next_attempt(http->random(), op->time_left());
         if (!delay)
-            co_return judged;
+            co_return report.ends(judged);
+        report.retry_follows(state.outcome, judged, *delay);
         bool const in_time = co_await op->rest(steady_clock::now() + *delay);
         if (!in_time)
-            co_return state.judge(op->interruption("waiting to try again after: " + judged.error().cause()));
+            co_return report.ends(
+                state.judge(op->interruption("waiting to try again after: " + judged.error().cause())));
     }
 }
 
@@ -7733,7 +9052,10 @@ public:
     }
     client_options&& tls(tls_options trust) && { return std::move(tls(std::move(trust))); }
 
-    /// For looking up, connecting and the TLS handshake of one connection together; 10 s by default.
+    /// For making a connection: looking the host up, connecting and the TLS handshake together; 10 s by
+    /// default. The host's addresses are tried together, each a quarter of a second after the one before
+    /// (RFC 8305). It is granted anew when a host has further addresses and the one that answered fails
+    /// in the handshake.
     client_options& connect_timeout(milliseconds limit) &
     {
         connect_timeout_ = limit;
@@ -7773,6 +9095,48 @@ public:
     }
     client_options&& max_connections(std::size_t count) && { return std::move(max_connections(count)); }
 
+    /// How long an unused connection is kept, 60 s by default, or less if the server says so.
+    client_options& max_idle_time(milliseconds limit) &
+    {
+        max_idle_time_ = limit;
+        return *this;
+    }
+    client_options&& max_idle_time(milliseconds limit) && { return std::move(max_idle_time(limit)); }
+
+    /// How old a connection may become; 10 minutes by default. A request under way is finished first.
+    /// With it a change of the host's addresses takes effect.
+    client_options& max_connection_age(milliseconds limit) &
+    {
+        max_connection_age_ = limit;
+        return *this;
+    }
+    client_options&& max_connection_age(milliseconds limit) &&
+    {
+        return std::move(max_connection_age(limit));
+    }
+
+    /// The HTTP proxy to reach the service and the token authority through (CONNECT):
+    /// "http://user:password@host:3128"; the password is percent-encoded. An empty text means none. When it
+    /// is not set, HTTPS_PROXY and NO_PROXY of the environment decide, read when the client is made. No token
+    /// is ever shown to the proxy.
+    client_options& proxy(std::string url) &
+    {
+        proxy_ = std::move(url);
+        return *this;
+    }
+    client_options&& proxy(std::string url) && { return std::move(proxy(std::move(url))); }
+
+    /// Whom to tell of what the client does.
+    client_options& observer(hdikafka::observer listener) &
+    {
+        observer_ = std::move(listener);
+        return *this;
+    }
+    client_options&& observer(hdikafka::observer listener) &&
+    {
+        return std::move(observer(std::move(listener)));
+    }
+
     /// The bounds of an answer.
     client_options& limits(http_limits bounds) &
     {
@@ -7806,6 +9170,10 @@ public:
     milliseconds total_timeout() const noexcept { return total_timeout_; }
     retry_policy const& retry() const noexcept { return retry_; }
     std::size_t max_connections() const noexcept { return max_connections_; }
+    milliseconds max_idle_time() const noexcept { return max_idle_time_; }
+    milliseconds max_connection_age() const noexcept { return max_connection_age_; }
+    std::optional<std::string> const& proxy() const noexcept { return proxy_; }
+    hdikafka::observer const& observer() const noexcept { return observer_; }
     http_limits const& limits() const noexcept { return limits_; }
     std::string const& user_agent() const noexcept { return user_agent_; }
     /// Whether allow_plain_http_to_loopback() was called.
@@ -7820,6 +9188,10 @@ private:
     milliseconds total_timeout_{60'000};
     retry_policy retry_;
     std::size_t max_connections_ = 16;
+    milliseconds max_idle_time_{60'000};
+    milliseconds max_connection_age_{600'000};
+    std::optional<std::string> proxy_;
+    hdikafka::observer observer_;
     http_limits limits_;
     std::string user_agent_ = "hdikafka/" HDIKAFKA_VERSION_STRING;
     bool plain_http_ = false;
@@ -8520,7 +9892,7 @@ public:
     session(net::any_io_executor executor, client_options options)
         : endpoint_(checked_endpoint(options)),
           options_(std::move(options)),
-          http_(std::make_shared<transport<>>(std::move(executor), settings(options_))),
+          http_(std::make_shared<transport<>>(std::move(executor), settings(options_, endpoint_))),
           pool_(http_->pool(endpoint_)),
           registry_(std::make_shared<operation_registry<>>()),
           fields_(common_fields(options_, false)),
@@ -8595,10 +9967,27 @@ private:
         if (options.max_connections() < 1)
             throw error(errc::invalid_count, std::move(info), "max_connections is less than 1");
         for (milliseconds const limit :
-             {options.connect_timeout(), options.idle_timeout(), options.total_timeout()})
+             {options.connect_timeout(), options.idle_timeout(), options.total_timeout(),
+              options.max_idle_time(), options.max_connection_age()})
             if (limit <= milliseconds(0))
                 throw error(errc::invalid_option, std::move(info), "a timeout is not positive");
+        auto const proxy = choose_proxy(endpoint, options.proxy(), proxy_environment());
+        if (!proxy)
+            throw error(proxy.error().code(), std::move(info), proxy.error().cause());
+        for (std::string const& pin : options.tls().pins()) {
+            constexpr std::size_t sha256_size = 32;
+            auto const digest = base64_decode(bare_pin(pin), base64_form::standard);
+            if (!digest || digest->size() != sha256_size)
+                throw error(errc::invalid_option, std::move(info), "a pin is not a SHA-256 in base64");
+        }
         return endpoint;
+    }
+
+    /// Without the prefix that curl wants.
+    static std::string bare_pin(std::string const& pin)
+    {
+        constexpr std::string_view prefix = "sha256//";
+        return pin.starts_with(prefix) ? pin.substr(prefix.size()) : pin;
     }
 
     static shared_fields common_fields(client_options const& options, bool body)
@@ -8617,15 +10006,23 @@ private:
         return std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; });
     }
 
-    static transport_settings settings(client_options const& options)
+    static transport_settings settings(client_options const& options, url const& endpoint)
     {
         transport_settings out;
         out.tls = options.tls();
         out.connect_timeout = std::min(options.connect_timeout(), longest);
         out.idle_timeout = std::min(options.idle_timeout(), longest);
+        out.max_idle_time = std::min(options.max_idle_time(), longest);
+        out.max_connection_age = std::min(options.max_connection_age(), longest);
         out.max_connections = options.max_connections();
         out.user_agent = options.user_agent();
         out.retry = options.retry();
+        out.proxy = options.proxy();
+        out.environment = proxy_environment();
+        out.pinned = endpoint;
+        for (std::string const& pin : options.tls().pins())
+            out.pins.push_back(bare_pin(pin));
+        out.observer = options.observer();
         return out;
     }
 

@@ -219,8 +219,9 @@ TEST_CASE("those who wait are served when a connection breaks, too")
         REQUIRE(end.happened());
         good += end.good();
     }
-    CHECK(good == 5);
-    CHECK(server.connections() == 5);
+    // Each connection serves one call and loses the next, which is made once more at the end of the line.
+    CHECK(good == 5 + 3);
+    CHECK(server.connections() == 5 + 3);
 }
 
 TEST_CASE("no more connections are made than allowed")

@@ -1,4 +1,6 @@
-// Pure decisions: whether and when to repeat, when to renew a token, how long a server asks to wait.
+// Pure decisions: whether and when to repeat, when to renew a token, how long a server asks to wait, how long
+// a connection is kept, in which order addresses are tried.
+#include <hdikafka/detail/pool_policy.hpp>
 #include <hdikafka/detail/retry.hpp>
 #include <hdikafka/detail/retry_after.hpp>
 #include <hdikafka/detail/token_policy.hpp>
@@ -24,6 +26,7 @@ namespace {
 
 constexpr milliseconds for_ever = milliseconds::max();
 constexpr double almost_one = 1 - 1e-9;
+constexpr std::chrono::sys_days today = std::chrono::year(2026) / 11 / 23;
 
 attempt_outcome answered(int status, bool bytes_written = true)
 {
@@ -284,10 +287,86 @@ TEST_CASE("a wait that cannot be read is none")
 
 TEST_CASE("a leap second is a second")
 {
-    CHECK(parse_http_date("Sat, 31 Dec 2016 23:59:60 GMT") ==
+    CHECK(parse_http_date("Sat, 31 Dec 2016 23:59:60 GMT", today) ==
           std::chrono::sys_days(std::chrono::year(2017) / 1 / 1));
-    CHECK(parse_http_date("Thu, 29 Feb 2024 00:00:00 GMT"));
-    CHECK_FALSE(parse_http_date("Wed, 29 Feb 2023 00:00:00 GMT"));
+    CHECK(parse_http_date("Thu, 29 Feb 2024 00:00:00 GMT", today));
+    CHECK_FALSE(parse_http_date("Wed, 29 Feb 2023 00:00:00 GMT", today));
+}
+
+TEST_CASE("the two obsolete forms of an HTTP-date are read as the usual one is")
+{
+    auto const moment = parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT", today);
+    REQUIRE(moment);
+    CHECK(parse_http_date("Sunday, 06-Nov-94 08:49:37 GMT", today) == moment);
+    CHECK(parse_http_date("Sun Nov  6 08:49:37 1994", today) == moment);
+    CHECK(parse_http_date("Sun Nov 06 08:49:37 1994", today) == moment);
+    for (char const* text :
+         {"Sunday, 06-Nov-1994 08:49:37 GMT", "Sunday 06-Nov-94 08:49:37 GMT",
+          "Sunday, 06-Nox-94 08:49:37 GMT", "Sunday, 31-Feb-94 08:49:37 GMT",
+          "Sunday, 06-Nov-94 24:49:37 GMT", "Sun Nov    08:49:37 1994", "Sun Nov 31 08:49:37 1994",
+          "Sun Nov  6 08:49:37 94", "Sun Nov  6 08:49:37 1994 GMT", "Sun ovD  6 08:49:37 1994"}) {
+        CAPTURE(text);
+        CHECK_FALSE(parse_http_date(text, today));
+    }
+}
+
+TEST_CASE("a year of two digits lies within the next fifty years or in the past")
+{
+    auto const year_of = [](char const* text) {
+        std::chrono::year_month_day const date(
+            std::chrono::floor<std::chrono::days>(*parse_http_date(text, today)));
+        return static_cast<int>(date.year());
+    };
+    CHECK(year_of("Monday, 06-Nov-26 08:49:37 GMT") == 2026);
+    CHECK(year_of("Friday, 06-Nov-76 08:49:37 GMT") == 2076);
+    CHECK(year_of("Sunday, 06-Nov-77 08:49:37 GMT") == 1977);
+    CHECK(year_of("Saturday, 06-Nov-99 08:49:37 GMT") == 1999);
+}
+
+TEST_CASE("a request that met a connection just closed by the server is sent again at once, if that is safe")
+{
+    auto met = failed(hk::errc::connection_lost, true);
+    CHECK_FALSE(hk::detail::reuse_race(met)); // on a fresh connection it says something about the server
+    met.reused = true;
+    CHECK(hk::detail::reuse_race(met));
+    met.answered = true;
+    CHECK_FALSE(hk::detail::reuse_race(met));
+    auto silent = failed(hk::errc::idle_timeout, true);
+    silent.reused = true;
+    CHECK_FALSE(hk::detail::reuse_race(silent));
+    CHECK(hk::detail::harmless({}, repeatable::freely, met));
+    CHECK_FALSE(hk::detail::harmless({}, repeatable::unsent, met));
+    CHECK(hk::detail::harmless(hk::retry_policy().at_least_once(true), repeatable::unsent, met));
+    met.bytes_written = false;
+    CHECK(hk::detail::harmless({}, repeatable::unsent, met));
+}
+
+TEST_CASE(
+    "an idle connection retires when it is too old, idle for too long, or a second before the server's end")
+{
+    using hk::detail::retirement;
+    CHECK(retirement(start, start, 60s, 10min, std::nullopt) == start + 60s);
+    CHECK(retirement(start, start - 9min - 30s, 60s, 10min, std::nullopt) == start + 30s);
+    CHECK(retirement(start, start, 60s, 10min, 5s) == start + 4s);
+    CHECK(retirement(start, start, 60s, 10min, 1h) == start + 60s);
+    CHECK(retirement(start, start, 60s, 10min, 0s) == start);
+    CHECK(retirement(start, start - 11min, 60s, 10min, std::nullopt) < start);
+}
+
+TEST_CASE("addresses of two families take turns, those of one keep their order")
+{
+    auto const ordered = [](std::string addresses) {
+        hk::detail::alternate_families(addresses, [](char one) { return one < 'a'; });
+        return addresses;
+    };
+    CHECK(ordered("") == "");
+    CHECK(ordered("ABC") == "ABC");
+    CHECK(ordered("abc") == "abc");
+    CHECK(ordered("ABab") == "AaBb");
+    CHECK(ordered("abAB") == "aAbB");
+    CHECK(ordered("ABCa") == "AaBC");
+    CHECK(ordered("aABC") == "aABC");
+    CHECK(ordered("AbBa") == "AbBa");
 }
 
 TEST_CASE("without a token one waits") { CHECK(decide_token(std::nullopt, start) == token_action::wait); }

@@ -4,10 +4,12 @@
 
 #include <hdikafka/credential.hpp>
 #include <hdikafka/http_limits.hpp>
+#include <hdikafka/observer.hpp>
 #include <hdikafka/options.hpp>
 #include <hdikafka/version.hpp>
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -38,7 +40,10 @@ public:
     }
     client_options&& tls(tls_options trust) && { return std::move(tls(std::move(trust))); }
 
-    /// For looking up, connecting and the TLS handshake of one connection together; 10 s by default.
+    /// For making a connection: looking the host up, connecting and the TLS handshake together; 10 s by
+    /// default. The host's addresses are tried together, each a quarter of a second after the one before
+    /// (RFC 8305). It is granted anew when a host has further addresses and the one that answered fails
+    /// in the handshake.
     client_options& connect_timeout(milliseconds limit) &
     {
         connect_timeout_ = limit;
@@ -78,6 +83,48 @@ public:
     }
     client_options&& max_connections(std::size_t count) && { return std::move(max_connections(count)); }
 
+    /// How long an unused connection is kept, 60 s by default, or less if the server says so.
+    client_options& max_idle_time(milliseconds limit) &
+    {
+        max_idle_time_ = limit;
+        return *this;
+    }
+    client_options&& max_idle_time(milliseconds limit) && { return std::move(max_idle_time(limit)); }
+
+    /// How old a connection may become; 10 minutes by default. A request under way is finished first.
+    /// With it a change of the host's addresses takes effect.
+    client_options& max_connection_age(milliseconds limit) &
+    {
+        max_connection_age_ = limit;
+        return *this;
+    }
+    client_options&& max_connection_age(milliseconds limit) &&
+    {
+        return std::move(max_connection_age(limit));
+    }
+
+    /// The HTTP proxy to reach the service and the token authority through (CONNECT):
+    /// "http://user:password@host:3128"; the password is percent-encoded. An empty text means none. When it
+    /// is not set, HTTPS_PROXY and NO_PROXY of the environment decide, read when the client is made. No token
+    /// is ever shown to the proxy.
+    client_options& proxy(std::string url) &
+    {
+        proxy_ = std::move(url);
+        return *this;
+    }
+    client_options&& proxy(std::string url) && { return std::move(proxy(std::move(url))); }
+
+    /// Whom to tell of what the client does.
+    client_options& observer(hdikafka::observer listener) &
+    {
+        observer_ = std::move(listener);
+        return *this;
+    }
+    client_options&& observer(hdikafka::observer listener) &&
+    {
+        return std::move(observer(std::move(listener)));
+    }
+
     /// The bounds of an answer.
     client_options& limits(http_limits bounds) &
     {
@@ -111,6 +158,10 @@ public:
     milliseconds total_timeout() const noexcept { return total_timeout_; }
     retry_policy const& retry() const noexcept { return retry_; }
     std::size_t max_connections() const noexcept { return max_connections_; }
+    milliseconds max_idle_time() const noexcept { return max_idle_time_; }
+    milliseconds max_connection_age() const noexcept { return max_connection_age_; }
+    std::optional<std::string> const& proxy() const noexcept { return proxy_; }
+    hdikafka::observer const& observer() const noexcept { return observer_; }
     http_limits const& limits() const noexcept { return limits_; }
     std::string const& user_agent() const noexcept { return user_agent_; }
     /// Whether allow_plain_http_to_loopback() was called.
@@ -125,6 +176,10 @@ private:
     milliseconds total_timeout_{60'000};
     retry_policy retry_;
     std::size_t max_connections_ = 16;
+    milliseconds max_idle_time_{60'000};
+    milliseconds max_connection_age_{600'000};
+    std::optional<std::string> proxy_;
+    hdikafka::observer observer_;
     http_limits limits_;
     std::string user_agent_ = "hdikafka/" HDIKAFKA_VERSION_STRING;
     bool plain_http_ = false;

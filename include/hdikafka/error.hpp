@@ -47,6 +47,7 @@ enum class errc // NOLINT(performance-enum-size): std::error_code holds an int
     // The network and TLS.
     resolve_failed,      ///< The host name has no address, or the resolver did not answer.
     connect_failed,      ///< No address of the host took the connection.
+    proxy_refused,       ///< The HTTP proxy did not open a tunnel: it wants credentials, or forbids it.
     connection_lost,     ///< The connection ended before the answer was complete.
     truncated,           ///< TLS ended without close_notify: what arrived may have been cut by anyone.
     tls_failed,          ///< The TLS handshake or a TLS record failed.
@@ -199,6 +200,7 @@ public:
         case errc::already_running: return "another next() is under way";
         case errc::resolve_failed: return "the host name could not be resolved";
         case errc::connect_failed: return "the connection could not be made";
+        case errc::proxy_refused: return "the HTTP proxy opened no tunnel";
         case errc::connection_lost: return "the connection was lost";
         case errc::truncated: return "the connection was cut without a TLS close";
         case errc::tls_failed: return "TLS failed";

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 struct ssl_ctx_st;
 
@@ -80,6 +81,15 @@ public:
     }
     retry_policy&& max_delay(milliseconds delay) && { return std::move(max_delay(delay)); }
 
+    /// Where the share of each wait comes from, a number in [0, 1): random by default. For tests and for
+    /// programs that spread their load themselves; called by any thread of the executor.
+    retry_policy& jitter(std::function<double()> source) &
+    {
+        jitter_ = std::move(source);
+        return *this;
+    }
+    retry_policy&& jitter(std::function<double()> source) && { return std::move(jitter(std::move(source))); }
+
     /// Lets a produce be sent again when it may have been written already: records can then be
     /// there twice. Off by default.
     retry_policy& at_least_once(bool allowed) &
@@ -92,12 +102,14 @@ public:
     int max_retries() const noexcept { return max_retries_; }
     milliseconds base_delay() const noexcept { return base_delay_; }
     milliseconds max_delay() const noexcept { return max_delay_; }
+    std::function<double()> const& jitter() const noexcept { return jitter_; }
     bool at_least_once() const noexcept { return at_least_once_; }
 
 private:
     int max_retries_ = 3;
     milliseconds base_delay_{800};
     milliseconds max_delay_{60'000};
+    std::function<double()> jitter_;
     bool at_least_once_ = false;
 };
 
@@ -122,6 +134,19 @@ public:
     }
     tls_options&& ca_pem(std::string text) && { return std::move(ca_pem(std::move(text))); }
 
+    /// Accepts only a server whose public key is this one, or one of those given: the SHA-256 of the
+    /// SubjectPublicKeyInfo of its own certificate, in base64, with or without "sha256//" before it, as
+    /// `openssl x509 -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary |
+    /// base64` prints it. Besides the other checks, and for the service alone, not for the token authority.
+    /// Give a second key for the day when the first one changes. Another key fails the call with
+    /// errc::certificate_refused.
+    tls_options& pin_sha256(std::string key) &
+    {
+        pins_.push_back(std::move(key));
+        return *this;
+    }
+    tls_options&& pin_sha256(std::string key) && { return std::move(pin_sha256(std::move(key))); }
+
     /// The last word on the SSL_CTX, called once before the first connection: client certificates,
     /// ciphers, providers. It runs on a thread of the client's executor and must not block.
     tls_options& configure(std::function<void(ssl_ctx_st*)> function) &
@@ -144,12 +169,15 @@ public:
 
     std::string const& ca_file() const noexcept { return ca_file_; }
     std::string const& ca_pem() const noexcept { return ca_pem_; }
+    /// What was given to pin_sha256().
+    std::vector<std::string> const& pins() const noexcept { return pins_; }
     std::function<void(ssl_ctx_st*)> const& configure() const noexcept { return configure_; }
     bool verify() const noexcept { return verify_; }
 
 private:
     std::string ca_file_;
     std::string ca_pem_;
+    std::vector<std::string> pins_;
     std::function<void(ssl_ctx_st*)> configure_;
     bool verify_ = true;
 };

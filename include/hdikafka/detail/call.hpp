@@ -3,8 +3,10 @@
 #ifndef HDIKAFKA_DETAIL_CALL_HPP
 #define HDIKAFKA_DETAIL_CALL_HPP
 
+#include <hdikafka/detail/call_report.hpp>
 #include <hdikafka/detail/http_request.hpp>
 #include <hdikafka/detail/operation.hpp>
+#include <hdikafka/detail/random.hpp>
 #include <hdikafka/detail/retry.hpp>
 #include <hdikafka/detail/retry_after.hpp>
 #include <hdikafka/detail/service_error.hpp>
@@ -104,10 +106,9 @@ public:
     /// What an answer to a request with this Authorization means.
     result<void> judge(http_response const& response, std::string_view shown)
     {
+        outcome.status = response.status;
         if (response.status >= 200 && response.status <= 204)
             return result<void>();
-        outcome.code.clear();
-        outcome.status = response.status;
         auto const field = [&response](std::string_view name) { return response.field(name); };
         outcome.retry_after = parse_retry_after(field, std::chrono::system_clock::now());
         diagnostics info = spec_.info.describe();
@@ -130,8 +131,6 @@ public:
     result<void> judge(error const& failure)
     {
         outcome.code = failure.code();
-        outcome.status = 0;
-        outcome.retry_after.reset();
         perhaps_done_ = perhaps_done_ || outcome.bytes_written;
         diagnostics info = failure.info();
         info.operation = spec_.info.operation;
@@ -143,10 +142,19 @@ public:
         return error(failure.code(), std::move(info), failure.cause());
     }
 
-    /// How long to wait before the next attempt; nullopt to give up.
-    std::optional<milliseconds> next_attempt(double random, milliseconds left)
+    /// Whether the same request may be sent again at once, which happens one time and does not count.
+    bool replays()
     {
-        auto const delay = decide_retry(spec_.retry, spec_.kind, outcome, retries_, random, left);
+        bool const wanted = !replayed_ && reuse_race(outcome) && harmless(spec_.retry, spec_.kind, outcome);
+        replayed_ = replayed_ || wanted;
+        return wanted;
+    }
+
+    /// How long to wait before the next attempt; nullopt to give up.
+    std::optional<milliseconds> next_attempt(random_source& random, milliseconds left)
+    {
+        double const share = spec_.retry.jitter() ? spec_.retry.jitter()() : random.unit();
+        auto const delay = decide_retry(spec_.retry, spec_.kind, outcome, retries_, share, left);
         retries_ += delay ? 1 : 0;
         return delay;
     }
@@ -165,6 +173,7 @@ private:
 
     call_spec const& spec_;
     int retries_ = 0;
+    bool replayed_ = false;
     bool perhaps_done_ = false;
 };
 
@@ -173,11 +182,13 @@ template <class = void>
 task call(operation_ptr op, transport_ptr http, call_spec& spec, call_answer& answer)
 {
     call_state<> state(spec);
+    call_report<> report(http->settings().observer, spec.info.operation, spec.info.topic,
+                         spec.info.request_id);
     bool renewed = false;
     for (;;) {
-        state.outcome.bytes_written = false;
+        state.outcome = attempt_outcome();
         if (op->stopped())
-            co_return state.judge(error(op->stopped()));
+            co_return report.ends(state.judge(error(op->stopped())));
         bool const repeated = state.perhaps_done();
         authorization token;
         if (spec.tokens) {
@@ -185,36 +196,47 @@ task call(operation_ptr op, transport_ptr http, call_spec& spec, call_answer& an
             if (!token) {
                 auto const waited = co_await spec.tokens->wait(op, http, token);
                 if (!waited)
-                    co_return state.judge(waited.error());
+                    co_return report.ends(state.judge(waited.error()));
             }
         }
         std::string_view const shown = token ? std::string_view(token->text()) : std::string_view();
         if (!spec.request.sound(spec.pool->host_field(), token.get()))
-            co_return state.judge(
-                error(errc::invalid_option, "a part of the request cannot be sent in HTTP"));
-        auto const sent = co_await http->send(op, spec.pool, spec.request, token, spec.limits,
-                                              state.outcome.bytes_written, answer.response);
+            co_return report.ends(
+                state.judge(error(errc::invalid_option, "a part of the request cannot be sent in HTTP")));
+        report.attempt_begins();
+        auto const sent = co_await http->send(op, spec.pool, spec.request, token, spec.limits, state.outcome,
+                                              answer.response);
         op->end_phase();
 
         auto const judged = sent ? state.judge(answer.response, shown) : state.judge(sent.error());
+        report.attempt_ends(state.outcome, judged);
         bool const settled =
             !judged && repeated && spec.settled_by && judged.error().code() == *spec.settled_by;
         if (judged || settled) {
+            auto done = report.ends(result<void>());
             answer.info = std::move(spec.info);
             answer.kind = spec.kind;
             answer.settled = settled;
-            co_return result<void>();
+            co_return done;
         }
         if (state.outcome.status == 401 && !renewed && token && spec.tokens->refuse(token)) {
             renewed = true;
+            report.retry_follows(state.outcome, judged, milliseconds(0));
             continue;
         }
-        auto const delay = state.next_attempt(http->random().unit(), op->time_left());
+        if (state.replays()) {
+            spec.pool->drop_idle();
+            report.retry_follows(state.outcome, judged, milliseconds(0));
+            continue;
+        }
+        auto const delay = state.next_attempt(http->random(), op->time_left());
         if (!delay)
-            co_return judged;
+            co_return report.ends(judged);
+        report.retry_follows(state.outcome, judged, *delay);
         bool const in_time = co_await op->rest(steady_clock::now() + *delay);
         if (!in_time)
-            co_return state.judge(op->interruption("waiting to try again after: " + judged.error().cause()));
+            co_return report.ends(
+                state.judge(op->interruption("waiting to try again after: " + judged.error().cause())));
     }
 }
 

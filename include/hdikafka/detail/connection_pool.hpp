@@ -6,7 +6,9 @@
 #include <hdikafka/detail/linked_list.hpp>
 #include <hdikafka/detail/operation.hpp>
 #include <hdikafka/detail/task.hpp>
+#include <hdikafka/detail/tls_sessions.hpp>
 #include <hdikafka/detail/url.hpp>
+#include <hdikafka/observer.hpp>
 #include <hdikafka/result.hpp>
 
 #include <cstddef>
@@ -83,11 +85,18 @@ public:
 
     url const& target() const noexcept { return target_; }
 
+    /// The TLS sessions that its connections may take up again.
+    tls_sessions<>& sessions() noexcept { return sessions_; }
+
     /// The value of the Host field of each request.
     std::string const& host_field() const noexcept { return host_field_; }
 
     /// An idle connection that is still good, or the right to make one; nothing when all are in use.
     lease<> take() { return take_or_queue(nullptr); }
+
+    /// Closes the idle connections: one of them turned out to be dead, and what killed it (a restart of the
+    /// server) has most often killed the others.
+    void drop_idle() { close_idle(connection_end::dropped, false); }
 
     /// Waits for a connection, in turn, until the operation is interrupted.
     task wait_in_line(operation_ptr op, lease<>& held)
@@ -110,19 +119,7 @@ public:
     }
 
     /// Closes the idle connections; those in use are closed when they come back.
-    void close()
-    {
-        std::unique_lock lock(mutex_);
-        closed_ = true;
-        while (!idle_.empty()) {
-            connection_ptr link(&idle_.pop_front());
-            --open_;
-            lock.unlock();
-            link->stream.close_politely();
-            link.reset();
-            lock.lock();
-        }
-    }
+    void close() { close_idle(connection_end::closed, true); }
 
 private:
     friend class lease<>;
@@ -179,6 +176,7 @@ private:
                 connection_ptr retired(&idle_.pop_front());
                 --open_;
                 lock.unlock();
+                retired->end = connection_end::retired;
                 retired->stream.close_politely();
                 retired.reset();
                 lock.lock();
@@ -198,6 +196,21 @@ private:
         return lease<>(this->shared_from_this(), std::move(found));
     }
 
+    void close_idle(connection_end cause, bool for_good)
+    {
+        std::unique_lock lock(mutex_);
+        closed_ = closed_ || for_good;
+        while (!idle_.empty()) {
+            connection_ptr link(&idle_.pop_front());
+            --open_;
+            lock.unlock();
+            link->end = cause;
+            link->stream.close_politely();
+            link.reset();
+            lock.lock();
+        }
+    }
+
     void give_back(connection_ptr link)
     {
         std::lock_guard const lock(mutex_);
@@ -213,6 +226,7 @@ private:
     url const target_;
     std::string const host_field_;
     std::size_t const limit_;
+    tls_sessions<> sessions_; // outlives the connections
     std::mutex mutex_;
     linked_list<connection<>> idle_; // owned; oldest first
     linked_list<place_in_line> waiting_;

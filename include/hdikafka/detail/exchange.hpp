@@ -27,19 +27,47 @@ public:
         : stream_(stream), rest_(request), parser_(limits)
     {}
 
-    /// Goes on until the socket has to be waited for (want_read, want_write), until there is an answer
-    /// (done), or until none will come (failed).
+    /// Goes on until the socket has to be waited for (want_read, want_write, want_either), until there is an
+    /// answer (done), or until none will come (failed).
     step advance()
     {
         if (!rest_.empty()) {
             step const written = send();
-            if (written == step::want_read || written == step::want_write)
+            if (written == step::want_read)
                 return written;
+            // A server that takes no more may have refused the request already (413).
+            if (written == step::want_write)
+                return receive_early();
             // An answer takes a round trip: looking for it at once would be in vain.
             if (written == step::done && !stream_.has_buffered())
                 return step::want_read;
         }
+        return conclude(receive());
+    }
+
+    bool sending() const noexcept { return !rest_.empty(); }
+
+    /// Whether the whole request was written. Only then may the connection carry another one.
+    bool sent() const noexcept { return lost_ && rest_.empty(); }
+
+    /// Whether any byte of an answer has come.
+    bool answered() const noexcept { return parser_.started(); }
+
+    /// Why there is no answer.
+    result<void> const& failure() const noexcept { return failure_; }
+
+    /// The answer, once there is one.
+    response_parser& answer() noexcept { return parser_; }
+
+private:
+    step receive_early()
+    {
         step const reading = receive();
+        return reading == step::want_read ? step::want_either : conclude(reading);
+    }
+
+    step conclude(step reading)
+    {
         if (parser_.done())
             return step::done;
         if (!lost_)
@@ -53,18 +81,6 @@ public:
         return step::failed;
     }
 
-    bool sending() const noexcept { return !rest_.empty(); }
-
-    /// Whether the whole request was written. Only then may the connection carry another one.
-    bool sent() const noexcept { return lost_ && rest_.empty(); }
-
-    /// Why there is no answer.
-    result<void> const& failure() const noexcept { return failure_; }
-
-    /// The answer, once there is one.
-    response_parser& answer() noexcept { return parser_; }
-
-private:
     step send()
     {
         while (!rest_.empty()) {

@@ -195,6 +195,10 @@ private:
             body_.start_none();
         } else if (framing.fault()) {
             return fail(framing.fault());
+        } else if (framing.content_coded() && status_ >= 400) {
+            // What cannot be read is only the reason; the status says what happened.
+            keep_alive_ = false;
+            body_.start_none();
         } else if (framing.content_coded()) {
             return fail(http_fault(errc::unsupported_coding, "the answer has a content coding"));
         } else if (framing.chunked()) {

@@ -1,7 +1,7 @@
 // One call: its turn on a thread, its deadline, its waits, its cancellation. Layer: I/O shell.
 //
-// The coroutines that do a call's work run on the client's executor, one thread at a time, and wait in three
-// ways only: for a socket, for a connection to be made, or parked. Whatever they wait for, three things can
+// The coroutines that do a call's work run on the client's executor, one thread at a time, and wait in two
+// ways only: for a socket, or parked. Whatever they wait for, three things can
 // end the wait: the caller's cancellation, the call's deadline, and a limit of the phase it is in
 // (connecting, reading). All three go through interrupt(), in the call's own turn, so that they never race
 // with the work. After each wait the coroutine asks interrupted() why it was woken; once interrupted, nothing
@@ -124,23 +124,21 @@ public:
     }
 
     class readiness;
-    class connecting;
     class parking;
 
-    /// `co_await`: waits until the socket is ready; false when the operation was interrupted.
-    readiness ready(net::ip::tcp::socket& socket, net::socket_base::wait_type what)
+    /// `co_await`: waits until the socket is ready, or also until it is readable; false when the operation
+    /// was interrupted.
+    readiness ready(net::ip::tcp::socket& socket, net::socket_base::wait_type what, bool or_readable = false)
     {
-        return readiness(*this, socket, what);
+        return readiness(*this, socket, what, or_readable);
     }
 
-    /// `co_await`: connects the socket; gives what came of it.
-    connecting connected(net::ip::tcp::socket& socket, net::ip::tcp::endpoint const& address)
+    /// `co_await`: waits until wake(), `due` or an interruption. It may end early: look at what was waited
+    /// for.
+    parking park(steady_clock::time_point due = steady_clock::time_point::max())
     {
-        return connecting(*this, socket, address);
+        return parking(*this, due, true);
     }
-
-    /// `co_await`: waits until wake() or an interruption. It may end early: look at what was waited for.
-    parking park() { return parking(*this, steady_clock::time_point::max(), true); }
 
     /// `co_await`: waits until `due`; false when the operation was interrupted.
     parking rest(steady_clock::time_point due) { return parking(*this, due, false); }
@@ -156,7 +154,8 @@ private:
         look_at_time = 4,
         woken = 8,
         resumed = 16, ///< What the coroutine waited for is there.
-        begun = 32,   ///< The coroutine may take its first step.
+        also = 32,    ///< So is the other of two.
+        begun = 64,   ///< The coroutine may take its first step.
     };
 
     /// The one type of handler that Asio is given, but for the timer's.
@@ -170,15 +169,13 @@ private:
         /// executor's context; but not when Asio failed to take it, which is told to the coroutine.
         ~event()
         {
-            if (op_ && (what_ == resumed || what_ == begun) && !op_->initiating_)
+            if (op_ && (what_ == resumed || what_ == also || what_ == begun) && !op_->initiating_)
                 std::exchange(op_->after_, nullptr).reset();
         }
 
-        void operator()(std::error_code outcome = std::error_code())
+        void operator()(std::error_code = std::error_code())
         {
             self_ptr const op = std::move(op_);
-            if (what_ == resumed)
-                op->outcome_ = outcome;
             op->take_turn(what_);
         }
 
@@ -217,9 +214,20 @@ private:
                 check_time();
             if (happened & woken)
                 end_park();
-            if (happened & (begun | resumed))
+            if (happened & (begun | resumed | also) && all_there(happened))
                 resume(what == begun);
         }
+    }
+
+    /// Of two things that are waited for, the first ends the wait for the other, which then comes too.
+    bool all_there(unsigned happened)
+    {
+        outstanding_ -= ((happened & resumed) ? 1 : 0) + ((happened & also) ? 1 : 0);
+        if (outstanding_ <= 0)
+            return true;
+        std::error_code ignored;
+        socket_->cancel(ignored);
+        return false;
     }
 
     /// Has `coroutine` wait for what `initiate(event)` starts. A failure to start it is thrown to the
@@ -229,6 +237,7 @@ private:
     {
         waiting_ = coroutine;
         socket_ = socket;
+        outstanding_ = 1;
         initiating_ = true;
         try {
             initiate(event(this->shared_from_this(), resumed));
@@ -317,7 +326,7 @@ private:
     steady_clock::time_point deadline_;
     steady_clock::time_point phase_end_ = steady_clock::time_point::max();
     steady_clock::time_point armed_ = steady_clock::time_point::max();
-    std::error_code outcome_; // of the last wait
+    int outstanding_ = 0; // events that the last wait still expects
     std::error_code stopped_;
     std::error_code phase_ended_;
     errc phase_cause_ = errc::timed_out;
@@ -330,46 +339,36 @@ template <class Lazy>
 class operation<Lazy>::readiness
 {
 public:
-    readiness(operation& op, net::ip::tcp::socket& socket, net::socket_base::wait_type what) noexcept
-        : op_(op), socket_(socket), what_(what)
+    readiness(operation& op, net::ip::tcp::socket& socket, net::socket_base::wait_type what,
+              bool or_readable) noexcept
+        : op_(op), socket_(socket), what_(what), or_readable_(or_readable)
     {}
 
     bool await_ready() const noexcept { return static_cast<bool>(op_.interrupted()); }
     void await_suspend(std::coroutine_handle<> waiting)
     {
-        op_.suspend(waiting, &socket_, [this](event done) { socket_.async_wait(what_, std::move(done)); });
+        op_.suspend(waiting, &socket_, [this](event done) {
+            socket_.async_wait(what_, std::move(done));
+            if (or_readable_)
+                wait_for_reading();
+        });
     }
     bool await_resume() const noexcept { return !op_.interrupted(); }
 
 private:
+    void wait_for_reading()
+    {
+        try {
+            socket_.async_wait(net::socket_base::wait_read, event(op_.shared_from_this(), also));
+            ++op_.outstanding_;
+        } catch (std::bad_alloc const&) { // NOLINT(bugprone-empty-catch): the first wait goes on without it
+        }
+    }
+
     operation& op_;
     net::ip::tcp::socket& socket_;
     net::socket_base::wait_type what_;
-};
-
-template <class Lazy>
-class operation<Lazy>::connecting
-{
-public:
-    connecting(operation& op, net::ip::tcp::socket& socket, net::ip::tcp::endpoint address) noexcept
-        : op_(op), socket_(socket), address_(std::move(address))
-    {}
-
-    bool await_ready() const noexcept { return static_cast<bool>(op_.interrupted()); }
-    void await_suspend(std::coroutine_handle<> waiting)
-    {
-        op_.suspend(waiting, &socket_,
-                    [this](event done) { socket_.async_connect(address_, std::move(done)); });
-    }
-    std::error_code await_resume() const noexcept
-    {
-        return op_.interrupted() ? op_.interrupted() : op_.outcome_;
-    }
-
-private:
-    operation& op_;
-    net::ip::tcp::socket& socket_;
-    net::ip::tcp::endpoint address_;
+    bool or_readable_;
 };
 
 template <class Lazy>

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <optional>
 
 namespace hdikafka::inline v0_1::detail {
@@ -28,7 +29,11 @@ public:
     std::error_code code;       ///< Why there is no answer; empty when there is one.
     int status = 0;             ///< The answer's status.
     bool bytes_written = false; ///< Whether any byte of the request went out.
+    bool reused = false;        ///< The connection had lain idle before.
+    bool answered = false;      ///< A byte of an answer came.
     std::optional<milliseconds> retry_after;
+    std::uint64_t bytes_sent = 0;     ///< On the wire.
+    std::uint64_t bytes_received = 0; ///< On the wire.
 };
 
 inline bool transient_status(int status) noexcept
@@ -50,18 +55,29 @@ inline bool transient(attempt_outcome const& outcome) noexcept
     return outcome.code ? transient_failure(outcome.code) : transient_status(outcome.status);
 }
 
+/// Whether sending the request again can do no harm that the policy does not allow.
+inline bool harmless(retry_policy const& policy, repeatable kind, attempt_outcome const& outcome) noexcept
+{
+    bool const refused = !outcome.code && outcome.status == 429;
+    return kind == repeatable::freely || policy.at_least_once() || refused || !outcome.bytes_written;
+}
+
+/// Whether the server seems to have closed the connection while it lay idle, just before the request came
+/// (RFC 9112 §9.3.1): it says nothing about the server's health, so that the request may be sent again at
+/// once.
+inline bool reuse_race(attempt_outcome const& outcome) noexcept
+{
+    bool const lost = outcome.code == errc::connection_lost || outcome.code == errc::truncated;
+    return lost && outcome.reused && !outcome.answered;
+}
+
 /// Decides after an attempt: nullopt to give up, else how long to wait before the next one.
 /// `retries` counts those made already; `random` is in [0, 1); `left` is the time to the call's deadline.
 inline std::optional<milliseconds> decide_retry(retry_policy const& policy, repeatable kind,
                                                 attempt_outcome const& outcome, int retries, double random,
                                                 milliseconds left)
 {
-    if (!transient(outcome) || retries >= policy.max_retries())
-        return std::nullopt;
-    bool const refused = !outcome.code && outcome.status == 429;
-    bool const harmless =
-        kind == repeatable::freely || policy.at_least_once() || refused || !outcome.bytes_written;
-    if (!harmless)
+    if (!transient(outcome) || retries >= policy.max_retries() || !harmless(policy, kind, outcome))
         return std::nullopt;
 
     milliseconds const most = std::max(policy.max_delay(), milliseconds(0));

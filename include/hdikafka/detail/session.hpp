@@ -3,11 +3,13 @@
 #define HDIKAFKA_DETAIL_SESSION_HPP
 
 #include <hdikafka/client_options.hpp>
+#include <hdikafka/detail/base64.hpp>
 #include <hdikafka/detail/call.hpp>
 #include <hdikafka/detail/handles.hpp>
 #include <hdikafka/detail/http_request.hpp>
 #include <hdikafka/detail/operation.hpp>
 #include <hdikafka/detail/operation_registry.hpp>
+#include <hdikafka/detail/proxy_policy.hpp>
 #include <hdikafka/detail/run_operation.hpp>
 #include <hdikafka/detail/task.hpp>
 #include <hdikafka/detail/transport.hpp>
@@ -32,7 +34,7 @@ public:
     session(net::any_io_executor executor, client_options options)
         : endpoint_(checked_endpoint(options)),
           options_(std::move(options)),
-          http_(std::make_shared<transport<>>(std::move(executor), settings(options_))),
+          http_(std::make_shared<transport<>>(std::move(executor), settings(options_, endpoint_))),
           pool_(http_->pool(endpoint_)),
           registry_(std::make_shared<operation_registry<>>()),
           fields_(common_fields(options_, false)),
@@ -107,10 +109,27 @@ private:
         if (options.max_connections() < 1)
             throw error(errc::invalid_count, std::move(info), "max_connections is less than 1");
         for (milliseconds const limit :
-             {options.connect_timeout(), options.idle_timeout(), options.total_timeout()})
+             {options.connect_timeout(), options.idle_timeout(), options.total_timeout(),
+              options.max_idle_time(), options.max_connection_age()})
             if (limit <= milliseconds(0))
                 throw error(errc::invalid_option, std::move(info), "a timeout is not positive");
+        auto const proxy = choose_proxy(endpoint, options.proxy(), proxy_environment());
+        if (!proxy)
+            throw error(proxy.error().code(), std::move(info), proxy.error().cause());
+        for (std::string const& pin : options.tls().pins()) {
+            constexpr std::size_t sha256_size = 32;
+            auto const digest = base64_decode(bare_pin(pin), base64_form::standard);
+            if (!digest || digest->size() != sha256_size)
+                throw error(errc::invalid_option, std::move(info), "a pin is not a SHA-256 in base64");
+        }
         return endpoint;
+    }
+
+    /// Without the prefix that curl wants.
+    static std::string bare_pin(std::string const& pin)
+    {
+        constexpr std::string_view prefix = "sha256//";
+        return pin.starts_with(prefix) ? pin.substr(prefix.size()) : pin;
     }
 
     static shared_fields common_fields(client_options const& options, bool body)
@@ -129,15 +148,23 @@ private:
         return std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; });
     }
 
-    static transport_settings settings(client_options const& options)
+    static transport_settings settings(client_options const& options, url const& endpoint)
     {
         transport_settings out;
         out.tls = options.tls();
         out.connect_timeout = std::min(options.connect_timeout(), longest);
         out.idle_timeout = std::min(options.idle_timeout(), longest);
+        out.max_idle_time = std::min(options.max_idle_time(), longest);
+        out.max_connection_age = std::min(options.max_connection_age(), longest);
         out.max_connections = options.max_connections();
         out.user_agent = options.user_agent();
         out.retry = options.retry();
+        out.proxy = options.proxy();
+        out.environment = proxy_environment();
+        out.pinned = endpoint;
+        for (std::string const& pin : options.tls().pins())
+            out.pins.push_back(bare_pin(pin));
+        out.observer = options.observer();
         return out;
     }
 

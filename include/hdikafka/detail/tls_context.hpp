@@ -2,6 +2,9 @@
 #ifndef HDIKAFKA_DETAIL_TLS_CONTEXT_HPP
 #define HDIKAFKA_DETAIL_TLS_CONTEXT_HPP
 
+#include <hdikafka/detail/base64.hpp>
+#include <hdikafka/detail/openssl_handle.hpp>
+#include <hdikafka/detail/tls_sessions.hpp>
 #include <hdikafka/options.hpp>
 #include <hdikafka/result.hpp>
 
@@ -10,39 +13,16 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
+#include <array>
+#include <cstddef>
 #include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace hdikafka::inline v0_1::detail {
-
-/// Owns an OpenSSL object.
-template <class T, auto Free>
-class openssl_handle
-{
-public:
-    openssl_handle() = default;
-    explicit openssl_handle(T* object) noexcept : object_(object) {}
-    openssl_handle(openssl_handle&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
-    openssl_handle& operator=(openssl_handle other) noexcept
-    {
-        std::swap(object_, other.object_);
-        return *this;
-    }
-    ~openssl_handle() { Free(object_); }
-
-    T* get() const noexcept { return object_; }
-    explicit operator bool() const noexcept { return object_ != nullptr; }
-
-private:
-    T* object_ = nullptr;
-};
-
-using ssl_ctx_ptr = openssl_handle<SSL_CTX, &SSL_CTX_free>;
-using ssl_ptr = openssl_handle<SSL, &SSL_free>;
-using bio_ptr = openssl_handle<BIO, &BIO_free_all>;
-using x509_ptr = openssl_handle<X509, &X509_free>;
 
 /// OpenSSL's own words for the oldest error of this thread's queue, which is emptied.
 inline std::string take_openssl_reason()
@@ -95,6 +75,7 @@ result<ssl_ctx_ptr> make_tls_context(tls_options const& options)
         return refused("the CA text holds no usable certificate");
     if (!own_trust && SSL_CTX_set_default_verify_paths(context.get()) != 1)
         return refused("the system's trust store cannot be used");
+    tls_sessions<>::collect_from(context.get());
     if (options.configure())
         options.configure()(context.get());
     return context;
@@ -119,6 +100,36 @@ result<ssl_ptr> make_tls_session(SSL_CTX* context, std::string const& host, bool
         return error(errc::tls_failed, "the host name cannot be verified: " + take_openssl_reason());
     SSL_set_connect_state(session.get());
     return session;
+}
+
+/// The SHA-256 of the key in a server's certificate (SubjectPublicKeyInfo), in base64.
+template <class = void>
+std::string key_digest(SSL* connection)
+{
+    x509_ptr const certificate(SSL_get1_peer_certificate(connection));
+    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+    unsigned int size = 0;
+    unsigned char* key = nullptr;
+    int const length = certificate ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate.get()), &key) : 0;
+    bool const done = length > 0 && EVP_Digest(key, static_cast<std::size_t>(length), digest.data(), &size,
+                                               EVP_sha256(), nullptr) == 1;
+    OPENSSL_free(key);
+    return done ? base64_encode(std::string_view(reinterpret_cast<char const*>(digest.data()), size),
+                                base64_form::standard)
+                : std::string();
+}
+
+/// Whether the server's key is one of `pins`, in base64; any is when there are none.
+template <class = void>
+result<void> check_pins(SSL* connection, std::vector<std::string> const& pins)
+{
+    if (pins.empty())
+        return {};
+    std::string const found = key_digest(connection);
+    if (!found.empty() && std::ranges::find(pins, found) != pins.end())
+        return {};
+    return error(errc::certificate_refused,
+                 "the server's public key is not one that is pinned: sha256//" + found);
 }
 
 } // namespace hdikafka::inline v0_1::detail

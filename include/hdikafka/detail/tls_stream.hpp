@@ -24,16 +24,17 @@ namespace hdikafka::inline v0_1::detail {
 enum class step : unsigned char
 {
     done,
-    want_read,  ///< Take the step again when the socket is readable.
-    want_write, ///< Take the step again when the socket is writable.
-    closed,     ///< The peer closed in an orderly way: FIN without TLS, close_notify with it.
-    failed,     ///< See failure().
+    want_read,   ///< Take the step again when the socket is readable.
+    want_write,  ///< Take the step again when the socket is writable.
+    want_either, ///< Take the step again when the socket is writable or readable.
+    closed,      ///< The peer closed in an orderly way: FIN without TLS, close_notify with it.
+    failed,      ///< See failure().
 };
 
 /// What the socket has to be ready for before the step is taken again.
 inline net::socket_base::wait_type readiness_for(step wanted) noexcept
 {
-    return wanted == step::want_write ? net::socket_base::wait_write : net::socket_base::wait_read;
+    return wanted == step::want_read ? net::socket_base::wait_read : net::socket_base::wait_write;
 }
 
 template <class = void>
@@ -61,6 +62,9 @@ public:
         SSL_set_bio(session_.get(), bio, bio);
         return {};
     }
+
+    /// Null without TLS.
+    SSL* tls() const noexcept { return session_.get(); }
 
     step handshake()
     {
@@ -117,6 +121,8 @@ public:
 
     /// Bytes handed to the kernel so far, TLS's own included.
     std::uint64_t bytes_out() const noexcept { return bytes_out_; }
+    /// Bytes taken from it.
+    std::uint64_t bytes_in() const noexcept { return bytes_in_; }
 
     /// Why the last step failed.
     error const& failure() const noexcept { return failure_; }
@@ -151,8 +157,7 @@ private:
     {
         std::error_code ec;
         count = transfer(ec);
-        if (wanted == step::want_write)
-            bytes_out_ += count;
+        (wanted == step::want_write ? bytes_out_ : bytes_in_) += count;
         if (!ec)
             return step::done;
         if (ec == net::error::would_block || ec == net::error::try_again)
@@ -206,6 +211,7 @@ private:
         tls_stream& stream = self(bio);
         std::error_code ec;
         *count = stream.socket_.read_some(net::mutable_buffer(into, size), ec);
+        stream.bytes_in_ += *count;
         BIO_clear_retry_flags(bio);
         if (ec == net::error::would_block || ec == net::error::try_again)
             BIO_set_retry_read(bio);
@@ -256,6 +262,7 @@ private:
     error failure_{errc::connection_lost};
     std::error_code io_error_;
     std::uint64_t bytes_out_ = 0;
+    std::uint64_t bytes_in_ = 0;
     bool eof_ = false;
 };
 

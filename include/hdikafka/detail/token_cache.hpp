@@ -11,6 +11,7 @@
 #include <hdikafka/detail/task.hpp>
 #include <hdikafka/detail/token_policy.hpp>
 #include <hdikafka/detail/transport.hpp>
+#include <hdikafka/observer.hpp>
 #include <hdikafka/result.hpp>
 
 #include <chrono>
@@ -18,6 +19,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <system_error>
 #include <utility>
 
 namespace hdikafka::inline v0_1::detail {
@@ -170,6 +172,7 @@ private:
         registration<> const entry(http->background(), op);
         if (!entry.added())
             co_return result<void>(); // those who wait and are not closed ask again
+        auto const begun = steady_clock::now();
         access_token token;
         result<void> outcome;
         try {
@@ -185,6 +188,14 @@ private:
             co_return outcome;
         if (!outcome && op->stopped())
             outcome = error(op->stopped(), "asking for a token took too long");
+        if (observer const& watcher = http->settings().observer) {
+            token_renewed event;
+            event.code = outcome ? std::error_code() : outcome.error().code();
+            event.expires_in = token.expires_in();
+            event.duration =
+                std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - begun);
+            watcher(event);
+        }
         trip->land(token, outcome, http->random().unit());
         co_return outcome;
     }

@@ -4,28 +4,33 @@
 
 #include <hdikafka/detail/connection.hpp>
 #include <hdikafka/detail/connection_pool.hpp>
+#include <hdikafka/detail/connector.hpp>
 #include <hdikafka/detail/exchange.hpp>
 #include <hdikafka/detail/http_parser.hpp>
 #include <hdikafka/detail/http_request.hpp>
 #include <hdikafka/detail/http_response.hpp>
 #include <hdikafka/detail/operation.hpp>
 #include <hdikafka/detail/operation_registry.hpp>
+#include <hdikafka/detail/pool_policy.hpp>
+#include <hdikafka/detail/proxy_policy.hpp>
 #include <hdikafka/detail/random.hpp>
+#include <hdikafka/detail/retry.hpp>
 #include <hdikafka/detail/task.hpp>
 #include <hdikafka/detail/tls_context.hpp>
 #include <hdikafka/detail/url.hpp>
 #include <hdikafka/http_limits.hpp>
+#include <hdikafka/observer.hpp>
 #include <hdikafka/options.hpp>
 #include <hdikafka/result.hpp>
 
 #include <openssl/rand.h>
 
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -41,9 +46,16 @@ public:
     tls_options tls;
     milliseconds connect_timeout{10'000};
     milliseconds idle_timeout{30'000};
+    milliseconds max_idle_time{60'000};
+    milliseconds max_connection_age{600'000};
     std::size_t max_connections = 16;
     std::string user_agent;
     retry_policy retry; ///< of token requests; a call to the service brings its own
+    std::optional<std::string> proxy;
+    proxy_variables environment;
+    url pinned;                    ///< The one origin that `pins` are for.
+    std::vector<std::string> pins; ///< In base64, without a prefix.
+    hdikafka::observer observer;
 };
 
 /// The value of an Authorization field, shared so that using it costs no copy.
@@ -76,19 +88,17 @@ public:
     pool_ptr pool(url const& target)
     {
         std::lock_guard const lock(mutex_);
-        for (auto const& known : pools_) {
-            url const& other = known->target();
-            if (other.port == target.port && other.host == target.host && other.scheme == target.scheme)
+        for (auto const& known : pools_)
+            if (same_origin(known->target(), target))
                 return known;
-        }
         pools_.push_back(std::make_shared<connection_pool<>>(target, settings_.max_connections));
         return pools_.back();
     }
 
-    /// One attempt at `request`, which is sound. `bytes_written` tells whether any byte of it went out,
-    /// whatever the outcome.
+    /// One attempt at `request`, which is sound. What `outcome` says of bytes and the connection is right
+    /// whatever comes of it. It leaves the operation in a phase.
     task send(operation_ptr op, pool_ptr pool, http_request const& request, authorization token,
-              http_limits const& limits, bool& bytes_written, http_response& answer)
+              http_limits const& limits, attempt_outcome& outcome, http_response& answer)
     {
         lease<> held = pool->take();
         if (!held) {
@@ -96,12 +106,9 @@ public:
             if (!waited)
                 co_return waited;
         }
+        outcome.reused = held.link != nullptr;
         if (!held.link) {
-            auto const context = pool->target().is_https() ? tls_context() : result<SSL_CTX*>(nullptr);
-            if (!context)
-                co_return context.error();
-            connector<> maker(op, executor_, pool->target(), context.value());
-            auto const connected = co_await maker.connect(settings_.connect_timeout, held.link);
+            auto const connected = co_await connect(op, *pool, held.link);
             if (!connected)
                 co_return connected;
         }
@@ -109,27 +116,38 @@ public:
         link.request.clear();
         if (!request.render_to(link.request, pool->host_field(), token.get()))
             co_return error(errc::invalid_option, "a part of the request cannot be sent in HTTP");
-        std::uint64_t const before = link.stream.bytes_out();
+        link.end = connection_end::failed;
+        ++link.exchanges;
+        std::uint64_t const sent = link.stream.bytes_out();
+        std::uint64_t const received = link.stream.bytes_in();
         exchange<>& talk = link.talk.emplace(link.stream, link.request, limits);
         // The phase's time runs from each byte that moves, in either direction.
         op->begin_phase(errc::idle_timeout, settings_.idle_timeout);
         step now = talk.advance();
-        while (now == step::want_read || now == step::want_write) {
-            bytes_written = link.stream.bytes_out() != before;
-            bool const ready = co_await op->ready(link.stream.socket(), readiness_for(now));
+        while (now == step::want_read || now == step::want_write || now == step::want_either) {
+            outcome.bytes_written = link.stream.bytes_out() != sent;
+            outcome.answered = talk.answer().started();
+            bool const ready =
+                co_await op->ready(link.stream.socket(), readiness_for(now), now == step::want_either);
             if (!ready)
                 co_return op->interruption(talk.sending() ? "sending the request" : "waiting for the answer");
             op->extend_phase(settings_.idle_timeout);
             now = talk.advance();
         }
-        bytes_written = link.stream.bytes_out() != before;
-        op->end_phase();
+        outcome.bytes_sent = link.stream.bytes_out() - sent;
+        outcome.bytes_received = link.stream.bytes_in() - received;
+        outcome.bytes_written = outcome.bytes_sent != 0;
+        outcome.answered = talk.answer().started();
         if (now != step::done)
             co_return talk.failure();
         response_parser& parser = talk.answer();
         if (parser.keep_alive() && talk.sent()) {
-            link.retire_at = steady_clock::now() + idle_life(parser);
+            link.retire_at = retirement(steady_clock::now(), link.made_at, settings_.max_idle_time,
+                                        settings_.max_connection_age, parser.keep_alive_timeout());
+            link.end = connection_end::closed;
             held.keep();
+        } else {
+            link.end = connection_end::finished;
         }
         answer = parser.take();
         link.talk.reset();
@@ -152,13 +170,33 @@ public:
     }
 
 private:
-    /// How long a connection may lie idle: a minute, or a second less than the server grants.
-    static milliseconds idle_life(response_parser const& parser)
+    /// Makes a connection for the pool.
+    task connect(operation_ptr op, connection_pool<>& pool, connection_ptr& made)
     {
-        constexpr milliseconds ours{60'000};
-        auto const granted = parser.keep_alive_timeout();
-        return granted ? std::clamp(milliseconds(*granted) - milliseconds(1'000), milliseconds(0), ours)
-                       : ours;
+        url const& target = pool.target();
+        auto context = result<SSL_CTX*>(nullptr);
+        if (target.is_https())
+            context = tls_context();
+        if (!context)
+            co_return context.error();
+        auto proxy = choose_proxy(target, settings_.proxy, settings_.environment);
+        if (!proxy)
+            co_return proxy.error();
+        connection_settings how;
+        how.connect_timeout = settings_.connect_timeout;
+        how.proxy = std::move(proxy).value();
+        how.user_agent = settings_.user_agent;
+        how.watcher = settings_.observer;
+        if (same_origin(target, settings_.pinned))
+            how.pins = settings_.pins;
+        connector<> maker(op, executor_, target, std::move(how), context.value(), pool.sessions());
+        auto const outcome = co_await maker.connect(made);
+        co_return outcome;
+    }
+
+    static bool same_origin(url const& one, url const& other)
+    {
+        return one.port == other.port && one.host == other.host && one.scheme == other.scheme;
     }
 
     /// Made at the first connection: the constructor of a client does no I/O.

@@ -1,0 +1,92 @@
+// TLS sessions that the next connection to the same origin can take up again. Layer: I/O shell (OpenSSL, no
+// Asio).
+#ifndef HDIKAFKA_DETAIL_TLS_SESSIONS_HPP
+#define HDIKAFKA_DETAIL_TLS_SESSIONS_HPP
+
+#include <hdikafka/detail/openssl_handle.hpp>
+
+#include <openssl/ssl.h>
+
+#include <cstddef>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// The newest sessions of one origin. They were verified for it, and are not verified again when they are
+/// taken up: one store must never serve two origins. Thread-safe.
+template <class = void>
+class tls_sessions
+{
+public:
+    /// Lets connections of this context hand in what the server gives them.
+    static void collect_from(SSL_CTX* context)
+    {
+        SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+        SSL_CTX_sess_set_new_cb(context, &tls_sessions::on_new_session);
+    }
+
+    /// Offers the newest session to a connection that is about to be made, and takes in what that is given.
+    /// The store outlives the connection.
+    void offer_to(SSL* connection)
+    {
+        SSL_set_ex_data(connection, slot(), this);
+        tls_session_ptr const session = take();
+        if (session)
+            SSL_set_session(connection, session.get());
+    }
+
+private:
+    static constexpr std::size_t most = 4; // servers send one or two tickets a connection
+
+    tls_session_ptr take()
+    {
+        std::lock_guard const lock(mutex_);
+        if (sessions_.empty())
+            return tls_session_ptr();
+        SSL_SESSION* const newest = sessions_.back().get();
+        // A ticket of TLS 1.3 is for one use, so that nobody can tell that two connections belong together
+        // (RFC 8446 C.4).
+        if (SSL_SESSION_get_protocol_version(newest) < TLS1_3_VERSION && SSL_SESSION_up_ref(newest) == 1)
+            return tls_session_ptr(newest);
+        tls_session_ptr taken = std::move(sessions_.back());
+        sessions_.pop_back();
+        return taken;
+    }
+
+    void put(tls_session_ptr session)
+    {
+        std::lock_guard const lock(mutex_);
+        if (sessions_.size() == most)
+            sessions_.erase(sessions_.begin());
+        sessions_.push_back(std::move(session));
+    }
+
+    /// 1: the reference is ours.
+    static int on_new_session(SSL* connection, SSL_SESSION* session) noexcept
+    {
+        auto* const store = static_cast<tls_sessions*>(SSL_get_ex_data(connection, slot()));
+        if (!store || SSL_SESSION_is_resumable(session) != 1)
+            return 0;
+        try {
+            store->put(tls_session_ptr(session));
+        } catch (...) {
+            // The handle has given the reference back; without the session the next handshake is a full one.
+        }
+        return 1;
+    }
+
+    static int slot()
+    {
+        static int const index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+        return index;
+    }
+
+    std::mutex mutex_;
+    std::vector<tls_session_ptr> sessions_; // newest last
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
