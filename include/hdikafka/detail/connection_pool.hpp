@@ -46,8 +46,11 @@ public:
     {
         if (!pool_)
             return;
-        if (!reusable_)
+        if (link && !reusable_) {
+            if (link->end == connection_end::finished)
+                link->stream.close_politely(); // which keeps its TLS session good
             link.reset();
+        }
         pool_->give_back(std::move(link));
     }
 

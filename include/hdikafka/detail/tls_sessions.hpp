@@ -43,6 +43,9 @@ private:
     tls_session_ptr take()
     {
         std::lock_guard const lock(mutex_);
+        // OpenSSL spoils the session of a connection that ends without close_notify.
+        while (!sessions_.empty() && SSL_SESSION_is_resumable(sessions_.back().get()) != 1)
+            sessions_.pop_back();
         if (sessions_.empty())
             return tls_session_ptr();
         SSL_SESSION* const newest = sessions_.back().get();

@@ -124,20 +124,20 @@ public:
         // The phase's time runs from each byte that moves, in either direction.
         op->begin_phase(errc::idle_timeout, settings_.idle_timeout);
         step now = talk.advance();
-        while (now == step::want_read || now == step::want_write || now == step::want_either) {
-            outcome.bytes_written = link.stream.bytes_out() != sent;
-            outcome.answered = talk.answer().started();
-            bool const ready =
-                co_await op->ready(link.stream.socket(), readiness_for(now), now == step::want_either);
-            if (!ready)
-                co_return op->interruption(talk.sending() ? "sending the request" : "waiting for the answer");
-            op->extend_phase(settings_.idle_timeout);
-            now = talk.advance();
+        bool in_time = true;
+        while (in_time && (now == step::want_read || now == step::want_write || now == step::want_either)) {
+            in_time = co_await op->ready(link.stream.socket(), readiness_for(now), now == step::want_either);
+            if (in_time) {
+                op->extend_phase(settings_.idle_timeout);
+                now = talk.advance();
+            }
         }
         outcome.bytes_sent = link.stream.bytes_out() - sent;
         outcome.bytes_received = link.stream.bytes_in() - received;
         outcome.bytes_written = outcome.bytes_sent != 0;
         outcome.answered = talk.answer().started();
+        if (!in_time)
+            co_return op->interruption(talk.sending() ? "sending the request" : "waiting for the answer");
         if (now != step::done)
             co_return talk.failure();
         response_parser& parser = talk.answer();
