@@ -3845,6 +3845,9 @@ private:
     tls_session_ptr take()
     {
         std::lock_guard const lock(mutex_);
+        // OpenSSL spoils the session of a connection that ends without close_notify.
+        while (!sessions_.empty() && SSL_SESSION_is_resumable(sessions_.back().get()) != 1)
+            sessions_.pop_back();
         if (sessions_.empty())
             return tls_session_ptr();
         SSL_SESSION* const newest = sessions_.back().get();
@@ -4892,6 +4895,13 @@ public:
                       "an observer is called with an event, by const reference");
     }
 
+    /// The same for an object that the program keeps looking at.
+    template <class Object>
+    explicit observer(std::shared_ptr<Object> object)
+        : observer([object = std::move(object)](
+              auto const& event) requires std::invocable<Object&, decltype(event)> { (*object)(event); })
+    {}
+
     explicit operator bool() const noexcept { return listener_ != nullptr; }
 
     /// For the library: says it, if anybody listens.
@@ -5049,8 +5059,11 @@ public:
     {
         if (!pool_)
             return;
-        if (!reusable_)
+        if (link && !reusable_) {
+            if (link->end == connection_end::finished)
+                link->stream.close_politely(); // which keeps its TLS session good
             link.reset();
+        }
         pool_->give_back(std::move(link));
     }
 
@@ -6362,20 +6375,20 @@ public:
         // The phase's time runs from each byte that moves, in either direction.
         op->begin_phase(errc::idle_timeout, settings_.idle_timeout);
         step now = talk.advance();
-        while (now == step::want_read || now == step::want_write || now == step::want_either) {
-            outcome.bytes_written = link.stream.bytes_out() != sent;
-            outcome.answered = talk.answer().started();
-            bool const ready =
-                co_await op->ready(link.stream.socket(), readiness_for(now), now == step::want_either);
-            if (!ready)
-                co_return op->interruption(talk.sending() ? "sending the request" : "waiting for the answer");
-            op->extend_phase(settings_.idle_timeout);
-            now = talk.advance();
+        bool in_time = true;
+        while (in_time && (now == step::want_read || now == step::want_write || now == step::want_either)) {
+            in_time = co_await op->ready(link.stream.socket(), readiness_for(now), now == step::want_either);
+            if (in_time) {
+                op->extend_phase(settings_.idle_timeout);
+                now = talk.advance();
+            }
         }
         outcome.bytes_sent = link.stream.bytes_out() - sent;
         outcome.bytes_received = link.stream.bytes_in() - received;
         outcome.bytes_written = outcome.bytes_sent != 0;
         outcome.answered = talk.answer().started();
+        if (!in_time)
+            co_return op->interruption(talk.sending() ? "sending the request" : "waiting for the answer");
         if (now != step::done)
             co_return talk.failure();
         response_parser& parser = talk.answer();

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -75,6 +76,20 @@ private:
     static std::string cause(std::error_code code) { return code ? ": " + code.message() : ""; }
 
     diary* into_;
+};
+
+/// Cannot be copied, as counters cannot.
+class last_status
+{
+public:
+    last_status() = default;
+    last_status(last_status const&) = delete;
+    last_status& operator=(last_status const&) = delete;
+    ~last_status() = default;
+
+    void operator()(hk::attempt_ended const& event) { value = event.http_status; }
+
+    int value = 0;
 };
 
 using lines = std::vector<std::string>;
@@ -257,4 +272,9 @@ TEST_CASE("an observer hears the events it has a function for")
     CHECK(run(io, client.topics()).good());
     CHECK(started == 1);
     CHECK_FALSE(hk::observer());
+
+    auto const kept = std::make_shared<last_status>();
+    hk::client const second(io.get_executor(), options_for(server.endpoint()).observer(hk::observer(kept)));
+    CHECK(run(io, second.topics()).good());
+    CHECK(kept->value == 200);
 }

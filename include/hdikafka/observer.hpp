@@ -153,6 +153,13 @@ public:
                       "an observer is called with an event, by const reference");
     }
 
+    /// The same for an object that the program keeps looking at.
+    template <class Object>
+    explicit observer(std::shared_ptr<Object> object)
+        : observer([object = std::move(object)](
+              auto const& event) requires std::invocable<Object&, decltype(event)> { (*object)(event); })
+    {}
+
     explicit operator bool() const noexcept { return listener_ != nullptr; }
 
     /// For the library: says it, if anybody listens.

@@ -45,6 +45,11 @@ PRINTED = {
         r"cancelled: consume 'deadlines_\d+': .*"],
     "consumer": [OWN_EMULATOR, *(f"{i}: {i}" for i in range(10)), "read up to offset 10"],
     "own_test": ["passed: .*"] * 6,
+    "observe_log": [OWN_EMULATOR, r"and to the program: partitions 'no_such_topic': .*"],
+    "observe_counters": [
+        OWN_EMULATOR, "partitions 'no_such_topic': .*", "connections open: 1",
+        r"requests: 103, failed: 1, attempts: 103, retries: 0", r"bytes: \d+ out, \d+ in", r"mean time: \d+ us",
+        "connections open at the end: 0"],
     "boost_values": [OWN_EMULATOR, "order 7 of Café Nord: 3 prices", 'no order: "not an order"'],
 }
 
