@@ -105,6 +105,7 @@ class Server:
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
             listener.listen(1024)
+            listener.setblocking(False)  # as nginx wants them: it would wait in accept for one that is gone
             port = listener.getsockname()[1]
             reads = "".join(READ % {"count": count, "folder": folder} for count in READS)
             (folder / "nginx.conf").write_text(CONFIGURATION % {

@@ -110,7 +110,7 @@ private:
     bool read_some()
     {
         net::error_code failure;
-        std::array<char, 16'384> piece;
+        std::array<char, 16'384> piece{};
         std::size_t const count = stream_.read_some(net::buffer(piece), failure);
         buffer_.append(piece.data(), count);
         return !failure;
