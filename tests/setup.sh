@@ -60,6 +60,22 @@ install_missing() {
     missing=()
 }
 
+# provide PROGRAM FOLDER: a server that the tests run themselves (the package has its name) comes onto the PATH.
+# A machine that runs tests has no use for it as a service: it is unpacked below FOLDER, not installed.
+provide() {
+    local program=$1 place=$2/$1
+    PATH=$PATH:/usr/sbin:$place/usr/sbin:$place/usr/bin
+    command -v "$program" >/dev/null && return
+    command -v apt-get >/dev/null || die "please install this first: $program"
+    quietly "unpacking $program" unpack "$program" "$place"
+}
+unpack() {
+    mkdir -p "$2"
+    cd "$2"
+    apt-get -q -o APT::Sandbox::User=root download "$1"
+    dpkg -x "$1"_*.deb .
+}
+
 # quietly WHAT COMMAND...: runs a command; one line says what it is doing, the log is shown if it fails.
 quietly() {
     local what=$1 log child status=0 start=$SECONDS told=$SECONDS line

@@ -6,16 +6,6 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../setup.sh"
 folder=${BENCH_BUILD:-$root/build-bench}
 
-# A machine that runs this has no use for a web server as a service: nginx is unpacked, not installed.
-unpack_nginx() {
-    mkdir -p "$folder/nginx"
-    (
-        cd "$folder/nginx"
-        apt-get -q -o APT::Sandbox::User=root download nginx
-        dpkg -x nginx_*.deb .
-    )
-}
-
 need_build_tools
 need valgrind valgrind --version
 need openssl openssl version
@@ -26,11 +16,7 @@ if command -v apt-get >/dev/null; then
     need "libboost1.81-dev|libboost-dev" has_header boost/json.hpp
 fi
 install_missing
-PATH=$PATH:/usr/sbin:$folder/nginx/usr/sbin
-if ! command -v nginx >/dev/null; then
-    command -v apt-get >/dev/null || die "please install this first: nginx"
-    quietly "unpacking nginx" unpack_nginx
-fi
+provide nginx "$folder"
 
 configure "$folder" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DHDIKAFKA_BUILD_BENCH=ON -DHDIKAFKA_BUILD_TESTS=OFF \
     -DHDIKAFKA_BUILD_EXAMPLES=OFF
