@@ -60,14 +60,14 @@ install_missing() {
     missing=()
 }
 
-# provide PROGRAM FOLDER: a server that the tests run themselves (the package has its name) comes onto the PATH.
+# provide PROGRAM PACKAGE FOLDER: a server that the tests run themselves comes onto the PATH.
 # A machine that runs tests has no use for it as a service: it is unpacked below FOLDER, not installed.
 provide() {
-    local program=$1 place=$2/$1
+    local program=$1 package=$2 place=$3/$1
     PATH=$PATH:/usr/sbin:$place/usr/sbin:$place/usr/bin
     command -v "$program" >/dev/null && return
     command -v apt-get >/dev/null || die "please install this first: $program"
-    quietly "unpacking $program" unpack "$program" "$place"
+    quietly "unpacking $program" unpack "$package" "$place"
 }
 unpack() {
     mkdir -p "$2"

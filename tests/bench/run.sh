@@ -16,7 +16,7 @@ if command -v apt-get >/dev/null; then
     need "libboost1.81-dev|libboost-dev" has_header boost/json.hpp
 fi
 install_missing
-provide nginx "$folder"
+provide nginx nginx "$folder"
 
 configure "$folder" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DHDIKAFKA_BUILD_BENCH=ON -DHDIKAFKA_BUILD_TESTS=OFF \
     -DHDIKAFKA_BUILD_EXAMPLES=OFF
