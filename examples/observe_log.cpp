@@ -22,10 +22,9 @@ public:
     void operator()(hk::attempt_ended const& event) const
     {
         std::ostringstream out;
-        out << "attempt " << event.attempt << ": "
-            << (event.http_status ? std::to_string(event.http_status) : event.code.message()) << ", "
-            << event.duration.count() << " us, " << event.bytes_sent << " bytes out, " << event.bytes_received
-            << " in, " << (event.reused ? "a connection of before" : "a new connection");
+        out << "attempt " << event.attempt << ": " << event.http_status << ", " << event.duration.count()
+            << " us, " << event.bytes_sent << " bytes out, " << event.bytes_received << " in, "
+            << (event.reused ? "a connection of before" : "a new connection");
         say(event.call, out.str());
     }
     void operator()(hk::retry_scheduled const& event) const
@@ -43,10 +42,8 @@ public:
     }
     void operator()(hk::connection_opened const& event) const
     {
-        std::ostringstream out;
-        out << "connected to " << event.host << ":" << event.port << " with " << event.tls_version
-            << (event.resumed ? ", resumed" : "") << (event.proxied ? ", through the proxy" : "");
-        line(out.str());
+        line("connected to " + std::string(event.host) + " with " + std::string(event.tls_version) +
+             (event.resumed ? ", resumed" : "") + (event.proxied ? ", through the proxy" : ""));
     }
     void operator()(hk::connection_closed const& event) const
     {
@@ -58,8 +55,15 @@ private:
     {
         line(std::string(call.operation) + " " + std::string(call.topic) + ": " + what);
     }
-    static void line(std::string const& text) { std::clog << "[hdikafka] " + text + "\n"; }
+    static void line(std::string const& text) { std::cout << "[hdikafka] " + text + "\n"; }
 };
+
+asio::awaitable<void> work(hk::client client, std::string topic)
+{
+    co_await client.create_topic(topic);
+    auto const missing = co_await hk::as_result(client.partitions("no_such_topic"));
+    std::cout << "and to the program: " << missing.error().what() << "\n";
+}
 
 int main()
 try {
@@ -67,12 +71,9 @@ try {
     asio::io_context io;
     auto options = cluster.options();
     hk::client const client(io.get_executor(), options.observer(hk::observer(log_writer())));
-    std::string const topic = examples::new_name("observed");
-    auto created = asio::co_spawn(io, client.create_topic(topic), asio::use_future);
-    auto missing = asio::co_spawn(io, hk::as_result(client.partitions("no_such_topic")), asio::use_future);
+    auto done = asio::co_spawn(io, work(client, examples::new_name("observed")), asio::use_future);
     io.run();
-    created.get();
-    std::cout << "and to the program: " << missing.get().error().what() << "\n";
+    done.get();
 } catch (std::exception const& failure) {
     std::cerr << failure.what() << "\n";
     return 1;

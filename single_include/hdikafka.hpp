@@ -3985,16 +3985,20 @@ template <class = void>
 std::string key_digest(SSL* connection)
 {
     x509_ptr const certificate(SSL_get1_peer_certificate(connection));
-    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+    X509_PUBKEY* const key = certificate ? X509_get_X509_PUBKEY(certificate.get()) : nullptr;
+    int const length = key ? i2d_X509_PUBKEY(key, nullptr) : 0;
+    if (length <= 0)
+        return std::string();
+    std::vector<unsigned char> encoded(static_cast<std::size_t>(length));
+    unsigned char* at = encoded.data();
+    i2d_X509_PUBKEY(key, &at);
+    std::string digest(EVP_MAX_MD_SIZE, '\0');
     unsigned int size = 0;
-    unsigned char* key = nullptr;
-    int const length = certificate ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate.get()), &key) : 0;
-    bool const done = length > 0 && EVP_Digest(key, static_cast<std::size_t>(length), digest.data(), &size,
-                                               EVP_sha256(), nullptr) == 1;
-    OPENSSL_free(key);
-    return done ? base64_encode(std::string_view(reinterpret_cast<char const*>(digest.data()), size),
-                                base64_form::standard)
-                : std::string();
+    if (EVP_Digest(encoded.data(), encoded.size(), reinterpret_cast<unsigned char*>(digest.data()), &size,
+                   EVP_sha256(), nullptr) != 1)
+        return std::string();
+    digest.resize(size);
+    return base64_encode(digest, base64_form::standard);
 }
 
 /// Whether the server's key is one of `pins`, in base64; any is when there are none.

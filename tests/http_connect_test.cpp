@@ -127,7 +127,7 @@ TEST_CASE("every other answer to CONNECT has its body as usual, and no tunnel")
     CHECK_FALSE(until_close.tunnel);
     CHECK_FALSE(until_close.keep_alive);
     CHECK(answered("HTTP/1.1 407 \r\nContent-Length: x\r\n\r\n").fault == errc::bad_content_length);
-    CHECK(answered("HTTP/1.1 407 \r\nContent-Encoding: gzip\r\nContent-Length: 1\r\n\r\n").fault ==
+    CHECK(answered("HTTP/1.1 302 \r\nContent-Encoding: gzip\r\nContent-Length: 1\r\n\r\n").fault ==
           errc::unsupported_coding);
     CHECK(answered("HTTP/1.1 407 \r\nContent-Length: 9\r\n\r\nhello", http_limits().body(8)).fault ==
           errc::body_too_large);

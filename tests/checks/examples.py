@@ -45,7 +45,14 @@ PRINTED = {
         r"cancelled: consume 'deadlines_\d+': .*"],
     "consumer": [OWN_EMULATOR, *(f"{i}: {i}" for i in range(10)), "read up to offset 10"],
     "own_test": ["passed: .*"] * 6,
-    "observe_log": [OWN_EMULATOR, r"and to the program: partitions 'no_such_topic': .*"],
+    "observe_log": [
+        OWN_EMULATOR, *(r"\[hdikafka\] " + line for line in [
+            r"create_topic observed_\d+: begins", "token : begins", r"connected to 127\.0\.0\.1 with TLSv1\.3",
+            r"token : attempt 1: 200, \d+ us, \d+ bytes out, \d+ in, a new connection", "token : done",
+            r"token for \d+ s", r"create_topic \S+: attempt 1: 200, .*, a connection of before",
+            r"create_topic \S+: done", "partitions no_such_topic: begins",
+            "partitions no_such_topic: attempt 1: 404, .*", "partitions no_such_topic: failed: no such topic or partition"]),
+        r"and to the program: partitions 'no_such_topic': .*", r"\[hdikafka\] closed after 3 request\(s\)"],
     "observe_counters": [
         OWN_EMULATOR, "partitions 'no_such_topic': .*", "connections open: 1",
         r"requests: 103, failed: 1, attempts: 103, retries: 0", r"bytes: \d+ out, \d+ in", r"mean time: \d+ us",
