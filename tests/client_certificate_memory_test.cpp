@@ -1,0 +1,190 @@
+// What was secret is gone from memory that is given back: ours, and what OpenSSL took for us.
+#include "support/client_certificates.hpp"
+
+#include <hdikafka/detail/client_certificate.hpp>
+
+#include <doctest/doctest.h>
+
+#include <openssl/crypto.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <string>
+#include <string_view>
+#include <vector>
+
+using namespace test;
+
+namespace {
+
+/// Looks for secrets in every block of memory that is freed. A block's size stands in front of it.
+class freed_memory
+{
+public:
+    static constexpr std::size_t front = alignof(std::max_align_t);
+
+    static void* take(std::size_t size) noexcept
+    {
+        auto* const block = static_cast<char*>(std::malloc(front + size));
+        if (!block)
+            return nullptr;
+        std::memcpy(block, &size, sizeof size);
+        return block + front;
+    }
+
+    static void give_back(void* memory) noexcept
+    {
+        if (!memory)
+            return;
+        char* const block = static_cast<char*>(memory) - front;
+        if (looking)
+            found += holds_secret(std::string_view(block + front, size_of(memory))) ? 1 : 0;
+        std::free(block);
+    }
+
+    static void* move(void* memory, std::size_t size) noexcept
+    {
+        void* const to = take(size);
+        if (memory && to) {
+            std::memcpy(to, memory, std::min(size, size_of(memory)));
+            give_back(memory);
+        }
+        return to;
+    }
+
+    static inline std::atomic<bool> looking = false;
+    static inline std::atomic<int> found = 0;
+    static inline std::vector<std::string_view> secrets;
+
+private:
+    static std::size_t size_of(void* memory) noexcept
+    {
+        std::size_t size = 0;
+        std::memcpy(&size, static_cast<char*>(memory) - front, sizeof size);
+        return size;
+    }
+
+    static bool holds_secret(std::string_view block) noexcept
+    {
+        return std::ranges::any_of(secrets, [block](std::string_view secret) {
+            return block.find(secret) != std::string_view::npos;
+        });
+    }
+};
+
+// Before OpenSSL takes its first memory.
+bool const openssl_uses_it =
+    CRYPTO_set_mem_functions(
+        [](std::size_t size, char const*, int) { return freed_memory::take(size); },
+        [](void* memory, std::size_t size, char const*, int) { return freed_memory::move(memory, size); },
+        [](void* memory, char const*, int) { freed_memory::give_back(memory); }) == 1;
+
+/// How many blocks were freed with a secret in them while `work` was done.
+template <class Work>
+int secrets_freed(std::vector<std::string_view> secrets, Work work)
+{
+    freed_memory::secrets = std::move(secrets);
+    freed_memory::found = 0;
+    freed_memory::looking = true;
+    work();
+    freed_memory::looking = false;
+    freed_memory::secrets.clear();
+    return freed_memory::found;
+}
+
+} // namespace
+
+void* operator new(std::size_t size)
+{
+    if (void* const memory = freed_memory::take(size))
+        return memory;
+    throw std::bad_alloc();
+}
+void* operator new[](std::size_t size) { return ::operator new(size); }
+void operator delete(void* memory) noexcept { freed_memory::give_back(memory); }
+void operator delete[](void* memory) noexcept { freed_memory::give_back(memory); }
+void operator delete(void* memory, std::size_t) noexcept { freed_memory::give_back(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { freed_memory::give_back(memory); }
+
+namespace {
+
+/// A piece of the key's private exponent, as DER has it.
+std::string private_number(EVP_PKEY* key)
+{
+    BIGNUM* exponent = nullptr;
+    REQUIRE(EVP_PKEY_get_bn_param(key, "d", &exponent) == 1);
+    std::string number(static_cast<std::size_t>(BN_num_bytes(exponent)), '\0');
+    BN_bn2bin(exponent, reinterpret_cast<unsigned char*>(number.data()));
+    BN_clear_free(exponent);
+    return number.substr(100, 40);
+}
+
+/// A piece of a key's text from behind its public numbers.
+std::string_view private_text(std::string_view pem) { return pem.substr(pem.size() / 2, 40); }
+
+/// It would be seen.
+void check_seen(std::vector<std::string_view> const& secrets)
+{
+    for (std::string_view const secret : secrets)
+        CHECK(secrets_freed(secrets, [secret] { std::string const copy(secret); }) == 1);
+}
+
+std::string const passphrase = "a passphrase that must be gone";
+
+} // namespace
+
+TEST_CASE("loading leaves no copy of the key's text and none of the passphrase")
+{
+    REQUIRE(openssl_uses_it);
+    auto const& own = client_certificates::get();
+    std::string const plain = pem_of(own.key.get());
+    std::string const traditional = traditional_pem(own.key.get());
+    std::vector<std::string_view> const secrets{private_text(plain), private_text(traditional), passphrase};
+
+    scratch_folder const folder;
+    std::string const leaf = pem_of(own.leaf.get());
+    std::vector<std::string> const files{
+        folder.file("plain", plain + leaf),
+        folder.file("traditional", traditional + leaf),
+        folder.file("encrypted", encrypted_pem(own.key.get(), passphrase) + leaf),
+        folder.file("older", traditional_pem(own.key.get(), passphrase) + leaf),
+        folder.file("pfx", pfx_of(own.key.get(), own.leaf.get(), {}, {passphrase.c_str()})),
+        folder.file("plain pfx", pfx_of(own.key.get(), own.leaf.get(), {}, {passphrase.c_str(), -1})),
+        folder.file("no certificate", plain),
+        folder.file("two keys", plain + leaf + traditional),
+    };
+    int good = 0;
+    for (std::string const& file : files) {
+        CAPTURE(file);
+        CHECK(secrets_freed(secrets, [&] {
+                  auto const got = hdikafka::detail::load_client_certificate(file, passphrase);
+                  good += got ? 1 : 0;
+              }) == 0);
+    }
+    CHECK(good == 6);
+    check_seen(secrets);
+}
+
+// What OpenSSL's decoders make of a block's bytes they do not wipe (3.0): only our part is looked at.
+TEST_CASE("a block of PEM leaves no copy of the key's numbers, also when it was encrypted")
+{
+    EVP_PKEY* const key = client_certificates::get().key.get();
+    std::string const number = private_number(key);
+    for (std::string const& text : {pem_of(key), traditional_pem(key), traditional_pem(key, passphrase)}) {
+        bool decrypted = false;
+        hdikafka::detail::bio_ptr const in(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+        CHECK(secrets_freed({number, private_text(text), passphrase}, [&] {
+                  hdikafka::detail::pem_block block;
+                  decrypted = block.read(in.get()) && block.decrypt(passphrase);
+                  std::string_view const bytes(reinterpret_cast<char const*>(block.data()),
+                                               static_cast<std::size_t>(block.length()));
+                  decrypted = decrypted && bytes.find(number) != std::string_view::npos;
+              }) == 0);
+        CHECK(decrypted);
+    }
+    check_seen({number});
+}
