@@ -1,5 +1,6 @@
 // Every operation, at every step of an attempt that fails, when a second attempt is allowed: it is made when
 // that can do no harm, and the peer receives what it should and nothing twice.
+#include "support/fault_bench.hpp"
 #include "support/fault_steps.hpp"
 #include "support/fault_table.hpp"
 

@@ -1,5 +1,6 @@
 // Every operation, at every step of an attempt, with everything that can go wrong there: the error, what
 // became of the records, what is left behind, and that the next call works. One attempt is made.
+#include "support/fault_bench.hpp"
 #include "support/fault_steps.hpp"
 #include "support/fault_table.hpp"
 
@@ -49,6 +50,8 @@ void check_what_is_left(operation const& what, fault const& which, aftermath con
     CHECK_FALSE(seen.too_early);
     CHECK(seen.at_rest);
     CHECK(seen.left_open == which.left_open);
+    if (which.goes_on && which.asks_authority)
+        CHECK(seen.tokens_asked_for == 1);
     CHECK(seen.next_works(what.good));
     CHECK(seen.requests.size() == (which.arrived ? 1 : 0) + what.requests);
     CHECK(seen.requests.at(0).line.starts_with(what.line));

@@ -4,126 +4,18 @@
 #define HDIKAFKA_TESTS_SUPPORT_FAULT_BENCH_HPP
 
 #include "fault_operations.hpp"
-#include "fault_resolver.hpp"
+#include "fault_site.hpp"
 #include "running.hpp"
 
-#include <asio/ip/tcp.hpp>
 #include <doctest/doctest.h>
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-
-#include <chrono>
 #include <cstddef>
-#include <deque>
-#include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace test {
-
-/// Addresses of this machine at which a server's port is not served.
-inline std::string const refusing_address = "127.0.0.2";
-inline std::string const full_address = "127.0.0.3";
-
-/// At two more addresses of this machine, a port that takes no connection: one refuses, at the other
-/// whoever connects waits in a queue that is full.
-class closed_doors
-{
-public:
-    explicit closed_doors(unsigned port) : refusing_(io_, net::ip::tcp::v4()), full_(io_, net::ip::tcp::v4())
-    {
-        auto const number = static_cast<net::ip::port_type>(port);
-        refusing_.bind(net::ip::tcp::endpoint(net::ip::make_address(refusing_address), number));
-        full_.bind(net::ip::tcp::endpoint(net::ip::make_address(full_address), number));
-        full_.listen(0);
-        for (int i = 0; i < 4; ++i)
-            fillers_.emplace_back(io_).async_connect(full_.local_endpoint(), [](std::error_code) {});
-        io_.poll();
-    }
-
-private:
-    net::io_context io_;
-    net::ip::tcp::acceptor refusing_;
-    net::ip::tcp::acceptor full_;
-    std::deque<net::ip::tcp::socket> fillers_;
-};
-
-/// How many TCP sockets of this process are, or try to become, the client's end of a connection: all
-/// but those that listen and those that a listener took.
-inline std::size_t client_sockets()
-{
-    constexpr int most = 1024; // more than any test has open
-    std::set<in_port_t> served;
-    std::vector<in_port_t> others;
-    for (int fd = 0; fd != most; ++fd) {
-        sockaddr_in address = {};
-        socklen_t size = sizeof address;
-        int type = 0;
-        socklen_t type_size = sizeof type;
-        if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0 ||
-            address.sin_family != AF_INET || getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_size) != 0 ||
-            type != SOCK_STREAM)
-            continue;
-        int listens = 0;
-        socklen_t listens_size = sizeof listens;
-        getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &listens_size);
-        if (listens != 0)
-            served.insert(address.sin_port);
-        else
-            others.push_back(address.sin_port);
-    }
-    std::size_t count = 0;
-    for (in_port_t const port : others)
-        count += served.count(port) == 0;
-    return count;
-}
-
-/// What ends the call.
-enum class trouble : unsigned char
-{
-    failure,       // of the peer or the network
-    connect_limit, // client_options::connect_timeout
-    idle_limit,    // client_options::idle_timeout
-    total_limit,   // client_options::total_timeout
-    call_limit,    // call_options::timeout
-    cancellation,
-};
-
-/// One thing that goes wrong at one step. Its gates are its own: it befalls one call.
-class fault
-{
-public:
-    std::string step;  ///< In tables.
-    std::string event; ///< In tables.
-    trouble kind = trouble::failure;
-    std::error_code code;        ///< What the call ends with; none: it is good all the same.
-    bool repeated = true;        ///< Another attempt makes sense.
-    bool written = false;        ///< Bytes of the request went out, and no refusal came back.
-    bool arrived = false;        ///< The whole request did.
-    bool large = false;          ///< The request is larger than the kernel takes at once.
-    bool asks_authority = false; ///< The token comes from a server, too.
-    bool needs_doors = false;
-    bool other_first = false;    ///< Another call goes before, and has what this one waits for.
-    bool frees_early = false;    ///< `release` is opened as soon as the call waits.
-    bool resting = false;        ///< No connection is open where the call stands.
-    bool goes_on = false;        ///< Something does when the call has ended, until `release`.
-    bool one_connection = false; ///< There may be no second one.
-    std::size_t left_open = 0;   ///< Connections that may be open after the call.
-    std::vector<lookup> lookups; ///< Of the server's host.
-    std::vector<lookup> authority_lookups;
-    std::vector<script> service; ///< Of the first connections; good ones follow.
-    std::vector<script> authority;
-    gate taken;   ///< Opened when the other call has it.
-    gate reached; ///< Opened when the call stands where the trouble begins.
-    gate release; ///< Ends what goes on when the call has ended.
-};
-
-/// A time limit for one try: short, unless the machine proves too slow for it.
-using limit = std::chrono::milliseconds;
 
 /// What a call came to, and what was found afterwards.
 class aftermath
@@ -139,36 +31,24 @@ public:
     bool too_early = false;      ///< The limit had passed before the call stood where it should.
     std::vector<seen_request> requests;
     std::size_t connections = 0;
+    std::size_t tokens_asked_for = 0;
 
-    bool next_works(std::string const& wanted) const { return next.good() && next.get().value() == wanted; }
+    bool next_works(std::string const& wanted) const
+    {
+        return next.happened() && next.good() && next.get().value() == wanted;
+    }
 };
 
-/// Everything that one call into one fault needs.
+/// One call into one fault, and the next one.
 class bench
 {
 public:
     bench(operation const& what, fault const& which, limit time, hk::retry_policy retry)
-        : what_(what), fault_(which), server_(followed_by_good(which.service))
-    {
-        name_service::get().plan(server_.port(), which.lookups);
-        auto options = options_for(server_.endpoint("localhost")).retry(retry);
-        options.tls(hk::tls_options(options.tls()).configure([alive = alive_](SSL_CTX*) {}));
-        if (which.asks_authority) {
-            authority_.emplace(followed_by_good(which.authority));
-            name_service::get().plan(authority_->port(), which.authority_lookups);
-            options.credential(hk::client_secret_credential("tenant", "id", "secret")
-                                   .authority_host(authority_->endpoint("localhost")));
-        }
-        if (which.needs_doors)
-            doors_.emplace(which.asks_authority ? authority_->port() : server_.port());
-        if (which.one_connection)
-            options.max_connections(1);
-        if (what.at_least_once)
-            options.retry(hk::retry_policy(retry).at_least_once(true));
-        set_limit(options, time);
-        before_ = client_sockets();
-        subject_.emplace(io_.get_executor(), std::move(options), what.from);
-    }
+        : what_(what),
+          fault_(which),
+          site_(which, time, retry.at_least_once(what.at_least_once)),
+          subject_(std::in_place, io_.get_executor(), site_.options, what.from)
+    {}
     bench(bench const&) = delete;
     bench& operator=(bench const&) = delete;
     ~bench() { fault_.release.open(); } // a look-up would keep the context from ending
@@ -181,12 +61,14 @@ public:
             start(io_.get_executor(), subject_->client.topics(hk::call_options().timeout(60s)), other);
             work_until(io_, [this] { return fault_.taken.is_open(); });
         }
-        out.end = fault_.kind == trouble::cancellation ? run_and_cancel() : run_call(call_);
+        out.end = fault_.kind == trouble::cancellation ? run_and_cancel() : run_call(site_.call);
         out.too_early = fault_.kind != trouble::failure && !fault_.reached.is_open();
         if (out.too_early)
             return out;
-        out.left_open = client_sockets() - before_;
+        out.left_open = site_.open_connections();
         out.at_rest = fault_.goes_on || rests();
+        if (!out.at_rest)
+            return out; // whatever it is could take its time
         fault_.release.open();
         io_.restart();
         io_.run();
@@ -198,36 +80,15 @@ public:
         if (limited && out.next.code() == std::errc::timed_out)
             out.too_early = true;
         subject_.reset();
-        out.forgotten = alive_.use_count() == 1;
-        out.left_at_end = client_sockets() - before_;
-        out.requests = server_.requests();
-        out.connections = server_.connections();
+        out.forgotten = site_.forgotten();
+        out.left_at_end = site_.open_connections();
+        out.requests = site_.server().requests();
+        out.connections = site_.server().connections();
+        out.tokens_asked_for = site_.tokens_asked_for();
         return out;
     }
 
 private:
-    static std::vector<script> followed_by_good(std::vector<script> scripts)
-    {
-        scripts.push_back(good_script());
-        return scripts;
-    }
-
-    void set_limit(hk::client_options& options, limit time)
-    {
-        switch (fault_.kind) {
-        case trouble::connect_limit: options.connect_timeout(time); break;
-        case trouble::idle_limit: options.idle_timeout(time); break;
-        case trouble::total_limit: options.total_timeout(time); break;
-        case trouble::call_limit: call_.timeout(time); break;
-        case trouble::failure:
-        case trouble::cancellation: break;
-        }
-        // The request id is the caller's to choose, and makes a request as large as is wanted.
-        constexpr std::size_t more_than_the_kernel_takes = 8 * 1024 * 1024;
-        if (fault_.large)
-            call_.request_id(std::string(more_than_the_kernel_takes, 'x'));
-    }
-
     ending<std::string> run_call(hk::call_options const& options)
     {
         ending<std::string> end;
@@ -243,10 +104,10 @@ private:
 
     ending<std::string> run_and_cancel()
     {
-        running_call<std::string> call(io_, what_.call(&*subject_, call_));
+        running_call<std::string> call(io_, what_.call(&*subject_, site_.call));
         if (fault_.other_first)
             stand_in_line(call.end);
-        work_until(io_, [&] { return call.end.happened() || stands_there(); });
+        work_until(io_, [&] { return call.end.happened() || site_.stands_there(); });
         take_all_steps();
         if (!call.end.happened())
             call.cancel();
@@ -278,21 +139,9 @@ private:
         return io_.stopped();
     }
 
-    bool stands_there() const
-    {
-        bool const connected = client_sockets() != before_;
-        return fault_.reached.is_open() && (!fault_.needs_doors || connected) &&
-               (!fault_.resting || !connected);
-    }
-
     operation const& what_;
     fault fault_;
-    scripted_server server_;
-    std::optional<scripted_server> authority_;
-    std::optional<closed_doors> doors_;
-    std::shared_ptr<int> alive_ = std::make_shared<int>(0);
-    hk::call_options call_;
-    std::size_t before_ = 0;
+    fault_site site_;
     net::io_context io_;
     std::optional<subject> subject_;
 };

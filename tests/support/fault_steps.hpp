@@ -2,7 +2,7 @@
 #ifndef HDIKAFKA_TESTS_SUPPORT_FAULT_STEPS_HPP
 #define HDIKAFKA_TESTS_SUPPORT_FAULT_STEPS_HPP
 
-#include "fault_bench.hpp"
+#include "fault_site.hpp"
 
 #include <asio/error.hpp>
 
