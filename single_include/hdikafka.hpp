@@ -3432,8 +3432,9 @@ private:
 namespace hdikafka::inline v0_1::detail {
 
 /// Reads the answer to one request: `prepare()` says where the next bytes go, `commit(n)` takes them.
-/// The outcome depends on the bytes alone, not on the pieces they come in. Interim answers (1xx) are
-/// dropped. After a fault, and unless keep_alive() or is_tunnel(), the connection has to be closed.
+/// The outcome depends on the bytes alone, not on the pieces they come in (but for is_tunnel()). Interim
+/// answers (1xx) are dropped. After a fault, and unless keep_alive() or is_tunnel(), the connection has to be
+/// closed.
 class response_parser
 {
 public:
@@ -4681,7 +4682,7 @@ private:
         for (std::size_t i = 0; i != rest_.size(); ++i) {
             if (rest_[i] == '#')
                 return "has a fragment";
-            if (std::string_view("\"<>\\^`{|}").find(rest_[i]) != std::string_view::npos)
+            if (std::string_view("\"<>[]\\^`{|}").find(rest_[i]) != std::string_view::npos)
                 return "has a character in its path that must be percent-encoded";
             if (rest_[i] == '%' &&
                 (rest_.size() - i < 3 || hex.find(rest_[i + 1]) == std::string_view::npos ||
@@ -6843,13 +6844,14 @@ private:
 
 namespace hdikafka::inline v0_1::detail {
 
+/// 1*DIGIT; a number that does not fit is the greatest that does.
 inline std::optional<std::int64_t> parse_count(std::string_view text) noexcept
 {
-    std::int64_t value = 0;
-    auto const [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (text.empty() || failure != std::errc() || end != text.data() + text.size() || value < 0)
+    if (text.empty() || text.find_first_not_of("0123456789") != std::string_view::npos)
         return std::nullopt;
-    return value;
+    std::int64_t value = 0;
+    auto const failure = std::from_chars(text.data(), text.data() + text.size(), value).ec;
+    return failure == std::errc() ? value : std::numeric_limits<std::int64_t>::max();
 }
 
 /// Whether `text` looks like `shape`, where '0' stands for a digit, '_' for a digit or a blank and 'a' for a

@@ -227,6 +227,8 @@ TEST_CASE("Retry-After in seconds")
     CHECK(wait_in({{"retry-after", "86400"}}) == 24h);
     CHECK(wait_in({{"retry-after", "86401"}}) == 24h);
     CHECK(wait_in({{"retry-after", "9223372036854775807"}}) == 24h);
+    CHECK(wait_in({{"retry-after", "9223372036854775808"}}) == 24h);
+    CHECK(wait_in({{"retry-after-ms", "99999999999999999999999"}}) == 24h);
 }
 
 TEST_CASE("Retry-After as an HTTP-date")
@@ -259,6 +261,7 @@ TEST_CASE("a wait that cannot be read is none")
     CHECK_FALSE(wait_in({}));
     for (char const* const text : {"",
                                    "-1",
+                                   "-0",
                                    "+1",
                                    "1.5",
                                    " 1",

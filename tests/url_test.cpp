@@ -163,7 +163,7 @@ TEST_CASE("a host is a name of sound labels or an address in its one spelling")
 
 TEST_CASE("a path must be encoded already")
 {
-    for (string const path : {"/a\"b", "/<", "/>", "/a\\b", "/^", "/`", "/{a}", "/|", "?a=\""})
+    for (string const path : {"/a\"b", "/<", "/>", "/a[1]", "/]", "/a\\b", "/^", "/`", "/{a}", "/|", "?a=\""})
         CHECK(refused("https://h" + path) == "has a character in its path that must be percent-encoded");
     for (string const path : {"/%", "/%4", "/%4g", "/%g4", "/a%", "/%%41"})
         CHECK(refused("https://h" + path) == "has a '%' in its path without two hexadecimal digits");

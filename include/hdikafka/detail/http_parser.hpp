@@ -19,8 +19,9 @@
 namespace hdikafka::inline v0_1::detail {
 
 /// Reads the answer to one request: `prepare()` says where the next bytes go, `commit(n)` takes them.
-/// The outcome depends on the bytes alone, not on the pieces they come in. Interim answers (1xx) are
-/// dropped. After a fault, and unless keep_alive() or is_tunnel(), the connection has to be closed.
+/// The outcome depends on the bytes alone, not on the pieces they come in (but for is_tunnel()). Interim
+/// answers (1xx) are dropped. After a fault, and unless keep_alive() or is_tunnel(), the connection has to be
+/// closed.
 class response_parser
 {
 public:

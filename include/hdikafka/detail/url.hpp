@@ -175,7 +175,7 @@ private:
         for (std::size_t i = 0; i != rest_.size(); ++i) {
             if (rest_[i] == '#')
                 return "has a fragment";
-            if (std::string_view("\"<>\\^`{|}").find(rest_[i]) != std::string_view::npos)
+            if (std::string_view("\"<>[]\\^`{|}").find(rest_[i]) != std::string_view::npos)
                 return "has a character in its path that must be percent-encoded";
             if (rest_[i] == '%' &&
                 (rest_.size() - i < 3 || hex.find(rest_[i + 1]) == std::string_view::npos ||
