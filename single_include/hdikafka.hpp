@@ -1334,7 +1334,9 @@ private:
 class retry_policy
 {
 public:
-    /// Repeats after the first attempt; 3 by default, 0 switches retries off.
+    /// Repeats after the first attempt; 3 by default, 0 switches retries off. Not counted: one repeat at once
+    /// after a 401, and one when the server closed an idle connection just as the request came, if it can do
+    /// no harm.
     retry_policy& max_retries(int count) &
     {
         max_retries_ = count;
@@ -3840,30 +3842,42 @@ public:
             SSL_set_session(connection, session.get());
     }
 
-private:
-    static constexpr std::size_t most = 4; // servers send one or two tickets a connection
+    /// The connection stands: an older session that it took up may be taken up again.
+    void keep(SSL* connection)
+    {
+        if (SSL_session_reused(connection) == 1 && SSL_version(connection) < TLS1_3_VERSION)
+            put(tls_session_ptr(SSL_get1_session(connection)), false);
+    }
 
+private:
+    using clock = std::chrono::steady_clock;
+
+    static constexpr std::size_t most = 4; // servers send one or two tickets a connection
+    // A session begets the next one without the certificate being looked at again.
+    static constexpr std::chrono::hours longest_trust{24};
+
+    /// Each is offered once: one of TLS 1.3 so that nobody can tell that two connections belong together (RFC
+    /// 8446 C.4), an older one comes back from keep() unless the server broke off at the sight of it.
     tls_session_ptr take()
     {
         std::lock_guard const lock(mutex_);
+        if (clock::now() - verified_at_ > longest_trust)
+            sessions_.clear();
         // OpenSSL spoils the session of a connection that ends without close_notify.
         while (!sessions_.empty() && SSL_SESSION_is_resumable(sessions_.back().get()) != 1)
             sessions_.pop_back();
         if (sessions_.empty())
             return tls_session_ptr();
-        SSL_SESSION* const newest = sessions_.back().get();
-        // A ticket of TLS 1.3 is for one use, so that nobody can tell that two connections belong together
-        // (RFC 8446 C.4).
-        if (SSL_SESSION_get_protocol_version(newest) < TLS1_3_VERSION && SSL_SESSION_up_ref(newest) == 1)
-            return tls_session_ptr(newest);
         tls_session_ptr taken = std::move(sessions_.back());
         sessions_.pop_back();
         return taken;
     }
 
-    void put(tls_session_ptr session)
+    void put(tls_session_ptr session, bool verified_now)
     {
         std::lock_guard const lock(mutex_);
+        if (verified_now)
+            verified_at_ = clock::now();
         if (sessions_.size() == most)
             sessions_.erase(sessions_.begin());
         sessions_.push_back(std::move(session));
@@ -3876,7 +3890,7 @@ private:
         if (!store || SSL_SESSION_is_resumable(session) != 1)
             return 0;
         try {
-            store->put(tls_session_ptr(session));
+            store->put(tls_session_ptr(session), SSL_session_reused(connection) == 0);
         } catch (...) {
             // The handle has given the reference back; without the session the next handshake is a full one.
         }
@@ -3891,6 +3905,7 @@ private:
 
     std::mutex mutex_;
     std::vector<tls_session_ptr> sessions_; // newest last
+    clock::time_point verified_at_;         // when a handshake last showed a certificate
 };
 
 } // namespace hdikafka::inline v0_1::detail
@@ -4818,9 +4833,10 @@ class request_ended
 public:
     request_ended() = default;
 
-    observed_call call;                    ///< Which one.
-    int attempts = 0;                      ///< How many there were.
-    std::error_code code;                  ///< How it ended; empty when it went well.
+    observed_call call;   ///< Which one.
+    int attempts = 0;     ///< How many there were.
+    std::error_code code; ///< How it ended; empty when there is a good answer. That its body is
+                          ///< not what the API describes, the caller alone hears.
     std::chrono::microseconds duration{0}; ///< From request_started on.
 };
 
@@ -4879,9 +4895,10 @@ public:
 ///     options.observer(hk::observer(retries()));
 ///
 /// No event holds a token, a secret, a body or a header field. The function is called by the threads that
-/// work for the client, several at a time, and by the one that drops its last handle; never with a lock held,
-/// so that it may call the client. It must not block: the call waits for it. What it throws is dropped.
-/// Copies share one function.
+/// work for the client, several at a time, by the one that drops its last handle, and by the one that
+/// destroys the executor's context with calls in flight: what it refers to must live as long, a shared_ptr
+/// sees to that. Never with a lock held, so that it may call the client. It must not block: the call waits
+/// for it. What it throws is dropped. Copies share one function.
 class observer
 {
 public:
@@ -4900,12 +4917,15 @@ public:
                       "an observer is called with an event, by const reference");
     }
 
-    /// The same for an object that the program keeps looking at.
+    /// The same for an object that the program keeps looking at; nobody listens when there is none.
     template <class Object>
     explicit observer(std::shared_ptr<Object> object)
-        : observer([object = std::move(object)](
-              auto const& event) requires std::invocable<Object&, decltype(event)> { (*object)(event); })
-    {}
+    {
+        if (object)
+            *this = observer([object](auto const& event) requires std::invocable<Object&, decltype(event)> {
+                (*object)(event);
+            });
+    }
 
     explicit operator bool() const noexcept { return listener_ != nullptr; }
 
@@ -4984,6 +5004,9 @@ public:
     connection& operator=(connection const&) = delete;
     ~connection()
     {
+        // The TLS session is good all the same; OpenSSL would spoil it without a goodbye.
+        if (end == connection_end::failed && stream.tls())
+            SSL_set_shutdown(stream.tls(), SSL_SENT_SHUTDOWN);
         if (!watcher_ || made_at == never)
             return;
         connection_closed event;
@@ -5013,6 +5036,7 @@ public:
     std::string request;            ///< The message on its way; its memory serves the next one.
     std::optional<exchange<>> talk; ///< The exchange under way.
     steady_clock::time_point made_at = never;
+    steady_clock::time_point last_used = never;
     steady_clock::time_point retire_at = never; ///< Never used from then on.
     std::size_t exchanges = 0;
     connection_end end = connection_end::closed; ///< Why it is closed, should it be now.
@@ -5115,9 +5139,9 @@ public:
     /// An idle connection that is still good, or the right to make one; nothing when all are in use.
     lease<> take() { return take_or_queue(nullptr); }
 
-    /// Closes the idle connections: one of them turned out to be dead, and what killed it (a restart of the
-    /// server) has most often killed the others.
-    void drop_idle() { close_idle(connection_end::dropped, false); }
+    /// Closes the connections that have been idle since `moment` or longer: one that served last then turned
+    /// out to be dead, and what killed it (a restart of the server) has most often killed the others.
+    void drop_idle(steady_clock::time_point moment) { close_idle(connection_end::dropped, moment, false); }
 
     /// Waits for a connection, in turn, until the operation is interrupted.
     task wait_in_line(operation_ptr op, lease<>& held)
@@ -5134,13 +5158,12 @@ public:
             held.keep(); // as good as it came
             co_return op->interruption("waiting for a free connection");
         }
-        if (held.link && !held.link->usable())
-            held.link.reset();
+        drop_unusable(held);
         co_return result<void>();
     }
 
     /// Closes the idle connections; those in use are closed when they come back.
-    void close() { close_idle(connection_end::closed, true); }
+    void close() { close_idle(connection_end::closed, steady_clock::time_point::max(), true); }
 
 private:
     friend class lease<>;
@@ -5212,16 +5235,24 @@ private:
                 return lease<>();
             }
         }
-        if (found && !found->usable())
-            found.reset();
-        return lease<>(this->shared_from_this(), std::move(found));
+        lease<> held(this->shared_from_this(), std::move(found));
+        drop_unusable(held);
+        return held;
     }
 
-    void close_idle(connection_end cause, bool for_good)
+    static void drop_unusable(lease<>& held)
+    {
+        if (!held.link || held.link->usable())
+            return;
+        held.link->stream.close_politely();
+        held.link.reset();
+    }
+
+    void close_idle(connection_end cause, steady_clock::time_point unused_since, bool for_good)
     {
         std::unique_lock lock(mutex_);
         closed_ = closed_ || for_good;
-        while (!idle_.empty()) {
+        while (!idle_.empty() && idle_.front().last_used <= unused_since) {
             connection_ptr link(&idle_.pop_front());
             --open_;
             lock.unlock();
@@ -5935,6 +5966,10 @@ public:
                                 found_handler(this->shared_from_this()));
     }
 
+    /// Takes it off the context's queue, where one look-up is made after the other, unless it is the one
+    /// under way.
+    void cancel() { resolver_.cancel(); }
+
     std::atomic<bool> finished = false; ///< The rest may be looked at.
     std::error_code failure;
     net::ip::tcp::resolver::results_type found;
@@ -6042,8 +6077,10 @@ private:
         search->start(peer_.host, std::to_string(peer_.port));
         while (!search->finished && !op_->interrupted())
             co_await op_->park();
-        if (op_->interrupted())
+        if (op_->interrupted()) {
+            search->cancel();
             co_return op_->interruption("looking up " + peer_.host);
+        }
         if (search->failure || search->found.empty())
             co_return error(errc::resolve_failed,
                             "looking up " + peer_.host + ": " + search->failure.message());
@@ -6078,8 +6115,10 @@ private:
             if (!ready)
                 co_return op_->interruption("asking the proxy " + peer_.host + " for a tunnel");
             now = talk.advance();
+            if (talk.answer().header_done() && !talk.answer().is_tunnel())
+                break; // the body only says why
         }
-        if (now != step::done)
+        if (!talk.answer().header_done())
             co_return error(talk.failure().error().code(),
                             "the proxy " + peer_.host + ": " + talk.failure().error().cause());
         if (talk.answer().is_tunnel())
@@ -6101,7 +6140,7 @@ private:
         for (;;) {
             step const now = stream.handshake();
             if (now == step::done)
-                co_return check_pins(stream.tls(), settings_.pins);
+                co_return settle(stream);
             if (now == step::closed)
                 co_return error(errc::connection_lost,
                                 "the server closed the connection during the TLS handshake");
@@ -6111,6 +6150,14 @@ private:
             if (!ready)
                 co_return op_->interruption("negotiating TLS");
         }
+    }
+
+    result<void> settle(tls_stream<>& stream)
+    {
+        auto pinned = check_pins(stream.tls(), settings_.pins);
+        if (pinned)
+            sessions_.keep(stream.tls());
+        return pinned;
     }
 
     void ready(connection<>& link, steady_clock::time_point begun) const
@@ -6224,6 +6271,8 @@ public:
     bool bytes_written = false; ///< Whether any byte of the request went out.
     bool reused = false;        ///< The connection had lain idle before.
     bool answered = false;      ///< A byte of an answer came.
+    bool is_final = false;      ///< The answer says that asking again changes nothing, whatever its status.
+    std::chrono::steady_clock::time_point idle_since; ///< When a connection that was reused had served last.
     std::optional<milliseconds> retry_after;
     std::uint64_t bytes_sent = 0;     ///< On the wire.
     std::uint64_t bytes_received = 0; ///< On the wire.
@@ -6245,7 +6294,9 @@ inline bool transient_failure(std::error_code code) noexcept
 /// Whether the failure says that the same request may succeed later.
 inline bool transient(attempt_outcome const& outcome) noexcept
 {
-    return outcome.code ? transient_failure(outcome.code) : transient_status(outcome.status);
+    if (outcome.code)
+        return transient_failure(outcome.code);
+    return !outcome.is_final && transient_status(outcome.status);
 }
 
 /// Whether sending the request again can do no harm that the policy does not allow.
@@ -6363,7 +6414,9 @@ public:
                 co_return waited;
         }
         outcome.reused = held.link != nullptr;
-        if (!held.link) {
+        if (held.link) {
+            outcome.idle_since = held.link->last_used;
+        } else {
             auto const connected = co_await connect(op, *pool, held.link);
             if (!connected)
                 co_return connected;
@@ -6398,7 +6451,8 @@ public:
             co_return talk.failure();
         response_parser& parser = talk.answer();
         if (parser.keep_alive() && talk.sent()) {
-            link.retire_at = retirement(steady_clock::now(), link.made_at, settings_.max_idle_time,
+            link.last_used = steady_clock::now();
+            link.retire_at = retirement(link.last_used, link.made_at, settings_.max_idle_time,
                                         settings_.max_connection_age, parser.keep_alive_timeout());
             link.end = connection_end::closed;
             held.keep();
@@ -8635,8 +8689,7 @@ public:
         error const failure =
             describe_status(outcome.status, response.body_text(), location, std::move(info), secrets);
         // Some proxies say it with a 500; asking again would change nothing.
-        if (failure.code() == errc::already_exists)
-            outcome.status = 409;
+        outcome.is_final = failure.code() == errc::already_exists;
         return failure;
     }
 
@@ -8732,13 +8785,14 @@ task call(operation_ptr op, transport_ptr http, call_spec& spec, call_answer& an
             answer.settled = settled;
             co_return done;
         }
-        if (state.outcome.status == 401 && !renewed && token && spec.tokens->refuse(token)) {
+        bool const in_time_yet = op->time_left() > milliseconds(0);
+        if (in_time_yet && state.outcome.status == 401 && !renewed && token && spec.tokens->refuse(token)) {
             renewed = true;
             report.retry_follows(state.outcome, judged, milliseconds(0));
             continue;
         }
-        if (state.replays()) {
-            spec.pool->drop_idle();
+        if (in_time_yet && state.replays()) {
+            spec.pool->drop_idle(state.outcome.idle_since);
             report.retry_follows(state.outcome, judged, milliseconds(0));
             continue;
         }
@@ -8747,9 +8801,11 @@ task call(operation_ptr op, transport_ptr http, call_spec& spec, call_answer& an
             co_return report.ends(judged);
         report.retry_follows(state.outcome, judged, *delay);
         bool const in_time = co_await op->rest(steady_clock::now() + *delay);
-        if (!in_time)
+        if (!in_time) {
+            state.outcome = attempt_outcome(); // no further attempt was made
             co_return report.ends(
                 state.judge(op->interruption("waiting to try again after: " + judged.error().cause())));
+        }
     }
 }
 
@@ -11012,7 +11068,8 @@ namespace hdikafka::inline v0_1 {
 ///   info().persisted() says what became of a produce. The connection in use is closed.
 /// - Lifetime: a call keeps alive what it needs; destroying the last handle cancels nothing. With no
 ///   call in flight a client holds no outstanding work, so that io_context::run() returns. It does hold
-///   connections: the executor's context must outlive every handle and stream.
+///   connections: the executor's context must outlive every handle, every stream, and every call whose
+///   caller runs on another context.
 /// - Thread safety: any number of calls at once, from any number of threads and coroutines.
 ///
 /// Source: HDInsight Kafka REST proxy API v1.

@@ -35,7 +35,8 @@ namespace hdikafka::inline v0_1 {
 ///   info().persisted() says what became of a produce. The connection in use is closed.
 /// - Lifetime: a call keeps alive what it needs; destroying the last handle cancels nothing. With no
 ///   call in flight a client holds no outstanding work, so that io_context::run() returns. It does hold
-///   connections: the executor's context must outlive every handle and stream.
+///   connections: the executor's context must outlive every handle, every stream, and every call whose
+///   caller runs on another context.
 /// - Thread safety: any number of calls at once, from any number of threads and coroutines.
 ///
 /// Source: HDInsight Kafka REST proxy API v1.

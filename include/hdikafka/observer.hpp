@@ -71,9 +71,10 @@ class request_ended
 public:
     request_ended() = default;
 
-    observed_call call;                    ///< Which one.
-    int attempts = 0;                      ///< How many there were.
-    std::error_code code;                  ///< How it ended; empty when it went well.
+    observed_call call;   ///< Which one.
+    int attempts = 0;     ///< How many there were.
+    std::error_code code; ///< How it ended; empty when there is a good answer. That its body is
+                          ///< not what the API describes, the caller alone hears.
     std::chrono::microseconds duration{0}; ///< From request_started on.
 };
 
@@ -132,9 +133,10 @@ public:
 ///     options.observer(hk::observer(retries()));
 ///
 /// No event holds a token, a secret, a body or a header field. The function is called by the threads that
-/// work for the client, several at a time, and by the one that drops its last handle; never with a lock held,
-/// so that it may call the client. It must not block: the call waits for it. What it throws is dropped.
-/// Copies share one function.
+/// work for the client, several at a time, by the one that drops its last handle, and by the one that
+/// destroys the executor's context with calls in flight: what it refers to must live as long, a shared_ptr
+/// sees to that. Never with a lock held, so that it may call the client. It must not block: the call waits
+/// for it. What it throws is dropped. Copies share one function.
 class observer
 {
 public:
@@ -153,12 +155,15 @@ public:
                       "an observer is called with an event, by const reference");
     }
 
-    /// The same for an object that the program keeps looking at.
+    /// The same for an object that the program keeps looking at; nobody listens when there is none.
     template <class Object>
     explicit observer(std::shared_ptr<Object> object)
-        : observer([object = std::move(object)](
-              auto const& event) requires std::invocable<Object&, decltype(event)> { (*object)(event); })
-    {}
+    {
+        if (object)
+            *this = observer([object](auto const& event) requires std::invocable<Object&, decltype(event)> {
+                (*object)(event);
+            });
+    }
 
     explicit operator bool() const noexcept { return listener_ != nullptr; }
 

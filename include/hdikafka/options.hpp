@@ -55,7 +55,9 @@ private:
 class retry_policy
 {
 public:
-    /// Repeats after the first attempt; 3 by default, 0 switches retries off.
+    /// Repeats after the first attempt; 3 by default, 0 switches retries off. Not counted: one repeat at once
+    /// after a 401, and one when the server closed an idle connection just as the request came, if it can do
+    /// no harm.
     retry_policy& max_retries(int count) &
     {
         max_retries_ = count;

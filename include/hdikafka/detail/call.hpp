@@ -122,8 +122,7 @@ public:
         error const failure =
             describe_status(outcome.status, response.body_text(), location, std::move(info), secrets);
         // Some proxies say it with a 500; asking again would change nothing.
-        if (failure.code() == errc::already_exists)
-            outcome.status = 409;
+        outcome.is_final = failure.code() == errc::already_exists;
         return failure;
     }
 
@@ -219,13 +218,14 @@ task call(operation_ptr op, transport_ptr http, call_spec& spec, call_answer& an
             answer.settled = settled;
             co_return done;
         }
-        if (state.outcome.status == 401 && !renewed && token && spec.tokens->refuse(token)) {
+        bool const in_time_yet = op->time_left() > milliseconds(0);
+        if (in_time_yet && state.outcome.status == 401 && !renewed && token && spec.tokens->refuse(token)) {
             renewed = true;
             report.retry_follows(state.outcome, judged, milliseconds(0));
             continue;
         }
-        if (state.replays()) {
-            spec.pool->drop_idle();
+        if (in_time_yet && state.replays()) {
+            spec.pool->drop_idle(state.outcome.idle_since);
             report.retry_follows(state.outcome, judged, milliseconds(0));
             continue;
         }
@@ -234,9 +234,11 @@ task call(operation_ptr op, transport_ptr http, call_spec& spec, call_answer& an
             co_return report.ends(judged);
         report.retry_follows(state.outcome, judged, *delay);
         bool const in_time = co_await op->rest(steady_clock::now() + *delay);
-        if (!in_time)
+        if (!in_time) {
+            state.outcome = attempt_outcome(); // no further attempt was made
             co_return report.ends(
                 state.judge(op->interruption("waiting to try again after: " + judged.error().cause())));
+        }
     }
 }
 

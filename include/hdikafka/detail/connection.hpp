@@ -32,6 +32,9 @@ public:
     connection& operator=(connection const&) = delete;
     ~connection()
     {
+        // The TLS session is good all the same; OpenSSL would spoil it without a goodbye.
+        if (end == connection_end::failed && stream.tls())
+            SSL_set_shutdown(stream.tls(), SSL_SENT_SHUTDOWN);
         if (!watcher_ || made_at == never)
             return;
         connection_closed event;
@@ -61,6 +64,7 @@ public:
     std::string request;            ///< The message on its way; its memory serves the next one.
     std::optional<exchange<>> talk; ///< The exchange under way.
     steady_clock::time_point made_at = never;
+    steady_clock::time_point last_used = never;
     steady_clock::time_point retire_at = never; ///< Never used from then on.
     std::size_t exchanges = 0;
     connection_end end = connection_end::closed; ///< Why it is closed, should it be now.

@@ -97,9 +97,9 @@ public:
     /// An idle connection that is still good, or the right to make one; nothing when all are in use.
     lease<> take() { return take_or_queue(nullptr); }
 
-    /// Closes the idle connections: one of them turned out to be dead, and what killed it (a restart of the
-    /// server) has most often killed the others.
-    void drop_idle() { close_idle(connection_end::dropped, false); }
+    /// Closes the connections that have been idle since `moment` or longer: one that served last then turned
+    /// out to be dead, and what killed it (a restart of the server) has most often killed the others.
+    void drop_idle(steady_clock::time_point moment) { close_idle(connection_end::dropped, moment, false); }
 
     /// Waits for a connection, in turn, until the operation is interrupted.
     task wait_in_line(operation_ptr op, lease<>& held)
@@ -116,13 +116,12 @@ public:
             held.keep(); // as good as it came
             co_return op->interruption("waiting for a free connection");
         }
-        if (held.link && !held.link->usable())
-            held.link.reset();
+        drop_unusable(held);
         co_return result<void>();
     }
 
     /// Closes the idle connections; those in use are closed when they come back.
-    void close() { close_idle(connection_end::closed, true); }
+    void close() { close_idle(connection_end::closed, steady_clock::time_point::max(), true); }
 
 private:
     friend class lease<>;
@@ -194,16 +193,24 @@ private:
                 return lease<>();
             }
         }
-        if (found && !found->usable())
-            found.reset();
-        return lease<>(this->shared_from_this(), std::move(found));
+        lease<> held(this->shared_from_this(), std::move(found));
+        drop_unusable(held);
+        return held;
     }
 
-    void close_idle(connection_end cause, bool for_good)
+    static void drop_unusable(lease<>& held)
+    {
+        if (!held.link || held.link->usable())
+            return;
+        held.link->stream.close_politely();
+        held.link.reset();
+    }
+
+    void close_idle(connection_end cause, steady_clock::time_point unused_since, bool for_good)
     {
         std::unique_lock lock(mutex_);
         closed_ = closed_ || for_good;
-        while (!idle_.empty()) {
+        while (!idle_.empty() && idle_.front().last_used <= unused_since) {
             connection_ptr link(&idle_.pop_front());
             --open_;
             lock.unlock();

@@ -44,6 +44,10 @@ public:
                                 found_handler(this->shared_from_this()));
     }
 
+    /// Takes it off the context's queue, where one look-up is made after the other, unless it is the one
+    /// under way.
+    void cancel() { resolver_.cancel(); }
+
     std::atomic<bool> finished = false; ///< The rest may be looked at.
     std::error_code failure;
     net::ip::tcp::resolver::results_type found;
@@ -151,8 +155,10 @@ private:
         search->start(peer_.host, std::to_string(peer_.port));
         while (!search->finished && !op_->interrupted())
             co_await op_->park();
-        if (op_->interrupted())
+        if (op_->interrupted()) {
+            search->cancel();
             co_return op_->interruption("looking up " + peer_.host);
+        }
         if (search->failure || search->found.empty())
             co_return error(errc::resolve_failed,
                             "looking up " + peer_.host + ": " + search->failure.message());
@@ -187,8 +193,10 @@ private:
             if (!ready)
                 co_return op_->interruption("asking the proxy " + peer_.host + " for a tunnel");
             now = talk.advance();
+            if (talk.answer().header_done() && !talk.answer().is_tunnel())
+                break; // the body only says why
         }
-        if (now != step::done)
+        if (!talk.answer().header_done())
             co_return error(talk.failure().error().code(),
                             "the proxy " + peer_.host + ": " + talk.failure().error().cause());
         if (talk.answer().is_tunnel())
@@ -210,7 +218,7 @@ private:
         for (;;) {
             step const now = stream.handshake();
             if (now == step::done)
-                co_return check_pins(stream.tls(), settings_.pins);
+                co_return settle(stream);
             if (now == step::closed)
                 co_return error(errc::connection_lost,
                                 "the server closed the connection during the TLS handshake");
@@ -220,6 +228,14 @@ private:
             if (!ready)
                 co_return op_->interruption("negotiating TLS");
         }
+    }
+
+    result<void> settle(tls_stream<>& stream)
+    {
+        auto pinned = check_pins(stream.tls(), settings_.pins);
+        if (pinned)
+            sessions_.keep(stream.tls());
+        return pinned;
     }
 
     void ready(connection<>& link, steady_clock::time_point begun) const

@@ -31,6 +31,8 @@ public:
     bool bytes_written = false; ///< Whether any byte of the request went out.
     bool reused = false;        ///< The connection had lain idle before.
     bool answered = false;      ///< A byte of an answer came.
+    bool is_final = false;      ///< The answer says that asking again changes nothing, whatever its status.
+    std::chrono::steady_clock::time_point idle_since; ///< When a connection that was reused had served last.
     std::optional<milliseconds> retry_after;
     std::uint64_t bytes_sent = 0;     ///< On the wire.
     std::uint64_t bytes_received = 0; ///< On the wire.
@@ -52,7 +54,9 @@ inline bool transient_failure(std::error_code code) noexcept
 /// Whether the failure says that the same request may succeed later.
 inline bool transient(attempt_outcome const& outcome) noexcept
 {
-    return outcome.code ? transient_failure(outcome.code) : transient_status(outcome.status);
+    if (outcome.code)
+        return transient_failure(outcome.code);
+    return !outcome.is_final && transient_status(outcome.status);
 }
 
 /// Whether sending the request again can do no harm that the policy does not allow.

@@ -7,6 +7,7 @@
 
 #include <openssl/ssl.h>
 
+#include <chrono>
 #include <cstddef>
 #include <mutex>
 #include <utility>
@@ -37,30 +38,42 @@ public:
             SSL_set_session(connection, session.get());
     }
 
-private:
-    static constexpr std::size_t most = 4; // servers send one or two tickets a connection
+    /// The connection stands: an older session that it took up may be taken up again.
+    void keep(SSL* connection)
+    {
+        if (SSL_session_reused(connection) == 1 && SSL_version(connection) < TLS1_3_VERSION)
+            put(tls_session_ptr(SSL_get1_session(connection)), false);
+    }
 
+private:
+    using clock = std::chrono::steady_clock;
+
+    static constexpr std::size_t most = 4; // servers send one or two tickets a connection
+    // A session begets the next one without the certificate being looked at again.
+    static constexpr std::chrono::hours longest_trust{24};
+
+    /// Each is offered once: one of TLS 1.3 so that nobody can tell that two connections belong together (RFC
+    /// 8446 C.4), an older one comes back from keep() unless the server broke off at the sight of it.
     tls_session_ptr take()
     {
         std::lock_guard const lock(mutex_);
+        if (clock::now() - verified_at_ > longest_trust)
+            sessions_.clear();
         // OpenSSL spoils the session of a connection that ends without close_notify.
         while (!sessions_.empty() && SSL_SESSION_is_resumable(sessions_.back().get()) != 1)
             sessions_.pop_back();
         if (sessions_.empty())
             return tls_session_ptr();
-        SSL_SESSION* const newest = sessions_.back().get();
-        // A ticket of TLS 1.3 is for one use, so that nobody can tell that two connections belong together
-        // (RFC 8446 C.4).
-        if (SSL_SESSION_get_protocol_version(newest) < TLS1_3_VERSION && SSL_SESSION_up_ref(newest) == 1)
-            return tls_session_ptr(newest);
         tls_session_ptr taken = std::move(sessions_.back());
         sessions_.pop_back();
         return taken;
     }
 
-    void put(tls_session_ptr session)
+    void put(tls_session_ptr session, bool verified_now)
     {
         std::lock_guard const lock(mutex_);
+        if (verified_now)
+            verified_at_ = clock::now();
         if (sessions_.size() == most)
             sessions_.erase(sessions_.begin());
         sessions_.push_back(std::move(session));
@@ -73,7 +86,7 @@ private:
         if (!store || SSL_SESSION_is_resumable(session) != 1)
             return 0;
         try {
-            store->put(tls_session_ptr(session));
+            store->put(tls_session_ptr(session), SSL_session_reused(connection) == 0);
         } catch (...) {
             // The handle has given the reference back; without the session the next handshake is a full one.
         }
@@ -88,6 +101,7 @@ private:
 
     std::mutex mutex_;
     std::vector<tls_session_ptr> sessions_; // newest last
+    clock::time_point verified_at_;         // when a handshake last showed a certificate
 };
 
 } // namespace hdikafka::inline v0_1::detail

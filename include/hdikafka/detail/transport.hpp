@@ -107,7 +107,9 @@ public:
                 co_return waited;
         }
         outcome.reused = held.link != nullptr;
-        if (!held.link) {
+        if (held.link) {
+            outcome.idle_since = held.link->last_used;
+        } else {
             auto const connected = co_await connect(op, *pool, held.link);
             if (!connected)
                 co_return connected;
@@ -142,7 +144,8 @@ public:
             co_return talk.failure();
         response_parser& parser = talk.answer();
         if (parser.keep_alive() && talk.sent()) {
-            link.retire_at = retirement(steady_clock::now(), link.made_at, settings_.max_idle_time,
+            link.last_used = steady_clock::now();
+            link.retire_at = retirement(link.last_used, link.made_at, settings_.max_idle_time,
                                         settings_.max_connection_age, parser.keep_alive_timeout());
             link.end = connection_end::closed;
             held.keep();
