@@ -118,8 +118,9 @@ private:
 
 // Asio: the one place that knows its versions and names it `net`. Layer: I/O shell.
 //
-// Only what the headers that users see need, for compile time is a feature; asio_io.hpp has the rest.
-// Everything between Asio 1.22.1 and the newest version that differs is evened out here and nowhere else.
+// Only what the headers that users see and most programs need, for compile time is a feature; asio_io.hpp has
+// the rest. Everything between Asio 1.22.1 and the newest version that differs is evened out here and nowhere
+// else.
 #ifndef HDIKAFKA_DETAIL_ASIO_HPP
 #define HDIKAFKA_DETAIL_ASIO_HPP
 
@@ -152,6 +153,7 @@ private:
 #include <asio/awaitable.hpp>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
+#include <asio/io_context.hpp>
 #include <asio/this_coro.hpp>
 #include <asio/use_awaitable.hpp>
 
@@ -3891,7 +3893,7 @@ private:
             return 0;
         try {
             store->put(tls_session_ptr(session), SSL_session_reused(connection) == 0);
-        } catch (...) {
+        } catch (...) { // NOLINT(bugprone-empty-catch): OpenSSL is C, and nothing is lost
             // The handle has given the reference back; without the session the next handshake is a full one.
         }
         return 1;
@@ -8708,6 +8710,9 @@ public:
         return error(failure.code(), std::move(info), failure.cause());
     }
 
+    /// Whether the attempt's token was refused, for the first time.
+    bool token_refused() noexcept { return outcome.status == 401 && !std::exchange(renewed_, true); }
+
     /// Whether the same request may be sent again at once, which happens one time and does not count.
     bool replays()
     {
@@ -8739,9 +8744,23 @@ private:
 
     call_spec const& spec_;
     int retries_ = 0;
+    bool renewed_ = false;
     bool replayed_ = false;
     bool perhaps_done_ = false;
 };
+
+/// A refused token is replaced, and a connection that the server had just closed costs nothing: one time
+/// each.
+template <class = void>
+bool repeats_at_once(call_state<>& state, call_spec& spec, authorization const& token)
+{
+    if (token && state.token_refused() && spec.tokens->refuse(token))
+        return true;
+    if (!state.replays())
+        return false;
+    spec.pool->drop_idle(state.outcome.idle_since);
+    return true;
+}
 
 /// Carries out `spec`, which it uses up.
 template <class = void>
@@ -8750,7 +8769,6 @@ task call(operation_ptr op, transport_ptr http, call_spec& spec, call_answer& an
     call_state<> state(spec);
     call_report<> report(http->settings().observer, spec.info.operation, spec.info.topic,
                          spec.info.request_id);
-    bool renewed = false;
     for (;;) {
         state.outcome = attempt_outcome();
         if (op->stopped())
@@ -8785,14 +8803,7 @@ task call(operation_ptr op, transport_ptr http, call_spec& spec, call_answer& an
             answer.settled = settled;
             co_return done;
         }
-        bool const in_time_yet = op->time_left() > milliseconds(0);
-        if (in_time_yet && state.outcome.status == 401 && !renewed && token && spec.tokens->refuse(token)) {
-            renewed = true;
-            report.retry_follows(state.outcome, judged, milliseconds(0));
-            continue;
-        }
-        if (in_time_yet && state.replays()) {
-            spec.pool->drop_idle(state.outcome.idle_since);
+        if (op->time_left() > milliseconds(0) && repeats_at_once(state, spec, token)) {
             report.retry_follows(state.outcome, judged, milliseconds(0));
             continue;
         }

@@ -1,7 +1,8 @@
 // Asio: the one place that knows its versions and names it `net`. Layer: I/O shell.
 //
-// Only what the headers that users see need, for compile time is a feature; asio_io.hpp has the rest.
-// Everything between Asio 1.22.1 and the newest version that differs is evened out here and nowhere else.
+// Only what the headers that users see and most programs need, for compile time is a feature; asio_io.hpp has
+// the rest. Everything between Asio 1.22.1 and the newest version that differs is evened out here and nowhere
+// else.
 #ifndef HDIKAFKA_DETAIL_ASIO_HPP
 #define HDIKAFKA_DETAIL_ASIO_HPP
 
@@ -36,6 +37,7 @@
 #include <asio/awaitable.hpp>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
+#include <asio/io_context.hpp>
 #include <asio/this_coro.hpp>
 #include <asio/use_awaitable.hpp>
 

@@ -141,6 +141,9 @@ public:
         return error(failure.code(), std::move(info), failure.cause());
     }
 
+    /// Whether the attempt's token was refused, for the first time.
+    bool token_refused() noexcept { return outcome.status == 401 && !std::exchange(renewed_, true); }
+
     /// Whether the same request may be sent again at once, which happens one time and does not count.
     bool replays()
     {
@@ -172,9 +175,23 @@ private:
 
     call_spec const& spec_;
     int retries_ = 0;
+    bool renewed_ = false;
     bool replayed_ = false;
     bool perhaps_done_ = false;
 };
+
+/// A refused token is replaced, and a connection that the server had just closed costs nothing: one time
+/// each.
+template <class = void>
+bool repeats_at_once(call_state<>& state, call_spec& spec, authorization const& token)
+{
+    if (token && state.token_refused() && spec.tokens->refuse(token))
+        return true;
+    if (!state.replays())
+        return false;
+    spec.pool->drop_idle(state.outcome.idle_since);
+    return true;
+}
 
 /// Carries out `spec`, which it uses up.
 template <class = void>
@@ -183,7 +200,6 @@ task call(operation_ptr op, transport_ptr http, call_spec& spec, call_answer& an
     call_state<> state(spec);
     call_report<> report(http->settings().observer, spec.info.operation, spec.info.topic,
                          spec.info.request_id);
-    bool renewed = false;
     for (;;) {
         state.outcome = attempt_outcome();
         if (op->stopped())
@@ -218,14 +234,7 @@ task call(operation_ptr op, transport_ptr http, call_spec& spec, call_answer& an
             answer.settled = settled;
             co_return done;
         }
-        bool const in_time_yet = op->time_left() > milliseconds(0);
-        if (in_time_yet && state.outcome.status == 401 && !renewed && token && spec.tokens->refuse(token)) {
-            renewed = true;
-            report.retry_follows(state.outcome, judged, milliseconds(0));
-            continue;
-        }
-        if (in_time_yet && state.replays()) {
-            spec.pool->drop_idle(state.outcome.idle_since);
+        if (op->time_left() > milliseconds(0) && repeats_at_once(state, spec, token)) {
             report.retry_follows(state.outcome, judged, milliseconds(0));
             continue;
         }

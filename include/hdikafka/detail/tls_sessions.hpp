@@ -87,7 +87,7 @@ private:
             return 0;
         try {
             store->put(tls_session_ptr(session), SSL_session_reused(connection) == 0);
-        } catch (...) {
+        } catch (...) { // NOLINT(bugprone-empty-catch): OpenSSL is C, and nothing is lost
             // The handle has given the reference back; without the session the next handshake is a full one.
         }
         return 1;
