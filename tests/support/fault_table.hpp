@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdio>
+#include <iterator>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -78,11 +79,11 @@ public:
 
     void print() const
     {
-        std::vector<row> sorted = rows_;
-        std::ranges::stable_sort(sorted, {}, [this](row const& one) {
-            return std::ranges::find_if(rows_, [&](row const& other) { return same_place(one, other); }) -
-                   rows_.begin();
-        });
+        std::vector<row> sorted; // those of one place together, in their order
+        for (row const& first : rows_)
+            if (std::ranges::none_of(sorted, [&](row const& other) { return same_place(first, other); }))
+                std::ranges::copy_if(rows_, std::back_inserter(sorted),
+                                     [&](row const& other) { return same_place(first, other); });
         std::vector<std::size_t> width(columns_.size());
         for (std::size_t column = 0; column != width.size(); ++column) {
             width[column] = columns_[column].size();
