@@ -59,8 +59,9 @@ public:
         stream_.emplace(client_->consume("orders", 0, hk::consume_options().from(0).poll(10s, 10s)));
         if (timeout)
             site_.call.timeout(*timeout);
-        start(executor, client_->topics(site_.call), asked_);
         start(executor, client_->produce("orders", hk::records("v"), site_.call), produced_);
+        site_.call.request_id(""); // one large request is enough
+        start(executor, client_->topics(site_.call), asked_);
         start(executor, stream_->next(site_.call), read_);
     }
     scene(scene const&) = delete;
