@@ -202,11 +202,13 @@ TEST_CASE("a key that cannot sign is an error, and leaves none behind in OpenSSL
     hk::detail::x509_ptr const leaf(d2i_X509(nullptr, &der, static_cast<long>(public_only.chain[0].size())));
     public_only.key = hk::detail::pkey_ptr(X509_get_pubkey(leaf.get()));
     for (auto const algorithm : {ps256, rs256}) {
+        ERR_raise(ERR_LIB_USER, ERR_R_DISABLED); // somebody else's
         auto const made = make_client_assertion(public_only, claims(), assertion_form(algorithm));
         REQUIRE_FALSE(static_cast<bool>(made));
         CHECK(made.error().code() == hk::errc::invalid_option);
         CHECK(string(made.error().what()).find("the client certificate's key cannot sign: ") != string::npos);
         CHECK(string(made.error().what()).find("unknown reason") == string::npos);
+        CHECK(string(made.error().what()).find("disabled") == string::npos);
         CHECK(ERR_peek_error() == 0);
     }
 }

@@ -123,8 +123,24 @@ std::string private_number(EVP_PKEY* key)
     return number.substr(100, 40);
 }
 
-/// A piece of a key's text from behind its public numbers.
-std::string_view private_text(std::string_view pem) { return pem.substr(pem.size() / 2, 40); }
+/// The end of each full line of a key's text from behind its public numbers.
+std::vector<std::string_view> private_lines(std::string_view pem)
+{
+    std::vector<std::string_view> out;
+    for (std::size_t at = pem.find('\n', pem.size() / 2) + 1; at + 65 < pem.size(); at += 65)
+        if (pem[at + 64] == '\n')
+            out.push_back(pem.substr(at + 34, 30));
+    return out;
+}
+
+/// Without the last of them, a copy of which stays in OpenSSL's base64 decoder (3.0).
+std::vector<std::string_view> private_text(std::string_view pem)
+{
+    std::vector<std::string_view> out = private_lines(pem);
+    REQUIRE(out.size() > 8);
+    out.pop_back();
+    return out;
+}
 
 /// It would be seen.
 void check_seen(std::vector<std::string_view> const& secrets)
@@ -143,7 +159,10 @@ TEST_CASE("loading leaves no copy of the key's text and none of the passphrase")
     auto const& own = client_certificates::get();
     std::string const plain = pem_of(own.key.get());
     std::string const traditional = traditional_pem(own.key.get());
-    std::vector<std::string_view> const secrets{private_text(plain), private_text(traditional), passphrase};
+    std::vector<std::string_view> secrets = private_text(plain);
+    for (std::string_view const text : private_text(traditional))
+        secrets.push_back(text);
+    secrets.emplace_back(passphrase);
 
     scratch_folder const folder;
     std::string const leaf = pem_of(own.leaf.get());
@@ -176,15 +195,19 @@ TEST_CASE("a block of PEM leaves no copy of the key's numbers, also when it was 
     std::string const number = private_number(key);
     for (std::string const& text : {pem_of(key), traditional_pem(key), traditional_pem(key, passphrase)}) {
         bool decrypted = false;
-        hdikafka::detail::bio_ptr const in(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-        CHECK(secrets_freed({number, private_text(text), passphrase}, [&] {
-                  hdikafka::detail::pem_block block;
-                  decrypted = block.read(in.get()) && block.decrypt(passphrase);
-                  std::string_view const bytes(reinterpret_cast<char const*>(block.data()),
-                                               static_cast<std::size_t>(block.length()));
-                  decrypted = decrypted && bytes.find(number) != std::string_view::npos;
-              }) == 0);
+        auto const read_block = [&] {
+            hdikafka::detail::bio_ptr const in(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+            hdikafka::detail::pem_block block;
+            decrypted = block.read(in.get()) && block.decrypt(passphrase);
+            std::string_view const bytes(reinterpret_cast<char const*>(block.data()),
+                                         static_cast<std::size_t>(block.length()));
+            decrypted = decrypted && bytes.find(number) != std::string_view::npos;
+        };
+        std::vector<std::string_view> secrets = private_text(text);
+        secrets.insert(secrets.end(), {number, passphrase});
+        CHECK(secrets_freed(secrets, read_block) == 0);
         CHECK(decrypted);
+        CHECK(secrets_freed({private_lines(text).back()}, read_block) <= 1); // and no second one
     }
     check_seen({number});
 }

@@ -123,11 +123,14 @@ string replaced(string text, string const& old, string const& by)
 class legacy_provider
 {
 public:
-    legacy_provider() : context_(OSSL_LIB_CTX_new())
+    legacy_provider()
+        : context_(OSSL_LIB_CTX_new()),
+          usual_(OSSL_PROVIDER_load(context_, "default")),
+          legacy_(OSSL_PROVIDER_load(context_, "legacy"))
     {
-        REQUIRE(OSSL_PROVIDER_load(context_, "default") != nullptr);
+        REQUIRE(usual_ != nullptr);
         REQUIRE_MESSAGE(
-            OSSL_PROVIDER_load(context_, "legacy") != nullptr,
+            legacy_ != nullptr,
             "OpenSSL's legacy provider is missing (Debian 13: apt install openssl-provider-legacy)");
         before_ = OSSL_LIB_CTX_set0_default(context_);
     }
@@ -135,13 +138,16 @@ public:
     legacy_provider& operator=(legacy_provider const&) = delete;
     ~legacy_provider()
     {
-        if (before_)
-            OSSL_LIB_CTX_set0_default(before_);
-        OSSL_LIB_CTX_free(context_); // and its providers
+        OSSL_LIB_CTX_set0_default(before_);
+        OSSL_PROVIDER_unload(legacy_);
+        OSSL_PROVIDER_unload(usual_);
+        OSSL_LIB_CTX_free(context_);
     }
 
 private:
     OSSL_LIB_CTX* context_;
+    OSSL_PROVIDER* usual_;
+    OSSL_PROVIDER* legacy_;
     OSSL_LIB_CTX* before_ = nullptr;
 };
 
@@ -339,7 +345,7 @@ TEST_CASE("a file that holds no usable pair of key and certificate is refused in
              {"-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n-----END ENCRYPTED PRIVATE KEY-----\n" + leaf,
               "has a damaged private key: "},
              {key + two_lines, "is damaged: "},
-             {key + replaced(leaf, "END CERT", "END OTHER"), "is damaged: "},
+             {key + replaced(leaf, "END CERT", "END OTHER"), "is damaged: bad end line"},
              {key + replaced(leaf, "\nMII", "\nM*I"), "is damaged: "},
          }) {
         INFO(bad.fault);

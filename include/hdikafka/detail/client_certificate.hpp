@@ -191,8 +191,6 @@ template <class = void>
 std::string read_pem(std::string_view text, std::string const& passphrase, certificate_parts& out)
 {
     ERR_clear_error();
-    if (text.starts_with("\xef\xbb\xbf")) // an editor's mark, behind which OpenSSL sees no first line
-        text.remove_prefix(3);
     bio_ptr const in(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
     if (!in)
         return "cannot be read: " + take_openssl_reason();
