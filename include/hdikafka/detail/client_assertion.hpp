@@ -147,15 +147,15 @@ result<std::string> make_client_assertion(client_certificate const& certificate,
                                           assertion_claims const& claims, assertion_form const& form = {})
 {
     openssl_errors const none_left;
-    auto const header = assertion_header(certificate, form);
+    auto header = assertion_header(certificate, form);
     if (!header)
         return header;
-    auto const body = assertion_body(claims);
+    auto body = assertion_body(claims);
     if (!body)
         return body;
     std::string out =
         base64_encode(header.value(), base64_form::url) + '.' + base64_encode(body.value(), base64_form::url);
-    auto const signature = sign_assertion(certificate.key.get(), form.algorithm, out);
+    auto signature = sign_assertion(certificate.key.get(), form.algorithm, out);
     if (!signature)
         return signature;
     out += '.';
