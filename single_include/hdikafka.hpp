@@ -713,6 +713,21 @@ public:
     std::string scope = "https://hib.azurehdinsight.net/.default";
 };
 
+/// Where a client's certificate is, and how it signs.
+class certificate_settings
+{
+public:
+    certificate_settings() = default;
+
+    std::string path;
+    std::string passphrase;
+    bool rs256 = false;       ///< Otherwise PS256.
+    bool whole_chain = false; ///< Sends the certificates too.
+};
+
+/// A program's own source of assertions.
+using assertion_function = std::function<net::awaitable<std::string>()>;
+
 /// A program's own source of tokens.
 using token_function = std::function<net::awaitable<access_token>()>;
 
@@ -727,6 +742,14 @@ namespace detail {
 template <class = void>
 token_source_ptr make_client_secret_source(entra_settings settings, std::string secret);
 template <class = void>
+token_source_ptr make_client_certificate_source(entra_settings settings, certificate_settings certificate);
+template <class = void>
+token_source_ptr make_client_assertion_source(entra_settings settings, assertion_function function);
+template <class = void>
+token_source_ptr make_workload_identity_source(entra_settings settings, std::string file);
+template <class = void>
+token_source_ptr make_environment_source(entra_settings settings);
+template <class = void>
 token_source_ptr make_fixed_token_source(std::string token);
 template <class = void>
 token_source_ptr make_callback_token_source(token_function function);
@@ -735,39 +758,46 @@ token_cache_ptr make_token_cache(token_source_ptr source);
 
 } // namespace detail
 
-/// A service principal with a secret: asks Entra for a token with the client-credentials grant.
-///
-/// The tenant is a GUID or a domain. Bad values are told by the first call that needs a token
-/// (errc::invalid_option, errc::invalid_endpoint); Entra's own refusals as errc::token_refused.
-class client_secret_credential
+/// What the credentials that ask Entra have in common. Bad values are told by the first call that needs a
+/// token (errc::invalid_option, errc::invalid_endpoint); Entra's own refusals as errc::token_refused.
+template <class Kind>
+class entra_credential
 {
 public:
-    /// The application (client) id and a secret of it, in the tenant.
-    client_secret_credential(std::string tenant, std::string client_id, std::string secret)
-        : settings_(std::move(tenant), std::move(client_id)), secret_(std::move(secret))
-    {}
-
     /// Another authority than AZURE_AUTHORITY_HOST or https://login.microsoftonline.com. https only.
-    client_secret_credential& authority_host(std::string url) &
+    Kind& authority_host(std::string url) &
     {
         settings_.authority_host = std::move(url);
-        return *this;
+        return static_cast<Kind&>(*this);
     }
-    client_secret_credential&& authority_host(std::string url) &&
-    {
-        return std::move(authority_host(std::move(url)));
-    }
+    Kind&& authority_host(std::string url) && { return std::move(authority_host(std::move(url))); }
 
     /// Another scope than https://hib.azurehdinsight.net/.default.
-    client_secret_credential& scope(std::string scope) &
+    Kind& scope(std::string scope) &
     {
         settings_.scope = std::move(scope);
-        return *this;
+        return static_cast<Kind&>(*this);
     }
-    client_secret_credential&& scope(std::string scope) &&
-    {
-        return std::move(this->scope(std::move(scope)));
-    }
+    Kind&& scope(std::string scope) && { return std::move(this->scope(std::move(scope))); }
+
+protected:
+    entra_credential() = default;
+    entra_credential(std::string tenant, std::string client_id)
+        : settings_(std::move(tenant), std::move(client_id))
+    {}
+
+    detail::entra_settings
+        settings_; // NOLINT(cppcoreguidelines-non-private-member-variables-in-classes): the kinds'
+};
+
+/// A service principal with a secret: asks Entra for a token with the client-credentials grant.
+class client_secret_credential : public entra_credential<client_secret_credential>
+{
+public:
+    /// The application (client) id and a secret of it, in the tenant, which is a GUID or a domain.
+    client_secret_credential(std::string tenant, std::string client_id, std::string secret)
+        : entra_credential(std::move(tenant), std::move(client_id)), secret_(std::move(secret))
+    {}
 
     /// For hk::credential. A template, so that it is compiled only when used.
     template <class Lazy = void>
@@ -777,8 +807,146 @@ public:
     }
 
 private:
-    detail::entra_settings settings_;
     std::string secret_;
+};
+
+/// A service principal with a certificate, which signs an assertion for each token request (PS256, RFC 7523).
+class client_certificate_credential : public entra_credential<client_certificate_credential>
+{
+public:
+    /// The file holds the certificate, its private key (RSA, 2048 bits or more) and perhaps its chain, as PEM
+    /// or PFX. It is read for each token request, on a thread of the client's executor: a certificate that is
+    /// renewed on disk takes effect by itself, and a file that cannot be used is told by the call that needs
+    /// a token (errc::invalid_option).
+    client_certificate_credential(std::string tenant, std::string client_id, std::string path,
+                                  std::string passphrase = "")
+        : entra_credential(std::move(tenant), std::move(client_id))
+    {
+        certificate_.path = std::move(path);
+        certificate_.passphrase = std::move(passphrase);
+    }
+
+    /// Signs with RS256 and names the certificate by its SHA-1, for authorities that know nothing newer.
+    client_certificate_credential& rs256(bool on) &
+    {
+        certificate_.rs256 = on;
+        return *this;
+    }
+    client_certificate_credential&& rs256(bool on) && { return std::move(rs256(on)); }
+
+    /// Sends the certificate and its chain along (x5c), for applications that are registered by subject name
+    /// and issuer.
+    client_certificate_credential& send_certificate_chain(bool on) &
+    {
+        certificate_.whole_chain = on;
+        return *this;
+    }
+    client_certificate_credential&& send_certificate_chain(bool on) &&
+    {
+        return std::move(send_certificate_chain(on));
+    }
+
+    /// For hk::credential.
+    template <class Lazy = void>
+    detail::token_source_ptr make_source() &&
+    {
+        return detail::make_client_certificate_source<Lazy>(std::move(settings_), std::move(certificate_));
+    }
+
+private:
+    detail::certificate_settings certificate_;
+};
+
+/// A service principal whose assertions the program makes itself, `awaitable<std::string>()`: a key in a
+/// vault, another platform's identity. Called once for each token request, on the client's executor; what it
+/// throws becomes the call's error.
+class client_assertion_credential : public entra_credential<client_assertion_credential>
+{
+public:
+    /// The function is kept as long as any copy of the credential, and may be called from any thread of the
+    /// client's executor.
+    client_assertion_credential(std::string tenant, std::string client_id,
+                                std::function<net::awaitable<std::string>()> function)
+        : entra_credential(std::move(tenant), std::move(client_id)), function_(std::move(function))
+    {}
+
+    /// For hk::credential.
+    template <class Lazy = void>
+    detail::token_source_ptr make_source() &&
+    {
+        return detail::make_client_assertion_source<Lazy>(std::move(settings_), std::move(function_));
+    }
+
+private:
+    std::function<net::awaitable<std::string>()> function_;
+};
+
+/// A Kubernetes service account that Entra trusts: AZURE_TENANT_ID, AZURE_CLIENT_ID,
+/// AZURE_FEDERATED_TOKEN_FILE and AZURE_AUTHORITY_HOST, as the workload identity webhook sets them, looked at
+/// for each token request. The file is read each time, on a thread of the client's executor.
+class workload_identity_credential : public entra_credential<workload_identity_credential>
+{
+public:
+    workload_identity_credential() = default;
+
+    /// Instead of AZURE_TENANT_ID.
+    workload_identity_credential& tenant(std::string tenant) &
+    {
+        settings_.tenant = std::move(tenant);
+        return *this;
+    }
+    workload_identity_credential&& tenant(std::string tenant) &&
+    {
+        return std::move(this->tenant(std::move(tenant)));
+    }
+
+    /// Instead of AZURE_CLIENT_ID.
+    workload_identity_credential& client_id(std::string id) &
+    {
+        settings_.client_id = std::move(id);
+        return *this;
+    }
+    workload_identity_credential&& client_id(std::string id) &&
+    {
+        return std::move(client_id(std::move(id)));
+    }
+
+    /// Instead of AZURE_FEDERATED_TOKEN_FILE.
+    workload_identity_credential& token_file(std::string path) &
+    {
+        file_ = std::move(path);
+        return *this;
+    }
+    workload_identity_credential&& token_file(std::string path) &&
+    {
+        return std::move(token_file(std::move(path)));
+    }
+
+    /// For hk::credential.
+    template <class Lazy = void>
+    detail::token_source_ptr make_source() &&
+    {
+        return detail::make_workload_identity_source<Lazy>(std::move(settings_), std::move(file_));
+    }
+
+private:
+    std::string file_;
+};
+
+/// The service principal that the environment describes: AZURE_TENANT_ID, AZURE_CLIENT_ID and
+/// AZURE_CLIENT_SECRET, or AZURE_CLIENT_CERTIFICATE_PATH (with AZURE_CLIENT_CERTIFICATE_PASSWORD), in this
+/// order; looked at for each token request. errc::no_credential when they are not there.
+class environment_credential : public entra_credential<environment_credential>
+{
+public:
+    environment_credential() = default;
+
+    /// For hk::credential.
+    template <class Lazy = void>
+    detail::token_source_ptr make_source() &&
+    {
+        return detail::make_environment_source<Lazy>(std::move(settings_));
+    }
 };
 
 /// A token that the program got elsewhere. It is used until the service refuses it (errc::unauthorized).
@@ -5487,6 +5655,26 @@ private:
 #ifndef HDIKAFKA_DETAIL_PROXY_POLICY_HPP
 #define HDIKAFKA_DETAIL_PROXY_POLICY_HPP
 
+// -------- hdikafka/detail/environment.hpp
+
+// What the environment says. Layer: values (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_ENVIRONMENT_HPP
+#define HDIKAFKA_DETAIL_ENVIRONMENT_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// The variable's text; empty also when it is not set, which programs treat alike.
+inline std::string environment_variable(char const* name)
+{
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): races only with a program that changes its environment
+    char const* const text = std::getenv(name);
+    return text ? text : "";
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
 // -------- hdikafka/detail/http_request.hpp
 
 // http_request: what is sent. Layer: formats (no I/O, no Asio).
@@ -5655,8 +5843,6 @@ private:
 
 #endif
 
-#include <initializer_list>
-
 namespace hdikafka::inline v0_1::detail {
 
 /// An HTTP proxy: where it is, and what it is shown.
@@ -5770,19 +5956,13 @@ public:
 /// is not asked: what stands there is mostly a SOCKS proxy.
 inline proxy_variables proxy_environment()
 {
-    auto const first_of = [](std::initializer_list<char const*> names) {
-        std::string out;
-        for (char const* const name : names) {
-            // NOLINTNEXTLINE(concurrency-mt-unsafe): races only with a program that changes its environment
-            char const* const text = out.empty() ? std::getenv(name) : nullptr;
-            if (text != nullptr)
-                out = text;
-        }
-        return out;
+    auto const first_of = [](char const* name, char const* other) {
+        std::string out = environment_variable(name);
+        return out.empty() ? environment_variable(other) : out;
     };
     proxy_variables out;
-    out.https_proxy = first_of({"HTTPS_PROXY", "https_proxy"});
-    out.no_proxy = first_of({"NO_PROXY", "no_proxy"});
+    out.https_proxy = first_of("HTTPS_PROXY", "https_proxy");
+    out.no_proxy = first_of("NO_PROXY", "no_proxy");
     return out;
 }
 
@@ -6764,261 +6944,358 @@ private:
 
 // -------- hdikafka/detail/token_sources.hpp
 
-// Where tokens come from: Entra, the program itself, its function. Layer: I/O shell.
+// Where tokens come from: Entra, for a secret, a certificate or an assertion; the program itself. Layer: I/O
+// shell.
 #ifndef HDIKAFKA_DETAIL_TOKEN_SOURCES_HPP
 #define HDIKAFKA_DETAIL_TOKEN_SOURCES_HPP
 
-// -------- hdikafka/detail/call.hpp
+// -------- hdikafka/detail/client_assertion.hpp
 
-// One call to a service: attempts, tokens, retries, and the error that says how it ended.
-// Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_CALL_HPP
-#define HDIKAFKA_DETAIL_CALL_HPP
+// The token by which a client proves that it has its certificate's key: a JWT (RFC 7519) as Entra wants it.
+// Layer: formats (OpenSSL signs; no I/O, no Asio; the time and the id are handed in).
+#ifndef HDIKAFKA_DETAIL_CLIENT_ASSERTION_HPP
+#define HDIKAFKA_DETAIL_CLIENT_ASSERTION_HPP
 
-// -------- hdikafka/detail/call_report.hpp
+// -------- hdikafka/detail/client_certificate.hpp
 
-// What an observer is told of one call. Layer: I/O shell (no Asio).
-#ifndef HDIKAFKA_DETAIL_CALL_REPORT_HPP
-#define HDIKAFKA_DETAIL_CALL_REPORT_HPP
+// The certificate by which a client says who it is, with its private key: read from PEM or PFX.
+// Layer: I/O shell (OpenSSL and one file, no Asio).
+#ifndef HDIKAFKA_DETAIL_CLIENT_CERTIFICATE_HPP
+#define HDIKAFKA_DETAIL_CLIENT_CERTIFICATE_HPP
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/pkcs12.h>
+
+#include <cerrno>
+#include <cstdio>
 
 namespace hdikafka::inline v0_1::detail {
 
-/// Costs a look at one pointer when nobody observes. The call's texts outlive it, or are there until ends().
-template <class = void>
-class call_report
+using pkey_ptr = openssl_handle<EVP_PKEY, &EVP_PKEY_free>;
+using pkcs12_ptr = openssl_handle<PKCS12, &PKCS12_free>;
+using x509_sig_ptr = openssl_handle<X509_SIG, &X509_SIG_free>;
+using pkcs8_ptr = openssl_handle<PKCS8_PRIV_KEY_INFO, &PKCS8_PRIV_KEY_INFO_free>;
+
+/// May be shared: nothing here changes when it signs.
+class client_certificate
 {
 public:
-    call_report(observer const& watcher, std::string_view operation, std::string_view topic,
-                std::string_view request_id)
-        : watcher_(watcher)
-    {
-        if (!watcher_)
-            return;
-        call_.operation = operation;
-        call_.topic = topic;
-        call_.request_id = request_id;
-        begun_ = clock::now();
-        request_started event;
-        event.call = call_;
-        watcher_(event);
-    }
-    call_report(call_report const&) = delete;
-    call_report& operator=(call_report const&) = delete;
-    /// A call may vanish with its executor's context.
-    ~call_report()
-    {
-        if (watcher_ && !ended_)
-            tell_end(std::make_error_code(std::errc::operation_canceled));
-    }
+    client_certificate() = default;
 
-    void attempt_begins()
-    {
-        ++attempt_;
-        if (watcher_)
-            attempt_begun_ = clock::now();
-    }
-
-    /// `judged`: what the attempt's outcome is to the call.
-    void attempt_ends(attempt_outcome const& outcome, result<void> const& judged) const
-    {
-        if (!watcher_)
-            return;
-        attempt_ended event;
-        event.call = call_;
-        event.attempt = attempt_;
-        event.http_status = outcome.status;
-        event.code = code_of(judged);
-        event.duration = since(attempt_begun_);
-        event.bytes_sent = outcome.bytes_sent;
-        event.bytes_received = outcome.bytes_received;
-        event.reused = outcome.reused;
-        watcher_(event);
-    }
-
-    void retry_follows(attempt_outcome const& outcome, result<void> const& judged, milliseconds delay) const
-    {
-        if (!watcher_)
-            return;
-        retry_scheduled event;
-        event.call = call_;
-        event.attempt = attempt_;
-        event.http_status = outcome.status;
-        event.code = code_of(judged);
-        event.delay = delay;
-        watcher_(event);
-    }
-
-    /// The call's outcome, on its way out.
-    result<void> ends(result<void> outcome)
-    {
-        if (watcher_)
-            tell_end(code_of(outcome));
-        return outcome;
-    }
-
-private:
-    using clock = std::chrono::steady_clock;
-
-    static std::error_code code_of(result<void> const& outcome)
-    {
-        return outcome ? std::error_code() : outcome.error().code();
-    }
-
-    void tell_end(std::error_code code)
-    {
-        ended_ = true;
-        request_ended event;
-        event.call = call_;
-        event.attempts = attempt_;
-        event.code = code;
-        event.duration = since(begun_);
-        watcher_(event);
-    }
-
-    static std::chrono::microseconds since(clock::time_point then)
-    {
-        return std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - then);
-    }
-
-    observer const& watcher_;
-    observed_call call_;
-    int attempt_ = 0;
-    clock::time_point begun_;
-    clock::time_point attempt_begun_;
-    bool ended_ = false;
+    pkey_ptr key;                   ///< Private, RSA, of 2048 bits at least.
+    std::vector<std::string> chain; ///< DER: the key's own certificate, then those that certify it.
 };
 
+/// Memory that is wiped before it is given back.
+class secret_memory
+{
+public:
+    explicit secret_memory(std::size_t size)
+        : data_(std::make_unique_for_overwrite<char[]>(size)), size_(size)
+    {}
+    secret_memory(secret_memory const&) = delete;
+    secret_memory& operator=(secret_memory const&) = delete;
+    ~secret_memory() { OPENSSL_cleanse(data_.get(), size_); }
+
+    char* data() const noexcept { return data_.get(); }
+
+private:
+    std::unique_ptr<char[]> data_;
+    std::size_t size_;
+};
+
+/// Leaves this thread's queue of OpenSSL's errors as empty as it makes it.
+class openssl_errors
+{
+public:
+    openssl_errors() noexcept { ERR_clear_error(); }
+    openssl_errors(openssl_errors const&) = delete;
+    openssl_errors& operator=(openssl_errors const&) = delete;
+    ~openssl_errors() { ERR_clear_error(); }
+};
+
+/// One block of a PEM text; its bytes are wiped.
+class pem_block
+{
+public:
+    pem_block() = default;
+    pem_block(pem_block const&) = delete;
+    pem_block& operator=(pem_block const&) = delete;
+    ~pem_block()
+    {
+        OPENSSL_secure_free(name_);
+        OPENSSL_secure_free(header_);
+        OPENSSL_secure_clear_free(data_, size_);
+    }
+
+    /// Once only. False at the end and at a fault: OpenSSL's queue says which.
+    bool read(BIO* from)
+    {
+        // "Secure" has OpenSSL wipe its own copies, too.
+        if (PEM_read_bio_ex(from, &name_, &header_, &data_, &length_, PEM_FLAG_SECURE) != 1)
+            return false;
+        size_ = static_cast<std::size_t>(length_);
+        return true;
+    }
+
+    /// Decrypts what a header like "DEK-Info: AES-256-CBC,…" says is encrypted.
+    bool decrypt(std::string const& passphrase)
+    {
+        EVP_CIPHER_INFO cipher{};
+        return PEM_get_EVP_CIPHER_INFO(header_, &cipher) == 1 &&
+               PEM_do_header(&cipher, data_, &length_, &give, const_cast<std::string*>(&passphrase)) == 1;
+    }
+
+    std::string_view name() const noexcept { return name_; }
+    bool has_header() const noexcept { return *header_ != '\0'; }
+    unsigned char const* data() const noexcept { return data_; }
+    long length() const noexcept { return length_; }
+
+private:
+    /// Without a callback OpenSSL asks at the terminal.
+    static int give(char* out, int size, int /*writing*/, void* passphrase)
+    {
+        auto const& text = *static_cast<std::string const*>(passphrase);
+        if (text.size() > static_cast<std::size_t>(size))
+            return -1;
+        std::memcpy(out, text.data(), text.size());
+        return static_cast<int>(text.size());
+    }
+
+    char* name_ = nullptr;
+    char* header_ = nullptr;
+    unsigned char* data_ = nullptr;
+    long length_ = 0;
+    std::size_t size_ = 0; // of data_, of which decrypting may leave less
+};
+
+/// What a file holds, in its order.
+class certificate_parts
+{
+public:
+    pkey_ptr key;
+    std::vector<x509_ptr> certificates;
+};
+
+// The functions below say what is wrong, in words that go on from the file's name, or nothing.
+
+/// Why something encrypted could not be read, by OpenSSL's queue, which is emptied.
+template <class = void>
+std::string decryption_fault(std::string const& passphrase, std::string_view conversion)
+{
+    char const* const oldest = ERR_reason_error_string(ERR_peek_error());
+    bool legacy = false;
+    bool no_checksum = false;
+    while (unsigned long const code = ERR_get_error()) {
+        auto const is = [code](int library, int reason) {
+            return ERR_GET_LIB(code) == library && ERR_GET_REASON(code) == reason;
+        };
+        legacy = legacy || is(ERR_LIB_EVP, ERR_R_UNSUPPORTED);
+        no_checksum = no_checksum || is(ERR_LIB_PKCS12, PKCS12_R_MAC_GENERATION_ERROR) ||
+                      is(ERR_LIB_PKCS12, PKCS12_R_MAC_ABSENT);
+    }
+    if (legacy)
+        return "is encrypted with an algorithm of OpenSSL's legacy provider: convert it with " +
+               std::string(conversion) + ", or load that provider";
+    if (no_checksum) // nothing was compared: no word on the passphrase
+        return std::string("cannot be read: ") + (oldest ? oldest : "unknown reason");
+    return passphrase.empty() ? "is encrypted and needs a passphrase" : "does not open with this passphrase";
+}
+
+template <class = void>
+std::string read_pem_key(pem_block& block, std::string const& passphrase, certificate_parts& out)
+{
+    if (out.key)
+        return "has more than one private key";
+    constexpr std::string_view conversion = "openssl pkey -provider legacy -provider default";
+    unsigned char const* at = block.data();
+    if (block.name() == "ENCRYPTED PRIVATE KEY") {
+        x509_sig_ptr const encrypted(d2i_X509_SIG(nullptr, &at, block.length()));
+        if (!encrypted)
+            return "has a damaged private key: " + take_openssl_reason();
+        pkcs8_ptr const plain(
+            PKCS8_decrypt(encrypted.get(), passphrase.data(), static_cast<int>(passphrase.size())));
+        if (!plain)
+            return decryption_fault(passphrase, conversion);
+        out.key = pkey_ptr(EVP_PKCS82PKEY(plain.get()));
+    } else {
+        bool const encrypted = block.has_header();
+        if (!block.decrypt(passphrase))
+            return decryption_fault(passphrase, conversion);
+        out.key = pkey_ptr(d2i_AutoPrivateKey(nullptr, &at, block.length()));
+        if (!out.key && encrypted) // a wrong passphrase may leave something that looks well padded
+            return decryption_fault(passphrase, conversion);
+    }
+    return out.key ? std::string() : "has an unusable private key: " + take_openssl_reason();
+}
+
+template <class = void>
+std::string read_pem(std::string_view text, std::string const& passphrase, certificate_parts& out)
+{
+    ERR_clear_error();
+    bio_ptr const in(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+    if (!in)
+        return "cannot be read: " + take_openssl_reason();
+    for (;;) {
+        pem_block block;
+        if (!block.read(in.get()))
+            break;
+        std::string_view const name = block.name();
+        if (name == "CERTIFICATE" || name == "X509 CERTIFICATE" || name == "TRUSTED CERTIFICATE") {
+            unsigned char const* at = block.data();
+            out.certificates.emplace_back(d2i_X509_AUX(nullptr, &at, block.length()));
+            if (!out.certificates.back())
+                return "has a damaged certificate: " + take_openssl_reason();
+        } else if (name.ends_with("PRIVATE KEY")) {
+            if (std::string fault = read_pem_key(block, passphrase, out); !fault.empty())
+                return fault;
+        }
+    }
+    bool const whole = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+    return whole ? std::string() : "is damaged: " + take_openssl_reason();
+}
+
+template <class = void>
+std::string read_pfx(PKCS12* from, std::string const& passphrase, certificate_parts& out)
+{
+    if (passphrase.find('\0') != std::string::npos) // OpenSSL would take what stands before it
+        return "does not open with this passphrase: it holds NUL";
+    EVP_PKEY* key = nullptr;
+    X509* leaf = nullptr;
+    STACK_OF(X509)* others = nullptr;
+    bool const parsed = PKCS12_parse(from, passphrase.c_str(), &key, &leaf, &others) == 1;
+    out.key = pkey_ptr(key);
+    if (leaf)
+        out.certificates.emplace_back(leaf);
+    while (X509* const other = sk_X509_shift(others))
+        out.certificates.emplace_back(other);
+    sk_X509_free(others);
+    if (parsed)
+        return {};
+    return decryption_fault(passphrase, "openssl pkcs12 -legacy -in OLD -out NEW.pem");
+}
+
+inline std::string certificate_der(X509* from)
+{
+    unsigned char* der = nullptr;
+    int const size = i2d_X509(from, &der);
+    std::string out(reinterpret_cast<char const*>(der), size > 0 ? static_cast<std::size_t>(size) : 0);
+    OPENSSL_free(der);
+    return out;
+}
+
+/// The DER of the certificate that is the key's, then of its issuer, and so on (the order of RFC 7515
+/// §4.1.6); the rest of them comes last. Empty when no certificate is the key's.
+template <class = void>
+std::vector<std::string> order_chain(certificate_parts const& parts)
+{
+    std::vector<X509*> left;
+    for (auto const& certificate : parts.certificates)
+        left.push_back(certificate.get());
+    std::vector<std::string> out;
+    X509* last = nullptr;
+    auto const next = [&] {
+        return std::ranges::find_if(left, [&](X509* each) {
+            return last ? X509_check_issued(each, last) == X509_V_OK
+                        : X509_check_private_key(each, parts.key.get()) == 1;
+        });
+    };
+    for (auto at = next(); !left.empty(); at = next()) {
+        if (at == left.end() && !last)
+            return out;
+        if (at == left.end())
+            at = left.begin();
+        last = *at;
+        left.erase(at);
+        std::string der = certificate_der(last);
+        if (std::ranges::find(out, der) == out.end())
+            out.push_back(std::move(der));
+    }
+    return out;
+}
+
+template <class = void>
+std::string use_parts(certificate_parts parts, client_certificate& out)
+{
+    if (!parts.key)
+        return "has no private key";
+    if (parts.certificates.empty())
+        return "has no certificate";
+    if (EVP_PKEY_get_base_id(parts.key.get()) != EVP_PKEY_RSA)
+        return "has a private key that is not for RSA";
+    if (EVP_PKEY_get_bits(parts.key.get()) < 2048)
+        return "has a private key of less than 2048 bits";
+    out.chain = order_chain(parts);
+    if (out.chain.empty())
+        return "has a private key that belongs to none of its certificates";
+    out.key = std::move(parts.key);
+    return {};
+}
+
+inline error certificate_refusal(std::string_view path, std::string_view fault)
+{
+    std::string what = "the client certificate ";
+    what += path;
+    what += path.empty() ? "" : " ";
+    what += fault;
+    return error(errc::invalid_option, what);
+}
+
+inline constexpr std::size_t max_certificate_size = std::size_t(1) << 20;
+
+/// The same from bytes that are in memory; `path` is for the refusal's text.
+template <class = void>
+result<client_certificate> parse_client_certificate(std::string_view bytes, std::string const& passphrase,
+                                                    std::string_view path = {})
+{
+    if (bytes.size() > max_certificate_size)
+        return certificate_refusal(path, "is larger than 1 MiB");
+    openssl_errors const none_left;
+    certificate_parts parts;
+    client_certificate out;
+    std::string fault;
+    auto const* at = reinterpret_cast<unsigned char const*>(bytes.data());
+    if (pkcs12_ptr const pfx{d2i_PKCS12(nullptr, &at, static_cast<long>(bytes.size()))})
+        fault = read_pfx(pfx.get(), passphrase, parts);
+    else if (bytes.find("-----BEGIN ") != std::string_view::npos)
+        fault = read_pem(bytes, passphrase, parts);
+    else
+        fault = "is neither PEM nor PFX (PKCS#12)";
+    if (fault.empty())
+        fault = use_parts(std::move(parts), out);
+    if (!fault.empty())
+        return certificate_refusal(path, fault);
+    return out;
+}
+
+/// Reads a certificate, its chain and its private key from a file: PEM, with the blocks in any order, or PFX;
+/// its content tells which. The passphrase is for what is encrypted; OpenSSL never asks for one itself.
+/// Whether the certificate is valid today is for the authority to say. Every refusal is errc::invalid_option.
+template <class = void>
+result<client_certificate> load_client_certificate(std::string const& path, std::string const& passphrase)
+{
+    auto const reason = [] { return std::generic_category().message(errno); };
+    std::unique_ptr<std::FILE, int (*)(std::FILE*)> const file(std::fopen(path.c_str(), "rb"), &std::fclose);
+    if (!file)
+        return certificate_refusal(path, "cannot be opened: " + reason());
+    std::setvbuf(file.get(), nullptr, _IONBF, 0); // no copy of the key there
+    secret_memory const content(max_certificate_size + 1);
+    std::size_t const size = std::fread(content.data(), 1, max_certificate_size + 1, file.get());
+    if (std::ferror(file.get()) != 0)
+        return certificate_refusal(path, "cannot be read: " + reason());
+    return parse_client_certificate(std::string_view(content.data(), size), passphrase, path);
+}
+
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
 
-// -------- hdikafka/detail/retry_after.hpp
+// -------- hdikafka/detail/json_writer.hpp
 
-// How long a server asks to wait (RFC 9110 §10.2.3 and Azure's millisecond forms). Layer: formats.
-#ifndef HDIKAFKA_DETAIL_RETRY_AFTER_HPP
-#define HDIKAFKA_DETAIL_RETRY_AFTER_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// 1*DIGIT; a number that does not fit is the greatest that does.
-inline std::optional<std::int64_t> parse_count(std::string_view text) noexcept
-{
-    if (text.empty() || text.find_first_not_of("0123456789") != std::string_view::npos)
-        return std::nullopt;
-    std::int64_t value = 0;
-    auto const failure = std::from_chars(text.data(), text.data() + text.size(), value).ec;
-    return failure == std::errc() ? value : std::numeric_limits<std::int64_t>::max();
-}
-
-/// Whether `text` looks like `shape`, where '0' stands for a digit, '_' for a digit or a blank and 'a' for a
-/// letter.
-inline bool has_shape(std::string_view text, std::string_view shape) noexcept
-{
-    auto const fits = [](char c, char wanted) {
-        bool const digit = c >= '0' && c <= '9';
-        bool const letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-        return wanted == '0'   ? digit
-               : wanted == '_' ? digit || c == ' '
-               : wanted == 'a' ? letter
-                               : c == wanted;
-    };
-    return text.size() == shape.size() && std::ranges::equal(text, shape, fits);
-}
-
-/// A moment from the parts of an HTTP-date: "06" or " 6", "Nov", the year, "08:49:37".
-inline std::optional<std::chrono::sys_seconds> moment_of(std::string_view day, std::string_view month,
-                                                         int year, std::string_view time) noexcept
-{
-    constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    auto const at = months.find(month);
-    auto const number = [](std::string_view digits) {
-        return static_cast<int>(parse_count(digits.substr(digits.find_first_not_of(' '))).value_or(0));
-    };
-    if (at == std::string_view::npos || at % 3 != 0 || day == "  ")
-        return std::nullopt;
-    std::chrono::year_month_day const date(std::chrono::year(year),
-                                           std::chrono::month(static_cast<unsigned>(at / 3) + 1),
-                                           std::chrono::day(static_cast<unsigned>(number(day))));
-    int const hour = number(time.substr(0, 2));
-    int const minute = number(time.substr(3, 2));
-    int const second = number(time.substr(6, 2));
-    if (!date.ok() || hour > 23 || minute > 59 || second > 60)
-        return std::nullopt;
-    return std::chrono::sys_days(date) + std::chrono::hours(hour) + std::chrono::minutes(minute) +
-           std::chrono::seconds(second);
-}
-
-/// An HTTP-date (RFC 9110 §5.6.7) in the form that everybody writes, or in one of the two obsolete ones that
-/// a recipient must know. `now` tells the century of a year of two digits.
-inline std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text,
-                                                               std::chrono::sys_seconds now) noexcept
-{
-    auto const number = [](std::string_view digits) {
-        return static_cast<int>(parse_count(digits).value_or(0));
-    };
-    if (has_shape(text, "aaa, 00 aaa 0000 00:00:00 GMT")) // Sun, 06 Nov 1994 08:49:37 GMT
-        return moment_of(text.substr(5, 2), text.substr(8, 3), number(text.substr(12, 4)),
-                         text.substr(17, 8));
-    if (has_shape(text, "aaa aaa _0 00:00:00 0000")) // Sun Nov  6 08:49:37 1994
-        return moment_of(text.substr(8, 2), text.substr(4, 3), number(text.substr(20, 4)),
-                         text.substr(11, 8));
-    text.remove_prefix(std::min(text.find(','), text.size()));
-    if (!has_shape(text, ", 00-aaa-00 00:00:00 GMT")) // Sunday, 06-Nov-94 08:49:37 GMT
-        return std::nullopt;
-    std::chrono::year_month_day const today(std::chrono::floor<std::chrono::days>(now));
-    int const this_year = static_cast<int>(today.year());
-    int year = this_year - this_year % 100 + number(text.substr(9, 2));
-    if (year > this_year + 50)
-        year -= 100;
-    return moment_of(text.substr(2, 2), text.substr(5, 3), year, text.substr(12, 8));
-}
-
-/// Reads the wait out of an answer's fields; `field(name)` gives an optional<string_view>, `now` is the
-/// wall clock's time, for dates. At most a day.
-template <class Field>
-std::optional<milliseconds> parse_retry_after(Field const& field, std::chrono::system_clock::time_point now)
-{
-    constexpr std::int64_t day_ms = 86'400'000;
-    for (std::string_view const name : {"retry-after-ms", "x-ms-retry-after-ms"})
-        if (std::optional<std::string_view> const text = field(name))
-            if (auto const count = parse_count(*text))
-                return milliseconds(std::min(*count, day_ms));
-    std::optional<std::string_view> const text = field("retry-after");
-    if (!text)
-        return std::nullopt;
-    if (auto const count = parse_count(*text))
-        return milliseconds(std::min(*count, day_ms / 1000) * 1000);
-    auto const date = parse_http_date(*text, std::chrono::floor<std::chrono::seconds>(now));
-    if (!date)
-        return std::nullopt;
-    // In milliseconds: the nanoseconds of the system clock end in 2262.
-    milliseconds const wait = *date - std::chrono::floor<milliseconds>(now);
-    return std::clamp(wait, milliseconds(0), milliseconds(day_ms));
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/service_error.hpp
-
-// What a failed answer means: status and body to an error. Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_SERVICE_ERROR_HPP
-#define HDIKAFKA_DETAIL_SERVICE_ERROR_HPP
-
-// -------- hdikafka/detail/rest_response.hpp
-
-// The proxy's answers other than records: metadata, receipts, errors. Every answer that is not what
-// the API describes becomes errc::invalid_response. Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_REST_RESPONSE_HPP
-#define HDIKAFKA_DETAIL_REST_RESPONSE_HPP
-
-// -------- hdikafka/detail/json_reader.hpp
-
-// Reading JSON (RFC 8259): one validating pass that the caller pulls, without tree, allocation or recursion.
-// Layer: formats (bytes in, values out; no Asio).
-#ifndef HDIKAFKA_DETAIL_JSON_READER_HPP
-#define HDIKAFKA_DETAIL_JSON_READER_HPP
+// Writing JSON scalars into a growing text. Layer: formats (bytes in, values out; no Asio).
+#ifndef HDIKAFKA_DETAIL_JSON_WRITER_HPP
+#define HDIKAFKA_DETAIL_JSON_WRITER_HPP
 
 // -------- hdikafka/detail/json_text.hpp
 
@@ -7357,6 +7634,479 @@ inline bool json_to_double(std::string_view number, double& out) noexcept
 } // namespace hdikafka::inline v0_1
 
 #endif
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Appends `text` as a JSON string, quotes included. False, with `out` unchanged, if it is not UTF-8.
+inline bool append_json_string(std::string& out, std::string_view text)
+{
+    auto const before = out.size();
+    char const* at = text.data();
+    char const* const end = at + text.size();
+    char const* copied = at;
+    if (before == 0)
+        out.reserve(text.size() + 2); // most text needs no escapes
+    out += '"';
+    while ((at = plain_end(at, end)) != end) {
+        if (byte_at(at) >= 0x80) {
+            auto const length = utf8_length(at, end);
+            if (length == 0) {
+                out.resize(before);
+                return false;
+            }
+            at += length;
+            continue;
+        }
+        out.append(copied, at);
+        auto const character = byte_at(at);
+        copied = ++at;
+        out += '\\';
+        switch (character) {
+        case '\b': out += 'b'; break;
+        case '\f': out += 'f'; break;
+        case '\n': out += 'n'; break;
+        case '\r': out += 'r'; break;
+        case '\t': out += 't'; break;
+        case '"':
+        case '\\': out += static_cast<char>(character); break;
+        default: out += character < 0x10 ? "u000" : "u001"; out += "0123456789abcdef"[character % 16];
+        }
+    }
+    out.append(copied, end);
+    out += '"';
+    return true;
+}
+
+template <std::integral T>
+void append_json_integer(std::string& out, T value)
+{
+    std::array<char, 24> digits{};
+    out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
+}
+
+/// Appends the shortest text that reads back as the same double. False, with `out` unchanged, if it is
+/// not finite.
+inline bool append_json_double(std::string& out, double value)
+{
+    if (!is_finite(value))
+        return false;
+    std::array<char, 32> digits{}; // the longest is 24: -2.2250738585072014e-308
+    out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
+    return true;
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+#include <openssl/rsa.h>
+
+namespace hdikafka::inline v0_1::detail {
+
+using digest_context_ptr = openssl_handle<EVP_MD_CTX, &EVP_MD_CTX_free>;
+
+/// How an assertion is signed (RFC 7518 §3), and by which of its digests it names the certificate.
+enum class assertion_algorithm : unsigned char
+{
+    ps256, ///< With `x5t#S256`.
+    rs256, ///< With `x5t`, for authorities that know nothing newer, like AD FS.
+};
+
+class assertion_claims
+{
+public:
+    assertion_claims(std::string token_url, std::string client, std::string unique_id,
+                     std::chrono::system_clock::time_point at)
+        : audience(std::move(token_url)), client_id(std::move(client)), id(std::move(unique_id)), now(at)
+    {}
+
+    std::string audience;                      ///< `aud`: the URL that the assertion is sent to.
+    std::string client_id;                     ///< `iss` and `sub`.
+    std::string id;                            ///< `jti`: a new UUID for each.
+    std::chrono::system_clock::time_point now; ///< `nbf` and `iat`; `exp` is ten minutes later.
+};
+
+/// What an authority may want otherwise than by default.
+class assertion_form
+{
+public:
+    assertion_form() = default;
+    explicit assertion_form(assertion_algorithm sign_with, bool with_chain = false)
+        : algorithm(sign_with), whole_chain(with_chain)
+    {}
+
+    assertion_algorithm algorithm = assertion_algorithm::ps256;
+    bool whole_chain = false; ///< As `x5c`: for a registration by subject and issuer instead of thumbprint.
+};
+
+inline error signing_fault()
+{
+    return error(errc::invalid_option, "the client certificate's key cannot sign: " + take_openssl_reason());
+}
+
+template <class = void>
+result<std::string> assertion_header(client_certificate const& certificate, assertion_form const& form)
+{
+    bool const newer = form.algorithm == assertion_algorithm::ps256;
+    std::array<unsigned char, EVP_MAX_MD_SIZE> thumbprint{};
+    unsigned size = 0;
+    auto const& leaf = certificate.chain.front();
+    if (EVP_Digest(leaf.data(), leaf.size(), thumbprint.data(), &size, newer ? EVP_sha256() : EVP_sha1(),
+                   nullptr) != 1)
+        return signing_fault();
+    std::string out =
+        newer ? R"({"alg":"PS256","typ":"JWT","x5t#S256":")" : R"({"alg":"RS256","typ":"JWT","x5t":")";
+    out += base64_encode(std::string_view(reinterpret_cast<char const*>(thumbprint.data()), size),
+                         base64_form::url);
+    out += '"';
+    if (form.whole_chain) {
+        out += R"(,"x5c":)";
+        char before = '[';
+        for (auto const& der : certificate.chain) {
+            out += before;
+            out += '"';
+            out += base64_encode(der, base64_form::standard);
+            out += '"';
+            before = ',';
+        }
+        out += ']';
+    }
+    out += '}';
+    return out;
+}
+
+template <class = void>
+result<std::string> assertion_body(assertion_claims const& claims)
+{
+    auto const now = std::chrono::floor<std::chrono::seconds>(claims.now.time_since_epoch()).count();
+    std::string out = R"({"aud":)";
+    bool written = append_json_string(out, claims.audience);
+    for (std::string_view const name : {R"(,"iss":)", R"(,"sub":)"}) {
+        out += name;
+        written = append_json_string(out, claims.client_id) && written;
+    }
+    out += R"(,"jti":)";
+    written = append_json_string(out, claims.id) && written;
+    if (!written)
+        return error(errc::invalid_utf8, "a claim of the client assertion is not UTF-8");
+    out += R"(,"nbf":)";
+    append_json_integer(out, now);
+    out += R"(,"iat":)";
+    append_json_integer(out, now);
+    out += R"(,"exp":)";
+    append_json_integer(out, now + 600);
+    out += '}';
+    return out;
+}
+
+/// The signature of RFC 7518 §3.3 (RS256) or §3.5 (PS256: as much salt as digest, MGF1 with SHA-256).
+template <class = void>
+result<std::string> sign_assertion(EVP_PKEY* key, assertion_algorithm algorithm, std::string_view text)
+{
+    digest_context_ptr const context(EVP_MD_CTX_new());
+    EVP_PKEY_CTX* settings = nullptr; // the context's own
+    if (!context || EVP_DigestSignInit(context.get(), &settings, EVP_sha256(), nullptr, key) != 1)
+        return signing_fault();
+    if (algorithm == assertion_algorithm::ps256 &&
+        (EVP_PKEY_CTX_set_rsa_padding(settings, RSA_PKCS1_PSS_PADDING) != 1 ||
+         EVP_PKEY_CTX_set_rsa_pss_saltlen(settings, RSA_PSS_SALTLEN_DIGEST) != 1 ||
+         EVP_PKEY_CTX_set_rsa_mgf1_md(settings, EVP_sha256()) != 1))
+        return signing_fault();
+    auto const* const bytes = reinterpret_cast<unsigned char const*>(text.data());
+    std::size_t size = 0;
+    if (EVP_DigestSign(context.get(), nullptr, &size, bytes, text.size()) != 1)
+        return signing_fault();
+    std::string out(size, '\0');
+    if (EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(out.data()), &size, bytes,
+                       text.size()) != 1)
+        return signing_fault();
+    out.resize(size);
+    return out;
+}
+
+/// For the request's `client_assertion`. Whoever has it is the client for ten minutes: it is a secret.
+template <class = void>
+result<std::string> make_client_assertion(client_certificate const& certificate,
+                                          assertion_claims const& claims, assertion_form const& form = {})
+{
+    openssl_errors const none_left;
+    auto const header = assertion_header(certificate, form);
+    if (!header)
+        return header;
+    auto const body = assertion_body(claims);
+    if (!body)
+        return body;
+    std::string out =
+        base64_encode(header.value(), base64_form::url) + '.' + base64_encode(body.value(), base64_form::url);
+    auto const signature = sign_assertion(certificate.key.get(), form.algorithm, out);
+    if (!signature)
+        return signature;
+    out += '.';
+    out += base64_encode(signature.value(), base64_form::url);
+    return out;
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/entra.hpp
+
+// A token request to Entra: the client-credentials grant, with a secret or an assertion. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_ENTRA_HPP
+#define HDIKAFKA_DETAIL_ENTRA_HPP
+
+// -------- hdikafka/detail/call.hpp
+
+// One call to a service: attempts, tokens, retries, and the error that says how it ended.
+// Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_CALL_HPP
+#define HDIKAFKA_DETAIL_CALL_HPP
+
+// -------- hdikafka/detail/call_report.hpp
+
+// What an observer is told of one call. Layer: I/O shell (no Asio).
+#ifndef HDIKAFKA_DETAIL_CALL_REPORT_HPP
+#define HDIKAFKA_DETAIL_CALL_REPORT_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Costs a look at one pointer when nobody observes. The call's texts outlive it, or are there until ends().
+template <class = void>
+class call_report
+{
+public:
+    call_report(observer const& watcher, std::string_view operation, std::string_view topic,
+                std::string_view request_id)
+        : watcher_(watcher)
+    {
+        if (!watcher_)
+            return;
+        call_.operation = operation;
+        call_.topic = topic;
+        call_.request_id = request_id;
+        begun_ = clock::now();
+        request_started event;
+        event.call = call_;
+        watcher_(event);
+    }
+    call_report(call_report const&) = delete;
+    call_report& operator=(call_report const&) = delete;
+    /// A call may vanish with its executor's context.
+    ~call_report()
+    {
+        if (watcher_ && !ended_)
+            tell_end(std::make_error_code(std::errc::operation_canceled));
+    }
+
+    void attempt_begins()
+    {
+        ++attempt_;
+        if (watcher_)
+            attempt_begun_ = clock::now();
+    }
+
+    /// `judged`: what the attempt's outcome is to the call.
+    void attempt_ends(attempt_outcome const& outcome, result<void> const& judged) const
+    {
+        if (!watcher_)
+            return;
+        attempt_ended event;
+        event.call = call_;
+        event.attempt = attempt_;
+        event.http_status = outcome.status;
+        event.code = code_of(judged);
+        event.duration = since(attempt_begun_);
+        event.bytes_sent = outcome.bytes_sent;
+        event.bytes_received = outcome.bytes_received;
+        event.reused = outcome.reused;
+        watcher_(event);
+    }
+
+    void retry_follows(attempt_outcome const& outcome, result<void> const& judged, milliseconds delay) const
+    {
+        if (!watcher_)
+            return;
+        retry_scheduled event;
+        event.call = call_;
+        event.attempt = attempt_;
+        event.http_status = outcome.status;
+        event.code = code_of(judged);
+        event.delay = delay;
+        watcher_(event);
+    }
+
+    /// The call's outcome, on its way out.
+    result<void> ends(result<void> outcome)
+    {
+        if (watcher_)
+            tell_end(code_of(outcome));
+        return outcome;
+    }
+
+private:
+    using clock = std::chrono::steady_clock;
+
+    static std::error_code code_of(result<void> const& outcome)
+    {
+        return outcome ? std::error_code() : outcome.error().code();
+    }
+
+    void tell_end(std::error_code code)
+    {
+        ended_ = true;
+        request_ended event;
+        event.call = call_;
+        event.attempts = attempt_;
+        event.code = code;
+        event.duration = since(begun_);
+        watcher_(event);
+    }
+
+    static std::chrono::microseconds since(clock::time_point then)
+    {
+        return std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - then);
+    }
+
+    observer const& watcher_;
+    observed_call call_;
+    int attempt_ = 0;
+    clock::time_point begun_;
+    clock::time_point attempt_begun_;
+    bool ended_ = false;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/retry_after.hpp
+
+// How long a server asks to wait (RFC 9110 §10.2.3 and Azure's millisecond forms). Layer: formats.
+#ifndef HDIKAFKA_DETAIL_RETRY_AFTER_HPP
+#define HDIKAFKA_DETAIL_RETRY_AFTER_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// 1*DIGIT; a number that does not fit is the greatest that does.
+inline std::optional<std::int64_t> parse_count(std::string_view text) noexcept
+{
+    if (text.empty() || text.find_first_not_of("0123456789") != std::string_view::npos)
+        return std::nullopt;
+    std::int64_t value = 0;
+    auto const failure = std::from_chars(text.data(), text.data() + text.size(), value).ec;
+    return failure == std::errc() ? value : std::numeric_limits<std::int64_t>::max();
+}
+
+/// Whether `text` looks like `shape`, where '0' stands for a digit, '_' for a digit or a blank and 'a' for a
+/// letter.
+inline bool has_shape(std::string_view text, std::string_view shape) noexcept
+{
+    auto const fits = [](char c, char wanted) {
+        bool const digit = c >= '0' && c <= '9';
+        bool const letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        return wanted == '0'   ? digit
+               : wanted == '_' ? digit || c == ' '
+               : wanted == 'a' ? letter
+                               : c == wanted;
+    };
+    return text.size() == shape.size() && std::ranges::equal(text, shape, fits);
+}
+
+/// A moment from the parts of an HTTP-date: "06" or " 6", "Nov", the year, "08:49:37".
+inline std::optional<std::chrono::sys_seconds> moment_of(std::string_view day, std::string_view month,
+                                                         int year, std::string_view time) noexcept
+{
+    constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    auto const at = months.find(month);
+    auto const number = [](std::string_view digits) {
+        return static_cast<int>(parse_count(digits.substr(digits.find_first_not_of(' '))).value_or(0));
+    };
+    if (at == std::string_view::npos || at % 3 != 0 || day == "  ")
+        return std::nullopt;
+    std::chrono::year_month_day const date(std::chrono::year(year),
+                                           std::chrono::month(static_cast<unsigned>(at / 3) + 1),
+                                           std::chrono::day(static_cast<unsigned>(number(day))));
+    int const hour = number(time.substr(0, 2));
+    int const minute = number(time.substr(3, 2));
+    int const second = number(time.substr(6, 2));
+    if (!date.ok() || hour > 23 || minute > 59 || second > 60)
+        return std::nullopt;
+    return std::chrono::sys_days(date) + std::chrono::hours(hour) + std::chrono::minutes(minute) +
+           std::chrono::seconds(second);
+}
+
+/// An HTTP-date (RFC 9110 §5.6.7) in the form that everybody writes, or in one of the two obsolete ones that
+/// a recipient must know. `now` tells the century of a year of two digits.
+inline std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text,
+                                                               std::chrono::sys_seconds now) noexcept
+{
+    auto const number = [](std::string_view digits) {
+        return static_cast<int>(parse_count(digits).value_or(0));
+    };
+    if (has_shape(text, "aaa, 00 aaa 0000 00:00:00 GMT")) // Sun, 06 Nov 1994 08:49:37 GMT
+        return moment_of(text.substr(5, 2), text.substr(8, 3), number(text.substr(12, 4)),
+                         text.substr(17, 8));
+    if (has_shape(text, "aaa aaa _0 00:00:00 0000")) // Sun Nov  6 08:49:37 1994
+        return moment_of(text.substr(8, 2), text.substr(4, 3), number(text.substr(20, 4)),
+                         text.substr(11, 8));
+    text.remove_prefix(std::min(text.find(','), text.size()));
+    if (!has_shape(text, ", 00-aaa-00 00:00:00 GMT")) // Sunday, 06-Nov-94 08:49:37 GMT
+        return std::nullopt;
+    std::chrono::year_month_day const today(std::chrono::floor<std::chrono::days>(now));
+    int const this_year = static_cast<int>(today.year());
+    int year = this_year - this_year % 100 + number(text.substr(9, 2));
+    if (year > this_year + 50)
+        year -= 100;
+    return moment_of(text.substr(2, 2), text.substr(5, 3), year, text.substr(12, 8));
+}
+
+/// Reads the wait out of an answer's fields; `field(name)` gives an optional<string_view>, `now` is the
+/// wall clock's time, for dates. At most a day.
+template <class Field>
+std::optional<milliseconds> parse_retry_after(Field const& field, std::chrono::system_clock::time_point now)
+{
+    constexpr std::int64_t day_ms = 86'400'000;
+    for (std::string_view const name : {"retry-after-ms", "x-ms-retry-after-ms"})
+        if (std::optional<std::string_view> const text = field(name))
+            if (auto const count = parse_count(*text))
+                return milliseconds(std::min(*count, day_ms));
+    std::optional<std::string_view> const text = field("retry-after");
+    if (!text)
+        return std::nullopt;
+    if (auto const count = parse_count(*text))
+        return milliseconds(std::min(*count, day_ms / 1000) * 1000);
+    auto const date = parse_http_date(*text, std::chrono::floor<std::chrono::seconds>(now));
+    if (!date)
+        return std::nullopt;
+    // In milliseconds: the nanoseconds of the system clock end in 2262.
+    milliseconds const wait = *date - std::chrono::floor<milliseconds>(now);
+    return std::clamp(wait, milliseconds(0), milliseconds(day_ms));
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/service_error.hpp
+
+// What a failed answer means: status and body to an error. Layer: formats (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_SERVICE_ERROR_HPP
+#define HDIKAFKA_DETAIL_SERVICE_ERROR_HPP
+
+// -------- hdikafka/detail/rest_response.hpp
+
+// The proxy's answers other than records: metadata, receipts, errors. Every answer that is not what
+// the API describes becomes errc::invalid_response. Layer: formats (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_REST_RESPONSE_HPP
+#define HDIKAFKA_DETAIL_REST_RESPONSE_HPP
+
+// -------- hdikafka/detail/json_reader.hpp
+
+// Reading JSON (RFC 8259): one validating pass that the caller pulls, without tree, allocation or recursion.
+// Layer: formats (bytes in, values out; no Asio).
+#ifndef HDIKAFKA_DETAIL_JSON_READER_HPP
+#define HDIKAFKA_DETAIL_JSON_READER_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -7799,76 +8549,6 @@ private:
 // json and json_view: JSON as validated text, without a tree. Layer: values (no I/O, no Asio).
 #ifndef HDIKAFKA_JSON_HPP
 #define HDIKAFKA_JSON_HPP
-
-// -------- hdikafka/detail/json_writer.hpp
-
-// Writing JSON scalars into a growing text. Layer: formats (bytes in, values out; no Asio).
-#ifndef HDIKAFKA_DETAIL_JSON_WRITER_HPP
-#define HDIKAFKA_DETAIL_JSON_WRITER_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Appends `text` as a JSON string, quotes included. False, with `out` unchanged, if it is not UTF-8.
-inline bool append_json_string(std::string& out, std::string_view text)
-{
-    auto const before = out.size();
-    char const* at = text.data();
-    char const* const end = at + text.size();
-    char const* copied = at;
-    if (before == 0)
-        out.reserve(text.size() + 2); // most text needs no escapes
-    out += '"';
-    while ((at = plain_end(at, end)) != end) {
-        if (byte_at(at) >= 0x80) {
-            auto const length = utf8_length(at, end);
-            if (length == 0) {
-                out.resize(before);
-                return false;
-            }
-            at += length;
-            continue;
-        }
-        out.append(copied, at);
-        auto const character = byte_at(at);
-        copied = ++at;
-        out += '\\';
-        switch (character) {
-        case '\b': out += 'b'; break;
-        case '\f': out += 'f'; break;
-        case '\n': out += 'n'; break;
-        case '\r': out += 'r'; break;
-        case '\t': out += 't'; break;
-        case '"':
-        case '\\': out += static_cast<char>(character); break;
-        default: out += character < 0x10 ? "u000" : "u001"; out += "0123456789abcdef"[character % 16];
-        }
-    }
-    out.append(copied, end);
-    out += '"';
-    return true;
-}
-
-template <std::integral T>
-void append_json_integer(std::string& out, T value)
-{
-    std::array<char, 24> digits{};
-    out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
-}
-
-/// Appends the shortest text that reads back as the same double. False, with `out` unchanged, if it is
-/// not finite.
-inline bool append_json_double(std::string& out, double value)
-{
-    if (!is_finite(value))
-        return false;
-    std::array<char, 32> digits{}; // the longest is 24: -2.2250738585072014e-308
-    out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
-    return true;
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
 
 namespace hdikafka::inline v0_1 {
 
@@ -8913,9 +9593,7 @@ inline result<url> token_endpoint(entra_settings const& settings)
         return error(errc::invalid_option, "the client id is empty");
     std::string host = settings.authority_host;
     if (host.empty())
-        // NOLINTNEXTLINE(concurrency-mt-unsafe): races only with a program that changes its environment
-        if (char const* const from_environment = std::getenv("AZURE_AUTHORITY_HOST"))
-            host = from_environment;
+        host = environment_variable("AZURE_AUTHORITY_HOST");
     if (host.empty())
         host = "https://login.microsoftonline.com";
     if (host.find("://") == std::string::npos)
@@ -8966,6 +9644,32 @@ task ask_entra(operation_ptr op, transport_ptr http, url endpoint, std::string f
     token = std::move(parsed).value();
     co_return result<void>();
 }
+
+/// Asks with a client assertion: whoever holds it is the client for as long as it lives.
+template <class = void>
+task ask_with_assertion(operation_ptr op, transport_ptr http, url endpoint, entra_settings const& settings,
+                        std::string const& assertion, access_token& token)
+{
+    std::string form;
+    append_form(form, "client_id", settings.client_id);
+    append_form(form, "client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+    append_form(form, "client_assertion", assertion);
+    append_form(form, "grant_type", "client_credentials");
+    append_form(form, "scope", settings.scope);
+    std::vector<std::string> secrets(1, assertion);
+    auto outcome =
+        co_await ask_entra<>(op, http, std::move(endpoint), std::move(form), std::move(secrets), token);
+    co_return outcome;
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+#include <fstream>
+#include <ios>
+
+namespace hdikafka::inline v0_1::detail {
 
 template <class = void>
 class client_secret_source final : public token_source
@@ -9023,6 +9727,47 @@ private:
     std::string token_;
 };
 
+/// A program's function under way, on a strand of its own.
+template <class T>
+class function_run
+{
+public:
+    net::cancellation_signal stop;
+    std::atomic<bool> finished = false; ///< What follows may be looked at.
+    std::exception_ptr failure;
+    T made;
+};
+
+/// Runs a program's own function, whose outcome goes into `made`; what it throws is thrown.
+template <class T>
+task run_function(operation_ptr op, std::shared_ptr<std::function<net::awaitable<T>()> const> function,
+                  T& made)
+{
+    // Spawned, so that the function runs with Asio's usual cancellation, and can be left behind when
+    // it does not heed it.
+    auto const strand = net::make_strand(op->executor());
+    auto const under_way = std::make_shared<function_run<T>>();
+    net::co_spawn(
+        strand, (*function)(),
+        net::bind_cancellation_slot(under_way->stop.slot(),
+                                    [op, under_way, function](std::exception_ptr failure, T outcome) {
+                                        under_way->failure = std::move(failure);
+                                        under_way->made = std::move(outcome);
+                                        under_way->finished = true;
+                                        op->wake();
+                                    }));
+    while (!under_way->finished && !op->stopped())
+        co_await op->park();
+    if (!under_way->finished) {
+        net::post(strand, [under_way] { under_way->stop.emit(net::cancellation_type::terminal); });
+        co_return op->interruption("waiting for the program's callback");
+    }
+    if (under_way->failure)
+        std::rethrow_exception(under_way->failure);
+    made = std::move(under_way->made);
+    co_return result<void>();
+}
+
 template <class = void>
 class callback_token_source final : public token_source
 {
@@ -9033,46 +9778,186 @@ public:
 
     task request(operation_ptr op, transport_ptr, access_token& token) override
     {
-        // Spawned, so that the function runs with Asio's usual cancellation, and can be left behind when
-        // it does not heed it.
-        auto const strand = net::make_strand(op->executor());
-        auto const under_way = std::make_shared<run>();
-        net::co_spawn(strand, (*function_)(),
-                      net::bind_cancellation_slot(
-                          under_way->stop.slot(),
-                          [op, under_way, kept = function_](std::exception_ptr failure, access_token made) {
-                              under_way->failure = std::move(failure);
-                              under_way->token = std::move(made);
-                              under_way->finished = true;
-                              op->wake();
-                          }));
-        while (!under_way->finished && !op->stopped())
-            co_await op->park();
-        if (!under_way->finished) {
-            net::post(strand, [under_way] { under_way->stop.emit(net::cancellation_type::terminal); });
-            co_return op->interruption("waiting for the callback's token");
-        }
-        if (under_way->failure)
-            std::rethrow_exception(under_way->failure);
-        token = std::move(under_way->token);
-        if (!sendable_token(token.token()))
-            co_return error(errc::invalid_token_response,
+        auto outcome = co_await run_function<access_token>(op, function_, token);
+        if (outcome && !sendable_token(token.token()))
+            outcome = error(errc::invalid_token_response,
                             "the callback's token is empty or has characters that no token has");
-        co_return result<void>();
+        co_return outcome;
     }
 
 private:
-    /// The function under way, on a strand of its own.
-    class run
-    {
-    public:
-        net::cancellation_signal stop;
-        std::atomic<bool> finished = false; ///< What follows may be looked at.
-        std::exception_ptr failure;
-        access_token token;
-    };
-
     std::shared_ptr<token_function const> function_; // a coroutine may live in its captures
+};
+
+/// Signs in with a certificate, which is read for each request: one that was renewed on disk takes effect.
+template <class = void>
+class client_certificate_source final : public token_source
+{
+public:
+    client_certificate_source(entra_settings settings, certificate_settings certificate)
+        : settings_(std::move(settings)), certificate_(std::move(certificate))
+    {}
+
+    task request(operation_ptr op, transport_ptr http, access_token& token) override
+    {
+        auto endpoint = token_endpoint(settings_);
+        if (!endpoint)
+            co_return endpoint.error();
+        auto const assertion = sign(endpoint.value(), http->random().uuid());
+        if (!assertion)
+            co_return assertion.error();
+        auto outcome = co_await ask_with_assertion<>(op, http, std::move(endpoint).value(), settings_,
+                                                     assertion.value(), token);
+        co_return outcome;
+    }
+
+private:
+    result<std::string> sign(url const& endpoint, std::string id) const
+    {
+        auto const loaded = load_client_certificate(certificate_.path, certificate_.passphrase);
+        if (!loaded)
+            return loaded.error();
+        assertion_claims const claims("https://" + endpoint.host_field() + endpoint.path, settings_.client_id,
+                                      std::move(id), std::chrono::system_clock::now());
+        auto const algorithm = certificate_.rs256 ? assertion_algorithm::rs256 : assertion_algorithm::ps256;
+        return make_client_assertion(loaded.value(), claims,
+                                     assertion_form(algorithm, certificate_.whole_chain));
+    }
+
+    entra_settings settings_;
+    certificate_settings certificate_;
+};
+
+template <class = void>
+class client_assertion_source final : public token_source
+{
+public:
+    client_assertion_source(entra_settings settings, assertion_function function)
+        : settings_(std::move(settings)),
+          function_(std::make_shared<assertion_function const>(std::move(function)))
+    {}
+
+    task request(operation_ptr op, transport_ptr http, access_token& token) override
+    {
+        auto endpoint = token_endpoint(settings_);
+        if (!endpoint)
+            co_return endpoint.error();
+        std::string assertion;
+        auto outcome = co_await run_function<std::string>(op, function_, assertion);
+        if (!outcome)
+            co_return outcome;
+        if (!sendable_token(assertion))
+            co_return error(errc::invalid_option,
+                            "the callback's assertion is empty or has characters that no assertion has");
+        outcome =
+            co_await ask_with_assertion<>(op, http, std::move(endpoint).value(), settings_, assertion, token);
+        co_return outcome;
+    }
+
+private:
+    entra_settings settings_;
+    std::shared_ptr<assertion_function const> function_;
+};
+
+/// The assertion lies in a file that the platform renews.
+template <class = void>
+class workload_identity_source final : public token_source
+{
+public:
+    workload_identity_source(entra_settings settings, std::string file)
+        : settings_(std::move(settings)), file_(std::move(file))
+    {}
+
+    task request(operation_ptr op, transport_ptr http, access_token& token) override
+    {
+        auto const settings = complete();
+        auto endpoint = token_endpoint(settings);
+        if (!endpoint)
+            co_return endpoint.error();
+        auto assertion = read();
+        if (!assertion)
+            co_return assertion.error();
+        for (bool again = false;; again = true) {
+            auto outcome =
+                co_await ask_with_assertion<>(op, http, endpoint.value(), settings, assertion.value(), token);
+            if (outcome || again || outcome.error().code() != errc::token_refused)
+                co_return outcome;
+            // The platform may have renewed it just then.
+            auto newer = read();
+            if (!newer || newer.value() == assertion.value())
+                co_return outcome;
+            assertion = std::move(newer);
+        }
+    }
+
+private:
+    entra_settings complete() const
+    {
+        entra_settings out = settings_;
+        if (out.tenant.empty())
+            out.tenant = environment_variable("AZURE_TENANT_ID");
+        if (out.client_id.empty())
+            out.client_id = environment_variable("AZURE_CLIENT_ID");
+        return out;
+    }
+
+    result<std::string> read() const
+    {
+        std::string const path = file_.empty() ? environment_variable("AZURE_FEDERATED_TOKEN_FILE") : file_;
+        if (path.empty())
+            return error(errc::no_credential, "workload identity: AZURE_FEDERATED_TOKEN_FILE is not set");
+        std::ifstream in(path, std::ios::binary);
+        constexpr std::size_t most = 64 * 1024;
+        std::string text(most, '\0');
+        in.read(text.data(), static_cast<std::streamsize>(text.size()));
+        text.resize(in ? most : static_cast<std::size_t>(std::max<std::streamsize>(in.gcount(), 0)));
+        constexpr std::string_view blanks = " \t\r\n";
+        text.erase(text.find_last_not_of(blanks) + 1);
+        text.erase(0, text.find_first_not_of(blanks));
+        if (!sendable_token(text))
+            return error(errc::invalid_option,
+                         "workload identity: " + path + " is missing, empty, or holds no assertion");
+        return text;
+    }
+
+    entra_settings settings_;
+    std::string file_;
+};
+
+/// Whichever of the two service principals AZURE_… describes, looked at for each request.
+template <class = void>
+class environment_source final : public token_source
+{
+public:
+    explicit environment_source(entra_settings settings) : settings_(std::move(settings)) {}
+
+    task request(operation_ptr op, transport_ptr http, access_token& token) override
+    {
+        entra_settings settings = settings_;
+        settings.tenant = environment_variable("AZURE_TENANT_ID");
+        settings.client_id = environment_variable("AZURE_CLIENT_ID");
+        std::string const secret = environment_variable("AZURE_CLIENT_SECRET");
+        certificate_settings certificate;
+        certificate.path = environment_variable("AZURE_CLIENT_CERTIFICATE_PATH");
+        certificate.passphrase = environment_variable("AZURE_CLIENT_CERTIFICATE_PASSWORD");
+        if (settings.tenant.empty() || settings.client_id.empty() ||
+            (secret.empty() && certificate.path.empty()))
+            co_return error(errc::no_credential,
+                            "the environment has no credential: it needs AZURE_TENANT_ID, "
+                            "AZURE_CLIENT_ID, and AZURE_CLIENT_SECRET or "
+                            "AZURE_CLIENT_CERTIFICATE_PATH");
+        token_source_ptr chosen;
+        if (!secret.empty())
+            chosen = std::make_shared<client_secret_source<>>(std::move(settings), secret);
+        else
+            chosen =
+                std::make_shared<client_certificate_source<>>(std::move(settings), std::move(certificate));
+        auto outcome = co_await chosen->request(op, http, token);
+        co_return outcome;
+    }
+
+private:
+    entra_settings settings_;
 };
 
 } // namespace hdikafka::inline v0_1::detail
@@ -9085,6 +9970,30 @@ template <class>
 token_source_ptr make_client_secret_source(entra_settings settings, std::string secret)
 {
     return std::make_shared<client_secret_source<>>(std::move(settings), std::move(secret));
+}
+
+template <class>
+token_source_ptr make_client_certificate_source(entra_settings settings, certificate_settings certificate)
+{
+    return std::make_shared<client_certificate_source<>>(std::move(settings), std::move(certificate));
+}
+
+template <class>
+token_source_ptr make_client_assertion_source(entra_settings settings, assertion_function function)
+{
+    return std::make_shared<client_assertion_source<>>(std::move(settings), std::move(function));
+}
+
+template <class>
+token_source_ptr make_workload_identity_source(entra_settings settings, std::string file)
+{
+    return std::make_shared<workload_identity_source<>>(std::move(settings), std::move(file));
+}
+
+template <class>
+token_source_ptr make_environment_source(entra_settings settings)
+{
+    return std::make_shared<environment_source<>>(std::move(settings));
 }
 
 template <class>

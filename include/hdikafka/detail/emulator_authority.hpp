@@ -4,6 +4,7 @@
 #ifndef HDIKAFKA_DETAIL_EMULATOR_AUTHORITY_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_AUTHORITY_HPP
 
+#include <hdikafka/detail/emulator_assertion.hpp>
 #include <hdikafka/detail/emulator_message.hpp>
 #include <hdikafka/detail/emulator_options.hpp>
 #include <hdikafka/detail/http_syntax.hpp>
@@ -17,6 +18,8 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
+#include <vector>
 
 namespace hdikafka::inline v0_1::detail::emulation {
 
@@ -75,6 +78,8 @@ public:
         : tenant_(options.tenant()),
           client_id_(options.client_id()),
           client_secret_(options.client_secret()),
+          certificates_(registered(options)),
+          federated_assertion_(options.federated_assertion()),
           lifetime_(options.token_lifetime()),
           in_group_(options.in_security_group())
     {}
@@ -90,10 +95,12 @@ public:
                                     "' not found. Check to make sure you have the correct tenant ID."};
     }
 
-    /// Checks a token request's form in the order in which Entra does.
-    std::optional<emulator_refusal> check_request(emulator_pairs const& form) const
+    /// Checks a token request's form in the order in which Entra does. `token_url`: where it was sent.
+    std::optional<emulator_refusal> check_request(emulator_pairs const& form, std::string_view token_url,
+                                                  emulator_time now) const
     {
-        for (std::string_view const name : {"grant_type", "client_id", "scope", "client_secret"})
+        for (std::string_view const name : {"grant_type", "client_id", "scope", "client_secret",
+                                            "client_assertion", "client_assertion_type"})
             if (count(form, name) > 1)
                 return emulator_refusal{400, "invalid_request", 9000411,
                                         "The request is not properly formatted. The parameter '" +
@@ -117,11 +124,13 @@ public:
                                         "' was not found in the directory '" + tenant_ + "'."};
         if (*scope != emulator_scope)
             return check_scope(*scope);
+        if (auto const assertion = single_value(form, "client_assertion"))
+            return check_assertion(form, *assertion, token_url, now);
         auto const secret = single_value(form, "client_secret");
         if (!secret)
             return emulator_refusal{401, "invalid_client", 7000216,
-                                    "'client_secret' is required for the 'client_credentials' grant type. "
-                                    "(The emulator knows no other credential.)"};
+                                    "'client_assertion', 'client_secret' or 'request' is required for the "
+                                    "'client_credentials' grant type."};
         if (*secret != client_secret_)
             return emulator_refusal{401, "invalid_client", 7000215,
                                     "Invalid client secret provided. Ensure the secret being sent in the "
@@ -169,6 +178,41 @@ public:
 private:
     static constexpr std::size_t max_tokens = 10'000;
 
+    static std::vector<registered_certificate> registered(emulator_options const& options)
+    {
+        auto read = read_registered_certificates(options.client_certificates());
+        return read ? std::move(read).value() : std::vector<registered_certificate>(); // see check_options()
+    }
+
+    std::optional<emulator_refusal> check_assertion(emulator_pairs const& form, std::string_view assertion,
+                                                    std::string_view token_url, emulator_time now) const
+    {
+        constexpr std::string_view jwt_bearer = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+        if (single_value(form, "client_assertion_type") != jwt_bearer)
+            return emulator_refusal{400, "invalid_request", 900144,
+                                    "The request body must contain the following parameter: "
+                                    "'client_assertion_type', which is " +
+                                        std::string(jwt_bearer) + "."};
+        if (!federated_assertion_.empty() && assertion == federated_assertion_)
+            return std::nullopt;
+        auto const refuse = [](int code, std::string description) {
+            return emulator_refusal{401, "invalid_client", code, std::move(description)};
+        };
+        auto const verified = verify_client_assertion(assertion, certificates_);
+        if (auto const* const fault = std::get_if<assertion_fault>(&verified))
+            return refuse(fault->code, fault->description);
+        auto const& claims = std::get<verified_assertion>(verified);
+        if (claims.issuer != client_id_ || claims.subject != client_id_)
+            return refuse(700021,
+                          "Client assertion application identifier doesn't match 'client_id' parameter.");
+        if (claims.audience != token_url)
+            return refuse(700023, "Client assertion audience claim does not match Realm issuer. (It is '" +
+                                      claims.audience + "' instead of '" + std::string(token_url) + "'.)");
+        if (auto const fault = judge_assertion_time(claims, now))
+            return refuse(fault->code, fault->description);
+        return std::nullopt;
+    }
+
     static std::size_t count(emulator_pairs const& form, std::string_view name)
     {
         std::size_t found = 0;
@@ -201,6 +245,8 @@ private:
     std::string tenant_;
     std::string client_id_;
     std::string client_secret_;
+    std::vector<registered_certificate> certificates_;
+    std::string federated_assertion_;
     std::chrono::seconds lifetime_;
     bool in_group_;
     std::map<std::string, emulator_time, std::less<>> tokens_; ///< And when each expires.

@@ -58,6 +58,15 @@ inline emulator_answer entra_error(emulator_refusal const& refusal, std::string_
     return emulator_answer(refusal.status, std::move(body)).field("Cache-Control", "no-store, no-cache");
 }
 
+/// The address that the caller used, so that what it is sent to next is reachable for it too.
+inline std::string authority_url(std::string_view host, std::string_view path)
+{
+    std::string out = "https://";
+    out += host;
+    out += path;
+    return out;
+}
+
 /// POST /{tenant}/oauth2/v2.0/token
 inline emulator_answer token_answer(emulator_authority& authority, std::string_view tenant,
                                     emulator_request const& request, emulator_time now,
@@ -77,7 +86,9 @@ inline emulator_answer token_answer(emulator_authority& authority, std::string_v
     auto const form = parse_form(request.body);
     if (!form)
         return refuse({400, "invalid_request", 9000410, "Malformed form: an escape is not %XX."});
-    if (auto refusal = authority.check_request(*form))
+    std::string const token_url =
+        authority_url(request.host, "/" + std::string(tenant) + "/oauth2/v2.0/token");
+    if (auto refusal = authority.check_request(*form, token_url, now))
         return refuse(*refusal);
 
     std::string const lifetime = std::to_string(authority.lifetime().count());
@@ -85,15 +96,6 @@ inline emulator_answer token_answer(emulator_authority& authority, std::string_v
                        ",\"ext_expires_in\":" + lifetime + ",\"access_token\":\"" +
                        authority.issue(now, random) + "\"}";
     return emulator_answer(200, std::move(body)).field("Cache-Control", "no-store, no-cache");
-}
-
-/// The address that the caller used, so that what it is sent to next is reachable for it too.
-inline std::string authority_url(std::string_view host, std::string_view path)
-{
-    std::string out = "https://";
-    out += host;
-    out += path;
-    return out;
 }
 
 /// GET /{tenant}/v2.0/.well-known/openid-configuration
@@ -114,7 +116,7 @@ inline emulator_answer openid_answer(emulator_authority const& authority, std::s
     append_any_text(body, root + "/oauth2/v2.0/devicecode");
     body += ",\"jwks_uri\":";
     append_any_text(body, root + "/discovery/v2.0/keys");
-    body += ",\"token_endpoint_auth_methods_supported\":[\"client_secret_post\"],"
+    body += ",\"token_endpoint_auth_methods_supported\":[\"client_secret_post\",\"private_key_jwt\"],"
             "\"response_types_supported\":[\"token\"],\"subject_types_supported\":[\"pairwise\"],"
             "\"id_token_signing_alg_values_supported\":[\"RS256\"]}";
     return emulator_answer(200, std::move(body));

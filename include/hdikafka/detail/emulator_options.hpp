@@ -134,6 +134,30 @@ public:
     }
     std::string const& client_secret() const noexcept { return client_secret_; }
 
+    /// The certificates that the application has registered, as PEM text: it may sign assertions with their
+    /// keys. None by default.
+    emulator_options& client_certificates(std::string pem) &
+    {
+        return set(client_certificates_, std::move(pem));
+    }
+    emulator_options&& client_certificates(std::string pem) &&
+    {
+        return std::move(set(client_certificates_, std::move(pem)));
+    }
+    std::string const& client_certificates() const noexcept { return client_certificates_; }
+
+    /// The assertion of another issuer that the application trusts, word for word: what a federated token's
+    /// file holds. None by default.
+    emulator_options& federated_assertion(std::string text) &
+    {
+        return set(federated_assertion_, std::move(text));
+    }
+    emulator_options&& federated_assertion(std::string text) &&
+    {
+        return std::move(set(federated_assertion_, std::move(text)));
+    }
+    std::string const& federated_assertion() const noexcept { return federated_assertion_; }
+
     /// Whether the application is in the cluster's security group. If not, its tokens are good but every
     /// REST call is answered with 403.
     emulator_options& in_security_group(bool value) & { return set(in_security_group_, value); }
@@ -283,6 +307,8 @@ private:
     std::string tenant_ = "emulator-tenant";
     std::string client_id_ = "emulator-client";
     std::string client_secret_ = "emulator-secret";
+    std::string client_certificates_;
+    std::string federated_assertion_;
     bool in_security_group_ = true;
     std::chrono::seconds token_lifetime_{3599};
     std::chrono::milliseconds visibility_delay_{0};

@@ -66,6 +66,9 @@ inline result<void> check_options(emulator_options const& options)
             return wrong("a tenant is made of [A-Za-z0-9.-]");
     if (options.tenant().empty() || options.client_id().empty() || options.client_secret().empty())
         return wrong("the tenant, the client id and the client secret must not be empty");
+    if (!options.client_certificates().empty())
+        if (auto const read = read_registered_certificates(options.client_certificates()); !read)
+            return read.error();
     if (options.token_lifetime().count() < 0 || options.visibility_delay().count() < 0 ||
         options.latency().count() < 0 || options.idle_timeout().count() <= 0)
         return wrong("a time is negative");

@@ -4,6 +4,7 @@
 #define HDIKAFKA_DETAIL_PROXY_POLICY_HPP
 
 #include <hdikafka/detail/base64.hpp>
+#include <hdikafka/detail/environment.hpp>
 #include <hdikafka/detail/http_request.hpp>
 #include <hdikafka/detail/http_syntax.hpp>
 #include <hdikafka/detail/ip_address.hpp>
@@ -15,8 +16,6 @@
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -135,19 +134,13 @@ public:
 /// is not asked: what stands there is mostly a SOCKS proxy.
 inline proxy_variables proxy_environment()
 {
-    auto const first_of = [](std::initializer_list<char const*> names) {
-        std::string out;
-        for (char const* const name : names) {
-            // NOLINTNEXTLINE(concurrency-mt-unsafe): races only with a program that changes its environment
-            char const* const text = out.empty() ? std::getenv(name) : nullptr;
-            if (text != nullptr)
-                out = text;
-        }
-        return out;
+    auto const first_of = [](char const* name, char const* other) {
+        std::string out = environment_variable(name);
+        return out.empty() ? environment_variable(other) : out;
     };
     proxy_variables out;
-    out.https_proxy = first_of({"HTTPS_PROXY", "https_proxy"});
-    out.no_proxy = first_of({"NO_PROXY", "no_proxy"});
+    out.https_proxy = first_of("HTTPS_PROXY", "https_proxy");
+    out.no_proxy = first_of("NO_PROXY", "no_proxy");
     return out;
 }
 

@@ -26,6 +26,21 @@ public:
     std::string scope = "https://hib.azurehdinsight.net/.default";
 };
 
+/// Where a client's certificate is, and how it signs.
+class certificate_settings
+{
+public:
+    certificate_settings() = default;
+
+    std::string path;
+    std::string passphrase;
+    bool rs256 = false;       ///< Otherwise PS256.
+    bool whole_chain = false; ///< Sends the certificates too.
+};
+
+/// A program's own source of assertions.
+using assertion_function = std::function<net::awaitable<std::string>()>;
+
 /// A program's own source of tokens.
 using token_function = std::function<net::awaitable<access_token>()>;
 

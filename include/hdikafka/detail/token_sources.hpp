@@ -1,92 +1,33 @@
-// Where tokens come from: Entra, the program itself, its function. Layer: I/O shell.
+// Where tokens come from: Entra, for a secret, a certificate or an assertion; the program itself. Layer: I/O
+// shell.
 #ifndef HDIKAFKA_DETAIL_TOKEN_SOURCES_HPP
 #define HDIKAFKA_DETAIL_TOKEN_SOURCES_HPP
 
 #include <hdikafka/access_token.hpp>
 #include <hdikafka/detail/asio_io.hpp>
-#include <hdikafka/detail/call.hpp>
+#include <hdikafka/detail/client_assertion.hpp>
+#include <hdikafka/detail/client_certificate.hpp>
+#include <hdikafka/detail/entra.hpp>
+#include <hdikafka/detail/environment.hpp>
 #include <hdikafka/detail/token_cache.hpp>
-#include <hdikafka/detail/token_response.hpp>
 #include <hdikafka/detail/token_settings.hpp>
 #include <hdikafka/detail/url.hpp>
 
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
+#include <chrono>
+#include <cstddef>
 #include <exception>
+#include <fstream>
+#include <functional>
+#include <ios>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace hdikafka::inline v0_1::detail {
-
-/// Refuses what cannot be sent; otherwise the token endpoint.
-inline result<url> token_endpoint(entra_settings const& settings)
-{
-    auto const allowed = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-               c == '-';
-    };
-    if (settings.tenant.empty() || !std::ranges::all_of(settings.tenant, allowed))
-        return error(errc::invalid_option, "the tenant is not a name of letters, digits, '.' and '-'");
-    if (settings.client_id.empty())
-        return error(errc::invalid_option, "the client id is empty");
-    std::string host = settings.authority_host;
-    if (host.empty())
-        // NOLINTNEXTLINE(concurrency-mt-unsafe): races only with a program that changes its environment
-        if (char const* const from_environment = std::getenv("AZURE_AUTHORITY_HOST"))
-            host = from_environment;
-    if (host.empty())
-        host = "https://login.microsoftonline.com";
-    if (host.find("://") == std::string::npos)
-        host.insert(0, "https://");
-    while (host.ends_with('/'))
-        host.pop_back();
-    auto endpoint = parse_url(host + "/" + settings.tenant + "/oauth2/v2.0/token");
-    if (!endpoint)
-        return error(errc::invalid_endpoint, "the authority host: " + endpoint.error().cause());
-    if (!endpoint.value().is_https())
-        return error(errc::invalid_endpoint, "the authority host is not https");
-    return endpoint;
-}
-
-/// Posts `form` to the token endpoint and reads the answer. No error shows `secrets`, which are in it.
-template <class = void>
-task ask_entra(operation_ptr op, transport_ptr http, url endpoint, std::string form,
-               std::vector<std::string> secrets, access_token& token)
-{
-    call_info info("token", std::string());
-    info.request_id = http->random().uuid();
-    http_request request("POST", endpoint.path);
-    request.add("Content-Type", "application/x-www-form-urlencoded");
-    request.add("Accept", "application/json");
-    request.add("Accept-Encoding", "identity");
-    request.add("User-Agent", http->settings().user_agent);
-    request.add("client-request-id", info.request_id);
-    request.body(std::move(form));
-    call_spec spec(std::move(request), std::move(info), http->pool(endpoint));
-    constexpr std::size_t largest_answer = 64 * 1024;
-    spec.limits.body(largest_answer);
-    spec.retry = http->settings().retry;
-    spec.secrets = std::move(secrets);
-    call_answer answer;
-    auto const outcome = co_await call<>(op, http, spec, answer);
-    if (!outcome) {
-        // Entra says "invalid_client" and the like with 400 or 401: the authority's refusal, not the proxy's.
-        error const& failure = outcome.error();
-        int const status = failure.info().http_status;
-        bool const refused = status >= 400 && status < 500 && status != 408 && status != 429;
-        std::error_code const code = refused ? make_error_code(errc::token_refused) : failure.code();
-        co_return error(code, failure.info(),
-                        "the authority's answer to the token request: " + failure.cause());
-    }
-    auto parsed = parse_token_response(answer.response.body_text(), std::chrono::system_clock::now());
-    if (!parsed)
-        co_return parsed.error();
-    token = std::move(parsed).value();
-    co_return result<void>();
-}
 
 template <class = void>
 class client_secret_source final : public token_source
@@ -144,6 +85,47 @@ private:
     std::string token_;
 };
 
+/// A program's function under way, on a strand of its own.
+template <class T>
+class function_run
+{
+public:
+    net::cancellation_signal stop;
+    std::atomic<bool> finished = false; ///< What follows may be looked at.
+    std::exception_ptr failure;
+    T made;
+};
+
+/// Runs a program's own function, whose outcome goes into `made`; what it throws is thrown.
+template <class T>
+task run_function(operation_ptr op, std::shared_ptr<std::function<net::awaitable<T>()> const> function,
+                  T& made)
+{
+    // Spawned, so that the function runs with Asio's usual cancellation, and can be left behind when
+    // it does not heed it.
+    auto const strand = net::make_strand(op->executor());
+    auto const under_way = std::make_shared<function_run<T>>();
+    net::co_spawn(
+        strand, (*function)(),
+        net::bind_cancellation_slot(under_way->stop.slot(),
+                                    [op, under_way, function](std::exception_ptr failure, T outcome) {
+                                        under_way->failure = std::move(failure);
+                                        under_way->made = std::move(outcome);
+                                        under_way->finished = true;
+                                        op->wake();
+                                    }));
+    while (!under_way->finished && !op->stopped())
+        co_await op->park();
+    if (!under_way->finished) {
+        net::post(strand, [under_way] { under_way->stop.emit(net::cancellation_type::terminal); });
+        co_return op->interruption("waiting for the program's callback");
+    }
+    if (under_way->failure)
+        std::rethrow_exception(under_way->failure);
+    made = std::move(under_way->made);
+    co_return result<void>();
+}
+
 template <class = void>
 class callback_token_source final : public token_source
 {
@@ -154,46 +136,186 @@ public:
 
     task request(operation_ptr op, transport_ptr, access_token& token) override
     {
-        // Spawned, so that the function runs with Asio's usual cancellation, and can be left behind when
-        // it does not heed it.
-        auto const strand = net::make_strand(op->executor());
-        auto const under_way = std::make_shared<run>();
-        net::co_spawn(strand, (*function_)(),
-                      net::bind_cancellation_slot(
-                          under_way->stop.slot(),
-                          [op, under_way, kept = function_](std::exception_ptr failure, access_token made) {
-                              under_way->failure = std::move(failure);
-                              under_way->token = std::move(made);
-                              under_way->finished = true;
-                              op->wake();
-                          }));
-        while (!under_way->finished && !op->stopped())
-            co_await op->park();
-        if (!under_way->finished) {
-            net::post(strand, [under_way] { under_way->stop.emit(net::cancellation_type::terminal); });
-            co_return op->interruption("waiting for the callback's token");
-        }
-        if (under_way->failure)
-            std::rethrow_exception(under_way->failure);
-        token = std::move(under_way->token);
-        if (!sendable_token(token.token()))
-            co_return error(errc::invalid_token_response,
+        auto outcome = co_await run_function<access_token>(op, function_, token);
+        if (outcome && !sendable_token(token.token()))
+            outcome = error(errc::invalid_token_response,
                             "the callback's token is empty or has characters that no token has");
-        co_return result<void>();
+        co_return outcome;
     }
 
 private:
-    /// The function under way, on a strand of its own.
-    class run
-    {
-    public:
-        net::cancellation_signal stop;
-        std::atomic<bool> finished = false; ///< What follows may be looked at.
-        std::exception_ptr failure;
-        access_token token;
-    };
-
     std::shared_ptr<token_function const> function_; // a coroutine may live in its captures
+};
+
+/// Signs in with a certificate, which is read for each request: one that was renewed on disk takes effect.
+template <class = void>
+class client_certificate_source final : public token_source
+{
+public:
+    client_certificate_source(entra_settings settings, certificate_settings certificate)
+        : settings_(std::move(settings)), certificate_(std::move(certificate))
+    {}
+
+    task request(operation_ptr op, transport_ptr http, access_token& token) override
+    {
+        auto endpoint = token_endpoint(settings_);
+        if (!endpoint)
+            co_return endpoint.error();
+        auto const assertion = sign(endpoint.value(), http->random().uuid());
+        if (!assertion)
+            co_return assertion.error();
+        auto outcome = co_await ask_with_assertion<>(op, http, std::move(endpoint).value(), settings_,
+                                                     assertion.value(), token);
+        co_return outcome;
+    }
+
+private:
+    result<std::string> sign(url const& endpoint, std::string id) const
+    {
+        auto const loaded = load_client_certificate(certificate_.path, certificate_.passphrase);
+        if (!loaded)
+            return loaded.error();
+        assertion_claims const claims("https://" + endpoint.host_field() + endpoint.path, settings_.client_id,
+                                      std::move(id), std::chrono::system_clock::now());
+        auto const algorithm = certificate_.rs256 ? assertion_algorithm::rs256 : assertion_algorithm::ps256;
+        return make_client_assertion(loaded.value(), claims,
+                                     assertion_form(algorithm, certificate_.whole_chain));
+    }
+
+    entra_settings settings_;
+    certificate_settings certificate_;
+};
+
+template <class = void>
+class client_assertion_source final : public token_source
+{
+public:
+    client_assertion_source(entra_settings settings, assertion_function function)
+        : settings_(std::move(settings)),
+          function_(std::make_shared<assertion_function const>(std::move(function)))
+    {}
+
+    task request(operation_ptr op, transport_ptr http, access_token& token) override
+    {
+        auto endpoint = token_endpoint(settings_);
+        if (!endpoint)
+            co_return endpoint.error();
+        std::string assertion;
+        auto outcome = co_await run_function<std::string>(op, function_, assertion);
+        if (!outcome)
+            co_return outcome;
+        if (!sendable_token(assertion))
+            co_return error(errc::invalid_option,
+                            "the callback's assertion is empty or has characters that no assertion has");
+        outcome =
+            co_await ask_with_assertion<>(op, http, std::move(endpoint).value(), settings_, assertion, token);
+        co_return outcome;
+    }
+
+private:
+    entra_settings settings_;
+    std::shared_ptr<assertion_function const> function_;
+};
+
+/// The assertion lies in a file that the platform renews.
+template <class = void>
+class workload_identity_source final : public token_source
+{
+public:
+    workload_identity_source(entra_settings settings, std::string file)
+        : settings_(std::move(settings)), file_(std::move(file))
+    {}
+
+    task request(operation_ptr op, transport_ptr http, access_token& token) override
+    {
+        auto const settings = complete();
+        auto endpoint = token_endpoint(settings);
+        if (!endpoint)
+            co_return endpoint.error();
+        auto assertion = read();
+        if (!assertion)
+            co_return assertion.error();
+        for (bool again = false;; again = true) {
+            auto outcome =
+                co_await ask_with_assertion<>(op, http, endpoint.value(), settings, assertion.value(), token);
+            if (outcome || again || outcome.error().code() != errc::token_refused)
+                co_return outcome;
+            // The platform may have renewed it just then.
+            auto newer = read();
+            if (!newer || newer.value() == assertion.value())
+                co_return outcome;
+            assertion = std::move(newer);
+        }
+    }
+
+private:
+    entra_settings complete() const
+    {
+        entra_settings out = settings_;
+        if (out.tenant.empty())
+            out.tenant = environment_variable("AZURE_TENANT_ID");
+        if (out.client_id.empty())
+            out.client_id = environment_variable("AZURE_CLIENT_ID");
+        return out;
+    }
+
+    result<std::string> read() const
+    {
+        std::string const path = file_.empty() ? environment_variable("AZURE_FEDERATED_TOKEN_FILE") : file_;
+        if (path.empty())
+            return error(errc::no_credential, "workload identity: AZURE_FEDERATED_TOKEN_FILE is not set");
+        std::ifstream in(path, std::ios::binary);
+        constexpr std::size_t most = 64 * 1024;
+        std::string text(most, '\0');
+        in.read(text.data(), static_cast<std::streamsize>(text.size()));
+        text.resize(in ? most : static_cast<std::size_t>(std::max<std::streamsize>(in.gcount(), 0)));
+        constexpr std::string_view blanks = " \t\r\n";
+        text.erase(text.find_last_not_of(blanks) + 1);
+        text.erase(0, text.find_first_not_of(blanks));
+        if (!sendable_token(text))
+            return error(errc::invalid_option,
+                         "workload identity: " + path + " is missing, empty, or holds no assertion");
+        return text;
+    }
+
+    entra_settings settings_;
+    std::string file_;
+};
+
+/// Whichever of the two service principals AZURE_… describes, looked at for each request.
+template <class = void>
+class environment_source final : public token_source
+{
+public:
+    explicit environment_source(entra_settings settings) : settings_(std::move(settings)) {}
+
+    task request(operation_ptr op, transport_ptr http, access_token& token) override
+    {
+        entra_settings settings = settings_;
+        settings.tenant = environment_variable("AZURE_TENANT_ID");
+        settings.client_id = environment_variable("AZURE_CLIENT_ID");
+        std::string const secret = environment_variable("AZURE_CLIENT_SECRET");
+        certificate_settings certificate;
+        certificate.path = environment_variable("AZURE_CLIENT_CERTIFICATE_PATH");
+        certificate.passphrase = environment_variable("AZURE_CLIENT_CERTIFICATE_PASSWORD");
+        if (settings.tenant.empty() || settings.client_id.empty() ||
+            (secret.empty() && certificate.path.empty()))
+            co_return error(errc::no_credential,
+                            "the environment has no credential: it needs AZURE_TENANT_ID, "
+                            "AZURE_CLIENT_ID, and AZURE_CLIENT_SECRET or "
+                            "AZURE_CLIENT_CERTIFICATE_PATH");
+        token_source_ptr chosen;
+        if (!secret.empty())
+            chosen = std::make_shared<client_secret_source<>>(std::move(settings), secret);
+        else
+            chosen =
+                std::make_shared<client_certificate_source<>>(std::move(settings), std::move(certificate));
+        auto outcome = co_await chosen->request(op, http, token);
+        co_return outcome;
+    }
+
+private:
+    entra_settings settings_;
 };
 
 } // namespace hdikafka::inline v0_1::detail

@@ -19,6 +19,30 @@ token_source_ptr make_client_secret_source(entra_settings settings, std::string 
 }
 
 template <class>
+token_source_ptr make_client_certificate_source(entra_settings settings, certificate_settings certificate)
+{
+    return std::make_shared<client_certificate_source<>>(std::move(settings), std::move(certificate));
+}
+
+template <class>
+token_source_ptr make_client_assertion_source(entra_settings settings, assertion_function function)
+{
+    return std::make_shared<client_assertion_source<>>(std::move(settings), std::move(function));
+}
+
+template <class>
+token_source_ptr make_workload_identity_source(entra_settings settings, std::string file)
+{
+    return std::make_shared<workload_identity_source<>>(std::move(settings), std::move(file));
+}
+
+template <class>
+token_source_ptr make_environment_source(entra_settings settings)
+{
+    return std::make_shared<environment_source<>>(std::move(settings));
+}
+
+template <class>
 token_source_ptr make_fixed_token_source(std::string token)
 {
     return std::make_shared<fixed_token_source<>>(std::move(token));
