@@ -22,9 +22,6 @@ bool applies(operation const& what, fault const& which)
     bool const of_stream = what.reported == "consume";
     if (pausing && !what.pauses && what.name != "create_topic")
         return false;
-    // A produce that was refused with 429 and then cancelled says "possibly", which it should not.
-    if (what.records && which.event == "after 429: cancelled")
-        return false;
     if (which.kind != trouble::total_limit)
         return true;
     return what.name != "wait_for_topic" && !(pausing && of_stream);
@@ -95,7 +92,6 @@ TEST_CASE("a call that waits for others, to try again or for what is not there y
     table.note("No back-off is begun that would end past the deadline: none is ever cut short by it.");
     table.note("Only wait_for_topic, the streams and a creation that was done before pause; of these "
                "create_topic alone is bound by total_timeout.");
-    table.note("produce cancelled after 429 is left out: what it says of its records is not settled.");
     table.note("produce may write twice here; else it would not back off after 503.");
     table.print();
 }
