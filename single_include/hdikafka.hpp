@@ -7040,11 +7040,11 @@ public:
     }
 
     /// Decrypts what a header like "DEK-Info: AES-256-CBC,…" says is encrypted.
-    bool decrypt(std::string const& passphrase)
+    bool decrypt(std::string_view passphrase)
     {
         EVP_CIPHER_INFO cipher{};
         return PEM_get_EVP_CIPHER_INFO(header_, &cipher) == 1 &&
-               PEM_do_header(&cipher, data_, &length_, &give, const_cast<std::string*>(&passphrase)) == 1;
+               PEM_do_header(&cipher, data_, &length_, &give, &passphrase) == 1;
     }
 
     std::string_view name() const noexcept { return name_; }
@@ -7056,11 +7056,10 @@ private:
     /// Without a callback OpenSSL asks at the terminal.
     static int give(char* out, int size, int /*writing*/, void* passphrase)
     {
-        auto const& text = *static_cast<std::string const*>(passphrase);
+        auto const& text = *static_cast<std::string_view const*>(passphrase);
         if (text.size() > static_cast<std::size_t>(size))
             return -1;
-        std::memcpy(out, text.data(), text.size());
-        return static_cast<int>(text.size());
+        return static_cast<int>(text.copy(out, text.size()));
     }
 
     char* name_ = nullptr;
@@ -7191,6 +7190,7 @@ template <class = void>
 std::vector<std::string> order_chain(certificate_parts const& parts)
 {
     std::vector<X509*> left;
+    left.reserve(parts.certificates.size());
     for (auto const& certificate : parts.certificates)
         left.push_back(certificate.get());
     std::vector<std::string> out;
@@ -7279,7 +7279,7 @@ result<client_certificate> load_client_certificate(std::string const& path, std:
     std::unique_ptr<std::FILE, int (*)(std::FILE*)> const file(std::fopen(path.c_str(), "rb"), &std::fclose);
     if (!file)
         return certificate_refusal(path, "cannot be opened: " + reason());
-    std::setvbuf(file.get(), nullptr, _IONBF, 0); // no copy of the key there
+    (void)std::setvbuf(file.get(), nullptr, _IONBF, 0); // no copy of the key there
     secret_memory const content(max_certificate_size + 1);
     std::size_t const size = std::fread(content.data(), 1, max_certificate_size + 1, file.get());
     if (std::ferror(file.get()) != 0)
@@ -7830,15 +7830,15 @@ result<std::string> make_client_assertion(client_certificate const& certificate,
                                           assertion_claims const& claims, assertion_form const& form = {})
 {
     openssl_errors const none_left;
-    auto const header = assertion_header(certificate, form);
+    auto header = assertion_header(certificate, form);
     if (!header)
         return header;
-    auto const body = assertion_body(claims);
+    auto body = assertion_body(claims);
     if (!body)
         return body;
     std::string out =
         base64_encode(header.value(), base64_form::url) + '.' + base64_encode(body.value(), base64_form::url);
-    auto const signature = sign_assertion(certificate.key.get(), form.algorithm, out);
+    auto signature = sign_assertion(certificate.key.get(), form.algorithm, out);
     if (!signature)
         return signature;
     out += '.';
