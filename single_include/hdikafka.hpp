@@ -143,6 +143,10 @@ private:
 #endif
 #endif
 
+// Asio takes its memory from aligned_alloc() where a header of libstdc++ was read before its own, otherwise
+// from operator new; a program whose units differ in that frees one with the other.
+#include <cstddef>
+
 // CMake's target hdikafka::hdikafka sets both for clang, for programs that include Asio first.
 #include <asio/detail/config.hpp>
 #if !defined(ASIO_HAS_CO_AWAIT) || !defined(ASIO_HAS_STD_COROUTINE)
@@ -1322,7 +1326,6 @@ inline void task::at_end::await_suspend(frame ended) const noexcept
 #ifndef HDIKAFKA_DETAIL_TIMER_SHELF_HPP
 #define HDIKAFKA_DETAIL_TIMER_SHELF_HPP
 
-#include <cstddef>
 #include <mutex>
 
 namespace hdikafka::inline v0_1::detail {

@@ -32,6 +32,9 @@ public:
         std::size_t const before = server_.requests().size();
         running_call<std::string> call(io, what_.call(&*who, hk::call_options()));
         io.restart();
+        // An idle connection's news, such as a session ticket, counts as a handler and may come first.
+        while (!call.has_begun())
+            io.run_one();
         for (std::size_t done = 0; done < steps && !call.end.happened();)
             done += io.run_one();
         bool const through = call.end.happened();
@@ -97,12 +100,12 @@ TEST_CASE("a call cancelled or closed after any number of steps tells the truth 
                 CAPTURE(what.name);
                 CAPTURE(by_closing);
                 CAPTURE(warm);
-                std::size_t steps = 1; // the first one is Asio's own, and begins the coroutine
+                std::size_t steps = 0;
                 while (calls.interrupt_after(steps, warm)) {
                     ++steps;
                     REQUIRE(steps < 1000);
                 }
-                CHECK(steps > 1);
+                CHECK(steps > 0);
             }
         }
 }

@@ -1,4 +1,10 @@
 // The second translation unit of linking_test: it includes the library too.
+#include <hdikafka/detail/asio.hpp> // first: it must not depend on what was read before it
+
+#if defined(_GLIBCXX_HAVE_ALIGNED_ALLOC) && !defined(ASIO_HAS_STD_ALIGNED_ALLOC)
+#error "here Asio's memory would come from elsewhere than in units that read a standard header first"
+#endif
+
 #include "linking/unit.hpp"
 
 #include <asio/io_context.hpp>

@@ -108,7 +108,7 @@ class running_call
 public:
     running_call(net::io_context& io, net::awaitable<T> call) : io_(io)
     {
-        net::co_spawn(io, hk::as_result(std::move(call)),
+        net::co_spawn(io, begin(std::move(call)),
                       net::bind_cancellation_slot(signal_.slot(),
                                                   [this](std::exception_ptr failure, hk::result<T> value) {
                                                       if (failure)
@@ -124,11 +124,22 @@ public:
         work_until(io_, [this] { return end.happened(); });
     }
 
+    /// A call cancelled before ends as any coroutine of Asio's, without the library's doing.
+    bool has_begun() const { return begun_; }
+
     ending<T> end;
 
 private:
+    net::awaitable<hk::result<T>> begin(net::awaitable<T> call)
+    {
+        begun_ = true;
+        hk::result<T> value = co_await hk::as_result(std::move(call));
+        co_return value;
+    }
+
     net::io_context& io_;
     net::cancellation_signal signal_;
+    bool begun_ = false;
 };
 
 /// One line, with operation and topic, and without what must stay secret.

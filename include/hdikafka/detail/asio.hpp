@@ -27,6 +27,10 @@
 #endif
 #endif
 
+// Asio takes its memory from aligned_alloc() where a header of libstdc++ was read before its own, otherwise
+// from operator new; a program whose units differ in that frees one with the other.
+#include <cstddef>
+
 // CMake's target hdikafka::hdikafka sets both for clang, for programs that include Asio first.
 #include <asio/detail/config.hpp>
 #if !defined(ASIO_HAS_CO_AWAIT) || !defined(ASIO_HAS_STD_COROUTINE)
