@@ -15,11 +15,13 @@
 #include <hdikafka/observer.hpp>
 #include <hdikafka/offsets.hpp>
 #include <hdikafka/options.hpp>
+#include <hdikafka/platform_credential.hpp>
 #include <hdikafka/receipt.hpp>
 #include <hdikafka/record.hpp>
 #include <hdikafka/record_batch.hpp>
 #include <hdikafka/record_stream.hpp>
 #include <hdikafka/result.hpp>
+#include <hdikafka/service_principal.hpp>
 #include <hdikafka/topic.hpp>
 #include <hdikafka/version.hpp>
 

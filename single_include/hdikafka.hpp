@@ -35,7 +35,8 @@
 
 // -------- hdikafka/access_token.hpp
 
-// What a credential gives: a token and how long it lives. Layer: values (no I/O, no Asio).
+// What a credential is asked for, and what it gives: a token and how long it lives. Layer: values (no I/O, no
+// Asio).
 #ifndef HDIKAFKA_ACCESS_TOKEN_HPP
 #define HDIKAFKA_ACCESS_TOKEN_HPP
 
@@ -68,8 +69,31 @@ namespace hdikafka::inline v0_1 {}
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace hdikafka::inline v0_1 {
+
+/// What a token is to be good for.
+class token_request
+{
+public:
+    token_request() = default;
+    /// `claims` is JSON.
+    explicit token_request(std::vector<std::string> scopes, std::string claims = std::string())
+        : scopes_(std::move(scopes)), claims_(std::move(claims))
+    {}
+
+    /// "https://hib.azurehdinsight.net/.default" unless the credential was given another.
+    std::vector<std::string> const& scopes() const noexcept { return scopes_; }
+
+    /// JSON that the service demanded when it refused the last token (a claims challenge), for the request's
+    /// `claims` parameter; empty otherwise. A token from a cache of one's own is of no use then.
+    std::string const& claims() const noexcept { return claims_; }
+
+private:
+    std::vector<std::string> scopes_;
+    std::string claims_;
+};
 
 /// A bearer token and its life, counted from when it is handed over.
 class access_token
@@ -291,6 +315,13 @@ public:
     std::string server_message; ///< The server's own words, at most 4 KiB.
     std::string request_id;     ///< x-ms-client-request-id of the operation.
     std::optional<std::chrono::milliseconds> retry_after; ///< How long the server asks to wait.
+
+    // What else an authority says (Entra's words): for its support, and for programs that can react.
+    std::vector<std::int64_t> error_codes; ///< `error_codes`: the numbers behind AADSTS.
+    std::string suberror;                  ///< `suberror`.
+    std::string trace_id;                  ///< `trace_id`.
+    std::string correlation_id;            ///< `correlation_id`.
+    std::string claims;                    ///< `claims`: JSON that the next request must bring along.
 
     /// Whether the same call may succeed later without anything being changed. It says nothing
     /// about duplicates: see persisted().
@@ -702,6 +733,9 @@ using token_cache_ptr = std::shared_ptr<token_cache<>>;
 
 namespace hdikafka::inline v0_1::detail {
 
+/// What the proxy's tokens are for.
+inline constexpr char const* service_scope = "https://hib.azurehdinsight.net/.default";
+
 /// Where the client-credentials grant is asked for, and for what.
 class entra_settings
 {
@@ -714,7 +748,7 @@ public:
     std::string tenant;
     std::string client_id;
     std::string authority_host; ///< empty: AZURE_AUTHORITY_HOST, else the public cloud's
-    std::string scope = "https://hib.azurehdinsight.net/.default";
+    std::string scope = service_scope;
 };
 
 /// Where a client's certificate is, and how it signs.
@@ -729,15 +763,162 @@ public:
     bool whole_chain = false; ///< Sends the certificates too.
 };
 
+/// Which of the machine's identities, and for what.
+class managed_identity_settings
+{
+public:
+    managed_identity_settings() = default;
+
+    std::string client_id; ///< One of the three at most; none: the system-assigned identity.
+    std::string object_id;
+    std::string resource_id;
+    std::string scope = service_scope;
+};
+
+class azure_cli_settings
+{
+public:
+    azure_cli_settings() = default;
+
+    std::string tenant; ///< Empty: that of the active subscription.
+    std::string scope = service_scope;
+};
+
 /// A program's own source of assertions.
 using assertion_function = std::function<net::awaitable<std::string>()>;
 
 /// A program's own source of tokens.
-using token_function = std::function<net::awaitable<access_token>()>;
+using token_function = std::function<net::awaitable<access_token>(token_request)>;
 
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
+
+// -------- hdikafka/platform_credential.hpp
+
+// Credentials that the platform holds: a managed identity, the developer's Azure CLI. Layer: what users see.
+#ifndef HDIKAFKA_PLATFORM_CREDENTIAL_HPP
+#define HDIKAFKA_PLATFORM_CREDENTIAL_HPP
+
+namespace hdikafka::inline v0_1 {
+
+namespace detail {
+
+template <class = void>
+token_source_ptr make_managed_identity_source(managed_identity_settings settings);
+template <class = void>
+token_source_ptr make_azure_cli_source(azure_cli_settings settings);
+
+} // namespace detail
+
+/// The identity that Azure gives to the machine, app or cluster on which the program runs. Which endpoint is
+/// asked is read from the environment for each token request: App Service and Container Apps
+/// (IDENTITY_ENDPOINT, IDENTITY_HEADER), Azure Arc (IDENTITY_ENDPOINT, IMDS_ENDPOINT), otherwise the instance
+/// metadata service at 169.254.169.254 or AZURE_POD_IDENTITY_AUTHORITY_HOST; never through a proxy. The
+/// system-assigned identity unless one of the three functions names a user-assigned one; two of them are told
+/// by the first call that needs a token (errc::invalid_option). errc::no_credential where there is no such
+/// endpoint or identity.
+class managed_identity_credential
+{
+public:
+    managed_identity_credential() = default;
+
+    /// The user-assigned identity with this client id.
+    managed_identity_credential& client_id(std::string id) &
+    {
+        settings_.client_id = std::move(id);
+        return *this;
+    }
+    managed_identity_credential&& client_id(std::string id) && { return std::move(client_id(std::move(id))); }
+
+    /// The user-assigned identity with this object (principal) id.
+    managed_identity_credential& object_id(std::string id) &
+    {
+        settings_.object_id = std::move(id);
+        return *this;
+    }
+    managed_identity_credential&& object_id(std::string id) && { return std::move(object_id(std::move(id))); }
+
+    /// The user-assigned identity with this Azure resource id ("/subscriptions/…").
+    managed_identity_credential& resource_id(std::string id) &
+    {
+        settings_.resource_id = std::move(id);
+        return *this;
+    }
+    managed_identity_credential&& resource_id(std::string id) &&
+    {
+        return std::move(resource_id(std::move(id)));
+    }
+
+    /// Another scope than https://hib.azurehdinsight.net/.default, which must end in "/.default", too.
+    managed_identity_credential& scope(std::string scope) &
+    {
+        settings_.scope = std::move(scope);
+        return *this;
+    }
+    managed_identity_credential&& scope(std::string scope) &&
+    {
+        return std::move(this->scope(std::move(scope)));
+    }
+
+    /// For hk::credential.
+    template <class Lazy = void>
+    detail::token_source_ptr make_source() &&
+    {
+        return detail::make_managed_identity_source<Lazy>(std::move(settings_));
+    }
+
+private:
+    detail::managed_identity_settings settings_;
+};
+
+/// Whoever is signed in to the Azure CLI on a developer's machine: runs `az account get-access-token`,
+/// without a shell, for at most 13 s. errc::no_credential when it is not installed or nobody is signed in.
+class azure_cli_credential
+{
+public:
+    azure_cli_credential() = default;
+
+    /// Another tenant than that of the active subscription.
+    azure_cli_credential& tenant(std::string tenant) &
+    {
+        settings_.tenant = std::move(tenant);
+        return *this;
+    }
+    azure_cli_credential&& tenant(std::string tenant) &&
+    {
+        return std::move(this->tenant(std::move(tenant)));
+    }
+
+    /// Another scope than https://hib.azurehdinsight.net/.default.
+    azure_cli_credential& scope(std::string scope) &
+    {
+        settings_.scope = std::move(scope);
+        return *this;
+    }
+    azure_cli_credential&& scope(std::string scope) && { return std::move(this->scope(std::move(scope))); }
+
+    /// For hk::credential.
+    template <class Lazy = void>
+    detail::token_source_ptr make_source() &&
+    {
+        return detail::make_azure_cli_source<Lazy>(std::move(settings_));
+    }
+
+private:
+    detail::azure_cli_settings settings_;
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+// -------- hdikafka/service_principal.hpp
+
+// Credentials of service principals, which ask Entra with a secret, a certificate or an assertion. Layer:
+// what users see.
+#ifndef HDIKAFKA_SERVICE_PRINCIPAL_HPP
+#define HDIKAFKA_SERVICE_PRINCIPAL_HPP
 
 namespace hdikafka::inline v0_1 {
 
@@ -753,12 +934,6 @@ template <class = void>
 token_source_ptr make_workload_identity_source(entra_settings settings, std::string file);
 template <class = void>
 token_source_ptr make_environment_source(entra_settings settings);
-template <class = void>
-token_source_ptr make_fixed_token_source(std::string token);
-template <class = void>
-token_source_ptr make_callback_token_source(token_function function);
-template <class = void>
-token_cache_ptr make_token_cache(token_source_ptr source);
 
 } // namespace detail
 
@@ -953,6 +1128,36 @@ public:
     }
 };
 
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+namespace hdikafka::inline v0_1 {
+
+namespace detail {
+
+template <class = void>
+token_source_ptr make_fixed_token_source(std::string token);
+template <class = void>
+token_source_ptr make_callback_token_source(token_function function, std::string scope);
+template <class = void>
+token_source_ptr make_chained_source(std::vector<token_source_ptr> sources);
+template <class = void>
+token_source_ptr make_default_source(entra_settings settings);
+template <class = void>
+token_cache_ptr make_token_cache(token_source_ptr source);
+
+/// What a credential can be made from.
+template <class Kind>
+concept credential_kind = requires(Kind kind)
+{
+    {
+        std::move(kind).make_source()
+        } -> std::same_as<token_source_ptr>;
+};
+
+} // namespace detail
+
 /// A token that the program got elsewhere. It is used until the service refuses it (errc::unauthorized).
 class bearer_token
 {
@@ -971,31 +1176,90 @@ private:
     std::string token_;
 };
 
-/// Tokens from the program's own function, `awaitable<access_token>()`: called when none is cached, in
-/// the background before one expires, and once when the service refuses one. Never twice at a time, unless
-/// it goes on when it is cancelled: after a minute, or when the client that needs the token is closed. It
-/// runs on that client's executor; what it throws becomes the call's error.
+/// Tokens from the program's own function, `awaitable<access_token>()` or
+/// `awaitable<access_token>(token_request)`: called when none is cached, in the background before one
+/// expires, and once when the service refuses one. Never twice at a time, unless it goes on when it is
+/// cancelled: after two minutes, or when the client that needs the token is closed. It runs on that client's
+/// executor; what it throws becomes the call's error.
 class token_callback
 {
 public:
     /// The function is kept as long as any copy of the credential, and may be called from any thread of the
     /// client's executor.
-    explicit token_callback(std::function<net::awaitable<access_token>()> function)
-        : function_(std::move(function))
+    template <class Function>
+    requires std::invocable<Function&, token_request>
+    explicit token_callback(Function function) : function_(std::move(function)) {}
+
+    /// The same for one that needs not be told what the token is for.
+    template <class Function>
+    requires(std::invocable<Function&> && !std::invocable<Function&, token_request>)
+    explicit token_callback(Function function)
+        : function_([function = std::move(function)](token_request) mutable { return function(); })
     {}
+
+    /// Another scope to ask for than https://hib.azurehdinsight.net/.default.
+    token_callback& scope(std::string scope) &
+    {
+        scope_ = std::move(scope);
+        return *this;
+    }
+    token_callback&& scope(std::string scope) && { return std::move(this->scope(std::move(scope))); }
 
     /// For hk::credential.
     template <class Lazy = void>
     detail::token_source_ptr make_source() &&
     {
-        return detail::make_callback_token_source<Lazy>(std::move(function_));
+        return detail::make_callback_token_source<Lazy>(std::move(function_), std::move(scope_));
     }
 
 private:
-    std::function<net::awaitable<access_token>()> function_;
+    detail::token_function function_;
+    std::string scope_ = detail::service_scope;
 };
 
-/// Any of the credentials above, type-erased, with its token cache. Copies share the cache: clients that
+/// Several credentials, in this order: the first that is configured where the program runs gives the token,
+/// and is the one that is asked from then on; its failures are the call's. errc::no_credential when none is,
+/// with the reason for each.
+class chained_credential
+{
+public:
+    /// Any of the kinds of this header and of those it includes.
+    template <detail::credential_kind... Kinds>
+    requires(sizeof...(Kinds) != 0) explicit chained_credential(Kinds... kinds)
+    {
+        (sources_.push_back(std::move(kinds).make_source()), ...);
+    }
+
+    /// For hk::credential.
+    template <class Lazy = void>
+    detail::token_source_ptr make_source() &&
+    {
+        return detail::make_chained_source<Lazy>(std::move(sources_));
+    }
+
+private:
+    std::vector<detail::token_source_ptr> sources_;
+};
+
+/// What fits the place where the program runs: environment_credential, workload_identity_credential,
+/// managed_identity_credential (the identity that AZURE_CLIENT_ID names, if it is set) and
+/// azure_cli_credential, chained in this order. AZURE_TOKEN_CREDENTIALS narrows them as it does for Azure's
+/// own libraries: "prod" leaves out the CLI, "dev" all others, and a name such as
+/// "ManagedIdentityCredential" all but that one.
+class default_credential : public entra_credential<default_credential>
+{
+public:
+    default_credential() = default;
+
+    /// For hk::credential.
+    template <class Lazy = void>
+    detail::token_source_ptr make_source() &&
+    {
+        return detail::make_default_source<Lazy>(std::move(settings_));
+    }
+};
+
+/// Any of the credentials, type-erased, with its token cache. Copies share the cache: clients that
 /// are given the same credential ask for one token together. Thread-safe.
 class credential
 {
@@ -1003,15 +1267,10 @@ public:
     /// None: calls fail with errc::no_credential.
     credential() = default;
 
-    /// From one of the above.
-    template <class Kind>
-    requires requires(Kind kind)
-    {
-        {
-            std::move(kind).make_source()
-            } -> std::same_as<detail::token_source_ptr>;
-    }
-    credential(Kind kind) : cache_(detail::make_token_cache<>(std::move(kind).make_source())) {}
+    /// From any of the kinds of this header and of those it includes.
+    template <detail::credential_kind Kind>
+    credential(Kind kind) : cache_(detail::make_token_cache<>(std::move(kind).make_source()))
+    {}
 
     explicit operator bool() const noexcept { return cache_ != nullptr; }
 
@@ -1461,8 +1720,6 @@ private:
 } // namespace hdikafka::inline v0_1
 
 #endif
-
-#include <vector>
 
 struct ssl_ctx_st;
 
@@ -2260,7 +2517,7 @@ void run_detached(operation_ptr const& op, task work)
 
 // -------- hdikafka/detail/token_policy.hpp
 
-// When a token is used, renewed in the background, or waited for: a pure decision.
+// When a token is used, renewed in the background, waited for, or not to be had: pure decisions.
 // Layer: decisions (no I/O, no clock of its own).
 #ifndef HDIKAFKA_DETAIL_TOKEN_POLICY_HPP
 #define HDIKAFKA_DETAIL_TOKEN_POLICY_HPP
@@ -2268,13 +2525,6 @@ void run_detached(operation_ptr const& op, task work)
 namespace hdikafka::inline v0_1::detail {
 
 using steady_time = std::chrono::steady_clock::time_point;
-
-enum class token_action : unsigned char
-{
-    use,           ///< The token is good.
-    use_and_renew, ///< The token still serves; ask for the next one in the background.
-    wait,          ///< There is no token that serves: ask for one, or wait for the one under way.
-};
 
 /// A token's life on the monotonic clock.
 class token_times
@@ -2308,16 +2558,90 @@ inline token_times plan_token(steady_time now, std::chrono::seconds lifetime,
     return token_times(now + due - earlier, now + lifetime - margin);
 }
 
-inline token_action decide_token(std::optional<token_times> const& token, steady_time now)
+/// What one who needs a token does.
+enum class token_action : unsigned char
 {
-    if (!token || now >= token->expires_at)
-        return token_action::wait;
-    return now >= token->refresh_at ? token_action::use_and_renew : token_action::use;
-}
+    use,    ///< The token serves.
+    wait,   ///< For the request under way, or for one that somebody must start.
+    refuse, ///< There is none, and the authority is not to be asked yet: fail as the last request did.
+};
+
+class token_step
+{
+public:
+    token_action action = token_action::wait;
+    bool ask = false; ///< Start a request, which is then under way.
+};
+
+/// A token's life from request to request: one at a time, in the background while the old token serves, and
+/// none before a Retry-After has passed.
+class token_plan
+{
+public:
+    token_plan() = default;
+
+    /// For one who needs a token now; `waits`: and who waits if there is none.
+    token_step look(steady_time now, bool waits)
+    {
+        token_step out;
+        bool const serves = current_ && now < current_->expires_at;
+        if (serves)
+            out.action = token_action::use;
+        if (asking_)
+            return out;
+        if (now < throttled_until_) {
+            out.action = serves ? token_action::use : token_action::refuse;
+            return out;
+        }
+        out.ask = serves ? now >= current_->refresh_at && now >= renewal_pause_ : waits;
+        asking_ = out.ask;
+        return out;
+    }
+
+    void succeeded(token_times times) noexcept
+    {
+        asking_ = false;
+        current_ = times;
+    }
+
+    void failed(steady_time now, std::optional<std::chrono::milliseconds> retry_after) noexcept
+    {
+        using namespace std::chrono_literals;
+        asking_ = false;
+        renewal_pause_ = now + 30s;
+        if (retry_after)
+            throttled_until_ =
+                now + std::clamp<std::chrono::milliseconds>(*retry_after, 0ms, longest_throttle);
+    }
+
+    /// The request under way ended without an outcome.
+    void abandoned() noexcept { asking_ = false; }
+
+    /// The service refused the token.
+    void dropped() noexcept { current_.reset(); }
+
+    /// When the authority may be asked again.
+    steady_time throttled_until() const noexcept { return throttled_until_; }
+
+private:
+    /// Beyond it a Retry-After is a mistake that must not keep the program out for a day.
+    static constexpr std::chrono::hours longest_throttle{1};
+
+    std::optional<token_times> current_;
+    steady_time renewal_pause_;
+    steady_time throttled_until_;
+    bool asking_ = false;
+};
 
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
+
+// -------- hdikafka/detail/token_source.hpp
+
+// Where tokens come from: what the cache asks, and what every kind of credential answers. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_TOKEN_SOURCE_HPP
+#define HDIKAFKA_DETAIL_TOKEN_SOURCE_HPP
 
 // -------- hdikafka/detail/transport.hpp
 
@@ -5019,8 +5343,10 @@ class token_renewed
 public:
     token_renewed() = default;
 
-    std::error_code code;                  ///< Empty when there is a new token.
-    std::chrono::seconds expires_in{0};    ///< Its life.
+    std::error_code code;               ///< Empty when there is a new token.
+    std::string_view source;            ///< Who was asked: "client secret", "managed identity (IMDS)", ….
+    std::string_view passed_over;       ///< Of a chain: why the credentials before it were not used.
+    std::chrono::seconds expires_in{0}; ///< Its life.
     std::chrono::microseconds duration{0}; ///< With the request's retries.
 };
 
@@ -5282,6 +5608,13 @@ private:
     bool reusable_ = false;
 };
 
+/// How an origin is reached.
+enum class route : unsigned char
+{
+    configured, ///< Through a proxy when the options or the environment name one.
+    direct,     ///< Never through a proxy: it would ask the proxy's own metadata service.
+};
+
 /// Thread-safe; no lock is held while anything waits or is closed.
 ///
 /// While somebody waits, every connection is in use: one that comes back goes to the first in line,
@@ -5290,8 +5623,8 @@ template <class Lazy>
 class connection_pool : public std::enable_shared_from_this<connection_pool<Lazy>>
 {
 public:
-    connection_pool(url target, std::size_t limit)
-        : target_(std::move(target)), host_field_(target_.host_field()), limit_(limit)
+    connection_pool(url target, std::size_t limit, route by)
+        : target_(std::move(target)), host_field_(target_.host_field()), limit_(limit), by_(by)
     {}
     connection_pool(connection_pool const&) = delete;
     connection_pool& operator=(connection_pool const&) = delete;
@@ -5302,6 +5635,7 @@ public:
     }
 
     url const& target() const noexcept { return target_; }
+    route by() const noexcept { return by_; }
 
     /// The TLS sessions that its connections may take up again.
     tls_sessions<>& sessions() noexcept { return sessions_; }
@@ -5451,6 +5785,7 @@ private:
     url const target_;
     std::string const host_field_;
     std::size_t const limit_;
+    route const by_;
     tls_sessions<> sessions_; // outlives the connections
     std::mutex mutex_;
     linked_list<connection<>> idle_; // owned; oldest first
@@ -6577,13 +6912,13 @@ public:
     /// What runs in the background for whoever needs it, until close().
     registry_ptr const& background() const noexcept { return background_; }
 
-    pool_ptr pool(url const& target)
+    pool_ptr pool(url const& target, route by = route::configured)
     {
         std::lock_guard const lock(mutex_);
         for (auto const& known : pools_)
-            if (same_origin(known->target(), target))
+            if (known->by() == by && same_origin(known->target(), target))
                 return known;
-        pools_.push_back(std::make_shared<connection_pool<>>(target, settings_.max_connections));
+        pools_.push_back(std::make_shared<connection_pool<>>(target, settings_.max_connections, by));
         return pools_.back();
     }
 
@@ -6674,12 +7009,14 @@ private:
             context = tls_context();
         if (!context)
             co_return context.error();
-        auto proxy = choose_proxy(target, settings_.proxy, settings_.environment);
-        if (!proxy)
-            co_return proxy.error();
         connection_settings how;
         how.connect_timeout = settings_.connect_timeout;
-        how.proxy = std::move(proxy).value();
+        if (pool.by() != route::direct) {
+            auto proxy = choose_proxy(target, settings_.proxy, settings_.environment);
+            if (!proxy)
+                co_return proxy.error();
+            how.proxy = std::move(proxy).value();
+        }
         how.user_agent = settings_.user_agent;
         how.watcher = settings_.observer;
         if (same_origin(target, settings_.pinned))
@@ -6734,18 +7071,40 @@ using transport_ptr = std::shared_ptr<transport<>>;
 
 namespace hdikafka::inline v0_1::detail {
 
-/// Where tokens come from.
+/// A token, and who gave it.
+class token_grant
+{
+public:
+    token_grant() = default;
+
+    access_token token;
+    std::string source;      ///< "client secret", "managed identity (IMDS)", …; also after a failure.
+    std::string passed_over; ///< Of a chain: which credentials came before, and why they were not used.
+};
+
 class token_source
 {
 public:
     virtual ~token_source() = default;
 
-    /// Asks for a token, as the operation `op`, over the connections of `http`.
-    virtual task request(operation_ptr op, transport_ptr http, access_token& token) = 0;
+    /// Asks for a token, as the operation `op`, over the connections of `http`. `claims`: what a claims
+    /// challenge wants, as JSON, or empty. Fails with errc::no_credential, and only then, when there is
+    /// nothing here to ask with: a chain goes on to its next. One request at a time.
+    virtual task request(operation_ptr op, transport_ptr http, std::string const& claims,
+                         token_grant& grant) = 0;
+
+    /// It is one of several: whether it is here at all must be found out fast. Before the first request.
+    virtual void join_chain() noexcept {}
 
     /// Whether asking again can give another token.
     virtual bool renewable() const noexcept { return true; }
 };
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+namespace hdikafka::inline v0_1::detail {
 
 template <class Lazy>
 class token_cache : public std::enable_shared_from_this<token_cache<Lazy>>
@@ -6763,8 +7122,8 @@ public:
         for (;;) {
             waiter place(this->shared_from_this(), *op);
             token = look(http, &place);
-            if (token)
-                co_return result<void>();
+            if (token || !place.failure)
+                co_return place.failure;
             while (place.waits() && !op->interrupted())
                 co_await op->park();
             if (op->interrupted())
@@ -6775,13 +7134,16 @@ public:
         }
     }
 
-    /// The service refused this token: drops it, unless another has taken its place already. True when
-    /// asking again makes sense.
-    bool refuse(authorization const& refused)
+    /// The service refused this token and wants these claims in the next, if any: drops it, unless another
+    /// has taken its place already. True when asking again makes sense.
+    bool refuse(authorization const& refused, std::string claims)
     {
         std::lock_guard const lock(mutex_);
-        if (source_->renewable() && current_ == refused)
+        if (source_->renewable() && current_ == refused) {
             current_.reset();
+            plan_.dropped();
+            claims_ = std::move(claims);
+        }
         return source_->renewable();
     }
 
@@ -6828,14 +7190,19 @@ private:
         ~flight()
         {
             if (!landed_)
-                cache_->finish(nullptr, result<void>(), 0);
+                cache_->abandon();
         }
 
         void land(access_token const& token, result<void> const& outcome, double jitter)
         {
-            cache_->finish(&token, outcome, jitter);
+            if (outcome)
+                cache_->succeed(token, claims, jitter);
+            else
+                cache_->fail(outcome.error());
             landed_ = true;
         }
+
+        std::string claims; ///< What the token is to hold.
 
     private:
         std::shared_ptr<token_cache> cache_;
@@ -6843,35 +7210,43 @@ private:
     };
 
     /// The token when one serves, starting a renewal when that is due; otherwise puts `place`, if there is
-    /// one, among those who wait.
+    /// one, among those who wait, or gives it the failure when nobody may ask.
     authorization look(transport_ptr const& http, waiter* place)
     {
         authorization ready;
-        bool launch = false;
+        std::unique_ptr<flight> trip;
         {
             std::lock_guard const lock(mutex_);
             auto const now = steady_clock::now();
-            auto const action = current_ ? decide_token(times_, now) : token_action::wait;
-            if (action != token_action::wait) {
+            token_step const next = plan_.look(now, place != nullptr);
+            if (next.action == token_action::use) {
                 ready = current_;
-            } else if (place) {
+            } else if (place && next.action == token_action::wait) {
                 waiting_.push_back(*place);
+            } else if (place) {
+                place->failure = too_early(now);
             }
-            bool const due = action == token_action::wait
-                                 ? place != nullptr
-                                 : action == token_action::use_and_renew && now >= renewal_pause_;
-            launch = due && !in_flight_;
-            in_flight_ = in_flight_ || launch;
+            if (next.ask) {
+                trip = std::make_unique<flight>(this->shared_from_this());
+                trip->claims = claims_;
+            }
         }
-        if (launch)
-            start(http);
+        if (trip)
+            start(http, std::move(trip));
         return ready;
     }
 
-    void start(transport_ptr const& http)
+    /// The last request's failure, as long as the authority wants to be left alone.
+    error too_early(steady_clock::time_point now) const
     {
-        constexpr std::chrono::seconds limit(60);
-        auto trip = std::make_unique<flight>(this->shared_from_this());
+        diagnostics info = failure_->info();
+        info.retry_after = std::chrono::ceil<milliseconds>(plan_.throttled_until() - now);
+        return error(failure_->code(), std::move(info), "not asked again yet: " + failure_->cause());
+    }
+
+    void start(transport_ptr const& http, std::unique_ptr<flight> trip)
+    {
+        constexpr std::chrono::seconds limit(120); // IMDS may take 70 s to be ready, and says so
         auto const op = http->make_operation(steady_clock::now() + limit);
         run_detached(op, renew(op, http, source_, std::move(trip)));
     }
@@ -6883,10 +7258,10 @@ private:
         if (!entry.added())
             co_return result<void>(); // those who wait and are not closed ask again
         auto const begun = steady_clock::now();
-        access_token token;
+        token_grant grant;
         result<void> outcome;
         try {
-            outcome = co_await source->request(op, http, token);
+            outcome = co_await source->request(op, http, trip->claims, grant);
         } catch (error const& thrown) {
             outcome = thrown;
         } catch (std::exception const& thrown) {
@@ -6901,32 +7276,58 @@ private:
         if (observer const& watcher = http->settings().observer) {
             token_renewed event;
             event.code = outcome ? std::error_code() : outcome.error().code();
-            event.expires_in = token.expires_in();
+            event.source = grant.source;
+            event.passed_over = grant.passed_over;
+            event.expires_in = grant.token.expires_in();
             event.duration =
                 std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - begun);
             watcher(event);
         }
-        trip->land(token, outcome, http->random().unit());
+        trip->land(grant.token, outcome, http->random().unit());
         co_return outcome;
     }
 
-    /// No token: the request was abandoned. `jitter` in [0, 1).
-    void finish(access_token const* token, result<void> const& outcome, double jitter)
+    void succeed(access_token const& token, std::string const& claims, double jitter)
     {
-        authorization fresh;
-        if (token && outcome)
-            fresh = std::make_shared<field_value const>("Bearer " + token->token());
+        auto const fresh = std::make_shared<field_value const>("Bearer " + token.token());
         std::lock_guard const lock(mutex_);
-        in_flight_ = false;
-        if (fresh) {
-            current_ = fresh;
-            times_ = plan_token(steady_clock::now(), token->expires_in(), token->refresh_in(), jitter);
-        } else if (token) {
-            renewal_pause_ = steady_clock::now() + std::chrono::seconds(30);
-        }
+        if (claims_ != claims)
+            return ask_again(); // demanded while this request was under way: it would be refused too
+        claims_.clear();
+        failure_.reset();
+        current_ = fresh;
+        plan_.succeeded(plan_token(steady_clock::now(), token.expires_in(), token.refresh_in(), jitter));
+        answer_all(fresh, result<void>());
+    }
+
+    void fail(error const& failure)
+    {
+        std::lock_guard const lock(mutex_);
+        if (failure.code() == errc::token_refused)
+            claims_.clear(); // passed on once: what the authority cannot grant must not be asked for for ever
+        failure_ = failure;
+        plan_.failed(steady_clock::now(), failure.info().retry_after);
+        answer_all(nullptr, failure);
+    }
+
+    void abandon()
+    {
+        std::lock_guard const lock(mutex_);
+        ask_again();
+    }
+
+    /// With the lock held, as the next: those who wait look for themselves.
+    void ask_again()
+    {
+        plan_.abandoned();
+        answer_all(nullptr, result<void>());
+    }
+
+    void answer_all(authorization const& token, result<void> const& outcome)
+    {
         while (!waiting_.empty()) {
             waiter& one = waiting_.pop_front();
-            one.token = fresh;
+            one.token = token;
             one.failure = outcome;
             one.answer();
         }
@@ -6935,10 +7336,10 @@ private:
     token_source_ptr const source_;
     std::mutex mutex_;
     authorization current_;
-    token_times times_;
-    steady_clock::time_point renewal_pause_; // no renewal in the background before
+    token_plan plan_;
+    std::string claims_;           // that the next token must hold
+    std::optional<error> failure_; // of the last request, when it failed
     linked_list<waiter> waiting_;
-    bool in_flight_ = false;
 };
 
 } // namespace hdikafka::inline v0_1::detail
@@ -7866,243 +8267,11 @@ result<std::string> make_client_assertion(client_certificate const& certificate,
 #ifndef HDIKAFKA_DETAIL_CALL_HPP
 #define HDIKAFKA_DETAIL_CALL_HPP
 
-// -------- hdikafka/detail/call_report.hpp
+// -------- hdikafka/detail/auth_challenge.hpp
 
-// What an observer is told of one call. Layer: I/O shell (no Asio).
-#ifndef HDIKAFKA_DETAIL_CALL_REPORT_HPP
-#define HDIKAFKA_DETAIL_CALL_REPORT_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Costs a look at one pointer when nobody observes. The call's texts outlive it, or are there until ends().
-template <class = void>
-class call_report
-{
-public:
-    call_report(observer const& watcher, std::string_view operation, std::string_view topic,
-                std::string_view request_id)
-        : watcher_(watcher)
-    {
-        if (!watcher_)
-            return;
-        call_.operation = operation;
-        call_.topic = topic;
-        call_.request_id = request_id;
-        begun_ = clock::now();
-        request_started event;
-        event.call = call_;
-        watcher_(event);
-    }
-    call_report(call_report const&) = delete;
-    call_report& operator=(call_report const&) = delete;
-    /// A call may vanish with its executor's context.
-    ~call_report()
-    {
-        if (watcher_ && !ended_)
-            tell_end(std::make_error_code(std::errc::operation_canceled));
-    }
-
-    void attempt_begins()
-    {
-        ++attempt_;
-        if (watcher_)
-            attempt_begun_ = clock::now();
-    }
-
-    /// `judged`: what the attempt's outcome is to the call.
-    void attempt_ends(attempt_outcome const& outcome, result<void> const& judged) const
-    {
-        if (!watcher_)
-            return;
-        attempt_ended event;
-        event.call = call_;
-        event.attempt = attempt_;
-        event.http_status = outcome.status;
-        event.code = code_of(judged);
-        event.duration = since(attempt_begun_);
-        event.bytes_sent = outcome.bytes_sent;
-        event.bytes_received = outcome.bytes_received;
-        event.reused = outcome.reused;
-        watcher_(event);
-    }
-
-    void retry_follows(attempt_outcome const& outcome, result<void> const& judged, milliseconds delay) const
-    {
-        if (!watcher_)
-            return;
-        retry_scheduled event;
-        event.call = call_;
-        event.attempt = attempt_;
-        event.http_status = outcome.status;
-        event.code = code_of(judged);
-        event.delay = delay;
-        watcher_(event);
-    }
-
-    /// The call's outcome, on its way out.
-    result<void> ends(result<void> outcome)
-    {
-        if (watcher_)
-            tell_end(code_of(outcome));
-        return outcome;
-    }
-
-private:
-    using clock = std::chrono::steady_clock;
-
-    static std::error_code code_of(result<void> const& outcome)
-    {
-        return outcome ? std::error_code() : outcome.error().code();
-    }
-
-    void tell_end(std::error_code code)
-    {
-        ended_ = true;
-        request_ended event;
-        event.call = call_;
-        event.attempts = attempt_;
-        event.code = code;
-        event.duration = since(begun_);
-        watcher_(event);
-    }
-
-    static std::chrono::microseconds since(clock::time_point then)
-    {
-        return std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - then);
-    }
-
-    observer const& watcher_;
-    observed_call call_;
-    int attempt_ = 0;
-    clock::time_point begun_;
-    clock::time_point attempt_begun_;
-    bool ended_ = false;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/retry_after.hpp
-
-// How long a server asks to wait (RFC 9110 §10.2.3 and Azure's millisecond forms). Layer: formats.
-#ifndef HDIKAFKA_DETAIL_RETRY_AFTER_HPP
-#define HDIKAFKA_DETAIL_RETRY_AFTER_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// 1*DIGIT; a number that does not fit is the greatest that does.
-inline std::optional<std::int64_t> parse_count(std::string_view text) noexcept
-{
-    if (text.empty() || text.find_first_not_of("0123456789") != std::string_view::npos)
-        return std::nullopt;
-    std::int64_t value = 0;
-    auto const failure = std::from_chars(text.data(), text.data() + text.size(), value).ec;
-    return failure == std::errc() ? value : std::numeric_limits<std::int64_t>::max();
-}
-
-/// Whether `text` looks like `shape`, where '0' stands for a digit, '_' for a digit or a blank and 'a' for a
-/// letter.
-inline bool has_shape(std::string_view text, std::string_view shape) noexcept
-{
-    auto const fits = [](char c, char wanted) {
-        bool const digit = c >= '0' && c <= '9';
-        bool const letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-        return wanted == '0'   ? digit
-               : wanted == '_' ? digit || c == ' '
-               : wanted == 'a' ? letter
-                               : c == wanted;
-    };
-    return text.size() == shape.size() && std::ranges::equal(text, shape, fits);
-}
-
-/// A moment from the parts of an HTTP-date: "06" or " 6", "Nov", the year, "08:49:37".
-inline std::optional<std::chrono::sys_seconds> moment_of(std::string_view day, std::string_view month,
-                                                         int year, std::string_view time) noexcept
-{
-    constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    auto const at = months.find(month);
-    auto const number = [](std::string_view digits) {
-        return static_cast<int>(parse_count(digits.substr(digits.find_first_not_of(' '))).value_or(0));
-    };
-    if (at == std::string_view::npos || at % 3 != 0 || day == "  ")
-        return std::nullopt;
-    std::chrono::year_month_day const date(std::chrono::year(year),
-                                           std::chrono::month(static_cast<unsigned>(at / 3) + 1),
-                                           std::chrono::day(static_cast<unsigned>(number(day))));
-    int const hour = number(time.substr(0, 2));
-    int const minute = number(time.substr(3, 2));
-    int const second = number(time.substr(6, 2));
-    if (!date.ok() || hour > 23 || minute > 59 || second > 60)
-        return std::nullopt;
-    return std::chrono::sys_days(date) + std::chrono::hours(hour) + std::chrono::minutes(minute) +
-           std::chrono::seconds(second);
-}
-
-/// An HTTP-date (RFC 9110 §5.6.7) in the form that everybody writes, or in one of the two obsolete ones that
-/// a recipient must know. `now` tells the century of a year of two digits.
-inline std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text,
-                                                               std::chrono::sys_seconds now) noexcept
-{
-    auto const number = [](std::string_view digits) {
-        return static_cast<int>(parse_count(digits).value_or(0));
-    };
-    if (has_shape(text, "aaa, 00 aaa 0000 00:00:00 GMT")) // Sun, 06 Nov 1994 08:49:37 GMT
-        return moment_of(text.substr(5, 2), text.substr(8, 3), number(text.substr(12, 4)),
-                         text.substr(17, 8));
-    if (has_shape(text, "aaa aaa _0 00:00:00 0000")) // Sun Nov  6 08:49:37 1994
-        return moment_of(text.substr(8, 2), text.substr(4, 3), number(text.substr(20, 4)),
-                         text.substr(11, 8));
-    text.remove_prefix(std::min(text.find(','), text.size()));
-    if (!has_shape(text, ", 00-aaa-00 00:00:00 GMT")) // Sunday, 06-Nov-94 08:49:37 GMT
-        return std::nullopt;
-    std::chrono::year_month_day const today(std::chrono::floor<std::chrono::days>(now));
-    int const this_year = static_cast<int>(today.year());
-    int year = this_year - this_year % 100 + number(text.substr(9, 2));
-    if (year > this_year + 50)
-        year -= 100;
-    return moment_of(text.substr(2, 2), text.substr(5, 3), year, text.substr(12, 8));
-}
-
-/// Reads the wait out of an answer's fields; `field(name)` gives an optional<string_view>, `now` is the
-/// wall clock's time, for dates. At most a day.
-template <class Field>
-std::optional<milliseconds> parse_retry_after(Field const& field, std::chrono::system_clock::time_point now)
-{
-    constexpr std::int64_t day_ms = 86'400'000;
-    for (std::string_view const name : {"retry-after-ms", "x-ms-retry-after-ms"})
-        if (std::optional<std::string_view> const text = field(name))
-            if (auto const count = parse_count(*text))
-                return milliseconds(std::min(*count, day_ms));
-    std::optional<std::string_view> const text = field("retry-after");
-    if (!text)
-        return std::nullopt;
-    if (auto const count = parse_count(*text))
-        return milliseconds(std::min(*count, day_ms / 1000) * 1000);
-    auto const date = parse_http_date(*text, std::chrono::floor<std::chrono::seconds>(now));
-    if (!date)
-        return std::nullopt;
-    // In milliseconds: the nanoseconds of the system clock end in 2262.
-    milliseconds const wait = *date - std::chrono::floor<milliseconds>(now);
-    return std::clamp(wait, milliseconds(0), milliseconds(day_ms));
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/service_error.hpp
-
-// What a failed answer means: status and body to an error. Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_SERVICE_ERROR_HPP
-#define HDIKAFKA_DETAIL_SERVICE_ERROR_HPP
-
-// -------- hdikafka/detail/rest_response.hpp
-
-// The proxy's answers other than records: metadata, receipts, errors. Every answer that is not what
-// the API describes becomes errc::invalid_response. Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_REST_RESPONSE_HPP
-#define HDIKAFKA_DETAIL_REST_RESPONSE_HPP
+// What a WWW-Authenticate field asks for (RFC 9110 §11.6.1). Layer: formats (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_AUTH_CHALLENGE_HPP
+#define HDIKAFKA_DETAIL_AUTH_CHALLENGE_HPP
 
 // -------- hdikafka/detail/json_reader.hpp
 
@@ -8468,6 +8637,359 @@ inline bool valid_json(std::string_view text) noexcept
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Takes a field's challenges apart, parameter by parameter. It is lenient: what it cannot make sense of it
+/// passes over, for a challenge only ever helps.
+class challenge_reader
+{
+public:
+    explicit challenge_reader(std::string_view field) noexcept : rest_(field) {}
+
+    /// The next parameter, of any challenge; false at the end.
+    bool next()
+    {
+        while (skip_separators()) {
+            std::string_view const word = take_word();
+            std::string_view const after = trim_blanks(rest_);
+            if (word.empty()) {
+                rest_.remove_prefix(1);
+            } else if (after.starts_with('=')) {
+                rest_ = trim_blanks(after.substr(1));
+                name = word;
+                take_value();
+                return true;
+            } else {
+                scheme = word;
+            }
+        }
+        return false;
+    }
+
+    std::string_view scheme;
+    std::string_view name;
+    std::string value;
+
+private:
+    static constexpr std::string_view separators = " \t,";
+
+    bool skip_separators()
+    {
+        rest_.remove_prefix(std::min(rest_.find_first_not_of(separators), rest_.size()));
+        return !rest_.empty();
+    }
+
+    std::string_view take_word()
+    {
+        std::size_t const end = std::min(rest_.find_first_of(" \t,=\""), rest_.size());
+        std::string_view const word = rest_.substr(0, end);
+        rest_.remove_prefix(end);
+        return word;
+    }
+
+    void take_value()
+    {
+        value.clear();
+        if (!rest_.starts_with('"')) {
+            // Paths and base64 come without quotes, too, with characters that no token may have.
+            std::size_t const end = std::min(rest_.find_first_of(separators), rest_.size());
+            value = rest_.substr(0, end);
+            rest_.remove_prefix(end);
+            return;
+        }
+        rest_.remove_prefix(1);
+        while (!rest_.empty() && rest_.front() != '"') {
+            if (rest_.front() == '\\' && rest_.size() > 1)
+                rest_.remove_prefix(1);
+            value += rest_.front();
+            rest_.remove_prefix(1);
+        }
+        rest_.remove_prefix(std::min<std::size_t>(1, rest_.size()));
+    }
+
+    std::string_view rest_;
+};
+
+/// A parameter of the answer's first challenge that has it, in that scheme.
+template <class = void>
+std::optional<std::string> challenge_parameter(http_response const& response, std::string_view scheme,
+                                               std::string_view name)
+{
+    for (std::size_t i = 0; i != response.field_count(); ++i) {
+        if (!equals_ignoring_case(response.field_name(i), "www-authenticate"))
+            continue;
+        challenge_reader in(response.field_value(i));
+        while (in.next())
+            if (equals_ignoring_case(in.scheme, scheme) && equals_ignoring_case(in.name, name))
+                return std::move(in.value);
+    }
+    return std::nullopt;
+}
+
+/// The claims that the next token must hold, as JSON: services send them in base64 of either kind. Empty when
+/// there are none, or none that can be passed on.
+template <class = void>
+std::string demanded_claims(http_response const& response)
+{
+    constexpr std::size_t most = 8 * 1024;
+    auto sent = challenge_parameter(response, "Bearer", "claims");
+    if (!sent || sent->size() > most)
+        return std::string();
+    std::string text = std::move(*sent);
+    if (!text.starts_with('{')) {
+        while (text.ends_with('='))
+            text.pop_back();
+        std::ranges::replace(text, '+', '-');
+        std::ranges::replace(text, '/', '_');
+        text = base64_decode(text, base64_form::url).value_or(std::string());
+    }
+    json_reader in(text);
+    bool const object = in.peek() == json_kind::object && in.skip() && in.finish();
+    return object ? text : std::string();
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/call_report.hpp
+
+// What an observer is told of one call. Layer: I/O shell (no Asio).
+#ifndef HDIKAFKA_DETAIL_CALL_REPORT_HPP
+#define HDIKAFKA_DETAIL_CALL_REPORT_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Costs a look at one pointer when nobody observes. The call's texts outlive it, or are there until ends().
+template <class = void>
+class call_report
+{
+public:
+    call_report(observer const& watcher, std::string_view operation, std::string_view topic,
+                std::string_view request_id)
+        : watcher_(watcher)
+    {
+        if (!watcher_)
+            return;
+        call_.operation = operation;
+        call_.topic = topic;
+        call_.request_id = request_id;
+        begun_ = clock::now();
+        request_started event;
+        event.call = call_;
+        watcher_(event);
+    }
+    call_report(call_report const&) = delete;
+    call_report& operator=(call_report const&) = delete;
+    /// A call may vanish with its executor's context.
+    ~call_report()
+    {
+        if (watcher_ && !ended_)
+            tell_end(std::make_error_code(std::errc::operation_canceled));
+    }
+
+    void attempt_begins()
+    {
+        ++attempt_;
+        if (watcher_)
+            attempt_begun_ = clock::now();
+    }
+
+    /// `judged`: what the attempt's outcome is to the call.
+    void attempt_ends(attempt_outcome const& outcome, result<void> const& judged) const
+    {
+        if (!watcher_)
+            return;
+        attempt_ended event;
+        event.call = call_;
+        event.attempt = attempt_;
+        event.http_status = outcome.status;
+        event.code = code_of(judged);
+        event.duration = since(attempt_begun_);
+        event.bytes_sent = outcome.bytes_sent;
+        event.bytes_received = outcome.bytes_received;
+        event.reused = outcome.reused;
+        watcher_(event);
+    }
+
+    void retry_follows(attempt_outcome const& outcome, result<void> const& judged, milliseconds delay) const
+    {
+        if (!watcher_)
+            return;
+        retry_scheduled event;
+        event.call = call_;
+        event.attempt = attempt_;
+        event.http_status = outcome.status;
+        event.code = code_of(judged);
+        event.delay = delay;
+        watcher_(event);
+    }
+
+    /// The call's outcome, on its way out.
+    result<void> ends(result<void> outcome)
+    {
+        if (watcher_)
+            tell_end(code_of(outcome));
+        return outcome;
+    }
+
+private:
+    using clock = std::chrono::steady_clock;
+
+    static std::error_code code_of(result<void> const& outcome)
+    {
+        return outcome ? std::error_code() : outcome.error().code();
+    }
+
+    void tell_end(std::error_code code)
+    {
+        ended_ = true;
+        request_ended event;
+        event.call = call_;
+        event.attempts = attempt_;
+        event.code = code;
+        event.duration = since(begun_);
+        watcher_(event);
+    }
+
+    static std::chrono::microseconds since(clock::time_point then)
+    {
+        return std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - then);
+    }
+
+    observer const& watcher_;
+    observed_call call_;
+    int attempt_ = 0;
+    clock::time_point begun_;
+    clock::time_point attempt_begun_;
+    bool ended_ = false;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/retry_after.hpp
+
+// How long a server asks to wait (RFC 9110 §10.2.3 and Azure's millisecond forms). Layer: formats.
+#ifndef HDIKAFKA_DETAIL_RETRY_AFTER_HPP
+#define HDIKAFKA_DETAIL_RETRY_AFTER_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// 1*DIGIT; a number that does not fit is the greatest that does.
+inline std::optional<std::int64_t> parse_count(std::string_view text) noexcept
+{
+    if (text.empty() || text.find_first_not_of("0123456789") != std::string_view::npos)
+        return std::nullopt;
+    std::int64_t value = 0;
+    auto const failure = std::from_chars(text.data(), text.data() + text.size(), value).ec;
+    return failure == std::errc() ? value : std::numeric_limits<std::int64_t>::max();
+}
+
+/// Whether `text` looks like `shape`, where '0' stands for a digit, '_' for a digit or a blank and 'a' for a
+/// letter.
+inline bool has_shape(std::string_view text, std::string_view shape) noexcept
+{
+    auto const fits = [](char c, char wanted) {
+        bool const digit = c >= '0' && c <= '9';
+        bool const letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        return wanted == '0'   ? digit
+               : wanted == '_' ? digit || c == ' '
+               : wanted == 'a' ? letter
+                               : c == wanted;
+    };
+    return text.size() == shape.size() && std::ranges::equal(text, shape, fits);
+}
+
+/// A moment from the parts of an HTTP-date: "06" or " 6", "Nov", the year, "08:49:37".
+inline std::optional<std::chrono::sys_seconds> moment_of(std::string_view day, std::string_view month,
+                                                         int year, std::string_view time) noexcept
+{
+    constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    auto const at = months.find(month);
+    auto const number = [](std::string_view digits) {
+        return static_cast<int>(parse_count(digits.substr(digits.find_first_not_of(' '))).value_or(0));
+    };
+    if (at == std::string_view::npos || at % 3 != 0 || day == "  ")
+        return std::nullopt;
+    std::chrono::year_month_day const date(std::chrono::year(year),
+                                           std::chrono::month(static_cast<unsigned>(at / 3) + 1),
+                                           std::chrono::day(static_cast<unsigned>(number(day))));
+    int const hour = number(time.substr(0, 2));
+    int const minute = number(time.substr(3, 2));
+    int const second = number(time.substr(6, 2));
+    if (!date.ok() || hour > 23 || minute > 59 || second > 60)
+        return std::nullopt;
+    return std::chrono::sys_days(date) + std::chrono::hours(hour) + std::chrono::minutes(minute) +
+           std::chrono::seconds(second);
+}
+
+/// An HTTP-date (RFC 9110 §5.6.7) in the form that everybody writes, or in one of the two obsolete ones that
+/// a recipient must know. `now` tells the century of a year of two digits.
+inline std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text,
+                                                               std::chrono::sys_seconds now) noexcept
+{
+    auto const number = [](std::string_view digits) {
+        return static_cast<int>(parse_count(digits).value_or(0));
+    };
+    if (has_shape(text, "aaa, 00 aaa 0000 00:00:00 GMT")) // Sun, 06 Nov 1994 08:49:37 GMT
+        return moment_of(text.substr(5, 2), text.substr(8, 3), number(text.substr(12, 4)),
+                         text.substr(17, 8));
+    if (has_shape(text, "aaa aaa _0 00:00:00 0000")) // Sun Nov  6 08:49:37 1994
+        return moment_of(text.substr(8, 2), text.substr(4, 3), number(text.substr(20, 4)),
+                         text.substr(11, 8));
+    text.remove_prefix(std::min(text.find(','), text.size()));
+    if (!has_shape(text, ", 00-aaa-00 00:00:00 GMT")) // Sunday, 06-Nov-94 08:49:37 GMT
+        return std::nullopt;
+    std::chrono::year_month_day const today(std::chrono::floor<std::chrono::days>(now));
+    int const this_year = static_cast<int>(today.year());
+    int year = this_year - this_year % 100 + number(text.substr(9, 2));
+    if (year > this_year + 50)
+        year -= 100;
+    return moment_of(text.substr(2, 2), text.substr(5, 3), year, text.substr(12, 8));
+}
+
+/// Reads the wait out of an answer's fields; `field(name)` gives an optional<string_view>, `now` is the
+/// wall clock's time, for dates. At most a day.
+template <class Field>
+std::optional<milliseconds> parse_retry_after(Field const& field, std::chrono::system_clock::time_point now)
+{
+    constexpr std::int64_t day_ms = 86'400'000;
+    for (std::string_view const name : {"retry-after-ms", "x-ms-retry-after-ms"})
+        if (std::optional<std::string_view> const text = field(name))
+            if (auto const count = parse_count(*text))
+                return milliseconds(std::min(*count, day_ms));
+    std::optional<std::string_view> const text = field("retry-after");
+    if (!text)
+        return std::nullopt;
+    if (auto const count = parse_count(*text))
+        return milliseconds(std::min(*count, day_ms / 1000) * 1000);
+    auto const date = parse_http_date(*text, std::chrono::floor<std::chrono::seconds>(now));
+    if (!date)
+        return std::nullopt;
+    // In milliseconds: the nanoseconds of the system clock end in 2262.
+    milliseconds const wait = *date - std::chrono::floor<milliseconds>(now);
+    return std::clamp(wait, milliseconds(0), milliseconds(day_ms));
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/service_error.hpp
+
+// What a failed answer means: status and body to an error. Layer: formats (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_SERVICE_ERROR_HPP
+#define HDIKAFKA_DETAIL_SERVICE_ERROR_HPP
+
+// -------- hdikafka/detail/rest_response.hpp
+
+// The proxy's answers other than records: metadata, receipts, errors. Every answer that is not what
+// the API describes becomes errc::invalid_response. Layer: formats (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_REST_RESPONSE_HPP
+#define HDIKAFKA_DETAIL_REST_RESPONSE_HPP
 
 // -------- hdikafka/receipt.hpp
 
@@ -9432,12 +9954,13 @@ private:
     bool perhaps_done_ = false;
 };
 
-/// A refused token is replaced, and a connection that the server had just closed costs nothing: one time
-/// each.
+/// A refused token is replaced by one that holds what the answer demands, and a connection that the server
+/// had just closed costs nothing: one time each.
 template <class = void>
-bool repeats_at_once(call_state<>& state, call_spec& spec, authorization const& token)
+bool repeats_at_once(call_state<>& state, call_spec& spec, authorization const& token,
+                     http_response const& answer)
 {
-    if (token && state.token_refused() && spec.tokens->refuse(token))
+    if (token && state.token_refused() && spec.tokens->refuse(token, demanded_claims(answer)))
         return true;
     if (!state.replays())
         return false;
@@ -9486,7 +10009,7 @@ task call(operation_ptr op, transport_ptr http, call_spec& spec, call_answer& an
             answer.settled = settled;
             co_return done;
         }
-        if (op->time_left() > milliseconds(0) && repeats_at_once(state, spec, token)) {
+        if (op->time_left() > milliseconds(0) && repeats_at_once(state, spec, token, answer.response)) {
             report.retry_follows(state.outcome, judged, milliseconds(0));
             continue;
         }
@@ -9577,6 +10100,49 @@ result<access_token> parse_token_response(std::string_view body, std::chrono::sy
     return out;
 }
 
+/// Adds what only an authority's errors have, in bounds; nothing of a body that is none.
+template <class = void>
+void read_authority_error(std::string_view body, std::vector<std::string> const& secrets, diagnostics& info)
+{
+    diagnostics out;
+    auto const text = [&](json_reader& from, std::string& into) {
+        if (from.peek() != json_kind::string)
+            return from.skip();
+        bool const read = read_text(from, into);
+        redact(into, secrets);
+        into = bounded_message(into);
+        return read;
+    };
+    json_reader in(body);
+    bool const read = read_object(in, [&](std::string_view name) {
+        if (name == "suberror")
+            return text(in, out.suberror);
+        if (name == "trace_id")
+            return text(in, out.trace_id);
+        if (name == "correlation_id")
+            return text(in, out.correlation_id);
+        if (name == "claims")
+            return text(in, out.claims);
+        if (name != "error_codes" || in.peek() != json_kind::array)
+            return in.skip();
+        return read_array(in, [&] {
+            constexpr std::size_t most = 16;
+            std::int64_t number = 0;
+            bool const integer = in.integer(number);
+            if (integer && out.error_codes.size() < most)
+                out.error_codes.push_back(number);
+            return integer;
+        });
+    });
+    if (!read || !in.finish())
+        return;
+    info.error_codes = std::move(out.error_codes);
+    info.suberror = std::move(out.suberror);
+    info.trace_id = std::move(out.trace_id);
+    info.correlation_id = std::move(out.correlation_id);
+    info.claims = std::move(out.claims);
+}
+
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
@@ -9611,10 +10177,16 @@ inline result<url> token_endpoint(entra_settings const& settings)
     return endpoint;
 }
 
+inline void append_claims(std::string& form, std::string const& claims)
+{
+    if (!claims.empty())
+        append_form(form, "claims", claims);
+}
+
 /// Posts `form` to the token endpoint and reads the answer. No error shows `secrets`, which are in it.
 template <class = void>
 task ask_entra(operation_ptr op, transport_ptr http, url endpoint, std::string form,
-               std::vector<std::string> secrets, access_token& token)
+               std::vector<std::string> secrets, token_grant& grant)
 {
     call_info info("token", std::string());
     info.request_id = http->random().uuid();
@@ -9635,23 +10207,26 @@ task ask_entra(operation_ptr op, transport_ptr http, url endpoint, std::string f
     if (!outcome) {
         // Entra says "invalid_client" and the like with 400 or 401: the authority's refusal, not the proxy's.
         error const& failure = outcome.error();
-        int const status = failure.info().http_status;
+        diagnostics about = failure.info();
+        int const status = about.http_status;
         bool const refused = status >= 400 && status < 500 && status != 408 && status != 429;
         std::error_code const code = refused ? make_error_code(errc::token_refused) : failure.code();
-        co_return error(code, failure.info(),
+        if (status != 0)
+            read_authority_error(answer.response.body_text(), spec.secrets, about);
+        co_return error(code, std::move(about),
                         "the authority's answer to the token request: " + failure.cause());
     }
     auto parsed = parse_token_response(answer.response.body_text(), std::chrono::system_clock::now());
     if (!parsed)
         co_return parsed.error();
-    token = std::move(parsed).value();
+    grant.token = std::move(parsed).value();
     co_return result<void>();
 }
 
 /// Asks with a client assertion: whoever holds it is the client for as long as it lives.
 template <class = void>
 task ask_with_assertion(operation_ptr op, transport_ptr http, url endpoint, entra_settings const& settings,
-                        std::string const& assertion, access_token& token)
+                        std::string const& assertion, std::string const& claims, token_grant& grant)
 {
     std::string form;
     append_form(form, "client_id", settings.client_id);
@@ -9659,9 +10234,10 @@ task ask_with_assertion(operation_ptr op, transport_ptr http, url endpoint, entr
     append_form(form, "client_assertion", assertion);
     append_form(form, "grant_type", "client_credentials");
     append_form(form, "scope", settings.scope);
+    append_claims(form, claims);
     std::vector<std::string> secrets(1, assertion);
     auto outcome =
-        co_await ask_entra<>(op, http, std::move(endpoint), std::move(form), std::move(secrets), token);
+        co_await ask_entra<>(op, http, std::move(endpoint), std::move(form), std::move(secrets), grant);
     co_return outcome;
 }
 
@@ -9682,8 +10258,9 @@ public:
         : settings_(std::move(settings)), secret_(std::move(secret))
     {}
 
-    task request(operation_ptr op, transport_ptr http, access_token& token) override
+    task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
     {
+        grant.source = "client secret";
         auto endpoint = token_endpoint(settings_);
         if (!endpoint)
             co_return endpoint.error();
@@ -9694,12 +10271,13 @@ public:
         append_form(form, "client_secret", secret_);
         append_form(form, "grant_type", "client_credentials");
         append_form(form, "scope", settings_.scope);
+        append_claims(form, claims);
         std::string encoded;
         append_form(encoded, "", secret_);
         std::vector<std::string> secrets(1, secret_);
         secrets.push_back(encoded.substr(encoded.find('=') + 1));
         auto outcome = co_await ask_entra<>(op, http, std::move(endpoint).value(), std::move(form),
-                                            std::move(secrets), token);
+                                            std::move(secrets), grant);
         co_return outcome;
     }
 
@@ -9714,13 +10292,14 @@ class fixed_token_source final : public token_source
 public:
     explicit fixed_token_source(std::string token) : token_(std::move(token)) {}
 
-    task request(operation_ptr, transport_ptr, access_token& token) override
+    task request(operation_ptr, transport_ptr, std::string const&, token_grant& grant) override
     {
         if (!sendable_token(token_))
             co_return error(errc::invalid_option,
                             "the bearer token is empty or has characters that no token has");
         constexpr std::chrono::hours as_long_as_it_takes(24 * 365);
-        token = access_token(token_, as_long_as_it_takes);
+        grant.source = "bearer token";
+        grant.token = access_token(token_, as_long_as_it_takes);
         co_return result<void>();
     }
 
@@ -9741,24 +10320,23 @@ public:
     T made;
 };
 
-/// Runs a program's own function, whose outcome goes into `made`; what it throws is thrown.
+/// Runs `work`, which is a program's own or as foreign, and its outcome goes into `made`; what it throws is
+/// thrown. `owner` is kept until the work has ended: a coroutine may live in its captures.
 template <class T>
-task run_function(operation_ptr op, std::shared_ptr<std::function<net::awaitable<T>()> const> function,
-                  T& made)
+task run_awaitable(operation_ptr op, std::shared_ptr<void const> owner, net::awaitable<T> work, T& made)
 {
     // Spawned, so that the function runs with Asio's usual cancellation, and can be left behind when
     // it does not heed it.
     auto const strand = net::make_strand(op->executor());
     auto const under_way = std::make_shared<function_run<T>>();
-    net::co_spawn(
-        strand, (*function)(),
-        net::bind_cancellation_slot(under_way->stop.slot(),
-                                    [op, under_way, function](std::exception_ptr failure, T outcome) {
-                                        under_way->failure = std::move(failure);
-                                        under_way->made = std::move(outcome);
-                                        under_way->finished = true;
-                                        op->wake();
-                                    }));
+    net::co_spawn(strand, std::move(work),
+                  net::bind_cancellation_slot(under_way->stop.slot(),
+                                              [op, under_way, owner](std::exception_ptr failure, T outcome) {
+                                                  under_way->failure = std::move(failure);
+                                                  under_way->made = std::move(outcome);
+                                                  under_way->finished = true;
+                                                  op->wake();
+                                              }));
     while (!under_way->finished && !op->stopped())
         co_await op->park();
     if (!under_way->finished) {
@@ -9775,21 +10353,25 @@ template <class = void>
 class callback_token_source final : public token_source
 {
 public:
-    explicit callback_token_source(token_function function)
-        : function_(std::make_shared<token_function const>(std::move(function)))
+    callback_token_source(token_function function, std::string scope)
+        : function_(std::make_shared<token_function const>(std::move(function))), scope_(std::move(scope))
     {}
 
-    task request(operation_ptr op, transport_ptr, access_token& token) override
+    task request(operation_ptr op, transport_ptr, std::string const& claims, token_grant& grant) override
     {
-        auto outcome = co_await run_function<access_token>(op, function_, token);
-        if (outcome && !sendable_token(token.token()))
+        grant.source = "callback";
+        token_request what(std::vector<std::string>(1, scope_), claims);
+        auto outcome =
+            co_await run_awaitable<access_token>(op, function_, (*function_)(std::move(what)), grant.token);
+        if (outcome && !sendable_token(grant.token.token()))
             outcome = error(errc::invalid_token_response,
                             "the callback's token is empty or has characters that no token has");
         co_return outcome;
     }
 
 private:
-    std::shared_ptr<token_function const> function_; // a coroutine may live in its captures
+    std::shared_ptr<token_function const> function_;
+    std::string scope_;
 };
 
 /// Signs in with a certificate, which is read for each request: one that was renewed on disk takes effect.
@@ -9801,8 +10383,9 @@ public:
         : settings_(std::move(settings)), certificate_(std::move(certificate))
     {}
 
-    task request(operation_ptr op, transport_ptr http, access_token& token) override
+    task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
     {
+        grant.source = "client certificate";
         auto endpoint = token_endpoint(settings_);
         if (!endpoint)
             co_return endpoint.error();
@@ -9810,7 +10393,7 @@ public:
         if (!assertion)
             co_return assertion.error();
         auto outcome = co_await ask_with_assertion<>(op, http, std::move(endpoint).value(), settings_,
-                                                     assertion.value(), token);
+                                                     assertion.value(), claims, grant);
         co_return outcome;
     }
 
@@ -9840,20 +10423,21 @@ public:
           function_(std::make_shared<assertion_function const>(std::move(function)))
     {}
 
-    task request(operation_ptr op, transport_ptr http, access_token& token) override
+    task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
     {
+        grant.source = "client assertion";
         auto endpoint = token_endpoint(settings_);
         if (!endpoint)
             co_return endpoint.error();
         std::string assertion;
-        auto outcome = co_await run_function<std::string>(op, function_, assertion);
+        auto outcome = co_await run_awaitable<std::string>(op, function_, (*function_)(), assertion);
         if (!outcome)
             co_return outcome;
         if (!sendable_token(assertion))
             co_return error(errc::invalid_option,
                             "the callback's assertion is empty or has characters that no assertion has");
-        outcome =
-            co_await ask_with_assertion<>(op, http, std::move(endpoint).value(), settings_, assertion, token);
+        outcome = co_await ask_with_assertion<>(op, http, std::move(endpoint).value(), settings_, assertion,
+                                                claims, grant);
         co_return outcome;
     }
 
@@ -9871,8 +10455,9 @@ public:
         : settings_(std::move(settings)), file_(std::move(file))
     {}
 
-    task request(operation_ptr op, transport_ptr http, access_token& token) override
+    task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
     {
+        grant.source = "workload identity";
         auto const settings = complete();
         auto endpoint = token_endpoint(settings);
         if (!endpoint)
@@ -9881,8 +10466,8 @@ public:
         if (!assertion)
             co_return assertion.error();
         for (bool again = false;; again = true) {
-            auto outcome =
-                co_await ask_with_assertion<>(op, http, endpoint.value(), settings, assertion.value(), token);
+            auto outcome = co_await ask_with_assertion<>(op, http, endpoint.value(), settings,
+                                                         assertion.value(), claims, grant);
             if (outcome || again || outcome.error().code() != errc::token_refused)
                 co_return outcome;
             // The platform may have renewed it just then.
@@ -9934,7 +10519,7 @@ class environment_source final : public token_source
 public:
     explicit environment_source(entra_settings settings) : settings_(std::move(settings)) {}
 
-    task request(operation_ptr op, transport_ptr http, access_token& token) override
+    task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
     {
         entra_settings settings = settings_;
         settings.tenant = environment_variable("AZURE_TENANT_ID");
@@ -9955,7 +10540,8 @@ public:
         else
             chosen =
                 std::make_shared<client_certificate_source<>>(std::move(settings), std::move(certificate));
-        auto outcome = co_await chosen->request(op, http, token);
+        auto outcome = co_await chosen->request(op, http, claims, grant);
+        grant.source.insert(0, "environment: ");
         co_return outcome;
     }
 
@@ -10006,9 +10592,9 @@ token_source_ptr make_fixed_token_source(std::string token)
 }
 
 template <class>
-token_source_ptr make_callback_token_source(token_function function)
+token_source_ptr make_callback_token_source(token_function function, std::string scope)
 {
-    return std::make_shared<callback_token_source<>>(std::move(function));
+    return std::make_shared<callback_token_source<>>(std::move(function), std::move(scope));
 }
 
 template <class>

@@ -3,7 +3,6 @@
 #include <hdikafka/detail/pool_policy.hpp>
 #include <hdikafka/detail/retry.hpp>
 #include <hdikafka/detail/retry_after.hpp>
-#include <hdikafka/detail/token_policy.hpp>
 
 #include <doctest/doctest.h>
 
@@ -68,7 +67,7 @@ std::optional<milliseconds> wait_in(std::map<std::string, std::string, std::less
     return parse_retry_after(field, now);
 }
 
-constexpr steady_time start = steady_time(1000h);
+constexpr std::chrono::steady_clock::time_point start(1000h);
 
 } // namespace
 
@@ -370,81 +369,4 @@ TEST_CASE("addresses of two families take turns, those of one keep their order")
     CHECK(ordered("ABCa") == "AaBC");
     CHECK(ordered("aABC") == "aABC");
     CHECK(ordered("AbBa") == "AbBa");
-}
-
-TEST_CASE("without a token one waits") { CHECK(decide_token(std::nullopt, start) == token_action::wait); }
-
-TEST_CASE("a token serves, is renewed while it still serves, and ends")
-{
-    token_times const token(start + 10s, start + 20s);
-    CHECK(decide_token(token, start) == token_action::use);
-    CHECK(decide_token(token, start + 10s - 1ns) == token_action::use);
-    CHECK(decide_token(token, start + 10s) == token_action::use_and_renew);
-    CHECK(decide_token(token, start + 20s - 1ns) == token_action::use_and_renew);
-    CHECK(decide_token(token, start + 20s) == token_action::wait);
-    CHECK(decide_token(token, start + 1000h) == token_action::wait);
-}
-
-TEST_CASE("renewal is due when the authority says, else at half-life or five minutes before the end")
-{
-    auto const due = [](std::chrono::seconds lifetime, std::optional<std::chrono::seconds> refresh_in) {
-        return plan_token(start, lifetime, refresh_in, 0).refresh_at - start;
-    };
-    CHECK(due(3599s, std::nullopt) == 3299s);
-    CHECK(due(3600s, std::nullopt) == 55min);
-    CHECK(due(2h - 1s, std::nullopt) == 2h - 1s - 5min);
-    CHECK(due(2h, std::nullopt) == 1h);
-    CHECK(due(24h, std::nullopt) == 12h);
-    CHECK(due(3600s, 100s) == 100s);
-    CHECK(due(24h, 43200s) == 12h);
-    CHECK(due(24h, 20h) == 20h);
-}
-
-TEST_CASE("jitter makes renewals earlier, by a little")
-{
-    for (double const jitter : {0.0, 0.25, 0.5, almost_one}) {
-        auto const at = plan_token(start, 3600s, std::nullopt, jitter).refresh_at;
-        CHECK(at <= start + 55min);
-        CHECK(at >= start + 49min);
-    }
-    CHECK(plan_token(start, 3600s, std::nullopt, 0.9).refresh_at <
-          plan_token(start, 3600s, std::nullopt, 0.1).refresh_at);
-}
-
-TEST_CASE("a token is not used past its life, nor given up long before")
-{
-    for (std::chrono::seconds const lifetime : {10s, 60s, 600s, 3599s, 86400s}) {
-        CAPTURE(lifetime.count());
-        auto const times = plan_token(start, lifetime, std::nullopt, 0);
-        CHECK(times.expires_at <= start + lifetime);
-        CHECK(times.expires_at >= start + lifetime - std::max<std::chrono::seconds>(lifetime / 10, 5s));
-        CHECK(decide_token(times, start) == token_action::use);
-        CHECK(decide_token(times, start + lifetime) == token_action::wait);
-    }
-}
-
-TEST_CASE("a token without a life is never used")
-{
-    for (std::chrono::seconds const lifetime : {0s, -1s, -3600s, std::chrono::seconds::min()})
-        CHECK(decide_token(plan_token(start, lifetime, std::nullopt, 0), start) == token_action::wait);
-}
-
-TEST_CASE("renewal is always due within a token's life, whatever the authority says")
-{
-    using std::chrono::seconds;
-    for (seconds const lifetime :
-         {seconds(0), seconds(1), seconds(10), seconds(299), seconds(300), seconds(301), seconds(3599),
-          seconds(7200), seconds(86400), seconds::max()})
-        for (std::optional<seconds> const refresh :
-             {std::optional<seconds>(), std::optional(seconds(0)), std::optional(seconds(-5)),
-              std::optional(seconds(5)), std::optional(lifetime), std::optional(seconds::max()),
-              std::optional(seconds::min())})
-            for (double const jitter : {0.0, 0.5, almost_one}) {
-                CAPTURE(lifetime.count());
-                CAPTURE(refresh.value_or(seconds(-1)).count());
-                auto const times = plan_token(start, lifetime, refresh, jitter);
-                CHECK(times.refresh_at >= start);
-                CHECK(times.refresh_at <= times.expires_at);
-                CHECK(std::chrono::floor<seconds>(times.expires_at - start) <= lifetime);
-            }
 }

@@ -98,14 +98,17 @@ TEST_CASE("a token request ends with its time even when the callback never does"
 {
     net::io_context io;
     gate const never;
-    hk::detail::callback_token_source<> source([never]() -> net::awaitable<hk::access_token> {
-        co_await opened(never);
-        co_return hk::access_token("token");
-    });
+    hk::detail::callback_token_source<> source(
+        [never](hk::token_request) -> net::awaitable<hk::access_token> {
+            co_await opened(never);
+            co_return hk::access_token("token");
+        },
+        "scope");
     auto const shelf = std::make_shared<hk::detail::timer_shelf<>>(io.get_executor());
     auto const op = std::make_shared<hk::detail::operation<>>(shelf, std::chrono::steady_clock::now() + 10ms);
-    hk::access_token token;
-    hk::detail::run_detached(op, source.request(op, nullptr, token));
+    std::string const claims;
+    hk::detail::token_grant grant;
+    hk::detail::run_detached(op, source.request(op, nullptr, claims, grant));
     io.run();
     CHECK(op->stopped() == hk::errc::timed_out);
 }

@@ -1,4 +1,5 @@
-// What a credential gives: a token and how long it lives. Layer: values (no I/O, no Asio).
+// What a credential is asked for, and what it gives: a token and how long it lives. Layer: values (no I/O, no
+// Asio).
 #ifndef HDIKAFKA_ACCESS_TOKEN_HPP
 #define HDIKAFKA_ACCESS_TOKEN_HPP
 
@@ -8,8 +9,31 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace hdikafka::inline v0_1 {
+
+/// What a token is to be good for.
+class token_request
+{
+public:
+    token_request() = default;
+    /// `claims` is JSON.
+    explicit token_request(std::vector<std::string> scopes, std::string claims = std::string())
+        : scopes_(std::move(scopes)), claims_(std::move(claims))
+    {}
+
+    /// "https://hib.azurehdinsight.net/.default" unless the credential was given another.
+    std::vector<std::string> const& scopes() const noexcept { return scopes_; }
+
+    /// JSON that the service demanded when it refused the last token (a claims challenge), for the request's
+    /// `claims` parameter; empty otherwise. A token from a cache of one's own is of no use then.
+    std::string const& claims() const noexcept { return claims_; }
+
+private:
+    std::vector<std::string> scopes_;
+    std::string claims_;
+};
 
 /// A bearer token and its life, counted from when it is handed over.
 class access_token

@@ -6,225 +6,39 @@
 #include <hdikafka/detail/asio.hpp>
 #include <hdikafka/detail/handles.hpp>
 #include <hdikafka/detail/token_settings.hpp>
+#include <hdikafka/platform_credential.hpp>
+#include <hdikafka/service_principal.hpp>
 
 #include <concepts>
-#include <functional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace hdikafka::inline v0_1 {
 
 namespace detail {
 
 template <class = void>
-token_source_ptr make_client_secret_source(entra_settings settings, std::string secret);
-template <class = void>
-token_source_ptr make_client_certificate_source(entra_settings settings, certificate_settings certificate);
-template <class = void>
-token_source_ptr make_client_assertion_source(entra_settings settings, assertion_function function);
-template <class = void>
-token_source_ptr make_workload_identity_source(entra_settings settings, std::string file);
-template <class = void>
-token_source_ptr make_environment_source(entra_settings settings);
-template <class = void>
 token_source_ptr make_fixed_token_source(std::string token);
 template <class = void>
-token_source_ptr make_callback_token_source(token_function function);
+token_source_ptr make_callback_token_source(token_function function, std::string scope);
+template <class = void>
+token_source_ptr make_chained_source(std::vector<token_source_ptr> sources);
+template <class = void>
+token_source_ptr make_default_source(entra_settings settings);
 template <class = void>
 token_cache_ptr make_token_cache(token_source_ptr source);
 
-} // namespace detail
-
-/// What the credentials that ask Entra have in common. Bad values are told by the first call that needs a
-/// token (errc::invalid_option, errc::invalid_endpoint); Entra's own refusals as errc::token_refused.
+/// What a credential can be made from.
 template <class Kind>
-class entra_credential
+concept credential_kind = requires(Kind kind)
 {
-public:
-    /// Another authority than AZURE_AUTHORITY_HOST or https://login.microsoftonline.com. https only.
-    Kind& authority_host(std::string url) &
     {
-        settings_.authority_host = std::move(url);
-        return static_cast<Kind&>(*this);
-    }
-    Kind&& authority_host(std::string url) && { return std::move(authority_host(std::move(url))); }
-
-    /// Another scope than https://hib.azurehdinsight.net/.default.
-    Kind& scope(std::string scope) &
-    {
-        settings_.scope = std::move(scope);
-        return static_cast<Kind&>(*this);
-    }
-    Kind&& scope(std::string scope) && { return std::move(this->scope(std::move(scope))); }
-
-protected:
-    entra_credential() = default;
-    entra_credential(std::string tenant, std::string client_id)
-        : settings_(std::move(tenant), std::move(client_id))
-    {}
-
-    detail::entra_settings
-        settings_; // NOLINT(cppcoreguidelines-non-private-member-variables-in-classes): the kinds'
+        std::move(kind).make_source()
+        } -> std::same_as<token_source_ptr>;
 };
 
-/// A service principal with a secret: asks Entra for a token with the client-credentials grant.
-class client_secret_credential : public entra_credential<client_secret_credential>
-{
-public:
-    /// The application (client) id and a secret of it, in the tenant, which is a GUID or a domain.
-    client_secret_credential(std::string tenant, std::string client_id, std::string secret)
-        : entra_credential(std::move(tenant), std::move(client_id)), secret_(std::move(secret))
-    {}
-
-    /// For hk::credential. A template, so that it is compiled only when used.
-    template <class Lazy = void>
-    detail::token_source_ptr make_source() &&
-    {
-        return detail::make_client_secret_source<Lazy>(std::move(settings_), std::move(secret_));
-    }
-
-private:
-    std::string secret_;
-};
-
-/// A service principal with a certificate, which signs an assertion for each token request (PS256, RFC 7523).
-class client_certificate_credential : public entra_credential<client_certificate_credential>
-{
-public:
-    /// The file holds the certificate, its private key (RSA, 2048 bits or more) and perhaps its chain, as PEM
-    /// or PFX. It is read for each token request, on a thread of the client's executor: a certificate that is
-    /// renewed on disk takes effect by itself, and a file that cannot be used is told by the call that needs
-    /// a token (errc::invalid_option).
-    client_certificate_credential(std::string tenant, std::string client_id, std::string path,
-                                  std::string passphrase = "")
-        : entra_credential(std::move(tenant), std::move(client_id))
-    {
-        certificate_.path = std::move(path);
-        certificate_.passphrase = std::move(passphrase);
-    }
-
-    /// Signs with RS256 and names the certificate by its SHA-1, for authorities that know nothing newer.
-    client_certificate_credential& rs256(bool on) &
-    {
-        certificate_.rs256 = on;
-        return *this;
-    }
-    client_certificate_credential&& rs256(bool on) && { return std::move(rs256(on)); }
-
-    /// Sends the certificate and its chain along (x5c), for applications that are registered by subject name
-    /// and issuer.
-    client_certificate_credential& send_certificate_chain(bool on) &
-    {
-        certificate_.whole_chain = on;
-        return *this;
-    }
-    client_certificate_credential&& send_certificate_chain(bool on) &&
-    {
-        return std::move(send_certificate_chain(on));
-    }
-
-    /// For hk::credential.
-    template <class Lazy = void>
-    detail::token_source_ptr make_source() &&
-    {
-        return detail::make_client_certificate_source<Lazy>(std::move(settings_), std::move(certificate_));
-    }
-
-private:
-    detail::certificate_settings certificate_;
-};
-
-/// A service principal whose assertions the program makes itself, `awaitable<std::string>()`: a key in a
-/// vault, another platform's identity. Called once for each token request, on the client's executor; what it
-/// throws becomes the call's error.
-class client_assertion_credential : public entra_credential<client_assertion_credential>
-{
-public:
-    /// The function is kept as long as any copy of the credential, and may be called from any thread of the
-    /// client's executor.
-    client_assertion_credential(std::string tenant, std::string client_id,
-                                std::function<net::awaitable<std::string>()> function)
-        : entra_credential(std::move(tenant), std::move(client_id)), function_(std::move(function))
-    {}
-
-    /// For hk::credential.
-    template <class Lazy = void>
-    detail::token_source_ptr make_source() &&
-    {
-        return detail::make_client_assertion_source<Lazy>(std::move(settings_), std::move(function_));
-    }
-
-private:
-    std::function<net::awaitable<std::string>()> function_;
-};
-
-/// A Kubernetes service account that Entra trusts: AZURE_TENANT_ID, AZURE_CLIENT_ID,
-/// AZURE_FEDERATED_TOKEN_FILE and AZURE_AUTHORITY_HOST, as the workload identity webhook sets them, looked at
-/// for each token request. The file is read each time, on a thread of the client's executor.
-class workload_identity_credential : public entra_credential<workload_identity_credential>
-{
-public:
-    workload_identity_credential() = default;
-
-    /// Instead of AZURE_TENANT_ID.
-    workload_identity_credential& tenant(std::string tenant) &
-    {
-        settings_.tenant = std::move(tenant);
-        return *this;
-    }
-    workload_identity_credential&& tenant(std::string tenant) &&
-    {
-        return std::move(this->tenant(std::move(tenant)));
-    }
-
-    /// Instead of AZURE_CLIENT_ID.
-    workload_identity_credential& client_id(std::string id) &
-    {
-        settings_.client_id = std::move(id);
-        return *this;
-    }
-    workload_identity_credential&& client_id(std::string id) &&
-    {
-        return std::move(client_id(std::move(id)));
-    }
-
-    /// Instead of AZURE_FEDERATED_TOKEN_FILE.
-    workload_identity_credential& token_file(std::string path) &
-    {
-        file_ = std::move(path);
-        return *this;
-    }
-    workload_identity_credential&& token_file(std::string path) &&
-    {
-        return std::move(token_file(std::move(path)));
-    }
-
-    /// For hk::credential.
-    template <class Lazy = void>
-    detail::token_source_ptr make_source() &&
-    {
-        return detail::make_workload_identity_source<Lazy>(std::move(settings_), std::move(file_));
-    }
-
-private:
-    std::string file_;
-};
-
-/// The service principal that the environment describes: AZURE_TENANT_ID, AZURE_CLIENT_ID and
-/// AZURE_CLIENT_SECRET, or AZURE_CLIENT_CERTIFICATE_PATH (with AZURE_CLIENT_CERTIFICATE_PASSWORD), in this
-/// order; looked at for each token request. errc::no_credential when they are not there.
-class environment_credential : public entra_credential<environment_credential>
-{
-public:
-    environment_credential() = default;
-
-    /// For hk::credential.
-    template <class Lazy = void>
-    detail::token_source_ptr make_source() &&
-    {
-        return detail::make_environment_source<Lazy>(std::move(settings_));
-    }
-};
+} // namespace detail
 
 /// A token that the program got elsewhere. It is used until the service refuses it (errc::unauthorized).
 class bearer_token
@@ -244,31 +58,90 @@ private:
     std::string token_;
 };
 
-/// Tokens from the program's own function, `awaitable<access_token>()`: called when none is cached, in
-/// the background before one expires, and once when the service refuses one. Never twice at a time, unless
-/// it goes on when it is cancelled: after a minute, or when the client that needs the token is closed. It
-/// runs on that client's executor; what it throws becomes the call's error.
+/// Tokens from the program's own function, `awaitable<access_token>()` or
+/// `awaitable<access_token>(token_request)`: called when none is cached, in the background before one
+/// expires, and once when the service refuses one. Never twice at a time, unless it goes on when it is
+/// cancelled: after two minutes, or when the client that needs the token is closed. It runs on that client's
+/// executor; what it throws becomes the call's error.
 class token_callback
 {
 public:
     /// The function is kept as long as any copy of the credential, and may be called from any thread of the
     /// client's executor.
-    explicit token_callback(std::function<net::awaitable<access_token>()> function)
-        : function_(std::move(function))
+    template <class Function>
+    requires std::invocable<Function&, token_request>
+    explicit token_callback(Function function) : function_(std::move(function)) {}
+
+    /// The same for one that needs not be told what the token is for.
+    template <class Function>
+    requires(std::invocable<Function&> && !std::invocable<Function&, token_request>)
+    explicit token_callback(Function function)
+        : function_([function = std::move(function)](token_request) mutable { return function(); })
     {}
+
+    /// Another scope to ask for than https://hib.azurehdinsight.net/.default.
+    token_callback& scope(std::string scope) &
+    {
+        scope_ = std::move(scope);
+        return *this;
+    }
+    token_callback&& scope(std::string scope) && { return std::move(this->scope(std::move(scope))); }
 
     /// For hk::credential.
     template <class Lazy = void>
     detail::token_source_ptr make_source() &&
     {
-        return detail::make_callback_token_source<Lazy>(std::move(function_));
+        return detail::make_callback_token_source<Lazy>(std::move(function_), std::move(scope_));
     }
 
 private:
-    std::function<net::awaitable<access_token>()> function_;
+    detail::token_function function_;
+    std::string scope_ = detail::service_scope;
 };
 
-/// Any of the credentials above, type-erased, with its token cache. Copies share the cache: clients that
+/// Several credentials, in this order: the first that is configured where the program runs gives the token,
+/// and is the one that is asked from then on; its failures are the call's. errc::no_credential when none is,
+/// with the reason for each.
+class chained_credential
+{
+public:
+    /// Any of the kinds of this header and of those it includes.
+    template <detail::credential_kind... Kinds>
+    requires(sizeof...(Kinds) != 0) explicit chained_credential(Kinds... kinds)
+    {
+        (sources_.push_back(std::move(kinds).make_source()), ...);
+    }
+
+    /// For hk::credential.
+    template <class Lazy = void>
+    detail::token_source_ptr make_source() &&
+    {
+        return detail::make_chained_source<Lazy>(std::move(sources_));
+    }
+
+private:
+    std::vector<detail::token_source_ptr> sources_;
+};
+
+/// What fits the place where the program runs: environment_credential, workload_identity_credential,
+/// managed_identity_credential (the identity that AZURE_CLIENT_ID names, if it is set) and
+/// azure_cli_credential, chained in this order. AZURE_TOKEN_CREDENTIALS narrows them as it does for Azure's
+/// own libraries: "prod" leaves out the CLI, "dev" all others, and a name such as
+/// "ManagedIdentityCredential" all but that one.
+class default_credential : public entra_credential<default_credential>
+{
+public:
+    default_credential() = default;
+
+    /// For hk::credential.
+    template <class Lazy = void>
+    detail::token_source_ptr make_source() &&
+    {
+        return detail::make_default_source<Lazy>(std::move(settings_));
+    }
+};
+
+/// Any of the credentials, type-erased, with its token cache. Copies share the cache: clients that
 /// are given the same credential ask for one token together. Thread-safe.
 class credential
 {
@@ -276,15 +149,10 @@ public:
     /// None: calls fail with errc::no_credential.
     credential() = default;
 
-    /// From one of the above.
-    template <class Kind>
-    requires requires(Kind kind)
-    {
-        {
-            std::move(kind).make_source()
-            } -> std::same_as<detail::token_source_ptr>;
-    }
-    credential(Kind kind) : cache_(detail::make_token_cache<>(std::move(kind).make_source())) {}
+    /// From any of the kinds of this header and of those it includes.
+    template <detail::credential_kind Kind>
+    credential(Kind kind) : cache_(detail::make_token_cache<>(std::move(kind).make_source()))
+    {}
 
     explicit operator bool() const noexcept { return cache_ != nullptr; }
 

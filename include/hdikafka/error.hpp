@@ -13,6 +13,7 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace hdikafka::inline v0_1 {
 
@@ -117,6 +118,13 @@ public:
     std::string server_message; ///< The server's own words, at most 4 KiB.
     std::string request_id;     ///< x-ms-client-request-id of the operation.
     std::optional<std::chrono::milliseconds> retry_after; ///< How long the server asks to wait.
+
+    // What else an authority says (Entra's words): for its support, and for programs that can react.
+    std::vector<std::int64_t> error_codes; ///< `error_codes`: the numbers behind AADSTS.
+    std::string suberror;                  ///< `suberror`.
+    std::string trace_id;                  ///< `trace_id`.
+    std::string correlation_id;            ///< `correlation_id`.
+    std::string claims;                    ///< `claims`: JSON that the next request must bring along.
 
     /// Whether the same call may succeed later without anything being changed. It says nothing
     /// about duplicates: see persisted().

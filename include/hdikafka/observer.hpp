@@ -84,8 +84,10 @@ class token_renewed
 public:
     token_renewed() = default;
 
-    std::error_code code;                  ///< Empty when there is a new token.
-    std::chrono::seconds expires_in{0};    ///< Its life.
+    std::error_code code;               ///< Empty when there is a new token.
+    std::string_view source;            ///< Who was asked: "client secret", "managed identity (IMDS)", ….
+    std::string_view passed_over;       ///< Of a chain: why the credentials before it were not used.
+    std::chrono::seconds expires_in{0}; ///< Its life.
     std::chrono::microseconds duration{0}; ///< With the request's retries.
 };
 

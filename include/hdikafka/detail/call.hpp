@@ -3,8 +3,10 @@
 #ifndef HDIKAFKA_DETAIL_CALL_HPP
 #define HDIKAFKA_DETAIL_CALL_HPP
 
+#include <hdikafka/detail/auth_challenge.hpp>
 #include <hdikafka/detail/call_report.hpp>
 #include <hdikafka/detail/http_request.hpp>
+#include <hdikafka/detail/http_response.hpp>
 #include <hdikafka/detail/operation.hpp>
 #include <hdikafka/detail/random.hpp>
 #include <hdikafka/detail/retry.hpp>
@@ -180,12 +182,13 @@ private:
     bool perhaps_done_ = false;
 };
 
-/// A refused token is replaced, and a connection that the server had just closed costs nothing: one time
-/// each.
+/// A refused token is replaced by one that holds what the answer demands, and a connection that the server
+/// had just closed costs nothing: one time each.
 template <class = void>
-bool repeats_at_once(call_state<>& state, call_spec& spec, authorization const& token)
+bool repeats_at_once(call_state<>& state, call_spec& spec, authorization const& token,
+                     http_response const& answer)
 {
-    if (token && state.token_refused() && spec.tokens->refuse(token))
+    if (token && state.token_refused() && spec.tokens->refuse(token, demanded_claims(answer)))
         return true;
     if (!state.replays())
         return false;
@@ -234,7 +237,7 @@ task call(operation_ptr op, transport_ptr http, call_spec& spec, call_answer& an
             answer.settled = settled;
             co_return done;
         }
-        if (op->time_left() > milliseconds(0) && repeats_at_once(state, spec, token)) {
+        if (op->time_left() > milliseconds(0) && repeats_at_once(state, spec, token, answer.response)) {
             report.retry_follows(state.outcome, judged, milliseconds(0));
             continue;
         }

@@ -67,6 +67,13 @@ private:
     bool reusable_ = false;
 };
 
+/// How an origin is reached.
+enum class route : unsigned char
+{
+    configured, ///< Through a proxy when the options or the environment name one.
+    direct,     ///< Never through a proxy: it would ask the proxy's own metadata service.
+};
+
 /// Thread-safe; no lock is held while anything waits or is closed.
 ///
 /// While somebody waits, every connection is in use: one that comes back goes to the first in line,
@@ -75,8 +82,8 @@ template <class Lazy>
 class connection_pool : public std::enable_shared_from_this<connection_pool<Lazy>>
 {
 public:
-    connection_pool(url target, std::size_t limit)
-        : target_(std::move(target)), host_field_(target_.host_field()), limit_(limit)
+    connection_pool(url target, std::size_t limit, route by)
+        : target_(std::move(target)), host_field_(target_.host_field()), limit_(limit), by_(by)
     {}
     connection_pool(connection_pool const&) = delete;
     connection_pool& operator=(connection_pool const&) = delete;
@@ -87,6 +94,7 @@ public:
     }
 
     url const& target() const noexcept { return target_; }
+    route by() const noexcept { return by_; }
 
     /// The TLS sessions that its connections may take up again.
     tls_sessions<>& sessions() noexcept { return sessions_; }
@@ -236,6 +244,7 @@ private:
     url const target_;
     std::string const host_field_;
     std::size_t const limit_;
+    route const by_;
     tls_sessions<> sessions_; // outlives the connections
     std::mutex mutex_;
     linked_list<connection<>> idle_; // owned; oldest first

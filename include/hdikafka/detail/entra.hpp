@@ -2,13 +2,13 @@
 #ifndef HDIKAFKA_DETAIL_ENTRA_HPP
 #define HDIKAFKA_DETAIL_ENTRA_HPP
 
-#include <hdikafka/access_token.hpp>
 #include <hdikafka/detail/call.hpp>
 #include <hdikafka/detail/environment.hpp>
 #include <hdikafka/detail/operation.hpp>
 #include <hdikafka/detail/task.hpp>
 #include <hdikafka/detail/token_response.hpp>
 #include <hdikafka/detail/token_settings.hpp>
+#include <hdikafka/detail/token_source.hpp>
 #include <hdikafka/detail/transport.hpp>
 #include <hdikafka/detail/url.hpp>
 #include <hdikafka/result.hpp>
@@ -51,10 +51,16 @@ inline result<url> token_endpoint(entra_settings const& settings)
     return endpoint;
 }
 
+inline void append_claims(std::string& form, std::string const& claims)
+{
+    if (!claims.empty())
+        append_form(form, "claims", claims);
+}
+
 /// Posts `form` to the token endpoint and reads the answer. No error shows `secrets`, which are in it.
 template <class = void>
 task ask_entra(operation_ptr op, transport_ptr http, url endpoint, std::string form,
-               std::vector<std::string> secrets, access_token& token)
+               std::vector<std::string> secrets, token_grant& grant)
 {
     call_info info("token", std::string());
     info.request_id = http->random().uuid();
@@ -75,23 +81,26 @@ task ask_entra(operation_ptr op, transport_ptr http, url endpoint, std::string f
     if (!outcome) {
         // Entra says "invalid_client" and the like with 400 or 401: the authority's refusal, not the proxy's.
         error const& failure = outcome.error();
-        int const status = failure.info().http_status;
+        diagnostics about = failure.info();
+        int const status = about.http_status;
         bool const refused = status >= 400 && status < 500 && status != 408 && status != 429;
         std::error_code const code = refused ? make_error_code(errc::token_refused) : failure.code();
-        co_return error(code, failure.info(),
+        if (status != 0)
+            read_authority_error(answer.response.body_text(), spec.secrets, about);
+        co_return error(code, std::move(about),
                         "the authority's answer to the token request: " + failure.cause());
     }
     auto parsed = parse_token_response(answer.response.body_text(), std::chrono::system_clock::now());
     if (!parsed)
         co_return parsed.error();
-    token = std::move(parsed).value();
+    grant.token = std::move(parsed).value();
     co_return result<void>();
 }
 
 /// Asks with a client assertion: whoever holds it is the client for as long as it lives.
 template <class = void>
 task ask_with_assertion(operation_ptr op, transport_ptr http, url endpoint, entra_settings const& settings,
-                        std::string const& assertion, access_token& token)
+                        std::string const& assertion, std::string const& claims, token_grant& grant)
 {
     std::string form;
     append_form(form, "client_id", settings.client_id);
@@ -99,9 +108,10 @@ task ask_with_assertion(operation_ptr op, transport_ptr http, url endpoint, entr
     append_form(form, "client_assertion", assertion);
     append_form(form, "grant_type", "client_credentials");
     append_form(form, "scope", settings.scope);
+    append_claims(form, claims);
     std::vector<std::string> secrets(1, assertion);
     auto outcome =
-        co_await ask_entra<>(op, http, std::move(endpoint), std::move(form), std::move(secrets), token);
+        co_await ask_entra<>(op, http, std::move(endpoint), std::move(form), std::move(secrets), grant);
     co_return outcome;
 }
 

@@ -10,6 +10,7 @@
 #include <hdikafka/detail/run_operation.hpp>
 #include <hdikafka/detail/task.hpp>
 #include <hdikafka/detail/token_policy.hpp>
+#include <hdikafka/detail/token_source.hpp>
 #include <hdikafka/detail/transport.hpp>
 #include <hdikafka/observer.hpp>
 #include <hdikafka/result.hpp>
@@ -18,24 +19,12 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
 
 namespace hdikafka::inline v0_1::detail {
-
-/// Where tokens come from.
-class token_source
-{
-public:
-    virtual ~token_source() = default;
-
-    /// Asks for a token, as the operation `op`, over the connections of `http`.
-    virtual task request(operation_ptr op, transport_ptr http, access_token& token) = 0;
-
-    /// Whether asking again can give another token.
-    virtual bool renewable() const noexcept { return true; }
-};
 
 template <class Lazy>
 class token_cache : public std::enable_shared_from_this<token_cache<Lazy>>
@@ -53,8 +42,8 @@ public:
         for (;;) {
             waiter place(this->shared_from_this(), *op);
             token = look(http, &place);
-            if (token)
-                co_return result<void>();
+            if (token || !place.failure)
+                co_return place.failure;
             while (place.waits() && !op->interrupted())
                 co_await op->park();
             if (op->interrupted())
@@ -65,13 +54,16 @@ public:
         }
     }
 
-    /// The service refused this token: drops it, unless another has taken its place already. True when
-    /// asking again makes sense.
-    bool refuse(authorization const& refused)
+    /// The service refused this token and wants these claims in the next, if any: drops it, unless another
+    /// has taken its place already. True when asking again makes sense.
+    bool refuse(authorization const& refused, std::string claims)
     {
         std::lock_guard const lock(mutex_);
-        if (source_->renewable() && current_ == refused)
+        if (source_->renewable() && current_ == refused) {
             current_.reset();
+            plan_.dropped();
+            claims_ = std::move(claims);
+        }
         return source_->renewable();
     }
 
@@ -118,14 +110,19 @@ private:
         ~flight()
         {
             if (!landed_)
-                cache_->finish(nullptr, result<void>(), 0);
+                cache_->abandon();
         }
 
         void land(access_token const& token, result<void> const& outcome, double jitter)
         {
-            cache_->finish(&token, outcome, jitter);
+            if (outcome)
+                cache_->succeed(token, claims, jitter);
+            else
+                cache_->fail(outcome.error());
             landed_ = true;
         }
+
+        std::string claims; ///< What the token is to hold.
 
     private:
         std::shared_ptr<token_cache> cache_;
@@ -133,35 +130,43 @@ private:
     };
 
     /// The token when one serves, starting a renewal when that is due; otherwise puts `place`, if there is
-    /// one, among those who wait.
+    /// one, among those who wait, or gives it the failure when nobody may ask.
     authorization look(transport_ptr const& http, waiter* place)
     {
         authorization ready;
-        bool launch = false;
+        std::unique_ptr<flight> trip;
         {
             std::lock_guard const lock(mutex_);
             auto const now = steady_clock::now();
-            auto const action = current_ ? decide_token(times_, now) : token_action::wait;
-            if (action != token_action::wait) {
+            token_step const next = plan_.look(now, place != nullptr);
+            if (next.action == token_action::use) {
                 ready = current_;
-            } else if (place) {
+            } else if (place && next.action == token_action::wait) {
                 waiting_.push_back(*place);
+            } else if (place) {
+                place->failure = too_early(now);
             }
-            bool const due = action == token_action::wait
-                                 ? place != nullptr
-                                 : action == token_action::use_and_renew && now >= renewal_pause_;
-            launch = due && !in_flight_;
-            in_flight_ = in_flight_ || launch;
+            if (next.ask) {
+                trip = std::make_unique<flight>(this->shared_from_this());
+                trip->claims = claims_;
+            }
         }
-        if (launch)
-            start(http);
+        if (trip)
+            start(http, std::move(trip));
         return ready;
     }
 
-    void start(transport_ptr const& http)
+    /// The last request's failure, as long as the authority wants to be left alone.
+    error too_early(steady_clock::time_point now) const
     {
-        constexpr std::chrono::seconds limit(60);
-        auto trip = std::make_unique<flight>(this->shared_from_this());
+        diagnostics info = failure_->info();
+        info.retry_after = std::chrono::ceil<milliseconds>(plan_.throttled_until() - now);
+        return error(failure_->code(), std::move(info), "not asked again yet: " + failure_->cause());
+    }
+
+    void start(transport_ptr const& http, std::unique_ptr<flight> trip)
+    {
+        constexpr std::chrono::seconds limit(120); // IMDS may take 70 s to be ready, and says so
         auto const op = http->make_operation(steady_clock::now() + limit);
         run_detached(op, renew(op, http, source_, std::move(trip)));
     }
@@ -173,10 +178,10 @@ private:
         if (!entry.added())
             co_return result<void>(); // those who wait and are not closed ask again
         auto const begun = steady_clock::now();
-        access_token token;
+        token_grant grant;
         result<void> outcome;
         try {
-            outcome = co_await source->request(op, http, token);
+            outcome = co_await source->request(op, http, trip->claims, grant);
         } catch (error const& thrown) {
             outcome = thrown;
         } catch (std::exception const& thrown) {
@@ -191,32 +196,58 @@ private:
         if (observer const& watcher = http->settings().observer) {
             token_renewed event;
             event.code = outcome ? std::error_code() : outcome.error().code();
-            event.expires_in = token.expires_in();
+            event.source = grant.source;
+            event.passed_over = grant.passed_over;
+            event.expires_in = grant.token.expires_in();
             event.duration =
                 std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - begun);
             watcher(event);
         }
-        trip->land(token, outcome, http->random().unit());
+        trip->land(grant.token, outcome, http->random().unit());
         co_return outcome;
     }
 
-    /// No token: the request was abandoned. `jitter` in [0, 1).
-    void finish(access_token const* token, result<void> const& outcome, double jitter)
+    void succeed(access_token const& token, std::string const& claims, double jitter)
     {
-        authorization fresh;
-        if (token && outcome)
-            fresh = std::make_shared<field_value const>("Bearer " + token->token());
+        auto const fresh = std::make_shared<field_value const>("Bearer " + token.token());
         std::lock_guard const lock(mutex_);
-        in_flight_ = false;
-        if (fresh) {
-            current_ = fresh;
-            times_ = plan_token(steady_clock::now(), token->expires_in(), token->refresh_in(), jitter);
-        } else if (token) {
-            renewal_pause_ = steady_clock::now() + std::chrono::seconds(30);
-        }
+        if (claims_ != claims)
+            return ask_again(); // demanded while this request was under way: it would be refused too
+        claims_.clear();
+        failure_.reset();
+        current_ = fresh;
+        plan_.succeeded(plan_token(steady_clock::now(), token.expires_in(), token.refresh_in(), jitter));
+        answer_all(fresh, result<void>());
+    }
+
+    void fail(error const& failure)
+    {
+        std::lock_guard const lock(mutex_);
+        if (failure.code() == errc::token_refused)
+            claims_.clear(); // passed on once: what the authority cannot grant must not be asked for for ever
+        failure_ = failure;
+        plan_.failed(steady_clock::now(), failure.info().retry_after);
+        answer_all(nullptr, failure);
+    }
+
+    void abandon()
+    {
+        std::lock_guard const lock(mutex_);
+        ask_again();
+    }
+
+    /// With the lock held, as the next: those who wait look for themselves.
+    void ask_again()
+    {
+        plan_.abandoned();
+        answer_all(nullptr, result<void>());
+    }
+
+    void answer_all(authorization const& token, result<void> const& outcome)
+    {
         while (!waiting_.empty()) {
             waiter& one = waiting_.pop_front();
-            one.token = fresh;
+            one.token = token;
             one.failure = outcome;
             one.answer();
         }
@@ -225,10 +256,10 @@ private:
     token_source_ptr const source_;
     std::mutex mutex_;
     authorization current_;
-    token_times times_;
-    steady_clock::time_point renewal_pause_; // no renewal in the background before
+    token_plan plan_;
+    std::string claims_;           // that the next token must hold
+    std::optional<error> failure_; // of the last request, when it failed
     linked_list<waiter> waiting_;
-    bool in_flight_ = false;
 };
 
 } // namespace hdikafka::inline v0_1::detail

@@ -1,4 +1,4 @@
-// When a token is used, renewed in the background, or waited for: a pure decision.
+// When a token is used, renewed in the background, waited for, or not to be had: pure decisions.
 // Layer: decisions (no I/O, no clock of its own).
 #ifndef HDIKAFKA_DETAIL_TOKEN_POLICY_HPP
 #define HDIKAFKA_DETAIL_TOKEN_POLICY_HPP
@@ -12,13 +12,6 @@
 namespace hdikafka::inline v0_1::detail {
 
 using steady_time = std::chrono::steady_clock::time_point;
-
-enum class token_action : unsigned char
-{
-    use,           ///< The token is good.
-    use_and_renew, ///< The token still serves; ask for the next one in the background.
-    wait,          ///< There is no token that serves: ask for one, or wait for the one under way.
-};
 
 /// A token's life on the monotonic clock.
 class token_times
@@ -52,12 +45,80 @@ inline token_times plan_token(steady_time now, std::chrono::seconds lifetime,
     return token_times(now + due - earlier, now + lifetime - margin);
 }
 
-inline token_action decide_token(std::optional<token_times> const& token, steady_time now)
+/// What one who needs a token does.
+enum class token_action : unsigned char
 {
-    if (!token || now >= token->expires_at)
-        return token_action::wait;
-    return now >= token->refresh_at ? token_action::use_and_renew : token_action::use;
-}
+    use,    ///< The token serves.
+    wait,   ///< For the request under way, or for one that somebody must start.
+    refuse, ///< There is none, and the authority is not to be asked yet: fail as the last request did.
+};
+
+class token_step
+{
+public:
+    token_action action = token_action::wait;
+    bool ask = false; ///< Start a request, which is then under way.
+};
+
+/// A token's life from request to request: one at a time, in the background while the old token serves, and
+/// none before a Retry-After has passed.
+class token_plan
+{
+public:
+    token_plan() = default;
+
+    /// For one who needs a token now; `waits`: and who waits if there is none.
+    token_step look(steady_time now, bool waits)
+    {
+        token_step out;
+        bool const serves = current_ && now < current_->expires_at;
+        if (serves)
+            out.action = token_action::use;
+        if (asking_)
+            return out;
+        if (now < throttled_until_) {
+            out.action = serves ? token_action::use : token_action::refuse;
+            return out;
+        }
+        out.ask = serves ? now >= current_->refresh_at && now >= renewal_pause_ : waits;
+        asking_ = out.ask;
+        return out;
+    }
+
+    void succeeded(token_times times) noexcept
+    {
+        asking_ = false;
+        current_ = times;
+    }
+
+    void failed(steady_time now, std::optional<std::chrono::milliseconds> retry_after) noexcept
+    {
+        using namespace std::chrono_literals;
+        asking_ = false;
+        renewal_pause_ = now + 30s;
+        if (retry_after)
+            throttled_until_ =
+                now + std::clamp<std::chrono::milliseconds>(*retry_after, 0ms, longest_throttle);
+    }
+
+    /// The request under way ended without an outcome.
+    void abandoned() noexcept { asking_ = false; }
+
+    /// The service refused the token.
+    void dropped() noexcept { current_.reset(); }
+
+    /// When the authority may be asked again.
+    steady_time throttled_until() const noexcept { return throttled_until_; }
+
+private:
+    /// Beyond it a Retry-After is a mistake that must not keep the program out for a day.
+    static constexpr std::chrono::hours longest_throttle{1};
+
+    std::optional<token_times> current_;
+    steady_time renewal_pause_;
+    steady_time throttled_until_;
+    bool asking_ = false;
+};
 
 } // namespace hdikafka::inline v0_1::detail
 

@@ -3,17 +3,20 @@
 #define HDIKAFKA_DETAIL_TOKEN_RESPONSE_HPP
 
 #include <hdikafka/access_token.hpp>
+#include <hdikafka/detail/json_reader.hpp>
 #include <hdikafka/detail/rest_response.hpp>
 #include <hdikafka/detail/retry_after.hpp>
 #include <hdikafka/result.hpp>
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -77,6 +80,49 @@ result<access_token> parse_token_response(std::string_view body, std::chrono::sy
     if (refresh_in)
         out.refresh_in(std::chrono::seconds(*refresh_in));
     return out;
+}
+
+/// Adds what only an authority's errors have, in bounds; nothing of a body that is none.
+template <class = void>
+void read_authority_error(std::string_view body, std::vector<std::string> const& secrets, diagnostics& info)
+{
+    diagnostics out;
+    auto const text = [&](json_reader& from, std::string& into) {
+        if (from.peek() != json_kind::string)
+            return from.skip();
+        bool const read = read_text(from, into);
+        redact(into, secrets);
+        into = bounded_message(into);
+        return read;
+    };
+    json_reader in(body);
+    bool const read = read_object(in, [&](std::string_view name) {
+        if (name == "suberror")
+            return text(in, out.suberror);
+        if (name == "trace_id")
+            return text(in, out.trace_id);
+        if (name == "correlation_id")
+            return text(in, out.correlation_id);
+        if (name == "claims")
+            return text(in, out.claims);
+        if (name != "error_codes" || in.peek() != json_kind::array)
+            return in.skip();
+        return read_array(in, [&] {
+            constexpr std::size_t most = 16;
+            std::int64_t number = 0;
+            bool const integer = in.integer(number);
+            if (integer && out.error_codes.size() < most)
+                out.error_codes.push_back(number);
+            return integer;
+        });
+    });
+    if (!read || !in.finish())
+        return;
+    info.error_codes = std::move(out.error_codes);
+    info.suberror = std::move(out.suberror);
+    info.trace_id = std::move(out.trace_id);
+    info.correlation_id = std::move(out.correlation_id);
+    info.claims = std::move(out.claims);
 }
 
 } // namespace hdikafka::inline v0_1::detail

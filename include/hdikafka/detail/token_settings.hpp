@@ -11,6 +11,9 @@
 
 namespace hdikafka::inline v0_1::detail {
 
+/// What the proxy's tokens are for.
+inline constexpr char const* service_scope = "https://hib.azurehdinsight.net/.default";
+
 /// Where the client-credentials grant is asked for, and for what.
 class entra_settings
 {
@@ -23,7 +26,7 @@ public:
     std::string tenant;
     std::string client_id;
     std::string authority_host; ///< empty: AZURE_AUTHORITY_HOST, else the public cloud's
-    std::string scope = "https://hib.azurehdinsight.net/.default";
+    std::string scope = service_scope;
 };
 
 /// Where a client's certificate is, and how it signs.
@@ -38,11 +41,32 @@ public:
     bool whole_chain = false; ///< Sends the certificates too.
 };
 
+/// Which of the machine's identities, and for what.
+class managed_identity_settings
+{
+public:
+    managed_identity_settings() = default;
+
+    std::string client_id; ///< One of the three at most; none: the system-assigned identity.
+    std::string object_id;
+    std::string resource_id;
+    std::string scope = service_scope;
+};
+
+class azure_cli_settings
+{
+public:
+    azure_cli_settings() = default;
+
+    std::string tenant; ///< Empty: that of the active subscription.
+    std::string scope = service_scope;
+};
+
 /// A program's own source of assertions.
 using assertion_function = std::function<net::awaitable<std::string>()>;
 
 /// A program's own source of tokens.
-using token_function = std::function<net::awaitable<access_token>()>;
+using token_function = std::function<net::awaitable<access_token>(token_request)>;
 
 } // namespace hdikafka::inline v0_1::detail
 

@@ -9,8 +9,8 @@
 #include <hdikafka/detail/client_certificate.hpp>
 #include <hdikafka/detail/entra.hpp>
 #include <hdikafka/detail/environment.hpp>
-#include <hdikafka/detail/token_cache.hpp>
 #include <hdikafka/detail/token_settings.hpp>
+#include <hdikafka/detail/token_source.hpp>
 #include <hdikafka/detail/url.hpp>
 
 #include <algorithm>
@@ -37,8 +37,9 @@ public:
         : settings_(std::move(settings)), secret_(std::move(secret))
     {}
 
-    task request(operation_ptr op, transport_ptr http, access_token& token) override
+    task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
     {
+        grant.source = "client secret";
         auto endpoint = token_endpoint(settings_);
         if (!endpoint)
             co_return endpoint.error();
@@ -49,12 +50,13 @@ public:
         append_form(form, "client_secret", secret_);
         append_form(form, "grant_type", "client_credentials");
         append_form(form, "scope", settings_.scope);
+        append_claims(form, claims);
         std::string encoded;
         append_form(encoded, "", secret_);
         std::vector<std::string> secrets(1, secret_);
         secrets.push_back(encoded.substr(encoded.find('=') + 1));
         auto outcome = co_await ask_entra<>(op, http, std::move(endpoint).value(), std::move(form),
-                                            std::move(secrets), token);
+                                            std::move(secrets), grant);
         co_return outcome;
     }
 
@@ -69,13 +71,14 @@ class fixed_token_source final : public token_source
 public:
     explicit fixed_token_source(std::string token) : token_(std::move(token)) {}
 
-    task request(operation_ptr, transport_ptr, access_token& token) override
+    task request(operation_ptr, transport_ptr, std::string const&, token_grant& grant) override
     {
         if (!sendable_token(token_))
             co_return error(errc::invalid_option,
                             "the bearer token is empty or has characters that no token has");
         constexpr std::chrono::hours as_long_as_it_takes(24 * 365);
-        token = access_token(token_, as_long_as_it_takes);
+        grant.source = "bearer token";
+        grant.token = access_token(token_, as_long_as_it_takes);
         co_return result<void>();
     }
 
@@ -96,24 +99,23 @@ public:
     T made;
 };
 
-/// Runs a program's own function, whose outcome goes into `made`; what it throws is thrown.
+/// Runs `work`, which is a program's own or as foreign, and its outcome goes into `made`; what it throws is
+/// thrown. `owner` is kept until the work has ended: a coroutine may live in its captures.
 template <class T>
-task run_function(operation_ptr op, std::shared_ptr<std::function<net::awaitable<T>()> const> function,
-                  T& made)
+task run_awaitable(operation_ptr op, std::shared_ptr<void const> owner, net::awaitable<T> work, T& made)
 {
     // Spawned, so that the function runs with Asio's usual cancellation, and can be left behind when
     // it does not heed it.
     auto const strand = net::make_strand(op->executor());
     auto const under_way = std::make_shared<function_run<T>>();
-    net::co_spawn(
-        strand, (*function)(),
-        net::bind_cancellation_slot(under_way->stop.slot(),
-                                    [op, under_way, function](std::exception_ptr failure, T outcome) {
-                                        under_way->failure = std::move(failure);
-                                        under_way->made = std::move(outcome);
-                                        under_way->finished = true;
-                                        op->wake();
-                                    }));
+    net::co_spawn(strand, std::move(work),
+                  net::bind_cancellation_slot(under_way->stop.slot(),
+                                              [op, under_way, owner](std::exception_ptr failure, T outcome) {
+                                                  under_way->failure = std::move(failure);
+                                                  under_way->made = std::move(outcome);
+                                                  under_way->finished = true;
+                                                  op->wake();
+                                              }));
     while (!under_way->finished && !op->stopped())
         co_await op->park();
     if (!under_way->finished) {
@@ -130,21 +132,25 @@ template <class = void>
 class callback_token_source final : public token_source
 {
 public:
-    explicit callback_token_source(token_function function)
-        : function_(std::make_shared<token_function const>(std::move(function)))
+    callback_token_source(token_function function, std::string scope)
+        : function_(std::make_shared<token_function const>(std::move(function))), scope_(std::move(scope))
     {}
 
-    task request(operation_ptr op, transport_ptr, access_token& token) override
+    task request(operation_ptr op, transport_ptr, std::string const& claims, token_grant& grant) override
     {
-        auto outcome = co_await run_function<access_token>(op, function_, token);
-        if (outcome && !sendable_token(token.token()))
+        grant.source = "callback";
+        token_request what(std::vector<std::string>(1, scope_), claims);
+        auto outcome =
+            co_await run_awaitable<access_token>(op, function_, (*function_)(std::move(what)), grant.token);
+        if (outcome && !sendable_token(grant.token.token()))
             outcome = error(errc::invalid_token_response,
                             "the callback's token is empty or has characters that no token has");
         co_return outcome;
     }
 
 private:
-    std::shared_ptr<token_function const> function_; // a coroutine may live in its captures
+    std::shared_ptr<token_function const> function_;
+    std::string scope_;
 };
 
 /// Signs in with a certificate, which is read for each request: one that was renewed on disk takes effect.
@@ -156,8 +162,9 @@ public:
         : settings_(std::move(settings)), certificate_(std::move(certificate))
     {}
 
-    task request(operation_ptr op, transport_ptr http, access_token& token) override
+    task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
     {
+        grant.source = "client certificate";
         auto endpoint = token_endpoint(settings_);
         if (!endpoint)
             co_return endpoint.error();
@@ -165,7 +172,7 @@ public:
         if (!assertion)
             co_return assertion.error();
         auto outcome = co_await ask_with_assertion<>(op, http, std::move(endpoint).value(), settings_,
-                                                     assertion.value(), token);
+                                                     assertion.value(), claims, grant);
         co_return outcome;
     }
 
@@ -195,20 +202,21 @@ public:
           function_(std::make_shared<assertion_function const>(std::move(function)))
     {}
 
-    task request(operation_ptr op, transport_ptr http, access_token& token) override
+    task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
     {
+        grant.source = "client assertion";
         auto endpoint = token_endpoint(settings_);
         if (!endpoint)
             co_return endpoint.error();
         std::string assertion;
-        auto outcome = co_await run_function<std::string>(op, function_, assertion);
+        auto outcome = co_await run_awaitable<std::string>(op, function_, (*function_)(), assertion);
         if (!outcome)
             co_return outcome;
         if (!sendable_token(assertion))
             co_return error(errc::invalid_option,
                             "the callback's assertion is empty or has characters that no assertion has");
-        outcome =
-            co_await ask_with_assertion<>(op, http, std::move(endpoint).value(), settings_, assertion, token);
+        outcome = co_await ask_with_assertion<>(op, http, std::move(endpoint).value(), settings_, assertion,
+                                                claims, grant);
         co_return outcome;
     }
 
@@ -226,8 +234,9 @@ public:
         : settings_(std::move(settings)), file_(std::move(file))
     {}
 
-    task request(operation_ptr op, transport_ptr http, access_token& token) override
+    task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
     {
+        grant.source = "workload identity";
         auto const settings = complete();
         auto endpoint = token_endpoint(settings);
         if (!endpoint)
@@ -236,8 +245,8 @@ public:
         if (!assertion)
             co_return assertion.error();
         for (bool again = false;; again = true) {
-            auto outcome =
-                co_await ask_with_assertion<>(op, http, endpoint.value(), settings, assertion.value(), token);
+            auto outcome = co_await ask_with_assertion<>(op, http, endpoint.value(), settings,
+                                                         assertion.value(), claims, grant);
             if (outcome || again || outcome.error().code() != errc::token_refused)
                 co_return outcome;
             // The platform may have renewed it just then.
@@ -289,7 +298,7 @@ class environment_source final : public token_source
 public:
     explicit environment_source(entra_settings settings) : settings_(std::move(settings)) {}
 
-    task request(operation_ptr op, transport_ptr http, access_token& token) override
+    task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
     {
         entra_settings settings = settings_;
         settings.tenant = environment_variable("AZURE_TENANT_ID");
@@ -310,7 +319,8 @@ public:
         else
             chosen =
                 std::make_shared<client_certificate_source<>>(std::move(settings), std::move(certificate));
-        auto outcome = co_await chosen->request(op, http, token);
+        auto outcome = co_await chosen->request(op, http, claims, grant);
+        grant.source.insert(0, "environment: ");
         co_return outcome;
     }
 

@@ -85,13 +85,13 @@ public:
     /// What runs in the background for whoever needs it, until close().
     registry_ptr const& background() const noexcept { return background_; }
 
-    pool_ptr pool(url const& target)
+    pool_ptr pool(url const& target, route by = route::configured)
     {
         std::lock_guard const lock(mutex_);
         for (auto const& known : pools_)
-            if (same_origin(known->target(), target))
+            if (known->by() == by && same_origin(known->target(), target))
                 return known;
-        pools_.push_back(std::make_shared<connection_pool<>>(target, settings_.max_connections));
+        pools_.push_back(std::make_shared<connection_pool<>>(target, settings_.max_connections, by));
         return pools_.back();
     }
 
@@ -182,12 +182,14 @@ private:
             context = tls_context();
         if (!context)
             co_return context.error();
-        auto proxy = choose_proxy(target, settings_.proxy, settings_.environment);
-        if (!proxy)
-            co_return proxy.error();
         connection_settings how;
         how.connect_timeout = settings_.connect_timeout;
-        how.proxy = std::move(proxy).value();
+        if (pool.by() != route::direct) {
+            auto proxy = choose_proxy(target, settings_.proxy, settings_.environment);
+            if (!proxy)
+                co_return proxy.error();
+            how.proxy = std::move(proxy).value();
+        }
         how.user_agent = settings_.user_agent;
         how.watcher = settings_.observer;
         if (same_origin(target, settings_.pinned))

@@ -49,9 +49,9 @@ token_source_ptr make_fixed_token_source(std::string token)
 }
 
 template <class>
-token_source_ptr make_callback_token_source(token_function function)
+token_source_ptr make_callback_token_source(token_function function, std::string scope)
 {
-    return std::make_shared<callback_token_source<>>(std::move(function));
+    return std::make_shared<callback_token_source<>>(std::move(function), std::move(scope));
 }
 
 template <class>

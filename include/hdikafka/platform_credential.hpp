@@ -1,0 +1,122 @@
+// Credentials that the platform holds: a managed identity, the developer's Azure CLI. Layer: what users see.
+#ifndef HDIKAFKA_PLATFORM_CREDENTIAL_HPP
+#define HDIKAFKA_PLATFORM_CREDENTIAL_HPP
+
+#include <hdikafka/detail/handles.hpp>
+#include <hdikafka/detail/token_settings.hpp>
+
+#include <string>
+#include <utility>
+
+namespace hdikafka::inline v0_1 {
+
+namespace detail {
+
+template <class = void>
+token_source_ptr make_managed_identity_source(managed_identity_settings settings);
+template <class = void>
+token_source_ptr make_azure_cli_source(azure_cli_settings settings);
+
+} // namespace detail
+
+/// The identity that Azure gives to the machine, app or cluster on which the program runs. Which endpoint is
+/// asked is read from the environment for each token request: App Service and Container Apps
+/// (IDENTITY_ENDPOINT, IDENTITY_HEADER), Azure Arc (IDENTITY_ENDPOINT, IMDS_ENDPOINT), otherwise the instance
+/// metadata service at 169.254.169.254 or AZURE_POD_IDENTITY_AUTHORITY_HOST; never through a proxy. The
+/// system-assigned identity unless one of the three functions names a user-assigned one; two of them are told
+/// by the first call that needs a token (errc::invalid_option). errc::no_credential where there is no such
+/// endpoint or identity.
+class managed_identity_credential
+{
+public:
+    managed_identity_credential() = default;
+
+    /// The user-assigned identity with this client id.
+    managed_identity_credential& client_id(std::string id) &
+    {
+        settings_.client_id = std::move(id);
+        return *this;
+    }
+    managed_identity_credential&& client_id(std::string id) && { return std::move(client_id(std::move(id))); }
+
+    /// The user-assigned identity with this object (principal) id.
+    managed_identity_credential& object_id(std::string id) &
+    {
+        settings_.object_id = std::move(id);
+        return *this;
+    }
+    managed_identity_credential&& object_id(std::string id) && { return std::move(object_id(std::move(id))); }
+
+    /// The user-assigned identity with this Azure resource id ("/subscriptions/…").
+    managed_identity_credential& resource_id(std::string id) &
+    {
+        settings_.resource_id = std::move(id);
+        return *this;
+    }
+    managed_identity_credential&& resource_id(std::string id) &&
+    {
+        return std::move(resource_id(std::move(id)));
+    }
+
+    /// Another scope than https://hib.azurehdinsight.net/.default, which must end in "/.default", too.
+    managed_identity_credential& scope(std::string scope) &
+    {
+        settings_.scope = std::move(scope);
+        return *this;
+    }
+    managed_identity_credential&& scope(std::string scope) &&
+    {
+        return std::move(this->scope(std::move(scope)));
+    }
+
+    /// For hk::credential.
+    template <class Lazy = void>
+    detail::token_source_ptr make_source() &&
+    {
+        return detail::make_managed_identity_source<Lazy>(std::move(settings_));
+    }
+
+private:
+    detail::managed_identity_settings settings_;
+};
+
+/// Whoever is signed in to the Azure CLI on a developer's machine: runs `az account get-access-token`,
+/// without a shell, for at most 13 s. errc::no_credential when it is not installed or nobody is signed in.
+class azure_cli_credential
+{
+public:
+    azure_cli_credential() = default;
+
+    /// Another tenant than that of the active subscription.
+    azure_cli_credential& tenant(std::string tenant) &
+    {
+        settings_.tenant = std::move(tenant);
+        return *this;
+    }
+    azure_cli_credential&& tenant(std::string tenant) &&
+    {
+        return std::move(this->tenant(std::move(tenant)));
+    }
+
+    /// Another scope than https://hib.azurehdinsight.net/.default.
+    azure_cli_credential& scope(std::string scope) &
+    {
+        settings_.scope = std::move(scope);
+        return *this;
+    }
+    azure_cli_credential&& scope(std::string scope) && { return std::move(this->scope(std::move(scope))); }
+
+    /// For hk::credential.
+    template <class Lazy = void>
+    detail::token_source_ptr make_source() &&
+    {
+        return detail::make_azure_cli_source<Lazy>(std::move(settings_));
+    }
+
+private:
+    detail::azure_cli_settings settings_;
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
