@@ -3,7 +3,7 @@
 #ifndef HDIKAFKA_ACCESS_TOKEN_HPP
 #define HDIKAFKA_ACCESS_TOKEN_HPP
 
-#include <hdikafka/version.hpp>
+#include <hdikafka/detail/secret.hpp>
 
 #include <chrono>
 #include <optional>
@@ -55,15 +55,15 @@ public:
     access_token&& refresh_in(std::chrono::seconds due) && { return std::move(refresh_in(due)); }
 
     /// The token itself, a secret: visible ASCII only, otherwise it is refused
-    /// (errc::invalid_token_response).
-    std::string const& token() const noexcept { return token_; }
+    /// (errc::invalid_token_response). Its memory is wiped with this object.
+    std::string const& token() const noexcept { return token_.text(); }
     /// How long it lives, counted from when it is handed over. Calls use it until 5 s before its end, or
     /// a tenth of its life if that is less; the calls that waited for it use it in any case.
     std::chrono::seconds expires_in() const noexcept { return expires_in_; }
     std::optional<std::chrono::seconds> refresh_in() const noexcept { return refresh_in_; }
 
 private:
-    std::string token_;
+    detail::secret token_;
     std::chrono::seconds expires_in_{0};
     std::optional<std::chrono::seconds> refresh_in_;
 };

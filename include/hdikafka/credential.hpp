@@ -5,6 +5,7 @@
 #include <hdikafka/access_token.hpp>
 #include <hdikafka/detail/asio.hpp>
 #include <hdikafka/detail/handles.hpp>
+#include <hdikafka/detail/secret.hpp>
 #include <hdikafka/detail/token_settings.hpp>
 #include <hdikafka/platform_credential.hpp>
 #include <hdikafka/service_principal.hpp>
@@ -19,7 +20,7 @@ namespace hdikafka::inline v0_1 {
 namespace detail {
 
 template <class = void>
-token_source_ptr make_fixed_token_source(std::string token);
+token_source_ptr make_fixed_token_source(secret token);
 template <class = void>
 token_source_ptr make_callback_token_source(token_function function, std::string scope);
 template <class = void>
@@ -55,7 +56,7 @@ public:
     }
 
 private:
-    std::string token_;
+    detail::secret token_;
 };
 
 /// Tokens from the program's own function, `awaitable<access_token>()` or
@@ -74,8 +75,8 @@ public:
 
     /// The same for one that needs not be told what the token is for.
     template <class Function>
-    requires(std::invocable<Function&> && !std::invocable<Function&, token_request>)
-    explicit token_callback(Function function)
+    requires(std::invocable<Function&> &&
+             !std::invocable<Function&, token_request>) explicit token_callback(Function function)
         : function_([function = std::move(function)](token_request) mutable { return function(); })
     {}
 

@@ -5,6 +5,7 @@
 
 #include <hdikafka/detail/asio.hpp>
 #include <hdikafka/detail/handles.hpp>
+#include <hdikafka/detail/secret.hpp>
 #include <hdikafka/detail/token_settings.hpp>
 
 #include <functional>
@@ -16,7 +17,7 @@ namespace hdikafka::inline v0_1 {
 namespace detail {
 
 template <class = void>
-token_source_ptr make_client_secret_source(entra_settings settings, std::string secret);
+token_source_ptr make_client_secret_source(entra_settings settings, detail::secret text);
 template <class = void>
 token_source_ptr make_client_certificate_source(entra_settings settings, certificate_settings certificate);
 template <class = void>
@@ -50,14 +51,15 @@ public:
     }
     Kind&& scope(std::string scope) && { return std::move(this->scope(std::move(scope))); }
 
-protected:
+private:
+    friend Kind;
+
     entra_credential() = default;
     entra_credential(std::string tenant, std::string client_id)
         : settings_(std::move(tenant), std::move(client_id))
     {}
 
-    detail::entra_settings
-        settings_; // NOLINT(cppcoreguidelines-non-private-member-variables-in-classes): the kinds'
+    detail::entra_settings settings_;
 };
 
 /// A service principal with a secret: asks Entra for a token with the client-credentials grant.
@@ -77,7 +79,7 @@ public:
     }
 
 private:
-    std::string secret_;
+    detail::secret secret_;
 };
 
 /// A service principal with a certificate, which signs an assertion for each token request (PS256, RFC 7523).
@@ -93,7 +95,7 @@ public:
         : entra_credential(std::move(tenant), std::move(client_id))
     {
         certificate_.path = std::move(path);
-        certificate_.passphrase = std::move(passphrase);
+        certificate_.passphrase = detail::secret(std::move(passphrase));
     }
 
     /// Signs with RS256 and names the certificate by its SHA-1, for authorities that know nothing newer.

@@ -5,6 +5,8 @@
 
 #include <hdikafka/version.hpp>
 
+#include <openssl/crypto.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdlib>
@@ -89,6 +91,13 @@ public:
 
     /// Keeps the first `n` bytes of the content.
     void truncate(std::size_t n) noexcept { size_ = n; }
+
+    /// Wipes all of the memory and forgets the content.
+    void cleanse() noexcept
+    {
+        OPENSSL_cleanse(data(), capacity_);
+        clear();
+    }
 
     /// Forgets the content and keeps the memory.
     void clear() noexcept { size_ = 0; }

@@ -11,6 +11,7 @@
 #include <hdikafka/detail/random.hpp>
 #include <hdikafka/detail/retry.hpp>
 #include <hdikafka/detail/retry_after.hpp>
+#include <hdikafka/detail/secret.hpp>
 #include <hdikafka/detail/service_error.hpp>
 #include <hdikafka/detail/task.hpp>
 #include <hdikafka/detail/token_cache.hpp>
@@ -57,6 +58,15 @@ public:
     call_spec(http_request&& what, call_info&& about, pool_ptr to)
         : request(std::move(what)), info(std::move(about)), pool(std::move(to))
     {}
+    call_spec(call_spec const&) = delete;
+    call_spec& operator=(call_spec const&) = delete;
+    ~call_spec()
+    {
+        if (!secrets.empty())
+            request.cleanse_body();
+        for (std::string& one : secrets)
+            cleanse(one);
+    }
 
     http_request request;
     call_info info;
@@ -123,6 +133,8 @@ public:
         secrets.emplace_back(shown.substr(shown.find(' ') + 1)); // without the scheme
         error const failure =
             describe_status(outcome.status, response.body_text(), location, std::move(info), secrets);
+        for (std::string& one : secrets)
+            cleanse(one);
         // Some proxies say it with a 500; asking again would change nothing.
         outcome.is_final = failure.code() == errc::already_exists;
         return failure;

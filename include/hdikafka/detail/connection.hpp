@@ -6,6 +6,7 @@
 #include <hdikafka/detail/exchange.hpp>
 #include <hdikafka/detail/linked_list.hpp>
 #include <hdikafka/detail/operation.hpp>
+#include <hdikafka/detail/secret.hpp>
 #include <hdikafka/detail/tls_stream.hpp>
 #include <hdikafka/detail/url.hpp>
 #include <hdikafka/observer.hpp>
@@ -32,7 +33,8 @@ public:
     connection& operator=(connection const&) = delete;
     ~connection()
     {
-        // The TLS session is good all the same; OpenSSL would spoil it without a goodbye.
+        // XX
+        //  The TLS session is good all the same; OpenSSL would spoil it without a goodbye.
         if (end == connection_end::failed && stream.tls())
             SSL_set_shutdown(stream.tls(), SSL_SENT_SHUTDOWN);
         if (!watcher_ || made_at == never)

@@ -83,6 +83,7 @@ public:
     milliseconds connect_timeout{10'000};
     std::optional<proxy_settings> proxy;
     std::string user_agent;        ///< for the proxy
+    bool cleanses = false;         ///< TLS wipes what it has read: answers there are secret
     std::vector<std::string> pins; ///< of the server's key, in base64; any will do when there are none
     observer watcher;
 };
@@ -214,6 +215,8 @@ private:
         auto const prepared = stream.use_tls(context_, target_.host, target_.host_is_address());
         if (!prepared)
             co_return prepared;
+        if (settings_.cleanses)
+            SSL_set_options(stream.tls(), SSL_OP_CLEANSE_PLAINTEXT);
         sessions_.offer_to(stream.tls());
         for (;;) {
             step const now = stream.handshake();

@@ -17,6 +17,7 @@
 #include <chrono>
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -49,6 +50,15 @@ inline result<url> token_endpoint(entra_settings const& settings)
     if (!endpoint.value().is_https())
         return error(errc::invalid_endpoint, "the authority host is not https");
     return endpoint;
+}
+
+/// With room for a whole form that holds these: it must not grow and leave pieces of a secret behind.
+inline std::string empty_form(std::string_view secret, std::string_view claims)
+{
+    constexpr std::size_t all_else = 2 * 1024;
+    std::string out;
+    out.reserve(3 * secret.size() + 3 * claims.size() + all_else);
+    return out;
 }
 
 inline void append_claims(std::string& form, std::string const& claims)
@@ -91,6 +101,7 @@ task ask_entra(operation_ptr op, transport_ptr http, url endpoint, std::string f
                         "the authority's answer to the token request: " + failure.cause());
     }
     auto parsed = parse_token_response(answer.response.body_text(), std::chrono::system_clock::now());
+    answer.response.cleanse();
     if (!parsed)
         co_return parsed.error();
     grant.token = std::move(parsed).value();
@@ -102,7 +113,7 @@ template <class = void>
 task ask_with_assertion(operation_ptr op, transport_ptr http, url endpoint, entra_settings const& settings,
                         std::string const& assertion, std::string const& claims, token_grant& grant)
 {
-    std::string form;
+    std::string form = empty_form(assertion, claims);
     append_form(form, "client_id", settings.client_id);
     append_form(form, "client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
     append_form(form, "client_assertion", assertion);

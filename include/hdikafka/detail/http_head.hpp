@@ -138,6 +138,14 @@ public:
         return std::nullopt;
     }
 
+    /// Wipes everything, also what came behind it.
+    void cleanse() noexcept
+    {
+        fields_.clear();
+        start_line_ = 0;
+        text_.cleanse();
+    }
+
 private:
     friend class head_reader;
 

@@ -3,6 +3,7 @@
 #define HDIKAFKA_DETAIL_HTTP_REQUEST_HPP
 
 #include <hdikafka/detail/http_syntax.hpp>
+#include <hdikafka/detail/secret.hpp>
 
 #include <array>
 #include <charconv>
@@ -64,14 +65,15 @@ private:
 class field_value
 {
 public:
-    explicit field_value(std::string text) : text_(std::move(text)), sound_(request_fields::is_value(text_))
+    explicit field_value(std::string text)
+        : text_(std::move(text)), sound_(request_fields::is_value(text_.text()))
     {}
 
     bool sound() const noexcept { return sound_; }
-    std::string const& text() const noexcept { return text_; }
+    std::string const& text() const noexcept { return text_.text(); }
 
 private:
-    std::string text_;
+    secret text_; ///< A token, most often.
     bool sound_;
 };
 
@@ -100,6 +102,9 @@ public:
         body_ = std::move(content);
         return *this;
     }
+
+    /// Wipes the body, which was a secret's.
+    void cleanse_body() noexcept { cleanse(body_); }
 
     std::string const& method() const noexcept { return method_; }
     std::string const& target() const noexcept { return target_; }

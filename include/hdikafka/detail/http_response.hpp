@@ -24,6 +24,13 @@ public:
     int status = 0;
     byte_buffer body;
 
+    /// Wipes the body, and whatever of it was read together with the header.
+    void cleanse() noexcept
+    {
+        body.cleanse();
+        head_.cleanse();
+    }
+
     std::string_view body_text() const noexcept { return body.view(); }
 
     /// The value of the first field of that name, in any case, without blanks around it.

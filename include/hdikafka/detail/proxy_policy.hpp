@@ -135,8 +135,8 @@ public:
 inline proxy_variables proxy_environment()
 {
     auto const first_of = [](char const* name, char const* other) {
-        std::string out = environment_variable(name);
-        return out.empty() ? environment_variable(other) : out;
+        std::string const text = environment_variable(name);
+        return text.empty() ? environment_variable(other) : text;
     };
     proxy_variables out;
     out.https_proxy = first_of("HTTPS_PROXY", "https_proxy");

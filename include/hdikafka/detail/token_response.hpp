@@ -6,6 +6,7 @@
 #include <hdikafka/detail/json_reader.hpp>
 #include <hdikafka/detail/rest_response.hpp>
 #include <hdikafka/detail/retry_after.hpp>
+#include <hdikafka/detail/secret.hpp>
 #include <hdikafka/result.hpp>
 
 #include <algorithm>
@@ -65,9 +66,10 @@ result<access_token> parse_token_response(std::string_view body, std::chrono::sy
             return read_seconds(in, refresh_in);
         return in.skip();
     });
+    secret const text(std::move(token));
     if (!read || !in.finish())
         return error(errc::invalid_token_response, "the authority's answer is not a token response");
-    if (!sendable_token(token))
+    if (!sendable_token(text.text()))
         return error(errc::invalid_token_response, "the authority's answer has no usable access_token");
 
     std::chrono::seconds life(600);
@@ -76,7 +78,7 @@ result<access_token> parse_token_response(std::string_view body, std::chrono::sy
     else if (expires_on)
         life = std::chrono::seconds(*expires_on) -
                std::chrono::floor<std::chrono::seconds>(now.time_since_epoch());
-    access_token out(std::move(token), life);
+    access_token out(text.text(), life);
     if (refresh_in)
         out.refresh_in(std::chrono::seconds(*refresh_in));
     return out;

@@ -4,6 +4,7 @@
 
 #include <hdikafka/access_token.hpp>
 #include <hdikafka/detail/asio.hpp>
+#include <hdikafka/detail/secret.hpp>
 
 #include <functional>
 #include <string>
@@ -36,7 +37,7 @@ public:
     certificate_settings() = default;
 
     std::string path;
-    std::string passphrase;
+    secret passphrase;
     bool rs256 = false;       ///< Otherwise PS256.
     bool whole_chain = false; ///< Sends the certificates too.
 };

@@ -9,6 +9,7 @@
 #include <hdikafka/detail/client_certificate.hpp>
 #include <hdikafka/detail/entra.hpp>
 #include <hdikafka/detail/environment.hpp>
+#include <hdikafka/detail/secret.hpp>
 #include <hdikafka/detail/token_settings.hpp>
 #include <hdikafka/detail/token_source.hpp>
 #include <hdikafka/detail/url.hpp>
@@ -33,8 +34,8 @@ template <class = void>
 class client_secret_source final : public token_source
 {
 public:
-    client_secret_source(entra_settings settings, std::string secret)
-        : settings_(std::move(settings)), secret_(std::move(secret))
+    client_secret_source(entra_settings settings, secret text)
+        : settings_(std::move(settings)), secret_(std::move(text))
     {}
 
     task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
@@ -45,16 +46,20 @@ public:
             co_return endpoint.error();
         if (secret_.empty())
             co_return error(errc::invalid_option, "the client secret is empty");
-        std::string form;
+        std::string form = empty_form(secret_.text(), claims);
         append_form(form, "client_id", settings_.client_id);
-        append_form(form, "client_secret", secret_);
+        append_form(form, "client_secret", secret_.text());
         append_form(form, "grant_type", "client_credentials");
         append_form(form, "scope", settings_.scope);
         append_claims(form, claims);
         std::string encoded;
-        append_form(encoded, "", secret_);
-        std::vector<std::string> secrets(1, secret_);
-        secrets.push_back(encoded.substr(encoded.find('=') + 1));
+        encoded.reserve(3 * secret_.text().size() + 1);
+        append_form(encoded, "", secret_.text());
+        encoded.erase(0, encoded.find('=') + 1);
+        std::vector<std::string> secrets;
+        secrets.reserve(2);
+        secrets.push_back(secret_.text());
+        secrets.push_back(std::move(encoded));
         auto outcome = co_await ask_entra<>(op, http, std::move(endpoint).value(), std::move(form),
                                             std::move(secrets), grant);
         co_return outcome;
@@ -62,30 +67,30 @@ public:
 
 private:
     entra_settings settings_;
-    std::string secret_;
+    secret secret_;
 };
 
 template <class = void>
 class fixed_token_source final : public token_source
 {
 public:
-    explicit fixed_token_source(std::string token) : token_(std::move(token)) {}
+    explicit fixed_token_source(secret token) : token_(std::move(token)) {}
 
     task request(operation_ptr, transport_ptr, std::string const&, token_grant& grant) override
     {
-        if (!sendable_token(token_))
+        if (!sendable_token(token_.text()))
             co_return error(errc::invalid_option,
                             "the bearer token is empty or has characters that no token has");
         constexpr std::chrono::hours as_long_as_it_takes(24 * 365);
         grant.source = "bearer token";
-        grant.token = access_token(token_, as_long_as_it_takes);
+        grant.token = access_token(token_.text(), as_long_as_it_takes);
         co_return result<void>();
     }
 
     bool renewable() const noexcept override { return false; }
 
 private:
-    std::string token_;
+    secret token_;
 };
 
 /// A program's function under way, on a strand of its own.
@@ -143,7 +148,7 @@ public:
         auto outcome =
             co_await run_awaitable<access_token>(op, function_, (*function_)(std::move(what)), grant.token);
         if (outcome && !sendable_token(grant.token.token()))
-            outcome = error(errc::invalid_token_response,
+            co_return error(errc::invalid_token_response,
                             "the callback's token is empty or has characters that no token has");
         co_return outcome;
     }
@@ -168,18 +173,19 @@ public:
         auto endpoint = token_endpoint(settings_);
         if (!endpoint)
             co_return endpoint.error();
-        auto const assertion = sign(endpoint.value(), http->random().uuid());
-        if (!assertion)
-            co_return assertion.error();
+        auto made = sign(endpoint.value(), http->random().uuid());
+        if (!made)
+            co_return made.error();
+        secret const assertion(std::move(made).value());
         auto outcome = co_await ask_with_assertion<>(op, http, std::move(endpoint).value(), settings_,
-                                                     assertion.value(), claims, grant);
+                                                     assertion.text(), claims, grant);
         co_return outcome;
     }
 
 private:
     result<std::string> sign(url const& endpoint, std::string id) const
     {
-        auto const loaded = load_client_certificate(certificate_.path, certificate_.passphrase);
+        auto const loaded = load_client_certificate(certificate_.path, certificate_.passphrase.text());
         if (!loaded)
             return loaded.error();
         assertion_claims const claims("https://" + endpoint.host_field() + endpoint.path, settings_.client_id,
@@ -208,15 +214,16 @@ public:
         auto endpoint = token_endpoint(settings_);
         if (!endpoint)
             co_return endpoint.error();
-        std::string assertion;
-        auto outcome = co_await run_awaitable<std::string>(op, function_, (*function_)(), assertion);
+        std::string given;
+        auto outcome = co_await run_awaitable<std::string>(op, function_, (*function_)(), given);
         if (!outcome)
             co_return outcome;
-        if (!sendable_token(assertion))
+        secret const assertion(std::move(given));
+        if (!sendable_token(assertion.text()))
             co_return error(errc::invalid_option,
                             "the callback's assertion is empty or has characters that no assertion has");
-        outcome = co_await ask_with_assertion<>(op, http, std::move(endpoint).value(), settings_, assertion,
-                                                claims, grant);
+        outcome = co_await ask_with_assertion<>(op, http, std::move(endpoint).value(), settings_,
+                                                assertion.text(), claims, grant);
         co_return outcome;
     }
 
@@ -246,12 +253,12 @@ public:
             co_return assertion.error();
         for (bool again = false;; again = true) {
             auto outcome = co_await ask_with_assertion<>(op, http, endpoint.value(), settings,
-                                                         assertion.value(), claims, grant);
+                                                         assertion.value().text(), claims, grant);
             if (outcome || again || outcome.error().code() != errc::token_refused)
                 co_return outcome;
             // The platform may have renewed it just then.
             auto newer = read();
-            if (!newer || newer.value() == assertion.value())
+            if (!newer || newer.value().text() == assertion.value().text())
                 co_return outcome;
             assertion = std::move(newer);
         }
@@ -268,7 +275,7 @@ private:
         return out;
     }
 
-    result<std::string> read() const
+    result<secret> read() const
     {
         std::string const path = file_.empty() ? environment_variable("AZURE_FEDERATED_TOKEN_FILE") : file_;
         if (path.empty())
@@ -284,7 +291,7 @@ private:
         if (!sendable_token(text))
             return error(errc::invalid_option,
                          "workload identity: " + path + " is missing, empty, or holds no assertion");
-        return text;
+        return secret(std::move(text));
     }
 
     entra_settings settings_;
@@ -303,19 +310,19 @@ public:
         entra_settings settings = settings_;
         settings.tenant = environment_variable("AZURE_TENANT_ID");
         settings.client_id = environment_variable("AZURE_CLIENT_ID");
-        std::string const secret = environment_variable("AZURE_CLIENT_SECRET");
+        secret text(environment_variable("AZURE_CLIENT_SECRET"));
         certificate_settings certificate;
         certificate.path = environment_variable("AZURE_CLIENT_CERTIFICATE_PATH");
-        certificate.passphrase = environment_variable("AZURE_CLIENT_CERTIFICATE_PASSWORD");
+        certificate.passphrase = secret(environment_variable("AZURE_CLIENT_CERTIFICATE_PASSWORD"));
         if (settings.tenant.empty() || settings.client_id.empty() ||
-            (secret.empty() && certificate.path.empty()))
+            (text.empty() && certificate.path.empty()))
             co_return error(errc::no_credential,
                             "the environment has no credential: it needs AZURE_TENANT_ID, "
                             "AZURE_CLIENT_ID, and AZURE_CLIENT_SECRET or "
                             "AZURE_CLIENT_CERTIFICATE_PATH");
         token_source_ptr chosen;
-        if (!secret.empty())
-            chosen = std::make_shared<client_secret_source<>>(std::move(settings), secret);
+        if (!text.empty())
+            chosen = std::make_shared<client_secret_source<>>(std::move(settings), std::move(text));
         else
             chosen =
                 std::make_shared<client_certificate_source<>>(std::move(settings), std::move(certificate));

@@ -15,6 +15,7 @@
 #include <hdikafka/detail/proxy_policy.hpp>
 #include <hdikafka/detail/random.hpp>
 #include <hdikafka/detail/retry.hpp>
+#include <hdikafka/detail/secret.hpp>
 #include <hdikafka/detail/task.hpp>
 #include <hdikafka/detail/tls_context.hpp>
 #include <hdikafka/detail/url.hpp>
@@ -25,6 +26,7 @@
 
 #include <openssl/rand.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -154,9 +156,13 @@ public:
         }
         answer = parser.take();
         link.talk.reset();
+        // An idle connection holds no token. Memory that stays in use is wiped by any write.
+        std::ranges::fill(link.request, '\0');
         constexpr std::size_t worth_keeping = 16 * 1024;
-        if (link.request.capacity() > worth_keeping)
-            link.request = std::string();
+        if (link.request.capacity() > worth_keeping) {
+            cleanse(link.request);
+            link.request.shrink_to_fit();
+        }
         co_return result<void>();
     }
 
@@ -194,6 +200,8 @@ private:
         how.watcher = settings_.observer;
         if (same_origin(target, settings_.pinned))
             how.pins = settings_.pins;
+        else
+            how.cleanses = true;
         connector<> maker(op, executor_, target, std::move(how), context.value(), pool.sessions());
         auto const outcome = co_await maker.connect(made);
         co_return outcome;

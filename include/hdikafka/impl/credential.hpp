@@ -13,9 +13,9 @@
 namespace hdikafka::inline v0_1::detail {
 
 template <class>
-token_source_ptr make_client_secret_source(entra_settings settings, std::string secret)
+token_source_ptr make_client_secret_source(entra_settings settings, secret text)
 {
-    return std::make_shared<client_secret_source<>>(std::move(settings), std::move(secret));
+    return std::make_shared<client_secret_source<>>(std::move(settings), std::move(text));
 }
 
 template <class>
@@ -43,7 +43,7 @@ token_source_ptr make_environment_source(entra_settings settings)
 }
 
 template <class>
-token_source_ptr make_fixed_token_source(std::string token)
+token_source_ptr make_fixed_token_source(secret token)
 {
     return std::make_shared<fixed_token_source<>>(std::move(token));
 }

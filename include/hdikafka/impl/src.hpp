@@ -14,13 +14,13 @@ template class basic_client<>;
 template class basic_record_stream<>;
 
 namespace detail {
-template token_source_ptr make_client_secret_source<>(entra_settings, std::string);
+template token_source_ptr make_client_secret_source<>(entra_settings, secret);
 template token_source_ptr make_client_certificate_source<>(entra_settings, certificate_settings);
 template token_source_ptr make_client_assertion_source<>(entra_settings, assertion_function);
 template token_source_ptr make_workload_identity_source<>(entra_settings, std::string);
 template token_source_ptr make_environment_source<>(entra_settings);
-template token_source_ptr make_fixed_token_source<>(std::string);
-template token_source_ptr make_callback_token_source<>(token_function);
+template token_source_ptr make_fixed_token_source<>(secret);
+template token_source_ptr make_callback_token_source<>(token_function, std::string);
 template token_cache_ptr make_token_cache<>(token_source_ptr);
 } // namespace detail
 
