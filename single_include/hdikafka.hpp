@@ -40,6 +40,12 @@
 #ifndef HDIKAFKA_ACCESS_TOKEN_HPP
 #define HDIKAFKA_ACCESS_TOKEN_HPP
 
+// -------- hdikafka/detail/secret.hpp
+
+// Texts that must not outlive their use. Layer: values (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_SECRET_HPP
+#define HDIKAFKA_DETAIL_SECRET_HPP
+
 // -------- hdikafka/version.hpp
 
 // Version of the library. Layer: values (no I/O, no Asio).
@@ -65,10 +71,53 @@ namespace hdikafka::inline v0_1 {}
 
 #endif
 
-#include <chrono>
-#include <optional>
+#include <openssl/crypto.h>
+
 #include <string>
 #include <utility>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Wipes the text and the memory behind it, which may hold more of it; the text is empty then.
+inline void cleanse(std::string& text) noexcept
+{
+    text.resize(text.capacity()); // never allocates
+    OPENSSL_cleanse(text.data(), text.size());
+    text.clear();
+}
+
+/// A text that is wiped when it goes; a copy is wiped on its own. It takes no memory of the text it is made
+/// from but what it moves.
+class secret
+{
+public:
+    secret() = default;
+    explicit secret(std::string&& text) noexcept : text_(std::move(text))
+    {
+        cleanse(text); // a short one was copied
+    }
+    secret(secret const&) = default;
+    secret(secret&& other) noexcept : secret(std::move(other.text_)) {}
+    secret& operator=(secret other) noexcept
+    {
+        text_.swap(other.text_);
+        return *this;
+    }
+    ~secret() { cleanse(text_); }
+
+    std::string const& text() const noexcept { return text_; }
+    bool empty() const noexcept { return text_.empty(); }
+
+private:
+    std::string text_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+#include <chrono>
+#include <optional>
 #include <vector>
 
 namespace hdikafka::inline v0_1 {
@@ -115,15 +164,15 @@ public:
     access_token&& refresh_in(std::chrono::seconds due) && { return std::move(refresh_in(due)); }
 
     /// The token itself, a secret: visible ASCII only, otherwise it is refused
-    /// (errc::invalid_token_response).
-    std::string const& token() const noexcept { return token_; }
+    /// (errc::invalid_token_response). Its memory is wiped with this object.
+    std::string const& token() const noexcept { return token_.text(); }
     /// How long it lives, counted from when it is handed over. Calls use it until 5 s before its end, or
     /// a tenth of its life if that is less; the calls that waited for it use it in any case.
     std::chrono::seconds expires_in() const noexcept { return expires_in_; }
     std::optional<std::chrono::seconds> refresh_in() const noexcept { return refresh_in_; }
 
 private:
-    std::string token_;
+    detail::secret token_;
     std::chrono::seconds expires_in_{0};
     std::optional<std::chrono::seconds> refresh_in_;
 };
@@ -729,12 +778,36 @@ using token_cache_ptr = std::shared_ptr<token_cache<>>;
 #ifndef HDIKAFKA_DETAIL_TOKEN_SETTINGS_HPP
 #define HDIKAFKA_DETAIL_TOKEN_SETTINGS_HPP
 
-#include <functional>
+// -------- hdikafka/detail/managed_identity_settings.hpp
+
+// What a managed identity's credential is made from. Layer: values (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_MANAGED_IDENTITY_SETTINGS_HPP
+#define HDIKAFKA_DETAIL_MANAGED_IDENTITY_SETTINGS_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
 /// What the proxy's tokens are for.
 inline constexpr char const* service_scope = "https://hib.azurehdinsight.net/.default";
+
+/// Which of the machine's identities, and for what.
+class managed_identity_settings
+{
+public:
+    managed_identity_settings() = default;
+
+    std::string client_id; ///< One of the three at most; none: the system-assigned identity.
+    std::string object_id;
+    std::string resource_id;
+    std::string scope = service_scope;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+#include <functional>
+
+namespace hdikafka::inline v0_1::detail {
 
 /// Where the client-credentials grant is asked for, and for what.
 class entra_settings
@@ -758,21 +831,9 @@ public:
     certificate_settings() = default;
 
     std::string path;
-    std::string passphrase;
+    secret passphrase;
     bool rs256 = false;       ///< Otherwise PS256.
     bool whole_chain = false; ///< Sends the certificates too.
-};
-
-/// Which of the machine's identities, and for what.
-class managed_identity_settings
-{
-public:
-    managed_identity_settings() = default;
-
-    std::string client_id; ///< One of the three at most; none: the system-assigned identity.
-    std::string object_id;
-    std::string resource_id;
-    std::string scope = service_scope;
 };
 
 class azure_cli_settings
@@ -925,7 +986,7 @@ namespace hdikafka::inline v0_1 {
 namespace detail {
 
 template <class = void>
-token_source_ptr make_client_secret_source(entra_settings settings, std::string secret);
+token_source_ptr make_client_secret_source(entra_settings settings, detail::secret text);
 template <class = void>
 token_source_ptr make_client_certificate_source(entra_settings settings, certificate_settings certificate);
 template <class = void>
@@ -959,14 +1020,15 @@ public:
     }
     Kind&& scope(std::string scope) && { return std::move(this->scope(std::move(scope))); }
 
-protected:
+private:
+    friend Kind;
+
     entra_credential() = default;
     entra_credential(std::string tenant, std::string client_id)
         : settings_(std::move(tenant), std::move(client_id))
     {}
 
-    detail::entra_settings
-        settings_; // NOLINT(cppcoreguidelines-non-private-member-variables-in-classes): the kinds'
+    detail::entra_settings settings_;
 };
 
 /// A service principal with a secret: asks Entra for a token with the client-credentials grant.
@@ -986,7 +1048,7 @@ public:
     }
 
 private:
-    std::string secret_;
+    detail::secret secret_;
 };
 
 /// A service principal with a certificate, which signs an assertion for each token request (PS256, RFC 7523).
@@ -1002,7 +1064,7 @@ public:
         : entra_credential(std::move(tenant), std::move(client_id))
     {
         certificate_.path = std::move(path);
-        certificate_.passphrase = std::move(passphrase);
+        certificate_.passphrase = detail::secret(std::move(passphrase));
     }
 
     /// Signs with RS256 and names the certificate by its SHA-1, for authorities that know nothing newer.
@@ -1137,7 +1199,7 @@ namespace hdikafka::inline v0_1 {
 namespace detail {
 
 template <class = void>
-token_source_ptr make_fixed_token_source(std::string token);
+token_source_ptr make_fixed_token_source(secret token);
 template <class = void>
 token_source_ptr make_callback_token_source(token_function function, std::string scope);
 template <class = void>
@@ -1173,7 +1235,7 @@ public:
     }
 
 private:
-    std::string token_;
+    detail::secret token_;
 };
 
 /// Tokens from the program's own function, `awaitable<access_token>()` or
@@ -1192,8 +1254,8 @@ public:
 
     /// The same for one that needs not be told what the token is for.
     template <class Function>
-    requires(std::invocable<Function&> && !std::invocable<Function&, token_request>)
-    explicit token_callback(Function function)
+    requires(std::invocable<Function&> &&
+             !std::invocable<Function&, token_request>) explicit token_callback(Function function)
         : function_([function = std::move(function)](token_request) mutable { return function(); })
     {}
 
@@ -2761,6 +2823,13 @@ public:
     /// Keeps the first `n` bytes of the content.
     void truncate(std::size_t n) noexcept { size_ = n; }
 
+    /// Wipes all of the memory and forgets the content.
+    void cleanse() noexcept
+    {
+        OPENSSL_cleanse(data(), capacity_);
+        clear();
+    }
+
     /// Forgets the content and keeps the memory.
     void clear() noexcept { size_ = 0; }
 
@@ -3407,6 +3476,14 @@ public:
         return std::nullopt;
     }
 
+    /// Wipes everything, also what came behind it.
+    void cleanse() noexcept
+    {
+        fields_.clear();
+        start_line_ = 0;
+        text_.cleanse();
+    }
+
 private:
     friend class head_reader;
 
@@ -3909,6 +3986,13 @@ public:
 
     int status = 0;
     byte_buffer body;
+
+    /// Wipes the body, and whatever of it was read together with the header.
+    void cleanse() noexcept
+    {
+        body.cleanse();
+        head_.cleanse();
+    }
 
     std::string_view body_text() const noexcept { return body.view(); }
 
@@ -5503,7 +5587,8 @@ public:
     connection& operator=(connection const&) = delete;
     ~connection()
     {
-        // The TLS session is good all the same; OpenSSL would spoil it without a goodbye.
+        // XX
+        //  The TLS session is good all the same; OpenSSL would spoil it without a goodbye.
         if (end == connection_end::failed && stream.tls())
             SSL_set_shutdown(stream.tls(), SSL_SENT_SHUTDOWN);
         if (!watcher_ || made_at == never)
@@ -6073,14 +6158,15 @@ private:
 class field_value
 {
 public:
-    explicit field_value(std::string text) : text_(std::move(text)), sound_(request_fields::is_value(text_))
+    explicit field_value(std::string text)
+        : text_(std::move(text)), sound_(request_fields::is_value(text_.text()))
     {}
 
     bool sound() const noexcept { return sound_; }
-    std::string const& text() const noexcept { return text_; }
+    std::string const& text() const noexcept { return text_.text(); }
 
 private:
-    std::string text_;
+    secret text_; ///< A token, most often.
     bool sound_;
 };
 
@@ -6109,6 +6195,9 @@ public:
         body_ = std::move(content);
         return *this;
     }
+
+    /// Wipes the body, which was a secret's.
+    void cleanse_body() noexcept { cleanse(body_); }
 
     std::string const& method() const noexcept { return method_; }
     std::string const& target() const noexcept { return target_; }
@@ -6295,8 +6384,8 @@ public:
 inline proxy_variables proxy_environment()
 {
     auto const first_of = [](char const* name, char const* other) {
-        std::string out = environment_variable(name);
-        return out.empty() ? environment_variable(other) : out;
+        std::string const text = environment_variable(name);
+        return text.empty() ? environment_variable(other) : text;
     };
     proxy_variables out;
     out.https_proxy = first_of("HTTPS_PROXY", "https_proxy");
@@ -6525,6 +6614,7 @@ public:
     milliseconds connect_timeout{10'000};
     std::optional<proxy_settings> proxy;
     std::string user_agent;        ///< for the proxy
+    bool cleanses = false;         ///< TLS wipes what it has read: answers there are secret
     std::vector<std::string> pins; ///< of the server's key, in base64; any will do when there are none
     observer watcher;
 };
@@ -6656,6 +6746,8 @@ private:
         auto const prepared = stream.use_tls(context_, target_.host, target_.host_is_address());
         if (!prepared)
             co_return prepared;
+        if (settings_.cleanses)
+            SSL_set_options(stream.tls(), SSL_OP_CLEANSE_PLAINTEXT);
         sessions_.offer_to(stream.tls());
         for (;;) {
             step const now = stream.handshake();
@@ -6981,9 +7073,13 @@ public:
         }
         answer = parser.take();
         link.talk.reset();
+        // An idle connection holds no token. Memory that stays in use is wiped by any write.
+        std::ranges::fill(link.request, '\0');
         constexpr std::size_t worth_keeping = 16 * 1024;
-        if (link.request.capacity() > worth_keeping)
-            link.request = std::string();
+        if (link.request.capacity() > worth_keeping) {
+            cleanse(link.request);
+            link.request.shrink_to_fit();
+        }
         co_return result<void>();
     }
 
@@ -7021,6 +7117,8 @@ private:
         how.watcher = settings_.observer;
         if (same_origin(target, settings_.pinned))
             how.pins = settings_.pins;
+        else
+            how.cleanses = true;
         connector<> maker(op, executor_, target, std::move(how), context.value(), pool.sessions());
         auto const outcome = co_await maker.connect(made);
         co_return outcome;
@@ -7367,7 +7465,6 @@ private:
 #ifndef HDIKAFKA_DETAIL_CLIENT_CERTIFICATE_HPP
 #define HDIKAFKA_DETAIL_CLIENT_CERTIFICATE_HPP
 
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/pkcs12.h>
 
@@ -9829,6 +9926,15 @@ public:
     call_spec(http_request&& what, call_info&& about, pool_ptr to)
         : request(std::move(what)), info(std::move(about)), pool(std::move(to))
     {}
+    call_spec(call_spec const&) = delete;
+    call_spec& operator=(call_spec const&) = delete;
+    ~call_spec()
+    {
+        if (!secrets.empty())
+            request.cleanse_body();
+        for (std::string& one : secrets)
+            cleanse(one);
+    }
 
     http_request request;
     call_info info;
@@ -9840,7 +9946,8 @@ public:
     retry_policy retry;
     http_limits limits;
     pool_ptr pool;
-    token_cache_ptr tokens;           ///< null: the request carries no Authorization
+    token_cache_ptr tokens;           ///< null: the request carries `shown`
+    authorization shown;              ///< null: the request carries no Authorization
     std::vector<std::string> secrets; ///< what the request holds and no error may show
 };
 
@@ -9895,6 +10002,8 @@ public:
         secrets.emplace_back(shown.substr(shown.find(' ') + 1)); // without the scheme
         error const failure =
             describe_status(outcome.status, response.body_text(), location, std::move(info), secrets);
+        for (std::string& one : secrets)
+            cleanse(one);
         // Some proxies say it with a 500; asking again would change nothing.
         outcome.is_final = failure.code() == errc::already_exists;
         return failure;
@@ -9960,7 +10069,7 @@ template <class = void>
 bool repeats_at_once(call_state<>& state, call_spec& spec, authorization const& token,
                      http_response const& answer)
 {
-    if (token && state.token_refused() && spec.tokens->refuse(token, demanded_claims(answer)))
+    if (spec.tokens && state.token_refused() && spec.tokens->refuse(token, demanded_claims(answer)))
         return true;
     if (!state.replays())
         return false;
@@ -9980,7 +10089,7 @@ task call(operation_ptr op, transport_ptr http, call_spec& spec, call_answer& an
         if (op->stopped())
             co_return report.ends(state.judge(error(op->stopped())));
         bool const repeated = state.perhaps_done();
-        authorization token;
+        authorization token = spec.shown;
         if (spec.tokens) {
             token = spec.tokens->current(http);
             if (!token) {
@@ -10083,9 +10192,10 @@ result<access_token> parse_token_response(std::string_view body, std::chrono::sy
             return read_seconds(in, refresh_in);
         return in.skip();
     });
+    secret const text(std::move(token));
     if (!read || !in.finish())
         return error(errc::invalid_token_response, "the authority's answer is not a token response");
-    if (!sendable_token(token))
+    if (!sendable_token(text.text()))
         return error(errc::invalid_token_response, "the authority's answer has no usable access_token");
 
     std::chrono::seconds life(600);
@@ -10094,7 +10204,7 @@ result<access_token> parse_token_response(std::string_view body, std::chrono::sy
     else if (expires_on)
         life = std::chrono::seconds(*expires_on) -
                std::chrono::floor<std::chrono::seconds>(now.time_since_epoch());
-    access_token out(std::move(token), life);
+    access_token out(text.text(), life);
     if (refresh_in)
         out.refresh_in(std::chrono::seconds(*refresh_in));
     return out;
@@ -10177,6 +10287,15 @@ inline result<url> token_endpoint(entra_settings const& settings)
     return endpoint;
 }
 
+/// With room for a whole form that holds these: it must not grow and leave pieces of a secret behind.
+inline std::string empty_form(std::string_view secret, std::string_view claims)
+{
+    constexpr std::size_t all_else = 2 * 1024;
+    std::string out;
+    out.reserve(3 * secret.size() + 3 * claims.size() + all_else);
+    return out;
+}
+
 inline void append_claims(std::string& form, std::string const& claims)
 {
     if (!claims.empty())
@@ -10217,6 +10336,7 @@ task ask_entra(operation_ptr op, transport_ptr http, url endpoint, std::string f
                         "the authority's answer to the token request: " + failure.cause());
     }
     auto parsed = parse_token_response(answer.response.body_text(), std::chrono::system_clock::now());
+    answer.response.cleanse();
     if (!parsed)
         co_return parsed.error();
     grant.token = std::move(parsed).value();
@@ -10228,7 +10348,7 @@ template <class = void>
 task ask_with_assertion(operation_ptr op, transport_ptr http, url endpoint, entra_settings const& settings,
                         std::string const& assertion, std::string const& claims, token_grant& grant)
 {
-    std::string form;
+    std::string form = empty_form(assertion, claims);
     append_form(form, "client_id", settings.client_id);
     append_form(form, "client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
     append_form(form, "client_assertion", assertion);
@@ -10254,8 +10374,8 @@ template <class = void>
 class client_secret_source final : public token_source
 {
 public:
-    client_secret_source(entra_settings settings, std::string secret)
-        : settings_(std::move(settings)), secret_(std::move(secret))
+    client_secret_source(entra_settings settings, secret text)
+        : settings_(std::move(settings)), secret_(std::move(text))
     {}
 
     task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
@@ -10266,16 +10386,20 @@ public:
             co_return endpoint.error();
         if (secret_.empty())
             co_return error(errc::invalid_option, "the client secret is empty");
-        std::string form;
+        std::string form = empty_form(secret_.text(), claims);
         append_form(form, "client_id", settings_.client_id);
-        append_form(form, "client_secret", secret_);
+        append_form(form, "client_secret", secret_.text());
         append_form(form, "grant_type", "client_credentials");
         append_form(form, "scope", settings_.scope);
         append_claims(form, claims);
         std::string encoded;
-        append_form(encoded, "", secret_);
-        std::vector<std::string> secrets(1, secret_);
-        secrets.push_back(encoded.substr(encoded.find('=') + 1));
+        encoded.reserve(3 * secret_.text().size() + 1);
+        append_form(encoded, "", secret_.text());
+        encoded.erase(0, encoded.find('=') + 1);
+        std::vector<std::string> secrets;
+        secrets.reserve(2);
+        secrets.push_back(secret_.text());
+        secrets.push_back(std::move(encoded));
         auto outcome = co_await ask_entra<>(op, http, std::move(endpoint).value(), std::move(form),
                                             std::move(secrets), grant);
         co_return outcome;
@@ -10283,30 +10407,30 @@ public:
 
 private:
     entra_settings settings_;
-    std::string secret_;
+    secret secret_;
 };
 
 template <class = void>
 class fixed_token_source final : public token_source
 {
 public:
-    explicit fixed_token_source(std::string token) : token_(std::move(token)) {}
+    explicit fixed_token_source(secret token) : token_(std::move(token)) {}
 
     task request(operation_ptr, transport_ptr, std::string const&, token_grant& grant) override
     {
-        if (!sendable_token(token_))
+        if (!sendable_token(token_.text()))
             co_return error(errc::invalid_option,
                             "the bearer token is empty or has characters that no token has");
         constexpr std::chrono::hours as_long_as_it_takes(24 * 365);
         grant.source = "bearer token";
-        grant.token = access_token(token_, as_long_as_it_takes);
+        grant.token = access_token(token_.text(), as_long_as_it_takes);
         co_return result<void>();
     }
 
     bool renewable() const noexcept override { return false; }
 
 private:
-    std::string token_;
+    secret token_;
 };
 
 /// A program's function under way, on a strand of its own.
@@ -10364,7 +10488,7 @@ public:
         auto outcome =
             co_await run_awaitable<access_token>(op, function_, (*function_)(std::move(what)), grant.token);
         if (outcome && !sendable_token(grant.token.token()))
-            outcome = error(errc::invalid_token_response,
+            co_return error(errc::invalid_token_response,
                             "the callback's token is empty or has characters that no token has");
         co_return outcome;
     }
@@ -10389,18 +10513,19 @@ public:
         auto endpoint = token_endpoint(settings_);
         if (!endpoint)
             co_return endpoint.error();
-        auto const assertion = sign(endpoint.value(), http->random().uuid());
-        if (!assertion)
-            co_return assertion.error();
+        auto made = sign(endpoint.value(), http->random().uuid());
+        if (!made)
+            co_return made.error();
+        secret const assertion(std::move(made).value());
         auto outcome = co_await ask_with_assertion<>(op, http, std::move(endpoint).value(), settings_,
-                                                     assertion.value(), claims, grant);
+                                                     assertion.text(), claims, grant);
         co_return outcome;
     }
 
 private:
     result<std::string> sign(url const& endpoint, std::string id) const
     {
-        auto const loaded = load_client_certificate(certificate_.path, certificate_.passphrase);
+        auto const loaded = load_client_certificate(certificate_.path, certificate_.passphrase.text());
         if (!loaded)
             return loaded.error();
         assertion_claims const claims("https://" + endpoint.host_field() + endpoint.path, settings_.client_id,
@@ -10429,15 +10554,16 @@ public:
         auto endpoint = token_endpoint(settings_);
         if (!endpoint)
             co_return endpoint.error();
-        std::string assertion;
-        auto outcome = co_await run_awaitable<std::string>(op, function_, (*function_)(), assertion);
+        std::string given;
+        auto outcome = co_await run_awaitable<std::string>(op, function_, (*function_)(), given);
         if (!outcome)
             co_return outcome;
-        if (!sendable_token(assertion))
+        secret const assertion(std::move(given));
+        if (!sendable_token(assertion.text()))
             co_return error(errc::invalid_option,
                             "the callback's assertion is empty or has characters that no assertion has");
-        outcome = co_await ask_with_assertion<>(op, http, std::move(endpoint).value(), settings_, assertion,
-                                                claims, grant);
+        outcome = co_await ask_with_assertion<>(op, http, std::move(endpoint).value(), settings_,
+                                                assertion.text(), claims, grant);
         co_return outcome;
     }
 
@@ -10467,12 +10593,12 @@ public:
             co_return assertion.error();
         for (bool again = false;; again = true) {
             auto outcome = co_await ask_with_assertion<>(op, http, endpoint.value(), settings,
-                                                         assertion.value(), claims, grant);
+                                                         assertion.value().text(), claims, grant);
             if (outcome || again || outcome.error().code() != errc::token_refused)
                 co_return outcome;
             // The platform may have renewed it just then.
             auto newer = read();
-            if (!newer || newer.value() == assertion.value())
+            if (!newer || newer.value().text() == assertion.value().text())
                 co_return outcome;
             assertion = std::move(newer);
         }
@@ -10489,7 +10615,7 @@ private:
         return out;
     }
 
-    result<std::string> read() const
+    result<secret> read() const
     {
         std::string const path = file_.empty() ? environment_variable("AZURE_FEDERATED_TOKEN_FILE") : file_;
         if (path.empty())
@@ -10505,7 +10631,7 @@ private:
         if (!sendable_token(text))
             return error(errc::invalid_option,
                          "workload identity: " + path + " is missing, empty, or holds no assertion");
-        return text;
+        return secret(std::move(text));
     }
 
     entra_settings settings_;
@@ -10524,19 +10650,19 @@ public:
         entra_settings settings = settings_;
         settings.tenant = environment_variable("AZURE_TENANT_ID");
         settings.client_id = environment_variable("AZURE_CLIENT_ID");
-        std::string const secret = environment_variable("AZURE_CLIENT_SECRET");
+        secret text(environment_variable("AZURE_CLIENT_SECRET"));
         certificate_settings certificate;
         certificate.path = environment_variable("AZURE_CLIENT_CERTIFICATE_PATH");
-        certificate.passphrase = environment_variable("AZURE_CLIENT_CERTIFICATE_PASSWORD");
+        certificate.passphrase = secret(environment_variable("AZURE_CLIENT_CERTIFICATE_PASSWORD"));
         if (settings.tenant.empty() || settings.client_id.empty() ||
-            (secret.empty() && certificate.path.empty()))
+            (text.empty() && certificate.path.empty()))
             co_return error(errc::no_credential,
                             "the environment has no credential: it needs AZURE_TENANT_ID, "
                             "AZURE_CLIENT_ID, and AZURE_CLIENT_SECRET or "
                             "AZURE_CLIENT_CERTIFICATE_PATH");
         token_source_ptr chosen;
-        if (!secret.empty())
-            chosen = std::make_shared<client_secret_source<>>(std::move(settings), secret);
+        if (!text.empty())
+            chosen = std::make_shared<client_secret_source<>>(std::move(settings), std::move(text));
         else
             chosen =
                 std::make_shared<client_certificate_source<>>(std::move(settings), std::move(certificate));
@@ -10556,9 +10682,9 @@ private:
 namespace hdikafka::inline v0_1::detail {
 
 template <class>
-token_source_ptr make_client_secret_source(entra_settings settings, std::string secret)
+token_source_ptr make_client_secret_source(entra_settings settings, secret text)
 {
-    return std::make_shared<client_secret_source<>>(std::move(settings), std::move(secret));
+    return std::make_shared<client_secret_source<>>(std::move(settings), std::move(text));
 }
 
 template <class>
@@ -10586,7 +10712,7 @@ token_source_ptr make_environment_source(entra_settings settings)
 }
 
 template <class>
-token_source_ptr make_fixed_token_source(std::string token)
+token_source_ptr make_fixed_token_source(secret token)
 {
     return std::make_shared<fixed_token_source<>>(std::move(token));
 }

@@ -78,7 +78,8 @@ public:
     retry_policy retry;
     http_limits limits;
     pool_ptr pool;
-    token_cache_ptr tokens;           ///< null: the request carries no Authorization
+    token_cache_ptr tokens;           ///< null: the request carries `shown`
+    authorization shown;              ///< null: the request carries no Authorization
     std::vector<std::string> secrets; ///< what the request holds and no error may show
 };
 
@@ -200,7 +201,7 @@ template <class = void>
 bool repeats_at_once(call_state<>& state, call_spec& spec, authorization const& token,
                      http_response const& answer)
 {
-    if (token && state.token_refused() && spec.tokens->refuse(token, demanded_claims(answer)))
+    if (spec.tokens && state.token_refused() && spec.tokens->refuse(token, demanded_claims(answer)))
         return true;
     if (!state.replays())
         return false;
@@ -220,7 +221,7 @@ task call(operation_ptr op, transport_ptr http, call_spec& spec, call_answer& an
         if (op->stopped())
             co_return report.ends(state.judge(error(op->stopped())));
         bool const repeated = state.perhaps_done();
-        authorization token;
+        authorization token = spec.shown;
         if (spec.tokens) {
             token = spec.tokens->current(http);
             if (!token) {

@@ -4,6 +4,7 @@
 
 #include <hdikafka/access_token.hpp>
 #include <hdikafka/detail/asio.hpp>
+#include <hdikafka/detail/managed_identity_settings.hpp>
 #include <hdikafka/detail/secret.hpp>
 
 #include <functional>
@@ -11,9 +12,6 @@
 #include <utility>
 
 namespace hdikafka::inline v0_1::detail {
-
-/// What the proxy's tokens are for.
-inline constexpr char const* service_scope = "https://hib.azurehdinsight.net/.default";
 
 /// Where the client-credentials grant is asked for, and for what.
 class entra_settings
@@ -40,18 +38,6 @@ public:
     secret passphrase;
     bool rs256 = false;       ///< Otherwise PS256.
     bool whole_chain = false; ///< Sends the certificates too.
-};
-
-/// Which of the machine's identities, and for what.
-class managed_identity_settings
-{
-public:
-    managed_identity_settings() = default;
-
-    std::string client_id; ///< One of the three at most; none: the system-assigned identity.
-    std::string object_id;
-    std::string resource_id;
-    std::string scope = service_scope;
 };
 
 class azure_cli_settings
