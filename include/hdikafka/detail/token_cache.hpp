@@ -3,6 +3,7 @@
 #define HDIKAFKA_DETAIL_TOKEN_CACHE_HPP
 
 #include <hdikafka/access_token.hpp>
+#include <hdikafka/detail/asio_io.hpp>
 #include <hdikafka/detail/handles.hpp>
 #include <hdikafka/detail/linked_list.hpp>
 #include <hdikafka/detail/operation.hpp>
@@ -44,8 +45,10 @@ public:
             token = look(http, &place);
             if (token || !place.failure)
                 co_return place.failure;
-            while (place.waits() && !op->interrupted())
-                co_await op->park();
+            while (place.waits() && !op->interrupted()) {
+                co_await op->park(steady_clock::now() + pulse);
+                feel_pulse();
+            }
             if (op->interrupted())
                 co_return op->interruption("waiting for a token");
             token = place.token;
@@ -68,6 +71,8 @@ public:
     }
 
 private:
+    static constexpr milliseconds pulse{500};
+
     /// Somebody who waits for the request under way, on the stack of its coroutine. It leaves the queue with
     /// that, also because its executor's context is destroyed: the cache outlives contexts and must not
     /// touch one that is gone.
@@ -104,29 +109,37 @@ private:
     class flight
     {
     public:
-        explicit flight(std::shared_ptr<token_cache> cache) : cache_(std::move(cache)) {}
+        /// With the lock held.
+        explicit flight(std::shared_ptr<token_cache> cache, net::any_io_executor where)
+            : claims(cache->claims_), executor(std::move(where)), cache_(std::move(cache))
+        {
+            cache_->trip_ = this;
+        }
         flight(flight const&) = delete;
         flight& operator=(flight const&) = delete;
         ~flight()
         {
-            if (!landed_)
-                cache_->abandon();
+            std::lock_guard const lock(cache_->mutex_);
+            if (cache_->trip_ == this)
+                cache_->ask_again();
         }
 
         void land(access_token const& token, result<void> const& outcome, double jitter)
         {
             if (outcome)
-                cache_->succeed(token, claims, jitter);
+                cache_->succeed(*this, token, jitter);
             else
-                cache_->fail(outcome.error());
-            landed_ = true;
+                cache_->fail(*this, outcome.error());
         }
 
-        std::string claims; ///< What the token is to hold.
+        std::string const claims; ///< What the token is to hold.
+        net::any_io_executor const executor;
+
+        /// When a sign of life was asked of the executor, until it comes. Of the lock.
+        std::optional<steady_clock::time_point> pinged_at;
 
     private:
         std::shared_ptr<token_cache> cache_;
-        bool landed_ = false;
     };
 
     /// The token when one serves, starting a renewal when that is due; otherwise puts `place`, if there is
@@ -146,10 +159,8 @@ private:
             } else if (place) {
                 place->failure = too_early(now);
             }
-            if (next.ask) {
-                trip = std::make_unique<flight>(this->shared_from_this());
-                trip->claims = claims_;
-            }
+            if (next.ask)
+                trip = std::make_unique<flight>(this->shared_from_this(), http->executor());
         }
         if (trip)
             start(http, std::move(trip));
@@ -207,11 +218,33 @@ private:
         co_return outcome;
     }
 
-    void succeed(access_token const& token, std::string const& claims, double jitter)
+    /// Those who wait look whether the request's executor still runs: that of another client may have been
+    /// stopped, and then one of them asks in its place. As long as the flight is there, so is its context.
+    void feel_pulse()
+    {
+        std::lock_guard const lock(mutex_);
+        if (!trip_)
+            return;
+        auto const now = steady_clock::now();
+        if (trip_->pinged_at && now - *trip_->pinged_at >= pulse)
+            return ask_again();
+        if (trip_->pinged_at)
+            return;
+        trip_->pinged_at = now;
+        net::post(trip_->executor, [cache = this->shared_from_this(), pinged = trip_] {
+            std::lock_guard const inner(cache->mutex_);
+            if (cache->trip_ == pinged)
+                cache->trip_->pinged_at.reset();
+        });
+    }
+
+    void succeed(flight const& from, access_token const& token, double jitter)
     {
         auto const fresh = std::make_shared<field_value const>("Bearer " + token.token());
         std::lock_guard const lock(mutex_);
-        if (claims_ != claims)
+        if (trip_ != &from)
+            return;
+        if (claims_ != from.claims)
             return ask_again(); // demanded while this request was under way: it would be refused too
         claims_.clear();
         failure_.reset();
@@ -220,9 +253,11 @@ private:
         answer_all(fresh, result<void>());
     }
 
-    void fail(error const& failure)
+    void fail(flight const& from, error const& failure)
     {
         std::lock_guard const lock(mutex_);
+        if (trip_ != &from)
+            return;
         if (failure.code() == errc::token_refused)
             claims_.clear(); // passed on once: what the authority cannot grant must not be asked for for ever
         failure_ = failure;
@@ -230,13 +265,8 @@ private:
         answer_all(nullptr, failure);
     }
 
-    void abandon()
-    {
-        std::lock_guard const lock(mutex_);
-        ask_again();
-    }
-
-    /// With the lock held, as the next: those who wait look for themselves.
+    /// The request under way counts no longer, and those who wait look for themselves. With the lock held, as
+    /// the next.
     void ask_again()
     {
         plan_.abandoned();
@@ -245,6 +275,7 @@ private:
 
     void answer_all(authorization const& token, result<void> const& outcome)
     {
+        trip_ = nullptr;
         while (!waiting_.empty()) {
             waiter& one = waiting_.pop_front();
             one.token = token;
@@ -257,6 +288,7 @@ private:
     std::mutex mutex_;
     authorization current_;
     token_plan plan_;
+    flight* trip_ = nullptr;       // the request under way
     std::string claims_;           // that the next token must hold
     std::optional<error> failure_; // of the last request, when it failed
     linked_list<waiter> waiting_;
