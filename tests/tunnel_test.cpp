@@ -187,7 +187,7 @@ TEST_CASE("any answer that opens the tunnel does, in whatever pieces it comes")
          {std::string("HTTP/1.1 200 OK\r\n\r\n"), std::string("HTTP/1.0 200\r\nVia: 1.1 proxy\r\n\r\n"),
           std::string("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 299 OK\r\nContent-Length: 9\r\n"
                       "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n")})
-        for (std::size_t const piece : {0, 1}) {
+        for (std::size_t const piece : {std::size_t{0}, std::size_t{1}}) {
             CAPTURE(answer);
             CAPTURE(piece);
             tunnel_proxy const proxy(tunnel_plan().opens_with(answer, piece));
