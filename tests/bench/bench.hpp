@@ -1,9 +1,10 @@
 // What the bench's programs share: one command line, the same checks, the report at the end.
 //
-//   PROGRAM ENDPOINT CA_FILE TOKEN produce|fetch[:RECORDS]|idle COUNT
+//   PROGRAM ENDPOINT CA_FILE TOKEN produce|fetch[:RECORDS]|idle|token COUNT
 //
 // produce and fetch make COUNT requests one after the other on one connection. idle makes one fetch on each
-// of COUNT connections and leaves them open.
+// of COUNT connections and leaves them open. token makes one fetch, then gets the token that lies in the cache
+// COUNT times, as every call does first (hdikafka alone).
 #ifndef HDIKAFKA_BENCH_HPP
 #define HDIKAFKA_BENCH_HPP
 
@@ -47,8 +48,8 @@ public:
             throw std::invalid_argument("the endpoint must be https://HOST:PORT");
         host = endpoint.substr(scheme.size(), colon - scheme.size());
         port = endpoint.substr(colon + 1);
-        if (mode != "produce" && mode != "fetch" && mode != "idle")
-            throw std::invalid_argument("the mode must be produce, fetch or idle");
+        if (mode != "produce" && mode != "fetch" && mode != "idle" && mode != "token")
+            throw std::invalid_argument("the mode must be produce, fetch, idle or token");
     }
 
     /// The topic that is read has as many records as one read asks for, from offset 0 on.
