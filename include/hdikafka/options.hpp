@@ -213,6 +213,25 @@ public:
     }
     consume_options&& max_records(std::int32_t count) && { return std::move(max_records(count)); }
 
+    /// How many connections read at the same time while the stream is far behind the end; 1 by default. The
+    /// records come in offset order all the same.
+    consume_options& parallelism(std::size_t connections) &
+    {
+        parallelism_ = connections;
+        return *this;
+    }
+    consume_options&& parallelism(std::size_t connections) && { return std::move(parallelism(connections)); }
+
+    /// How many answers are read ahead, on a connection of their own; 1 by default, 0 reads when next() is
+    /// called and not before. At most parallelism() + read_ahead() answers are in memory, of about 2 MB each
+    /// where max_records() allows it, and never more than the service's cap (6 MB).
+    consume_options& read_ahead(std::size_t answers) &
+    {
+        read_ahead_ = answers;
+        return *this;
+    }
+    consume_options&& read_ahead(std::size_t answers) && { return std::move(read_ahead(answers)); }
+
     /// How long to wait between reads at the end of the partition: at first `least` (100 ms by
     /// default), doubled while nothing arrives up to `most` (2 s).
     consume_options& poll(milliseconds least, milliseconds most) &
@@ -226,6 +245,8 @@ public:
     offset_spec from() const noexcept { return from_; }
     std::optional<offset_spec> until() const noexcept { return until_; }
     std::int32_t max_records() const noexcept { return max_records_; }
+    std::size_t parallelism() const noexcept { return parallelism_; }
+    std::size_t read_ahead() const noexcept { return read_ahead_; }
     /// The first argument of poll(): at least 1 ms.
     milliseconds poll_least() const noexcept { return poll_least_; }
     /// The second argument of poll(): not less than the first.
@@ -235,6 +256,8 @@ private:
     offset_spec from_ = hdikafka::earliest;
     std::optional<offset_spec> until_;
     std::int32_t max_records_ = 500;
+    std::size_t parallelism_ = 1;
+    std::size_t read_ahead_ = 1;
     milliseconds poll_least_{100};
     milliseconds poll_most_{2'000};
 };

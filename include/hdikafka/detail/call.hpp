@@ -81,6 +81,7 @@ public:
     token_cache_ptr tokens;           ///< null: the request carries `shown`
     authorization shown;              ///< null: the request carries no Authorization
     std::vector<std::string> secrets; ///< what the request holds and no error may show
+    header_listener* on_header = nullptr;
 };
 
 using call_spec_ptr = std::unique_ptr<call_spec>;
@@ -236,7 +237,7 @@ task call(operation_ptr op, transport_ptr http, call_spec& spec, call_answer& an
                 state.judge(error(errc::invalid_option, "a part of the request cannot be sent in HTTP")));
         report.attempt_begins();
         auto const sent = co_await http->send(op, spec.pool, spec.request, token, spec.limits, state.outcome,
-                                              answer.response);
+                                              answer.response, spec.on_header);
         op->end_phase();
 
         auto const judged = sent ? state.judge(answer.response, shown) : state.judge(sent.error());

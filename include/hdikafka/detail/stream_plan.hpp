@@ -54,6 +54,10 @@ public:
             return error(errc::invalid_offset, "until() is a negative offset");
         if (options.until() && options.until()->which() == offset_spec::anchor::beginning)
             return error(errc::invalid_option, "a stream cannot end at the earliest offset");
+        constexpr std::size_t most = 1024;
+        if (options.parallelism() < 1 || options.parallelism() > most || options.read_ahead() > most)
+            return error(errc::invalid_option,
+                         "parallelism() is not 1 to 1024, or read_ahead() not 0 to 1024");
         if (options.max_records() < 1)
             return error(errc::invalid_count, "max_records() is less than 1");
         if (options.poll_least() <= milliseconds(0) || options.poll_most() < options.poll_least())
@@ -88,6 +92,12 @@ public:
 
     /// Records from here on are not wanted.
     std::int64_t read_end() const noexcept { return end_.value_or(std::numeric_limits<std::int64_t>::max()); }
+
+    /// Whether offset() is off the way: looked at for a record behind an unreadable one.
+    bool probing() const noexcept { return probe_.has_value(); }
+
+    /// There are records up to here, as far as the last look knows.
+    std::int64_t known_end() const noexcept { return latest_.value_or(0); }
 
     milliseconds pause() const noexcept { return pause_; }
 

@@ -8,6 +8,7 @@
 #include <hdikafka/detail/rest_calls.hpp>
 #include <hdikafka/detail/session.hpp>
 #include <hdikafka/detail/stream_plan.hpp>
+#include <hdikafka/detail/stream_state.hpp>
 #include <hdikafka/detail/task.hpp>
 #include <hdikafka/options.hpp>
 #include <hdikafka/record_batch.hpp>
@@ -23,63 +24,6 @@
 #include <utility>
 
 namespace hdikafka::inline v0_1::detail {
-
-/// A stream's state, shared with a next() that is under way while the stream is moved or closed.
-template <class>
-class stream_state
-{
-public:
-    stream_state(session_ptr client, std::string name, std::int32_t id, consume_options wanted)
-        : owner(std::move(client)), topic(std::move(name)), partition(id), options(wanted), plan(wanted)
-    {}
-
-    call_info info() const { return call_info("consume", topic); }
-    diagnostics about() const { return info().describe(); }
-
-    std::int64_t position() const { return rest.empty() ? plan.position().value_or(-1) : rest[0].offset(); }
-
-    void close()
-    {
-        operation_ptr ended;
-        {
-            std::lock_guard const lock(mutex_);
-            closed_ = true;
-            ended = current_.lock();
-        }
-        if (ended)
-            ended->close();
-    }
-
-    /// False once closed; otherwise close() ends `op`.
-    bool begin(operation_ptr const& op)
-    {
-        std::lock_guard const lock(mutex_);
-        current_ = op;
-        return !closed_;
-    }
-
-    bool closed()
-    {
-        std::lock_guard const lock(mutex_);
-        return closed_;
-    }
-
-    session_ptr const owner;
-    std::string const topic;
-    std::int32_t const partition;
-    consume_options const options;
-    std::atomic<bool> running = false;
-
-    // These belong to the next() under way, and to the user in between.
-    stream_plan plan;
-    record_batch arrived; ///< read, not handed over yet
-    record_batch rest;    ///< handed over in part, by next_record()
-
-private:
-    std::mutex mutex_;
-    std::weak_ptr<operation<>> current_;
-    bool closed_ = false;
-};
 
 /// Holds the one place for a next().
 template <class = void>
@@ -128,27 +72,63 @@ inline bool may_be_out_of_range(error const& failure) noexcept
     return status == 400 || status == 404 || status == 416 || status == 422 || status == 500;
 }
 
+/// Reads a single record off the way.
 template <class = void>
-task read_on(operation_ptr op, stream_ptr stream, call_options options)
+task probe(operation_ptr op, stream_ptr stream, call_options options, result<record_batch>& outcome)
 {
-    stream_plan& plan = stream->plan;
+    stream_plan const& plan = stream->plan;
     batch_request const asked(stream->partition, plan.offset(), plan.count(), plan.read_end());
     auto spec = rest_calls<>(*stream->owner, "consume", options).fetch(stream->topic, asked);
     if (!spec)
         co_return spec.error();
     call_answer answer;
     auto const read = co_await call<>(op, stream->owner->http(), *spec.value(), answer);
-    if (!read && may_be_out_of_range(read.error()) && plan.refused())
-        co_return result<void>();
-    if (!read)
+    if (op->stopped())
         co_return read;
-    auto batch = read_batch<>(answer, asked);
-    if (!batch)
-        co_return batch.error();
-    stream->arrived = std::move(batch).value();
-    auto const first = stream->arrived.empty() ? std::nullopt : std::optional(stream->arrived[0].offset());
-    plan.answered(first, stream->arrived.next_offset());
+    outcome = read ? read_batch<>(answer, asked) : result<record_batch>(read.error());
     co_return result<void>();
+}
+
+/// Waits for the read at the stream's position, which may have been made long ago.
+template <class = void>
+task await_read(operation_ptr op, stream_ptr stream, result<record_batch>& outcome)
+{
+    stream_plan const& plan = stream->plan;
+    read_target target;
+    target.position = plan.offset();
+    target.known_end = plan.known_end();
+    target.end = plan.read_end();
+    target.count = plan.count();
+    target.demanded = true;
+    for (;;) {
+        auto taken = stream->ahead.take(target);
+        start_reads<>(stream);
+        if (taken) {
+            outcome = std::move(*taken);
+            co_return result<void>();
+        }
+        bool const going_on = co_await op->park();
+        if (!going_on)
+            co_return error(op->stopped(), stream->about(), "waiting for records");
+    }
+}
+
+/// Makes the plan see what a read has brought.
+template <class = void>
+result<void> judge_read(stream_state<>& stream, result<record_batch> outcome)
+{
+    stream_plan& plan = stream.plan;
+    if (!outcome && may_be_out_of_range(outcome.error()) && plan.refused())
+        return result<void>();
+    if (!outcome)
+        return outcome.error();
+    record_batch& batch = outcome.value();
+    // A read that was made ahead may have begun before the position.
+    auto const first_new = std::ranges::lower_bound(batch, plan.offset(), {}, &record_view::offset);
+    stream.arrived = batch.without_first(static_cast<std::size_t>(first_new - batch.begin()));
+    auto const first = stream.arrived.empty() ? std::nullopt : std::optional(stream.arrived[0].offset());
+    plan.answered(first, stream.arrived.next_offset());
+    return result<void>();
 }
 
 /// Follows the plan until there is a batch to hand over, or an end.
@@ -174,12 +154,19 @@ task follow_plan(operation_ptr op, stream_ptr stream, call_options options)
                 co_return error(op->stopped(), stream->about(), "nothing new has arrived");
             continue;
         }
-        op->deadline(std::min(due, steady_clock::now() + one_request));
+        bool const reads = action == stream_action::read;
+        bool const ahead = reads && !plan.probing();
+        op->deadline(ahead ? due : std::min(due, steady_clock::now() + one_request));
+        result<record_batch> read;
         result<void> went_well;
-        if (action == stream_action::look)
-            went_well = co_await look_at_watermarks<>(op, stream, options);
+        if (ahead)
+            went_well = co_await await_read<>(op, stream, read);
+        else if (reads)
+            went_well = co_await probe<>(op, stream, options, read);
         else
-            went_well = co_await read_on<>(op, stream, options);
+            went_well = co_await look_at_watermarks<>(op, stream, options);
+        if (went_well && reads)
+            went_well = judge_read<>(*stream, std::move(read));
         if (!went_well)
             co_return went_well;
     }
@@ -203,6 +190,8 @@ net::awaitable<std::optional<record_batch>> next_batch(stream_ptr stream, call_o
     task work = follow_plan<>(op, stream, std::move(options));
     op->runs(work);
     co_await run_operation<>(op);
+    if (op->stopped() == net::error::operation_aborted)
+        stream->ahead.stop(); // what has arrived stays; what has not is left alone until it is wanted again
     work.outcome().value();
     if (stream->arrived.empty())
         co_return std::nullopt;

@@ -63,6 +63,16 @@ public:
 /// The value of an Authorization field, shared so that using it costs no copy.
 using authorization = std::shared_ptr<field_value const>;
 
+/// Is told of an answer's header before the body has come.
+class header_listener
+{
+public:
+    virtual ~header_listener() = default;
+
+    /// In the operation's turn; once for each attempt that gets as far.
+    virtual void header(response_parser const& answer) = 0;
+};
+
 /// Shared by a client's handles, its calls in flight and the token requests it started.
 template <class = void>
 class transport
@@ -100,7 +110,8 @@ public:
     /// One attempt at `request`, which is sound. What `outcome` says of bytes and the connection is right
     /// whatever comes of it. It leaves the operation in a phase.
     task send(operation_ptr op, pool_ptr pool, http_request const& request, authorization token,
-              http_limits const& limits, attempt_outcome& outcome, http_response& answer)
+              http_limits const& limits, attempt_outcome& outcome, http_response& answer,
+              header_listener* listener)
     {
         lease<> held = pool->take();
         if (!held) {
@@ -134,6 +145,8 @@ public:
             if (in_time) {
                 op->extend_phase(settings_.idle_timeout);
                 now = talk.advance();
+                if (listener && talk.answer().header_done())
+                    std::exchange(listener, nullptr)->header(talk.answer());
             }
         }
         outcome.bytes_sent = link.stream.bytes_out() - sent;

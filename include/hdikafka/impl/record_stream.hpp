@@ -10,10 +10,23 @@
 
 namespace hdikafka::inline v0_1 {
 
+namespace detail {
+
+/// What the user holds: with the last handle, and the last next(), the reads ahead end.
+template <class = void>
+stream_ptr stream_handle(std::shared_ptr<stream_state<>> state)
+{
+    auto* const bare = state.get();
+    return stream_ptr(bare, [kept = std::move(state)](stream_state<>*) { kept->ahead.stop(); });
+}
+
+} // namespace detail
+
 template <class Lazy>
 basic_record_stream<Lazy>::basic_record_stream(detail::session_ptr owner, std::string topic,
                                                std::int32_t partition, consume_options options)
-    : state_(std::make_shared<detail::stream_state<>>(std::move(owner), std::move(topic), partition, options))
+    : state_(detail::stream_handle<Lazy>(
+          std::make_shared<detail::stream_state<>>(std::move(owner), std::move(topic), partition, options)))
 {}
 
 template <class Lazy>
