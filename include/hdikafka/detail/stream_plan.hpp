@@ -109,8 +109,8 @@ public:
         if (!position_)
             position_ = options_.from().which() == offset_spec::anchor::end ? seen.latest_offset
                                                                             : seen.earliest_offset;
-        else if (follows_earliest())
-            position_ = std::max(*position_, seen.earliest_offset);
+        else if (follows_earliest() && *position_ < seen.earliest_offset)
+            stand_at(seen.earliest_offset);
         if (options_.until() && !end_)
             end_ = std::max(seen.latest_offset, *position_);
 
@@ -157,10 +157,9 @@ public:
     /// have been asked, and the service's own error is the one to report.
     bool refused()
     {
-        bool const first_time = !refused_;
-        refused_ = true;
-        must_look_ = first_time;
-        return first_time;
+        refused_ = !refused_; // reported once; whoever reads on then has them asked again
+        must_look_ = refused_;
+        return refused_;
     }
 
     /// Everything before `next` has been handed over.
@@ -193,9 +192,16 @@ private:
     void moved_to(std::int64_t next)
     {
         moved_ = true;
-        position_ = std::max(*position_, next);
+        stand_at(std::max(*position_, next));
+    }
+
+    /// Nothing that was found out about another position counts any longer.
+    void stand_at(std::int64_t position)
+    {
+        position_ = position;
         probe_.reset();
         suspect_.reset();
+        refused_ = false;
         doubts_ = 0;
         doubted_ = milliseconds(0);
         next_pause_ = options_.poll_least();

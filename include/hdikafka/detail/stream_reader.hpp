@@ -89,17 +89,23 @@ task probe(operation_ptr op, stream_ptr stream, call_options options, result<rec
     co_return result<void>();
 }
 
+/// What a plan that wants to read wants.
+inline read_target target_of(stream_plan const& plan)
+{
+    read_target out;
+    out.position = plan.offset();
+    out.known_end = plan.known_end();
+    out.end = plan.read_end();
+    out.count = plan.count();
+    out.demanded = true;
+    return out;
+}
+
 /// Waits for the read at the stream's position, which may have been made long ago.
 template <class = void>
 task await_read(operation_ptr op, stream_ptr stream, result<record_batch>& outcome)
 {
-    stream_plan const& plan = stream->plan;
-    read_target target;
-    target.position = plan.offset();
-    target.known_end = plan.known_end();
-    target.end = plan.read_end();
-    target.count = plan.count();
-    target.demanded = true;
+    read_target const target = target_of(stream->plan);
     for (;;) {
         auto taken = stream->ahead.take(target);
         start_reads<>(stream);
@@ -113,11 +119,10 @@ task await_read(operation_ptr op, stream_ptr stream, result<record_batch>& outco
     }
 }
 
-/// Makes the plan see what a read has brought.
+/// Makes the plan see what a read has brought; `arrived` is what is to be handed over of it.
 template <class = void>
-result<void> judge_read(stream_state<>& stream, result<record_batch> outcome)
+result<void> judge_read(stream_plan& plan, result<record_batch> outcome, record_batch& arrived)
 {
-    stream_plan& plan = stream.plan;
     if (!outcome && may_be_out_of_range(outcome.error()) && plan.refused())
         return result<void>();
     if (!outcome)
@@ -125,9 +130,9 @@ result<void> judge_read(stream_state<>& stream, result<record_batch> outcome)
     record_batch& batch = outcome.value();
     // A read that was made ahead may have begun before the position.
     auto const first_new = std::ranges::lower_bound(batch, plan.offset(), {}, &record_view::offset);
-    stream.arrived = batch.without_first(static_cast<std::size_t>(first_new - batch.begin()));
-    auto const first = stream.arrived.empty() ? std::nullopt : std::optional(stream.arrived[0].offset());
-    plan.answered(first, stream.arrived.next_offset());
+    arrived = batch.without_first(static_cast<std::size_t>(first_new - batch.begin()));
+    auto const first = arrived.empty() ? std::nullopt : std::optional(arrived[0].offset());
+    plan.answered(first, arrived.next_offset());
     return result<void>();
 }
 
@@ -166,7 +171,7 @@ task follow_plan(operation_ptr op, stream_ptr stream, call_options options)
         else
             went_well = co_await look_at_watermarks<>(op, stream, options);
         if (went_well && reads)
-            went_well = judge_read<>(*stream, std::move(read));
+            went_well = judge_read<>(plan, std::move(read), stream->arrived);
         if (!went_well)
             co_return went_well;
     }
