@@ -5,9 +5,11 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <random>
@@ -91,8 +93,8 @@ public:
             if (bytes > cap_)
                 break;
             list += list.empty() ? "" : ",";
-            list +=
-                "{\"offset\":" + std::to_string(at->first) + ",\"value\":" + std::to_string(at->second) + "}";
+            list += "{\"offset\":" + std::to_string(at->first) + ",\"value\":" + std::to_string(at->second) +
+                    ",\"timestamp\":" + std::to_string(10 * at->first) + "}";
             next = at->first + 1;
         }
         if (hidden && form_ == next_offset_form::exact)
@@ -109,6 +111,7 @@ public:
 
     std::map<std::int64_t, int> const& records() const { return records_; }
     std::int64_t latest() const { return latest_; }
+    bool hides_gaps() const { return empty_in_gaps_; }
     std::int64_t earliest() const { return earliest_; }
     bool returns(std::int64_t offset) const { return records_.at(offset) <= cap_; }
 
@@ -143,16 +146,22 @@ public:
     /// What went wrong, or nothing.
     std::string failure()
     {
-        start_ = options_.from().which() == hk::offset_spec::anchor::exact ? options_.from().offset()
-                                                                           : log_.earliest();
         for (int steps = 0; steps != 100'000; ++steps) {
             happen();
-            switch (plan_.next()) {
+            stream_action const action = plan_.next();
+            if (auto const wrong = judge_start(); !wrong.empty())
+                return wrong;
+            if (auto const wrong = judge_skipped(); !wrong.empty())
+                return wrong;
+            switch (action) {
             case stream_action::look:
                 plan_.watermarks(log_.watermarks());
+                if (!start_)
+                    search_end_ = log_.latest();
                 if (!stop_at_ && plan_.end())
                     stop_at_ = plan_.end();
                 break;
+            case stream_action::seek: seek(); break;
             case stream_action::read: {
                 auto const wrong = read();
                 if (!wrong.empty())
@@ -181,7 +190,7 @@ public:
     std::size_t delivered() const { return delivered_; }
 
 private:
-    static constexpr std::size_t most_records = 1'000;
+    static constexpr int most_records = 1'000;
 
     hk::consume_options random_options()
     {
@@ -189,8 +198,21 @@ private:
         out.max_records(1 + up_to(random_, chance(random_, 50) ? 10 : 200));
         out.parallelism(static_cast<std::size_t>(1 + (chance(random_, 60) ? up_to(random_, 15) : 0)));
         out.read_ahead(static_cast<std::size_t>(up_to(random_, 3)));
+        int const length = static_cast<int>(log_.latest() - log_.earliest());
+        int const from = up_to(random_, 9);
+        if (from < 3)
+            out.from(log_.earliest() + up_to(random_, length));
+        else if (from < 5)
+            out.from_end(up_to(random_, length + 10));
+        else if (from < 7)
+            out.from(std::chrono::sys_time<std::chrono::milliseconds>(
+                std::chrono::milliseconds(10 * log_.earliest() + up_to(random_, 10 * length + 20) - 10)));
         if (chance(random_, 30))
-            out.from(log_.earliest() + up_to(random_, static_cast<int>(log_.latest() - log_.earliest())));
+            out.on_out_of_range(hk::earliest);
+        else if (chance(random_, 30))
+            out.on_out_of_range(hk::latest);
+        if (chance(random_, 50))
+            out.on_unreadable(hk::skip);
         if (chance(random_, 30) && log_.latest() > 0)
             out.until(log_.earliest() + up_to(random_, static_cast<int>(log_.latest() - log_.earliest())));
         else if (chance(random_, 80))
@@ -201,10 +223,56 @@ private:
     /// What befalls a topic while it is read.
     void happen()
     {
-        if (log_.records().size() < most_records && chance(random_, growth_))
-            log_.grow(random_, up_to(random_, 20));
+        if (appended_ < most_records && chance(random_, growth_)) {
+            int const more = up_to(random_, 20);
+            log_.grow(random_, more);
+            appended_ += more;
+        }
         if (chance(random_, retention_))
             log_.trim(log_.earliest() + up_to(random_, 60));
+    }
+
+    void seek()
+    {
+        range_read what;
+        what.offset = plan_.offset();
+        what.count = plan_.count();
+        (void)judge_seek(plan_, answer_to(what, plan_.read_end())); // a user would call next() again
+    }
+
+    /// Whether the stream starts where its options say.
+    std::string judge_start()
+    {
+        if (start_ || !plan_.position())
+            return "";
+        start_ = plan_.position();
+        if (options_.from().which() != hk::offset_spec::anchor::time)
+            return "";
+        std::int64_t const time = options_.from().time().time_since_epoch().count();
+        auto const first = log_.records().lower_bound(*start_);
+        if (first != log_.records().end() && 10 * first->first < time && first->first < search_end_ &&
+            log_.returns(first->first))
+            return log_.hides_gaps() ? "" : "it starts too early";
+        return first != log_.records().begin() && 10 * std::prev(first)->first >= time ? "it starts too late"
+                                                                                       : "";
+    }
+
+    /// Whether what a policy passed over could not be had.
+    std::string judge_skipped()
+    {
+        for (skipped_range const& range : plan_.take_skipped()) {
+            if (range.cause == hk::skip_cause::truncated)
+                return "nothing was truncated";
+            for (auto at = log_.records().lower_bound(range.from);
+                 at != log_.records().end() && at->first < range.to; ++at)
+                if (range.cause == hk::skip_cause::unreadable && log_.returns(at->first) &&
+                    !log_.hides_gaps())
+                    return "offset " + std::to_string(at->first) + " could be read";
+            if (range.cause == hk::skip_cause::retention && range.from >= log_.earliest())
+                return "nothing was deleted";
+            expected_ = std::max(expected_, range.to);
+        }
+        return "";
     }
 
     std::string read()
@@ -299,7 +367,7 @@ private:
     /// Whether a record that still exists was passed over.
     std::string missed(std::int64_t before) const
     {
-        auto const first = log_.records().lower_bound(std::max(expected_, start_));
+        auto const first = log_.records().lower_bound(std::max(expected_, start_.value_or(0)));
         if (first != log_.records().end() && first->first < before)
             return "offset " + std::to_string(first->first) + " was passed over";
         return "";
@@ -325,13 +393,16 @@ private:
     hk::consume_options options_;
     reads_ahead<> ahead_;
     stream_plan plan_;
+    int appended_ = 0;
     int growth_; ///< As the following, in percent of the steps.
     int retention_;
     int faults_;
     int cancellations_;
     hk::record_batch arrived_;
     std::vector<std::pair<range_read, std::int64_t>> under_way_;
-    std::int64_t start_ = 0;
+    std::optional<std::int64_t> start_;
+    std::int64_t search_end_ =
+        0; ///< Records from here on were not there when a point in time was looked for.
     std::int64_t expected_ = 0;
     std::optional<std::int64_t> stop_at_;
     std::size_t delivered_ = 0;

@@ -91,6 +91,27 @@ public:
     std::chrono::microseconds duration{0}; ///< With the request's retries.
 };
 
+/// Why a stream passed over offsets.
+enum class skip_cause : unsigned char
+{
+    retention,  ///< They were deleted before they were read.
+    truncated,  ///< The topic became shorter than the position, or is another one now.
+    unreadable, ///< The service has records there and does not return them.
+};
+
+/// A stream passed over offsets, as its options say (on_out_of_range(), on_unreadable()).
+class records_skipped
+{
+public:
+    records_skipped() = default;
+
+    std::string_view topic;                   ///< Of the stream.
+    std::int32_t partition = 0;               ///< Likewise.
+    std::int64_t from = 0;                    ///< The first offset that was passed over.
+    std::int64_t to = 0;                      ///< Where it goes on; before `from` when truncated.
+    skip_cause cause = skip_cause::retention; ///< Why.
+};
+
 /// A connection is ready: looked up, connected, through the proxy if there is one, TLS agreed on.
 class connection_opened
 {
@@ -153,7 +174,7 @@ public:
         static_assert(hears<Function, request_started> || hears<Function, attempt_ended> ||
                           hears<Function, retry_scheduled> || hears<Function, request_ended> ||
                           hears<Function, token_renewed> || hears<Function, connection_opened> ||
-                          hears<Function, connection_closed>,
+                          hears<Function, connection_closed> || hears<Function, records_skipped>,
                       "an observer is called with an event, by const reference");
     }
 
@@ -192,6 +213,7 @@ private:
         virtual void on(token_renewed const&) noexcept = 0;
         virtual void on(connection_opened const&) noexcept = 0;
         virtual void on(connection_closed const&) noexcept = 0;
+        virtual void on(records_skipped const&) noexcept = 0;
     };
 
     template <class Function>
@@ -207,6 +229,7 @@ private:
         void on(token_renewed const& event) noexcept override { tell(event); }
         void on(connection_opened const& event) noexcept override { tell(event); }
         void on(connection_closed const& event) noexcept override { tell(event); }
+        void on(records_skipped const& event) noexcept override { tell(event); }
 
     private:
         template <class Event>

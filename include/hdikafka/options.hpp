@@ -188,13 +188,21 @@ private:
 class consume_options
 {
 public:
-    /// Where to start: hk::earliest (the default), hk::latest, or an offset.
+    /// Where to start: hk::earliest (the default), hk::latest, an offset, or a point in time
+    /// (std::chrono::sys_time): the first record that is not older. That one is searched for by reading
+    /// single records, and is exact where timestamps rise with the offsets; a record without one counts as
+    /// older.
     consume_options& from(offset_spec start) &
     {
         from_ = start;
         return *this;
     }
     consume_options&& from(offset_spec start) && { return std::move(from(start)); }
+
+    /// Where to start: as many offsets before the high watermark, or at the earliest offset if there are not
+    /// so many. Offsets have gaps, so there may be fewer records.
+    consume_options& from_end(std::int64_t offsets) & { return from(offset_spec::before_end(offsets)); }
+    consume_options&& from_end(std::int64_t offsets) && { return std::move(from_end(offsets)); }
 
     /// Where to end, exclusive: hk::latest is the high watermark seen when the stream starts, or an
     /// offset. hk::earliest is refused with errc::invalid_option. Without it the stream never ends.
@@ -232,6 +240,30 @@ public:
     }
     consume_options&& read_ahead(std::size_t answers) && { return std::move(read_ahead(answers)); }
 
+    /// What to do when the position is not, or no longer, in the partition: retention deleted it, or the
+    /// topic became shorter. hk::fail, the default, is errc::offset_below_earliest or
+    /// errc::offset_above_latest; hk::earliest and hk::latest go on from that watermark. An observer hears of
+    /// the offsets that were lost (records_skipped).
+    consume_options& on_out_of_range(out_of_range_policy what) &
+    {
+        on_out_of_range_ = what;
+        return *this;
+    }
+    consume_options&& on_out_of_range(out_of_range_policy what) &&
+    {
+        return std::move(on_out_of_range(what));
+    }
+
+    /// What to do about records that the service has but does not return, such as one larger than its cap.
+    /// hk::fail, the default, is errc::unreadable_record; hk::skip goes on behind them, and an observer hears
+    /// of it (records_skipped).
+    consume_options& on_unreadable(unreadable_policy what) &
+    {
+        on_unreadable_ = what;
+        return *this;
+    }
+    consume_options&& on_unreadable(unreadable_policy what) && { return std::move(on_unreadable(what)); }
+
     /// How long to wait between reads at the end of the partition: at first `least` (100 ms by
     /// default), doubled while nothing arrives up to `most` (2 s).
     consume_options& poll(milliseconds least, milliseconds most) &
@@ -247,6 +279,8 @@ public:
     std::int32_t max_records() const noexcept { return max_records_; }
     std::size_t parallelism() const noexcept { return parallelism_; }
     std::size_t read_ahead() const noexcept { return read_ahead_; }
+    out_of_range_policy on_out_of_range() const noexcept { return on_out_of_range_; }
+    unreadable_policy on_unreadable() const noexcept { return on_unreadable_; }
     /// The first argument of poll(): at least 1 ms.
     milliseconds poll_least() const noexcept { return poll_least_; }
     /// The second argument of poll(): not less than the first.
@@ -258,6 +292,8 @@ private:
     std::int32_t max_records_ = 500;
     std::size_t parallelism_ = 1;
     std::size_t read_ahead_ = 1;
+    out_of_range_policy on_out_of_range_ = fail;
+    unreadable_policy on_unreadable_ = fail;
     milliseconds poll_least_{100};
     milliseconds poll_most_{2'000};
 };

@@ -7,7 +7,9 @@
 #ifndef HDIKAFKA_DETAIL_STREAM_PLAN_HPP
 #define HDIKAFKA_DETAIL_STREAM_PLAN_HPP
 
+#include <hdikafka/detail/time_search.hpp>
 #include <hdikafka/error.hpp>
+#include <hdikafka/observer.hpp>
 #include <hdikafka/offsets.hpp>
 #include <hdikafka/options.hpp>
 #include <hdikafka/topic.hpp>
@@ -18,17 +20,27 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace hdikafka::inline v0_1::detail {
 
 enum class stream_action : unsigned char
 {
     look,    ///< Read the watermarks, then watermarks().
+    seek,    ///< Read one record at offset(), then sought().
     read,    ///< Read count() records at offset(), then answered() or refused().
     deliver, ///< Hand over the records of the last answer, then delivered().
     pause,   ///< Wait for pause(), then go on.
     finish,  ///< Everything up to the end has been delivered.
     fail,    ///< failure() says why.
+};
+
+/// Offsets that a policy passed over; `to` is before `from` after a truncation.
+struct skipped_range
+{
+    std::int64_t from;
+    std::int64_t to;
+    skip_cause cause;
 };
 
 class stream_plan
@@ -45,15 +57,17 @@ public:
     /// What is wrong with the options, if anything.
     static std::optional<error> check(consume_options const& options)
     {
+        using anchor = offset_spec::anchor;
         auto const negative = [](offset_spec at) {
-            return at.which() == offset_spec::anchor::exact && at.offset() < 0;
+            return (at.which() == anchor::exact || at.which() == anchor::before_end) && at.offset() < 0;
         };
         if (negative(options.from()))
             return error(errc::invalid_offset, "from() is a negative offset");
         if (options.until() && negative(*options.until()))
             return error(errc::invalid_offset, "until() is a negative offset");
-        if (options.until() && options.until()->which() == offset_spec::anchor::beginning)
-            return error(errc::invalid_option, "a stream cannot end at the earliest offset");
+        if (options.until() && options.until()->which() != anchor::end &&
+            options.until()->which() != anchor::exact)
+            return error(errc::invalid_option, "a stream ends at the latest offset or at an offset");
         constexpr std::size_t most = 1024;
         if (options.parallelism() < 1 || options.parallelism() > most || options.read_ahead() > most)
             return error(errc::invalid_option,
@@ -73,6 +87,8 @@ public:
             pausing_ = false;
             return stream_action::pause;
         }
+        if (search_)
+            return stream_action::seek;
         if (must_look_ || !position_ || (options_.until() && !end_))
             return stream_action::look;
         if (holding_)
@@ -80,18 +96,27 @@ public:
         return end_ && *position_ >= *end_ ? stream_action::finish : stream_action::read;
     }
 
-    std::int64_t offset() const noexcept { return probe_ ? *probe_ : *position_; }
+    std::int64_t offset() const noexcept
+    {
+        if (search_)
+            return search_->offset();
+        return probe_ ? *probe_ : *position_;
+    }
 
     std::int32_t count() const noexcept
     {
-        if (probe_)
+        if (probe_ || search_)
             return 1;
         std::int64_t const wanted = options_.max_records();
         return static_cast<std::int32_t>(end_ ? std::min(wanted, *end_ - *position_) : wanted);
     }
 
     /// Records from here on are not wanted.
-    std::int64_t read_end() const noexcept { return end_.value_or(std::numeric_limits<std::int64_t>::max()); }
+    std::int64_t read_end() const noexcept
+    {
+        constexpr std::int64_t none = std::numeric_limits<std::int64_t>::max();
+        return search_ ? none : end_.value_or(none);
+    }
 
     /// Whether offset() is off the way: looked at for a record behind an unreadable one.
     bool probing() const noexcept { return probe_.has_value(); }
@@ -107,19 +132,20 @@ public:
         auto const latest_before = std::exchange(latest_, seen.latest_offset);
         bool const empty = std::exchange(empty_, false);
         if (!position_)
-            position_ = options_.from().which() == offset_spec::anchor::end ? seen.latest_offset
-                                                                            : seen.earliest_offset;
+            start(seen);
         else if (follows_earliest() && *position_ < seen.earliest_offset)
             stand_at(seen.earliest_offset);
         if (options_.until() && !end_)
             end_ = std::max(seen.latest_offset, *position_);
 
+        if (search_)
+            return;
         if (*position_ < seen.earliest_offset)
-            return lost(*position_, seen.earliest_offset);
+            return below_earliest(seen);
         if (holding_)
             return;
         if (*position_ > seen.latest_offset)
-            return judge_position_past_end();
+            return judge_position_past_end(seen);
         doubted_ = milliseconds(0);
         if (!empty)
             return;
@@ -129,6 +155,24 @@ public:
             moved_to(skip_to);
         else
             judge_empty_answer();
+    }
+
+    /// The answer to a seek: the record found, if there is one.
+    void sought(std::optional<std::int64_t> first, std::optional<std::int64_t> time)
+    {
+        search_->answered(first, time);
+        if (!search_->done())
+            return;
+        position_ = search_->offset();
+        search_.reset();
+    }
+
+    /// The service refused the seek; like refused(). The search begins anew.
+    bool seek_refused()
+    {
+        search_.reset();
+        position_.reset();
+        return refused();
     }
 
     /// The answer to the read at offset(): where its first record is, nullopt without any, and where it
@@ -169,7 +213,10 @@ public:
         moved_to(next);
     }
 
-    std::optional<std::int64_t> position() const noexcept { return position_; }
+    /// What was passed over since the last call, for want of a way to read it.
+    std::vector<skipped_range> take_skipped() { return std::exchange(skipped_, {}); }
+
+    std::optional<std::int64_t> position() const noexcept { return search_ ? std::nullopt : position_; }
     std::optional<error> const& failure() const noexcept { return failure_; }
     std::optional<std::int64_t> end() const noexcept { return end_; }
 
@@ -183,10 +230,25 @@ private:
     /// How old a watermark may be: the service caches its metadata for seconds.
     static constexpr milliseconds staleness{10'000};
 
-    /// A stream from the earliest offset may still follow it until its first record.
+    /// Until its first record a stream that names no offset may still follow the earliest one.
     bool follows_earliest() const noexcept
     {
-        return !moved_ && options_.from().which() == offset_spec::anchor::beginning;
+        using anchor = offset_spec::anchor;
+        anchor const from = options_.from().which();
+        return !moved_ && (from == anchor::beginning || from == anchor::before_end || from == anchor::time);
+    }
+
+    void start(partition_info const& seen)
+    {
+        using anchor = offset_spec::anchor;
+        offset_spec const from = options_.from();
+        position_ = seen.earliest_offset;
+        if (from.which() == anchor::end)
+            position_ = seen.latest_offset;
+        else if (from.which() == anchor::before_end)
+            position_ = std::max(seen.earliest_offset, seen.latest_offset - from.offset());
+        else if (from.which() == anchor::time && seen.earliest_offset < seen.latest_offset)
+            search_.emplace(from.time().time_since_epoch().count(), seen.earliest_offset, seen.latest_offset);
     }
 
     void moved_to(std::int64_t next)
@@ -217,7 +279,7 @@ private:
 
     /// The watermark may be older than what was read already. Only one that stays behind, or that comes
     /// with a refused read, says that the topic is another one now.
-    void judge_position_past_end()
+    void judge_position_past_end(partition_info const& seen)
     {
         if (!refused_ && doubted_ < staleness) {
             wait();
@@ -225,6 +287,8 @@ private:
             must_look_ = end_ && *position_ >= *end_; // nothing more to read
             return;
         }
+        if (!options_.on_out_of_range().fails())
+            return go_on_elsewhere(seen, skip_cause::truncated);
         failure_.emplace(errc::offset_above_latest, "offset " + std::to_string(*position_) +
                                                         " is past the end " + std::to_string(*latest_) +
                                                         ": the topic was truncated or recreated");
@@ -238,26 +302,38 @@ private:
         } else if (++doubts_ < patience) {
             wait();
         } else {
-            probe(1);
+            found_.reset();
+            silent_at_ = *position_;
+            probe(*position_ + 1);
         }
     }
 
-    /// Looks for records `step` behind the position, up to where there may be any.
-    void probe(std::int64_t step)
+    /// Looks for a record at an offset behind the position, up to where there may be any.
+    void probe(std::int64_t at)
     {
         std::int64_t const limit = end_ ? std::min(*end_, *latest_) : *latest_;
-        if (step >= limit - *position_)
+        if (at >= limit)
             return suspect(limit);
-        probe_step_ = step;
-        probe_ = *position_ + step;
+        probe_ = at;
     }
 
+    /// Further and further away: first from offset to offset, so that nothing is passed over that can be
+    /// read, then by doubled distances, because a service that says nothing within gaps may have a wide one
+    /// there. What is found that way has the place narrowed down where silence ends.
     void probed(std::optional<std::int64_t> first)
     {
+        constexpr std::int64_t one_by_one = 32;
+        (first ? found_at_ : silent_at_) = *probe_;
         if (first)
-            return suspect(*first);
-        constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
-        probe(probe_step_ <= most / 2 ? probe_step_ * 2 : most);
+            found_ = first;
+        std::int64_t const away = silent_at_ - *position_;
+        std::int64_t const between = found_at_ - silent_at_;
+        if (found_ && between <= 1)
+            suspect(*found_);
+        else if (found_)
+            probe(silent_at_ + between / 2);
+        else
+            probe(silent_at_ + (away < one_by_one ? 1 : std::min(away, *latest_ - silent_at_)));
     }
 
     /// What was found may have been written after the last read at the position: that one decides.
@@ -269,19 +345,41 @@ private:
 
     void unreadable(std::int64_t next)
     {
+        if (options_.on_unreadable().skips()) {
+            skipped_.push_back({*position_, next, skip_cause::unreadable});
+            return moved_to(next);
+        }
         failure_.emplace(errc::unreadable_record,
                          "the service returns nothing from offset " + std::to_string(*position_) + " up to " +
                              std::to_string(next) + ": a record there may be larger than it can return");
     }
 
-    void lost(std::int64_t from, std::int64_t to)
+    void below_earliest(partition_info const& seen)
     {
+        if (!options_.on_out_of_range().fails())
+            return go_on_elsewhere(seen, skip_cause::retention);
+        std::int64_t const from = *position_;
+        std::int64_t const to = seen.earliest_offset;
         failure_.emplace(errc::offset_below_earliest, "offsets " + std::to_string(from) + " to " +
                                                           std::to_string(to - 1) +
                                                           " were deleted by retention before they were read");
     }
 
+    /// What is held was read at the old position.
+    void go_on_elsewhere(partition_info const& seen, skip_cause cause)
+    {
+        bool const to_latest = options_.on_out_of_range().target().which() == offset_spec::anchor::end;
+        std::int64_t const next = to_latest ? seen.latest_offset : seen.earliest_offset;
+        skipped_.push_back({*position_, next, cause});
+        stand_at(next);
+        moved_ = true;
+        doubted_ = milliseconds(0);
+        holding_ = false;
+    }
+
     consume_options options_;
+    std::optional<time_search> search_;
+    std::vector<skipped_range> skipped_;
     std::optional<std::int64_t> position_; // of the next record to hand over
     std::optional<std::int64_t> end_;
     std::optional<std::int64_t> latest_;
@@ -289,7 +387,9 @@ private:
     std::optional<std::int64_t> suspect_; // where the records seem to end that cannot be read
     std::int64_t skip_to_ = 0;            // where an empty answer says to go on
     std::optional<error> failure_;
-    std::int64_t probe_step_ = 1;
+    std::int64_t silent_at_ = 0;        // of the probes: where nothing was returned, and nearest to it
+    std::int64_t found_at_ = 0;         // where something was,
+    std::optional<std::int64_t> found_; // and what
     int doubts_ = 0;
     milliseconds doubted_{0}; // how long the position has been past the watermark
     milliseconds pause_ = options_.poll_least();

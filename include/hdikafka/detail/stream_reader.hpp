@@ -101,6 +101,26 @@ inline read_target target_of(stream_plan const& plan)
     return out;
 }
 
+/// Looks at one record in the search for a point in time.
+template <class = void>
+result<void> judge_seek(stream_plan& plan, result<record_batch> const& outcome)
+{
+    if (!outcome && may_be_out_of_range(outcome.error()) && plan.seek_refused())
+        return result<void>();
+    if (!outcome)
+        return outcome.error();
+    record_batch const& batch = outcome.value();
+    std::optional<std::int64_t> first;
+    std::optional<std::int64_t> time;
+    if (!batch.empty()) {
+        first = batch[0].offset();
+        if (auto const stamp = batch[0].timestamp())
+            time = stamp->time_since_epoch().count();
+    }
+    plan.sought(first, time);
+    return result<void>();
+}
+
 /// Waits for the read at the stream's position, which may have been made long ago.
 template <class = void>
 task await_read(operation_ptr op, stream_ptr stream, result<record_batch>& outcome)
@@ -136,6 +156,24 @@ result<void> judge_read(stream_plan& plan, result<record_batch> outcome, record_
     return result<void>();
 }
 
+/// Tells the observer what a policy has passed over.
+template <class = void>
+void tell_skipped(stream_state<>& stream)
+{
+    for (skipped_range const& range : stream.plan.take_skipped()) {
+        observer const& watcher = stream.owner->options().observer();
+        if (!watcher)
+            continue;
+        records_skipped event;
+        event.topic = stream.topic;
+        event.partition = stream.partition;
+        event.from = range.from;
+        event.to = range.to;
+        event.cause = range.cause;
+        watcher(event);
+    }
+}
+
 /// Follows the plan until there is a batch to hand over, or an end.
 template <class = void>
 task follow_plan(operation_ptr op, stream_ptr stream, call_options options)
@@ -147,6 +185,9 @@ task follow_plan(operation_ptr op, stream_ptr stream, call_options options)
     milliseconds const one_request = stream->owner->options().total_timeout();
     for (;;) {
         stream_action const action = plan.next();
+        tell_skipped<>(*stream);
+        if (action == stream_action::finish)
+            stream->arrived = record_batch(); // what a policy has passed over is not handed over
         if (action == stream_action::deliver || action == stream_action::finish)
             co_return result<void>();
         if (action == stream_action::fail)
@@ -159,18 +200,20 @@ task follow_plan(operation_ptr op, stream_ptr stream, call_options options)
                 co_return error(op->stopped(), stream->about(), "nothing new has arrived");
             continue;
         }
-        bool const reads = action == stream_action::read;
-        bool const ahead = reads && !plan.probing();
+        bool const looks = action == stream_action::look;
+        bool const ahead = action == stream_action::read && !plan.probing();
         op->deadline(ahead ? due : std::min(due, steady_clock::now() + one_request));
         result<record_batch> read;
         result<void> went_well;
-        if (ahead)
-            went_well = co_await await_read<>(op, stream, read);
-        else if (reads)
-            went_well = co_await probe<>(op, stream, options, read);
-        else
+        if (looks)
             went_well = co_await look_at_watermarks<>(op, stream, options);
-        if (went_well && reads)
+        else if (ahead)
+            went_well = co_await await_read<>(op, stream, read);
+        else
+            went_well = co_await probe<>(op, stream, options, read);
+        if (went_well && action == stream_action::seek)
+            went_well = judge_seek<>(plan, read);
+        else if (went_well && !looks)
             went_well = judge_read<>(plan, std::move(read), stream->arrived);
         if (!went_well)
             co_return went_well;

@@ -55,7 +55,9 @@ public:
     {
         std::lock_guard const lock(mutex_);
         target.count = std::min(target.count, size_.count());
+        target.known_end = std::max(target.known_end, hinted_end_);
         target_ = target;
+        stopped_ = false;
         auto out = ranges_.take(target.position);
         if (!out)
             return out;
@@ -72,7 +74,7 @@ public:
     std::optional<range_read> next()
     {
         std::lock_guard const lock(mutex_);
-        return ranges_.next(target_);
+        return stopped_ ? std::nullopt : ranges_.next(target_);
     }
 
     /// Who makes that read.
@@ -100,6 +102,11 @@ public:
         std::int64_t const next = outcome ? outcome.value().next_offset() : what.offset;
         if (outcome)
             size_.seen(outcome.value().size(), bytes);
+        // A full answer hints at more than the last look at the watermarks knew.
+        if (outcome && std::cmp_greater_equal(outcome.value().size(), what.count)) {
+            hinted_end_ = std::max(hinted_end_, next + 1);
+            target_.known_end = std::max(target_.known_end, hinted_end_);
+        }
         readers_.erase(what.id);
         ranges_.arrived(what.id, next, std::move(outcome));
         wake(lock);
@@ -113,14 +120,13 @@ public:
         wake(lock);
     }
 
-    /// Gives up what is under way; what has arrived stays.
+    /// Gives up what is under way, until the next take(); what has arrived stays.
     void stop()
     {
         std::map<std::uint64_t, std::weak_ptr<operation<>>> stopped;
         {
             std::lock_guard const lock(mutex_);
-            target_.demanded = false;
-            target_.known_end = target_.position;
+            stopped_ = true;
             ranges_.forget_all();
             stopped.swap(readers_);
         }
@@ -142,6 +148,8 @@ private:
     range_plan<result<record_batch>> ranges_;
     read_size size_;
     read_target target_;
+    std::int64_t hinted_end_ = 0;
+    bool stopped_ = false;
     std::map<std::uint64_t, std::weak_ptr<operation<>>> readers_; ///< Those under way.
     std::weak_ptr<operation<>> waiting_;
 };
