@@ -1,6 +1,6 @@
 // Streams over random topics, read by random means from a service that misbehaves at random, without a
 // socket: what is handed over is what the log held, in order and once, or the error that is documented.
-#include <hdikafka/detail/stream_reader.hpp>
+#include <hdikafka/detail/partition_reader.hpp>
 
 #include <doctest/doctest.h>
 

@@ -96,6 +96,11 @@ public:
     /// told by the first next(). The stream holds a copy of this client.
     record_stream consume(std::string topic, std::int32_t partition, consume_options options = {}) const;
 
+    /// The same over all partitions of a topic, in turn: in offset order within each, in no order between
+    /// them. Without until() it finds partitions that are added later, see refresh_partitions(), and reads them from
+    /// their beginning. from() and until() count for each partition by itself.
+    record_stream consume(std::string topic, consume_options options = {}) const;
+
     /// Ends every call in flight and every stream's next() with errc::closed, closes the connections
     /// and refuses further calls. May be called again, from any thread.
     void close() const;

@@ -274,6 +274,17 @@ public:
     }
     consume_options&& poll(milliseconds least, milliseconds most) && { return std::move(poll(least, most)); }
 
+    /// How often a stream over all partitions looks for new ones; every minute by default.
+    consume_options& refresh_partitions(milliseconds interval) &
+    {
+        refresh_partitions_ = interval;
+        return *this;
+    }
+    consume_options&& refresh_partitions(milliseconds interval) &&
+    {
+        return std::move(refresh_partitions(interval));
+    }
+
     offset_spec from() const noexcept { return from_; }
     std::optional<offset_spec> until() const noexcept { return until_; }
     std::int32_t max_records() const noexcept { return max_records_; }
@@ -281,6 +292,7 @@ public:
     std::size_t read_ahead() const noexcept { return read_ahead_; }
     out_of_range_policy on_out_of_range() const noexcept { return on_out_of_range_; }
     unreadable_policy on_unreadable() const noexcept { return on_unreadable_; }
+    milliseconds refresh_partitions() const noexcept { return refresh_partitions_; }
     /// The first argument of poll(): at least 1 ms.
     milliseconds poll_least() const noexcept { return poll_least_; }
     /// The second argument of poll(): not less than the first.
@@ -294,6 +306,7 @@ private:
     std::size_t read_ahead_ = 1;
     out_of_range_policy on_out_of_range_ = fail;
     unreadable_policy on_unreadable_ = fail;
+    milliseconds refresh_partitions_{60'000};
     milliseconds poll_least_{100};
     milliseconds poll_most_{2'000};
 };

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,18 +17,19 @@
 
 namespace hdikafka::inline v0_1 {
 
-/// The records of one partition, batch by batch, in offset order, none lost and none repeated:
+/// The records of one partition, or of all of a topic, batch by batch, in offset order within each partition,
+/// none lost and none repeated:
 ///
 ///     while (auto batch = co_await stream.next())
 ///         for (auto const& record : *batch) …
 ///
 /// Made by client::consume(). Movable; moving it while next() is under way is allowed, destroying it
-/// lets that next() end by itself.
+/// lets that next() end by itself, and ends what is read ahead.
 ///
 /// Lifetime: what is under way keeps alive what it needs, also when the stream is destroyed; the executor's
 /// context must outlive it.
 ///
-/// Thread safety: one user at a time; close() alone may be called from any thread.
+/// Thread safety: one next() at a time (errc::already_running); all else may be called from any thread.
 ///
 /// A template for the reason that basic_client is one.
 template <class Lazy = void>
@@ -35,7 +37,7 @@ class basic_record_stream
 {
 public:
     /// For client::consume().
-    basic_record_stream(detail::session_ptr owner, std::string topic, std::int32_t partition,
+    basic_record_stream(detail::session_ptr owner, std::string topic, std::optional<std::int32_t> partition,
                         consume_options options);
 
     /// The next records; nullopt when everything up to until() has been handed over.
@@ -56,20 +58,33 @@ public:
     /// mixed: next() gives what is left of the batch.
     net::awaitable<std::optional<shared_record>> next_record(call_options options = {});
 
-    /// The offset that the next record handed over has at least; -1 until it is known.
+    /// The offset that the next record handed over has at least; -1 until it is known, and of a stream over
+    /// all partitions. From any thread, as all that follows.
     std::int64_t position() const;
 
-    /// Whether the position had reached the high watermark when that was last looked at.
+    /// The same for each partition that the stream knows of.
+    std::map<std::int32_t, std::int64_t> positions() const;
+
+    /// Whether all positions had reached their high watermarks when those were last looked at.
     bool caught_up() const;
 
-    /// How many offsets lie between the position and the high watermark. Offsets have gaps, so there may be
-    /// fewer records. Never negative.
+    /// Hands over nothing more of a partition until resume(); what was read ahead is kept, and its position
+    /// stays. Throws hk::error (errc::invalid_partition) when the stream does not know the partition: one
+    /// over all of them knows them after its first next().
+    void pause(std::int32_t partition);
+    void resume(std::int32_t partition);
+
+    /// How many offsets lie between the position and the high watermark, of all partitions together. Offsets
+    /// have gaps, so there may be fewer records. Never negative.
     ///
     /// - Effect: reads the watermarks; the position stays.
     /// - Completion: the caller resumes on its own executor.
     /// - Errors: those of client::partition.
     /// - Cancellation: terminal; it disturbs no next().
     net::awaitable<std::int64_t> lag(call_options options = {}) const;
+
+    /// The same by partition.
+    net::awaitable<std::map<std::int32_t, std::int64_t>> lags(call_options options = {}) const;
 
     /// Ends a next() under way, and all later ones, with errc::closed.
     void close();

@@ -60,6 +60,12 @@ result<partition_info> read_partition_answer(call_answer const& answer)
 }
 
 template <class = void>
+result<std::vector<partition_info>> read_partitions_answer(call_answer const& answer)
+{
+    return read_body<std::vector<partition_info>>(answer, &parse_partitions<>);
+}
+
+template <class = void>
 result<receipt> read_receipt(call_answer const& answer, std::size_t count)
 {
     std::string_view const body = answer.response.body_text();

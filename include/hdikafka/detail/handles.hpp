@@ -16,6 +16,10 @@ template <class = void>
 class stream_state;
 using stream_ptr = std::shared_ptr<stream_state<>>;
 
+template <class = void>
+class partition_reader;
+using partition_ptr = std::shared_ptr<partition_reader<>>;
+
 class token_source;
 using token_source_ptr = std::shared_ptr<token_source>;
 

@@ -43,6 +43,20 @@ struct skipped_range
     skip_cause cause;
 };
 
+/// Where a stream begins; one that begins at a point in time has yet to look for it from there.
+inline std::int64_t start_position(offset_spec from, partition_info const& seen) noexcept
+{
+    using anchor = offset_spec::anchor;
+    switch (from.which()) {
+    case anchor::exact: return from.offset();
+    case anchor::end: return seen.latest_offset;
+    case anchor::before_end: return std::max(seen.earliest_offset, seen.latest_offset - from.offset());
+    case anchor::beginning:
+    case anchor::time: break;
+    }
+    return seen.earliest_offset;
+}
+
 class stream_plan
 {
 public:
@@ -74,6 +88,8 @@ public:
                          "parallelism() is not 1 to 1024, or read_ahead() not 0 to 1024");
         if (options.max_records() < 1)
             return error(errc::invalid_count, "max_records() is less than 1");
+        if (options.refresh_partitions() <= milliseconds(0))
+            return error(errc::invalid_option, "refresh_partitions() is not positive");
         if (options.poll_least() <= milliseconds(0) || options.poll_most() < options.poll_least())
             return error(errc::invalid_option, "poll() needs 0 < least <= most");
         return std::nullopt;
@@ -240,14 +256,9 @@ private:
 
     void start(partition_info const& seen)
     {
-        using anchor = offset_spec::anchor;
         offset_spec const from = options_.from();
-        position_ = seen.earliest_offset;
-        if (from.which() == anchor::end)
-            position_ = seen.latest_offset;
-        else if (from.which() == anchor::before_end)
-            position_ = std::max(seen.earliest_offset, seen.latest_offset - from.offset());
-        else if (from.which() == anchor::time && seen.earliest_offset < seen.latest_offset)
+        position_ = start_position(from, seen);
+        if (from.which() == offset_spec::anchor::time && seen.earliest_offset < seen.latest_offset)
             search_.emplace(from.time().time_since_epoch().count(), seen.earliest_offset, seen.latest_offset);
     }
 

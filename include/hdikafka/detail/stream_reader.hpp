@@ -1,250 +1,254 @@
-// Carries out what a stream_plan decides. Layer: what users see, behind record_stream.
+// What a stream's next() does: one reader's next batch, or the next of many in turn. Layer: what users see,
+// behind record_stream.
 #ifndef HDIKAFKA_DETAIL_STREAM_READER_HPP
 #define HDIKAFKA_DETAIL_STREAM_READER_HPP
 
 #include <hdikafka/detail/asio.hpp>
 #include <hdikafka/detail/client_calls.hpp>
 #include <hdikafka/detail/handles.hpp>
+#include <hdikafka/detail/partition_reader.hpp>
 #include <hdikafka/detail/rest_calls.hpp>
+#include <hdikafka/detail/run_operation.hpp>
 #include <hdikafka/detail/session.hpp>
-#include <hdikafka/detail/stream_plan.hpp>
 #include <hdikafka/detail/stream_state.hpp>
 #include <hdikafka/detail/task.hpp>
 #include <hdikafka/options.hpp>
 #include <hdikafka/record_batch.hpp>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <exception>
+#include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
-#include <string>
 #include <utility>
+#include <vector>
 
 namespace hdikafka::inline v0_1::detail {
 
-/// Holds the one place for a next().
+/// What a reader found out while its plan was followed. With the stream's lock.
+inline void note_progress(stream_part& part, std::optional<error> failure)
+{
+    partition_reader<> const& reader = *part.reader;
+    part.position = reader.plan.position().value_or(part.position);
+    part.caught_up = reader.plan.caught_up();
+    part.finished = !failure && reader.arrived.empty();
+    part.failure = std::move(failure);
+}
+
+/// Takes the batch that the reader holds; empty when it holds none. With the stream's lock.
+inline record_batch hand_over(stream_part& part)
+{
+    partition_reader<>& reader = *part.reader;
+    if (!reader.arrived.empty()) {
+        reader.plan.delivered(reader.arrived.next_offset());
+        part.position = reader.plan.position().value_or(-1);
+        part.caught_up = reader.plan.caught_up();
+    }
+    return std::exchange(reader.arrived, record_batch());
+}
+
 template <class = void>
-class stream_turn
+task next_of_one(operation_ptr op, stream_ptr stream, call_options options, record_batch& batch)
+{
+    auto outcome = co_await follow_plan<>(op, stream->readers().front(), options);
+    stream->with_parts([&](auto& parts) {
+        stream_part& only = parts.begin()->second;
+        note_progress(only, outcome ? std::nullopt : std::optional(outcome.error()));
+        if (outcome)
+            batch = hand_over(only);
+    });
+    co_return outcome;
+}
+
+/// Somebody's following of one of a stream's plans; the stream hears of its end also when its coroutine is
+/// destroyed half-way.
+template <class = void>
+class following
 {
 public:
-    explicit stream_turn(stream_ptr stream)
-        : stream_(std::move(stream)), taken_(!stream_->running.exchange(true))
-    {}
-    stream_turn(stream_turn const&) = delete;
-    stream_turn& operator=(stream_turn const&) = delete;
-    ~stream_turn()
+    following(stream_ptr stream, std::int32_t id) : stream_(std::move(stream)), id_(id) {}
+    following(following const&) = delete;
+    following& operator=(following const&) = delete;
+    ~following()
     {
-        if (taken_)
-            stream_->running = false;
+        stream_->with_parts([this](auto& parts) { parts.at(id_).followed = false; });
+        stream_->wake();
     }
 
-    bool taken() const noexcept { return taken_; }
+    /// Given up: nothing is known that was not known before.
+    void ends(result<void> const& outcome, bool given_up)
+    {
+        stream_->with_parts([&](auto& parts) {
+            stream_part& part = parts.at(id_);
+            bool const told = !outcome && !given_up;
+            bool const was_finished = part.finished;
+            note_progress(part, told ? std::optional(outcome.error()) : std::nullopt);
+            if (given_up)
+                part.finished = was_finished;
+        });
+    }
 
 private:
     stream_ptr stream_;
-    bool taken_;
+    std::int32_t id_;
 };
 
 template <class = void>
-task look_at_watermarks(operation_ptr op, stream_ptr stream, call_options options)
+task follow_part(operation_ptr op, stream_ptr stream, partition_ptr reader, call_options options)
 {
-    auto spec = rest_calls<>(*stream->owner, "consume", options).partition(stream->topic, stream->partition);
+    following<> place(stream, reader->partition);
+    registration<> const entry(stream->owner->http()->background(), op);
+    result<void> outcome = error(errc::closed);
+    if (entry.added())
+        outcome = co_await follow_plan<>(op, reader, std::move(options));
+    place.ends(outcome, op->stopped() || !entry.added());
+    co_return outcome;
+}
+
+/// Has each plan followed that somebody must follow.
+template <class = void>
+void start_followers(operation_ptr const& op, stream_ptr const& stream, call_options const& options)
+{
+    std::vector<std::pair<operation_ptr, partition_ptr>> due;
+    stream->with_parts([&](auto& parts) {
+        for (auto& [id, part] : parts) {
+            if (part.followed || part.finished || part.paused || part.failure ||
+                !part.reader->arrived.empty())
+                continue;
+            auto const follower = stream->owner->http()->make_operation(op->deadline());
+            part.followed = true;
+            part.follower = follower;
+            due.emplace_back(follower, part.reader);
+        }
+    });
+    for (auto const& [follower, reader] : due)
+        run_detached(follower, follow_part<>(follower, stream, reader, options));
+}
+
+/// Nobody follows a plan while there is no next().
+template <class = void>
+void stop_followers(stream_ptr const& stream)
+{
+    std::vector<operation_ptr> under_way;
+    stream->with_parts([&](auto& parts) {
+        for (auto const& [id, part] : parts)
+            if (auto follower = part.follower.lock(); follower && part.followed)
+                under_way.push_back(std::move(follower));
+    });
+    for (operation_ptr const& one : under_way)
+        one->cancel();
+}
+
+/// The next partition's batch, if there is one, or its failure: from the one behind the last on, so that none
+/// is passed over for long.
+template <class = void>
+result<record_batch> take_turn(stream_state<>& stream)
+{
+    return stream.with_parts([&](auto& parts) -> result<record_batch> {
+        auto at = parts.upper_bound(stream.turn);
+        for (std::size_t i = 0; i != parts.size(); ++i) {
+            if (at == parts.end())
+                at = parts.begin();
+            auto& [id, part] = *at++;
+            if (part.followed || part.paused)
+                continue;
+            stream.turn = id;
+            if (part.failure)
+                return *std::exchange(part.failure, std::nullopt);
+            if (!part.reader->arrived.empty())
+                return hand_over(part);
+        }
+        return record_batch();
+    });
+}
+
+template <class = void>
+task look_for_partitions(operation_ptr op, stream_ptr stream, call_options options)
+{
+    auto spec = rest_calls<>(*stream->owner, "consume", options).partitions(stream->topic);
     if (!spec)
         co_return spec.error();
     call_answer answer;
     auto const asked = co_await call<>(op, stream->owner->http(), *spec.value(), answer);
     if (!asked)
         co_return asked;
-    auto const seen = read_partition_answer<>(answer);
+    auto const seen = read_partitions_answer<>(answer);
     if (!seen)
         co_return seen.error();
-    stream->plan.watermarks(seen.value());
+    stream->add(seen.value());
+    stream->refresh_at =
+        steady_clock::now() + std::min(stream->options.refresh_partitions(), session<>::longest);
     co_return result<void>();
 }
 
-/// Whether a refused read may be explained by the watermarks.
-inline bool may_be_out_of_range(error const& failure) noexcept
-{
-    int const status = failure.info().http_status;
-    return status == 400 || status == 404 || status == 416 || status == 422 || status == 500;
-}
-
-/// Reads a single record off the way.
 template <class = void>
-task probe(operation_ptr op, stream_ptr stream, call_options options, result<record_batch>& outcome)
+task next_of_all(operation_ptr op, stream_ptr stream, call_options options, record_batch& batch)
 {
-    stream_plan const& plan = stream->plan;
-    batch_request const asked(stream->partition, plan.offset(), plan.count(), plan.read_end());
-    auto spec = rest_calls<>(*stream->owner, "consume", options).fetch(stream->topic, asked);
-    if (!spec)
-        co_return spec.error();
-    call_answer answer;
-    auto const read = co_await call<>(op, stream->owner->http(), *spec.value(), answer);
-    if (op->stopped())
-        co_return read;
-    outcome = read ? read_batch<>(answer, asked) : result<record_batch>(read.error());
-    co_return result<void>();
-}
-
-/// What a plan that wants to read wants.
-inline read_target target_of(stream_plan const& plan)
-{
-    read_target out;
-    out.position = plan.offset();
-    out.known_end = plan.known_end();
-    out.end = plan.read_end();
-    out.count = plan.count();
-    out.demanded = true;
-    return out;
-}
-
-/// Looks at one record in the search for a point in time.
-template <class = void>
-result<void> judge_seek(stream_plan& plan, result<record_batch> const& outcome)
-{
-    if (!outcome && may_be_out_of_range(outcome.error()) && plan.seek_refused())
-        return result<void>();
-    if (!outcome)
-        return outcome.error();
-    record_batch const& batch = outcome.value();
-    std::optional<std::int64_t> first;
-    std::optional<std::int64_t> time;
-    if (!batch.empty()) {
-        first = batch[0].offset();
-        if (auto const stamp = batch[0].timestamp())
-            time = stamp->time_since_epoch().count();
-    }
-    plan.sought(first, time);
-    return result<void>();
-}
-
-/// Waits for the read at the stream's position, which may have been made long ago.
-template <class = void>
-task await_read(operation_ptr op, stream_ptr stream, result<record_batch>& outcome)
-{
-    read_target const target = target_of(stream->plan);
+    if (auto wrong = stream_plan::check(stream->options))
+        co_return error(wrong->code(), stream->about(), wrong->cause());
+    auto const due = op->deadline();
+    milliseconds const one_request = stream->owner->options().total_timeout();
     for (;;) {
-        auto taken = stream->ahead.take(target);
-        start_reads<>(stream);
-        if (taken) {
-            outcome = std::move(*taken);
-            co_return result<void>();
+        bool const fixed = stream->options.until() && stream->refresh_at != steady_clock::time_point();
+        if (!fixed && steady_clock::now() >= stream->refresh_at) {
+            op->deadline(std::min(due, steady_clock::now() + one_request));
+            auto const looked = co_await look_for_partitions<>(op, stream, options);
+            op->deadline(due);
+            if (!looked)
+                co_return looked;
         }
-        bool const going_on = co_await op->park();
+        auto next = take_turn<>(*stream);
+        if (!next)
+            co_return next.error();
+        batch = std::move(next).value();
+        bool const through = stream->with_parts([](auto& parts) {
+            return std::ranges::all_of(parts, [](auto const& part) { return part.second.finished; });
+        });
+        if (!batch.empty() || through)
+            co_return result<void>();
+        start_followers<>(op, stream, options);
+        bool const going_on = co_await op->park(fixed ? due : std::min(due, stream->refresh_at));
         if (!going_on)
             co_return error(op->stopped(), stream->about(), "waiting for records");
     }
 }
 
-/// Makes the plan see what a read has brought; `arrived` is what is to be handed over of it.
 template <class = void>
-result<void> judge_read(stream_plan& plan, result<record_batch> outcome, record_batch& arrived)
+task next_of(operation_ptr op, stream_ptr stream, call_options options, record_batch& batch)
 {
-    if (!outcome && may_be_out_of_range(outcome.error()) && plan.refused())
-        return result<void>();
-    if (!outcome)
-        return outcome.error();
-    record_batch& batch = outcome.value();
-    // A read that was made ahead may have begun before the position.
-    auto const first_new = std::ranges::lower_bound(batch, plan.offset(), {}, &record_view::offset);
-    arrived = batch.without_first(static_cast<std::size_t>(first_new - batch.begin()));
-    auto const first = arrived.empty() ? std::nullopt : std::optional(arrived[0].offset());
-    plan.answered(first, arrived.next_offset());
-    return result<void>();
-}
-
-/// Tells the observer what a policy has passed over.
-template <class = void>
-void tell_skipped(stream_state<>& stream)
-{
-    for (skipped_range const& range : stream.plan.take_skipped()) {
-        observer const& watcher = stream.owner->options().observer();
-        if (!watcher)
-            continue;
-        records_skipped event;
-        event.topic = stream.topic;
-        event.partition = stream.partition;
-        event.from = range.from;
-        event.to = range.to;
-        event.cause = range.cause;
-        watcher(event);
-    }
-}
-
-/// Follows the plan until there is a batch to hand over, or an end.
-template <class = void>
-task follow_plan(operation_ptr op, stream_ptr stream, call_options options)
-{
-    if (auto wrong = stream_plan::check(stream->options))
-        co_return error(wrong->code(), stream->about(), wrong->cause());
-    stream_plan& plan = stream->plan;
-    auto const due = op->deadline();
-    milliseconds const one_request = stream->owner->options().total_timeout();
-    for (;;) {
-        stream_action const action = plan.next();
-        tell_skipped<>(*stream);
-        if (action == stream_action::finish)
-            stream->arrived = record_batch(); // what a policy has passed over is not handed over
-        if (action == stream_action::deliver || action == stream_action::finish)
-            co_return result<void>();
-        if (action == stream_action::fail)
-            co_return error(plan.failure()->code(), stream->about(), plan.failure()->cause());
-        if (action == stream_action::pause) {
-            op->deadline(due);
-            auto const until = steady_clock::now() + std::min(plan.pause(), session<>::longest);
-            bool const in_time = co_await op->rest(until);
-            if (!in_time)
-                co_return error(op->stopped(), stream->about(), "nothing new has arrived");
-            continue;
-        }
-        bool const looks = action == stream_action::look;
-        bool const ahead = action == stream_action::read && !plan.probing();
-        op->deadline(ahead ? due : std::min(due, steady_clock::now() + one_request));
-        result<record_batch> read;
-        result<void> went_well;
-        if (looks)
-            went_well = co_await look_at_watermarks<>(op, stream, options);
-        else if (ahead)
-            went_well = co_await await_read<>(op, stream, read);
-        else
-            went_well = co_await probe<>(op, stream, options, read);
-        if (went_well && action == stream_action::seek)
-            went_well = judge_seek<>(plan, read);
-        else if (went_well && !looks)
-            went_well = judge_read<>(plan, std::move(read), stream->arrived);
-        if (!went_well)
-            co_return went_well;
-    }
+    result<void> outcome;
+    if (stream->single)
+        outcome = co_await next_of_one<>(op, stream, std::move(options), batch);
+    else
+        outcome = co_await next_of_all<>(op, stream, std::move(options), batch);
+    if (!stream->single)
+        stop_followers<>(stream);
+    co_return outcome;
 }
 
 template <class = void>
 net::awaitable<std::optional<record_batch>> next_batch(stream_ptr stream, call_options options)
 {
-    stream_turn<> const turn(stream);
-    if (!turn.taken())
-        throw error(errc::already_running, stream->about());
-    if (!stream->rest.empty() && !stream->closed())
-        co_return std::exchange(stream->rest, record_batch());
-
     auto const due = options.timeout() ? stream->owner->deadline(options.timeout())
                                        : steady_clock::now() + session<>::longest;
     auto const op = stream->owner->http()->make_operation(due);
-    if (!stream->begin(op))
-        throw error(errc::closed, stream->about(), "the stream is closed");
+    stream_turn<> const turn(stream, op);
+    if (auto rest = stream->take_rest())
+        co_return rest;
+
     call_entry<> const entry(stream->owner, op, stream->info());
-    task work = follow_plan<>(op, stream, std::move(options));
+    record_batch batch;
+    task work = next_of<>(op, stream, std::move(options), batch);
     op->runs(work);
     co_await run_operation<>(op);
     if (op->stopped() == net::error::operation_aborted)
-        stream->ahead.stop(); // what has arrived stays; what has not is left alone until it is wanted again
+        stream->stop(); // what has arrived stays; what has not is left alone until it is wanted again
     work.outcome().value();
-    if (stream->arrived.empty())
+    if (batch.empty())
         co_return std::nullopt;
-    stream->plan.delivered(stream->arrived.next_offset());
-    co_return std::exchange(stream->arrived, record_batch());
+    co_return batch;
 }
 
 template <class = void>
@@ -253,21 +257,47 @@ net::awaitable<std::optional<shared_record>> next_record(stream_ptr stream, call
     auto batch = co_await next_batch<>(stream, std::move(options));
     if (!batch)
         co_return std::nullopt;
-    stream->rest = batch->without_first(1);
+    stream->keep_rest(batch->without_first(1));
     co_return batch->share(0);
 }
 
+/// How many offsets lie between the stream's positions and the high watermarks, by partition.
+template <class = void>
+net::awaitable<std::map<std::int32_t, std::int64_t>> stream_lags(stream_ptr stream, call_options options)
+{
+    std::vector<partition_info> seen;
+    auto positions = stream->positions();
+    if (stream->single) {
+        auto spec =
+            rest_calls<>(*stream->owner, "lag", options).partition(stream->topic, positions.begin()->first);
+        auto one = co_await perform<partition_info>(stream->owner, options.timeout(), std::move(spec),
+                                                    &read_partition_answer<>);
+        seen.push_back(std::move(one));
+    } else {
+        auto spec = rest_calls<>(*stream->owner, "lag", options).partitions(stream->topic);
+        seen = co_await perform<std::vector<partition_info>>(stream->owner, options.timeout(),
+                                                             std::move(spec), &read_partitions_answer<>);
+    }
+    std::map<std::int32_t, std::int64_t> out;
+    for (partition_info const& one : seen) {
+        auto const at = positions.find(one.id);
+        std::int64_t position = at == positions.end() ? -1 : at->second;
+        if (position < 0)
+            position = start_position(stream->options.from(), one);
+        out[one.id] = std::max<std::int64_t>(one.latest_offset - position, 0);
+    }
+    co_return out;
+}
+
+/// The same in all.
 template <class = void>
 net::awaitable<std::int64_t> stream_lag(stream_ptr stream, call_options options)
 {
-    auto spec = rest_calls<>(*stream->owner, "lag", options).partition(stream->topic, stream->partition);
-    auto const seen = co_await perform<partition_info>(stream->owner, options.timeout(), std::move(spec),
-                                                       &read_partition_answer<>);
-    std::int64_t position = stream->position();
-    if (position < 0)
-        position = stream->options.from().which() == offset_spec::anchor::end ? seen.latest_offset
-                                                                              : seen.earliest_offset;
-    co_return std::max<std::int64_t>(seen.latest_offset - position, 0);
+    auto const each = co_await stream_lags<>(std::move(stream), std::move(options));
+    std::int64_t out = 0;
+    for (auto const& [id, one] : each)
+        out += one;
+    co_return out;
 }
 
 } // namespace hdikafka::inline v0_1::detail

@@ -86,6 +86,12 @@ record_stream basic_client<Lazy>::consume(std::string topic, std::int32_t partit
 }
 
 template <class Lazy>
+record_stream basic_client<Lazy>::consume(std::string topic, consume_options options) const
+{
+    return record_stream(session_, std::move(topic), std::nullopt, std::move(options));
+}
+
+template <class Lazy>
 void basic_client<Lazy>::close() const
 {
     session_->close();

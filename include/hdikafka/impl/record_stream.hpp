@@ -17,14 +17,14 @@ template <class = void>
 stream_ptr stream_handle(std::shared_ptr<stream_state<>> state)
 {
     auto* const bare = state.get();
-    return stream_ptr(bare, [kept = std::move(state)](stream_state<>*) { kept->ahead.stop(); });
+    return stream_ptr(bare, [kept = std::move(state)](stream_state<>*) { kept->stop(); });
 }
 
 } // namespace detail
 
 template <class Lazy>
 basic_record_stream<Lazy>::basic_record_stream(detail::session_ptr owner, std::string topic,
-                                               std::int32_t partition, consume_options options)
+                                               std::optional<std::int32_t> partition, consume_options options)
     : state_(detail::stream_handle<Lazy>(
           std::make_shared<detail::stream_state<>>(std::move(owner), std::move(topic), partition, options)))
 {}
@@ -44,19 +44,47 @@ net::awaitable<std::optional<shared_record>> basic_record_stream<Lazy>::next_rec
 template <class Lazy>
 std::int64_t basic_record_stream<Lazy>::position() const
 {
-    return state_->position();
+    auto const all = state_->positions();
+    return state_->single ? all.begin()->second : -1;
+}
+
+template <class Lazy>
+std::map<std::int32_t, std::int64_t> basic_record_stream<Lazy>::positions() const
+{
+    return state_->positions();
 }
 
 template <class Lazy>
 bool basic_record_stream<Lazy>::caught_up() const
 {
-    return state_->rest.empty() && state_->plan.caught_up();
+    return state_->caught_up();
 }
 
 template <class Lazy>
 net::awaitable<std::int64_t> basic_record_stream<Lazy>::lag(call_options options) const
 {
     return detail::stream_lag<Lazy>(state_, std::move(options));
+}
+
+template <class Lazy>
+net::awaitable<std::map<std::int32_t, std::int64_t>>
+basic_record_stream<Lazy>::lags(call_options options) const
+{
+    return detail::stream_lags<Lazy>(state_, std::move(options));
+}
+
+template <class Lazy>
+void basic_record_stream<Lazy>::pause(std::int32_t partition)
+{
+    if (!state_->pause(partition, true))
+        throw error(errc::invalid_partition, state_->about(), "the stream knows no such partition");
+}
+
+template <class Lazy>
+void basic_record_stream<Lazy>::resume(std::int32_t partition)
+{
+    if (!state_->pause(partition, false))
+        throw error(errc::invalid_partition, state_->about(), "the stream knows no such partition");
 }
 
 template <class Lazy>

@@ -1,0 +1,329 @@
+// Reads one partition as its stream_plan decides, ahead of whoever wants the records. Layer: what users see,
+// behind record_stream.
+#ifndef HDIKAFKA_DETAIL_PARTITION_READER_HPP
+#define HDIKAFKA_DETAIL_PARTITION_READER_HPP
+
+#include <hdikafka/detail/asio.hpp>
+#include <hdikafka/detail/client_calls.hpp>
+#include <hdikafka/detail/handles.hpp>
+#include <hdikafka/detail/operation_registry.hpp>
+#include <hdikafka/detail/range_plan.hpp>
+#include <hdikafka/detail/reads_ahead.hpp>
+#include <hdikafka/detail/rest_calls.hpp>
+#include <hdikafka/detail/run_operation.hpp>
+#include <hdikafka/detail/session.hpp>
+#include <hdikafka/detail/stream_plan.hpp>
+#include <hdikafka/detail/task.hpp>
+#include <hdikafka/observer.hpp>
+#include <hdikafka/options.hpp>
+#include <hdikafka/record_batch.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// One partition of a stream. Shared by the reads ahead; all but `ahead` belongs to the one who follows the
+/// plan, and to nobody in between.
+template <class>
+class partition_reader
+{
+public:
+    partition_reader(session_ptr client, std::string name, std::int32_t id, consume_options wanted)
+        : owner(std::move(client)),
+          topic(std::move(name)),
+          partition(id),
+          options(wanted),
+          ahead(wanted),
+          plan(wanted)
+    {}
+
+    diagnostics about() const { return call_info("consume", topic).describe(); }
+
+    session_ptr const owner;
+    std::string const topic;
+    std::int32_t const partition;
+    consume_options const options;
+    reads_ahead<> ahead;
+
+    stream_plan plan;
+    record_batch arrived;                   ///< Read, not handed over yet.
+    steady_clock::time_point look_again_at; ///< Nothing new is looked for before.
+};
+
+/// A read under way; it is forgotten when its coroutine is destroyed half-way.
+template <class = void>
+class read_under_way
+{
+public:
+    read_under_way(partition_ptr stream, range_read what) : stream_(std::move(stream)), what_(what) {}
+    read_under_way(read_under_way const&) = delete;
+    read_under_way& operator=(read_under_way const&) = delete;
+    ~read_under_way()
+    {
+        if (!landed_)
+            stream_->ahead.forgotten(what_.id);
+    }
+
+    void land(result<record_batch> outcome, std::size_t bytes)
+    {
+        landed_ = true;
+        stream_->ahead.arrived(what_, std::move(outcome), bytes);
+    }
+
+private:
+    partition_ptr stream_;
+    range_read what_;
+    bool landed_ = false;
+};
+
+template <class = void>
+void start_reads(partition_ptr const& stream);
+
+/// Has the next read start as soon as an answer's header says from where.
+template <class = void>
+class next_offset_listener final : public header_listener
+{
+public:
+    next_offset_listener(partition_ptr stream, std::uint64_t id) : stream_(std::move(stream)), id_(id) {}
+
+    void header(response_parser const& answer) override
+    {
+        auto const next = parse_next_offset(answer.field("nextoffset"));
+        if (answer.status() != 200 || !next || !next.value())
+            return;
+        stream_->ahead.told(id_, *next.value());
+        start_reads<>(stream_);
+    }
+
+private:
+    partition_ptr stream_;
+    std::uint64_t id_;
+};
+
+template <class = void>
+task read_range(operation_ptr op, partition_ptr stream, range_read what)
+{
+    read_under_way<> place(stream, what);
+    session_ptr const owner = stream->owner;
+    registration<> const entry(owner->http()->background(), op);
+    if (!entry.added())
+        co_return result<void>();
+    batch_request const asked(stream->partition, what.offset, what.count, stream->ahead.end());
+    call_options const options;
+    auto spec = rest_calls<>(*owner, "consume", options).fetch(stream->topic, asked);
+    if (!spec) {
+        place.land(spec.error(), 0);
+        co_return result<void>();
+    }
+    next_offset_listener<> listener(stream, what.id);
+    spec.value()->on_header = &listener;
+    call_answer answer;
+    auto const read = co_await call<>(op, owner->http(), *spec.value(), answer);
+    if (op->stopped() == errc::closed)
+        co_return result<void>();
+    std::size_t const bytes = answer.response.body.size();
+    if (read)
+        place.land(read_batch<>(answer, asked), bytes);
+    else
+        place.land(read.error(), 0);
+    start_reads<>(stream);
+    co_return result<void>();
+}
+
+/// Starts the reads that are due.
+template <class>
+void start_reads(partition_ptr const& stream)
+{
+    while (auto const due = stream->ahead.next()) {
+        auto const op = stream->owner->http()->make_operation(stream->owner->deadline(std::nullopt));
+        stream->ahead.made_by(due->id, op);
+        run_detached(op, read_range<>(op, stream, *due));
+    }
+}
+
+template <class = void>
+task look_at_watermarks(operation_ptr op, partition_ptr stream, call_options options)
+{
+    auto spec = rest_calls<>(*stream->owner, "consume", options).partition(stream->topic, stream->partition);
+    if (!spec)
+        co_return spec.error();
+    call_answer answer;
+    auto const asked = co_await call<>(op, stream->owner->http(), *spec.value(), answer);
+    if (!asked)
+        co_return asked;
+    auto const seen = read_partition_answer<>(answer);
+    if (!seen)
+        co_return seen.error();
+    stream->plan.watermarks(seen.value());
+    co_return result<void>();
+}
+
+/// Whether a refused read may be explained by the watermarks.
+inline bool may_be_out_of_range(error const& failure) noexcept
+{
+    int const status = failure.info().http_status;
+    return status == 400 || status == 404 || status == 416 || status == 422 || status == 500;
+}
+
+/// Reads a single record off the way.
+template <class = void>
+task probe(operation_ptr op, partition_ptr stream, call_options options, result<record_batch>& outcome)
+{
+    stream_plan const& plan = stream->plan;
+    batch_request const asked(stream->partition, plan.offset(), plan.count(), plan.read_end());
+    auto spec = rest_calls<>(*stream->owner, "consume", options).fetch(stream->topic, asked);
+    if (!spec)
+        co_return spec.error();
+    call_answer answer;
+    auto const read = co_await call<>(op, stream->owner->http(), *spec.value(), answer);
+    if (op->stopped())
+        co_return read;
+    outcome = read ? read_batch<>(answer, asked) : result<record_batch>(read.error());
+    co_return result<void>();
+}
+
+/// What a plan that wants to read wants.
+inline read_target target_of(stream_plan const& plan)
+{
+    read_target out;
+    out.position = plan.offset();
+    out.known_end = plan.known_end();
+    out.end = plan.read_end();
+    out.count = plan.count();
+    out.demanded = true;
+    return out;
+}
+
+/// Looks at one record in the search for a point in time.
+template <class = void>
+result<void> judge_seek(stream_plan& plan, result<record_batch> const& outcome)
+{
+    if (!outcome && may_be_out_of_range(outcome.error()) && plan.seek_refused())
+        return result<void>();
+    if (!outcome)
+        return outcome.error();
+    record_batch const& batch = outcome.value();
+    std::optional<std::int64_t> first;
+    std::optional<std::int64_t> time;
+    if (!batch.empty()) {
+        first = batch[0].offset();
+        if (auto const stamp = batch[0].timestamp())
+            time = stamp->time_since_epoch().count();
+    }
+    plan.sought(first, time);
+    return result<void>();
+}
+
+/// Waits for the read at the stream's position, which may have been made long ago.
+template <class = void>
+task await_read(operation_ptr op, partition_ptr stream, result<record_batch>& outcome)
+{
+    read_target const target = target_of(stream->plan);
+    for (;;) {
+        auto taken = stream->ahead.take(target);
+        start_reads<>(stream);
+        if (taken) {
+            outcome = std::move(*taken);
+            co_return result<void>();
+        }
+        bool const going_on = co_await op->park();
+        if (!going_on)
+            co_return error(op->stopped(), stream->about(), "waiting for records");
+    }
+}
+
+/// Makes the plan see what a read has brought; `arrived` is what is to be handed over of it.
+template <class = void>
+result<void> judge_read(stream_plan& plan, result<record_batch> outcome, record_batch& arrived)
+{
+    if (!outcome && may_be_out_of_range(outcome.error()) && plan.refused())
+        return result<void>();
+    if (!outcome)
+        return outcome.error();
+    record_batch& batch = outcome.value();
+    // A read that was made ahead may have begun before the position.
+    auto const first_new = std::ranges::lower_bound(batch, plan.offset(), {}, &record_view::offset);
+    arrived = batch.without_first(static_cast<std::size_t>(first_new - batch.begin()));
+    auto const first = arrived.empty() ? std::nullopt : std::optional(arrived[0].offset());
+    plan.answered(first, arrived.next_offset());
+    return result<void>();
+}
+
+/// Tells the observer what a policy has passed over.
+template <class = void>
+void tell_skipped(partition_reader<>& stream)
+{
+    for (skipped_range const& range : stream.plan.take_skipped()) {
+        observer const& watcher = stream.owner->options().observer();
+        if (!watcher)
+            continue;
+        records_skipped event;
+        event.topic = stream.topic;
+        event.partition = stream.partition;
+        event.from = range.from;
+        event.to = range.to;
+        event.cause = range.cause;
+        watcher(event);
+    }
+}
+
+/// Follows the plan until there is a batch to hand over, or an end.
+template <class = void>
+task follow_plan(operation_ptr op, partition_ptr stream, call_options options)
+{
+    if (auto wrong = stream_plan::check(stream->options))
+        co_return error(wrong->code(), stream->about(), wrong->cause());
+    stream_plan& plan = stream->plan;
+    auto const due = op->deadline();
+    milliseconds const one_request = stream->owner->options().total_timeout();
+    stream->ahead.tells(op);
+    for (;;) {
+        // A pause goes on where whoever began it was interrupted.
+        if (steady_clock::now() < stream->look_again_at) {
+            op->deadline(due);
+            bool const in_time = co_await op->rest(stream->look_again_at);
+            if (!in_time)
+                co_return error(op->stopped(), stream->about(), "nothing new has arrived");
+        }
+        stream_action const action = plan.next();
+        tell_skipped<>(*stream);
+        if (action == stream_action::finish)
+            stream->arrived = record_batch(); // what a policy has passed over is not handed over
+        if (action == stream_action::deliver || action == stream_action::finish)
+            co_return result<void>();
+        if (action == stream_action::fail)
+            co_return error(plan.failure()->code(), stream->about(), plan.failure()->cause());
+        if (action == stream_action::pause) {
+            stream->look_again_at = steady_clock::now() + std::min(plan.pause(), session<>::longest);
+            continue;
+        }
+        bool const looks = action == stream_action::look;
+        bool const ahead = action == stream_action::read && !plan.probing();
+        op->deadline(ahead ? due : std::min(due, steady_clock::now() + one_request));
+        result<record_batch> read;
+        result<void> went_well;
+        if (looks)
+            went_well = co_await look_at_watermarks<>(op, stream, options);
+        else if (ahead)
+            went_well = co_await await_read<>(op, stream, read);
+        else
+            went_well = co_await probe<>(op, stream, options, read);
+        if (went_well && action == stream_action::seek)
+            went_well = judge_seek<>(plan, read);
+        else if (went_well && !looks)
+            went_well = judge_read<>(plan, std::move(read), stream->arrived);
+        if (!went_well)
+            co_return went_well;
+    }
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
