@@ -934,7 +934,9 @@ private:
 };
 
 /// Whoever is signed in to the Azure CLI on a developer's machine: runs `az account get-access-token`,
-/// without a shell, for at most 13 s. errc::no_credential when it is not installed or nobody is signed in.
+/// without a shell, for at most 13 s (errc::timed_out); it is ended with the request. errc::no_credential
+/// when it is not installed or nobody is signed in, errc::token_refused with its words when it fails
+/// otherwise. Not on Windows: errc::no_credential.
 class azure_cli_credential
 {
 public:
@@ -1175,8 +1177,9 @@ private:
 };
 
 /// The service principal that the environment describes: AZURE_TENANT_ID, AZURE_CLIENT_ID and
-/// AZURE_CLIENT_SECRET, or AZURE_CLIENT_CERTIFICATE_PATH (with AZURE_CLIENT_CERTIFICATE_PASSWORD), in this
-/// order; looked at for each token request. errc::no_credential when they are not there.
+/// AZURE_CLIENT_SECRET, or AZURE_CLIENT_CERTIFICATE_PATH (with AZURE_CLIENT_CERTIFICATE_PASSWORD and
+/// AZURE_CLIENT_SEND_CERTIFICATE_CHAIN), in this order; looked at for each token request.
+/// errc::no_credential, with the names of those that are missing, when they are not there.
 class environment_credential : public entra_credential<environment_credential>
 {
 public:
@@ -1351,108 +1354,95 @@ private:
 #ifndef HDIKAFKA_IMPL_CREDENTIAL_HPP
 #define HDIKAFKA_IMPL_CREDENTIAL_HPP
 
-// -------- hdikafka/detail/token_cache.hpp
+// -------- hdikafka/detail/azure_cli.hpp
 
-// The token cache: one request however many wait, renewal in the background. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_TOKEN_CACHE_HPP
-#define HDIKAFKA_DETAIL_TOKEN_CACHE_HPP
+// The developer's own sign-in: a token from the Azure CLI. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_AZURE_CLI_HPP
+#define HDIKAFKA_DETAIL_AZURE_CLI_HPP
 
-// -------- hdikafka/detail/linked_list.hpp
+// -------- hdikafka/detail/base64.hpp
 
-// A list whose links lie in its elements. Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_LINKED_LIST_HPP
-#define HDIKAFKA_DETAIL_LINKED_LIST_HPP
+// base64: bytes as letters, for Basic credentials, and base64url, which JSON web tokens are made of
+// (RFC 4648 §4 and §5). Layer: formats (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_BASE64_HPP
+#define HDIKAFKA_DETAIL_BASE64_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
-/// The links of an element, which it inherits.
-class list_link
+enum class base64_form : unsigned char
 {
-public:
-    list_link() = default;
-    list_link(list_link const&) = delete;
-    list_link& operator=(list_link const&) = delete;
-
-    bool linked() const noexcept { return before_ != nullptr; }
-
-protected:
-    ~list_link() = default;
-
-private:
-    template <class T>
-    friend class linked_list;
-
-    list_link* before_ = nullptr;
-    list_link* after_ = nullptr;
+    standard, ///< With '+' and '/', padded with '='.
+    url       ///< With '-' and '_', never padded.
 };
 
-/// Owns nothing: an element leaves the list before it dies. Joining and leaving allocate nothing, search
-/// nothing and cannot fail.
-template <class T>
-class linked_list
+constexpr std::string_view base64_digits(base64_form form) noexcept
 {
-public:
-    linked_list() noexcept { ends_.before_ = ends_.after_ = &ends_; }
+    return form == base64_form::url ? "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+                                    : "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+}
 
-    bool empty() const noexcept { return ends_.after_ == &ends_; }
-
-    void push_back(T& element) noexcept
-    {
-        list_link& link = element;
-        link.before_ = ends_.before_;
-        link.after_ = &ends_;
-        link.before_->after_ = link.after_->before_ = &link;
+inline std::string base64_encode(std::string_view bytes, base64_form form)
+{
+    auto const digits = base64_digits(form);
+    std::string out;
+    out.reserve((bytes.size() + 2) / 3 * 4);
+    for (std::size_t at = 0; at < bytes.size(); at += 3) {
+        auto const group = bytes.substr(at, 3);
+        std::uint32_t bits = 0;
+        for (std::size_t i = 0; i != 3; ++i)
+            bits = bits << 8 | (i < group.size() ? static_cast<unsigned char>(group[i]) : 0U);
+        for (std::size_t i = 0; i != 4; ++i) {
+            if (i <= group.size())
+                out += digits[bits >> (18 - 6 * i) & 63];
+            else if (form == base64_form::standard)
+                out += '=';
+        }
     }
+    return out;
+}
 
-    void remove(T& element) noexcept
-    {
-        list_link& link = element;
-        link.before_->after_ = link.after_;
-        link.after_->before_ = link.before_;
-        link.before_ = link.after_ = nullptr;
+/// The bytes, or nothing when `text` is not exactly what base64_encode() makes of some: a blank or line
+/// end, a wrong length, padding too much or too little, and bits behind the last byte are all refused.
+inline std::optional<std::string> base64_decode(std::string_view text, base64_form form)
+{
+    if (form == base64_form::standard) {
+        if (text.size() % 4 != 0)
+            return std::nullopt;
+        for (int most = 2; most != 0 && text.ends_with('='); --most)
+            text.remove_suffix(1);
     }
-
-    /// Only when there is one.
-    T& front() const noexcept { return static_cast<T&>(*ends_.after_); }
-    T& back() const noexcept { return static_cast<T&>(*ends_.before_); }
-
-    /// The one behind `element`; null at the end.
-    T* after(T const& element) const noexcept
-    {
-        list_link const& link = element;
-        return link.after_ == &ends_ ? nullptr : static_cast<T*>(link.after_);
+    if (text.size() % 4 == 1)
+        return std::nullopt;
+    auto const digits = base64_digits(form);
+    std::string out;
+    out.reserve(text.size() / 4 * 3 + 2);
+    std::uint32_t bits = 0; // what no whole byte was made of yet
+    unsigned count = 0;
+    for (char const digit : text) {
+        auto const value = digits.find(digit);
+        if (value == std::string_view::npos)
+            return std::nullopt;
+        bits = bits << 6 | static_cast<std::uint32_t>(value);
+        count += 6;
+        if (count >= 8) {
+            count -= 8;
+            out += static_cast<char>(static_cast<unsigned char>(bits >> count));
+            bits &= (1U << count) - 1;
+        }
     }
-
-    /// Takes the element at that end out and gives it.
-    T& pop_front() noexcept { return popped(front()); }
-    T& pop_back() noexcept { return popped(back()); }
-
-private:
-    T& popped(T& element) noexcept
-    {
-        remove(element);
-        return element;
-    }
-
-    class ends : public list_link
-    { } ends_; };
+    return bits == 0 ? std::optional(std::move(out)) : std::nullopt;
+}
 
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
 
-// -------- hdikafka/detail/operation.hpp
+// -------- hdikafka/detail/child_process.hpp
 
-// One call: its turn on a thread, its deadline, its waits, its cancellation. Layer: I/O shell.
-//
-// The coroutines that do a call's work run on the client's executor, one thread at a time, and wait in two
-// ways only: for a socket, or parked. Whatever they wait for, three things can
-// end the wait: the caller's cancellation, the call's deadline, and a limit of the phase it is in
-// (connecting, reading). All three go through interrupt(), in the call's own turn, so that they never race
-// with the work. After each wait the coroutine asks interrupted() why it was woken; once interrupted, nothing
-// waits.
-#ifndef HDIKAFKA_DETAIL_OPERATION_HPP
-#define HDIKAFKA_DETAIL_OPERATION_HPP
+// Another program, run without a shell: its output in bounds, its end within a limit, and nothing of it left
+// behind. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_CHILD_PROCESS_HPP
+#define HDIKAFKA_DETAIL_CHILD_PROCESS_HPP
 
 // -------- hdikafka/detail/asio_io.hpp
 
@@ -1470,6 +1460,7 @@ private:
 #include <asio/dispatch.hpp>
 #include <asio/error.hpp>
 #include <asio/ip/tcp.hpp>
+#include <asio/posix/stream_descriptor.hpp>
 #include <asio/post.hpp>
 #include <asio/redirect_error.hpp>
 #include <asio/steady_timer.hpp>
@@ -1477,242 +1468,2222 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/event_gate.hpp
+#include <algorithm>
+#include <array>
 
-// One thread at a time, without locks or queues. Layer: decisions (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_EVENT_GATE_HPP
-#define HDIKAFKA_DETAIL_EVENT_GATE_HPP
-
-#include <atomic>
+#if defined(ASIO_HAS_POSIX_STREAM_DESCRIPTOR) && __has_include(<spawn.h>)
+#include <cerrno>
+#include <csignal>
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#if !defined(__GLIBC__)
+extern "C" char** environ; // which POSIX has no header declare
+#endif
+#endif
 
 namespace hdikafka::inline v0_1::detail {
 
-/// What a strand does for handlers this does for a few kinds of events, each a bit: whoever comes while
-/// another thread acts leaves the event to that one and goes away. Nobody waits and nothing is allocated. An
-/// event that comes twice before it is acted on counts once.
-class event_gate
+/// How the run of a program came to an end.
+enum class child_end : unsigned char
+{
+    not_supported, ///< This platform's way of starting one is not known here.
+    not_started,   ///< `code` says why, as the system does (errno).
+    exited,        ///< `code` is its exit code; -1 when a signal ended it, or somebody else waited for it.
+    too_slow,      ///< It was killed at the limit.
+    too_much,      ///< It was killed for all that it wrote to stdout.
+};
+
+class child_report
 {
 public:
-    /// Adds `events`. True: nobody acts, so the caller has to, on what take() gives until that is nothing.
-    bool enter(unsigned events) noexcept
+    child_report() = default;
+
+    child_end end = child_end::not_supported;
+    int code = 0;
+    secret output;         ///< What it wrote to stdout; of a program that was killed, nothing.
+    std::string complaint; ///< The beginning of what it wrote to stderr.
+};
+
+class child_limits
+{
+public:
+    child_limits() = default;
+    explicit child_limits(std::chrono::milliseconds longest) : time(longest) {}
+
+    std::chrono::milliseconds time{10'000};
+    std::size_t output = 64 * 1024;
+    std::size_t complaint = 4 * 1024;
+};
+
+#if defined(ASIO_HAS_POSIX_STREAM_DESCRIPTOR) && __has_include(<spawn.h>)
+
+/// A file descriptor that is closed with this.
+class owned_descriptor
+{
+public:
+    owned_descriptor() = default;
+    explicit owned_descriptor(int number) noexcept : number_(number) {}
+    owned_descriptor(owned_descriptor&& other) noexcept : number_(other.release()) {}
+    owned_descriptor& operator=(owned_descriptor other) noexcept
     {
-        return (state_.fetch_or(events | busy, std::memory_order_acq_rel) & busy) == 0;
+        std::swap(number_, other.number_);
+        return *this;
+    }
+    ~owned_descriptor()
+    {
+        if (number_ >= 0)
+            ::close(number_);
     }
 
-    /// The events to act on now; 0 when there are none, and then the caller has left.
-    unsigned take() noexcept
-    {
-        unsigned nothing_else = busy;
-        if (state_.compare_exchange_strong(nothing_else, 0, std::memory_order_acq_rel))
-            return 0;
-        return state_.exchange(busy, std::memory_order_acq_rel) & ~busy;
-    }
+    int number() const noexcept { return number_; }
+    int release() noexcept { return std::exchange(number_, -1); }
 
 private:
-    static constexpr unsigned busy = 1U << 31;
-
-    std::atomic<unsigned> state_ = 0;
+    int number_ = -1;
 };
+
+/// 0, or the system's reason.
+inline int open_pipe(owned_descriptor& from, owned_descriptor& into) noexcept
+{
+    std::array<int, 2> ends{-1, -1};
+#if defined(__APPLE__)
+    int const failed = ::pipe(ends.data());
+#else
+    int const failed = ::pipe2(ends.data(), O_CLOEXEC);
+#endif
+    if (failed != 0)
+        return errno;
+    owned_descriptor const first(ends[0]);
+    owned_descriptor const second(ends[1]);
+    // Beyond 0, 1 and 2, on which the child's own are laid, and which a program may have closed.
+    from = owned_descriptor(::fcntl(first.number(), F_DUPFD_CLOEXEC, 3));
+    into = owned_descriptor(::fcntl(second.number(), F_DUPFD_CLOEXEC, 3));
+    return from.number() < 0 || into.number() < 0 ? errno : 0;
+}
+
+// Both are newer than POSIX; where the system lacks one, the child is started all the same.
+
+/// Asio's sockets and much else of a program are not close-on-exec.
+template <class Actions>
+int close_all_others([[maybe_unused]] Actions* actions)
+{
+    if constexpr (requires { posix_spawn_file_actions_addclosefrom_np(actions, 3); })
+        return posix_spawn_file_actions_addclosefrom_np(actions, 3);
+    return 0;
+}
+
+/// Nothing that lies in the program's current directory is taken for a part of the child.
+template <class Actions>
+int change_to_root([[maybe_unused]] Actions* actions)
+{
+    if constexpr (requires { posix_spawn_file_actions_addchdir_np(actions, "/"); })
+        return posix_spawn_file_actions_addchdir_np(actions, "/");
+    return 0;
+}
+
+/// Starts the program that the first word names, looked for in PATH: with the words as its arguments, this
+/// environment, a process group of its own, nothing to read, and none of this process's signal settings. 0,
+/// or the system's reason.
+template <class = void>
+int spawn(std::vector<std::string> const& words, int output, int complaint, pid_t& child)
+{
+    class plan
+    {
+    public:
+        plan()
+            : failed_(posix_spawn_file_actions_init(&actions)),
+              attributes_failed_(posix_spawnattr_init(&attributes))
+        {}
+        plan(plan const&) = delete;
+        plan& operator=(plan const&) = delete;
+        ~plan()
+        {
+            if (failed_ == 0)
+                posix_spawn_file_actions_destroy(&actions);
+            if (attributes_failed_ == 0)
+                posix_spawnattr_destroy(&attributes);
+        }
+
+        int failed() const noexcept { return failed_ != 0 ? failed_ : attributes_failed_; }
+
+        posix_spawn_file_actions_t actions{};
+        posix_spawnattr_t attributes{};
+
+    private:
+        int failed_;
+        int attributes_failed_;
+    };
+
+    plan how;
+    if (how.failed() != 0)
+        return how.failed();
+    sigset_t none;
+    sigset_t all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    constexpr int flags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
+    std::array<int, 9> const steps{
+        posix_spawn_file_actions_addopen(&how.actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0),
+        posix_spawn_file_actions_adddup2(&how.actions, output, STDOUT_FILENO),
+        posix_spawn_file_actions_adddup2(&how.actions, complaint, STDERR_FILENO),
+        close_all_others(&how.actions),
+        change_to_root(&how.actions),
+        posix_spawnattr_setflags(&how.attributes, static_cast<short>(flags)),
+        posix_spawnattr_setpgroup(&how.attributes, 0),
+        posix_spawnattr_setsigmask(&how.attributes, &none),
+        posix_spawnattr_setsigdefault(&how.attributes, &all)};
+    for (int const failed : steps)
+        if (failed != 0)
+            return failed;
+    std::vector<char*> arguments;
+    for (std::string const& word : words)
+        arguments.push_back(
+            const_cast<char*>(word.c_str())); // NOLINT(*-const-cast): C's declaration; it reads
+    arguments.push_back(nullptr);
+    return posix_spawnp(&child, arguments.front(), &how.actions, &how.attributes, arguments.data(), environ);
+}
+
+/// A program under way. All but its end happens on one thread at a time, that of its executor.
+template <class Lazy>
+class child_run : public std::enable_shared_from_this<child_run<Lazy>>
+{
+public:
+    child_run(net::any_io_executor const& executor, child_limits const& limits)
+        : timer(executor), output_(executor, limits.output + 1), complaint_(executor, limits.complaint)
+    {}
+    child_run(child_run const&) = delete;
+    child_run& operator=(child_run const&) = delete;
+    ~child_run() { stop(); }
+
+    /// 0, or the system's reason.
+    int start(std::vector<std::string> const& words)
+    {
+        owned_descriptor output;
+        owned_descriptor complaint;
+        if (int const failed = open(output_, output))
+            return failed;
+        if (int const failed = open(complaint_, complaint))
+            return failed;
+        if (int const failed = spawn<>(words, output.number(), complaint.number(), child_))
+            return failed;
+        read(output_);
+        read(complaint_);
+        return 0;
+    }
+
+    /// Somebody may still write what is to be kept. Ends the timer's wait when that changes.
+    bool reading() const noexcept { return (output_.open || complaint_.open) && !too_much(); }
+
+    bool too_much() const noexcept { return output_.size == output_.text.size(); }
+
+    /// Whether it has exited; the exit code is known then.
+    bool exited() noexcept
+    {
+        int status = 0;
+        pid_t const found = child_ > 0 ? ::waitpid(child_, &status, WNOHANG) : -1;
+        if (found == 0)
+            return false;
+        code_ = found > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+        child_ = 0;
+        return true;
+    }
+
+    /// What it wrote and how it exited.
+    child_report take()
+    {
+        child_report out;
+        out.end = child_end::exited;
+        out.code = code_;
+        output_.text.resize(output_.size);
+        out.output = secret(std::move(output_.text));
+        out.complaint = complaint_.text.substr(0, complaint_.size);
+        return out;
+    }
+
+    /// Kills it and what it started, leaves no zombie, and reads no more.
+    void stop() noexcept
+    {
+        std::error_code ignored;
+        output_.pipe.close(ignored);
+        complaint_.pipe.close(ignored);
+        cleanse(output_.text);
+        // As long as nobody has waited for the child its number is its own, and its group's.
+        siginfo_t look{};
+        if (child_ > 0 &&
+            ::waitid(P_PID, static_cast<id_t>(child_), &look, WEXITED | WNOHANG | WNOWAIT) == 0) {
+            bool const dies = ::kill(-child_, SIGKILL) == 0;
+            while (::waitpid(child_, nullptr, dies ? 0 : WNOHANG) < 0 && errno == EINTR) {
+            }
+        }
+        child_ = 0;
+    }
+
+    net::steady_timer timer;
+
+private:
+    /// What the program writes to, seen from here.
+    class inlet
+    {
+    public:
+        inlet(net::any_io_executor const& executor, std::size_t room) : pipe(executor), text(room, '\0') {}
+
+        net::posix::stream_descriptor pipe;
+        std::string text;     ///< Of its final size from the start: it never moves, for it may hold a secret.
+        std::size_t size = 0; ///< How much of it was read.
+        bool open = false;
+    };
+
+    static int open(inlet& one, owned_descriptor& into)
+    {
+        owned_descriptor from;
+        if (int const failed = open_pipe(from, into))
+            return failed;
+        std::error_code failure;
+        one.pipe.assign(from.number(), failure);
+        if (failure)
+            return failure.value();
+        from.release();
+        one.open = true;
+        return 0;
+    }
+
+    void read(inlet& from)
+    {
+        // What does not fit is read and dropped: a program that cannot write would wait for ever.
+        bool const fits = from.size < from.text.size();
+        char* const at = fits ? from.text.data() + from.size : dropped_.data();
+        std::size_t const room = fits ? from.text.size() - from.size : dropped_.size();
+        from.pipe.async_read_some(net::buffer(at, room), [run = this->shared_from_this(), &from,
+                                                          fits](std::error_code failure, std::size_t size) {
+            from.size += fits ? size : 0;
+            from.open = !failure && from.pipe.is_open();
+            if (from.open && !run->too_much())
+                run->read(from);
+            else
+                run->timer.cancel();
+        });
+    }
+
+    inlet output_;
+    inlet complaint_;
+    std::array<char, 1024> dropped_{}; ///< Of stderr: stdout is read no further than to its limit.
+    pid_t child_ = 0;                  ///< 0: none, or it was waited for.
+    int code_ = 0;
+};
+
+/// Runs a program, which ends with this coroutine at the latest. Where it runs is a strand.
+template <class = void>
+net::awaitable<child_report> run_child(std::vector<std::string> words, child_limits limits)
+{
+    class ending
+    {
+    public:
+        explicit ending(std::shared_ptr<child_run<void>> run) : run_(std::move(run)) {}
+        ending(ending const&) = delete;
+        ending& operator=(ending const&) = delete;
+        ~ending() { run_->stop(); }
+
+    private:
+        std::shared_ptr<child_run<void>> run_;
+    };
+
+    auto const executor = co_await net::this_coro::executor;
+    auto const run = std::make_shared<child_run<void>>(executor, limits);
+    ending const at_the_latest(run);
+    auto const due = std::chrono::steady_clock::now() + limits.time;
+    child_report report;
+    report.code = run->start(words);
+    if (report.code != 0) {
+        report.end = child_end::not_started;
+        co_return report;
+    }
+    std::error_code ignored;
+    while (run->reading() && std::chrono::steady_clock::now() < due) {
+        run->timer.expires_at(due);
+        co_await run->timer.async_wait(net::redirect_error(net::use_awaitable, ignored));
+    }
+    // Nothing portable tells of its exit, which follows the end of its output at once.
+    bool const silent = !run->reading() && !run->too_much();
+    bool exited = silent && run->exited();
+    std::chrono::milliseconds pause(1);
+    while (silent && !exited && std::chrono::steady_clock::now() < due) {
+        run->timer.expires_after(pause);
+        co_await run->timer.async_wait(net::redirect_error(net::use_awaitable, ignored));
+        pause = std::min(2 * pause, std::chrono::milliseconds(50));
+        exited = run->exited();
+    }
+    if (exited)
+        report = run->take();
+    else
+        report.end = run->too_much() ? child_end::too_much : child_end::too_slow;
+    co_return report;
+}
+
+#else
+
+template <class = void>
+net::awaitable<child_report> run_child(std::vector<std::string>, child_limits)
+{
+    child_report report;
+    co_return report;
+}
+
+#endif
 
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
 
-// -------- hdikafka/detail/task.hpp
+// -------- hdikafka/detail/json_reader.hpp
 
-// task: a coroutine that is a step of one call. Layer: I/O shell (no Asio).
-//
-// Users see Asio's awaitable. Between the steps of a call its generality is not needed, and it costs
-// instructions at each of them.
-//
-// About compile time, which is a feature: gcc compiles an inline coroutine, and all that it uses, also
-// where nobody calls it, unless it is a template. Hence `template <class = void>` throughout the I/O
-// shell: a program that includes the library pays for the operations that it calls. And each type that
-// Asio, a smart pointer or a container is used with costs some hundred functions. Hence one type of task,
-// whose product goes into an object of the caller's; one type of handler (see operation); and links in
-// the elements of lists.
-#ifndef HDIKAFKA_DETAIL_TASK_HPP
-#define HDIKAFKA_DETAIL_TASK_HPP
+// Reading JSON (RFC 8259): one validating pass that the caller pulls, without tree, allocation or recursion.
+// Layer: formats (bytes in, values out; no Asio).
+#ifndef HDIKAFKA_DETAIL_JSON_READER_HPP
+#define HDIKAFKA_DETAIL_JSON_READER_HPP
 
-#include <coroutine>
-#include <exception>
+// -------- hdikafka/detail/json_text.hpp
+
+// What single JSON tokens mean: a value's kind, the characters of a string, a number as a double.
+// Layer: formats (bytes in, values out; no Asio).
+#ifndef HDIKAFKA_DETAIL_JSON_TEXT_HPP
+#define HDIKAFKA_DETAIL_JSON_TEXT_HPP
+
+// -------- hdikafka/detail/utf8.hpp
+
+// UTF-8: strict validation, encoding, and the scan for bytes that need no attention in a JSON string.
+// Layer: formats (bytes in, values out; no Asio).
+#ifndef HDIKAFKA_DETAIL_UTF8_HPP
+#define HDIKAFKA_DETAIL_UTF8_HPP
+
+#include <bit>
+#include <cstring>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 namespace hdikafka::inline v0_1::detail {
 
-/// Resumes the coroutines of one call one after the other. One that awaits another, or that ends, names
-/// its successor here and returns: the stack stays flat, whatever the compiler makes of tail calls.
-class task_runner
+inline unsigned byte_at(char const* at) noexcept { return static_cast<unsigned char>(*at); }
+
+/// Length of the well-formed sequence at `at` (Unicode 15, table 3-7), or 0: no overlong form, no
+/// surrogate, nothing above U+10FFFF, nothing cut off. `at` is before `end`.
+inline std::size_t utf8_length(char const* at, char const* end) noexcept
 {
-public:
-    void next(std::coroutine_handle<> coroutine) noexcept { next_ = coroutine; }
-
-    void run()
-    {
-        while (next_)
-            std::exchange(next_, nullptr).resume();
-    }
-
-private:
-    std::coroutine_handle<> next_;
-};
-
-/// A coroutine that begins when it is awaited, by another task, and gives a result<void>. What it is given
-/// by reference belongs to the coroutine that awaits it, which outlives it. Whoever holds the task owns
-/// its frame.
-class [[nodiscard]] task
-{
-public:
-    class promise_type;
-    using frame = std::coroutine_handle<promise_type>;
-
-    /// Names the one that awaits as the next to run.
-    class at_end
-    {
-    public:
-        bool await_ready() const noexcept { return false; }
-        void await_suspend(frame ended) const noexcept;
-        void await_resume() const noexcept {}
+    auto const lead = byte_at(at);
+    if (lead < 0x80)
+        return 1;
+    auto const left = end - at;
+    auto const follows = [&](std::ptrdiff_t i, unsigned low = 0x80, unsigned high = 0xbf) {
+        return i < left && byte_at(at + i) >= low && byte_at(at + i) <= high;
     };
+    if (lead < 0xc2)
+        return 0;
+    if (lead < 0xe0)
+        return follows(1) ? 2 : 0;
+    if (lead < 0xf0)
+        return follows(1, lead == 0xe0 ? 0xa0 : 0x80, lead == 0xed ? 0x9f : 0xbf) && follows(2) ? 3 : 0;
+    if (lead < 0xf5)
+        return follows(1, lead == 0xf0 ? 0x90 : 0x80, lead == 0xf4 ? 0x8f : 0xbf) && follows(2) && follows(3)
+                   ? 4
+                   : 0;
+    return 0;
+}
 
-    class promise_type
-    {
-    public:
-        task get_return_object() noexcept { return task(frame::from_promise(*this)); }
-        std::suspend_always initial_suspend() const noexcept { return {}; }
-        at_end final_suspend() const noexcept { return {}; }
-        void return_value(result<void> value) noexcept { outcome = std::move(value); }
-        void unhandled_exception() noexcept { failure = std::current_exception(); }
-
-        task_runner* runner = nullptr;
-        std::coroutine_handle<> awaiting; ///< Null for the outermost one.
-        result<void> outcome;
-        std::exception_ptr failure;
-    };
-
-    task() = default;
-    task(task&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
-    task& operator=(task other) noexcept
-    {
-        std::swap(frame_, other.frame_);
-        return *this;
-    }
-    ~task()
-    {
-        if (frame_)
-            frame_.destroy();
-    }
-
-    /// Makes it the outermost task of `runner`, to begin with its next run().
-    void begin(task_runner& runner) noexcept
-    {
-        frame_.promise().runner = &runner;
-        runner.next(frame_);
-    }
-
-    /// What it came to; throws what it threw. Once, after its end.
-    result<void> outcome()
-    {
-        promise_type& promise = frame_.promise();
-        if (promise.failure)
-            std::rethrow_exception(std::move(promise.failure));
-        return std::move(promise.outcome);
-    }
-
-    bool await_ready() const noexcept { return false; }
-    void await_suspend(frame awaiting) noexcept
-    {
-        frame_.promise().awaiting = awaiting;
-        begin(*awaiting.promise().runner);
-    }
-    result<void> await_resume() { return outcome(); }
-
-private:
-    explicit task(frame coroutine) noexcept : frame_(coroutine) {}
-
-    frame frame_;
-};
-
-inline void task::at_end::await_suspend(frame ended) const noexcept
+/// Whether a byte stands for itself in a JSON string: ASCII without quote, backslash and controls.
+inline bool is_plain(char character) noexcept
 {
-    ended.promise().runner->next(ended.promise().awaiting);
+    auto const value = static_cast<unsigned char>(character);
+    return value >= 0x20 && value < 0x80 && value != '"' && value != '\\';
+}
+
+inline char const* plain_end_by_byte(char const* at, char const* end) noexcept
+{
+    while (at != end && is_plain(*at))
+        ++at;
+    return at;
+}
+
+/// The first byte from `at` on that is not plain, or `end`: eight bytes at a time, any byte order.
+inline char const* plain_end_by_word(char const* at, char const* end) noexcept
+{
+    constexpr std::uint64_t ones = 0x0101010101010101;
+    constexpr std::uint64_t tops = ones * 0x80;
+    for (; end - at >= 8; at += 8) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, at, sizeof word);
+        // With the top bits set no subtraction borrows from the next byte: its top bit is then clear
+        // exactly when the low seven bits are below the subtrahend.
+        auto const below_space = ((word ^ ones * 2) | tops) - ones * 0x21; // controls, and the quote
+        auto const backslash = ((word ^ ones * '\\') | tops) - ones;
+        if (((word | ~below_space | ~backslash) & tops) != 0)
+            break;
+    }
+    return plain_end_by_byte(at, end);
+}
+
+#if defined(__SSE2__)
+
+/// Sixteen bytes reordered so that those up to 0xa0 are the controls, the quote and all above ASCII:
+/// flipping bit 1 swaps the quote (0x22) with the space, flipping the top bit puts 0x80 on first.
+inline __m128i plain_order(__m128i bytes) noexcept
+{
+    return _mm_xor_si128(bytes, _mm_set1_epi8(static_cast<char>(0x82)));
+}
+
+inline __m128i backslashes(__m128i bytes) noexcept { return _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')); }
+
+/// One bit for each byte that is not plain, of the least in plain_order() and the backslashes.
+inline unsigned not_plain(__m128i least, __m128i backslash) noexcept
+{
+    auto const limit = _mm_set1_epi8(static_cast<char>(0xa0));
+    auto const low = _mm_cmpeq_epi8(_mm_min_epu8(least, limit), least);
+    return static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(low, backslash)));
+}
+
+inline __m128i load_bytes(char const* at) noexcept
+{
+    return _mm_loadu_si128(reinterpret_cast<__m128i const*>(at));
+}
+
+inline unsigned not_plain(char const* at) noexcept
+{
+    auto const bytes = load_bytes(at);
+    return not_plain(plain_order(bytes), backslashes(bytes));
+}
+
+/// The same for long runs, sixty-four bytes at a time.
+[[gnu::noinline]] inline char const* plain_end_by_block(char const* at, char const* end) noexcept
+{
+    for (auto left = end - at; left >= 64; left -= 64, at += 64) {
+        auto const a = load_bytes(at);
+        auto const b = load_bytes(at + 16);
+        auto const c = load_bytes(at + 32);
+        auto const d = load_bytes(at + 48);
+        auto const least = _mm_min_epu8(_mm_min_epu8(plain_order(a), plain_order(b)),
+                                        _mm_min_epu8(plain_order(c), plain_order(d)));
+        auto const backslash = _mm_or_si128(_mm_or_si128(backslashes(a), backslashes(b)),
+                                            _mm_or_si128(backslashes(c), backslashes(d)));
+        if (not_plain(least, backslash) != 0)
+            break;
+    }
+    for (; end - at >= 16; at += 16)
+        if (auto const found = not_plain(at); found != 0)
+            return at + std::countr_zero(found);
+    return plain_end_by_byte(at, end);
+}
+
+/// The same; names and short values end within the first sixteen bytes.
+inline char const* plain_end(char const* at, char const* end) noexcept
+{
+    if (end - at < 16) [[unlikely]]
+        return plain_end_by_byte(at, end);
+    // Forget what is known of the memory: for a short literal gcc 12 warns of this load, although it is
+    // never reached.
+    asm("" : "+r"(at));
+    auto const found = not_plain(at);
+    return found != 0 ? at + std::countr_zero(found) : plain_end_by_block(at + 16, end);
+}
+
+#else
+
+inline char const* plain_end(char const* at, char const* end) noexcept { return plain_end_by_word(at, end); }
+
+#endif
+
+/// Whether the whole text is well-formed UTF-8.
+inline bool valid_utf8(std::string_view text) noexcept
+{
+    char const* at = text.data();
+    char const* const end = at + text.size();
+    while ((at = plain_end(at, end)) != end) {
+        auto const length = utf8_length(at, end);
+        if (length == 0)
+            return false;
+        at += length;
+    }
+    return true;
+}
+
+/// Appends the UTF-8 form of a code point, which is at most U+10FFFF and no surrogate.
+inline void append_utf8(std::string& out, char32_t code_point)
+{
+    auto const put = [&](char32_t value) { out += static_cast<char>(static_cast<unsigned char>(value)); };
+    if (code_point < 0x80) {
+        put(code_point);
+    } else if (code_point < 0x800) {
+        put(0xc0 | code_point >> 6);
+        put(0x80 | (code_point & 0x3f));
+    } else if (code_point < 0x10000) {
+        put(0xe0 | code_point >> 12);
+        put(0x80 | (code_point >> 6 & 0x3f));
+        put(0x80 | (code_point & 0x3f));
+    } else {
+        put(0xf0 | code_point >> 18);
+        put(0x80 | (code_point >> 12 & 0x3f));
+        put(0x80 | (code_point >> 6 & 0x3f));
+        put(0x80 | (code_point & 0x3f));
+    }
 }
 
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
 
-// -------- hdikafka/detail/timer_shelf.hpp
+#include <charconv>
+#include <limits>
 
-// Timers that are lent to calls. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_TIMER_SHELF_HPP
-#define HDIKAFKA_DETAIL_TIMER_SHELF_HPP
+namespace hdikafka::inline v0_1 {
 
-#include <mutex>
+/// What a JSON value is.
+enum class json_kind : unsigned char
+{
+    null,    ///< `null`
+    boolean, ///< `true` or `false`
+    number,  ///< Any number; whether it fits a type is told by asking for it.
+    string,  ///< `"…"`
+    array,   ///< `[…]`
+    object,  ///< `{…}`
+};
+
+namespace detail {
+
+/// The kind of a value, told by its first character. Null for a character that begins no value.
+inline json_kind json_kind_of(char first) noexcept
+{
+    switch (first) {
+    case '"': return json_kind::string;
+    case '{': return json_kind::object;
+    case '[': return json_kind::array;
+    case 't':
+    case 'f': return json_kind::boolean;
+    case '-': return json_kind::number;
+    default: return first >= '0' && first <= '9' ? json_kind::number : json_kind::null;
+    }
+}
+
+inline char const* json_kind_name(json_kind kind) noexcept
+{
+    switch (kind) {
+    case json_kind::boolean: return "a boolean";
+    case json_kind::number: return "a number";
+    case json_kind::string: return "a string";
+    case json_kind::array: return "an array";
+    case json_kind::object: return "an object";
+    case json_kind::null: break;
+    }
+    return "null";
+}
+
+inline bool is_digit(char character) noexcept { return character >= '0' && character <= '9'; }
+
+/// The UTF-16 unit of the escape \uXXXX that `raw` has at `at`, or 0x10000, which no unit is.
+inline char32_t json_escaped_unit(std::string_view raw, std::size_t at) noexcept
+{
+    constexpr char32_t none = 0x10000;
+    if (raw.size() < at + 6 || raw[at] != '\\' || raw[at + 1] != 'u')
+        return none;
+    std::uint16_t unit = 0;
+    char const* const end = raw.data() + at + 6;
+    return std::from_chars(end - 4, end, unit, 16).ptr == end ? unit : none;
+}
+
+/// Decodes the text between a string's quotes, as a json_reader gave it, into `out` (replaced).
+/// False at a surrogate escape without its other half, which stands for no character.
+inline bool json_unescape(std::string_view raw, std::string& out)
+{
+    out.clear();
+    for (std::size_t at = 0;;) {
+        auto const escape = raw.find('\\', at);
+        out.append(raw.substr(at, escape - at));
+        if (escape == std::string_view::npos)
+            return true;
+        if (escape + 1 == raw.size())
+            return false;
+        at = escape + 2;
+        switch (raw[escape + 1]) {
+        case 'b': out += '\b'; break;
+        case 'f': out += '\f'; break;
+        case 'n': out += '\n'; break;
+        case 'r': out += '\r'; break;
+        case 't': out += '\t'; break;
+        default: out += raw[escape + 1]; break; // quote, backslash, slash
+        case 'u':
+            char32_t code_point = json_escaped_unit(raw, escape);
+            at = escape + 6;
+            if (code_point >= 0xd800 && code_point < 0xdc00) {
+                auto const low = json_escaped_unit(raw, at);
+                if (low < 0xdc00 || low > 0xdfff)
+                    return false;
+                code_point = 0x10000 + ((code_point - 0xd800) << 10) + (low - 0xdc00);
+                at += 6;
+            } else if (code_point >= 0xdc00 && (code_point < 0xe000 || code_point > 0xffff)) {
+                return false;
+            }
+            append_utf8(out, code_point);
+        }
+    }
+}
+
+/// Whether the text between a string's quotes stands for `text`.
+inline bool json_equals(std::string_view raw, std::string_view text)
+{
+    if (raw.find('\\') == std::string_view::npos)
+        return raw == text;
+    std::string decoded;
+    return json_unescape(raw, decoded) && decoded == text;
+}
+
+/// Without <cmath>, which would take as long to compile as all of this file.
+constexpr bool is_finite(double value) noexcept
+{
+    return value >= std::numeric_limits<double>::lowest() && value <= std::numeric_limits<double>::max();
+}
+
+/// A valid JSON number as a double. False when it is too large for one; what is too small becomes zero.
+inline bool json_to_double(std::string_view number, double& out) noexcept
+{
+    if (std::from_chars(number.data(), number.data() + number.size(), out).ec == std::errc())
+        return is_finite(out);
+    // from_chars does not say on which side the number left the range: its decimal magnitude does.
+    bool const negative = number.front() == '-';
+    std::int64_t magnitude =
+        0; // position of the first digit that is not 0, left of the point counted positive
+    std::size_t at = negative ? 1 : 0;
+    bool fraction = false;
+    bool significant = false;
+    for (; at != number.size() && number[at] != 'e' && number[at] != 'E'; ++at) {
+        if (number[at] == '.') {
+            fraction = true;
+            continue;
+        }
+        significant = significant || number[at] != '0';
+        if (significant && !fraction)
+            ++magnitude;
+        else if (!significant && fraction)
+            --magnitude;
+    }
+    if (at != number.size()) {
+        ++at;
+        bool const down = number[at] == '-';
+        if (down || number[at] == '+')
+            ++at;
+        std::int64_t exponent = 0;
+        for (; at != number.size() && exponent < 1'000'000'000'000; ++at)
+            exponent = exponent * 10 + (number[at] - '0');
+        magnitude += down ? -exponent : exponent;
+    }
+    if (significant && magnitude > 0)
+        return false;
+    out = negative ? -0.0 : 0.0;
+    return true;
+}
+
+} // namespace detail
+
+} // namespace hdikafka::inline v0_1
+
+#endif
 
 namespace hdikafka::inline v0_1::detail {
 
-template <class = void>
-class spare_timer : public list_link
+/// Reads one document from front to back. Every function gives false at a fault; the first fault sticks.
+/// What was read before it stands in a document that may still turn out not to be JSON: only finish()
+/// vouches for the whole. The text outlives the reader and the slices it gives.
+///
+///     json_reader in(text);
+///     std::string_view name;
+///     std::int64_t id = 0;
+///     if (in.enter_object())
+///         while (in.next_member(name))
+///             name == "id" ? in.integer(id) : in.skip();
+///     if (!in.finish()) // in.fault(), in.position()
+class json_reader
 {
 public:
-    explicit spare_timer(net::any_io_executor const& executor) : timer(executor) {}
+    static constexpr std::size_t max_depth = 512; ///< Containers within one another.
 
-    net::steady_timer timer;
-};
+    explicit json_reader(std::string_view text) noexcept
+        : begin_(text.data()), at_(begin_), end_(begin_ + text.size())
+    {}
 
-using timer_ptr = std::unique_ptr<spare_timer<>>;
+    /// The kind of the value that is due, by its first character. Null also when none is there.
+    json_kind peek() noexcept { return state_ == state::value ? json_kind_of(current()) : json_kind::null; }
 
-/// An executor's timers that no operation uses at the moment: to make one and to destroy it costs a good part
-/// of a small request. Thread-safe.
-template <class = void>
-class timer_shelf
-{
-public:
-    explicit timer_shelf(net::any_io_executor executor) : executor_(std::move(executor)) {}
-    timer_shelf(timer_shelf const&) = delete;
-    timer_shelf& operator=(timer_shelf const&) = delete;
-    ~timer_shelf()
+    bool enter_object() noexcept { return first() == '{' ? open() : other_kind(); }
+    bool enter_array() noexcept { return first() == '[' ? open() : other_kind(); }
+
+    /// Goes to the next member, whose value is then due. False at the object's end (or a fault).
+    /// `name` is the text between the quotes as it stands: see json_equals() for escapes.
+    bool next_member(std::string_view& name) noexcept
     {
-        while (!spare_.empty())
-            timer_ptr(&spare_.pop_back()).reset();
+        if (!next_item('}') || !due('"') || !scan_string(name) || !due(':'))
+            return false;
+        ++at_;
+        return true;
     }
 
-    net::any_io_executor const& executor() const noexcept { return executor_; }
+    /// Goes to the next element, which is then due. False at the array's end (or a fault).
+    bool next_element() noexcept { return next_item(']'); }
 
-    timer_ptr take()
+    /// Reads the value that is due, whatever it is: its exact text, without blanks around it.
+    bool value(std::string_view& slice) noexcept
     {
-        {
-            std::lock_guard const lock(mutex_);
-            if (!spare_.empty()) {
-                --count_;
-                return timer_ptr(&spare_.pop_back());
-            }
+        auto const character = first();
+        char const* const start = at_;
+        if (!scan_value(character))
+            return false;
+        slice = std::string_view(start, static_cast<std::size_t>(at_ - start));
+        return true;
+    }
+
+    bool skip() noexcept { return scan_value(first()); }
+
+    /// Reads an integer exactly. A fraction or an exponent is `wrong_kind` like a string is, a value
+    /// beyond int64 is `out_of_range`.
+    bool integer(std::int64_t& out) noexcept
+    {
+        bool const negative = first() == '-';
+        char const* const digits = at_ + (negative ? 1 : 0);
+        char const* at = digits;
+        std::uint64_t magnitude = 0; // wraps beyond nineteen digits, which are read with care
+        for (; at != end_; ++at) {
+            auto const digit = byte_at(at) - '0';
+            if (digit > 9)
+                break;
+            magnitude = magnitude * 10 + digit;
         }
-        return std::make_unique<spare_timer<>>(executor_);
+        auto const size = at - digits;
+        bool const simple = size > 0 && size <= 18 && (*digits != '0' || size == 1) && at != end_ &&
+                            *at != '.' && *at != 'e' && *at != 'E';
+        if (!simple) [[unlikely]]
+            return integer_with_care(out);
+        out = static_cast<std::int64_t>(negative ? 0 - magnitude : magnitude);
+        return done(at);
     }
 
-    void give_back(timer_ptr timer) noexcept
+    /// Reads a string: the text between the quotes as it stands (see json_unescape()).
+    bool string(std::string_view& raw) noexcept
     {
-        constexpr std::size_t most = 64;
-        std::lock_guard const lock(mutex_);
-        if (count_ == most)
-            return;
-        ++count_;
-        spare_.push_back(*timer.release());
+        return first() == '"' ? scan_string(raw) && done(at_) : other_kind();
     }
+
+    /// Whether the document was one complete JSON value: nothing failed, nothing is open, only blanks remain.
+    bool finish() noexcept
+    {
+        skip_blanks();
+        return (state_ == state::after && depth_ == 0 && at_ == end_) || fail(errc::invalid_json, at_);
+    }
+
+    bool failed() const noexcept { return state_ == state::failed; }
+
+    /// The first fault; 0 when there is none.
+    errc fault() const noexcept { return fault_; }
+
+    /// The byte the reader is at; after a fault the byte where it was found.
+    std::size_t position() const noexcept { return static_cast<std::size_t>(at_ - begin_); }
 
 private:
-    net::any_io_executor const executor_;
-    std::mutex mutex_;
-    linked_list<spare_timer<>> spare_;
-    std::size_t count_ = 0;
+    enum class state : unsigned char
+    {
+        value,  // a value is due
+        opened, // a container was entered, nothing in it was read
+        after,  // a value is complete
+        failed,
+    };
+
+    [[gnu::cold]] bool fail(errc code, char const* where) noexcept
+    {
+        if (state_ != state::failed) {
+            state_ = state::failed;
+            fault_ = code;
+            at_ = end_ = where; // nothing can be read any more
+        }
+        return false;
+    }
+
+    /// The value at at_ is of another kind than was asked for, if it is a value at all.
+    [[gnu::cold]] bool other_kind() noexcept
+    {
+        char const* const start = at_;
+        return scan_value(current()) && fail(errc::wrong_kind, start);
+    }
+
+    [[gnu::noinline]] bool integer_with_care(std::int64_t& out) noexcept
+    {
+        char const* const start = at_;
+        if (json_kind_of(current()) != json_kind::number)
+            return other_kind();
+        if (!scan_number())
+            return false;
+        if (std::string_view(start, at_).find_first_of(".eE") != std::string_view::npos)
+            return fail(errc::wrong_kind, start);
+        if (std::from_chars(start, at_, out).ec != std::errc())
+            return fail(errc::out_of_range, start);
+        return true;
+    }
+
+    bool done(char const* at) noexcept
+    {
+        at_ = at;
+        state_ = state::after;
+        return true;
+    }
+
+    /// The next character that is not blank; NUL, which begins nothing, at the end.
+    char current() noexcept
+    {
+        if (at_ == end_ || byte_at(at_) <= ' ') [[unlikely]]
+            skip_blanks();
+        return at_ != end_ ? *at_ : '\0';
+    }
+
+    [[gnu::noinline]] void skip_blanks() noexcept
+    {
+        while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t'))
+            ++at_;
+    }
+
+    /// The first character of the value that is due; NUL, after a fault, when none is.
+    char first() noexcept
+    {
+        if (state_ == state::value) [[likely]]
+            return current();
+        fail(errc::invalid_json, at_);
+        return '\0';
+    }
+
+    /// Enters the container at at_.
+    bool open() noexcept
+    {
+        if (depth_ == max_depth)
+            return fail(errc::invalid_json, at_);
+        closing_ = *at_ == '{' ? '}' : ']';
+        auto const bit = std::uint64_t(1) << depth_ % 64;
+        auto& word = objects_[depth_ / 64];
+        word = closing_ == '}' ? word | bit : word & ~bit;
+        ++depth_;
+        ++at_;
+        state_ = state::opened;
+        return true;
+    }
+
+    /// Leaves the innermost container, whose last character is at at_.
+    bool close() noexcept
+    {
+        --depth_;
+        if (depth_ == 0)
+            closing_ = '\0';
+        else
+            closing_ = (objects_[(depth_ - 1) / 64] >> (depth_ - 1) % 64 & 1) != 0 ? '}' : ']';
+        return done(at_ + 1);
+    }
+
+    /// Goes to this character, which must come next.
+    bool due(char character) noexcept
+    {
+        if (at_ != end_ && *at_ == character) [[likely]]
+            return true;
+        return current() == character || fail(errc::invalid_json, at_);
+    }
+
+    /// Goes past the comma to the next item of the innermost container, or past its end (false).
+    bool next_item(char closing) noexcept
+    {
+        if (closing != closing_) [[unlikely]]
+            return fail(errc::invalid_json, at_);
+        auto const character = current();
+        if (state_ == state::after && character == ',') [[likely]]
+            ++at_;
+        else if (state_ != state::value && character == closing) {
+            close();
+            return false;
+        } else if (state_ != state::opened)
+            return fail(errc::invalid_json, at_);
+        state_ = state::value;
+        return true;
+    }
+
+    /// Reads the value at at_, whose first character is given.
+    bool scan_value(char character) noexcept
+    {
+        return character == '{' || character == '[' ? scan_container() : scan_scalar(character);
+    }
+
+    [[gnu::noinline]] bool scan_container() noexcept
+    {
+        auto const outside = depth_;
+        std::string_view name;
+        if (!open())
+            return false;
+        while (depth_ != outside) {
+            if (closing_ == '}' ? next_member(name) : next_element()) {
+                auto const character = first();
+                if (!(character == '{' || character == '[' ? open() : scan_scalar(character)))
+                    return false;
+            } else if (failed()) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    bool scan_scalar(char character) noexcept
+    {
+        std::string_view raw;
+        return character == '"' ? scan_string(raw) && done(at_) : scan_word_or_number(character);
+    }
+
+    [[gnu::noinline]] bool scan_word_or_number(char character) noexcept
+    {
+        switch (character) {
+        case 't': return scan_word("true");
+        case 'f': return scan_word("false");
+        case 'n': return scan_word("null");
+        default: return scan_number();
+        }
+    }
+
+    bool scan_word(std::string_view word) noexcept
+    {
+        auto const left = static_cast<std::size_t>(end_ - at_);
+        for (std::size_t i = 0; i != word.size(); ++i)
+            if (i == left || at_[i] != word[i])
+                return fail(errc::invalid_json, at_ + i);
+        return done(at_ + word.size());
+    }
+
+    bool scan_number() noexcept
+    {
+        char const* at = at_;
+        auto const digits = [&] {
+            char const* const first = at;
+            while (at != end_ && is_digit(*at))
+                ++at;
+            return at != first;
+        };
+        if (at != end_ && *at == '-')
+            ++at;
+        if (at != end_ && *at == '0')
+            ++at;
+        else if (!digits())
+            return fail(errc::invalid_json, at);
+        if (at != end_ && *at == '.')
+            if (++at; !digits())
+                return fail(errc::invalid_json, at);
+        if (at != end_ && (*at == 'e' || *at == 'E')) {
+            if (++at; at != end_ && (*at == '+' || *at == '-'))
+                ++at;
+            if (!digits())
+                return fail(errc::invalid_json, at);
+        }
+        return done(at);
+    }
+
+    /// Reads the string whose opening quote is at at_: the text between the quotes.
+    bool scan_string(std::string_view& raw) noexcept
+    {
+        char const* const start = at_ + 1;
+        char const* at = plain_end(start, end_);
+        if ((at == end_ || *at != '"') && !scan_string_on(at)) [[unlikely]]
+            return false;
+        raw = std::string_view(start, static_cast<std::size_t>(at - start));
+        at_ = at + 1;
+        return true;
+    }
+
+    /// The same from its first byte on that is not plain.
+    [[gnu::noinline]] bool scan_string_on(char const*& at) noexcept
+    {
+        while (at != end_ && *at != '"') {
+            auto const length = *at == '\\'          ? escape_length(at)
+                                : byte_at(at) < 0x20 ? 0
+                                                     : utf8_length(at, end_);
+            if (length == 0)
+                return fail(errc::invalid_json, at);
+            at += length;
+            if (at != end_ && byte_at(at) < 0x80)
+                at = plain_end(at, end_);
+        }
+        return at != end_ || fail(errc::invalid_json, at);
+    }
+
+    /// Length of the escape at `at`, or 0. A lone surrogate is within the grammar.
+    std::size_t escape_length(char const* at) const noexcept
+    {
+        if (end_ - at < 2)
+            return 0;
+        if (at[1] != 'u')
+            return std::string_view("\"\\/bfnrt").find(at[1]) != std::string_view::npos ? 2 : 0;
+        if (end_ - at < 6)
+            return 0;
+        for (int i = 2; i != 6; ++i)
+            if (!is_digit(at[i]) && !(at[i] >= 'a' && at[i] <= 'f') && !(at[i] >= 'A' && at[i] <= 'F'))
+                return 0;
+        return 6;
+    }
+
+    char const* begin_;
+    char const* at_;
+    char const* end_;
+    std::size_t depth_ = 0;
+    state state_ = state::value;
+    char closing_ = '\0'; // of the innermost container
+    errc fault_ = errc();
+    std::array<std::uint64_t, max_depth / 64> objects_{}; // one bit a level: object, else array
 };
 
-using shelf_ptr = std::shared_ptr<timer_shelf<>>;
+inline bool valid_json(std::string_view text) noexcept
+{
+    json_reader in(text);
+    return in.skip() && in.finish();
+}
 
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
+
+// -------- hdikafka/detail/rest_response.hpp
+
+// The proxy's answers other than records: metadata, receipts, errors. Every answer that is not what
+// the API describes becomes errc::invalid_response. Layer: formats (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_REST_RESPONSE_HPP
+#define HDIKAFKA_DETAIL_REST_RESPONSE_HPP
+
+// -------- hdikafka/detail/http_syntax.hpp
+
+// The small rules of HTTP/1.1 that reading and writing share: characters, lists, numbers, lines
+// (RFC 9110 §5.5 and §5.6, RFC 9112 §2.2). Layer: formats (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_HTTP_SYNTAX_HPP
+#define HDIKAFKA_DETAIL_HTTP_SYNTAX_HPP
+
+// -------- hdikafka/detail/http_scan.hpp
+
+// Searching HTTP text for the characters that end something, 16 bytes at a time where the machine has
+// SSE2: most of what reading a header costs. Layer: formats (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_HTTP_SCAN_HPP
+#define HDIKAFKA_DETAIL_HTTP_SCAN_HPP
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+/// A set of characters.
+class character_set
+{
+public:
+    explicit constexpr character_set(std::string_view members) noexcept
+    {
+        for (char const member : members)
+            table_[static_cast<unsigned char>(member)] = true;
+    }
+
+    constexpr bool contains(char character) const noexcept
+    {
+        return table_[static_cast<unsigned char>(character)];
+    }
+
+    /// Whether `text` has nothing but members, and at least one.
+    constexpr bool spells(std::string_view text) const noexcept
+    {
+        return !text.empty() && prefix(text) == text.size();
+    }
+
+    /// How many members are at the front of `text`, if it is known of the first `from`.
+    constexpr std::size_t prefix(std::string_view text, std::size_t from = 0) const noexcept
+    {
+        while (from < text.size() && contains(text[from]))
+            ++from;
+        return from;
+    }
+
+private:
+    std::array<bool, 256> table_{};
+};
+
+inline constexpr character_set token_characters("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
+                                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+
+/// Control characters but HTAB: none of them may stand in any line, but for the CRLF at its end.
+inline constexpr character_set control_characters(
+    std::string_view("\x00\x01\x02\x03\x04\x05\x06\x07\x08\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14\x15"
+                     "\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f\x7f",
+                     32));
+
+#if defined(__SSE2__)
+/// Sixteen bytes, and which of them have a property: bit i of a mask is byte i.
+class byte_block
+{
+public:
+    static constexpr std::size_t size = 16;
+
+    explicit byte_block(char const* text) noexcept
+        : bytes_(_mm_loadu_si128(reinterpret_cast<__m128i const*>(text)))
+    {}
+
+    unsigned controls() const noexcept
+    {
+        auto const low = at_most(bytes_, 0x1f);
+        auto const tab = _mm_cmpeq_epi8(bytes_, _mm_set1_epi8('\t'));
+        auto const del = _mm_cmpeq_epi8(bytes_, _mm_set1_epi8(0x7f));
+        return mask(_mm_or_si128(_mm_andnot_si128(tab, low), del));
+    }
+
+    /// Letters, digits and '-': all that the names of fields have in practice.
+    unsigned name_characters() const noexcept
+    {
+        auto const lower = _mm_or_si128(bytes_, _mm_set1_epi8(0x20));
+        auto const letter = at_most(_mm_sub_epi8(lower, _mm_set1_epi8('a')), 'z' - 'a');
+        auto const digit = at_most(_mm_sub_epi8(bytes_, _mm_set1_epi8('0')), 9);
+        auto const dash = _mm_cmpeq_epi8(bytes_, _mm_set1_epi8('-'));
+        return mask(_mm_or_si128(_mm_or_si128(letter, digit), dash));
+    }
+
+    /// Whether the 64 bytes from `text` on are ASCII without any control character.
+    static bool four_are_printable(char const* text) noexcept
+    {
+        // Adding 0x81 puts DEL first, then what is above ASCII, then the controls: 0x00 to 0xa0.
+        auto const ordered = [text](std::size_t i) {
+            return _mm_add_epi8(byte_block(text + i * size).bytes_, _mm_set1_epi8(static_cast<char>(0x81)));
+        };
+        auto const least =
+            _mm_min_epu8(_mm_min_epu8(ordered(0), ordered(1)), _mm_min_epu8(ordered(2), ordered(3)));
+        return mask(at_most(least, static_cast<char>(0xa0))) == 0;
+    }
+
+private:
+    /// Unsigned comparison, which SSE2 only has as a minimum.
+    static __m128i at_most(__m128i bytes, char limit) noexcept
+    {
+        return _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(limit)), bytes);
+    }
+    static unsigned mask(__m128i bytes) noexcept { return static_cast<unsigned>(_mm_movemask_epi8(bytes)); }
+
+    __m128i bytes_;
+};
+#endif
+
+/// Where the first control character at or behind `from` is, or the size of `text`.
+inline std::size_t find_control(std::string_view text, std::size_t from = 0) noexcept
+{
+#if defined(__SSE2__)
+    for (; from + byte_block::size <= text.size(); from += byte_block::size)
+        if (auto const found = byte_block(text.data() + from).controls(); found != 0)
+            return from + static_cast<std::size_t>(std::countr_zero(found));
+#endif
+    while (from < text.size() && !control_characters.contains(text[from]))
+        ++from;
+    return from;
+}
+
+/// Whether `text` has no control character. For texts that may be long and hardly ever have one.
+inline bool has_no_control(std::string_view text) noexcept
+{
+    std::size_t from = 0;
+#if defined(__SSE2__)
+    while (from + 4 * byte_block::size <= text.size() && byte_block::four_are_printable(text.data() + from))
+        from += 4 * byte_block::size;
+#endif
+    return find_control(text, from) == text.size();
+}
+
+/// How many token characters are at the front of `text`.
+inline std::size_t token_size(std::string_view text) noexcept
+{
+    std::size_t size = 0;
+#if defined(__SSE2__)
+    for (; size + byte_block::size <= text.size(); size += byte_block::size)
+        if (auto const others = ~byte_block(text.data() + size).name_characters() & 0xffffU; others != 0) {
+            size += static_cast<std::size_t>(std::countr_zero(others));
+            break;
+        }
+#endif
+    return token_characters.prefix(text, size);
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+/// What is wrong with a message: nothing, or a code and a whole sentence about it.
+class http_fault
+{
+public:
+    http_fault() = default;
+    http_fault(errc code, std::string cause) : code_(code), cause_(std::move(cause)) {}
+
+    explicit operator bool() const noexcept { return code_ != errc(); }
+    errc code() const noexcept { return code_; }
+    std::string const& cause() const noexcept { return cause_; }
+
+private:
+    errc code_ = errc();
+    std::string cause_;
+};
+
+/// What a target in origin form may have: path and query of RFC 3986 §3.3 and §3.4.
+inline constexpr character_set target_characters("!$%&'()*+,-./0123456789:;=?@"
+                                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~");
+
+/// What a Host field may have: a name or an address, and a port.
+inline constexpr character_set host_characters("-.0123456789:ABCDEFGHIJKLMNOPQRSTUVWXYZ[]"
+                                               "_abcdefghijklmnopqrstuvwxyz");
+
+/// A method, a field name, a parameter name: 1*tchar.
+inline bool is_token(std::string_view text) noexcept
+{
+    return !text.empty() && token_size(text) == text.size();
+}
+
+/// A field value or a reason phrase: no control character but HTAB.
+inline bool is_field_text(std::string_view text) noexcept { return find_control(text, 0) == text.size(); }
+
+constexpr bool is_blank(char character) noexcept { return character == ' ' || character == '\t'; }
+
+/// Without the optional white space (SP, HTAB) around it.
+constexpr std::string_view trim_blanks(std::string_view text) noexcept
+{
+    while (!text.empty() && is_blank(text.front()))
+        text.remove_prefix(1);
+    while (!text.empty() && is_blank(text.back()))
+        text.remove_suffix(1);
+    return text;
+}
+
+constexpr char ascii_lower(char character) noexcept
+{
+    return character >= 'A' && character <= 'Z' ? static_cast<char>(character | 0x20) : character;
+}
+
+constexpr bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept
+{
+    if (a.size() != b.size())
+        return false;
+    for (std::size_t i = 0; i != a.size(); ++i)
+        if (a[i] != b[i] && ascii_lower(a[i]) != ascii_lower(b[i]))
+            return false;
+    return true;
+}
+
+/// 1*DIGIT without overflow; leading zeros are allowed, signs and blanks are not.
+constexpr std::optional<std::uint64_t> parse_decimal(std::string_view text) noexcept
+{
+    constexpr auto most = std::numeric_limits<std::uint64_t>::max();
+    std::uint64_t value = 0;
+    for (char const character : text) {
+        if (character < '0' || character > '9')
+            return std::nullopt;
+        auto const digit = static_cast<std::uint64_t>(character - '0');
+        if (value > (most - digit) / 10)
+            return std::nullopt;
+        value = value * 10 + digit;
+    }
+    return text.empty() ? std::nullopt : std::optional(value);
+}
+
+/// The elements of a comma-separated list, trimmed. An empty text has one empty element.
+class list_elements
+{
+public:
+    explicit constexpr list_elements(std::string_view list) noexcept : rest_(list) {}
+
+    constexpr bool next(std::string_view& element) noexcept
+    {
+        if (ended_)
+            return false;
+        auto const comma = rest_.find(',');
+        element = trim_blanks(rest_.substr(0, comma));
+        ended_ = comma == std::string_view::npos;
+        if (!ended_)
+            rest_.remove_prefix(comma + 1);
+        return true;
+    }
+
+private:
+    std::string_view rest_;
+    bool ended_ = false;
+};
+
+/// At most 40 bytes of what a peer sent, for an error's sentence.
+inline std::string excerpt(std::string_view text)
+{
+    constexpr std::size_t most = 40;
+    return "'" + std::string(text.substr(0, most)) + (text.size() > most ? "…'" : "'");
+}
+
+enum class line_state : unsigned char
+{
+    incomplete,
+    whole,        ///< `line` is the line without its CRLF.
+    too_long,     ///< It has more than `limit` bytes, whether or not its end is here already.
+    bad_character ///< A control character but HTAB, or CR and LF other than together at its end.
+};
+
+/// Cuts the line off the front of `text`. `scanned` is how much of it was searched before: 0 for a new
+/// line, and left as it is between calls, so that a line that arrives in pieces is searched once.
+/// The state depends on the bytes alone, never on how they were split.
+inline line_state cut_line(std::string_view text, std::size_t& scanned, std::size_t limit,
+                           std::string_view& line) noexcept
+{
+    auto const end = find_control(text, scanned);
+    if (end > limit)
+        return line_state::too_long;
+    scanned = end;
+    if (end == text.size())
+        return line_state::incomplete;
+    if (text[end] != '\r')
+        return line_state::bad_character;
+    if (end + 1 == text.size())
+        return line_state::incomplete;
+    if (text[end + 1] != '\n')
+        return line_state::bad_character;
+    scanned = 0;
+    line = text.substr(0, end);
+    return line_state::whole;
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/receipt.hpp
+
+// What a produce returns: what became of each record. Layer: values (no I/O, no Asio).
+#ifndef HDIKAFKA_RECEIPT_HPP
+#define HDIKAFKA_RECEIPT_HPP
+
+namespace hdikafka::inline v0_1 {
+
+/// What became of one record of a produce.
+class record_outcome
+{
+public:
+    record_outcome() = default;
+    /// An outcome without a place.
+    explicit record_outcome(persistence state) : persisted(state) {}
+
+    persistence persisted = persistence::none; ///< Whether the record is in the topic.
+    std::optional<std::int32_t> partition;     ///< Where it went, if the answer says so.
+    std::optional<std::int64_t> offset;        ///< Its offset, if the answer says so.
+    std::optional<hdikafka::error> failure;    ///< What the service says went wrong with this record.
+};
+
+/// The answer to one produce, record by record in the order they were given. A receipt exists for
+/// every 200; it can still say that single records failed. The service may leave partitions and
+/// offsets out, hence the optionals. An index past size() throws std::out_of_range.
+class receipt
+{
+public:
+    receipt() = default;
+    /// Made by client::produce(); here for tests of what reads receipts.
+    explicit receipt(std::vector<record_outcome> outcomes) : outcomes_(std::move(outcomes)) {}
+
+    /// How many records were given to produce.
+    std::size_t size() const noexcept { return outcomes_.size(); }
+
+    /// Whether this record is in the topic.
+    persistence persisted(std::size_t index) const { return outcomes_.at(index).persisted; }
+    /// The partition that this record went to.
+    std::optional<std::int32_t> partition(std::size_t index) const { return outcomes_.at(index).partition; }
+    /// The offset that this record got.
+    std::optional<std::int64_t> offset(std::size_t index) const { return outcomes_.at(index).offset; }
+    /// What the service says went wrong with this record.
+    std::optional<hdikafka::error> error(std::size_t index) const { return outcomes_.at(index).failure; }
+
+    /// Whether the service reports an error for any of the records.
+    bool has_error() const noexcept
+    {
+        return std::ranges::any_of(outcomes_, [](auto const& one) { return one.failure.has_value(); });
+    }
+
+    /// All records together: `done` only if all are, `none` only if none is written, else `possibly`.
+    persistence persisted() const noexcept
+    {
+        std::size_t done = 0;
+        std::size_t none = 0;
+        for (auto const& one : outcomes_) {
+            done += one.persisted == persistence::done ? 1 : 0;
+            none += one.persisted == persistence::none ? 1 : 0;
+        }
+        if (none == outcomes_.size())
+            return persistence::none;
+        return done == outcomes_.size() ? persistence::done : persistence::possibly;
+    }
+
+private:
+    std::vector<record_outcome> outcomes_;
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+// -------- hdikafka/topic.hpp
+
+// Topics, partitions and brokers. Layer: values (no I/O, no Asio).
+#ifndef HDIKAFKA_TOPIC_HPP
+#define HDIKAFKA_TOPIC_HPP
+
+// -------- hdikafka/json.hpp
+
+// json and json_view: JSON as validated text, without a tree. Layer: values (no I/O, no Asio).
+#ifndef HDIKAFKA_JSON_HPP
+#define HDIKAFKA_JSON_HPP
+
+// -------- hdikafka/detail/json_writer.hpp
+
+// Writing JSON scalars into a growing text. Layer: formats (bytes in, values out; no Asio).
+#ifndef HDIKAFKA_DETAIL_JSON_WRITER_HPP
+#define HDIKAFKA_DETAIL_JSON_WRITER_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Appends `text` as a JSON string, quotes included. False, with `out` unchanged, if it is not UTF-8.
+inline bool append_json_string(std::string& out, std::string_view text)
+{
+    auto const before = out.size();
+    char const* at = text.data();
+    char const* const end = at + text.size();
+    char const* copied = at;
+    if (before == 0)
+        out.reserve(text.size() + 2); // most text needs no escapes
+    out += '"';
+    while ((at = plain_end(at, end)) != end) {
+        if (byte_at(at) >= 0x80) {
+            auto const length = utf8_length(at, end);
+            if (length == 0) {
+                out.resize(before);
+                return false;
+            }
+            at += length;
+            continue;
+        }
+        out.append(copied, at);
+        auto const character = byte_at(at);
+        copied = ++at;
+        out += '\\';
+        switch (character) {
+        case '\b': out += 'b'; break;
+        case '\f': out += 'f'; break;
+        case '\n': out += 'n'; break;
+        case '\r': out += 'r'; break;
+        case '\t': out += 't'; break;
+        case '"':
+        case '\\': out += static_cast<char>(character); break;
+        default: out += character < 0x10 ? "u000" : "u001"; out += "0123456789abcdef"[character % 16];
+        }
+    }
+    out.append(copied, end);
+    out += '"';
+    return true;
+}
+
+template <std::integral T>
+void append_json_integer(std::string& out, T value)
+{
+    std::array<char, 24> digits{};
+    out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
+}
+
+/// Appends the shortest text that reads back as the same double. False, with `out` unchanged, if it is
+/// not finite.
+inline bool append_json_double(std::string& out, double value)
+{
+    if (!is_finite(value))
+        return false;
+    std::array<char, 32> digits{}; // the longest is 24: -2.2250738585072014e-308
+    out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
+    return true;
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+namespace hdikafka::inline v0_1 {
+
+namespace detail {
+
+/// Says that a text is one JSON value without blanks around it: who makes a json_view has checked it.
+struct validated_json
+{
+    explicit validated_json() = default;
+};
+
+template <class T>
+concept character_type = std::same_as<T, char> || std::same_as<T, wchar_t> || std::same_as<T, char8_t> ||
+    std::same_as<T, char16_t> || std::same_as<T, char32_t>;
+
+template <class T>
+concept json_integer =
+    std::integral<T> && !std::same_as<T, bool> && !character_type<T> && sizeof(T) <= sizeof(std::uint64_t);
+
+template <class T>
+concept string_like = std::convertible_to<T const&, std::string_view> && !std::same_as<T, std::nullptr_t>;
+
+template <class T>
+concept u8string_like =
+    std::convertible_to<T const&, std::u8string_view> && !string_like<T> && !std::same_as<T, std::nullptr_t>;
+
+} // namespace detail
+
+/// A JSON value that lives elsewhere, in a record_batch or a json, and was validated there. It is
+/// valid as long as its owner. Asking for another kind than the value's throws hk::error.
+class json_view
+{
+public:
+    /// null
+    json_view() = default;
+    /// For the library's own use: the tag says that `slice` is one valid JSON value without blanks around it.
+    json_view(detail::validated_json, std::string_view slice) noexcept : text_(slice) {}
+
+    /// The exact JSON text, without blanks around it.
+    std::string_view text() const noexcept { return text_; }
+
+    /// Which of the six kinds of RFC 8259 the value is.
+    json_kind kind() const noexcept { return detail::json_kind_of(text_.front()); }
+    /// Whether it is JSON null.
+    bool is_null() const noexcept { return kind() == json_kind::null; }
+
+    /// The decoded string, as UTF-8.
+    /// Throws `wrong_kind`; `invalid_utf8` if it has half of a surrogate pair, which no UTF-8 can say
+    /// (text() still has it).
+    std::string as_string() const
+    {
+        expect(json_kind::string);
+        std::string decoded;
+        if (!detail::json_unescape(text_.substr(1, text_.size() - 2), decoded))
+            throw error(errc::invalid_utf8, "the JSON string contains half of a surrogate pair");
+        return decoded;
+    }
+
+    /// The number, exactly. Throws `wrong_kind`, also for a number with a fraction or an exponent;
+    /// `out_of_range`.
+    std::int64_t as_int64() const { return as_integer<std::int64_t>(); }
+    /// The same without a sign; `out_of_range` also below zero.
+    std::uint64_t as_uint64() const { return as_integer<std::uint64_t>(); }
+
+    /// The nearest double of any number. Throws `wrong_kind`; `out_of_range` beyond the largest double.
+    double as_double() const
+    {
+        expect(json_kind::number);
+        double value = 0;
+        if (!detail::json_to_double(text_, value))
+            throw error(errc::out_of_range);
+        return value;
+    }
+
+    /// The boolean. Throws `wrong_kind`.
+    bool as_bool() const
+    {
+        expect(json_kind::boolean);
+        return text_.front() == 't';
+    }
+
+    /// Whether both have the same text: 1 and 1.0 differ.
+    friend bool operator==(json_view a, json_view b) noexcept { return a.text_ == b.text_; }
+
+private:
+    void expect(json_kind wanted) const
+    {
+        if (kind() != wanted)
+            throw error(errc::wrong_kind, std::string("the JSON value is ") + detail::json_kind_name(kind()) +
+                                              ", not " + detail::json_kind_name(wanted));
+    }
+
+    template <class T>
+    T as_integer() const
+    {
+        expect(json_kind::number);
+        if (text_.find_first_of(".eE") != std::string_view::npos)
+            throw error(errc::wrong_kind, "the JSON number is not an integer");
+        if (text_ == "-0")
+            return 0;
+        T value = 0;
+        if (std::from_chars(text_.data(), text_.data() + text_.size(), value).ec != std::errc())
+            throw error(errc::out_of_range);
+        return value;
+    }
+
+    std::string_view text_ = "null";
+};
+
+/// A JSON value that owns its text, for what is sent. Made from
+/// - text that is UTF-8: a JSON *string*, whatever it looks like (`json("{}")` is a string of two
+///   characters; use parse() for raw JSON);
+/// - integers of any width, exactly; `float` and `double`, as the shortest text that reads back the same;
+/// - `bool` and `nullptr`;
+/// - a json_view, copied.
+///
+/// A single character has no obvious meaning and does not convert. Throws hk::error: `invalid_utf8`
+/// (also for a null `char const*`), `not_finite`. A moved-from json is null.
+class json
+{
+public:
+    /// null
+    json() = default;
+    /// null
+    json(std::nullptr_t) noexcept {}
+    /// A copy of the text.
+    json(json_view value) : text_(value.text()) {}
+
+    /// A JSON string of the text. Throws `invalid_utf8`.
+    template <class T>
+    requires detail::string_like<T> || detail::u8string_like<T> json(T const& text)
+    {
+        if constexpr (std::is_pointer_v<T>)
+            if (text == nullptr)
+                throw error(errc::invalid_utf8, "a null pointer is not text");
+        if constexpr (detail::string_like<T>) {
+            assign_string(text);
+        } else {
+            std::u8string_view const bytes = text;
+            assign_string(std::string_view(reinterpret_cast<char const*>(bytes.data()), bytes.size()));
+        }
+    }
+
+    /// An integer of at most 64 bits, exactly.
+    template <detail::json_integer T>
+    json(T value)
+    {
+        detail::append_json_integer(text_, value);
+    }
+
+    /// The shortest text that reads back as the same number. Throws `not_finite`.
+    template <class T>
+    requires std::same_as<T, float> || std::same_as<T, double> json(T value)
+    {
+        if (!detail::append_json_double(text_, value))
+            throw error(errc::not_finite);
+    }
+
+    /// true or false; nothing that merely converts to bool.
+    template <std::same_as<bool> T>
+    json(T value) : text_(value ? "true" : "false")
+    {}
+
+    template <detail::character_type T>
+    json(T) = delete;
+
+    json(json const&) = default;
+    json(json&& other) noexcept : text_(std::exchange(other.text_, std::string())) {}
+    json& operator=(json const&) = default;
+    json& operator=(json&& other) noexcept
+    {
+        text_ = std::exchange(other.text_, std::string());
+        return *this;
+    }
+    ~json() = default;
+
+    /// Takes raw JSON: one value of RFC 8259, nested at most 512 levels, blanks around it allowed (and
+    /// dropped). Throws hk::error `invalid_json`; the message names the byte.
+    static json parse(std::string_view text) { return try_parse(text).value(); }
+
+    /// The same, with the error as a value.
+    static result<json> try_parse(std::string_view text)
+    {
+        detail::json_reader in(text);
+        std::string_view slice;
+        if (!in.value(slice) || !in.finish())
+            return not_json(in);
+        return json(json_view(detail::validated_json(), slice));
+    }
+
+    /// The JSON text.
+    std::string_view text() const noexcept { return view().text(); }
+
+    /// The value to be looked at; valid as long as this object lives unchanged.
+    json_view view() const noexcept
+    {
+        return text_.empty() ? json_view() : json_view(detail::validated_json(), text_);
+    }
+    /// The same as view().
+    operator json_view() const noexcept { return view(); }
+
+    friend bool operator==(json const& a, json const& b) noexcept { return a.text() == b.text(); }
+    friend bool operator==(json const& a, json_view b) noexcept { return a.text() == b.text(); }
+
+private:
+    static error not_json(detail::json_reader const& in)
+    {
+        std::string cause = "the text is not valid JSON at byte ";
+        cause += std::to_string(in.position());
+        return error(in.fault(), cause);
+    }
+
+    void assign_string(std::string_view text)
+    {
+        if (!detail::append_json_string(text_, text))
+            throw error(errc::invalid_utf8);
+    }
+
+    std::string text_; // empty is null
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+namespace hdikafka::inline v0_1 {
+
+/// How a topic is to be created. What is not set is left to the cluster's defaults.
+class topic_config
+{
+public:
+    /// A property's Kafka name and its value.
+    using property = std::pair<std::string, json>;
+
+    /// Number of partitions, at least 1.
+    topic_config& partition_count(std::int32_t count) &
+    {
+        partition_count_ = count;
+        return *this;
+    }
+    topic_config&& partition_count(std::int32_t count) && { return std::move(partition_count(count)); }
+
+    /// Number of replicas of each partition, at least 1.
+    topic_config& replication_factor(std::int32_t count) &
+    {
+        replication_factor_ = count;
+        return *this;
+    }
+    topic_config&& replication_factor(std::int32_t count) && { return std::move(replication_factor(count)); }
+
+    /// Sets a topic property by its Kafka name ("retention.ms", "min.insync.replicas", …). Setting
+    /// one again replaces it.
+    topic_config& set(std::string name, json value) &
+    {
+        for (auto& [known, old] : properties_)
+            if (known == name) {
+                old = std::move(value);
+                return *this;
+            }
+        properties_.emplace_back(std::move(name), std::move(value));
+        return *this;
+    }
+    topic_config&& set(std::string name, json value) &&
+    {
+        return std::move(set(std::move(name), std::move(value)));
+    }
+
+    std::optional<std::int32_t> partition_count() const noexcept { return partition_count_; }
+    std::optional<std::int32_t> replication_factor() const noexcept { return replication_factor_; }
+    /// The properties in the order in which they were first set.
+    std::vector<property> const& properties() const noexcept { return properties_; }
+
+private:
+    std::optional<std::int32_t> partition_count_;
+    std::optional<std::int32_t> replication_factor_;
+    std::vector<property> properties_;
+};
+
+/// A broker of the cluster, as the service names it.
+class broker
+{
+public:
+    broker() = default;
+
+    std::int32_t id = 0;   ///< Its id in the cluster.
+    std::string host;      ///< Its host name, as its cluster knows it.
+    std::int32_t port = 0; ///< The port of the Kafka protocol.
+    std::string rack;      ///< Empty when the broker has none.
+};
+
+/// A partition, its watermarks and its replicas.
+class partition_info
+{
+public:
+    partition_info() = default;
+
+    std::int32_t id = 0;                  ///< Its number in the topic, from 0.
+    std::int64_t earliest_offset = 0;     ///< The first offset that still exists.
+    std::int64_t latest_offset = 0;       ///< The high watermark: the offset that the next record gets.
+    broker leader;                        ///< Default-made when the partition has no leader.
+    std::vector<broker> replicas;         ///< The brokers that hold it.
+    std::vector<broker> in_sync_replicas; ///< Those of them that are up to date.
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Says what is wrong with an answer's body, with the position when it is not even JSON.
+template <class = void>
+error unexpected_body(json_reader const& in, std::string_view what)
+{
+    std::string cause = "the answer is not " + std::string(what);
+    if (in.failed())
+        cause += ": " + std::string(error_category::text(in.fault())) + " at byte " +
+                 std::to_string(in.position());
+    return error(errc::invalid_response, cause);
+}
+
+template <class = void>
+bool read_text(json_reader& in, std::string& out)
+{
+    std::string_view raw;
+    out.clear();
+    return in.string(raw) && json_unescape(raw, out);
+}
+
+inline bool read_int32(json_reader& in, std::int32_t& out)
+{
+    std::int64_t wide = 0;
+    if (!in.integer(wide) || wide < std::numeric_limits<std::int32_t>::min() ||
+        wide > std::numeric_limits<std::int32_t>::max())
+        return false;
+    out = static_cast<std::int32_t>(wide);
+    return true;
+}
+
+/// Reads an object whose members `member(name)` consumes; false when it is not one, or when member
+/// says so. A member that it does not know it passes over with in.skip().
+template <class Member>
+bool read_object(json_reader& in, Member member)
+{
+    if (!in.enter_object())
+        return false;
+    std::string_view name;
+    while (in.next_member(name))
+        if (!member(name))
+            return false;
+    return !in.failed();
+}
+
+/// Reads an array whose elements `element()` consumes.
+template <class Element>
+bool read_array(json_reader& in, Element element)
+{
+    if (!in.enter_array())
+        return false;
+    while (in.next_element())
+        if (!element())
+            return false;
+    return !in.failed();
+}
+
+template <class = void>
+bool read_broker(json_reader& in, broker& out)
+{
+    return read_object(in, [&](std::string_view name) {
+        if (name == "id")
+            return read_int32(in, out.id);
+        if (name == "hostName")
+            return read_text(in, out.host);
+        if (name == "port")
+            return read_int32(in, out.port);
+        if (name == "rack" && in.peek() == json_kind::string)
+            return read_text(in, out.rack);
+        return in.skip();
+    });
+}
+
+template <class = void>
+bool read_brokers(json_reader& in, std::vector<broker>& out)
+{
+    if (in.peek() == json_kind::null)
+        return in.skip();
+    return read_array(in, [&] { return read_broker(in, out.emplace_back()); });
+}
+
+template <class = void>
+bool read_partition(json_reader& in, partition_info& out)
+{
+    bool has_id = false;
+    bool has_earliest = false;
+    bool has_latest = false;
+    bool const read = read_object(in, [&](std::string_view name) {
+        if (name == "partition_id")
+            return has_id = read_int32(in, out.id);
+        if (name == "earliest_offset")
+            return has_earliest = in.integer(out.earliest_offset);
+        if (name == "latest_offset")
+            return has_latest = in.integer(out.latest_offset);
+        if (name == "leader" && in.peek() == json_kind::object)
+            return read_broker(in, out.leader);
+        if (name == "replicas")
+            return read_brokers(in, out.replicas);
+        if (name == "isr")
+            return read_brokers(in, out.in_sync_replicas);
+        return in.skip();
+    });
+    return read && has_id && has_earliest && has_latest && out.id >= 0 && out.earliest_offset >= 0 &&
+           out.latest_offset >= out.earliest_offset;
+}
+
+/// Reads `{"<list>":[…], …}`; the list must be there, once.
+template <class Element>
+bool read_list_in_object(json_reader& in, std::string_view list, Element element)
+{
+    bool found = false;
+    bool const read = read_object(in, [&](std::string_view name) {
+        if (name != list)
+            return in.skip();
+        return !std::exchange(found, true) && read_array(in, element);
+    });
+    return read && found && in.finish();
+}
+
+template <class = void>
+result<std::vector<broker>> parse_brokers(std::string_view body)
+{
+    json_reader in(body);
+    std::vector<broker> out;
+    if (!read_list_in_object(in, "brokers", [&] { return read_broker(in, out.emplace_back()); }))
+        return unexpected_body(in, "a list of brokers");
+    return out;
+}
+
+template <class = void>
+result<std::vector<std::string>> parse_topics(std::string_view body)
+{
+    json_reader in(body);
+    std::vector<std::string> out;
+    if (!read_list_in_object(in, "topics", [&] { return read_text(in, out.emplace_back()); }))
+        return unexpected_body(in, "a list of topics");
+    return out;
+}
+
+template <class = void>
+result<std::vector<partition_info>> parse_partitions(std::string_view body)
+{
+    json_reader in(body);
+    std::vector<partition_info> out;
+    if (!read_list_in_object(in, "partitions", [&] { return read_partition(in, out.emplace_back()); }))
+        return unexpected_body(in, "a list of partitions");
+    return out;
+}
+
+template <class = void>
+result<partition_info> parse_partition(std::string_view body)
+{
+    json_reader in(body);
+    partition_info out;
+    if (!read_partition(in, out) || !in.finish())
+        return unexpected_body(in, "a partition");
+    return out;
+}
+
+/// Whether the body of a success that has nothing to say is one: nothing, any JSON, or plain text
+/// that is labelled as such. A web page of something in between is none.
+template <class = void>
+result<void> parse_acknowledgement(std::string_view body, std::string_view content_type)
+{
+    json_reader in(body);
+    bool const nothing = body.find_first_not_of(" \t\r\n") == std::string_view::npos;
+    if (nothing || (in.skip() && in.finish()))
+        return {};
+    constexpr std::string_view plain = "text/plain";
+    if (equals_ignoring_case(content_type.substr(0, plain.size()), plain) && valid_utf8(body))
+        return {};
+    return unexpected_body(in, "an acknowledgement");
+}
+
+/// The service's words about a failure.
+class service_words
+{
+public:
+    service_words() = default;
+
+    std::string code;
+    std::string message;
+};
+
+inline constexpr std::size_t max_server_message = 4096;
+
+/// Cuts text to `most` bytes without splitting a UTF-8 sequence.
+template <class = void>
+std::string bounded_message(std::string_view text, std::size_t most = max_server_message)
+{
+    if (text.size() > most) {
+        std::size_t end = most;
+        while (most - end < 3 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
+            --end;
+        text = text.substr(0, end);
+    }
+    return std::string(text);
+}
+
+/// Reads `error_code`, `message`, `error.code`, `error.message`, and Entra's `error` and
+/// `error_description`, in whatever mixture they come; `in` stands before the object.
+template <class = void>
+bool read_service_words(json_reader& in, service_words& out)
+{
+    auto const scalar = [&in](std::string& into) {
+        if (in.peek() == json_kind::string)
+            return read_text(in, into);
+        std::string_view slice;
+        bool const scalar_value = in.peek() == json_kind::number;
+        if (!in.value(slice))
+            return false;
+        if (scalar_value)
+            into = slice;
+        return true;
+    };
+    return read_object(in, [&](std::string_view name) {
+        if (name == "error_code" || name == "code")
+            return scalar(out.code);
+        if (name == "message" || name == "error_description")
+            return scalar(out.message);
+        if (name != "error")
+            return in.skip();
+        if (in.peek() != json_kind::object)
+            return scalar(out.code);
+        return read_object(in, [&](std::string_view inner) {
+            if (inner == "code")
+                return scalar(out.code);
+            if (inner == "message")
+                return scalar(out.message);
+            return in.skip();
+        });
+    });
+}
+
+/// Takes every one of `secrets` out of a text that a server wrote: some repeat what they were sent.
+template <class = void>
+void redact(std::string& text, std::vector<std::string> const& secrets)
+{
+    constexpr std::string_view instead = "REDACTED";
+    constexpr std::size_t least = 8; // what is shorter is in every text
+    for (auto const& secret : secrets) {
+        if (secret.size() < least)
+            continue;
+        for (auto at = text.find(secret); at != std::string::npos;
+             at = text.find(secret, at + instead.size()))
+            text.replace(at, secret.size(), instead);
+    }
+}
+
+/// What a failed answer says: the fields above, and its bare text when it has no message of its own;
+/// without `secrets`.
+template <class = void>
+service_words parse_service_words(std::string_view body, std::vector<std::string> const& secrets = {})
+{
+    json_reader in(body);
+    service_words out;
+    if (!read_service_words(in, out) || !in.finish())
+        out = service_words();
+    if (out.message.empty())
+        out.message = std::string(body);
+    redact(out.code, secrets);
+    redact(out.message, secrets);
+    out.code = bounded_message(out.code);
+    out.message = bounded_message(out.message);
+    return out;
+}
+
+/// One entry of a produce answer's `offsets`. A Kafka error that is not retriable (1, or a 4xx code)
+/// was refused by the broker; of any other nobody knows whether the record was written.
+template <class = void>
+bool read_outcome(json_reader& in, record_outcome& out, diagnostics const& about)
+{
+    std::optional<std::int64_t> code;
+    std::string text;
+    bool failed = false;
+    bool const read = read_object(in, [&](std::string_view name) {
+        if (in.peek() == json_kind::null)
+            return in.skip();
+        if (name == "partition") {
+            out.partition.emplace();
+            return read_int32(in, *out.partition);
+        }
+        if (name == "offset") {
+            out.offset.emplace();
+            return in.integer(*out.offset);
+        }
+        if (name == "error_code")
+            return in.integer(code.emplace());
+        if ((name == "error" || name == "message") && in.peek() == json_kind::string)
+            return read_text(in, text);
+        failed = failed || name == "error";
+        return in.skip();
+    });
+    if (!read)
+        return false;
+    // 0 is Kafka's NONE.
+    failed = failed || code.value_or(0) != 0 || !text.empty() || (out.offset && *out.offset < 0);
+    out.persisted = persistence::done;
+    if (failed) {
+        bool const refused =
+            code && (*code == 1 || (*code >= 400 && *code < 500) || (*code >= 40000 && *code < 50000));
+        out.persisted = refused ? persistence::none : persistence::possibly;
+        diagnostics info = about;
+        info.operation = "produce";
+        info.server_code = code ? std::to_string(*code) : std::string();
+        info.server_message = bounded_message(text);
+        info.retriable(!refused).persisted(out.persisted);
+        std::string const cause =
+            text.empty() ? "the service reports an error for this record" : info.server_message;
+        out.failure.emplace(refused ? errc::bad_request : errc::service_failed, std::move(info), cause);
+        out.offset.reset();
+    }
+    return true;
+}
+
+/// The answer to a produce of `count` records: a bare string, nothing, or an object with `offsets`.
+/// A list that does not match the request tells nothing about single records: all are `possibly`.
+/// `about` is what is known of the produce, for the errors of single records.
+template <class = void>
+result<receipt> parse_receipt(std::string_view body, std::string_view content_type, std::size_t count,
+                              diagnostics const& about = diagnostics())
+{
+    auto const all = [count](persistence state) {
+        return receipt(std::vector<record_outcome>(count, record_outcome(state)));
+    };
+    auto const if_acknowledged = [&](persistence state) -> result<receipt> {
+        auto const acknowledged = parse_acknowledgement(body, content_type);
+        if (!acknowledged)
+            return acknowledged.error();
+        return all(state);
+    };
+    json_reader in(body);
+    if (in.peek() != json_kind::object)
+        return if_acknowledged(persistence::done);
+    std::vector<record_outcome> outcomes;
+    outcomes.reserve(std::min(count, body.size() / 2)); // {} is the least for a record
+    bool listed = false;
+    bool complains = false;
+    bool const read = read_object(in, [&](std::string_view name) {
+        if (name == "offsets" && in.peek() == json_kind::array) {
+            listed = true;
+            return read_array(in, [&] { return read_outcome(in, outcomes.emplace_back(), about); });
+        }
+        complains = complains || ((name == "error" || name == "error_code") && in.peek() != json_kind::null);
+        return in.skip();
+    });
+    if (!read || !in.finish())
+        return if_acknowledged(persistence::possibly);
+    if (!listed && !complains)
+        return all(persistence::done);
+    if (!listed || outcomes.size() != count)
+        return all(persistence::possibly);
+    return receipt(std::move(outcomes));
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/token_response.hpp
+
+// The authority's answer to a token request (RFC 6749 §5). Layer: formats (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_TOKEN_RESPONSE_HPP
+#define HDIKAFKA_DETAIL_TOKEN_RESPONSE_HPP
+
+// -------- hdikafka/detail/retry_after.hpp
+
+// How long a server asks to wait (RFC 9110 §10.2.3 and Azure's millisecond forms). Layer: formats.
+#ifndef HDIKAFKA_DETAIL_RETRY_AFTER_HPP
+#define HDIKAFKA_DETAIL_RETRY_AFTER_HPP
 
 // -------- hdikafka/options.hpp
 
@@ -2014,7 +3985,560 @@ private:
 
 #endif
 
-#include <algorithm>
+namespace hdikafka::inline v0_1::detail {
+
+/// 1*DIGIT; a number that does not fit is the greatest that does.
+inline std::optional<std::int64_t> parse_count(std::string_view text) noexcept
+{
+    if (text.empty() || text.find_first_not_of("0123456789") != std::string_view::npos)
+        return std::nullopt;
+    std::int64_t value = 0;
+    auto const failure = std::from_chars(text.data(), text.data() + text.size(), value).ec;
+    return failure == std::errc() ? value : std::numeric_limits<std::int64_t>::max();
+}
+
+/// Whether `text` looks like `shape`, where '0' stands for a digit, '_' for a digit or a blank and 'a' for a
+/// letter.
+inline bool has_shape(std::string_view text, std::string_view shape) noexcept
+{
+    auto const fits = [](char c, char wanted) {
+        bool const digit = c >= '0' && c <= '9';
+        bool const letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        return wanted == '0'   ? digit
+               : wanted == '_' ? digit || c == ' '
+               : wanted == 'a' ? letter
+                               : c == wanted;
+    };
+    return text.size() == shape.size() && std::ranges::equal(text, shape, fits);
+}
+
+/// A moment from the parts of an HTTP-date: "06" or " 6", "Nov", the year, "08:49:37".
+inline std::optional<std::chrono::sys_seconds> moment_of(std::string_view day, std::string_view month,
+                                                         int year, std::string_view time) noexcept
+{
+    constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    auto const at = months.find(month);
+    auto const number = [](std::string_view digits) {
+        return static_cast<int>(parse_count(digits.substr(digits.find_first_not_of(' '))).value_or(0));
+    };
+    if (at == std::string_view::npos || at % 3 != 0 || day == "  ")
+        return std::nullopt;
+    std::chrono::year_month_day const date(std::chrono::year(year),
+                                           std::chrono::month(static_cast<unsigned>(at / 3) + 1),
+                                           std::chrono::day(static_cast<unsigned>(number(day))));
+    int const hour = number(time.substr(0, 2));
+    int const minute = number(time.substr(3, 2));
+    int const second = number(time.substr(6, 2));
+    if (!date.ok() || hour > 23 || minute > 59 || second > 60)
+        return std::nullopt;
+    return std::chrono::sys_days(date) + std::chrono::hours(hour) + std::chrono::minutes(minute) +
+           std::chrono::seconds(second);
+}
+
+/// An HTTP-date (RFC 9110 §5.6.7) in the form that everybody writes, or in one of the two obsolete ones that
+/// a recipient must know. `now` tells the century of a year of two digits.
+inline std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text,
+                                                               std::chrono::sys_seconds now) noexcept
+{
+    auto const number = [](std::string_view digits) {
+        return static_cast<int>(parse_count(digits).value_or(0));
+    };
+    if (has_shape(text, "aaa, 00 aaa 0000 00:00:00 GMT")) // Sun, 06 Nov 1994 08:49:37 GMT
+        return moment_of(text.substr(5, 2), text.substr(8, 3), number(text.substr(12, 4)),
+                         text.substr(17, 8));
+    if (has_shape(text, "aaa aaa _0 00:00:00 0000")) // Sun Nov  6 08:49:37 1994
+        return moment_of(text.substr(8, 2), text.substr(4, 3), number(text.substr(20, 4)),
+                         text.substr(11, 8));
+    text.remove_prefix(std::min(text.find(','), text.size()));
+    if (!has_shape(text, ", 00-aaa-00 00:00:00 GMT")) // Sunday, 06-Nov-94 08:49:37 GMT
+        return std::nullopt;
+    std::chrono::year_month_day const today(std::chrono::floor<std::chrono::days>(now));
+    int const this_year = static_cast<int>(today.year());
+    int year = this_year - this_year % 100 + number(text.substr(9, 2));
+    if (year > this_year + 50)
+        year -= 100;
+    return moment_of(text.substr(2, 2), text.substr(5, 3), year, text.substr(12, 8));
+}
+
+/// Reads the wait out of an answer's fields; `field(name)` gives an optional<string_view>, `now` is the
+/// wall clock's time, for dates. At most a day.
+template <class Field>
+std::optional<milliseconds> parse_retry_after(Field const& field, std::chrono::system_clock::time_point now)
+{
+    constexpr std::int64_t day_ms = 86'400'000;
+    for (std::string_view const name : {"retry-after-ms", "x-ms-retry-after-ms"})
+        if (std::optional<std::string_view> const text = field(name))
+            if (auto const count = parse_count(*text))
+                return milliseconds(std::min(*count, day_ms));
+    std::optional<std::string_view> const text = field("retry-after");
+    if (!text)
+        return std::nullopt;
+    if (auto const count = parse_count(*text))
+        return milliseconds(std::min(*count, day_ms / 1000) * 1000);
+    auto const date = parse_http_date(*text, std::chrono::floor<std::chrono::seconds>(now));
+    if (!date)
+        return std::nullopt;
+    // In milliseconds: the nanoseconds of the system clock end in 2262.
+    milliseconds const wait = *date - std::chrono::floor<milliseconds>(now);
+    return std::clamp(wait, milliseconds(0), milliseconds(day_ms));
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+/// A number of seconds that may be written as a number or as a string.
+template <class = void>
+bool read_seconds(json_reader& in, std::optional<std::int64_t>& out)
+{
+    if (in.peek() == json_kind::string) {
+        std::string_view raw;
+        if (!in.string(raw))
+            return false;
+        out = parse_count(raw);
+        return out.has_value();
+    }
+    std::int64_t number = 0;
+    if (!in.integer(number) || number < 0)
+        return false;
+    out = number;
+    return true;
+}
+
+/// Tokens are visible ASCII (RFC 6750 §2.1); anything else could not be sent in a header field.
+inline bool sendable_token(std::string_view token) noexcept
+{
+    return !token.empty() && std::ranges::all_of(token, [](char c) { return c > 0x20 && c < 0x7f; });
+}
+
+/// `now` is the wall clock's time, for answers that give only `expires_on`. The cause never quotes the
+/// body: it may hold the token.
+template <class = void>
+result<access_token> parse_token_response(std::string_view body, std::chrono::system_clock::time_point now)
+{
+    std::string token;
+    std::optional<std::int64_t> expires_in;
+    std::optional<std::int64_t> expires_on;
+    std::optional<std::int64_t> refresh_in;
+    json_reader in(body);
+    bool const read = read_object(in, [&](std::string_view name) {
+        if (name == "access_token")
+            return read_text(in, token);
+        if (name == "expires_in")
+            return read_seconds(in, expires_in);
+        if (name == "expires_on")
+            return read_seconds(in, expires_on);
+        if (name == "refresh_in")
+            return read_seconds(in, refresh_in);
+        return in.skip();
+    });
+    secret const text(std::move(token));
+    if (!read || !in.finish())
+        return error(errc::invalid_token_response, "the authority's answer is not a token response");
+    if (!sendable_token(text.text()))
+        return error(errc::invalid_token_response, "the authority's answer has no usable access_token");
+
+    std::chrono::seconds life(600);
+    if (expires_in)
+        life = std::chrono::seconds(*expires_in);
+    else if (expires_on)
+        life = std::chrono::seconds(*expires_on) -
+               std::chrono::floor<std::chrono::seconds>(now.time_since_epoch());
+    access_token out(text.text(), life);
+    if (refresh_in)
+        out.refresh_in(std::chrono::seconds(*refresh_in));
+    return out;
+}
+
+/// Adds what only an authority's errors have, in bounds; nothing of a body that is none.
+template <class = void>
+void read_authority_error(std::string_view body, std::vector<std::string> const& secrets, diagnostics& info)
+{
+    diagnostics out;
+    auto const text = [&](json_reader& from, std::string& into) {
+        if (from.peek() != json_kind::string)
+            return from.skip();
+        bool const read = read_text(from, into);
+        redact(into, secrets);
+        into = bounded_message(into);
+        return read;
+    };
+    json_reader in(body);
+    bool const read = read_object(in, [&](std::string_view name) {
+        if (name == "suberror")
+            return text(in, out.suberror);
+        if (name == "trace_id")
+            return text(in, out.trace_id);
+        if (name == "correlation_id")
+            return text(in, out.correlation_id);
+        if (name == "claims")
+            return text(in, out.claims);
+        if (name != "error_codes" || in.peek() != json_kind::array)
+            return in.skip();
+        return read_array(in, [&] {
+            constexpr std::size_t most = 16;
+            std::int64_t number = 0;
+            bool const integer = in.integer(number);
+            if (integer && out.error_codes.size() < most)
+                out.error_codes.push_back(number);
+            return integer;
+        });
+    });
+    if (!read || !in.finish())
+        return;
+    info.error_codes = std::move(out.error_codes);
+    info.suberror = std::move(out.suberror);
+    info.trace_id = std::move(out.trace_id);
+    info.correlation_id = std::move(out.correlation_id);
+    info.claims = std::move(out.claims);
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/token_source.hpp
+
+// Where tokens come from: what the cache asks, and what every kind of credential answers. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_TOKEN_SOURCE_HPP
+#define HDIKAFKA_DETAIL_TOKEN_SOURCE_HPP
+
+// -------- hdikafka/detail/operation.hpp
+
+// One call: its turn on a thread, its deadline, its waits, its cancellation. Layer: I/O shell.
+//
+// The coroutines that do a call's work run on the client's executor, one thread at a time, and wait in two
+// ways only: for a socket, or parked. Whatever they wait for, three things can
+// end the wait: the caller's cancellation, the call's deadline, and a limit of the phase it is in
+// (connecting, reading). All three go through interrupt(), in the call's own turn, so that they never race
+// with the work. After each wait the coroutine asks interrupted() why it was woken; once interrupted, nothing
+// waits.
+#ifndef HDIKAFKA_DETAIL_OPERATION_HPP
+#define HDIKAFKA_DETAIL_OPERATION_HPP
+
+// -------- hdikafka/detail/event_gate.hpp
+
+// One thread at a time, without locks or queues. Layer: decisions (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_EVENT_GATE_HPP
+#define HDIKAFKA_DETAIL_EVENT_GATE_HPP
+
+#include <atomic>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// What a strand does for handlers this does for a few kinds of events, each a bit: whoever comes while
+/// another thread acts leaves the event to that one and goes away. Nobody waits and nothing is allocated. An
+/// event that comes twice before it is acted on counts once.
+class event_gate
+{
+public:
+    /// Adds `events`. True: nobody acts, so the caller has to, on what take() gives until that is nothing.
+    bool enter(unsigned events) noexcept
+    {
+        return (state_.fetch_or(events | busy, std::memory_order_acq_rel) & busy) == 0;
+    }
+
+    /// The events to act on now; 0 when there are none, and then the caller has left.
+    unsigned take() noexcept
+    {
+        unsigned nothing_else = busy;
+        if (state_.compare_exchange_strong(nothing_else, 0, std::memory_order_acq_rel))
+            return 0;
+        return state_.exchange(busy, std::memory_order_acq_rel) & ~busy;
+    }
+
+private:
+    static constexpr unsigned busy = 1U << 31;
+
+    std::atomic<unsigned> state_ = 0;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/linked_list.hpp
+
+// A list whose links lie in its elements. Layer: formats (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_LINKED_LIST_HPP
+#define HDIKAFKA_DETAIL_LINKED_LIST_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// The links of an element, which it inherits.
+class list_link
+{
+public:
+    list_link() = default;
+    list_link(list_link const&) = delete;
+    list_link& operator=(list_link const&) = delete;
+
+    bool linked() const noexcept { return before_ != nullptr; }
+
+protected:
+    ~list_link() = default;
+
+private:
+    template <class T>
+    friend class linked_list;
+
+    list_link* before_ = nullptr;
+    list_link* after_ = nullptr;
+};
+
+/// Owns nothing: an element leaves the list before it dies. Joining and leaving allocate nothing, search
+/// nothing and cannot fail.
+template <class T>
+class linked_list
+{
+public:
+    linked_list() noexcept { ends_.before_ = ends_.after_ = &ends_; }
+
+    bool empty() const noexcept { return ends_.after_ == &ends_; }
+
+    void push_back(T& element) noexcept
+    {
+        list_link& link = element;
+        link.before_ = ends_.before_;
+        link.after_ = &ends_;
+        link.before_->after_ = link.after_->before_ = &link;
+    }
+
+    void remove(T& element) noexcept
+    {
+        list_link& link = element;
+        link.before_->after_ = link.after_;
+        link.after_->before_ = link.before_;
+        link.before_ = link.after_ = nullptr;
+    }
+
+    /// Only when there is one.
+    T& front() const noexcept { return static_cast<T&>(*ends_.after_); }
+    T& back() const noexcept { return static_cast<T&>(*ends_.before_); }
+
+    /// The one behind `element`; null at the end.
+    T* after(T const& element) const noexcept
+    {
+        list_link const& link = element;
+        return link.after_ == &ends_ ? nullptr : static_cast<T*>(link.after_);
+    }
+
+    /// Takes the element at that end out and gives it.
+    T& pop_front() noexcept { return popped(front()); }
+    T& pop_back() noexcept { return popped(back()); }
+
+private:
+    T& popped(T& element) noexcept
+    {
+        remove(element);
+        return element;
+    }
+
+    class ends : public list_link
+    { } ends_; };
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/task.hpp
+
+// task: a coroutine that is a step of one call. Layer: I/O shell (no Asio).
+//
+// Users see Asio's awaitable. Between the steps of a call its generality is not needed, and it costs
+// instructions at each of them.
+//
+// About compile time, which is a feature: gcc compiles an inline coroutine, and all that it uses, also
+// where nobody calls it, unless it is a template. Hence `template <class = void>` throughout the I/O
+// shell: a program that includes the library pays for the operations that it calls. And each type that
+// Asio, a smart pointer or a container is used with costs some hundred functions. Hence one type of task,
+// whose product goes into an object of the caller's; one type of handler (see operation); and links in
+// the elements of lists.
+#ifndef HDIKAFKA_DETAIL_TASK_HPP
+#define HDIKAFKA_DETAIL_TASK_HPP
+
+#include <coroutine>
+#include <exception>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Resumes the coroutines of one call one after the other. One that awaits another, or that ends, names
+/// its successor here and returns: the stack stays flat, whatever the compiler makes of tail calls.
+class task_runner
+{
+public:
+    void next(std::coroutine_handle<> coroutine) noexcept { next_ = coroutine; }
+
+    void run()
+    {
+        while (next_)
+            std::exchange(next_, nullptr).resume();
+    }
+
+private:
+    std::coroutine_handle<> next_;
+};
+
+/// A coroutine that begins when it is awaited, by another task, and gives a result<void>. What it is given
+/// by reference belongs to the coroutine that awaits it, which outlives it. Whoever holds the task owns
+/// its frame.
+class [[nodiscard]] task
+{
+public:
+    class promise_type;
+    using frame = std::coroutine_handle<promise_type>;
+
+    /// Names the one that awaits as the next to run.
+    class at_end
+    {
+    public:
+        bool await_ready() const noexcept { return false; }
+        void await_suspend(frame ended) const noexcept;
+        void await_resume() const noexcept {}
+    };
+
+    class promise_type
+    {
+    public:
+        task get_return_object() noexcept { return task(frame::from_promise(*this)); }
+        std::suspend_always initial_suspend() const noexcept { return {}; }
+        at_end final_suspend() const noexcept { return {}; }
+        void return_value(result<void> value) noexcept { outcome = std::move(value); }
+        void unhandled_exception() noexcept { failure = std::current_exception(); }
+
+        task_runner* runner = nullptr;
+        std::coroutine_handle<> awaiting; ///< Null for the outermost one.
+        result<void> outcome;
+        std::exception_ptr failure;
+    };
+
+    task() = default;
+    task(task&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
+    task& operator=(task other) noexcept
+    {
+        std::swap(frame_, other.frame_);
+        return *this;
+    }
+    ~task()
+    {
+        if (frame_)
+            frame_.destroy();
+    }
+
+    /// Makes it the outermost task of `runner`, to begin with its next run().
+    void begin(task_runner& runner) noexcept
+    {
+        frame_.promise().runner = &runner;
+        runner.next(frame_);
+    }
+
+    /// What it came to; throws what it threw. Once, after its end.
+    result<void> outcome()
+    {
+        promise_type& promise = frame_.promise();
+        if (promise.failure)
+            std::rethrow_exception(std::move(promise.failure));
+        return std::move(promise.outcome);
+    }
+
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(frame awaiting) noexcept
+    {
+        frame_.promise().awaiting = awaiting;
+        begin(*awaiting.promise().runner);
+    }
+    result<void> await_resume() { return outcome(); }
+
+private:
+    explicit task(frame coroutine) noexcept : frame_(coroutine) {}
+
+    frame frame_;
+};
+
+inline void task::at_end::await_suspend(frame ended) const noexcept
+{
+    ended.promise().runner->next(ended.promise().awaiting);
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/timer_shelf.hpp
+
+// Timers that are lent to calls. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_TIMER_SHELF_HPP
+#define HDIKAFKA_DETAIL_TIMER_SHELF_HPP
+
+#include <mutex>
+
+namespace hdikafka::inline v0_1::detail {
+
+template <class = void>
+class spare_timer : public list_link
+{
+public:
+    explicit spare_timer(net::any_io_executor const& executor) : timer(executor) {}
+
+    net::steady_timer timer;
+};
+
+using timer_ptr = std::unique_ptr<spare_timer<>>;
+
+/// An executor's timers that no operation uses at the moment: to make one and to destroy it costs a good part
+/// of a small request. Thread-safe.
+template <class = void>
+class timer_shelf
+{
+public:
+    explicit timer_shelf(net::any_io_executor executor) : executor_(std::move(executor)) {}
+    timer_shelf(timer_shelf const&) = delete;
+    timer_shelf& operator=(timer_shelf const&) = delete;
+    ~timer_shelf()
+    {
+        while (!spare_.empty())
+            timer_ptr(&spare_.pop_back()).reset();
+    }
+
+    net::any_io_executor const& executor() const noexcept { return executor_; }
+
+    timer_ptr take()
+    {
+        {
+            std::lock_guard const lock(mutex_);
+            if (!spare_.empty()) {
+                --count_;
+                return timer_ptr(&spare_.pop_back());
+            }
+        }
+        return std::make_unique<spare_timer<>>(executor_);
+    }
+
+    void give_back(timer_ptr timer) noexcept
+    {
+        constexpr std::size_t most = 64;
+        std::lock_guard const lock(mutex_);
+        if (count_ == most)
+            return;
+        ++count_;
+        spare_.push_back(*timer.release());
+    }
+
+private:
+    net::any_io_executor const executor_;
+    std::mutex mutex_;
+    linked_list<spare_timer<>> spare_;
+    std::size_t count_ = 0;
+};
+
+using shelf_ptr = std::shared_ptr<timer_shelf<>>;
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
 #include <new>
 
 namespace hdikafka::inline v0_1::detail {
@@ -2400,311 +4924,6 @@ using operation_ptr = std::shared_ptr<operation<>>;
 
 #endif
 
-// -------- hdikafka/detail/operation_registry.hpp
-
-// The calls in flight of one client, so that close() can end them. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_OPERATION_REGISTRY_HPP
-#define HDIKAFKA_DETAIL_OPERATION_REGISTRY_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Thread-safe.
-template <class = void>
-class operation_registry
-{
-public:
-    /// False once closed.
-    bool add(operation<>& op)
-    {
-        std::lock_guard const lock(mutex_);
-        if (!closed_)
-            live_.push_back(op);
-        return !closed_;
-    }
-
-    void remove(operation<>& op) noexcept
-    {
-        std::lock_guard const lock(mutex_);
-        live_.remove(op);
-    }
-
-    void close()
-    {
-        std::lock_guard const lock(mutex_);
-        closed_ = true;
-        if (live_.empty())
-            return;
-        for (auto* op = &live_.front(); op != nullptr; op = live_.after(*op))
-            op->close();
-    }
-
-private:
-    std::mutex mutex_;
-    linked_list<operation<>> live_;
-    bool closed_ = false;
-};
-
-using registry_ptr = std::shared_ptr<operation_registry<>>;
-
-/// Keeps an operation in the registry for as long as this lives.
-template <class = void>
-class registration
-{
-public:
-    registration(registry_ptr registry, operation_ptr op)
-        : registry_(std::move(registry)), op_(std::move(op)), added_(registry_->add(*op_))
-    {}
-    registration(registration const&) = delete;
-    registration& operator=(registration const&) = delete;
-    ~registration()
-    {
-        if (added_)
-            registry_->remove(*op_);
-    }
-
-    /// False: the registry was closed.
-    bool added() const noexcept { return added_; }
-
-private:
-    registry_ptr registry_;
-    operation_ptr op_;
-    bool added_;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/run_operation.hpp
-
-// Between the caller's coroutine and the operation's. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_RUN_OPERATION_HPP
-#define HDIKAFKA_DETAIL_RUN_OPERATION_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Resumes the caller on its own executor, which is kept from running out of work until then. The
-/// caller's cancellation is handed over to the operation, which may be at work on another thread.
-template <class Handler>
-class caller final : public completion
-{
-public:
-    caller(operation_ptr const& op, Handler handler)
-        : slot_(net::get_associated_cancellation_slot(handler)),
-          work_(net::get_associated_executor(handler, op->executor())),
-          handler_(std::move(handler)),
-          at_home_(work_.get_executor() == op->executor())
-    {
-        if (slot_.is_connected())
-            slot_.assign([weak = std::weak_ptr(op)](net::cancellation_type type) {
-                auto const running = weak.lock();
-                if (running && (type & net::cancellation_type::terminal) != net::cancellation_type::none)
-                    running->cancel();
-            });
-    }
-
-    void complete(bool at_once) override
-    {
-        auto resume = [slot = slot_, handler = std::move(handler_)]() mutable {
-            if (slot.is_connected())
-                slot.clear();
-            std::move(handler)();
-        };
-        // Never from within the function that started the operation: a loop of calls would become a
-        // recursion.
-        if (at_once)
-            net::post(work_.get_executor(), std::move(resume));
-        else if (at_home_)
-            resume();
-        else
-            net::dispatch(work_.get_executor(), std::move(resume));
-    }
-
-private:
-    net::cancellation_slot slot_;
-    net::executor_work_guard<net::any_io_executor> work_;
-    Handler handler_;
-    bool at_home_; ///< The caller's executor is the operation's, so that resuming it is a call.
-};
-
-/// Starts the operation when the caller's coroutine is suspended.
-template <class = void>
-class start_operation
-{
-public:
-    explicit start_operation(operation_ptr op) : op_(std::move(op)) {}
-
-    template <class Handler>
-    void operator()(Handler handler) const
-    {
-        op_->start(std::make_unique<caller<Handler>>(op_, std::move(handler)));
-    }
-
-private:
-    operation_ptr op_;
-};
-
-/// Runs `op`, whose task belongs to the awaiting coroutine and has the outcome afterwards.
-template <class = void>
-net::awaitable<void> run_operation(operation_ptr op)
-{
-    return net::async_initiate<net::use_awaitable_t<> const, void()>(start_operation<>(std::move(op)),
-                                                                     net::use_awaitable);
-}
-
-/// Whose outcome nobody waits for.
-class nobody final : public completion
-{
-public:
-    explicit nobody(task work) : work_(std::move(work)) {}
-
-    task& work() noexcept { return work_; }
-    void complete(bool) override {}
-
-private:
-    task work_;
-};
-
-template <class = void>
-void run_detached(operation_ptr const& op, task work)
-{
-    auto after = std::make_unique<nobody>(std::move(work));
-    op->runs(after->work());
-    op->start(std::move(after));
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/token_policy.hpp
-
-// When a token is used, renewed in the background, waited for, or not to be had: pure decisions.
-// Layer: decisions (no I/O, no clock of its own).
-#ifndef HDIKAFKA_DETAIL_TOKEN_POLICY_HPP
-#define HDIKAFKA_DETAIL_TOKEN_POLICY_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-using steady_time = std::chrono::steady_clock::time_point;
-
-/// A token's life on the monotonic clock.
-class token_times
-{
-public:
-    token_times() = default;
-    token_times(steady_time refresh, steady_time expiry) : refresh_at(refresh), expires_at(expiry) {}
-
-    steady_time refresh_at;
-    steady_time expires_at;
-};
-
-/// Renewal is due at `refresh_in` when the authority names it, else at half-life for lifetimes of two
-/// hours and more, else five minutes before the end; never after it. `jitter` in [0, 1) moves it
-/// earlier by up to a tenth of the remaining time, so that many processes do not renew at once.
-inline token_times plan_token(steady_time now, std::chrono::seconds lifetime,
-                              std::optional<std::chrono::seconds> refresh_in, double jitter)
-{
-    using namespace std::chrono_literals;
-    lifetime = std::clamp(lifetime, 0s, std::chrono::seconds(24h * 365));
-    std::chrono::milliseconds due = lifetime >= 2h ? lifetime / 2 : lifetime - 5min;
-    if (refresh_in)
-        due = std::clamp(*refresh_in, 0s, lifetime);
-    if (due <= 0s)
-        due = lifetime / 2;
-    // A token at its very end would be refused on arrival.
-    std::chrono::milliseconds const margin = std::min<std::chrono::milliseconds>(5s, lifetime / 10);
-    due = std::min(due, lifetime - margin);
-    auto const earlier = std::chrono::milliseconds(
-        static_cast<std::chrono::milliseconds::rep>(static_cast<double>(due.count()) * 0.1 * jitter));
-    return token_times(now + due - earlier, now + lifetime - margin);
-}
-
-/// What one who needs a token does.
-enum class token_action : unsigned char
-{
-    use,    ///< The token serves.
-    wait,   ///< For the request under way, or for one that somebody must start.
-    refuse, ///< There is none, and the authority is not to be asked yet: fail as the last request did.
-};
-
-class token_step
-{
-public:
-    token_action action = token_action::wait;
-    bool ask = false; ///< Start a request, which is then under way.
-};
-
-/// A token's life from request to request: one at a time, in the background while the old token serves, and
-/// none before a Retry-After has passed.
-class token_plan
-{
-public:
-    token_plan() = default;
-
-    /// For one who needs a token now; `waits`: and who waits if there is none.
-    token_step look(steady_time now, bool waits)
-    {
-        token_step out;
-        bool const serves = current_ && now < current_->expires_at;
-        if (serves)
-            out.action = token_action::use;
-        if (asking_)
-            return out;
-        if (now < throttled_until_) {
-            out.action = serves ? token_action::use : token_action::refuse;
-            return out;
-        }
-        out.ask = serves ? now >= current_->refresh_at && now >= renewal_pause_ : waits;
-        asking_ = out.ask;
-        return out;
-    }
-
-    void succeeded(token_times times) noexcept
-    {
-        asking_ = false;
-        current_ = times;
-    }
-
-    void failed(steady_time now, std::optional<std::chrono::milliseconds> retry_after) noexcept
-    {
-        using namespace std::chrono_literals;
-        asking_ = false;
-        renewal_pause_ = now + 30s;
-        if (retry_after)
-            throttled_until_ =
-                now + std::clamp<std::chrono::milliseconds>(*retry_after, 0ms, longest_throttle);
-    }
-
-    /// The request under way ended without an outcome.
-    void abandoned() noexcept { asking_ = false; }
-
-    /// The service refused the token.
-    void dropped() noexcept { current_.reset(); }
-
-    /// When the authority may be asked again.
-    steady_time throttled_until() const noexcept { return throttled_until_; }
-
-private:
-    /// Beyond it a Retry-After is a mistake that must not keep the program out for a day.
-    static constexpr std::chrono::hours longest_throttle{1};
-
-    std::optional<token_times> current_;
-    steady_time renewal_pause_;
-    steady_time throttled_until_;
-    bool asking_ = false;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/token_source.hpp
-
-// Where tokens come from: what the cache asks, and what every kind of credential answers. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_TOKEN_SOURCE_HPP
-#define HDIKAFKA_DETAIL_TOKEN_SOURCE_HPP
-
 // -------- hdikafka/detail/transport.hpp
 
 // HTTPS to any origin: pools, the TLS context, one attempt at a request. Layer: I/O shell.
@@ -2745,7 +4964,6 @@ private:
 #define HDIKAFKA_DETAIL_BYTE_BUFFER_HPP
 
 #include <cstdlib>
-#include <cstring>
 #include <span>
 
 namespace hdikafka::inline v0_1::detail {
@@ -2856,311 +5074,6 @@ private:
 // The line before a chunk: its size and extensions (RFC 9112 §7.1). Layer: formats (no I/O, no Asio).
 #ifndef HDIKAFKA_DETAIL_HTTP_CHUNK_LINE_HPP
 #define HDIKAFKA_DETAIL_HTTP_CHUNK_LINE_HPP
-
-// -------- hdikafka/detail/http_syntax.hpp
-
-// The small rules of HTTP/1.1 that reading and writing share: characters, lists, numbers, lines
-// (RFC 9110 §5.5 and §5.6, RFC 9112 §2.2). Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_HTTP_SYNTAX_HPP
-#define HDIKAFKA_DETAIL_HTTP_SYNTAX_HPP
-
-// -------- hdikafka/detail/http_scan.hpp
-
-// Searching HTTP text for the characters that end something, 16 bytes at a time where the machine has
-// SSE2: most of what reading a header costs. Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_HTTP_SCAN_HPP
-#define HDIKAFKA_DETAIL_HTTP_SCAN_HPP
-
-#include <array>
-#include <bit>
-
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
-
-namespace hdikafka::inline v0_1::detail {
-
-/// A set of characters.
-class character_set
-{
-public:
-    explicit constexpr character_set(std::string_view members) noexcept
-    {
-        for (char const member : members)
-            table_[static_cast<unsigned char>(member)] = true;
-    }
-
-    constexpr bool contains(char character) const noexcept
-    {
-        return table_[static_cast<unsigned char>(character)];
-    }
-
-    /// Whether `text` has nothing but members, and at least one.
-    constexpr bool spells(std::string_view text) const noexcept
-    {
-        return !text.empty() && prefix(text) == text.size();
-    }
-
-    /// How many members are at the front of `text`, if it is known of the first `from`.
-    constexpr std::size_t prefix(std::string_view text, std::size_t from = 0) const noexcept
-    {
-        while (from < text.size() && contains(text[from]))
-            ++from;
-        return from;
-    }
-
-private:
-    std::array<bool, 256> table_{};
-};
-
-inline constexpr character_set token_characters("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
-                                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
-
-/// Control characters but HTAB: none of them may stand in any line, but for the CRLF at its end.
-inline constexpr character_set control_characters(
-    std::string_view("\x00\x01\x02\x03\x04\x05\x06\x07\x08\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14\x15"
-                     "\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f\x7f",
-                     32));
-
-#if defined(__SSE2__)
-/// Sixteen bytes, and which of them have a property: bit i of a mask is byte i.
-class byte_block
-{
-public:
-    static constexpr std::size_t size = 16;
-
-    explicit byte_block(char const* text) noexcept
-        : bytes_(_mm_loadu_si128(reinterpret_cast<__m128i const*>(text)))
-    {}
-
-    unsigned controls() const noexcept
-    {
-        auto const low = at_most(bytes_, 0x1f);
-        auto const tab = _mm_cmpeq_epi8(bytes_, _mm_set1_epi8('\t'));
-        auto const del = _mm_cmpeq_epi8(bytes_, _mm_set1_epi8(0x7f));
-        return mask(_mm_or_si128(_mm_andnot_si128(tab, low), del));
-    }
-
-    /// Letters, digits and '-': all that the names of fields have in practice.
-    unsigned name_characters() const noexcept
-    {
-        auto const lower = _mm_or_si128(bytes_, _mm_set1_epi8(0x20));
-        auto const letter = at_most(_mm_sub_epi8(lower, _mm_set1_epi8('a')), 'z' - 'a');
-        auto const digit = at_most(_mm_sub_epi8(bytes_, _mm_set1_epi8('0')), 9);
-        auto const dash = _mm_cmpeq_epi8(bytes_, _mm_set1_epi8('-'));
-        return mask(_mm_or_si128(_mm_or_si128(letter, digit), dash));
-    }
-
-    /// Whether the 64 bytes from `text` on are ASCII without any control character.
-    static bool four_are_printable(char const* text) noexcept
-    {
-        // Adding 0x81 puts DEL first, then what is above ASCII, then the controls: 0x00 to 0xa0.
-        auto const ordered = [text](std::size_t i) {
-            return _mm_add_epi8(byte_block(text + i * size).bytes_, _mm_set1_epi8(static_cast<char>(0x81)));
-        };
-        auto const least =
-            _mm_min_epu8(_mm_min_epu8(ordered(0), ordered(1)), _mm_min_epu8(ordered(2), ordered(3)));
-        return mask(at_most(least, static_cast<char>(0xa0))) == 0;
-    }
-
-private:
-    /// Unsigned comparison, which SSE2 only has as a minimum.
-    static __m128i at_most(__m128i bytes, char limit) noexcept
-    {
-        return _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(limit)), bytes);
-    }
-    static unsigned mask(__m128i bytes) noexcept { return static_cast<unsigned>(_mm_movemask_epi8(bytes)); }
-
-    __m128i bytes_;
-};
-#endif
-
-/// Where the first control character at or behind `from` is, or the size of `text`.
-inline std::size_t find_control(std::string_view text, std::size_t from = 0) noexcept
-{
-#if defined(__SSE2__)
-    for (; from + byte_block::size <= text.size(); from += byte_block::size)
-        if (auto const found = byte_block(text.data() + from).controls(); found != 0)
-            return from + static_cast<std::size_t>(std::countr_zero(found));
-#endif
-    while (from < text.size() && !control_characters.contains(text[from]))
-        ++from;
-    return from;
-}
-
-/// Whether `text` has no control character. For texts that may be long and hardly ever have one.
-inline bool has_no_control(std::string_view text) noexcept
-{
-    std::size_t from = 0;
-#if defined(__SSE2__)
-    while (from + 4 * byte_block::size <= text.size() && byte_block::four_are_printable(text.data() + from))
-        from += 4 * byte_block::size;
-#endif
-    return find_control(text, from) == text.size();
-}
-
-/// How many token characters are at the front of `text`.
-inline std::size_t token_size(std::string_view text) noexcept
-{
-    std::size_t size = 0;
-#if defined(__SSE2__)
-    for (; size + byte_block::size <= text.size(); size += byte_block::size)
-        if (auto const others = ~byte_block(text.data() + size).name_characters() & 0xffffU; others != 0) {
-            size += static_cast<std::size_t>(std::countr_zero(others));
-            break;
-        }
-#endif
-    return token_characters.prefix(text, size);
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-#include <limits>
-
-namespace hdikafka::inline v0_1::detail {
-
-/// What is wrong with a message: nothing, or a code and a whole sentence about it.
-class http_fault
-{
-public:
-    http_fault() = default;
-    http_fault(errc code, std::string cause) : code_(code), cause_(std::move(cause)) {}
-
-    explicit operator bool() const noexcept { return code_ != errc(); }
-    errc code() const noexcept { return code_; }
-    std::string const& cause() const noexcept { return cause_; }
-
-private:
-    errc code_ = errc();
-    std::string cause_;
-};
-
-/// What a target in origin form may have: path and query of RFC 3986 §3.3 and §3.4.
-inline constexpr character_set target_characters("!$%&'()*+,-./0123456789:;=?@"
-                                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~");
-
-/// What a Host field may have: a name or an address, and a port.
-inline constexpr character_set host_characters("-.0123456789:ABCDEFGHIJKLMNOPQRSTUVWXYZ[]"
-                                               "_abcdefghijklmnopqrstuvwxyz");
-
-/// A method, a field name, a parameter name: 1*tchar.
-inline bool is_token(std::string_view text) noexcept
-{
-    return !text.empty() && token_size(text) == text.size();
-}
-
-/// A field value or a reason phrase: no control character but HTAB.
-inline bool is_field_text(std::string_view text) noexcept { return find_control(text, 0) == text.size(); }
-
-constexpr bool is_blank(char character) noexcept { return character == ' ' || character == '\t'; }
-
-/// Without the optional white space (SP, HTAB) around it.
-constexpr std::string_view trim_blanks(std::string_view text) noexcept
-{
-    while (!text.empty() && is_blank(text.front()))
-        text.remove_prefix(1);
-    while (!text.empty() && is_blank(text.back()))
-        text.remove_suffix(1);
-    return text;
-}
-
-constexpr char ascii_lower(char character) noexcept
-{
-    return character >= 'A' && character <= 'Z' ? static_cast<char>(character | 0x20) : character;
-}
-
-constexpr bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept
-{
-    if (a.size() != b.size())
-        return false;
-    for (std::size_t i = 0; i != a.size(); ++i)
-        if (a[i] != b[i] && ascii_lower(a[i]) != ascii_lower(b[i]))
-            return false;
-    return true;
-}
-
-/// 1*DIGIT without overflow; leading zeros are allowed, signs and blanks are not.
-constexpr std::optional<std::uint64_t> parse_decimal(std::string_view text) noexcept
-{
-    constexpr auto most = std::numeric_limits<std::uint64_t>::max();
-    std::uint64_t value = 0;
-    for (char const character : text) {
-        if (character < '0' || character > '9')
-            return std::nullopt;
-        auto const digit = static_cast<std::uint64_t>(character - '0');
-        if (value > (most - digit) / 10)
-            return std::nullopt;
-        value = value * 10 + digit;
-    }
-    return text.empty() ? std::nullopt : std::optional(value);
-}
-
-/// The elements of a comma-separated list, trimmed. An empty text has one empty element.
-class list_elements
-{
-public:
-    explicit constexpr list_elements(std::string_view list) noexcept : rest_(list) {}
-
-    constexpr bool next(std::string_view& element) noexcept
-    {
-        if (ended_)
-            return false;
-        auto const comma = rest_.find(',');
-        element = trim_blanks(rest_.substr(0, comma));
-        ended_ = comma == std::string_view::npos;
-        if (!ended_)
-            rest_.remove_prefix(comma + 1);
-        return true;
-    }
-
-private:
-    std::string_view rest_;
-    bool ended_ = false;
-};
-
-/// At most 40 bytes of what a peer sent, for an error's sentence.
-inline std::string excerpt(std::string_view text)
-{
-    constexpr std::size_t most = 40;
-    return "'" + std::string(text.substr(0, most)) + (text.size() > most ? "…'" : "'");
-}
-
-enum class line_state : unsigned char
-{
-    incomplete,
-    whole,        ///< `line` is the line without its CRLF.
-    too_long,     ///< It has more than `limit` bytes, whether or not its end is here already.
-    bad_character ///< A control character but HTAB, or CR and LF other than together at its end.
-};
-
-/// Cuts the line off the front of `text`. `scanned` is how much of it was searched before: 0 for a new
-/// line, and left as it is between calls, so that a line that arrives in pieces is searched once.
-/// The state depends on the bytes alone, never on how they were split.
-inline line_state cut_line(std::string_view text, std::size_t& scanned, std::size_t limit,
-                           std::string_view& line) noexcept
-{
-    auto const end = find_control(text, scanned);
-    if (end > limit)
-        return line_state::too_long;
-    scanned = end;
-    if (end == text.size())
-        return line_state::incomplete;
-    if (text[end] != '\r')
-        return line_state::bad_character;
-    if (end + 1 == text.size())
-        return line_state::incomplete;
-    if (text[end + 1] != '\n')
-        return line_state::bad_character;
-    scanned = 0;
-    line = text.substr(0, end);
-    return line_state::whole;
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -4269,83 +6182,6 @@ private:
 // The SSL_CTX of a client: whom it trusts, and how strictly. Layer: I/O shell (OpenSSL, no Asio).
 #ifndef HDIKAFKA_DETAIL_TLS_CONTEXT_HPP
 #define HDIKAFKA_DETAIL_TLS_CONTEXT_HPP
-
-// -------- hdikafka/detail/base64.hpp
-
-// base64: bytes as letters, for Basic credentials, and base64url, which JSON web tokens are made of
-// (RFC 4648 §4 and §5). Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_BASE64_HPP
-#define HDIKAFKA_DETAIL_BASE64_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-enum class base64_form : unsigned char
-{
-    standard, ///< With '+' and '/', padded with '='.
-    url       ///< With '-' and '_', never padded.
-};
-
-constexpr std::string_view base64_digits(base64_form form) noexcept
-{
-    return form == base64_form::url ? "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-                                    : "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-}
-
-inline std::string base64_encode(std::string_view bytes, base64_form form)
-{
-    auto const digits = base64_digits(form);
-    std::string out;
-    out.reserve((bytes.size() + 2) / 3 * 4);
-    for (std::size_t at = 0; at < bytes.size(); at += 3) {
-        auto const group = bytes.substr(at, 3);
-        std::uint32_t bits = 0;
-        for (std::size_t i = 0; i != 3; ++i)
-            bits = bits << 8 | (i < group.size() ? static_cast<unsigned char>(group[i]) : 0U);
-        for (std::size_t i = 0; i != 4; ++i) {
-            if (i <= group.size())
-                out += digits[bits >> (18 - 6 * i) & 63];
-            else if (form == base64_form::standard)
-                out += '=';
-        }
-    }
-    return out;
-}
-
-/// The bytes, or nothing when `text` is not exactly what base64_encode() makes of some: a blank or line
-/// end, a wrong length, padding too much or too little, and bits behind the last byte are all refused.
-inline std::optional<std::string> base64_decode(std::string_view text, base64_form form)
-{
-    if (form == base64_form::standard) {
-        if (text.size() % 4 != 0)
-            return std::nullopt;
-        for (int most = 2; most != 0 && text.ends_with('='); --most)
-            text.remove_suffix(1);
-    }
-    if (text.size() % 4 == 1)
-        return std::nullopt;
-    auto const digits = base64_digits(form);
-    std::string out;
-    out.reserve(text.size() / 4 * 3 + 2);
-    std::uint32_t bits = 0; // what no whole byte was made of yet
-    unsigned count = 0;
-    for (char const digit : text) {
-        auto const value = digits.find(digit);
-        if (value == std::string_view::npos)
-            return std::nullopt;
-        bits = bits << 6 | static_cast<std::uint32_t>(value);
-        count += 6;
-        if (count >= 8) {
-            count -= 8;
-            out += static_cast<char>(static_cast<unsigned char>(bits >> count));
-            bits &= (1U << count) - 1;
-        }
-    }
-    return bits == 0 ? std::optional(std::move(out)) : std::nullopt;
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
 
 // -------- hdikafka/detail/openssl_handle.hpp
 
@@ -6104,8 +7940,6 @@ inline std::string environment_variable(char const* name)
 #ifndef HDIKAFKA_DETAIL_HTTP_REQUEST_HPP
 #define HDIKAFKA_DETAIL_HTTP_REQUEST_HPP
 
-#include <charconv>
-
 namespace hdikafka::inline v0_1::detail {
 
 /// A block of header fields, checked and written as they are added. Nothing that could end a line or
@@ -6802,6 +8636,81 @@ private:
 
 #endif
 
+// -------- hdikafka/detail/operation_registry.hpp
+
+// The calls in flight of one client, so that close() can end them. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_OPERATION_REGISTRY_HPP
+#define HDIKAFKA_DETAIL_OPERATION_REGISTRY_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Thread-safe.
+template <class = void>
+class operation_registry
+{
+public:
+    /// False once closed.
+    bool add(operation<>& op)
+    {
+        std::lock_guard const lock(mutex_);
+        if (!closed_)
+            live_.push_back(op);
+        return !closed_;
+    }
+
+    void remove(operation<>& op) noexcept
+    {
+        std::lock_guard const lock(mutex_);
+        live_.remove(op);
+    }
+
+    void close()
+    {
+        std::lock_guard const lock(mutex_);
+        closed_ = true;
+        if (live_.empty())
+            return;
+        for (auto* op = &live_.front(); op != nullptr; op = live_.after(*op))
+            op->close();
+    }
+
+private:
+    std::mutex mutex_;
+    linked_list<operation<>> live_;
+    bool closed_ = false;
+};
+
+using registry_ptr = std::shared_ptr<operation_registry<>>;
+
+/// Keeps an operation in the registry for as long as this lives.
+template <class = void>
+class registration
+{
+public:
+    registration(registry_ptr registry, operation_ptr op)
+        : registry_(std::move(registry)), op_(std::move(op)), added_(registry_->add(*op_))
+    {}
+    registration(registration const&) = delete;
+    registration& operator=(registration const&) = delete;
+    ~registration()
+    {
+        if (added_)
+            registry_->remove(*op_);
+    }
+
+    /// False: the registry was closed.
+    bool added() const noexcept { return added_; }
+
+private:
+    registry_ptr registry_;
+    operation_ptr op_;
+    bool added_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
 // -------- hdikafka/detail/random.hpp
 
 // Random numbers for jitter and request ids; not for secrets. Layer: formats (no I/O, no Asio).
@@ -7202,248 +9111,6 @@ public:
 
 #endif
 
-namespace hdikafka::inline v0_1::detail {
-
-template <class Lazy>
-class token_cache : public std::enable_shared_from_this<token_cache<Lazy>>
-{
-public:
-    explicit token_cache(token_source_ptr source) : source_(std::move(source)) {}
-
-    /// The token to use now, which starts a renewal when that is due; null when there is none.
-    authorization current(transport_ptr const& http) { return look(http, nullptr); }
-
-    /// Waits for a token. All who wait share one request and its outcome; one that stops waiting disturbs
-    /// nobody.
-    task wait(operation_ptr op, transport_ptr http, authorization& token)
-    {
-        for (;;) {
-            waiter place(this->shared_from_this(), *op);
-            token = look(http, &place);
-            if (token || !place.failure)
-                co_return place.failure;
-            while (place.waits() && !op->interrupted())
-                co_await op->park();
-            if (op->interrupted())
-                co_return op->interruption("waiting for a token");
-            token = place.token;
-            if (token || !place.failure)
-                co_return place.failure;
-        }
-    }
-
-    /// The service refused this token and wants these claims in the next, if any: drops it, unless another
-    /// has taken its place already. True when asking again makes sense.
-    bool refuse(authorization const& refused, std::string claims)
-    {
-        std::lock_guard const lock(mutex_);
-        if (source_->renewable() && current_ == refused) {
-            current_.reset();
-            plan_.dropped();
-            claims_ = std::move(claims);
-        }
-        return source_->renewable();
-    }
-
-private:
-    /// Somebody who waits for the request under way, on the stack of its coroutine. It leaves the queue with
-    /// that, also because its executor's context is destroyed: the cache outlives contexts and must not
-    /// touch one that is gone.
-    class waiter : public list_link
-    {
-    public:
-        waiter(std::shared_ptr<token_cache> cache, operation<>& op) : cache_(std::move(cache)), op_(op) {}
-        ~waiter()
-        {
-            std::lock_guard const lock(cache_->mutex_);
-            if (this->linked())
-                cache_->waiting_.remove(*this);
-        }
-
-        bool waits() const
-        {
-            std::lock_guard const lock(cache_->mutex_);
-            return this->linked();
-        }
-
-        /// With the lock held, when it has left the queue.
-        void answer() { op_.wake(); }
-
-        // Given with the lock held, while it waits. Neither: the request was abandoned, ask again.
-        authorization token;
-        result<void> failure;
-
-    private:
-        std::shared_ptr<token_cache> cache_;
-        operation<>& op_;
-    };
-
-    /// A request under way. Tells the waiters even when its coroutine is destroyed half-way.
-    class flight
-    {
-    public:
-        explicit flight(std::shared_ptr<token_cache> cache) : cache_(std::move(cache)) {}
-        flight(flight const&) = delete;
-        flight& operator=(flight const&) = delete;
-        ~flight()
-        {
-            if (!landed_)
-                cache_->abandon();
-        }
-
-        void land(access_token const& token, result<void> const& outcome, double jitter)
-        {
-            if (outcome)
-                cache_->succeed(token, claims, jitter);
-            else
-                cache_->fail(outcome.error());
-            landed_ = true;
-        }
-
-        std::string claims; ///< What the token is to hold.
-
-    private:
-        std::shared_ptr<token_cache> cache_;
-        bool landed_ = false;
-    };
-
-    /// The token when one serves, starting a renewal when that is due; otherwise puts `place`, if there is
-    /// one, among those who wait, or gives it the failure when nobody may ask.
-    authorization look(transport_ptr const& http, waiter* place)
-    {
-        authorization ready;
-        std::unique_ptr<flight> trip;
-        {
-            std::lock_guard const lock(mutex_);
-            auto const now = steady_clock::now();
-            token_step const next = plan_.look(now, place != nullptr);
-            if (next.action == token_action::use) {
-                ready = current_;
-            } else if (place && next.action == token_action::wait) {
-                waiting_.push_back(*place);
-            } else if (place) {
-                place->failure = too_early(now);
-            }
-            if (next.ask) {
-                trip = std::make_unique<flight>(this->shared_from_this());
-                trip->claims = claims_;
-            }
-        }
-        if (trip)
-            start(http, std::move(trip));
-        return ready;
-    }
-
-    /// The last request's failure, as long as the authority wants to be left alone.
-    error too_early(steady_clock::time_point now) const
-    {
-        diagnostics info = failure_->info();
-        info.retry_after = std::chrono::ceil<milliseconds>(plan_.throttled_until() - now);
-        return error(failure_->code(), std::move(info), "not asked again yet: " + failure_->cause());
-    }
-
-    void start(transport_ptr const& http, std::unique_ptr<flight> trip)
-    {
-        constexpr std::chrono::seconds limit(120); // IMDS may take 70 s to be ready, and says so
-        auto const op = http->make_operation(steady_clock::now() + limit);
-        run_detached(op, renew(op, http, source_, std::move(trip)));
-    }
-
-    static task renew(operation_ptr op, transport_ptr http, token_source_ptr source,
-                      std::unique_ptr<flight> trip)
-    {
-        registration<> const entry(http->background(), op);
-        if (!entry.added())
-            co_return result<void>(); // those who wait and are not closed ask again
-        auto const begun = steady_clock::now();
-        token_grant grant;
-        result<void> outcome;
-        try {
-            outcome = co_await source->request(op, http, trip->claims, grant);
-        } catch (error const& thrown) {
-            outcome = thrown;
-        } catch (std::exception const& thrown) {
-            outcome = error(errc::token_refused, thrown.what());
-        } catch (...) {
-            outcome = error(errc::token_refused, "the callback threw something that is no std::exception");
-        }
-        if (!outcome && op->stopped() == errc::closed)
-            co_return outcome;
-        if (!outcome && op->stopped())
-            outcome = error(op->stopped(), "asking for a token took too long");
-        if (observer const& watcher = http->settings().observer) {
-            token_renewed event;
-            event.code = outcome ? std::error_code() : outcome.error().code();
-            event.source = grant.source;
-            event.passed_over = grant.passed_over;
-            event.expires_in = grant.token.expires_in();
-            event.duration =
-                std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - begun);
-            watcher(event);
-        }
-        trip->land(grant.token, outcome, http->random().unit());
-        co_return outcome;
-    }
-
-    void succeed(access_token const& token, std::string const& claims, double jitter)
-    {
-        auto const fresh = std::make_shared<field_value const>("Bearer " + token.token());
-        std::lock_guard const lock(mutex_);
-        if (claims_ != claims)
-            return ask_again(); // demanded while this request was under way: it would be refused too
-        claims_.clear();
-        failure_.reset();
-        current_ = fresh;
-        plan_.succeeded(plan_token(steady_clock::now(), token.expires_in(), token.refresh_in(), jitter));
-        answer_all(fresh, result<void>());
-    }
-
-    void fail(error const& failure)
-    {
-        std::lock_guard const lock(mutex_);
-        if (failure.code() == errc::token_refused)
-            claims_.clear(); // passed on once: what the authority cannot grant must not be asked for for ever
-        failure_ = failure;
-        plan_.failed(steady_clock::now(), failure.info().retry_after);
-        answer_all(nullptr, failure);
-    }
-
-    void abandon()
-    {
-        std::lock_guard const lock(mutex_);
-        ask_again();
-    }
-
-    /// With the lock held, as the next: those who wait look for themselves.
-    void ask_again()
-    {
-        plan_.abandoned();
-        answer_all(nullptr, result<void>());
-    }
-
-    void answer_all(authorization const& token, result<void> const& outcome)
-    {
-        while (!waiting_.empty()) {
-            waiter& one = waiting_.pop_front();
-            one.token = token;
-            one.failure = outcome;
-            one.answer();
-        }
-    }
-
-    token_source_ptr const source_;
-    std::mutex mutex_;
-    authorization current_;
-    token_plan plan_;
-    std::string claims_;           // that the next token must hold
-    std::optional<error> failure_; // of the last request, when it failed
-    linked_list<waiter> waiting_;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
 // -------- hdikafka/detail/token_sources.hpp
 
 // Where tokens come from: Entra, for a secret, a certificate or an assertion; the program itself. Layer: I/O
@@ -7792,414 +9459,6 @@ result<client_certificate> load_client_certificate(std::string const& path, std:
 
 #endif
 
-// -------- hdikafka/detail/json_writer.hpp
-
-// Writing JSON scalars into a growing text. Layer: formats (bytes in, values out; no Asio).
-#ifndef HDIKAFKA_DETAIL_JSON_WRITER_HPP
-#define HDIKAFKA_DETAIL_JSON_WRITER_HPP
-
-// -------- hdikafka/detail/json_text.hpp
-
-// What single JSON tokens mean: a value's kind, the characters of a string, a number as a double.
-// Layer: formats (bytes in, values out; no Asio).
-#ifndef HDIKAFKA_DETAIL_JSON_TEXT_HPP
-#define HDIKAFKA_DETAIL_JSON_TEXT_HPP
-
-// -------- hdikafka/detail/utf8.hpp
-
-// UTF-8: strict validation, encoding, and the scan for bytes that need no attention in a JSON string.
-// Layer: formats (bytes in, values out; no Asio).
-#ifndef HDIKAFKA_DETAIL_UTF8_HPP
-#define HDIKAFKA_DETAIL_UTF8_HPP
-
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
-
-namespace hdikafka::inline v0_1::detail {
-
-inline unsigned byte_at(char const* at) noexcept { return static_cast<unsigned char>(*at); }
-
-/// Length of the well-formed sequence at `at` (Unicode 15, table 3-7), or 0: no overlong form, no
-/// surrogate, nothing above U+10FFFF, nothing cut off. `at` is before `end`.
-inline std::size_t utf8_length(char const* at, char const* end) noexcept
-{
-    auto const lead = byte_at(at);
-    if (lead < 0x80)
-        return 1;
-    auto const left = end - at;
-    auto const follows = [&](std::ptrdiff_t i, unsigned low = 0x80, unsigned high = 0xbf) {
-        return i < left && byte_at(at + i) >= low && byte_at(at + i) <= high;
-    };
-    if (lead < 0xc2)
-        return 0;
-    if (lead < 0xe0)
-        return follows(1) ? 2 : 0;
-    if (lead < 0xf0)
-        return follows(1, lead == 0xe0 ? 0xa0 : 0x80, lead == 0xed ? 0x9f : 0xbf) && follows(2) ? 3 : 0;
-    if (lead < 0xf5)
-        return follows(1, lead == 0xf0 ? 0x90 : 0x80, lead == 0xf4 ? 0x8f : 0xbf) && follows(2) && follows(3)
-                   ? 4
-                   : 0;
-    return 0;
-}
-
-/// Whether a byte stands for itself in a JSON string: ASCII without quote, backslash and controls.
-inline bool is_plain(char character) noexcept
-{
-    auto const value = static_cast<unsigned char>(character);
-    return value >= 0x20 && value < 0x80 && value != '"' && value != '\\';
-}
-
-inline char const* plain_end_by_byte(char const* at, char const* end) noexcept
-{
-    while (at != end && is_plain(*at))
-        ++at;
-    return at;
-}
-
-/// The first byte from `at` on that is not plain, or `end`: eight bytes at a time, any byte order.
-inline char const* plain_end_by_word(char const* at, char const* end) noexcept
-{
-    constexpr std::uint64_t ones = 0x0101010101010101;
-    constexpr std::uint64_t tops = ones * 0x80;
-    for (; end - at >= 8; at += 8) {
-        std::uint64_t word = 0;
-        std::memcpy(&word, at, sizeof word);
-        // With the top bits set no subtraction borrows from the next byte: its top bit is then clear
-        // exactly when the low seven bits are below the subtrahend.
-        auto const below_space = ((word ^ ones * 2) | tops) - ones * 0x21; // controls, and the quote
-        auto const backslash = ((word ^ ones * '\\') | tops) - ones;
-        if (((word | ~below_space | ~backslash) & tops) != 0)
-            break;
-    }
-    return plain_end_by_byte(at, end);
-}
-
-#if defined(__SSE2__)
-
-/// Sixteen bytes reordered so that those up to 0xa0 are the controls, the quote and all above ASCII:
-/// flipping bit 1 swaps the quote (0x22) with the space, flipping the top bit puts 0x80 on first.
-inline __m128i plain_order(__m128i bytes) noexcept
-{
-    return _mm_xor_si128(bytes, _mm_set1_epi8(static_cast<char>(0x82)));
-}
-
-inline __m128i backslashes(__m128i bytes) noexcept { return _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')); }
-
-/// One bit for each byte that is not plain, of the least in plain_order() and the backslashes.
-inline unsigned not_plain(__m128i least, __m128i backslash) noexcept
-{
-    auto const limit = _mm_set1_epi8(static_cast<char>(0xa0));
-    auto const low = _mm_cmpeq_epi8(_mm_min_epu8(least, limit), least);
-    return static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(low, backslash)));
-}
-
-inline __m128i load_bytes(char const* at) noexcept
-{
-    return _mm_loadu_si128(reinterpret_cast<__m128i const*>(at));
-}
-
-inline unsigned not_plain(char const* at) noexcept
-{
-    auto const bytes = load_bytes(at);
-    return not_plain(plain_order(bytes), backslashes(bytes));
-}
-
-/// The same for long runs, sixty-four bytes at a time.
-[[gnu::noinline]] inline char const* plain_end_by_block(char const* at, char const* end) noexcept
-{
-    for (auto left = end - at; left >= 64; left -= 64, at += 64) {
-        auto const a = load_bytes(at);
-        auto const b = load_bytes(at + 16);
-        auto const c = load_bytes(at + 32);
-        auto const d = load_bytes(at + 48);
-        auto const least = _mm_min_epu8(_mm_min_epu8(plain_order(a), plain_order(b)),
-                                        _mm_min_epu8(plain_order(c), plain_order(d)));
-        auto const backslash = _mm_or_si128(_mm_or_si128(backslashes(a), backslashes(b)),
-                                            _mm_or_si128(backslashes(c), backslashes(d)));
-        if (not_plain(least, backslash) != 0)
-            break;
-    }
-    for (; end - at >= 16; at += 16)
-        if (auto const found = not_plain(at); found != 0)
-            return at + std::countr_zero(found);
-    return plain_end_by_byte(at, end);
-}
-
-/// The same; names and short values end within the first sixteen bytes.
-inline char const* plain_end(char const* at, char const* end) noexcept
-{
-    if (end - at < 16) [[unlikely]]
-        return plain_end_by_byte(at, end);
-    // Forget what is known of the memory: for a short literal gcc 12 warns of this load, although it is
-    // never reached.
-    asm("" : "+r"(at));
-    auto const found = not_plain(at);
-    return found != 0 ? at + std::countr_zero(found) : plain_end_by_block(at + 16, end);
-}
-
-#else
-
-inline char const* plain_end(char const* at, char const* end) noexcept { return plain_end_by_word(at, end); }
-
-#endif
-
-/// Whether the whole text is well-formed UTF-8.
-inline bool valid_utf8(std::string_view text) noexcept
-{
-    char const* at = text.data();
-    char const* const end = at + text.size();
-    while ((at = plain_end(at, end)) != end) {
-        auto const length = utf8_length(at, end);
-        if (length == 0)
-            return false;
-        at += length;
-    }
-    return true;
-}
-
-/// Appends the UTF-8 form of a code point, which is at most U+10FFFF and no surrogate.
-inline void append_utf8(std::string& out, char32_t code_point)
-{
-    auto const put = [&](char32_t value) { out += static_cast<char>(static_cast<unsigned char>(value)); };
-    if (code_point < 0x80) {
-        put(code_point);
-    } else if (code_point < 0x800) {
-        put(0xc0 | code_point >> 6);
-        put(0x80 | (code_point & 0x3f));
-    } else if (code_point < 0x10000) {
-        put(0xe0 | code_point >> 12);
-        put(0x80 | (code_point >> 6 & 0x3f));
-        put(0x80 | (code_point & 0x3f));
-    } else {
-        put(0xf0 | code_point >> 18);
-        put(0x80 | (code_point >> 12 & 0x3f));
-        put(0x80 | (code_point >> 6 & 0x3f));
-        put(0x80 | (code_point & 0x3f));
-    }
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-namespace hdikafka::inline v0_1 {
-
-/// What a JSON value is.
-enum class json_kind : unsigned char
-{
-    null,    ///< `null`
-    boolean, ///< `true` or `false`
-    number,  ///< Any number; whether it fits a type is told by asking for it.
-    string,  ///< `"…"`
-    array,   ///< `[…]`
-    object,  ///< `{…}`
-};
-
-namespace detail {
-
-/// The kind of a value, told by its first character. Null for a character that begins no value.
-inline json_kind json_kind_of(char first) noexcept
-{
-    switch (first) {
-    case '"': return json_kind::string;
-    case '{': return json_kind::object;
-    case '[': return json_kind::array;
-    case 't':
-    case 'f': return json_kind::boolean;
-    case '-': return json_kind::number;
-    default: return first >= '0' && first <= '9' ? json_kind::number : json_kind::null;
-    }
-}
-
-inline char const* json_kind_name(json_kind kind) noexcept
-{
-    switch (kind) {
-    case json_kind::boolean: return "a boolean";
-    case json_kind::number: return "a number";
-    case json_kind::string: return "a string";
-    case json_kind::array: return "an array";
-    case json_kind::object: return "an object";
-    case json_kind::null: break;
-    }
-    return "null";
-}
-
-inline bool is_digit(char character) noexcept { return character >= '0' && character <= '9'; }
-
-/// The UTF-16 unit of the escape \uXXXX that `raw` has at `at`, or 0x10000, which no unit is.
-inline char32_t json_escaped_unit(std::string_view raw, std::size_t at) noexcept
-{
-    constexpr char32_t none = 0x10000;
-    if (raw.size() < at + 6 || raw[at] != '\\' || raw[at + 1] != 'u')
-        return none;
-    std::uint16_t unit = 0;
-    char const* const end = raw.data() + at + 6;
-    return std::from_chars(end - 4, end, unit, 16).ptr == end ? unit : none;
-}
-
-/// Decodes the text between a string's quotes, as a json_reader gave it, into `out` (replaced).
-/// False at a surrogate escape without its other half, which stands for no character.
-inline bool json_unescape(std::string_view raw, std::string& out)
-{
-    out.clear();
-    for (std::size_t at = 0;;) {
-        auto const escape = raw.find('\\', at);
-        out.append(raw.substr(at, escape - at));
-        if (escape == std::string_view::npos)
-            return true;
-        if (escape + 1 == raw.size())
-            return false;
-        at = escape + 2;
-        switch (raw[escape + 1]) {
-        case 'b': out += '\b'; break;
-        case 'f': out += '\f'; break;
-        case 'n': out += '\n'; break;
-        case 'r': out += '\r'; break;
-        case 't': out += '\t'; break;
-        default: out += raw[escape + 1]; break; // quote, backslash, slash
-        case 'u':
-            char32_t code_point = json_escaped_unit(raw, escape);
-            at = escape + 6;
-            if (code_point >= 0xd800 && code_point < 0xdc00) {
-                auto const low = json_escaped_unit(raw, at);
-                if (low < 0xdc00 || low > 0xdfff)
-                    return false;
-                code_point = 0x10000 + ((code_point - 0xd800) << 10) + (low - 0xdc00);
-                at += 6;
-            } else if (code_point >= 0xdc00 && (code_point < 0xe000 || code_point > 0xffff)) {
-                return false;
-            }
-            append_utf8(out, code_point);
-        }
-    }
-}
-
-/// Whether the text between a string's quotes stands for `text`.
-inline bool json_equals(std::string_view raw, std::string_view text)
-{
-    if (raw.find('\\') == std::string_view::npos)
-        return raw == text;
-    std::string decoded;
-    return json_unescape(raw, decoded) && decoded == text;
-}
-
-/// Without <cmath>, which would take as long to compile as all of this file.
-constexpr bool is_finite(double value) noexcept
-{
-    return value >= std::numeric_limits<double>::lowest() && value <= std::numeric_limits<double>::max();
-}
-
-/// A valid JSON number as a double. False when it is too large for one; what is too small becomes zero.
-inline bool json_to_double(std::string_view number, double& out) noexcept
-{
-    if (std::from_chars(number.data(), number.data() + number.size(), out).ec == std::errc())
-        return is_finite(out);
-    // from_chars does not say on which side the number left the range: its decimal magnitude does.
-    bool const negative = number.front() == '-';
-    std::int64_t magnitude =
-        0; // position of the first digit that is not 0, left of the point counted positive
-    std::size_t at = negative ? 1 : 0;
-    bool fraction = false;
-    bool significant = false;
-    for (; at != number.size() && number[at] != 'e' && number[at] != 'E'; ++at) {
-        if (number[at] == '.') {
-            fraction = true;
-            continue;
-        }
-        significant = significant || number[at] != '0';
-        if (significant && !fraction)
-            ++magnitude;
-        else if (!significant && fraction)
-            --magnitude;
-    }
-    if (at != number.size()) {
-        ++at;
-        bool const down = number[at] == '-';
-        if (down || number[at] == '+')
-            ++at;
-        std::int64_t exponent = 0;
-        for (; at != number.size() && exponent < 1'000'000'000'000; ++at)
-            exponent = exponent * 10 + (number[at] - '0');
-        magnitude += down ? -exponent : exponent;
-    }
-    if (significant && magnitude > 0)
-        return false;
-    out = negative ? -0.0 : 0.0;
-    return true;
-}
-
-} // namespace detail
-
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Appends `text` as a JSON string, quotes included. False, with `out` unchanged, if it is not UTF-8.
-inline bool append_json_string(std::string& out, std::string_view text)
-{
-    auto const before = out.size();
-    char const* at = text.data();
-    char const* const end = at + text.size();
-    char const* copied = at;
-    if (before == 0)
-        out.reserve(text.size() + 2); // most text needs no escapes
-    out += '"';
-    while ((at = plain_end(at, end)) != end) {
-        if (byte_at(at) >= 0x80) {
-            auto const length = utf8_length(at, end);
-            if (length == 0) {
-                out.resize(before);
-                return false;
-            }
-            at += length;
-            continue;
-        }
-        out.append(copied, at);
-        auto const character = byte_at(at);
-        copied = ++at;
-        out += '\\';
-        switch (character) {
-        case '\b': out += 'b'; break;
-        case '\f': out += 'f'; break;
-        case '\n': out += 'n'; break;
-        case '\r': out += 'r'; break;
-        case '\t': out += 't'; break;
-        case '"':
-        case '\\': out += static_cast<char>(character); break;
-        default: out += character < 0x10 ? "u000" : "u001"; out += "0123456789abcdef"[character % 16];
-        }
-    }
-    out.append(copied, end);
-    out += '"';
-    return true;
-}
-
-template <std::integral T>
-void append_json_integer(std::string& out, T value)
-{
-    std::array<char, 24> digits{};
-    out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
-}
-
-/// Appends the shortest text that reads back as the same double. False, with `out` unchanged, if it is
-/// not finite.
-inline bool append_json_double(std::string& out, double value)
-{
-    if (!is_finite(value))
-        return false;
-    std::array<char, 32> digits{}; // the longest is 24: -2.2250738585072014e-308
-    out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
-    return true;
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
 #include <openssl/rsa.h>
 
 namespace hdikafka::inline v0_1::detail {
@@ -8369,371 +9628,6 @@ result<std::string> make_client_assertion(client_certificate const& certificate,
 // What a WWW-Authenticate field asks for (RFC 9110 §11.6.1). Layer: formats (no I/O, no Asio).
 #ifndef HDIKAFKA_DETAIL_AUTH_CHALLENGE_HPP
 #define HDIKAFKA_DETAIL_AUTH_CHALLENGE_HPP
-
-// -------- hdikafka/detail/json_reader.hpp
-
-// Reading JSON (RFC 8259): one validating pass that the caller pulls, without tree, allocation or recursion.
-// Layer: formats (bytes in, values out; no Asio).
-#ifndef HDIKAFKA_DETAIL_JSON_READER_HPP
-#define HDIKAFKA_DETAIL_JSON_READER_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Reads one document from front to back. Every function gives false at a fault; the first fault sticks.
-/// What was read before it stands in a document that may still turn out not to be JSON: only finish()
-/// vouches for the whole. The text outlives the reader and the slices it gives.
-///
-///     json_reader in(text);
-///     std::string_view name;
-///     std::int64_t id = 0;
-///     if (in.enter_object())
-///         while (in.next_member(name))
-///             name == "id" ? in.integer(id) : in.skip();
-///     if (!in.finish()) // in.fault(), in.position()
-class json_reader
-{
-public:
-    static constexpr std::size_t max_depth = 512; ///< Containers within one another.
-
-    explicit json_reader(std::string_view text) noexcept
-        : begin_(text.data()), at_(begin_), end_(begin_ + text.size())
-    {}
-
-    /// The kind of the value that is due, by its first character. Null also when none is there.
-    json_kind peek() noexcept { return state_ == state::value ? json_kind_of(current()) : json_kind::null; }
-
-    bool enter_object() noexcept { return first() == '{' ? open() : other_kind(); }
-    bool enter_array() noexcept { return first() == '[' ? open() : other_kind(); }
-
-    /// Goes to the next member, whose value is then due. False at the object's end (or a fault).
-    /// `name` is the text between the quotes as it stands: see json_equals() for escapes.
-    bool next_member(std::string_view& name) noexcept
-    {
-        if (!next_item('}') || !due('"') || !scan_string(name) || !due(':'))
-            return false;
-        ++at_;
-        return true;
-    }
-
-    /// Goes to the next element, which is then due. False at the array's end (or a fault).
-    bool next_element() noexcept { return next_item(']'); }
-
-    /// Reads the value that is due, whatever it is: its exact text, without blanks around it.
-    bool value(std::string_view& slice) noexcept
-    {
-        auto const character = first();
-        char const* const start = at_;
-        if (!scan_value(character))
-            return false;
-        slice = std::string_view(start, static_cast<std::size_t>(at_ - start));
-        return true;
-    }
-
-    bool skip() noexcept { return scan_value(first()); }
-
-    /// Reads an integer exactly. A fraction or an exponent is `wrong_kind` like a string is, a value
-    /// beyond int64 is `out_of_range`.
-    bool integer(std::int64_t& out) noexcept
-    {
-        bool const negative = first() == '-';
-        char const* const digits = at_ + (negative ? 1 : 0);
-        char const* at = digits;
-        std::uint64_t magnitude = 0; // wraps beyond nineteen digits, which are read with care
-        for (; at != end_; ++at) {
-            auto const digit = byte_at(at) - '0';
-            if (digit > 9)
-                break;
-            magnitude = magnitude * 10 + digit;
-        }
-        auto const size = at - digits;
-        bool const simple = size > 0 && size <= 18 && (*digits != '0' || size == 1) && at != end_ &&
-                            *at != '.' && *at != 'e' && *at != 'E';
-        if (!simple) [[unlikely]]
-            return integer_with_care(out);
-        out = static_cast<std::int64_t>(negative ? 0 - magnitude : magnitude);
-        return done(at);
-    }
-
-    /// Reads a string: the text between the quotes as it stands (see json_unescape()).
-    bool string(std::string_view& raw) noexcept
-    {
-        return first() == '"' ? scan_string(raw) && done(at_) : other_kind();
-    }
-
-    /// Whether the document was one complete JSON value: nothing failed, nothing is open, only blanks remain.
-    bool finish() noexcept
-    {
-        skip_blanks();
-        return (state_ == state::after && depth_ == 0 && at_ == end_) || fail(errc::invalid_json, at_);
-    }
-
-    bool failed() const noexcept { return state_ == state::failed; }
-
-    /// The first fault; 0 when there is none.
-    errc fault() const noexcept { return fault_; }
-
-    /// The byte the reader is at; after a fault the byte where it was found.
-    std::size_t position() const noexcept { return static_cast<std::size_t>(at_ - begin_); }
-
-private:
-    enum class state : unsigned char
-    {
-        value,  // a value is due
-        opened, // a container was entered, nothing in it was read
-        after,  // a value is complete
-        failed,
-    };
-
-    [[gnu::cold]] bool fail(errc code, char const* where) noexcept
-    {
-        if (state_ != state::failed) {
-            state_ = state::failed;
-            fault_ = code;
-            at_ = end_ = where; // nothing can be read any more
-        }
-        return false;
-    }
-
-    /// The value at at_ is of another kind than was asked for, if it is a value at all.
-    [[gnu::cold]] bool other_kind() noexcept
-    {
-        char const* const start = at_;
-        return scan_value(current()) && fail(errc::wrong_kind, start);
-    }
-
-    [[gnu::noinline]] bool integer_with_care(std::int64_t& out) noexcept
-    {
-        char const* const start = at_;
-        if (json_kind_of(current()) != json_kind::number)
-            return other_kind();
-        if (!scan_number())
-            return false;
-        if (std::string_view(start, at_).find_first_of(".eE") != std::string_view::npos)
-            return fail(errc::wrong_kind, start);
-        if (std::from_chars(start, at_, out).ec != std::errc())
-            return fail(errc::out_of_range, start);
-        return true;
-    }
-
-    bool done(char const* at) noexcept
-    {
-        at_ = at;
-        state_ = state::after;
-        return true;
-    }
-
-    /// The next character that is not blank; NUL, which begins nothing, at the end.
-    char current() noexcept
-    {
-        if (at_ == end_ || byte_at(at_) <= ' ') [[unlikely]]
-            skip_blanks();
-        return at_ != end_ ? *at_ : '\0';
-    }
-
-    [[gnu::noinline]] void skip_blanks() noexcept
-    {
-        while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t'))
-            ++at_;
-    }
-
-    /// The first character of the value that is due; NUL, after a fault, when none is.
-    char first() noexcept
-    {
-        if (state_ == state::value) [[likely]]
-            return current();
-        fail(errc::invalid_json, at_);
-        return '\0';
-    }
-
-    /// Enters the container at at_.
-    bool open() noexcept
-    {
-        if (depth_ == max_depth)
-            return fail(errc::invalid_json, at_);
-        closing_ = *at_ == '{' ? '}' : ']';
-        auto const bit = std::uint64_t(1) << depth_ % 64;
-        auto& word = objects_[depth_ / 64];
-        word = closing_ == '}' ? word | bit : word & ~bit;
-        ++depth_;
-        ++at_;
-        state_ = state::opened;
-        return true;
-    }
-
-    /// Leaves the innermost container, whose last character is at at_.
-    bool close() noexcept
-    {
-        --depth_;
-        if (depth_ == 0)
-            closing_ = '\0';
-        else
-            closing_ = (objects_[(depth_ - 1) / 64] >> (depth_ - 1) % 64 & 1) != 0 ? '}' : ']';
-        return done(at_ + 1);
-    }
-
-    /// Goes to this character, which must come next.
-    bool due(char character) noexcept
-    {
-        if (at_ != end_ && *at_ == character) [[likely]]
-            return true;
-        return current() == character || fail(errc::invalid_json, at_);
-    }
-
-    /// Goes past the comma to the next item of the innermost container, or past its end (false).
-    bool next_item(char closing) noexcept
-    {
-        if (closing != closing_) [[unlikely]]
-            return fail(errc::invalid_json, at_);
-        auto const character = current();
-        if (state_ == state::after && character == ',') [[likely]]
-            ++at_;
-        else if (state_ != state::value && character == closing) {
-            close();
-            return false;
-        } else if (state_ != state::opened)
-            return fail(errc::invalid_json, at_);
-        state_ = state::value;
-        return true;
-    }
-
-    /// Reads the value at at_, whose first character is given.
-    bool scan_value(char character) noexcept
-    {
-        return character == '{' || character == '[' ? scan_container() : scan_scalar(character);
-    }
-
-    [[gnu::noinline]] bool scan_container() noexcept
-    {
-        auto const outside = depth_;
-        std::string_view name;
-        if (!open())
-            return false;
-        while (depth_ != outside) {
-            if (closing_ == '}' ? next_member(name) : next_element()) {
-                auto const character = first();
-                if (!(character == '{' || character == '[' ? open() : scan_scalar(character)))
-                    return false;
-            } else if (failed()) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    bool scan_scalar(char character) noexcept
-    {
-        std::string_view raw;
-        return character == '"' ? scan_string(raw) && done(at_) : scan_word_or_number(character);
-    }
-
-    [[gnu::noinline]] bool scan_word_or_number(char character) noexcept
-    {
-        switch (character) {
-        case 't': return scan_word("true");
-        case 'f': return scan_word("false");
-        case 'n': return scan_word("null");
-        default: return scan_number();
-        }
-    }
-
-    bool scan_word(std::string_view word) noexcept
-    {
-        auto const left = static_cast<std::size_t>(end_ - at_);
-        for (std::size_t i = 0; i != word.size(); ++i)
-            if (i == left || at_[i] != word[i])
-                return fail(errc::invalid_json, at_ + i);
-        return done(at_ + word.size());
-    }
-
-    bool scan_number() noexcept
-    {
-        char const* at = at_;
-        auto const digits = [&] {
-            char const* const first = at;
-            while (at != end_ && is_digit(*at))
-                ++at;
-            return at != first;
-        };
-        if (at != end_ && *at == '-')
-            ++at;
-        if (at != end_ && *at == '0')
-            ++at;
-        else if (!digits())
-            return fail(errc::invalid_json, at);
-        if (at != end_ && *at == '.')
-            if (++at; !digits())
-                return fail(errc::invalid_json, at);
-        if (at != end_ && (*at == 'e' || *at == 'E')) {
-            if (++at; at != end_ && (*at == '+' || *at == '-'))
-                ++at;
-            if (!digits())
-                return fail(errc::invalid_json, at);
-        }
-        return done(at);
-    }
-
-    /// Reads the string whose opening quote is at at_: the text between the quotes.
-    bool scan_string(std::string_view& raw) noexcept
-    {
-        char const* const start = at_ + 1;
-        char const* at = plain_end(start, end_);
-        if ((at == end_ || *at != '"') && !scan_string_on(at)) [[unlikely]]
-            return false;
-        raw = std::string_view(start, static_cast<std::size_t>(at - start));
-        at_ = at + 1;
-        return true;
-    }
-
-    /// The same from its first byte on that is not plain.
-    [[gnu::noinline]] bool scan_string_on(char const*& at) noexcept
-    {
-        while (at != end_ && *at != '"') {
-            auto const length = *at == '\\'          ? escape_length(at)
-                                : byte_at(at) < 0x20 ? 0
-                                                     : utf8_length(at, end_);
-            if (length == 0)
-                return fail(errc::invalid_json, at);
-            at += length;
-            if (at != end_ && byte_at(at) < 0x80)
-                at = plain_end(at, end_);
-        }
-        return at != end_ || fail(errc::invalid_json, at);
-    }
-
-    /// Length of the escape at `at`, or 0. A lone surrogate is within the grammar.
-    std::size_t escape_length(char const* at) const noexcept
-    {
-        if (end_ - at < 2)
-            return 0;
-        if (at[1] != 'u')
-            return std::string_view("\"\\/bfnrt").find(at[1]) != std::string_view::npos ? 2 : 0;
-        if (end_ - at < 6)
-            return 0;
-        for (int i = 2; i != 6; ++i)
-            if (!is_digit(at[i]) && !(at[i] >= 'a' && at[i] <= 'f') && !(at[i] >= 'A' && at[i] <= 'F'))
-                return 0;
-        return 6;
-    }
-
-    char const* begin_;
-    char const* at_;
-    char const* end_;
-    std::size_t depth_ = 0;
-    state state_ = state::value;
-    char closing_ = '\0'; // of the innermost container
-    errc fault_ = errc();
-    std::array<std::uint64_t, max_depth / 64> objects_{}; // one bit a level: object, else array
-};
-
-inline bool valid_json(std::string_view text) noexcept
-{
-    json_reader in(text);
-    return in.skip() && in.finish();
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -8967,876 +9861,11 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/retry_after.hpp
-
-// How long a server asks to wait (RFC 9110 §10.2.3 and Azure's millisecond forms). Layer: formats.
-#ifndef HDIKAFKA_DETAIL_RETRY_AFTER_HPP
-#define HDIKAFKA_DETAIL_RETRY_AFTER_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// 1*DIGIT; a number that does not fit is the greatest that does.
-inline std::optional<std::int64_t> parse_count(std::string_view text) noexcept
-{
-    if (text.empty() || text.find_first_not_of("0123456789") != std::string_view::npos)
-        return std::nullopt;
-    std::int64_t value = 0;
-    auto const failure = std::from_chars(text.data(), text.data() + text.size(), value).ec;
-    return failure == std::errc() ? value : std::numeric_limits<std::int64_t>::max();
-}
-
-/// Whether `text` looks like `shape`, where '0' stands for a digit, '_' for a digit or a blank and 'a' for a
-/// letter.
-inline bool has_shape(std::string_view text, std::string_view shape) noexcept
-{
-    auto const fits = [](char c, char wanted) {
-        bool const digit = c >= '0' && c <= '9';
-        bool const letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-        return wanted == '0'   ? digit
-               : wanted == '_' ? digit || c == ' '
-               : wanted == 'a' ? letter
-                               : c == wanted;
-    };
-    return text.size() == shape.size() && std::ranges::equal(text, shape, fits);
-}
-
-/// A moment from the parts of an HTTP-date: "06" or " 6", "Nov", the year, "08:49:37".
-inline std::optional<std::chrono::sys_seconds> moment_of(std::string_view day, std::string_view month,
-                                                         int year, std::string_view time) noexcept
-{
-    constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    auto const at = months.find(month);
-    auto const number = [](std::string_view digits) {
-        return static_cast<int>(parse_count(digits.substr(digits.find_first_not_of(' '))).value_or(0));
-    };
-    if (at == std::string_view::npos || at % 3 != 0 || day == "  ")
-        return std::nullopt;
-    std::chrono::year_month_day const date(std::chrono::year(year),
-                                           std::chrono::month(static_cast<unsigned>(at / 3) + 1),
-                                           std::chrono::day(static_cast<unsigned>(number(day))));
-    int const hour = number(time.substr(0, 2));
-    int const minute = number(time.substr(3, 2));
-    int const second = number(time.substr(6, 2));
-    if (!date.ok() || hour > 23 || minute > 59 || second > 60)
-        return std::nullopt;
-    return std::chrono::sys_days(date) + std::chrono::hours(hour) + std::chrono::minutes(minute) +
-           std::chrono::seconds(second);
-}
-
-/// An HTTP-date (RFC 9110 §5.6.7) in the form that everybody writes, or in one of the two obsolete ones that
-/// a recipient must know. `now` tells the century of a year of two digits.
-inline std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text,
-                                                               std::chrono::sys_seconds now) noexcept
-{
-    auto const number = [](std::string_view digits) {
-        return static_cast<int>(parse_count(digits).value_or(0));
-    };
-    if (has_shape(text, "aaa, 00 aaa 0000 00:00:00 GMT")) // Sun, 06 Nov 1994 08:49:37 GMT
-        return moment_of(text.substr(5, 2), text.substr(8, 3), number(text.substr(12, 4)),
-                         text.substr(17, 8));
-    if (has_shape(text, "aaa aaa _0 00:00:00 0000")) // Sun Nov  6 08:49:37 1994
-        return moment_of(text.substr(8, 2), text.substr(4, 3), number(text.substr(20, 4)),
-                         text.substr(11, 8));
-    text.remove_prefix(std::min(text.find(','), text.size()));
-    if (!has_shape(text, ", 00-aaa-00 00:00:00 GMT")) // Sunday, 06-Nov-94 08:49:37 GMT
-        return std::nullopt;
-    std::chrono::year_month_day const today(std::chrono::floor<std::chrono::days>(now));
-    int const this_year = static_cast<int>(today.year());
-    int year = this_year - this_year % 100 + number(text.substr(9, 2));
-    if (year > this_year + 50)
-        year -= 100;
-    return moment_of(text.substr(2, 2), text.substr(5, 3), year, text.substr(12, 8));
-}
-
-/// Reads the wait out of an answer's fields; `field(name)` gives an optional<string_view>, `now` is the
-/// wall clock's time, for dates. At most a day.
-template <class Field>
-std::optional<milliseconds> parse_retry_after(Field const& field, std::chrono::system_clock::time_point now)
-{
-    constexpr std::int64_t day_ms = 86'400'000;
-    for (std::string_view const name : {"retry-after-ms", "x-ms-retry-after-ms"})
-        if (std::optional<std::string_view> const text = field(name))
-            if (auto const count = parse_count(*text))
-                return milliseconds(std::min(*count, day_ms));
-    std::optional<std::string_view> const text = field("retry-after");
-    if (!text)
-        return std::nullopt;
-    if (auto const count = parse_count(*text))
-        return milliseconds(std::min(*count, day_ms / 1000) * 1000);
-    auto const date = parse_http_date(*text, std::chrono::floor<std::chrono::seconds>(now));
-    if (!date)
-        return std::nullopt;
-    // In milliseconds: the nanoseconds of the system clock end in 2262.
-    milliseconds const wait = *date - std::chrono::floor<milliseconds>(now);
-    return std::clamp(wait, milliseconds(0), milliseconds(day_ms));
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
 // -------- hdikafka/detail/service_error.hpp
 
 // What a failed answer means: status and body to an error. Layer: formats (no I/O, no Asio).
 #ifndef HDIKAFKA_DETAIL_SERVICE_ERROR_HPP
 #define HDIKAFKA_DETAIL_SERVICE_ERROR_HPP
-
-// -------- hdikafka/detail/rest_response.hpp
-
-// The proxy's answers other than records: metadata, receipts, errors. Every answer that is not what
-// the API describes becomes errc::invalid_response. Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_REST_RESPONSE_HPP
-#define HDIKAFKA_DETAIL_REST_RESPONSE_HPP
-
-// -------- hdikafka/receipt.hpp
-
-// What a produce returns: what became of each record. Layer: values (no I/O, no Asio).
-#ifndef HDIKAFKA_RECEIPT_HPP
-#define HDIKAFKA_RECEIPT_HPP
-
-namespace hdikafka::inline v0_1 {
-
-/// What became of one record of a produce.
-class record_outcome
-{
-public:
-    record_outcome() = default;
-    /// An outcome without a place.
-    explicit record_outcome(persistence state) : persisted(state) {}
-
-    persistence persisted = persistence::none; ///< Whether the record is in the topic.
-    std::optional<std::int32_t> partition;     ///< Where it went, if the answer says so.
-    std::optional<std::int64_t> offset;        ///< Its offset, if the answer says so.
-    std::optional<hdikafka::error> failure;    ///< What the service says went wrong with this record.
-};
-
-/// The answer to one produce, record by record in the order they were given. A receipt exists for
-/// every 200; it can still say that single records failed. The service may leave partitions and
-/// offsets out, hence the optionals. An index past size() throws std::out_of_range.
-class receipt
-{
-public:
-    receipt() = default;
-    /// Made by client::produce(); here for tests of what reads receipts.
-    explicit receipt(std::vector<record_outcome> outcomes) : outcomes_(std::move(outcomes)) {}
-
-    /// How many records were given to produce.
-    std::size_t size() const noexcept { return outcomes_.size(); }
-
-    /// Whether this record is in the topic.
-    persistence persisted(std::size_t index) const { return outcomes_.at(index).persisted; }
-    /// The partition that this record went to.
-    std::optional<std::int32_t> partition(std::size_t index) const { return outcomes_.at(index).partition; }
-    /// The offset that this record got.
-    std::optional<std::int64_t> offset(std::size_t index) const { return outcomes_.at(index).offset; }
-    /// What the service says went wrong with this record.
-    std::optional<hdikafka::error> error(std::size_t index) const { return outcomes_.at(index).failure; }
-
-    /// Whether the service reports an error for any of the records.
-    bool has_error() const noexcept
-    {
-        return std::ranges::any_of(outcomes_, [](auto const& one) { return one.failure.has_value(); });
-    }
-
-    /// All records together: `done` only if all are, `none` only if none is written, else `possibly`.
-    persistence persisted() const noexcept
-    {
-        std::size_t done = 0;
-        std::size_t none = 0;
-        for (auto const& one : outcomes_) {
-            done += one.persisted == persistence::done ? 1 : 0;
-            none += one.persisted == persistence::none ? 1 : 0;
-        }
-        if (none == outcomes_.size())
-            return persistence::none;
-        return done == outcomes_.size() ? persistence::done : persistence::possibly;
-    }
-
-private:
-    std::vector<record_outcome> outcomes_;
-};
-
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-// -------- hdikafka/topic.hpp
-
-// Topics, partitions and brokers. Layer: values (no I/O, no Asio).
-#ifndef HDIKAFKA_TOPIC_HPP
-#define HDIKAFKA_TOPIC_HPP
-
-// -------- hdikafka/json.hpp
-
-// json and json_view: JSON as validated text, without a tree. Layer: values (no I/O, no Asio).
-#ifndef HDIKAFKA_JSON_HPP
-#define HDIKAFKA_JSON_HPP
-
-namespace hdikafka::inline v0_1 {
-
-namespace detail {
-
-/// Says that a text is one JSON value without blanks around it: who makes a json_view has checked it.
-struct validated_json
-{
-    explicit validated_json() = default;
-};
-
-template <class T>
-concept character_type = std::same_as<T, char> || std::same_as<T, wchar_t> || std::same_as<T, char8_t> ||
-    std::same_as<T, char16_t> || std::same_as<T, char32_t>;
-
-template <class T>
-concept json_integer =
-    std::integral<T> && !std::same_as<T, bool> && !character_type<T> && sizeof(T) <= sizeof(std::uint64_t);
-
-template <class T>
-concept string_like = std::convertible_to<T const&, std::string_view> && !std::same_as<T, std::nullptr_t>;
-
-template <class T>
-concept u8string_like =
-    std::convertible_to<T const&, std::u8string_view> && !string_like<T> && !std::same_as<T, std::nullptr_t>;
-
-} // namespace detail
-
-/// A JSON value that lives elsewhere, in a record_batch or a json, and was validated there. It is
-/// valid as long as its owner. Asking for another kind than the value's throws hk::error.
-class json_view
-{
-public:
-    /// null
-    json_view() = default;
-    /// For the library's own use: the tag says that `slice` is one valid JSON value without blanks around it.
-    json_view(detail::validated_json, std::string_view slice) noexcept : text_(slice) {}
-
-    /// The exact JSON text, without blanks around it.
-    std::string_view text() const noexcept { return text_; }
-
-    /// Which of the six kinds of RFC 8259 the value is.
-    json_kind kind() const noexcept { return detail::json_kind_of(text_.front()); }
-    /// Whether it is JSON null.
-    bool is_null() const noexcept { return kind() == json_kind::null; }
-
-    /// The decoded string, as UTF-8.
-    /// Throws `wrong_kind`; `invalid_utf8` if it has half of a surrogate pair, which no UTF-8 can say
-    /// (text() still has it).
-    std::string as_string() const
-    {
-        expect(json_kind::string);
-        std::string decoded;
-        if (!detail::json_unescape(text_.substr(1, text_.size() - 2), decoded))
-            throw error(errc::invalid_utf8, "the JSON string contains half of a surrogate pair");
-        return decoded;
-    }
-
-    /// The number, exactly. Throws `wrong_kind`, also for a number with a fraction or an exponent;
-    /// `out_of_range`.
-    std::int64_t as_int64() const { return as_integer<std::int64_t>(); }
-    /// The same without a sign; `out_of_range` also below zero.
-    std::uint64_t as_uint64() const { return as_integer<std::uint64_t>(); }
-
-    /// The nearest double of any number. Throws `wrong_kind`; `out_of_range` beyond the largest double.
-    double as_double() const
-    {
-        expect(json_kind::number);
-        double value = 0;
-        if (!detail::json_to_double(text_, value))
-            throw error(errc::out_of_range);
-        return value;
-    }
-
-    /// The boolean. Throws `wrong_kind`.
-    bool as_bool() const
-    {
-        expect(json_kind::boolean);
-        return text_.front() == 't';
-    }
-
-    /// Whether both have the same text: 1 and 1.0 differ.
-    friend bool operator==(json_view a, json_view b) noexcept { return a.text_ == b.text_; }
-
-private:
-    void expect(json_kind wanted) const
-    {
-        if (kind() != wanted)
-            throw error(errc::wrong_kind, std::string("the JSON value is ") + detail::json_kind_name(kind()) +
-                                              ", not " + detail::json_kind_name(wanted));
-    }
-
-    template <class T>
-    T as_integer() const
-    {
-        expect(json_kind::number);
-        if (text_.find_first_of(".eE") != std::string_view::npos)
-            throw error(errc::wrong_kind, "the JSON number is not an integer");
-        if (text_ == "-0")
-            return 0;
-        T value = 0;
-        if (std::from_chars(text_.data(), text_.data() + text_.size(), value).ec != std::errc())
-            throw error(errc::out_of_range);
-        return value;
-    }
-
-    std::string_view text_ = "null";
-};
-
-/// A JSON value that owns its text, for what is sent. Made from
-/// - text that is UTF-8: a JSON *string*, whatever it looks like (`json("{}")` is a string of two
-///   characters; use parse() for raw JSON);
-/// - integers of any width, exactly; `float` and `double`, as the shortest text that reads back the same;
-/// - `bool` and `nullptr`;
-/// - a json_view, copied.
-///
-/// A single character has no obvious meaning and does not convert. Throws hk::error: `invalid_utf8`
-/// (also for a null `char const*`), `not_finite`. A moved-from json is null.
-class json
-{
-public:
-    /// null
-    json() = default;
-    /// null
-    json(std::nullptr_t) noexcept {}
-    /// A copy of the text.
-    json(json_view value) : text_(value.text()) {}
-
-    /// A JSON string of the text. Throws `invalid_utf8`.
-    template <class T>
-    requires detail::string_like<T> || detail::u8string_like<T> json(T const& text)
-    {
-        if constexpr (std::is_pointer_v<T>)
-            if (text == nullptr)
-                throw error(errc::invalid_utf8, "a null pointer is not text");
-        if constexpr (detail::string_like<T>) {
-            assign_string(text);
-        } else {
-            std::u8string_view const bytes = text;
-            assign_string(std::string_view(reinterpret_cast<char const*>(bytes.data()), bytes.size()));
-        }
-    }
-
-    /// An integer of at most 64 bits, exactly.
-    template <detail::json_integer T>
-    json(T value)
-    {
-        detail::append_json_integer(text_, value);
-    }
-
-    /// The shortest text that reads back as the same number. Throws `not_finite`.
-    template <class T>
-    requires std::same_as<T, float> || std::same_as<T, double> json(T value)
-    {
-        if (!detail::append_json_double(text_, value))
-            throw error(errc::not_finite);
-    }
-
-    /// true or false; nothing that merely converts to bool.
-    template <std::same_as<bool> T>
-    json(T value) : text_(value ? "true" : "false")
-    {}
-
-    template <detail::character_type T>
-    json(T) = delete;
-
-    json(json const&) = default;
-    json(json&& other) noexcept : text_(std::exchange(other.text_, std::string())) {}
-    json& operator=(json const&) = default;
-    json& operator=(json&& other) noexcept
-    {
-        text_ = std::exchange(other.text_, std::string());
-        return *this;
-    }
-    ~json() = default;
-
-    /// Takes raw JSON: one value of RFC 8259, nested at most 512 levels, blanks around it allowed (and
-    /// dropped). Throws hk::error `invalid_json`; the message names the byte.
-    static json parse(std::string_view text) { return try_parse(text).value(); }
-
-    /// The same, with the error as a value.
-    static result<json> try_parse(std::string_view text)
-    {
-        detail::json_reader in(text);
-        std::string_view slice;
-        if (!in.value(slice) || !in.finish())
-            return not_json(in);
-        return json(json_view(detail::validated_json(), slice));
-    }
-
-    /// The JSON text.
-    std::string_view text() const noexcept { return view().text(); }
-
-    /// The value to be looked at; valid as long as this object lives unchanged.
-    json_view view() const noexcept
-    {
-        return text_.empty() ? json_view() : json_view(detail::validated_json(), text_);
-    }
-    /// The same as view().
-    operator json_view() const noexcept { return view(); }
-
-    friend bool operator==(json const& a, json const& b) noexcept { return a.text() == b.text(); }
-    friend bool operator==(json const& a, json_view b) noexcept { return a.text() == b.text(); }
-
-private:
-    static error not_json(detail::json_reader const& in)
-    {
-        std::string cause = "the text is not valid JSON at byte ";
-        cause += std::to_string(in.position());
-        return error(in.fault(), cause);
-    }
-
-    void assign_string(std::string_view text)
-    {
-        if (!detail::append_json_string(text_, text))
-            throw error(errc::invalid_utf8);
-    }
-
-    std::string text_; // empty is null
-};
-
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-namespace hdikafka::inline v0_1 {
-
-/// How a topic is to be created. What is not set is left to the cluster's defaults.
-class topic_config
-{
-public:
-    /// A property's Kafka name and its value.
-    using property = std::pair<std::string, json>;
-
-    /// Number of partitions, at least 1.
-    topic_config& partition_count(std::int32_t count) &
-    {
-        partition_count_ = count;
-        return *this;
-    }
-    topic_config&& partition_count(std::int32_t count) && { return std::move(partition_count(count)); }
-
-    /// Number of replicas of each partition, at least 1.
-    topic_config& replication_factor(std::int32_t count) &
-    {
-        replication_factor_ = count;
-        return *this;
-    }
-    topic_config&& replication_factor(std::int32_t count) && { return std::move(replication_factor(count)); }
-
-    /// Sets a topic property by its Kafka name ("retention.ms", "min.insync.replicas", …). Setting
-    /// one again replaces it.
-    topic_config& set(std::string name, json value) &
-    {
-        for (auto& [known, old] : properties_)
-            if (known == name) {
-                old = std::move(value);
-                return *this;
-            }
-        properties_.emplace_back(std::move(name), std::move(value));
-        return *this;
-    }
-    topic_config&& set(std::string name, json value) &&
-    {
-        return std::move(set(std::move(name), std::move(value)));
-    }
-
-    std::optional<std::int32_t> partition_count() const noexcept { return partition_count_; }
-    std::optional<std::int32_t> replication_factor() const noexcept { return replication_factor_; }
-    /// The properties in the order in which they were first set.
-    std::vector<property> const& properties() const noexcept { return properties_; }
-
-private:
-    std::optional<std::int32_t> partition_count_;
-    std::optional<std::int32_t> replication_factor_;
-    std::vector<property> properties_;
-};
-
-/// A broker of the cluster, as the service names it.
-class broker
-{
-public:
-    broker() = default;
-
-    std::int32_t id = 0;   ///< Its id in the cluster.
-    std::string host;      ///< Its host name, as its cluster knows it.
-    std::int32_t port = 0; ///< The port of the Kafka protocol.
-    std::string rack;      ///< Empty when the broker has none.
-};
-
-/// A partition, its watermarks and its replicas.
-class partition_info
-{
-public:
-    partition_info() = default;
-
-    std::int32_t id = 0;                  ///< Its number in the topic, from 0.
-    std::int64_t earliest_offset = 0;     ///< The first offset that still exists.
-    std::int64_t latest_offset = 0;       ///< The high watermark: the offset that the next record gets.
-    broker leader;                        ///< Default-made when the partition has no leader.
-    std::vector<broker> replicas;         ///< The brokers that hold it.
-    std::vector<broker> in_sync_replicas; ///< Those of them that are up to date.
-};
-
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Says what is wrong with an answer's body, with the position when it is not even JSON.
-template <class = void>
-error unexpected_body(json_reader const& in, std::string_view what)
-{
-    std::string cause = "the answer is not " + std::string(what);
-    if (in.failed())
-        cause += ": " + std::string(error_category::text(in.fault())) + " at byte " +
-                 std::to_string(in.position());
-    return error(errc::invalid_response, cause);
-}
-
-template <class = void>
-bool read_text(json_reader& in, std::string& out)
-{
-    std::string_view raw;
-    out.clear();
-    return in.string(raw) && json_unescape(raw, out);
-}
-
-inline bool read_int32(json_reader& in, std::int32_t& out)
-{
-    std::int64_t wide = 0;
-    if (!in.integer(wide) || wide < std::numeric_limits<std::int32_t>::min() ||
-        wide > std::numeric_limits<std::int32_t>::max())
-        return false;
-    out = static_cast<std::int32_t>(wide);
-    return true;
-}
-
-/// Reads an object whose members `member(name)` consumes; false when it is not one, or when member
-/// says so. A member that it does not know it passes over with in.skip().
-template <class Member>
-bool read_object(json_reader& in, Member member)
-{
-    if (!in.enter_object())
-        return false;
-    std::string_view name;
-    while (in.next_member(name))
-        if (!member(name))
-            return false;
-    return !in.failed();
-}
-
-/// Reads an array whose elements `element()` consumes.
-template <class Element>
-bool read_array(json_reader& in, Element element)
-{
-    if (!in.enter_array())
-        return false;
-    while (in.next_element())
-        if (!element())
-            return false;
-    return !in.failed();
-}
-
-template <class = void>
-bool read_broker(json_reader& in, broker& out)
-{
-    return read_object(in, [&](std::string_view name) {
-        if (name == "id")
-            return read_int32(in, out.id);
-        if (name == "hostName")
-            return read_text(in, out.host);
-        if (name == "port")
-            return read_int32(in, out.port);
-        if (name == "rack" && in.peek() == json_kind::string)
-            return read_text(in, out.rack);
-        return in.skip();
-    });
-}
-
-template <class = void>
-bool read_brokers(json_reader& in, std::vector<broker>& out)
-{
-    if (in.peek() == json_kind::null)
-        return in.skip();
-    return read_array(in, [&] { return read_broker(in, out.emplace_back()); });
-}
-
-template <class = void>
-bool read_partition(json_reader& in, partition_info& out)
-{
-    bool has_id = false;
-    bool has_earliest = false;
-    bool has_latest = false;
-    bool const read = read_object(in, [&](std::string_view name) {
-        if (name == "partition_id")
-            return has_id = read_int32(in, out.id);
-        if (name == "earliest_offset")
-            return has_earliest = in.integer(out.earliest_offset);
-        if (name == "latest_offset")
-            return has_latest = in.integer(out.latest_offset);
-        if (name == "leader" && in.peek() == json_kind::object)
-            return read_broker(in, out.leader);
-        if (name == "replicas")
-            return read_brokers(in, out.replicas);
-        if (name == "isr")
-            return read_brokers(in, out.in_sync_replicas);
-        return in.skip();
-    });
-    return read && has_id && has_earliest && has_latest && out.id >= 0 && out.earliest_offset >= 0 &&
-           out.latest_offset >= out.earliest_offset;
-}
-
-/// Reads `{"<list>":[…], …}`; the list must be there, once.
-template <class Element>
-bool read_list_in_object(json_reader& in, std::string_view list, Element element)
-{
-    bool found = false;
-    bool const read = read_object(in, [&](std::string_view name) {
-        if (name != list)
-            return in.skip();
-        return !std::exchange(found, true) && read_array(in, element);
-    });
-    return read && found && in.finish();
-}
-
-template <class = void>
-result<std::vector<broker>> parse_brokers(std::string_view body)
-{
-    json_reader in(body);
-    std::vector<broker> out;
-    if (!read_list_in_object(in, "brokers", [&] { return read_broker(in, out.emplace_back()); }))
-        return unexpected_body(in, "a list of brokers");
-    return out;
-}
-
-template <class = void>
-result<std::vector<std::string>> parse_topics(std::string_view body)
-{
-    json_reader in(body);
-    std::vector<std::string> out;
-    if (!read_list_in_object(in, "topics", [&] { return read_text(in, out.emplace_back()); }))
-        return unexpected_body(in, "a list of topics");
-    return out;
-}
-
-template <class = void>
-result<std::vector<partition_info>> parse_partitions(std::string_view body)
-{
-    json_reader in(body);
-    std::vector<partition_info> out;
-    if (!read_list_in_object(in, "partitions", [&] { return read_partition(in, out.emplace_back()); }))
-        return unexpected_body(in, "a list of partitions");
-    return out;
-}
-
-template <class = void>
-result<partition_info> parse_partition(std::string_view body)
-{
-    json_reader in(body);
-    partition_info out;
-    if (!read_partition(in, out) || !in.finish())
-        return unexpected_body(in, "a partition");
-    return out;
-}
-
-/// Whether the body of a success that has nothing to say is one: nothing, any JSON, or plain text
-/// that is labelled as such. A web page of something in between is none.
-template <class = void>
-result<void> parse_acknowledgement(std::string_view body, std::string_view content_type)
-{
-    json_reader in(body);
-    bool const nothing = body.find_first_not_of(" \t\r\n") == std::string_view::npos;
-    if (nothing || (in.skip() && in.finish()))
-        return {};
-    constexpr std::string_view plain = "text/plain";
-    if (equals_ignoring_case(content_type.substr(0, plain.size()), plain) && valid_utf8(body))
-        return {};
-    return unexpected_body(in, "an acknowledgement");
-}
-
-/// The service's words about a failure.
-class service_words
-{
-public:
-    service_words() = default;
-
-    std::string code;
-    std::string message;
-};
-
-inline constexpr std::size_t max_server_message = 4096;
-
-/// Cuts text to `most` bytes without splitting a UTF-8 sequence.
-template <class = void>
-std::string bounded_message(std::string_view text, std::size_t most = max_server_message)
-{
-    if (text.size() > most) {
-        std::size_t end = most;
-        while (most - end < 3 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
-            --end;
-        text = text.substr(0, end);
-    }
-    return std::string(text);
-}
-
-/// Reads `error_code`, `message`, `error.code`, `error.message`, and Entra's `error` and
-/// `error_description`, in whatever mixture they come; `in` stands before the object.
-template <class = void>
-bool read_service_words(json_reader& in, service_words& out)
-{
-    auto const scalar = [&in](std::string& into) {
-        if (in.peek() == json_kind::string)
-            return read_text(in, into);
-        std::string_view slice;
-        bool const scalar_value = in.peek() == json_kind::number;
-        if (!in.value(slice))
-            return false;
-        if (scalar_value)
-            into = slice;
-        return true;
-    };
-    return read_object(in, [&](std::string_view name) {
-        if (name == "error_code" || name == "code")
-            return scalar(out.code);
-        if (name == "message" || name == "error_description")
-            return scalar(out.message);
-        if (name != "error")
-            return in.skip();
-        if (in.peek() != json_kind::object)
-            return scalar(out.code);
-        return read_object(in, [&](std::string_view inner) {
-            if (inner == "code")
-                return scalar(out.code);
-            if (inner == "message")
-                return scalar(out.message);
-            return in.skip();
-        });
-    });
-}
-
-/// Takes every one of `secrets` out of a text that a server wrote: some repeat what they were sent.
-template <class = void>
-void redact(std::string& text, std::vector<std::string> const& secrets)
-{
-    constexpr std::string_view instead = "REDACTED";
-    constexpr std::size_t least = 8; // what is shorter is in every text
-    for (auto const& secret : secrets) {
-        if (secret.size() < least)
-            continue;
-        for (auto at = text.find(secret); at != std::string::npos;
-             at = text.find(secret, at + instead.size()))
-            text.replace(at, secret.size(), instead);
-    }
-}
-
-/// What a failed answer says: the fields above, and its bare text when it has no message of its own;
-/// without `secrets`.
-template <class = void>
-service_words parse_service_words(std::string_view body, std::vector<std::string> const& secrets = {})
-{
-    json_reader in(body);
-    service_words out;
-    if (!read_service_words(in, out) || !in.finish())
-        out = service_words();
-    if (out.message.empty())
-        out.message = std::string(body);
-    redact(out.code, secrets);
-    redact(out.message, secrets);
-    out.code = bounded_message(out.code);
-    out.message = bounded_message(out.message);
-    return out;
-}
-
-/// One entry of a produce answer's `offsets`. A Kafka error that is not retriable (1, or a 4xx code)
-/// was refused by the broker; of any other nobody knows whether the record was written.
-template <class = void>
-bool read_outcome(json_reader& in, record_outcome& out, diagnostics const& about)
-{
-    std::optional<std::int64_t> code;
-    std::string text;
-    bool failed = false;
-    bool const read = read_object(in, [&](std::string_view name) {
-        if (in.peek() == json_kind::null)
-            return in.skip();
-        if (name == "partition") {
-            out.partition.emplace();
-            return read_int32(in, *out.partition);
-        }
-        if (name == "offset") {
-            out.offset.emplace();
-            return in.integer(*out.offset);
-        }
-        if (name == "error_code")
-            return in.integer(code.emplace());
-        if ((name == "error" || name == "message") && in.peek() == json_kind::string)
-            return read_text(in, text);
-        failed = failed || name == "error";
-        return in.skip();
-    });
-    if (!read)
-        return false;
-    // 0 is Kafka's NONE.
-    failed = failed || code.value_or(0) != 0 || !text.empty() || (out.offset && *out.offset < 0);
-    out.persisted = persistence::done;
-    if (failed) {
-        bool const refused =
-            code && (*code == 1 || (*code >= 400 && *code < 500) || (*code >= 40000 && *code < 50000));
-        out.persisted = refused ? persistence::none : persistence::possibly;
-        diagnostics info = about;
-        info.operation = "produce";
-        info.server_code = code ? std::to_string(*code) : std::string();
-        info.server_message = bounded_message(text);
-        info.retriable(!refused).persisted(out.persisted);
-        std::string const cause =
-            text.empty() ? "the service reports an error for this record" : info.server_message;
-        out.failure.emplace(refused ? errc::bad_request : errc::service_failed, std::move(info), cause);
-        out.offset.reset();
-    }
-    return true;
-}
-
-/// The answer to a produce of `count` records: a bare string, nothing, or an object with `offsets`.
-/// A list that does not match the request tells nothing about single records: all are `possibly`.
-/// `about` is what is known of the produce, for the errors of single records.
-template <class = void>
-result<receipt> parse_receipt(std::string_view body, std::string_view content_type, std::size_t count,
-                              diagnostics const& about = diagnostics())
-{
-    auto const all = [count](persistence state) {
-        return receipt(std::vector<record_outcome>(count, record_outcome(state)));
-    };
-    auto const if_acknowledged = [&](persistence state) -> result<receipt> {
-        auto const acknowledged = parse_acknowledgement(body, content_type);
-        if (!acknowledged)
-            return acknowledged.error();
-        return all(state);
-    };
-    json_reader in(body);
-    if (in.peek() != json_kind::object)
-        return if_acknowledged(persistence::done);
-    std::vector<record_outcome> outcomes;
-    outcomes.reserve(std::min(count, body.size() / 2)); // {} is the least for a record
-    bool listed = false;
-    bool complains = false;
-    bool const read = read_object(in, [&](std::string_view name) {
-        if (name == "offsets" && in.peek() == json_kind::array) {
-            listed = true;
-            return read_array(in, [&] { return read_outcome(in, outcomes.emplace_back(), about); });
-        }
-        complains = complains || ((name == "error" || name == "error_code") && in.peek() != json_kind::null);
-        return in.skip();
-    });
-    if (!read || !in.finish())
-        return if_acknowledged(persistence::possibly);
-    if (!listed && !complains)
-        return all(persistence::done);
-    if (!listed || outcomes.size() != count)
-        return all(persistence::possibly);
-    return receipt(std::move(outcomes));
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -9891,6 +9920,509 @@ error describe_status(int status, std::string_view body, std::string_view locati
     info.server_message = std::move(words.message);
     return error(code, std::move(info), cause);
 }
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/token_cache.hpp
+
+// The token cache: one request however many wait, renewal in the background. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_TOKEN_CACHE_HPP
+#define HDIKAFKA_DETAIL_TOKEN_CACHE_HPP
+
+// -------- hdikafka/detail/run_operation.hpp
+
+// Between the caller's coroutine and the operation's. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_RUN_OPERATION_HPP
+#define HDIKAFKA_DETAIL_RUN_OPERATION_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Resumes the caller on its own executor, which is kept from running out of work until then. The
+/// caller's cancellation is handed over to the operation, which may be at work on another thread.
+template <class Handler>
+class caller final : public completion
+{
+public:
+    caller(operation_ptr const& op, Handler handler)
+        : slot_(net::get_associated_cancellation_slot(handler)),
+          work_(net::get_associated_executor(handler, op->executor())),
+          handler_(std::move(handler)),
+          at_home_(work_.get_executor() == op->executor())
+    {
+        if (slot_.is_connected())
+            slot_.assign([weak = std::weak_ptr(op)](net::cancellation_type type) {
+                auto const running = weak.lock();
+                if (running && (type & net::cancellation_type::terminal) != net::cancellation_type::none)
+                    running->cancel();
+            });
+    }
+
+    void complete(bool at_once) override
+    {
+        auto resume = [slot = slot_, handler = std::move(handler_)]() mutable {
+            if (slot.is_connected())
+                slot.clear();
+            std::move(handler)();
+        };
+        // Never from within the function that started the operation: a loop of calls would become a
+        // recursion.
+        if (at_once)
+            net::post(work_.get_executor(), std::move(resume));
+        else if (at_home_)
+            resume();
+        else
+            net::dispatch(work_.get_executor(), std::move(resume));
+    }
+
+private:
+    net::cancellation_slot slot_;
+    net::executor_work_guard<net::any_io_executor> work_;
+    Handler handler_;
+    bool at_home_; ///< The caller's executor is the operation's, so that resuming it is a call.
+};
+
+/// Starts the operation when the caller's coroutine is suspended.
+template <class = void>
+class start_operation
+{
+public:
+    explicit start_operation(operation_ptr op) : op_(std::move(op)) {}
+
+    template <class Handler>
+    void operator()(Handler handler) const
+    {
+        op_->start(std::make_unique<caller<Handler>>(op_, std::move(handler)));
+    }
+
+private:
+    operation_ptr op_;
+};
+
+/// Runs `op`, whose task belongs to the awaiting coroutine and has the outcome afterwards.
+template <class = void>
+net::awaitable<void> run_operation(operation_ptr op)
+{
+    return net::async_initiate<net::use_awaitable_t<> const, void()>(start_operation<>(std::move(op)),
+                                                                     net::use_awaitable);
+}
+
+/// Whose outcome nobody waits for.
+class nobody final : public completion
+{
+public:
+    explicit nobody(task work) : work_(std::move(work)) {}
+
+    task& work() noexcept { return work_; }
+    void complete(bool) override {}
+
+private:
+    task work_;
+};
+
+template <class = void>
+void run_detached(operation_ptr const& op, task work)
+{
+    auto after = std::make_unique<nobody>(std::move(work));
+    op->runs(after->work());
+    op->start(std::move(after));
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/token_policy.hpp
+
+// When a token is used, renewed in the background, waited for, or not to be had: pure decisions.
+// Layer: decisions (no I/O, no clock of its own).
+#ifndef HDIKAFKA_DETAIL_TOKEN_POLICY_HPP
+#define HDIKAFKA_DETAIL_TOKEN_POLICY_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+using steady_time = std::chrono::steady_clock::time_point;
+
+/// A token's life on the monotonic clock.
+class token_times
+{
+public:
+    token_times() = default;
+    token_times(steady_time refresh, steady_time expiry) : refresh_at(refresh), expires_at(expiry) {}
+
+    steady_time refresh_at;
+    steady_time expires_at;
+};
+
+/// Renewal is due at `refresh_in` when the authority names it, else at half-life for lifetimes of two
+/// hours and more, else five minutes before the end; never after it. `jitter` in [0, 1) moves it
+/// earlier by up to a tenth of the remaining time, so that many processes do not renew at once.
+inline token_times plan_token(steady_time now, std::chrono::seconds lifetime,
+                              std::optional<std::chrono::seconds> refresh_in, double jitter)
+{
+    using namespace std::chrono_literals;
+    lifetime = std::clamp(lifetime, 0s, std::chrono::seconds(24h * 365));
+    std::chrono::milliseconds due = lifetime >= 2h ? lifetime / 2 : lifetime - 5min;
+    if (refresh_in)
+        due = std::clamp(*refresh_in, 0s, lifetime);
+    if (due <= 0s)
+        due = lifetime / 2;
+    // A token at its very end would be refused on arrival.
+    std::chrono::milliseconds const margin = std::min<std::chrono::milliseconds>(5s, lifetime / 10);
+    due = std::min(due, lifetime - margin);
+    auto const earlier = std::chrono::milliseconds(
+        static_cast<std::chrono::milliseconds::rep>(static_cast<double>(due.count()) * 0.1 * jitter));
+    return token_times(now + due - earlier, now + lifetime - margin);
+}
+
+/// What one who needs a token does.
+enum class token_action : unsigned char
+{
+    use,    ///< The token serves.
+    wait,   ///< For the request under way, or for one that somebody must start.
+    refuse, ///< There is none, and the authority is not to be asked yet: fail as the last request did.
+};
+
+class token_step
+{
+public:
+    token_action action = token_action::wait;
+    bool ask = false; ///< Start a request, which is then under way.
+};
+
+/// A token's life from request to request: one at a time, in the background while the old token serves, and
+/// none before a Retry-After has passed.
+class token_plan
+{
+public:
+    token_plan() = default;
+
+    /// For one who needs a token now; `waits`: and who waits if there is none.
+    token_step look(steady_time now, bool waits)
+    {
+        token_step out;
+        bool const serves = current_ && now < current_->expires_at;
+        if (serves)
+            out.action = token_action::use;
+        if (asking_)
+            return out;
+        if (now < throttled_until_) {
+            out.action = serves ? token_action::use : token_action::refuse;
+            return out;
+        }
+        out.ask = serves ? now >= current_->refresh_at && now >= renewal_pause_ : waits;
+        asking_ = out.ask;
+        return out;
+    }
+
+    void succeeded(token_times times) noexcept
+    {
+        asking_ = false;
+        current_ = times;
+    }
+
+    void failed(steady_time now, std::optional<std::chrono::milliseconds> retry_after) noexcept
+    {
+        using namespace std::chrono_literals;
+        asking_ = false;
+        renewal_pause_ = now + 30s;
+        if (retry_after)
+            throttled_until_ =
+                now + std::clamp<std::chrono::milliseconds>(*retry_after, 0ms, longest_throttle);
+    }
+
+    /// The request under way ended without an outcome.
+    void abandoned() noexcept { asking_ = false; }
+
+    /// The service refused the token.
+    void dropped() noexcept { current_.reset(); }
+
+    /// When the authority may be asked again.
+    steady_time throttled_until() const noexcept { return throttled_until_; }
+
+private:
+    /// Beyond it a Retry-After is a mistake that must not keep the program out for a day.
+    static constexpr std::chrono::hours longest_throttle{1};
+
+    std::optional<token_times> current_;
+    steady_time renewal_pause_;
+    steady_time throttled_until_;
+    bool asking_ = false;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+template <class Lazy>
+class token_cache : public std::enable_shared_from_this<token_cache<Lazy>>
+{
+public:
+    explicit token_cache(token_source_ptr source) : source_(std::move(source)) {}
+
+    /// The token to use now, which starts a renewal when that is due; null when there is none.
+    authorization current(transport_ptr const& http) { return look(http, nullptr); }
+
+    /// Waits for a token. All who wait share one request and its outcome; one that stops waiting disturbs
+    /// nobody.
+    task wait(operation_ptr op, transport_ptr http, authorization& token)
+    {
+        for (;;) {
+            waiter place(this->shared_from_this(), *op);
+            token = look(http, &place);
+            if (token || !place.failure)
+                co_return place.failure;
+            while (place.waits() && !op->interrupted()) {
+                co_await op->park(steady_clock::now() + pulse);
+                feel_pulse();
+            }
+            if (op->interrupted())
+                co_return op->interruption("waiting for a token");
+            token = place.token;
+            if (token || !place.failure)
+                co_return place.failure;
+        }
+    }
+
+    /// The service refused this token and wants these claims in the next, if any: drops it, unless another
+    /// has taken its place already. True when asking again makes sense.
+    bool refuse(authorization const& refused, std::string claims)
+    {
+        std::lock_guard const lock(mutex_);
+        if (source_->renewable() && current_ == refused) {
+            current_.reset();
+            plan_.dropped();
+            claims_ = std::move(claims);
+        }
+        return source_->renewable();
+    }
+
+private:
+    static constexpr milliseconds pulse{500};
+
+    /// Somebody who waits for the request under way, on the stack of its coroutine. It leaves the queue with
+    /// that, also because its executor's context is destroyed: the cache outlives contexts and must not
+    /// touch one that is gone.
+    class waiter : public list_link
+    {
+    public:
+        waiter(std::shared_ptr<token_cache> cache, operation<>& op) : cache_(std::move(cache)), op_(op) {}
+        ~waiter()
+        {
+            std::lock_guard const lock(cache_->mutex_);
+            if (this->linked())
+                cache_->waiting_.remove(*this);
+        }
+
+        bool waits() const
+        {
+            std::lock_guard const lock(cache_->mutex_);
+            return this->linked();
+        }
+
+        /// With the lock held, when it has left the queue.
+        void answer() { op_.wake(); }
+
+        // Given with the lock held, while it waits. Neither: the request was abandoned, ask again.
+        authorization token;
+        result<void> failure;
+
+    private:
+        std::shared_ptr<token_cache> cache_;
+        operation<>& op_;
+    };
+
+    /// A request under way. Tells the waiters even when its coroutine is destroyed half-way.
+    class flight
+    {
+    public:
+        /// With the lock held.
+        explicit flight(std::shared_ptr<token_cache> cache, net::any_io_executor where)
+            : claims(cache->claims_), executor(std::move(where)), cache_(std::move(cache))
+        {
+            cache_->trip_ = this;
+        }
+        flight(flight const&) = delete;
+        flight& operator=(flight const&) = delete;
+        ~flight()
+        {
+            std::lock_guard const lock(cache_->mutex_);
+            if (cache_->trip_ == this)
+                cache_->ask_again();
+        }
+
+        void land(access_token const& token, result<void> const& outcome, double jitter)
+        {
+            if (outcome)
+                cache_->succeed(*this, token, jitter);
+            else
+                cache_->fail(*this, outcome.error());
+        }
+
+        std::string const claims; ///< What the token is to hold.
+        net::any_io_executor const executor;
+
+        /// When a sign of life was asked of the executor, until it comes. Of the lock.
+        std::optional<steady_clock::time_point> pinged_at;
+
+    private:
+        std::shared_ptr<token_cache> cache_;
+    };
+
+    /// The token when one serves, starting a renewal when that is due; otherwise puts `place`, if there is
+    /// one, among those who wait, or gives it the failure when nobody may ask.
+    authorization look(transport_ptr const& http, waiter* place)
+    {
+        authorization ready;
+        std::unique_ptr<flight> trip;
+        {
+            std::lock_guard const lock(mutex_);
+            auto const now = steady_clock::now();
+            token_step const next = plan_.look(now, place != nullptr);
+            if (next.action == token_action::use) {
+                ready = current_;
+            } else if (place && next.action == token_action::wait) {
+                waiting_.push_back(*place);
+            } else if (place) {
+                place->failure = too_early(now);
+            }
+            if (next.ask)
+                trip = std::make_unique<flight>(this->shared_from_this(), http->executor());
+        }
+        if (trip)
+            start(http, std::move(trip));
+        return ready;
+    }
+
+    /// The last request's failure, as long as the authority wants to be left alone.
+    error too_early(steady_clock::time_point now) const
+    {
+        diagnostics info = failure_->info();
+        info.retry_after = std::chrono::ceil<milliseconds>(plan_.throttled_until() - now);
+        return error(failure_->code(), std::move(info), "not asked again yet: " + failure_->cause());
+    }
+
+    void start(transport_ptr const& http, std::unique_ptr<flight> trip)
+    {
+        constexpr std::chrono::seconds limit(120); // IMDS may take 70 s to be ready, and says so
+        auto const op = http->make_operation(steady_clock::now() + limit);
+        run_detached(op, renew(op, http, source_, std::move(trip)));
+    }
+
+    static task renew(operation_ptr op, transport_ptr http, token_source_ptr source,
+                      std::unique_ptr<flight> trip)
+    {
+        registration<> const entry(http->background(), op);
+        if (!entry.added())
+            co_return result<void>(); // those who wait and are not closed ask again
+        auto const begun = steady_clock::now();
+        token_grant grant;
+        result<void> outcome;
+        try {
+            outcome = co_await source->request(op, http, trip->claims, grant);
+        } catch (error const& thrown) {
+            outcome = thrown;
+        } catch (std::exception const& thrown) {
+            outcome = error(errc::token_refused, thrown.what());
+        } catch (...) {
+            outcome = error(errc::token_refused, "the callback threw something that is no std::exception");
+        }
+        if (!outcome && op->stopped() == errc::closed)
+            co_return outcome;
+        if (!outcome && op->stopped())
+            outcome = error(op->stopped(), "asking for a token took too long");
+        if (observer const& watcher = http->settings().observer) {
+            token_renewed event;
+            event.code = outcome ? std::error_code() : outcome.error().code();
+            event.source = grant.source;
+            event.passed_over = grant.passed_over;
+            event.expires_in = grant.token.expires_in();
+            event.duration =
+                std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - begun);
+            watcher(event);
+        }
+        trip->land(grant.token, outcome, http->random().unit());
+        co_return outcome;
+    }
+
+    /// Those who wait look whether the request's executor still runs: that of another client may have been
+    /// stopped, and then one of them asks in its place. As long as the flight is there, so is its context.
+    void feel_pulse()
+    {
+        std::lock_guard const lock(mutex_);
+        if (!trip_)
+            return;
+        auto const now = steady_clock::now();
+        if (trip_->pinged_at && now - *trip_->pinged_at >= pulse)
+            return ask_again();
+        if (trip_->pinged_at)
+            return;
+        trip_->pinged_at = now;
+        net::post(trip_->executor, [cache = this->shared_from_this(), pinged = trip_] {
+            std::lock_guard const inner(cache->mutex_);
+            if (cache->trip_ == pinged)
+                cache->trip_->pinged_at.reset();
+        });
+    }
+
+    void succeed(flight const& from, access_token const& token, double jitter)
+    {
+        auto const fresh = std::make_shared<field_value const>("Bearer " + token.token());
+        std::lock_guard const lock(mutex_);
+        if (trip_ != &from)
+            return;
+        if (claims_ != from.claims)
+            return ask_again(); // demanded while this request was under way: it would be refused too
+        claims_.clear();
+        failure_.reset();
+        current_ = fresh;
+        plan_.succeeded(plan_token(steady_clock::now(), token.expires_in(), token.refresh_in(), jitter));
+        answer_all(fresh, result<void>());
+    }
+
+    void fail(flight const& from, error const& failure)
+    {
+        std::lock_guard const lock(mutex_);
+        if (trip_ != &from)
+            return;
+        if (failure.code() == errc::token_refused)
+            claims_.clear(); // passed on once: what the authority cannot grant must not be asked for for ever
+        failure_ = failure;
+        plan_.failed(steady_clock::now(), failure.info().retry_after);
+        answer_all(nullptr, failure);
+    }
+
+    /// The request under way counts no longer, and those who wait look for themselves. With the lock held, as
+    /// the next.
+    void ask_again()
+    {
+        plan_.abandoned();
+        answer_all(nullptr, result<void>());
+    }
+
+    void answer_all(authorization const& token, result<void> const& outcome)
+    {
+        trip_ = nullptr;
+        while (!waiting_.empty()) {
+            waiter& one = waiting_.pop_front();
+            one.token = token;
+            one.failure = outcome;
+            one.answer();
+        }
+    }
+
+    token_source_ptr const source_;
+    std::mutex mutex_;
+    authorization current_;
+    token_plan plan_;
+    flight* trip_ = nullptr;       // the request under way
+    std::string claims_;           // that the next token must hold
+    std::optional<error> failure_; // of the last request, when it failed
+    linked_list<waiter> waiting_;
+};
 
 } // namespace hdikafka::inline v0_1::detail
 
@@ -10139,124 +10671,6 @@ task call(operation_ptr op, transport_ptr http, call_spec& spec, call_answer& an
 
 #endif
 
-// -------- hdikafka/detail/token_response.hpp
-
-// The authority's answer to a token request (RFC 6749 §5). Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_TOKEN_RESPONSE_HPP
-#define HDIKAFKA_DETAIL_TOKEN_RESPONSE_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// A number of seconds that may be written as a number or as a string.
-template <class = void>
-bool read_seconds(json_reader& in, std::optional<std::int64_t>& out)
-{
-    if (in.peek() == json_kind::string) {
-        std::string_view raw;
-        if (!in.string(raw))
-            return false;
-        out = parse_count(raw);
-        return out.has_value();
-    }
-    std::int64_t number = 0;
-    if (!in.integer(number) || number < 0)
-        return false;
-    out = number;
-    return true;
-}
-
-/// Tokens are visible ASCII (RFC 6750 §2.1); anything else could not be sent in a header field.
-inline bool sendable_token(std::string_view token) noexcept
-{
-    return !token.empty() && std::ranges::all_of(token, [](char c) { return c > 0x20 && c < 0x7f; });
-}
-
-/// `now` is the wall clock's time, for answers that give only `expires_on`. The cause never quotes the
-/// body: it may hold the token.
-template <class = void>
-result<access_token> parse_token_response(std::string_view body, std::chrono::system_clock::time_point now)
-{
-    std::string token;
-    std::optional<std::int64_t> expires_in;
-    std::optional<std::int64_t> expires_on;
-    std::optional<std::int64_t> refresh_in;
-    json_reader in(body);
-    bool const read = read_object(in, [&](std::string_view name) {
-        if (name == "access_token")
-            return read_text(in, token);
-        if (name == "expires_in")
-            return read_seconds(in, expires_in);
-        if (name == "expires_on")
-            return read_seconds(in, expires_on);
-        if (name == "refresh_in")
-            return read_seconds(in, refresh_in);
-        return in.skip();
-    });
-    secret const text(std::move(token));
-    if (!read || !in.finish())
-        return error(errc::invalid_token_response, "the authority's answer is not a token response");
-    if (!sendable_token(text.text()))
-        return error(errc::invalid_token_response, "the authority's answer has no usable access_token");
-
-    std::chrono::seconds life(600);
-    if (expires_in)
-        life = std::chrono::seconds(*expires_in);
-    else if (expires_on)
-        life = std::chrono::seconds(*expires_on) -
-               std::chrono::floor<std::chrono::seconds>(now.time_since_epoch());
-    access_token out(text.text(), life);
-    if (refresh_in)
-        out.refresh_in(std::chrono::seconds(*refresh_in));
-    return out;
-}
-
-/// Adds what only an authority's errors have, in bounds; nothing of a body that is none.
-template <class = void>
-void read_authority_error(std::string_view body, std::vector<std::string> const& secrets, diagnostics& info)
-{
-    diagnostics out;
-    auto const text = [&](json_reader& from, std::string& into) {
-        if (from.peek() != json_kind::string)
-            return from.skip();
-        bool const read = read_text(from, into);
-        redact(into, secrets);
-        into = bounded_message(into);
-        return read;
-    };
-    json_reader in(body);
-    bool const read = read_object(in, [&](std::string_view name) {
-        if (name == "suberror")
-            return text(in, out.suberror);
-        if (name == "trace_id")
-            return text(in, out.trace_id);
-        if (name == "correlation_id")
-            return text(in, out.correlation_id);
-        if (name == "claims")
-            return text(in, out.claims);
-        if (name != "error_codes" || in.peek() != json_kind::array)
-            return in.skip();
-        return read_array(in, [&] {
-            constexpr std::size_t most = 16;
-            std::int64_t number = 0;
-            bool const integer = in.integer(number);
-            if (integer && out.error_codes.size() < most)
-                out.error_codes.push_back(number);
-            return integer;
-        });
-    });
-    if (!read || !in.finish())
-        return;
-    info.error_codes = std::move(out.error_codes);
-    info.suberror = std::move(out.suberror);
-    info.trace_id = std::move(out.trace_id);
-    info.correlation_id = std::move(out.correlation_id);
-    info.claims = std::move(out.claims);
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
 namespace hdikafka::inline v0_1::detail {
 
 /// Refuses what cannot be sent; otherwise the token endpoint.
@@ -10445,10 +10859,13 @@ public:
 };
 
 /// Runs `work`, which is a program's own or as foreign, and its outcome goes into `made`; what it throws is
-/// thrown. `owner` is kept until the work has ended: a coroutine may live in its captures.
+/// thrown. `owner` is kept until the work has ended: a coroutine may live in its captures. `doing` is for the
+/// error when the wait for it is cut short.
 template <class T>
-task run_awaitable(operation_ptr op, std::shared_ptr<void const> owner, net::awaitable<T> work, T& made)
+task run_awaitable(operation_ptr op, std::shared_ptr<void const> owner, net::awaitable<T> work, T& made,
+                   char const* doing = "waiting for the program's callback")
 {
+    op->end_phase(); // of what was done before: only the operation's own end may end the wait
     // Spawned, so that the function runs with Asio's usual cancellation, and can be left behind when
     // it does not heed it.
     auto const strand = net::make_strand(op->executor());
@@ -10465,7 +10882,7 @@ task run_awaitable(operation_ptr op, std::shared_ptr<void const> owner, net::awa
         co_await op->park();
     if (!under_way->finished) {
         net::post(strand, [under_way] { under_way->stop.emit(net::cancellation_type::terminal); });
-        co_return op->interruption("waiting for the program's callback");
+        co_return op->interruption(doing);
     }
     if (under_way->failure)
         std::rethrow_exception(under_way->failure);
@@ -10572,6 +10989,31 @@ private:
     std::shared_ptr<assertion_function const> function_;
 };
 
+/// Of what a credential needs, what nobody has given it.
+class missing_names
+{
+public:
+    missing_names() = default;
+
+    void look(bool given, std::string_view name)
+    {
+        if (given)
+            return;
+        names_ += names_.empty() ? "" : ", ";
+        names_ += name;
+    }
+
+    explicit operator bool() const noexcept { return !names_.empty(); }
+
+    error describe(std::string const& credential) const
+    {
+        return error(errc::no_credential, credential + ": not set: " + names_);
+    }
+
+private:
+    std::string names_;
+};
+
 /// The assertion lies in a file that the platform renews.
 template <class = void>
 class workload_identity_source final : public token_source
@@ -10585,10 +11027,17 @@ public:
     {
         grant.source = "workload identity";
         auto const settings = complete();
+        std::string const path = file();
+        missing_names missing;
+        missing.look(!settings.tenant.empty(), "AZURE_TENANT_ID");
+        missing.look(!settings.client_id.empty(), "AZURE_CLIENT_ID");
+        missing.look(!path.empty(), "AZURE_FEDERATED_TOKEN_FILE");
+        if (missing)
+            co_return missing.describe(grant.source);
         auto endpoint = token_endpoint(settings);
         if (!endpoint)
             co_return endpoint.error();
-        auto assertion = read();
+        auto assertion = read(path);
         if (!assertion)
             co_return assertion.error();
         for (bool again = false;; again = true) {
@@ -10597,7 +11046,7 @@ public:
             if (outcome || again || outcome.error().code() != errc::token_refused)
                 co_return outcome;
             // The platform may have renewed it just then.
-            auto newer = read();
+            auto newer = read(path);
             if (!newer || newer.value().text() == assertion.value().text())
                 co_return outcome;
             assertion = std::move(newer);
@@ -10615,11 +11064,13 @@ private:
         return out;
     }
 
-    result<secret> read() const
+    std::string file() const
     {
-        std::string const path = file_.empty() ? environment_variable("AZURE_FEDERATED_TOKEN_FILE") : file_;
-        if (path.empty())
-            return error(errc::no_credential, "workload identity: AZURE_FEDERATED_TOKEN_FILE is not set");
+        return file_.empty() ? environment_variable("AZURE_FEDERATED_TOKEN_FILE") : file_;
+    }
+
+    static result<secret> read(std::string const& path)
+    {
         std::ifstream in(path, std::ios::binary);
         constexpr std::size_t most = 64 * 1024;
         std::string text(most, '\0');
@@ -10647,6 +11098,7 @@ public:
 
     task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
     {
+        grant.source = "environment";
         entra_settings settings = settings_;
         settings.tenant = environment_variable("AZURE_TENANT_ID");
         settings.client_id = environment_variable("AZURE_CLIENT_ID");
@@ -10654,12 +11106,15 @@ public:
         certificate_settings certificate;
         certificate.path = environment_variable("AZURE_CLIENT_CERTIFICATE_PATH");
         certificate.passphrase = secret(environment_variable("AZURE_CLIENT_CERTIFICATE_PASSWORD"));
-        if (settings.tenant.empty() || settings.client_id.empty() ||
-            (text.empty() && certificate.path.empty()))
-            co_return error(errc::no_credential,
-                            "the environment has no credential: it needs AZURE_TENANT_ID, "
-                            "AZURE_CLIENT_ID, and AZURE_CLIENT_SECRET or "
-                            "AZURE_CLIENT_CERTIFICATE_PATH");
+        std::string const chain = environment_variable("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN");
+        certificate.whole_chain = chain == "1" || equals_ignoring_case(chain, "true");
+        missing_names missing;
+        missing.look(!settings.tenant.empty(), "AZURE_TENANT_ID");
+        missing.look(!settings.client_id.empty(), "AZURE_CLIENT_ID");
+        missing.look(!text.empty() || !certificate.path.empty(),
+                     "AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH");
+        if (missing)
+            co_return missing.describe(grant.source);
         token_source_ptr chosen;
         if (!text.empty())
             chosen = std::make_shared<client_secret_source<>>(std::move(settings), std::move(text));
@@ -10673,6 +11128,304 @@ public:
 
 private:
     entra_settings settings_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+#include <ctime>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// "2026-11-22 18:47:09.000000" in this machine's time zone, as seconds since the epoch.
+template <class = void>
+std::optional<std::int64_t> parse_local_time(std::string_view text)
+{
+    constexpr std::string_view form = "dddd-dd-dd dd:dd:dd";
+    auto const fits = [](char expected, char c) { return expected == 'd' ? is_digit(c) : expected == c; };
+    std::string_view const fraction = text.substr(std::min(form.size(), text.size()));
+    bool const whole = fraction.empty() || (fraction.size() > 1 && fraction.front() == '.' &&
+                                            std::ranges::all_of(fraction.substr(1), is_digit));
+    if (!whole || !std::ranges::equal(form, text.substr(0, form.size()), fits))
+        return std::nullopt;
+    auto const number = [text](std::size_t at, std::size_t size) {
+        int out = 0;
+        for (char const digit : text.substr(at, size))
+            out = out * 10 + (digit - '0');
+        return out;
+    };
+    std::tm parts{};
+    parts.tm_year = number(0, 4) - 1900;
+    parts.tm_mon = number(5, 2) - 1;
+    parts.tm_mday = number(8, 2);
+    parts.tm_hour = number(11, 2);
+    parts.tm_min = number(14, 2);
+    parts.tm_sec = number(17, 2);
+    parts.tm_isdst = -1; // whichever is in force then
+    std::time_t const seconds = std::mktime(&parts);
+    return seconds < 0 ? std::nullopt : std::optional<std::int64_t>(seconds);
+}
+
+/// What `az account get-access-token --output json` prints. No error quotes it.
+template <class = void>
+result<access_token> parse_cli_output(std::string_view output, std::chrono::system_clock::time_point now)
+{
+    std::string token;
+    std::optional<std::int64_t> expires_on;
+    std::string expires_at;
+    json_reader in(output);
+    bool const read = read_object(in, [&](std::string_view name) {
+        if (name == "accessToken")
+            return read_text(in, token);
+        if (name == "expires_on")
+            return read_seconds(in, expires_on);
+        if (name == "expiresOn")
+            return read_text(in, expires_at);
+        return in.skip();
+    });
+    secret const text(std::move(token));
+    if (!read || !in.finish())
+        return error(errc::invalid_token_response, "the Azure CLI's output is not what it is known to print");
+    if (!sendable_token(text.text()))
+        return error(errc::invalid_token_response, "the Azure CLI's output has no usable accessToken");
+    if (!expires_on && !expires_at.empty()) {
+        expires_on = parse_local_time(expires_at);
+        if (!expires_on)
+            return error(errc::invalid_token_response,
+                         "the Azure CLI's output has an expiresOn that is no time");
+    }
+    std::chrono::seconds life(600);
+    if (expires_on)
+        life = std::chrono::seconds(*expires_on) -
+               std::chrono::floor<std::chrono::seconds>(now.time_since_epoch());
+    return access_token(text.text(), life);
+}
+
+/// What a program complained of, fit for an error: one line, in bounds, and nothing that may be a token.
+template <class = void>
+std::string one_line(std::string_view complaint)
+{
+    constexpr std::size_t most = 1'000;
+    constexpr std::size_t longest_word = 64; // tokens are longer, ids and most names are not
+    bool const readable = valid_utf8(complaint);
+    std::string out;
+    std::string word; // of the characters that tokens consist of
+    auto const end_word = [&] {
+        bool const secretive = word.size() > longest_word || word.starts_with("eyJ");
+        out += secretive ? "REDACTED" : word;
+        word.clear();
+    };
+    for (char const c : complaint) {
+        auto const byte = static_cast<unsigned char>(c);
+        bool const letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (letter || is_digit(c) || std::string_view("-._~+=").find(c) != std::string_view::npos) {
+            word += c;
+            continue;
+        }
+        end_word();
+        if (byte > ' ' && byte != 0x7f)
+            out += byte < 0x80 || readable ? c : '?';
+        else if (!out.empty() && out.back() != ' ')
+            out += ' ';
+    }
+    end_word();
+    out.erase(out.find_last_not_of(' ') + 1);
+    return bounded_message(out, most);
+}
+
+/// What a run of the Azure CLI came to.
+template <class = void>
+result<access_token> judge_cli_run(child_report const& run, std::chrono::system_clock::time_point now)
+{
+    auto const not_installed = [] {
+        return error(errc::no_credential, "the Azure CLI is not installed: there is no az in PATH");
+    };
+    switch (run.end) {
+    case child_end::not_supported:
+        return error(errc::no_credential, "the Azure CLI is not supported on this platform");
+    case child_end::not_started: {
+        if (run.code == ENOENT)
+            return not_installed();
+        constexpr std::array<int, 4> passing{EAGAIN, ENOMEM, EMFILE, ENFILE};
+        bool const passes = std::ranges::find(passing, run.code) != passing.end();
+        std::error_code const reason(run.code, std::system_category());
+        return error(passes ? reason : make_error_code(errc::no_credential),
+                     "the Azure CLI cannot be started: " + reason.message());
+    }
+    case child_end::too_slow: return error(errc::timed_out, "the Azure CLI took too long");
+    case child_end::too_much:
+        return error(errc::invalid_token_response, "the Azure CLI printed far more than a token");
+    case child_end::exited: break;
+    }
+    // Without an exit code (the program may wait for all of its children itself) the output decides.
+    if (run.code <= 0) {
+        auto token = parse_cli_output(run.output.text(), now);
+        if (token || run.code == 0)
+            return token;
+    }
+    std::string const words = one_line(run.complaint);
+    if (run.code == 127)
+        return not_installed();
+    if (run.complaint.find("az login") != std::string::npos)
+        return error(errc::no_credential, "nobody is signed in to the Azure CLI: " + words);
+    std::string const how =
+        run.code < 0 ? "ended without an exit code" : "exited with " + std::to_string(run.code);
+    return error(errc::token_refused, "the Azure CLI " + how + ": " + words);
+}
+
+template <class = void>
+class azure_cli_source final : public token_source
+{
+public:
+    explicit azure_cli_source(azure_cli_settings settings,
+                              std::chrono::milliseconds longest = std::chrono::seconds(13))
+        : settings_(std::move(settings)), limits_(longest)
+    {}
+
+    task request(operation_ptr op, transport_ptr, std::string const& claims, token_grant& grant) override
+    {
+        grant.source = "Azure CLI";
+        auto checked = check(claims);
+        if (!checked)
+            co_return checked;
+        child_report run;
+        auto outcome = co_await run_awaitable<child_report>(op, nullptr, run_child<>(command(), limits_), run,
+                                                            "waiting for the Azure CLI");
+        if (!outcome)
+            co_return outcome;
+        auto token = judge_cli_run(run, std::chrono::system_clock::now());
+        if (!token)
+            co_return token.error();
+        grant.token = std::move(token).value();
+        co_return outcome;
+    }
+
+private:
+    /// Whether it can be nothing but a value, whatever reads the command line: on some machines az is a
+    /// script.
+    static bool plain(std::string_view argument)
+    {
+        return !argument.empty() && argument.front() != '-' && std::ranges::all_of(argument, [](char c) {
+            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) ||
+                   std::string_view(".:/_-").find(c) != std::string_view::npos;
+        });
+    }
+
+    result<void> check(std::string const& claims) const
+    {
+        if (!plain(settings_.scope))
+            return error(errc::invalid_option,
+                         "a scope for the Azure CLI is made of letters, digits, '.', ':', '/', '_' and '-'");
+        if (!settings_.tenant.empty() && !plain(settings_.tenant))
+            return error(errc::invalid_option,
+                         "a tenant for the Azure CLI is made of letters, digits, '.' and '-'");
+        if (!claims.empty())
+            return error(errc::token_refused,
+                         "the service demands what only signing in anew can give: az login --scope " +
+                             settings_.scope + " --claims-challenge " +
+                             base64_encode(claims, base64_form::standard));
+        return result<void>();
+    }
+
+    std::vector<std::string> command() const
+    {
+        std::vector<std::string> out{"az",   "account", "get-access-token", "--output",
+                                     "json", "--scope", settings_.scope};
+        if (!settings_.tenant.empty()) {
+            out.emplace_back("--tenant");
+            out.push_back(settings_.tenant);
+        }
+        return out;
+    }
+
+    azure_cli_settings settings_;
+    child_limits limits_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/chained_source.hpp
+
+// Several sources of tokens, of which the first that is there is used. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_CHAINED_SOURCE_HPP
+#define HDIKAFKA_DETAIL_CHAINED_SOURCE_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+template <class = void>
+class chained_source final : public token_source
+{
+public:
+    explicit chained_source(std::vector<token_source_ptr> sources) : sources_(std::move(sources))
+    {
+        if (sources_.size() > 1)
+            chained_source::join_chain();
+    }
+
+    task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
+    {
+        if (kept_) {
+            auto outcome = co_await kept_->request(op, http, claims, grant);
+            co_return outcome;
+        }
+        for (token_source_ptr const& source : sources_) {
+            token_grant part;
+            result<void> outcome;
+            op->end_phase(); // that of the one before
+            try {
+                outcome = co_await source->request(op, http, claims, part);
+            } catch (error const& thrown) {
+                outcome = thrown;
+            } catch (...) {
+                grant.source = part.source;
+                throw;
+            }
+            bool const there = outcome || outcome.error().code() != errc::no_credential;
+            if (!there && part.passed_over.empty()) // it is no chain itself
+                part.passed_over = reason(part.source, outcome.error().cause());
+            append(grant.passed_over, part.passed_over);
+            if (there) {
+                grant.source = std::move(part.source);
+                grant.token = std::move(part.token);
+                kept_ = outcome ? source : nullptr;
+                co_return outcome;
+            }
+        }
+        co_return error(errc::no_credential, "no credential was found: " + grant.passed_over);
+    }
+
+    void join_chain() noexcept override
+    {
+        for (token_source_ptr const& source : sources_)
+            source->join_chain();
+    }
+
+    /// Only who has seen a token asks, hence after kept_ was set for good.
+    bool renewable() const noexcept override
+    {
+        auto const can = [](token_source_ptr const& source) { return source->renewable(); };
+        return kept_ ? kept_->renewable() : std::ranges::any_of(sources_, can);
+    }
+
+private:
+    /// Many a cause begins with the name itself, without the "(IMDS)" of "managed identity (IMDS)".
+    static std::string reason(std::string const& name, std::string const& cause)
+    {
+        return cause.starts_with(name.substr(0, name.find(" ("))) ? cause : name + ": " + cause;
+    }
+
+    static void append(std::string& reasons, std::string_view more)
+    {
+        if (!reasons.empty() && !more.empty())
+            reasons += "; ";
+        reasons += more;
+    }
+
+    std::vector<token_source_ptr> const sources_;
+    token_source_ptr kept_; // the one that has given a token
 };
 
 } // namespace hdikafka::inline v0_1::detail
@@ -10721,6 +11474,18 @@ template <class>
 token_source_ptr make_callback_token_source(token_function function, std::string scope)
 {
     return std::make_shared<callback_token_source<>>(std::move(function), std::move(scope));
+}
+
+template <class>
+token_source_ptr make_azure_cli_source(azure_cli_settings settings)
+{
+    return std::make_shared<azure_cli_source<>>(std::move(settings));
+}
+
+template <class>
+token_source_ptr make_chained_source(std::vector<token_source_ptr> sources)
+{
+    return std::make_shared<chained_source<>>(std::move(sources));
 }
 
 template <class>
