@@ -11432,6 +11432,610 @@ private:
 
 #endif
 
+// -------- hdikafka/detail/managed_identity.hpp
+
+// Tokens for the identity that Azure gives to the machine. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_MANAGED_IDENTITY_HPP
+#define HDIKAFKA_DETAIL_MANAGED_IDENTITY_HPP
+
+// -------- hdikafka/detail/arc_key.hpp
+
+// The file in which the agent of Azure Arc leaves the key to a token: who may read it is entitled to one.
+// Layer: I/O shell (no Asio).
+#ifndef HDIKAFKA_DETAIL_ARC_KEY_HPP
+#define HDIKAFKA_DETAIL_ARC_KEY_HPP
+
+// -------- hdikafka/detail/managed_identity_plan.hpp
+
+// Who gives the machine's identity its tokens, what it is asked, and when again: pure decisions, and the one
+// look at the environment that they need. Layer: decisions (no Asio).
+#ifndef HDIKAFKA_DETAIL_MANAGED_IDENTITY_PLAN_HPP
+#define HDIKAFKA_DETAIL_MANAGED_IDENTITY_PLAN_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Who hands out a managed identity's tokens.
+enum class identity_host : unsigned char
+{
+    app_service, ///< App Service, Functions, Container Apps: API version 2019-08-01.
+    arc,         ///< The agent of Azure Arc on a machine outside Azure: 2019-11-01.
+    imds,        ///< The instance metadata service of virtual machines: 2018-02-01.
+};
+
+/// For events and errors.
+inline char const* source_name(identity_host host) noexcept
+{
+    switch (host) {
+    case identity_host::app_service: return "managed identity (App Service)";
+    case identity_host::arc: return "managed identity (Azure Arc)";
+    case identity_host::imds: break;
+    }
+    return "managed identity (IMDS)";
+}
+
+/// What the environment says; empty where it says nothing.
+class identity_variables
+{
+public:
+    std::string identity_endpoint; ///< IDENTITY_ENDPOINT
+    secret identity_header;        ///< IDENTITY_HEADER
+    std::string server_thumbprint; ///< IDENTITY_SERVER_THUMBPRINT
+    std::string imds_endpoint;     ///< IMDS_ENDPOINT
+    std::string msi_endpoint;      ///< MSI_ENDPOINT
+    std::string imds_authority;    ///< AZURE_POD_IDENTITY_AUTHORITY_HOST
+};
+
+inline identity_variables identity_environment()
+{
+    identity_variables out;
+    out.identity_endpoint = environment_variable("IDENTITY_ENDPOINT");
+    out.identity_header = secret(environment_variable("IDENTITY_HEADER"));
+    out.server_thumbprint = environment_variable("IDENTITY_SERVER_THUMBPRINT");
+    out.imds_endpoint = environment_variable("IMDS_ENDPOINT");
+    out.msi_endpoint = environment_variable("MSI_ENDPOINT");
+    out.imds_authority = environment_variable("AZURE_POD_IDENTITY_AUTHORITY_HOST");
+    return out;
+}
+
+/// Whom the environment names, in the order in which Azure's own libraries look. Those that are not supported
+/// are told by their variables, and never taken for another: one must not see the secret of the other.
+inline result<identity_host> choose_identity_host(identity_variables const& variables)
+{
+    bool const endpoint = !variables.identity_endpoint.empty();
+    if (endpoint && !variables.server_thumbprint.empty())
+        return error(errc::no_credential, "managed identity: Service Fabric's endpoint "
+                                          "(IDENTITY_SERVER_THUMBPRINT is set) is not supported");
+    if (endpoint && !variables.identity_header.empty())
+        return identity_host::app_service;
+    // App Service sets this one too, for the programs of its first years.
+    if (!variables.msi_endpoint.empty())
+        return error(errc::no_credential,
+                     "managed identity: the endpoint of Cloud Shell and Azure Machine Learning (MSI_ENDPOINT "
+                     "is set) is not supported");
+    return endpoint && !variables.imds_endpoint.empty() ? identity_host::arc : identity_host::imds;
+}
+
+/// The request for a token. Its field is one that a request forged by way of some other program lacks.
+class identity_plan
+{
+public:
+    /// What no error may show.
+    std::vector<std::string> secrets() const
+    {
+        std::vector<std::string> out;
+        if (host == identity_host::app_service)
+            out.push_back(value.text());
+        return out;
+    }
+
+    identity_host host = identity_host::imds;
+    url endpoint;      ///< With the query.
+    std::string field; ///< Its name…
+    secret value;      ///< …and what it holds.
+};
+
+inline constexpr char const* imds_token_path = "/metadata/identity/oauth2/token";
+
+/// IMDS without a query or a field: any answer shows that it is there.
+inline url imds_probe(identity_plan const& plan)
+{
+    url out = plan.endpoint;
+    out.path = imds_token_path;
+    return out;
+}
+
+/// Adds a parameter to a URL's query.
+inline void append_query(url& to, std::string_view name, std::string_view value)
+{
+    to.path += to.path.find('?') == std::string::npos ? '?' : '&';
+    to.path.append(name) += '=';
+    append_percent_encoded(to.path, value, unreserved_marks);
+}
+
+/// Refuses what no endpoint can be asked for; otherwise the `resource` for the scope.
+inline result<std::string> resource_of(managed_identity_settings const& settings)
+{
+    int const named =
+        !settings.client_id.empty() + !settings.object_id.empty() + !settings.resource_id.empty();
+    if (named > 1)
+        return error(errc::invalid_option, "managed identity: two of client_id, object_id and resource_id "
+                                           "are set, which name one identity each");
+    for (std::string const* const text :
+         {&settings.client_id, &settings.object_id, &settings.resource_id, &settings.scope})
+        if (!request_fields::is_value(*text))
+            return error(errc::invalid_option, "managed identity: an id or the scope has control characters, "
+                                               "or blanks around it");
+    constexpr std::string_view all_permissions = "/.default";
+    std::string const& scope = settings.scope;
+    if (scope.size() <= all_permissions.size() || !scope.ends_with(all_permissions))
+        return error(errc::invalid_option, "managed identity: the scope does not end in \"/.default\"");
+    return scope.substr(0, scope.size() - all_permissions.size());
+}
+
+/// The URL of the chosen endpoint, without a query of ours.
+inline result<url> identity_endpoint(identity_host host, identity_variables const& variables)
+{
+    bool const imds = host == identity_host::imds;
+    std::string text = imds ? variables.imds_authority : variables.identity_endpoint;
+    if (text.empty())
+        text = "http://169.254.169.254";
+    auto parsed = parse_url(text);
+    if (!parsed)
+        return error(errc::invalid_endpoint,
+                     std::string(imds ? "AZURE_POD_IDENTITY_AUTHORITY_HOST: " : "IDENTITY_ENDPOINT: ") +
+                         parsed.error().cause());
+    url out = std::move(parsed).value();
+    if (imds)
+        out.path = imds_token_path;
+    return out;
+}
+
+/// Whom to ask, and with what request.
+inline result<identity_plan> plan_identity(managed_identity_settings const& settings,
+                                           identity_variables const& variables)
+{
+    auto const resource = resource_of(settings);
+    if (!resource)
+        return resource.error();
+    auto const host = choose_identity_host(variables);
+    if (!host)
+        return host.error();
+    auto endpoint = identity_endpoint(host.value(), variables);
+    if (!endpoint)
+        return endpoint.error();
+
+    identity_plan out;
+    out.host = host.value();
+    out.endpoint = std::move(endpoint).value();
+    std::string_view version = "2018-02-01";
+    std::string_view resource_id = "msi_res_id";
+    out.field = "Metadata";
+    out.value = secret("true");
+    if (out.host == identity_host::app_service) {
+        version = "2019-08-01";
+        resource_id = "mi_res_id";
+        out.field = "X-IDENTITY-HEADER";
+        out.value = variables.identity_header;
+        if (!request_fields::is_value(out.value.text()))
+            return error(errc::invalid_option, "IDENTITY_HEADER has characters that no field may have");
+    } else if (out.host == identity_host::arc) {
+        version = "2019-11-01";
+        if (!settings.client_id.empty() || !settings.object_id.empty() || !settings.resource_id.empty())
+            return error(errc::invalid_option,
+                         "managed identity: Azure Arc has no user-assigned identities, but one is named");
+    }
+    append_query(out.endpoint, "api-version", version);
+    append_query(out.endpoint, "resource", resource.value());
+    if (!settings.client_id.empty())
+        append_query(out.endpoint, "client_id", settings.client_id);
+    if (!settings.object_id.empty())
+        append_query(out.endpoint, "object_id", settings.object_id);
+    if (!settings.resource_id.empty())
+        append_query(out.endpoint, resource_id, settings.resource_id);
+    return out;
+}
+
+/// Whether and when IMDS is asked again, as its documentation asks for: it answers 404 while it is updated,
+/// 410 for up to 70 s after that, and 429 or 5xx when it is busy.
+class imds_retries
+{
+public:
+    imds_retries() = default;
+
+    /// Whether an answer with this status may be another one later.
+    static bool passes(int status) noexcept
+    {
+        return status == 404 || status == 408 || status == 410 || status == 429 ||
+               (status >= 500 && status < 600);
+    }
+
+    /// Decides after a failed attempt: nullopt to give up, else how long to wait before the next one.
+    /// `left` is the time to the deadline.
+    std::optional<milliseconds> next(error const& failure, milliseconds left)
+    {
+        using namespace std::chrono_literals;
+        int const status = failure.info().http_status;
+        if (status == 0 ? !transient_failure(failure.code()) : !passes(status))
+            return std::nullopt;
+        int& made = status == 410 ? gone_ : others_;
+        milliseconds delay = status == 410 ? 10s : 1s * (1 << made);
+        if (made == (status == 410 ? 7 : 3))
+            return std::nullopt;
+        delay = std::max(delay, failure.info().retry_after.value_or(0ms));
+        if (delay >= left)
+            return std::nullopt;
+        ++made;
+        return delay;
+    }
+
+private:
+    int gone_ = 0;
+    int others_ = 0;
+};
+
+/// Whether nothing at all was reached.
+inline bool unreachable(std::error_code code) noexcept
+{
+    return code == errc::connect_failed || code == errc::connect_timeout || code == errc::resolve_failed;
+}
+
+/// Whether a refusal means that there is no such identity here: the endpoints answer also where none is
+/// assigned, and Docker Desktop answers in the place of IMDS.
+inline bool lacks_identity(identity_host host, int status, std::string_view text)
+{
+    std::string words(text);
+    std::ranges::transform(words, words.begin(), ascii_lower);
+    if (status != 400)
+        return host == identity_host::imds && status == 403 && words.find("unreachable") != std::string::npos;
+    for (std::string_view const known :
+         {"identity not found", "identity found for specified", "msi found for specified",
+          "no managed identity", "not been assigned", "unable to load the proper managed identity"})
+        if (words.find(known) != std::string::npos)
+            return true;
+    return false;
+}
+
+/// Whether `path` is NAME.key right in `folder`, written without any detour.
+inline bool is_arc_key_path(std::string_view path, std::string_view folder)
+{
+    constexpr std::string_view suffix = ".key";
+    if (!path.starts_with(folder))
+        return false;
+    path.remove_prefix(folder.size());
+    return path.starts_with('/') && path.find('/', 1) == std::string_view::npos && has_no_control(path) &&
+           path.size() > suffix.size() + 1 && path.ends_with(suffix);
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+#if __has_include(<unistd.h>)
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Where the agent writes them, which nobody else may.
+inline constexpr char const* arc_key_folder = "/var/opt/azcmagent/tokens";
+
+#if __has_include(<unistd.h>)
+
+/// A file that is open for reading.
+class open_file
+{
+public:
+    /// Never one behind a symbolic link, and without waiting for the other end of a pipe.
+    explicit open_file(std::string const& path)
+        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): that is open()
+        : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY))
+    {}
+    open_file(open_file const&) = delete;
+    open_file& operator=(open_file const&) = delete;
+    ~open_file()
+    {
+        if (descriptor_ >= 0)
+            ::close(descriptor_);
+    }
+
+    explicit operator bool() const noexcept { return descriptor_ >= 0; }
+
+    bool is_regular() const
+    {
+        struct stat about = {};
+        return ::fstat(descriptor_, &about) == 0 && S_ISREG(about.st_mode);
+    }
+
+    /// At most `text.size()` bytes, which it is cut to.
+    bool read(std::string& text) const
+    {
+        std::size_t size = 0;
+        while (size != text.size()) {
+            auto const count = ::read(descriptor_, text.data() + size, text.size() - size);
+            if (count < 0 && errno == EINTR)
+                continue;
+            if (count < 0)
+                return false;
+            if (count == 0)
+                break;
+            size += static_cast<std::size_t>(count);
+        }
+        text.resize(size);
+        return true;
+    }
+
+private:
+    int descriptor_;
+};
+
+/// The key in the file that an answer of the endpoint names; no other file is ever opened. The error never
+/// shows what the file holds.
+template <class = void>
+result<secret> read_arc_key(std::string const& path, std::string_view folder)
+{
+    auto const refuse = [](std::string const& why) {
+        return error(errc::token_refused, "the key file that Azure Arc's agent names " + why);
+    };
+    if (!is_arc_key_path(path, folder))
+        return refuse("is not a .key file in " + std::string(folder));
+    open_file const file(path);
+    if (!file) {
+        std::error_code const cause(errno, std::generic_category());
+        return refuse("cannot be opened (which takes the group himds): " + cause.message());
+    }
+    constexpr std::size_t most = 4096;
+    std::string text(most + 1, '\0');
+    bool const good = file.is_regular() && file.read(text);
+    secret const whole(std::move(text));
+    if (!good)
+        return refuse("is no file that can be read");
+    if (whole.text().size() > most)
+        return refuse("is larger than 4096 bytes");
+    constexpr std::string_view blanks = " \t\r\n";
+    std::string_view key = whole.text();
+    key.remove_suffix(key.size() - (key.find_last_not_of(blanks) + 1));
+    key.remove_prefix(std::min(key.find_first_not_of(blanks), key.size()));
+    if (!sendable_token(key))
+        return refuse("is empty, or has characters that no field may have");
+    return secret(std::string(key));
+}
+
+#else
+
+template <class = void>
+result<secret> read_arc_key(std::string const&, std::string_view)
+{
+    return error(errc::token_refused, "managed identities of Azure Arc are not supported on this system");
+}
+
+#endif
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+/// A request to an endpoint that gives tokens to the machine's identity.
+class identity_request
+{
+public:
+    identity_request(url where, std::string name) : target(std::move(where)), id(std::move(name))
+    {
+        retry.max_retries(0);
+    }
+
+    url target;
+    std::string id;                      ///< x-ms-client-request-id
+    identity_plan const* plan = nullptr; ///< Whose field it carries; null: no endpoint's.
+    retry_policy retry;                  ///< None unless it is changed.
+    authorization shown;                 ///< For Authorization, or null.
+};
+
+/// `answer` has the last answer also after a failure.
+template <class = void>
+task call_identity_host(operation_ptr op, transport_ptr http, identity_request const& asked,
+                        call_answer& answer)
+{
+    call_info info("token", std::string());
+    info.request_id = asked.id;
+    http_request request("GET", asked.target.path);
+    if (asked.plan)
+        request.add(asked.plan->field, asked.plan->value.text());
+    request.add("Accept", "application/json");
+    request.add("Accept-Encoding", "identity");
+    request.add("User-Agent", http->settings().user_agent);
+    request.add("x-ms-client-request-id", asked.id);
+    call_spec spec(std::move(request), std::move(info), http->pool(asked.target, route::direct));
+    constexpr std::size_t largest_answer = 64 * 1024;
+    spec.limits.body(largest_answer);
+    spec.retry = asked.retry;
+    spec.shown = asked.shown;
+    if (asked.plan)
+        spec.secrets = asked.plan->secrets();
+    auto outcome = co_await call<>(op, http, spec, answer);
+    co_return outcome;
+}
+
+/// Looking for IMDS, which must not take long: an operation of its own, with a deadline of its own.
+class imds_search
+{
+public:
+    std::atomic<bool> finished = false; ///< What follows may be looked at.
+    bool found = false;
+    std::string cause; ///< Why not.
+};
+
+template <class = void>
+task search_imds(operation_ptr op, transport_ptr http, identity_request probe, operation_ptr waiting,
+                 std::shared_ptr<imds_search> search)
+{
+    try {
+        call_answer answer;
+        auto const outcome = co_await call_identity_host<>(op, http, probe, answer);
+        search->found = outcome || outcome.error().info().http_status != 0;
+        if (!search->found)
+            search->cause = outcome.error().cause();
+    } catch (std::exception const& thrown) {
+        search->cause = thrown.what();
+    }
+    search->finished = true;
+    waiting->wake();
+    co_return result<void>();
+}
+
+template <class = void>
+class managed_identity_source final : public token_source
+{
+public:
+    /// For tests: another folder for the keys of Azure Arc, and pauses between requests to IMDS that are so
+    /// many times shorter.
+    explicit managed_identity_source(managed_identity_settings settings,
+                                     std::string key_folder = arc_key_folder, int haste = 1)
+        : settings_(std::move(settings)), key_folder_(std::move(key_folder)), haste_(haste)
+    {}
+
+    /// None of the endpoints takes claims.
+    task request(operation_ptr op, transport_ptr http, std::string const&, token_grant& grant) override
+    {
+        grant.source = "managed identity";
+        auto const planned = plan_identity(settings_, identity_environment());
+        if (!planned)
+            co_return planned.error();
+        identity_plan const& plan = planned.value();
+        grant.source = source_name(plan.host);
+        identity_request asked(plan.endpoint, http->random().uuid());
+        asked.plan = &plan;
+        call_answer answer;
+        auto outcome = result<void>();
+        if (plan.host == identity_host::imds)
+            outcome = co_await ask_imds(op, http, asked, answer);
+        else
+            outcome = co_await ask_local(op, http, asked, answer);
+        if (!outcome)
+            co_return outcome;
+        auto parsed = parse_token_response(answer.response.body_text(), std::chrono::system_clock::now());
+        answer.response.cleanse();
+        if (!parsed)
+            co_return answer.unreadable(parsed.error());
+        grant.token = std::move(parsed).value();
+        co_return result<void>();
+    }
+
+    void join_chain() noexcept override { in_chain_ = true; }
+
+private:
+    /// App Service, or the agent of Azure Arc: its first answer names a file whose content the second request
+    /// has to show.
+    task ask_local(operation_ptr op, transport_ptr http, identity_request& asked, call_answer& answer)
+    {
+        asked.retry = http->settings().retry;
+        auto outcome = co_await call_identity_host<>(op, http, asked, answer);
+        secret key;
+        if (asked.plan->host == identity_host::arc && !outcome && outcome.error().info().http_status == 401) {
+            auto const path = challenge_parameter(answer.response, "Basic", "realm");
+            auto found = read_arc_key(path.value_or(std::string()), key_folder_);
+            if (!found)
+                co_return error(found.error().code(), outcome.error().info(), found.error().cause());
+            key = std::move(found).value();
+            asked.shown = std::make_shared<field_value const>("Basic " + key.text());
+            outcome = co_await call_identity_host<>(op, http, asked, answer);
+        }
+        if (!outcome)
+            co_return explain(*asked.plan, outcome.error(), answer.response, key.text());
+        co_return outcome;
+    }
+
+    task ask_imds(operation_ptr op, transport_ptr http, identity_request& asked, call_answer& answer)
+    {
+        if (in_chain_ && !found_) {
+            auto const found = co_await find_imds(op, http, asked);
+            if (!found)
+                co_return found;
+            found_ = true;
+        }
+        imds_retries retries;
+        for (;;) {
+            auto const outcome = co_await call_identity_host<>(op, http, asked, answer);
+            if (outcome)
+                co_return outcome;
+            auto const pause = retries.next(outcome.error(), op->time_left());
+            if (!pause)
+                co_return explain(*asked.plan, outcome.error(), answer.response, std::string_view());
+            bool const in_time = co_await op->rest(steady_clock::now() + *pause / haste_);
+            if (!in_time)
+                co_return op->interruption("waiting to try again after: " + outcome.error().cause());
+        }
+    }
+
+    task find_imds(operation_ptr op, transport_ptr http, identity_request const& asked)
+    {
+        constexpr std::chrono::seconds limit(1);
+        auto const search = std::make_shared<imds_search>();
+        auto const own = http->make_operation(steady_clock::now() + limit);
+        identity_request probe(imds_probe(*asked.plan), asked.id);
+        op->end_phase(); // of what was done before: only the operation's own end may end the wait
+        run_detached(own, search_imds<>(own, http, std::move(probe), op, search));
+        while (!search->finished && !op->stopped())
+            co_await op->park();
+        if (!search->finished) {
+            own->cancel();
+            co_return op->interruption("looking for the instance metadata service");
+        }
+        if (!search->found)
+            co_return error(errc::no_credential,
+                            "managed identity: there is no instance metadata service: " + search->cause);
+        co_return result<void>();
+    }
+
+    /// What a failed call means for the identity. `key`: what the request showed.
+    error explain(identity_plan const& plan, error const& failure, http_response const& answer,
+                  std::string_view key) const
+    {
+        std::string cause = std::string(source_name(plan.host)) + ": ";
+        diagnostics about = failure.info();
+        int const status = about.http_status;
+        bool const imds = plan.host == identity_host::imds;
+        std::error_code code = failure.code();
+        if (status == 0) {
+            if (imds && in_chain_ && unreachable(code))
+                code = errc::no_credential;
+            return error(code, std::move(about), cause + failure.cause());
+        }
+        std::vector<std::string> secrets = plan.secrets();
+        secrets.emplace_back(key);
+        read_authority_error(answer.body_text(), secrets, about);
+        for (std::string& one : secrets)
+            cleanse(one);
+        if (lacks_identity(plan.host, status, about.server_message))
+            code = errc::no_credential;
+        else if (status >= 400 && status < 500 && status != 408 && status != 429)
+            code = errc::token_refused;
+        about.retriable(imds ? imds_retries::passes(status) : about.retriable());
+        // The service's own failures have texts that speak of topics.
+        if (code == failure.code())
+            cause += failure.cause();
+        else
+            cause +=
+                "HTTP " + std::to_string(status) + ": " + bounded_message(about.server_message, shown_words);
+        return error(code, std::move(about), cause);
+    }
+
+    static constexpr std::size_t shown_words = 300;
+
+    managed_identity_settings settings_;
+    std::string key_folder_;
+    int haste_;
+    bool in_chain_ = false;
+    bool found_ = false; ///< IMDS has answered: it is not looked for again.
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
 namespace hdikafka::inline v0_1::detail {
 
 template <class>
@@ -11486,6 +12090,12 @@ template <class>
 token_source_ptr make_chained_source(std::vector<token_source_ptr> sources)
 {
     return std::make_shared<chained_source<>>(std::move(sources));
+}
+
+template <class>
+token_source_ptr make_managed_identity_source(managed_identity_settings settings)
+{
+    return std::make_shared<managed_identity_source<>>(std::move(settings));
 }
 
 template <class>
