@@ -201,7 +201,7 @@ TEST_CASE(
     REQUIRE(::pthread_sigmask(SIG_BLOCK, &blocked, &before) == 0);
     // The C library keeps two real-time signals to itself.
     auto const said = run(shell("trap - INT PIPE; kill -s INT $$; echo alive"));
-    auto const masks = run(shell("sed -n 's/^Sig\\(Blk\\|Ign\\):[^0-9a-f]*//p' /proc/self/status"));
+    auto const masks = run({"sed", "-n", "s/^Sig\\(Blk\\|Ign\\):[^0-9a-f]*//p", "/proc/self/status"});
     auto const place = run(
         shell("pwd; echo \"$HDIKAFKA_TEST_GIVEN\"; test $(cut -d ' ' -f 5 /proc/$$/stat) = $$ && echo own"));
     REQUIRE(::pthread_sigmask(SIG_SETMASK, &before, nullptr) == 0);
@@ -249,30 +249,36 @@ TEST_CASE("the limit ends a program that hangs, however it does")
     CHECK(run_too_long(life, "sleep 1000 & echo out; exit 0").end == child_end::too_slow);
 }
 
-TEST_CASE("a program may close its output long before it ends")
+TEST_CASE("the end of the output and that of the program may be far apart")
 {
     scratch_folder const folder;
     string const fifo = folder.path("go");
     REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
-    asio::io_context io;
-    std::optional<child_report> out;
-    asio::co_spawn(io,
-                   hdikafka::detail::run_child<>(
-                       shell("echo out; exec 1>&- 2>&-; read line <'" + fifo + "'; exit 7"), patient()),
-                   [&out](std::exception_ptr, child_report report) { out = std::move(report); });
-    int go = -1;
-    while (go < 0) { // until somebody reads it
-        io.poll();
-        go = ::open(fifo.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-    }
-    REQUIRE(::write(go, "\n", 1) == 1);
-    ::close(go);
-    io.run();
-    REQUIRE(out);
-    CHECK(out->end == child_end::exited);
-    CHECK(out->code == 7);
-    CHECK(out->output.text() == "out\n");
-    CHECK(childless());
+    // Runs a script that reads a line from the FIFO, which is written when everything else has happened.
+    auto const run_on = [&fifo](string const& script) {
+        asio::io_context io;
+        std::optional<child_report> out;
+        asio::co_spawn(io, hdikafka::detail::run_child<>(shell("go='" + fifo + "'; " + script), patient()),
+                       [&out](std::exception_ptr, child_report report) { out = std::move(report); });
+        int go = -1;
+        while (go < 0) { // until somebody reads it
+            io.poll();
+            go = ::open(fifo.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+        }
+        REQUIRE(::write(go, "\n", 1) == 1);
+        ::close(go);
+        io.run();
+        CHECK(childless());
+        REQUIRE(out);
+        CHECK(out->end == child_end::exited);
+        return std::move(*out);
+    };
+    auto const silent = run_on("echo out; exec 1>&- 2>&-; read line <\"$go\"; exit 7");
+    CHECK(silent.code == 7);
+    CHECK(silent.output.text() == "out\n");
+    auto const outlived = run_on("exec 1>&-; { read line <\"$go\"; echo late >&2; } & exit 7");
+    CHECK(outlived.code == 7);
+    CHECK(outlived.complaint == "late\n");
 }
 
 TEST_CASE("cancelling ends the program and what it has started")

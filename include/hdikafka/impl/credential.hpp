@@ -5,6 +5,7 @@
 #include <hdikafka/credential.hpp>
 #include <hdikafka/detail/azure_cli.hpp>
 #include <hdikafka/detail/chained_source.hpp>
+#include <hdikafka/detail/default_source.hpp>
 #include <hdikafka/detail/managed_identity.hpp>
 #include <hdikafka/detail/token_cache.hpp>
 #include <hdikafka/detail/token_sources.hpp>
@@ -68,6 +69,12 @@ template <class>
 token_source_ptr make_chained_source(std::vector<token_source_ptr> sources)
 {
     return std::make_shared<chained_source<>>(std::move(sources));
+}
+
+template <class>
+token_source_ptr make_default_source(entra_settings settings)
+{
+    return std::make_shared<default_source<>>(std::move(settings));
 }
 
 template <class>
