@@ -151,12 +151,13 @@ task read_on(operation_ptr op, stream_ptr stream, call_options options)
     co_return result<void>();
 }
 
-/// Follows the plan until there is a batch to hand over, or an end.
+/// Follows the plan until there is a batch to hand over, or an end. `about` has the id that `options` give to
+/// every request.
 template <class = void>
-task follow_plan(operation_ptr op, stream_ptr stream, call_options options)
+task follow_plan(operation_ptr op, stream_ptr stream, call_info about, call_options options)
 {
     if (auto wrong = stream_plan::check(stream->options))
-        co_return error(wrong->code(), stream->about(), wrong->cause());
+        co_return error(wrong->code(), about.describe(), wrong->cause());
     stream_plan& plan = stream->plan;
     auto const due = op->deadline();
     milliseconds const one_request = stream->owner->options().total_timeout();
@@ -165,13 +166,13 @@ task follow_plan(operation_ptr op, stream_ptr stream, call_options options)
         if (action == stream_action::deliver || action == stream_action::finish)
             co_return result<void>();
         if (action == stream_action::fail)
-            co_return error(plan.failure()->code(), stream->about(), plan.failure()->cause());
+            co_return error(plan.failure()->code(), about.describe(), plan.failure()->cause());
         if (action == stream_action::pause) {
             op->deadline(due);
             auto const until = steady_clock::now() + std::min(plan.pause(), session<>::longest);
             bool const in_time = co_await op->rest(until);
             if (!in_time)
-                co_return error(op->stopped(), stream->about(), "nothing new has arrived");
+                co_return error(op->stopped(), about.describe(), "nothing new has arrived");
             continue;
         }
         op->deadline(std::min(due, steady_clock::now() + one_request));
@@ -194,13 +195,15 @@ net::awaitable<std::optional<record_batch>> next_batch(stream_ptr stream, call_o
     if (!stream->rest.empty() && !stream->closed())
         co_return std::exchange(stream->rest, record_batch());
 
+    call_info about = stream->info();
+    about.request_id = stream->owner->identify(options);
     auto const due = options.timeout() ? stream->owner->deadline(options.timeout())
                                        : steady_clock::now() + session<>::longest;
     auto const op = stream->owner->http()->make_operation(due);
     if (!stream->begin(op))
-        throw error(errc::closed, stream->about(), "the stream is closed");
-    call_entry<> const entry(stream->owner, op, stream->info());
-    task work = follow_plan<>(op, stream, std::move(options));
+        throw error(errc::closed, about.describe(), "the stream is closed");
+    call_entry<> const entry(stream->owner, op, about);
+    task work = follow_plan<>(op, stream, std::move(about), std::move(options));
     op->runs(work);
     co_await run_operation<>(op);
     work.outcome().value();
