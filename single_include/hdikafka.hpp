@@ -3548,18 +3548,36 @@ bool read_service_words(json_reader& in, service_words& out)
     });
 }
 
-/// Takes every one of `secrets` out of a text that a server wrote: some repeat what they were sent.
+/// Whether `text` has a word of which a part lies on each side of `at`.
+inline bool within_word(std::string_view text, std::size_t at) noexcept
+{
+    auto const in_word = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               static_cast<unsigned char>(c) >= 0x80;
+    };
+    return at > 0 && at < text.size() && in_word(text[at - 1]) && in_word(text[at]);
+}
+
+/// Takes every one of `secrets` out of a text that a server wrote: some repeat what they were sent. A short
+/// one only where it is no part of a longer word: nothing would be left of most texts.
 template <class = void>
 void redact(std::string& text, std::vector<std::string> const& secrets)
 {
     constexpr std::string_view instead = "REDACTED";
-    constexpr std::size_t least = 8; // what is shorter is in every text
+    constexpr std::size_t long_enough = 8;
     for (auto const& secret : secrets) {
-        if (secret.size() < least)
+        if (secret.empty())
             continue;
-        for (auto at = text.find(secret); at != std::string::npos;
-             at = text.find(secret, at + instead.size()))
+        std::size_t at = 0;
+        while ((at = text.find(secret, at)) != std::string::npos) {
+            bool const part = within_word(text, at) || within_word(text, at + secret.size());
+            if (part && secret.size() < long_enough) {
+                ++at;
+                continue;
+            }
             text.replace(at, secret.size(), instead);
+            at += instead.size();
+        }
     }
 }
 
@@ -3774,8 +3792,8 @@ public:
     }
     call_options&& timeout(milliseconds limit) && { return std::move(timeout(limit)); }
 
-    /// The x-ms-client-request-id of the call, the same over its retries; a random UUID when not
-    /// set. Visible ASCII only, otherwise the call fails with errc::invalid_option.
+    /// The x-ms-client-request-id of the call, the same on all the requests that it takes; a random UUID when
+    /// not set. Visible ASCII only, otherwise the call fails with errc::invalid_option.
     call_options& request_id(std::string id) &
     {
         request_id_ = std::move(id);
@@ -7290,7 +7308,7 @@ enum class connection_end : unsigned char
     failed,   ///< An exchange on it failed, was cancelled or ran out of time.
     finished, ///< The server said that it ends with this answer.
     retired,  ///< It was idle for too long, or too old.
-    dropped,  ///< The server closed it, or sent something, while it was idle.
+    dropped,  ///< The server closed it, or sent something, while it was idle; or it did so to another one.
     closed,   ///< The client was closed, or its last handle is gone.
 };
 
@@ -7564,18 +7582,19 @@ public:
     /// The value of the Host field of each request.
     std::string const& host_field() const noexcept { return host_field_; }
 
-    /// An idle connection that is still good, or the right to make one; nothing when all are in use.
-    lease<> take() { return take_or_queue(nullptr); }
+    /// An idle connection that is still good, or the right to make one; nothing when all are in use. `fresh`:
+    /// only the right to make one will do.
+    lease<> take(bool fresh) { return take_or_queue(nullptr, fresh); }
 
     /// Closes the connections that have been idle since `moment` or longer: one that served last then turned
     /// out to be dead, and what killed it (a restart of the server) has most often killed the others.
     void drop_idle(steady_clock::time_point moment) { close_idle(connection_end::dropped, moment, false); }
 
     /// Waits for a connection, in turn, until the operation is interrupted.
-    task wait_in_line(operation_ptr op, lease<>& held)
+    task wait_in_line(operation_ptr op, bool fresh, lease<>& held)
     {
         place_in_line place(this->shared_from_this(), *op);
-        held = take_or_queue(&place);
+        held = take_or_queue(&place, fresh);
         while (!held) {
             if (op->interrupted())
                 co_return op->interruption("waiting for a free connection");
@@ -7586,7 +7605,7 @@ public:
             held.keep(); // as good as it came
             co_return op->interruption("waiting for a free connection");
         }
-        drop_unusable(held);
+        drop_unusable(held, fresh);
         co_return result<void>();
     }
 
@@ -7638,7 +7657,7 @@ private:
     };
 
     /// When all are in use: nothing, and `place`, if there is one, stands in the queue.
-    lease<> take_or_queue(place_in_line* place)
+    lease<> take_or_queue(place_in_line* place, bool fresh)
     {
         auto const now = steady_clock::now();
         connection_ptr found;
@@ -7653,9 +7672,10 @@ private:
                 retired.reset();
                 lock.lock();
             }
-            if (!idle_.empty()) {
+            bool const room = open_ < limit_;
+            if (!idle_.empty() && !(fresh && room)) {
                 found.reset(&idle_.pop_back());
-            } else if (open_ < limit_) {
+            } else if (room) {
                 ++open_;
             } else {
                 if (place)
@@ -7664,14 +7684,20 @@ private:
             }
         }
         lease<> held(this->shared_from_this(), std::move(found));
-        drop_unusable(held);
+        drop_unusable(held, fresh);
         return held;
     }
 
-    static void drop_unusable(lease<>& held)
+    /// Of a connection that will not do, the right to make another one is left.
+    static void drop_unusable(lease<>& held, bool fresh)
     {
-        if (!held.link || held.link->usable())
+        if (!held.link)
             return;
+        bool const usable = held.link->usable();
+        if (usable && !fresh)
+            return;
+        if (usable)
+            held.link->end = connection_end::dropped;
         held.link->stream.close_politely();
         held.link.reset();
     }
@@ -7769,6 +7795,15 @@ void alternate_families(Addresses& addresses, IsV6 is_v6)
 /// How long after one connection attempt the next address is tried too (RFC 8305 §5).
 inline constexpr milliseconds connection_attempt_delay{250};
 
+/// When the next address is tried: at once when no other is being tried or one has just failed, else after a
+/// delay since the last attempt began.
+inline std::chrono::steady_clock::time_point next_attempt(std::chrono::steady_clock::time_point now,
+                                                          std::chrono::steady_clock::time_point last_began,
+                                                          bool others_under_way, bool one_failed)
+{
+    return others_under_way && !one_failed ? last_began + connection_attempt_delay : now;
+}
+
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
@@ -7837,7 +7872,7 @@ public:
     task run(std::string const& name, net::ip::tcp::socket& winner)
     {
         error last(errc::connect_failed, name + " has no address");
-        auto due = steady_clock::now();
+        auto begun = steady_clock::now();
         for (;;) {
             bool failed = false;
             while (auto const attempt = take_finished()) {
@@ -7857,11 +7892,13 @@ public:
                 co_return op_->interruption("connecting to " + name);
             }
             bool const more = running_.size() < left_.size();
-            if (more && (failed || running_.empty() || steady_clock::now() >= due)) {
+            auto const now = steady_clock::now();
+            auto const due = next_attempt(now, begun, !running_.empty(), failed);
+            if (more && now >= due) {
                 auto const& next = left_[running_.size()];
                 running_.push_back(std::make_shared<connection_attempt<>>(op_, executor_));
                 running_.back()->start(next);
-                due = steady_clock::now() + connection_attempt_delay;
+                begun = now;
                 continue;
             }
             if (running_.empty())
@@ -8923,14 +8960,15 @@ public:
         return pools_.back();
     }
 
-    /// One attempt at `request`, which is sound. What `outcome` says of bytes and the connection is right
-    /// whatever comes of it. It leaves the operation in a phase.
-    task send(operation_ptr op, pool_ptr pool, http_request const& request, authorization token,
+    /// One attempt at `request`, which is sound, over a connection made for it if that is to be `fresh`. What
+    /// `outcome` says of bytes and the connection is right whatever comes of it. It leaves the operation in a
+    /// phase.
+    task send(operation_ptr op, pool_ptr pool, bool fresh, http_request const& request, authorization token,
               http_limits const& limits, attempt_outcome& outcome, http_response& answer)
     {
-        lease<> held = pool->take();
+        lease<> held = pool->take(fresh);
         if (!held) {
-            auto const waited = co_await pool->wait_in_line(op, held);
+            auto const waited = co_await pool->wait_in_line(op, fresh, held);
             if (!waited)
                 co_return waited;
         }
@@ -9892,6 +9930,31 @@ inline errc code_of_status(int status) noexcept
 /// Whether the service certainly did nothing of what it was asked for.
 inline bool refusing_status(int status) noexcept { return status >= 300 && status < 500 && status != 408; }
 
+/// Where a redirect leads to, as far as its Location tells. The host alone: what follows it may hold a
+/// signature, and what stands before it a password.
+template <class = void>
+std::string describe_redirect(std::string_view location)
+{
+    if (location.empty())
+        return "without a Location";
+    // RFC 3986 §4.2: another host is named after a scheme, or by "//".
+    auto const mark = location.find_first_of(":/?#");
+    bool const absolute = mark != std::string_view::npos && location[mark] == ':';
+    if (!absolute && !location.starts_with("//"))
+        return "to another path of the same host";
+    std::string_view const scheme = absolute ? location.substr(0, mark + 1) : "https:";
+    std::string_view authority = location.substr(absolute ? mark + 1 : 0);
+    if (authority.starts_with("//")) {
+        authority.remove_prefix(2);
+        authority = authority.substr(0, authority.find_first_of("/?#"));
+        authority = authority.substr(authority.rfind('@') + 1);
+        auto const target = parse_url(std::string(scheme) + "//" + std::string(authority));
+        if (target)
+            return "to " + target.value().host;
+    }
+    return "to a Location that is no URL of http or https";
+}
+
 /// The error for an answer that is no success. `location` is its Location field, or empty; `info` comes
 /// with what the caller knows and leaves with what the answer says, `secrets` left out.
 template <class = void>
@@ -9908,8 +9971,7 @@ error describe_status(int status, std::string_view body, std::string_view locati
     std::string cause = "HTTP " + std::to_string(status) + ", ";
     cause += error_category::text(code);
     if (code == errc::redirected) {
-        auto const target = parse_url(location);
-        cause += target ? ": to " + target.value().host : std::string();
+        cause += ": " + describe_redirect(location);
     } else if (!words.message.empty() || !words.code.empty()) {
         // One line for what(); the whole text stays in info().
         constexpr std::size_t shown = 300;
@@ -10564,8 +10626,13 @@ public:
     {
         bool const wanted = !replayed_ && reuse_race(outcome) && harmless(spec_.retry, spec_.kind, outcome);
         replayed_ = replayed_ || wanted;
+        replaying_ = wanted;
         return wanted;
     }
+
+    /// Whether the attempt that begins now is such a replay, which goes over a connection of its own: what
+    /// closed the last one may be about to close any other. Asked once for each attempt.
+    bool begins_replay() noexcept { return std::exchange(replaying_, false); }
 
     /// How long to wait before the next attempt; nullopt to give up.
     std::optional<milliseconds> next_attempt(random_source& random, milliseconds left)
@@ -10592,6 +10659,7 @@ private:
     int retries_ = 0;
     bool renewed_ = false;
     bool replayed_ = false;
+    bool replaying_ = false;
     bool perhaps_done_ = false;
 };
 
@@ -10635,8 +10703,9 @@ task call(operation_ptr op, transport_ptr http, call_spec& spec, call_answer& an
             co_return report.ends(
                 state.judge(error(errc::invalid_option, "a part of the request cannot be sent in HTTP")));
         report.attempt_begins();
-        auto const sent = co_await http->send(op, spec.pool, spec.request, token, spec.limits, state.outcome,
-                                              answer.response);
+        bool const fresh = state.begins_replay();
+        auto const sent = co_await http->send(op, spec.pool, fresh, spec.request, token, spec.limits,
+                                              state.outcome, answer.response);
         op->end_phase();
 
         auto const judged = sent ? state.judge(answer.response, shown) : state.judge(sent.error());
@@ -13099,6 +13168,15 @@ public:
         return out;
     }
 
+    /// The one id of an operation that makes several calls: the caller's if there is one. The options that
+    /// its calls are prepared with have it afterwards.
+    std::string identify(call_options& options)
+    {
+        if (options.request_id().empty())
+            options.request_id(http_->random().uuid());
+        return options.request_id();
+    }
+
     /// `info` names operation and topic.
     result<call_spec_ptr> prepare(http_request&& request, call_info&& info, call_options const& call)
     {
@@ -13581,7 +13659,6 @@ task look_for_topic(operation_ptr op, session_ptr owner, call_info about, call_o
         auto const asked = co_await call<>(op, owner->http(), *spec.value(), answer);
         if (!asked)
             co_return asked;
-        about = answer.info;
         auto const parsed = parse_topics(answer.response.body_text());
         if (!parsed)
             co_return answer.unreadable(parsed.error());
@@ -13596,7 +13673,8 @@ task look_for_topic(operation_ptr op, session_ptr owner, call_info about, call_o
 template <class = void>
 net::awaitable<void> wait_for_topic(session_ptr owner, std::string topic, call_options options)
 {
-    call_info const about("wait_for_topic", std::move(topic));
+    call_info about("wait_for_topic", std::move(topic));
+    about.request_id = owner->identify(options);
     auto const checked = check_topic(about.topic);
     if (!checked)
         throw error(checked.error().code(), about.describe(), checked.error().cause());
@@ -14023,12 +14101,13 @@ task read_on(operation_ptr op, stream_ptr stream, call_options options)
     co_return result<void>();
 }
 
-/// Follows the plan until there is a batch to hand over, or an end.
+/// Follows the plan until there is a batch to hand over, or an end. `about` has the id that `options` give to
+/// every request.
 template <class = void>
-task follow_plan(operation_ptr op, stream_ptr stream, call_options options)
+task follow_plan(operation_ptr op, stream_ptr stream, call_info about, call_options options)
 {
     if (auto wrong = stream_plan::check(stream->options))
-        co_return error(wrong->code(), stream->about(), wrong->cause());
+        co_return error(wrong->code(), about.describe(), wrong->cause());
     stream_plan& plan = stream->plan;
     auto const due = op->deadline();
     milliseconds const one_request = stream->owner->options().total_timeout();
@@ -14037,13 +14116,13 @@ task follow_plan(operation_ptr op, stream_ptr stream, call_options options)
         if (action == stream_action::deliver || action == stream_action::finish)
             co_return result<void>();
         if (action == stream_action::fail)
-            co_return error(plan.failure()->code(), stream->about(), plan.failure()->cause());
+            co_return error(plan.failure()->code(), about.describe(), plan.failure()->cause());
         if (action == stream_action::pause) {
             op->deadline(due);
             auto const until = steady_clock::now() + std::min(plan.pause(), session<>::longest);
             bool const in_time = co_await op->rest(until);
             if (!in_time)
-                co_return error(op->stopped(), stream->about(), "nothing new has arrived");
+                co_return error(op->stopped(), about.describe(), "nothing new has arrived");
             continue;
         }
         op->deadline(std::min(due, steady_clock::now() + one_request));
@@ -14066,13 +14145,15 @@ net::awaitable<std::optional<record_batch>> next_batch(stream_ptr stream, call_o
     if (!stream->rest.empty() && !stream->closed())
         co_return std::exchange(stream->rest, record_batch());
 
+    call_info about = stream->info();
+    about.request_id = stream->owner->identify(options);
     auto const due = options.timeout() ? stream->owner->deadline(options.timeout())
                                        : steady_clock::now() + session<>::longest;
     auto const op = stream->owner->http()->make_operation(due);
     if (!stream->begin(op))
-        throw error(errc::closed, stream->about(), "the stream is closed");
-    call_entry<> const entry(stream->owner, op, stream->info());
-    task work = follow_plan<>(op, stream, std::move(options));
+        throw error(errc::closed, about.describe(), "the stream is closed");
+    call_entry<> const entry(stream->owner, op, about);
+    task work = follow_plan<>(op, stream, std::move(about), std::move(options));
     op->runs(work);
     co_await run_operation<>(op);
     work.outcome().value();
@@ -14173,7 +14254,8 @@ namespace hdikafka::inline v0_1 {
 ///   connect_timeout and idle_timeout; identity is errc::unauthorized, forbidden, token_refused and
 ///   no_credential. See errc for the rest.
 /// - Cancellation: terminal, wherever the call waits. It ends with asio::error::operation_aborted, and
-///   info().persisted() says what became of a produce. The connection in use is closed.
+///   info().persisted() says what became of a produce. The connection in use is closed. A partial or total
+///   cancellation, which a coroutine has to ask Asio for, does nothing: the call goes on to its end.
 /// - Lifetime: a call keeps alive what it needs; destroying the last handle cancels nothing. With no
 ///   call in flight a client holds no outstanding work, so that io_context::run() returns. It does hold
 ///   connections: the executor's context must outlive every handle, every stream, and every call whose
