@@ -66,6 +66,11 @@ std::chrono::milliseconds duration(std::string_view flag, std::string_view text)
     return std::chrono::milliseconds(number<std::int64_t>(flag, text, 0, 86'400'000));
 }
 
+std::chrono::seconds seconds(std::string_view flag, std::string_view text)
+{
+    return std::chrono::seconds(number<std::int64_t>(flag, text, 0, 86'400));
+}
+
 std::size_t size(std::string_view flag, std::string_view text, std::size_t least = 0)
 {
     return number<std::size_t>(flag, text, least, std::size_t{1} << 40);
@@ -155,8 +160,26 @@ std::vector<flag> const& all_flags()
         {"--outside-group", "", "the application is not in the security group: 403",
          [](settings& to, view, view) { to.options.in_security_group(false); }},
         {"--token-lifetime", "S", "seconds for which a token is good (3599)",
+         [](settings& to, view name, view text) { to.options.token_lifetime(seconds(name, text)); }},
+        {"--refresh-in", "S", "seconds after which a client should ask for the next token (not said)",
+         [](settings& to, view name, view text) { to.options.token_refresh_in(seconds(name, text)); }},
+        {"--managed-identity", "", "also managed identities, over plain HTTP; the next four imply it",
+         [](settings& to, view, view) { to.options.managed_identity(true); }},
+        {"--identity-port", "PORT", "where they are; port 0 takes a free one (0)",
          [](settings& to, view name, view text) {
-             to.options.token_lifetime(std::chrono::seconds(number<std::int64_t>(name, text, 0, 86'400)));
+             to.options.managed_identity(true).identity_port(number<std::uint16_t>(name, text, 0, 65'535));
+         }},
+        {"--identity-header", "TEXT", "App Service's IDENTITY_HEADER (emulator-identity-header)",
+         [](settings& to, view name, view text) {
+             to.options.managed_identity(true).identity_header(text_of(name, text));
+         }},
+        {"--user-assigned-identity", "ID", "the client id of a user-assigned identity (none)",
+         [](settings& to, view name, view text) {
+             to.options.managed_identity(true).user_assigned_identity(text_of(name, text));
+         }},
+        {"--arc-key-file", "FILE", "where Azure Arc's clients find a key (no Azure Arc)",
+         [](settings& to, view name, view text) {
+             to.options.managed_identity(true).arc_key_file(text_of(name, text));
          }},
         {"--visibility-delay", "MS", "how long metadata lags behind creating and deleting topics (0)",
          [](settings& to, view name, view text) { to.options.visibility_delay(duration(name, text)); }},
@@ -226,7 +249,8 @@ void print_help(std::vector<flag> const& flags)
         << "usage: hdikafka-emulator [option...]\n\n"
            "An HTTPS server that speaks the API of the Kafka REST proxy, and of the authority that\n"
            "gives tokens for it, from memory. When it is ready it prints one line of JSON with\n"
-           "endpoint, authority_host, ca_file, tenant, client_id and client_secret; Ctrl-C ends it.\n\n";
+           "endpoint, authority_host, ca_file, tenant, client_id and client_secret (and identity_endpoint\n"
+           "with --managed-identity); Ctrl-C ends it.\n\n";
     for (auto const& each : flags) {
         std::string left = "  " + std::string(each.name) + " " + std::string(each.argument);
         left.resize(std::max<std::size_t>(left.size() + 2, 30), ' ');
@@ -315,7 +339,7 @@ private:
 
 std::string ready_line(hk::emulator const& emulator, settings const& with, std::string const& ca_file)
 {
-    std::vector<std::pair<std::string, std::string>> const members{
+    std::vector<std::pair<std::string, std::string>> members{
         {"endpoint", emulator.endpoint()},
         {"authority_host", emulator.authority_host()},
         {"ca_file", ca_file},
@@ -323,6 +347,8 @@ std::string ready_line(hk::emulator const& emulator, settings const& with, std::
         {"client_id", with.options.client_id()},
         {"client_secret", with.options.client_secret()},
     };
+    if (with.options.managed_identity())
+        members.emplace_back("identity_endpoint", emulator.identity_endpoint());
     std::string line;
     for (auto const& [name, value] : members) {
         line += line.empty() ? '{' : ',';

@@ -761,6 +761,10 @@ template <class = void>
 class stream_state;
 using stream_ptr = std::shared_ptr<stream_state<>>;
 
+template <class = void>
+class partition_reader;
+using partition_ptr = std::shared_ptr<partition_reader<>>;
+
 class token_source;
 using token_source_ptr = std::shared_ptr<token_source>;
 
@@ -934,7 +938,9 @@ private:
 };
 
 /// Whoever is signed in to the Azure CLI on a developer's machine: runs `az account get-access-token`,
-/// without a shell, for at most 13 s. errc::no_credential when it is not installed or nobody is signed in.
+/// without a shell, for at most 13 s (errc::timed_out); it is ended with the request. errc::no_credential
+/// when it is not installed or nobody is signed in, errc::token_refused with its words when it fails
+/// otherwise. Not on Windows: errc::no_credential.
 class azure_cli_credential
 {
 public:
@@ -1175,8 +1181,9 @@ private:
 };
 
 /// The service principal that the environment describes: AZURE_TENANT_ID, AZURE_CLIENT_ID and
-/// AZURE_CLIENT_SECRET, or AZURE_CLIENT_CERTIFICATE_PATH (with AZURE_CLIENT_CERTIFICATE_PASSWORD), in this
-/// order; looked at for each token request. errc::no_credential when they are not there.
+/// AZURE_CLIENT_SECRET, or AZURE_CLIENT_CERTIFICATE_PATH (with AZURE_CLIENT_CERTIFICATE_PASSWORD and
+/// AZURE_CLIENT_SEND_CERTIFICATE_CHAIN), in this order; looked at for each token request.
+/// errc::no_credential, with the names of those that are missing, when they are not there.
 class environment_credential : public entra_credential<environment_credential>
 {
 public:
@@ -1351,11 +1358,3076 @@ private:
 #ifndef HDIKAFKA_IMPL_CREDENTIAL_HPP
 #define HDIKAFKA_IMPL_CREDENTIAL_HPP
 
-// -------- hdikafka/detail/token_cache.hpp
+// -------- hdikafka/detail/azure_cli.hpp
 
-// The token cache: one request however many wait, renewal in the background. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_TOKEN_CACHE_HPP
-#define HDIKAFKA_DETAIL_TOKEN_CACHE_HPP
+// The developer's own sign-in: a token from the Azure CLI. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_AZURE_CLI_HPP
+#define HDIKAFKA_DETAIL_AZURE_CLI_HPP
+
+// -------- hdikafka/detail/base64.hpp
+
+// base64: bytes as letters, for Basic credentials, and base64url, which JSON web tokens are made of
+// (RFC 4648 §4 and §5). Layer: formats (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_BASE64_HPP
+#define HDIKAFKA_DETAIL_BASE64_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+enum class base64_form : unsigned char
+{
+    standard, ///< With '+' and '/', padded with '='.
+    url       ///< With '-' and '_', never padded.
+};
+
+constexpr std::string_view base64_digits(base64_form form) noexcept
+{
+    return form == base64_form::url ? "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+                                    : "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+}
+
+inline std::string base64_encode(std::string_view bytes, base64_form form)
+{
+    auto const digits = base64_digits(form);
+    std::string out;
+    out.reserve((bytes.size() + 2) / 3 * 4);
+    for (std::size_t at = 0; at < bytes.size(); at += 3) {
+        auto const group = bytes.substr(at, 3);
+        std::uint32_t bits = 0;
+        for (std::size_t i = 0; i != 3; ++i)
+            bits = bits << 8 | (i < group.size() ? static_cast<unsigned char>(group[i]) : 0U);
+        for (std::size_t i = 0; i != 4; ++i) {
+            if (i <= group.size())
+                out += digits[bits >> (18 - 6 * i) & 63];
+            else if (form == base64_form::standard)
+                out += '=';
+        }
+    }
+    return out;
+}
+
+/// The bytes, or nothing when `text` is not exactly what base64_encode() makes of some: a blank or line
+/// end, a wrong length, padding too much or too little, and bits behind the last byte are all refused.
+inline std::optional<std::string> base64_decode(std::string_view text, base64_form form)
+{
+    if (form == base64_form::standard) {
+        if (text.size() % 4 != 0)
+            return std::nullopt;
+        for (int most = 2; most != 0 && text.ends_with('='); --most)
+            text.remove_suffix(1);
+    }
+    if (text.size() % 4 == 1)
+        return std::nullopt;
+    auto const digits = base64_digits(form);
+    std::string out;
+    out.reserve(text.size() / 4 * 3 + 2);
+    std::uint32_t bits = 0; // what no whole byte was made of yet
+    unsigned count = 0;
+    for (char const digit : text) {
+        auto const value = digits.find(digit);
+        if (value == std::string_view::npos)
+            return std::nullopt;
+        bits = bits << 6 | static_cast<std::uint32_t>(value);
+        count += 6;
+        if (count >= 8) {
+            count -= 8;
+            out += static_cast<char>(static_cast<unsigned char>(bits >> count));
+            bits &= (1U << count) - 1;
+        }
+    }
+    return bits == 0 ? std::optional(std::move(out)) : std::nullopt;
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/child_process.hpp
+
+// Another program, run without a shell: its output in bounds, its end within a limit, and nothing of it left
+// behind. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_CHILD_PROCESS_HPP
+#define HDIKAFKA_DETAIL_CHILD_PROCESS_HPP
+
+// -------- hdikafka/detail/asio_io.hpp
+
+// What the I/O shell needs of Asio: sockets, timers, handlers. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_ASIO_IO_HPP
+#define HDIKAFKA_DETAIL_ASIO_IO_HPP
+
+#include <asio/associated_cancellation_slot.hpp>
+#include <asio/associated_executor.hpp>
+#include <asio/async_result.hpp>
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/buffer.hpp>
+#include <asio/cancellation_signal.hpp>
+#include <asio/cancellation_type.hpp>
+#include <asio/dispatch.hpp>
+#include <asio/error.hpp>
+#include <asio/ip/tcp.hpp>
+#include <asio/posix/stream_descriptor.hpp>
+#include <asio/post.hpp>
+#include <asio/redirect_error.hpp>
+#include <asio/steady_timer.hpp>
+#include <asio/strand.hpp>
+
+#endif
+
+#include <algorithm>
+#include <array>
+
+#if defined(ASIO_HAS_POSIX_STREAM_DESCRIPTOR) && __has_include(<spawn.h>)
+#include <cerrno>
+#include <csignal>
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#if !defined(__GLIBC__)
+extern "C" char** environ; // which POSIX has no header declare
+#endif
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+/// How the run of a program came to an end.
+enum class child_end : unsigned char
+{
+    not_supported, ///< This platform's way of starting one is not known here.
+    not_started,   ///< `code` says why, as the system does (errno).
+    exited,        ///< `code` is its exit code; -1 when a signal ended it, or somebody else waited for it.
+    too_slow,      ///< It was killed at the limit.
+    too_much,      ///< It was killed for all that it wrote to stdout.
+};
+
+class child_report
+{
+public:
+    child_report() = default;
+
+    child_end end = child_end::not_supported;
+    int code = 0;
+    secret output;         ///< What it wrote to stdout; of a program that was killed, nothing.
+    std::string complaint; ///< The beginning of what it wrote to stderr.
+};
+
+class child_limits
+{
+public:
+    child_limits() = default;
+    explicit child_limits(std::chrono::milliseconds longest) : time(longest) {}
+
+    std::chrono::milliseconds time{10'000};
+    std::size_t output = 64 * 1024;
+    std::size_t complaint = 4 * 1024;
+};
+
+#if defined(ASIO_HAS_POSIX_STREAM_DESCRIPTOR) && __has_include(<spawn.h>)
+
+/// A file descriptor that is closed with this.
+class owned_descriptor
+{
+public:
+    owned_descriptor() = default;
+    explicit owned_descriptor(int number) noexcept : number_(number) {}
+    owned_descriptor(owned_descriptor&& other) noexcept : number_(other.release()) {}
+    owned_descriptor& operator=(owned_descriptor other) noexcept
+    {
+        std::swap(number_, other.number_);
+        return *this;
+    }
+    ~owned_descriptor()
+    {
+        if (number_ >= 0)
+            ::close(number_);
+    }
+
+    int number() const noexcept { return number_; }
+    int release() noexcept { return std::exchange(number_, -1); }
+
+private:
+    int number_ = -1;
+};
+
+/// 0, or the system's reason.
+inline int open_pipe(owned_descriptor& from, owned_descriptor& into) noexcept
+{
+    std::array<int, 2> ends{-1, -1};
+#if defined(__APPLE__)
+    int const failed = ::pipe(ends.data());
+#else
+    int const failed = ::pipe2(ends.data(), O_CLOEXEC);
+#endif
+    if (failed != 0)
+        return errno;
+    owned_descriptor const first(ends[0]);
+    owned_descriptor const second(ends[1]);
+    // Beyond 0, 1 and 2, on which the child's own are laid, and which a program may have closed.
+    from = owned_descriptor(::fcntl(first.number(), F_DUPFD_CLOEXEC, 3));
+    into = owned_descriptor(::fcntl(second.number(), F_DUPFD_CLOEXEC, 3));
+    return from.number() < 0 || into.number() < 0 ? errno : 0;
+}
+
+// Both are newer than POSIX; where the system lacks one, the child is started all the same.
+
+/// Asio's sockets and much else of a program are not close-on-exec.
+template <class Actions>
+int close_all_others([[maybe_unused]] Actions* actions)
+{
+    if constexpr (requires { posix_spawn_file_actions_addclosefrom_np(actions, 3); })
+        return posix_spawn_file_actions_addclosefrom_np(actions, 3);
+    return 0;
+}
+
+/// Nothing that lies in the program's current directory is taken for a part of the child.
+template <class Actions>
+int change_to_root([[maybe_unused]] Actions* actions)
+{
+    if constexpr (requires { posix_spawn_file_actions_addchdir_np(actions, "/"); })
+        return posix_spawn_file_actions_addchdir_np(actions, "/");
+    return 0;
+}
+
+/// Starts the program that the first word names, looked for in PATH: with the words as its arguments, this
+/// environment, a process group of its own, nothing to read, and none of this process's signal settings. 0,
+/// or the system's reason.
+template <class = void>
+int spawn(std::vector<std::string> const& words, int output, int complaint, pid_t& child)
+{
+    class plan
+    {
+    public:
+        plan()
+            : failed_(posix_spawn_file_actions_init(&actions)),
+              attributes_failed_(posix_spawnattr_init(&attributes))
+        {}
+        plan(plan const&) = delete;
+        plan& operator=(plan const&) = delete;
+        ~plan()
+        {
+            if (failed_ == 0)
+                posix_spawn_file_actions_destroy(&actions);
+            if (attributes_failed_ == 0)
+                posix_spawnattr_destroy(&attributes);
+        }
+
+        int failed() const noexcept { return failed_ != 0 ? failed_ : attributes_failed_; }
+
+        posix_spawn_file_actions_t actions{};
+        posix_spawnattr_t attributes{};
+
+    private:
+        int failed_;
+        int attributes_failed_;
+    };
+
+    plan how;
+    if (how.failed() != 0)
+        return how.failed();
+    sigset_t none;
+    sigset_t all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    constexpr int flags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
+    std::array<int, 9> const steps{
+        posix_spawn_file_actions_addopen(&how.actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0),
+        posix_spawn_file_actions_adddup2(&how.actions, output, STDOUT_FILENO),
+        posix_spawn_file_actions_adddup2(&how.actions, complaint, STDERR_FILENO),
+        close_all_others(&how.actions),
+        change_to_root(&how.actions),
+        posix_spawnattr_setflags(&how.attributes, static_cast<short>(flags)),
+        posix_spawnattr_setpgroup(&how.attributes, 0),
+        posix_spawnattr_setsigmask(&how.attributes, &none),
+        posix_spawnattr_setsigdefault(&how.attributes, &all)};
+    for (int const failed : steps)
+        if (failed != 0)
+            return failed;
+    std::vector<char*> arguments;
+    for (std::string const& word : words)
+        arguments.push_back(
+            const_cast<char*>(word.c_str())); // NOLINT(*-const-cast): C's declaration; it reads
+    arguments.push_back(nullptr);
+    return posix_spawnp(&child, arguments.front(), &how.actions, &how.attributes, arguments.data(), environ);
+}
+
+/// A program under way. All but its end happens on one thread at a time, that of its executor.
+template <class Lazy>
+class child_run : public std::enable_shared_from_this<child_run<Lazy>>
+{
+public:
+    child_run(net::any_io_executor const& executor, child_limits const& limits)
+        : timer(executor), output_(executor, limits.output + 1), complaint_(executor, limits.complaint)
+    {}
+    child_run(child_run const&) = delete;
+    child_run& operator=(child_run const&) = delete;
+    ~child_run() { stop(); }
+
+    /// 0, or the system's reason.
+    int start(std::vector<std::string> const& words)
+    {
+        owned_descriptor output;
+        owned_descriptor complaint;
+        if (int const failed = open(output_, output))
+            return failed;
+        if (int const failed = open(complaint_, complaint))
+            return failed;
+        if (int const failed = spawn<>(words, output.number(), complaint.number(), child_))
+            return failed;
+        read(output_);
+        read(complaint_);
+        return 0;
+    }
+
+    /// Somebody may still write what is to be kept. Ends the timer's wait when that changes.
+    bool reading() const noexcept { return (output_.open || complaint_.open) && !too_much(); }
+
+    bool too_much() const noexcept { return output_.size == output_.text.size(); }
+
+    /// Whether it has exited; the exit code is known then.
+    bool exited() noexcept
+    {
+        int status = 0;
+        pid_t const found = child_ > 0 ? ::waitpid(child_, &status, WNOHANG) : -1;
+        if (found == 0)
+            return false;
+        code_ = found > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+        child_ = 0;
+        return true;
+    }
+
+    /// What it wrote and how it exited.
+    child_report take()
+    {
+        child_report out;
+        out.end = child_end::exited;
+        out.code = code_;
+        output_.text.resize(output_.size);
+        out.output = secret(std::move(output_.text));
+        out.complaint = complaint_.text.substr(0, complaint_.size);
+        return out;
+    }
+
+    /// Kills it and what it started, leaves no zombie, and reads no more.
+    void stop() noexcept
+    {
+        std::error_code ignored;
+        output_.pipe.close(ignored);
+        complaint_.pipe.close(ignored);
+        cleanse(output_.text);
+        // As long as nobody has waited for the child its number is its own, and its group's.
+        siginfo_t look{};
+        if (child_ > 0 &&
+            ::waitid(P_PID, static_cast<id_t>(child_), &look, WEXITED | WNOHANG | WNOWAIT) == 0) {
+            bool const dies = ::kill(-child_, SIGKILL) == 0;
+            while (::waitpid(child_, nullptr, dies ? 0 : WNOHANG) < 0 && errno == EINTR) {
+            }
+        }
+        child_ = 0;
+    }
+
+    net::steady_timer timer;
+
+private:
+    /// What the program writes to, seen from here.
+    class inlet
+    {
+    public:
+        inlet(net::any_io_executor const& executor, std::size_t room) : pipe(executor), text(room, '\0') {}
+
+        net::posix::stream_descriptor pipe;
+        std::string text;     ///< Of its final size from the start: it never moves, for it may hold a secret.
+        std::size_t size = 0; ///< How much of it was read.
+        bool open = false;
+    };
+
+    static int open(inlet& one, owned_descriptor& into)
+    {
+        owned_descriptor from;
+        if (int const failed = open_pipe(from, into))
+            return failed;
+        std::error_code failure;
+        one.pipe.assign(from.number(), failure);
+        if (failure)
+            return failure.value();
+        from.release();
+        one.open = true;
+        return 0;
+    }
+
+    void read(inlet& from)
+    {
+        // What does not fit is read and dropped: a program that cannot write would wait for ever.
+        bool const fits = from.size < from.text.size();
+        char* const at = fits ? from.text.data() + from.size : dropped_.data();
+        std::size_t const room = fits ? from.text.size() - from.size : dropped_.size();
+        from.pipe.async_read_some(net::buffer(at, room), [run = this->shared_from_this(), &from,
+                                                          fits](std::error_code failure, std::size_t size) {
+            from.size += fits ? size : 0;
+            from.open = !failure && from.pipe.is_open();
+            if (from.open && !run->too_much())
+                run->read(from);
+            else
+                run->timer.cancel();
+        });
+    }
+
+    inlet output_;
+    inlet complaint_;
+    std::array<char, 1024> dropped_{}; ///< Of stderr: stdout is read no further than to its limit.
+    pid_t child_ = 0;                  ///< 0: none, or it was waited for.
+    int code_ = 0;
+};
+
+/// Runs a program, which ends with this coroutine at the latest. Where it runs is a strand.
+template <class = void>
+net::awaitable<child_report> run_child(std::vector<std::string> words, child_limits limits)
+{
+    class ending
+    {
+    public:
+        explicit ending(std::shared_ptr<child_run<void>> run) : run_(std::move(run)) {}
+        ending(ending const&) = delete;
+        ending& operator=(ending const&) = delete;
+        ~ending() { run_->stop(); }
+
+    private:
+        std::shared_ptr<child_run<void>> run_;
+    };
+
+    auto const executor = co_await net::this_coro::executor;
+    auto const run = std::make_shared<child_run<void>>(executor, limits);
+    ending const at_the_latest(run);
+    auto const due = std::chrono::steady_clock::now() + limits.time;
+    child_report report;
+    report.code = run->start(words);
+    if (report.code != 0) {
+        report.end = child_end::not_started;
+        co_return report;
+    }
+    std::error_code ignored;
+    while (run->reading() && std::chrono::steady_clock::now() < due) {
+        run->timer.expires_at(due);
+        co_await run->timer.async_wait(net::redirect_error(net::use_awaitable, ignored));
+    }
+    // Nothing portable tells of its exit, which follows the end of its output at once.
+    bool const silent = !run->reading() && !run->too_much();
+    bool exited = silent && run->exited();
+    std::chrono::milliseconds pause(1);
+    while (silent && !exited && std::chrono::steady_clock::now() < due) {
+        run->timer.expires_after(pause);
+        co_await run->timer.async_wait(net::redirect_error(net::use_awaitable, ignored));
+        pause = std::min(2 * pause, std::chrono::milliseconds(50));
+        exited = run->exited();
+    }
+    if (exited)
+        report = run->take();
+    else
+        report.end = run->too_much() ? child_end::too_much : child_end::too_slow;
+    co_return report;
+}
+
+#else
+
+template <class = void>
+net::awaitable<child_report> run_child(std::vector<std::string>, child_limits)
+{
+    child_report report;
+    co_return report;
+}
+
+#endif
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/json_reader.hpp
+
+// Reading JSON (RFC 8259): one validating pass that the caller pulls, without tree, allocation or recursion.
+// Layer: formats (bytes in, values out; no Asio).
+#ifndef HDIKAFKA_DETAIL_JSON_READER_HPP
+#define HDIKAFKA_DETAIL_JSON_READER_HPP
+
+// -------- hdikafka/detail/json_text.hpp
+
+// What single JSON tokens mean: a value's kind, the characters of a string, a number as a double.
+// Layer: formats (bytes in, values out; no Asio).
+#ifndef HDIKAFKA_DETAIL_JSON_TEXT_HPP
+#define HDIKAFKA_DETAIL_JSON_TEXT_HPP
+
+// -------- hdikafka/detail/utf8.hpp
+
+// UTF-8: strict validation, encoding, and the scan for bytes that need no attention in a JSON string.
+// Layer: formats (bytes in, values out; no Asio).
+#ifndef HDIKAFKA_DETAIL_UTF8_HPP
+#define HDIKAFKA_DETAIL_UTF8_HPP
+
+#include <bit>
+#include <cstring>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+inline unsigned byte_at(char const* at) noexcept { return static_cast<unsigned char>(*at); }
+
+/// Length of the well-formed sequence at `at` (Unicode 15, table 3-7), or 0: no overlong form, no
+/// surrogate, nothing above U+10FFFF, nothing cut off. `at` is before `end`.
+inline std::size_t utf8_length(char const* at, char const* end) noexcept
+{
+    auto const lead = byte_at(at);
+    if (lead < 0x80)
+        return 1;
+    auto const left = end - at;
+    auto const follows = [&](std::ptrdiff_t i, unsigned low = 0x80, unsigned high = 0xbf) {
+        return i < left && byte_at(at + i) >= low && byte_at(at + i) <= high;
+    };
+    if (lead < 0xc2)
+        return 0;
+    if (lead < 0xe0)
+        return follows(1) ? 2 : 0;
+    if (lead < 0xf0)
+        return follows(1, lead == 0xe0 ? 0xa0 : 0x80, lead == 0xed ? 0x9f : 0xbf) && follows(2) ? 3 : 0;
+    if (lead < 0xf5)
+        return follows(1, lead == 0xf0 ? 0x90 : 0x80, lead == 0xf4 ? 0x8f : 0xbf) && follows(2) && follows(3)
+                   ? 4
+                   : 0;
+    return 0;
+}
+
+/// Whether a byte stands for itself in a JSON string: ASCII without quote, backslash and controls.
+inline bool is_plain(char character) noexcept
+{
+    auto const value = static_cast<unsigned char>(character);
+    return value >= 0x20 && value < 0x80 && value != '"' && value != '\\';
+}
+
+inline char const* plain_end_by_byte(char const* at, char const* end) noexcept
+{
+    while (at != end && is_plain(*at))
+        ++at;
+    return at;
+}
+
+/// The first byte from `at` on that is not plain, or `end`: eight bytes at a time, any byte order.
+inline char const* plain_end_by_word(char const* at, char const* end) noexcept
+{
+    constexpr std::uint64_t ones = 0x0101010101010101;
+    constexpr std::uint64_t tops = ones * 0x80;
+    for (; end - at >= 8; at += 8) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, at, sizeof word);
+        // With the top bits set no subtraction borrows from the next byte: its top bit is then clear
+        // exactly when the low seven bits are below the subtrahend.
+        auto const below_space = ((word ^ ones * 2) | tops) - ones * 0x21; // controls, and the quote
+        auto const backslash = ((word ^ ones * '\\') | tops) - ones;
+        if (((word | ~below_space | ~backslash) & tops) != 0)
+            break;
+    }
+    return plain_end_by_byte(at, end);
+}
+
+#if defined(__SSE2__)
+
+/// Sixteen bytes reordered so that those up to 0xa0 are the controls, the quote and all above ASCII:
+/// flipping bit 1 swaps the quote (0x22) with the space, flipping the top bit puts 0x80 on first.
+inline __m128i plain_order(__m128i bytes) noexcept
+{
+    return _mm_xor_si128(bytes, _mm_set1_epi8(static_cast<char>(0x82)));
+}
+
+inline __m128i backslashes(__m128i bytes) noexcept { return _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')); }
+
+/// One bit for each byte that is not plain, of the least in plain_order() and the backslashes.
+inline unsigned not_plain(__m128i least, __m128i backslash) noexcept
+{
+    auto const limit = _mm_set1_epi8(static_cast<char>(0xa0));
+    auto const low = _mm_cmpeq_epi8(_mm_min_epu8(least, limit), least);
+    return static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(low, backslash)));
+}
+
+inline __m128i load_bytes(char const* at) noexcept
+{
+    return _mm_loadu_si128(reinterpret_cast<__m128i const*>(at));
+}
+
+inline unsigned not_plain(char const* at) noexcept
+{
+    auto const bytes = load_bytes(at);
+    return not_plain(plain_order(bytes), backslashes(bytes));
+}
+
+/// The same for long runs, sixty-four bytes at a time.
+[[gnu::noinline]] inline char const* plain_end_by_block(char const* at, char const* end) noexcept
+{
+    for (auto left = end - at; left >= 64; left -= 64, at += 64) {
+        auto const a = load_bytes(at);
+        auto const b = load_bytes(at + 16);
+        auto const c = load_bytes(at + 32);
+        auto const d = load_bytes(at + 48);
+        auto const least = _mm_min_epu8(_mm_min_epu8(plain_order(a), plain_order(b)),
+                                        _mm_min_epu8(plain_order(c), plain_order(d)));
+        auto const backslash = _mm_or_si128(_mm_or_si128(backslashes(a), backslashes(b)),
+                                            _mm_or_si128(backslashes(c), backslashes(d)));
+        if (not_plain(least, backslash) != 0)
+            break;
+    }
+    for (; end - at >= 16; at += 16)
+        if (auto const found = not_plain(at); found != 0)
+            return at + std::countr_zero(found);
+    return plain_end_by_byte(at, end);
+}
+
+/// The same; names and short values end within the first sixteen bytes.
+inline char const* plain_end(char const* at, char const* end) noexcept
+{
+    if (end - at < 16) [[unlikely]]
+        return plain_end_by_byte(at, end);
+    // Forget what is known of the memory: for a short literal gcc 12 warns of this load, although it is
+    // never reached.
+    asm("" : "+r"(at));
+    auto const found = not_plain(at);
+    return found != 0 ? at + std::countr_zero(found) : plain_end_by_block(at + 16, end);
+}
+
+#else
+
+inline char const* plain_end(char const* at, char const* end) noexcept { return plain_end_by_word(at, end); }
+
+#endif
+
+/// Whether the whole text is well-formed UTF-8.
+inline bool valid_utf8(std::string_view text) noexcept
+{
+    char const* at = text.data();
+    char const* const end = at + text.size();
+    while ((at = plain_end(at, end)) != end) {
+        auto const length = utf8_length(at, end);
+        if (length == 0)
+            return false;
+        at += length;
+    }
+    return true;
+}
+
+/// Appends the UTF-8 form of a code point, which is at most U+10FFFF and no surrogate.
+inline void append_utf8(std::string& out, char32_t code_point)
+{
+    auto const put = [&](char32_t value) { out += static_cast<char>(static_cast<unsigned char>(value)); };
+    if (code_point < 0x80) {
+        put(code_point);
+    } else if (code_point < 0x800) {
+        put(0xc0 | code_point >> 6);
+        put(0x80 | (code_point & 0x3f));
+    } else if (code_point < 0x10000) {
+        put(0xe0 | code_point >> 12);
+        put(0x80 | (code_point >> 6 & 0x3f));
+        put(0x80 | (code_point & 0x3f));
+    } else {
+        put(0xf0 | code_point >> 18);
+        put(0x80 | (code_point >> 12 & 0x3f));
+        put(0x80 | (code_point >> 6 & 0x3f));
+        put(0x80 | (code_point & 0x3f));
+    }
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+#include <charconv>
+#include <limits>
+
+namespace hdikafka::inline v0_1 {
+
+/// What a JSON value is.
+enum class json_kind : unsigned char
+{
+    null,    ///< `null`
+    boolean, ///< `true` or `false`
+    number,  ///< Any number; whether it fits a type is told by asking for it.
+    string,  ///< `"…"`
+    array,   ///< `[…]`
+    object,  ///< `{…}`
+};
+
+namespace detail {
+
+/// The kind of a value, told by its first character. Null for a character that begins no value.
+inline json_kind json_kind_of(char first) noexcept
+{
+    switch (first) {
+    case '"': return json_kind::string;
+    case '{': return json_kind::object;
+    case '[': return json_kind::array;
+    case 't':
+    case 'f': return json_kind::boolean;
+    case '-': return json_kind::number;
+    default: return first >= '0' && first <= '9' ? json_kind::number : json_kind::null;
+    }
+}
+
+inline char const* json_kind_name(json_kind kind) noexcept
+{
+    switch (kind) {
+    case json_kind::boolean: return "a boolean";
+    case json_kind::number: return "a number";
+    case json_kind::string: return "a string";
+    case json_kind::array: return "an array";
+    case json_kind::object: return "an object";
+    case json_kind::null: break;
+    }
+    return "null";
+}
+
+inline bool is_digit(char character) noexcept { return character >= '0' && character <= '9'; }
+
+/// The UTF-16 unit of the escape \uXXXX that `raw` has at `at`, or 0x10000, which no unit is.
+inline char32_t json_escaped_unit(std::string_view raw, std::size_t at) noexcept
+{
+    constexpr char32_t none = 0x10000;
+    if (raw.size() < at + 6 || raw[at] != '\\' || raw[at + 1] != 'u')
+        return none;
+    std::uint16_t unit = 0;
+    char const* const end = raw.data() + at + 6;
+    return std::from_chars(end - 4, end, unit, 16).ptr == end ? unit : none;
+}
+
+/// Decodes the text between a string's quotes, as a json_reader gave it, into `out` (replaced).
+/// False at a surrogate escape without its other half, which stands for no character.
+inline bool json_unescape(std::string_view raw, std::string& out)
+{
+    out.clear();
+    for (std::size_t at = 0;;) {
+        auto const escape = raw.find('\\', at);
+        out.append(raw.substr(at, escape - at));
+        if (escape == std::string_view::npos)
+            return true;
+        if (escape + 1 == raw.size())
+            return false;
+        at = escape + 2;
+        switch (raw[escape + 1]) {
+        case 'b': out += '\b'; break;
+        case 'f': out += '\f'; break;
+        case 'n': out += '\n'; break;
+        case 'r': out += '\r'; break;
+        case 't': out += '\t'; break;
+        default: out += raw[escape + 1]; break; // quote, backslash, slash
+        case 'u':
+            char32_t code_point = json_escaped_unit(raw, escape);
+            at = escape + 6;
+            if (code_point >= 0xd800 && code_point < 0xdc00) {
+                auto const low = json_escaped_unit(raw, at);
+                if (low < 0xdc00 || low > 0xdfff)
+                    return false;
+                code_point = 0x10000 + ((code_point - 0xd800) << 10) + (low - 0xdc00);
+                at += 6;
+            } else if (code_point >= 0xdc00 && (code_point < 0xe000 || code_point > 0xffff)) {
+                return false;
+            }
+            append_utf8(out, code_point);
+        }
+    }
+}
+
+/// Whether the text between a string's quotes stands for `text`.
+inline bool json_equals(std::string_view raw, std::string_view text)
+{
+    if (raw.find('\\') == std::string_view::npos)
+        return raw == text;
+    std::string decoded;
+    return json_unescape(raw, decoded) && decoded == text;
+}
+
+/// Without <cmath>, which would take as long to compile as all of this file.
+constexpr bool is_finite(double value) noexcept
+{
+    return value >= std::numeric_limits<double>::lowest() && value <= std::numeric_limits<double>::max();
+}
+
+/// A valid JSON number as a double. False when it is too large for one; what is too small becomes zero.
+inline bool json_to_double(std::string_view number, double& out) noexcept
+{
+    if (std::from_chars(number.data(), number.data() + number.size(), out).ec == std::errc())
+        return is_finite(out);
+    // from_chars does not say on which side the number left the range: its decimal magnitude does.
+    bool const negative = number.front() == '-';
+    std::int64_t magnitude =
+        0; // position of the first digit that is not 0, left of the point counted positive
+    std::size_t at = negative ? 1 : 0;
+    bool fraction = false;
+    bool significant = false;
+    for (; at != number.size() && number[at] != 'e' && number[at] != 'E'; ++at) {
+        if (number[at] == '.') {
+            fraction = true;
+            continue;
+        }
+        significant = significant || number[at] != '0';
+        if (significant && !fraction)
+            ++magnitude;
+        else if (!significant && fraction)
+            --magnitude;
+    }
+    if (at != number.size()) {
+        ++at;
+        bool const down = number[at] == '-';
+        if (down || number[at] == '+')
+            ++at;
+        std::int64_t exponent = 0;
+        for (; at != number.size() && exponent < 1'000'000'000'000; ++at)
+            exponent = exponent * 10 + (number[at] - '0');
+        magnitude += down ? -exponent : exponent;
+    }
+    if (significant && magnitude > 0)
+        return false;
+    out = negative ? -0.0 : 0.0;
+    return true;
+}
+
+} // namespace detail
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Reads one document from front to back. Every function gives false at a fault; the first fault sticks.
+/// What was read before it stands in a document that may still turn out not to be JSON: only finish()
+/// vouches for the whole. The text outlives the reader and the slices it gives.
+///
+///     json_reader in(text);
+///     std::string_view name;
+///     std::int64_t id = 0;
+///     if (in.enter_object())
+///         while (in.next_member(name))
+///             name == "id" ? in.integer(id) : in.skip();
+///     if (!in.finish()) // in.fault(), in.position()
+class json_reader
+{
+public:
+    static constexpr std::size_t max_depth = 512; ///< Containers within one another.
+
+    explicit json_reader(std::string_view text) noexcept
+        : begin_(text.data()), at_(begin_), end_(begin_ + text.size())
+    {}
+
+    /// The kind of the value that is due, by its first character. Null also when none is there.
+    json_kind peek() noexcept { return state_ == state::value ? json_kind_of(current()) : json_kind::null; }
+
+    bool enter_object() noexcept { return first() == '{' ? open() : other_kind(); }
+    bool enter_array() noexcept { return first() == '[' ? open() : other_kind(); }
+
+    /// Goes to the next member, whose value is then due. False at the object's end (or a fault).
+    /// `name` is the text between the quotes as it stands: see json_equals() for escapes.
+    bool next_member(std::string_view& name) noexcept
+    {
+        if (!next_item('}') || !due('"') || !scan_string(name) || !due(':'))
+            return false;
+        ++at_;
+        return true;
+    }
+
+    /// Goes to the next element, which is then due. False at the array's end (or a fault).
+    bool next_element() noexcept { return next_item(']'); }
+
+    /// Reads the value that is due, whatever it is: its exact text, without blanks around it.
+    bool value(std::string_view& slice) noexcept
+    {
+        auto const character = first();
+        char const* const start = at_;
+        if (!scan_value(character))
+            return false;
+        slice = std::string_view(start, static_cast<std::size_t>(at_ - start));
+        return true;
+    }
+
+    bool skip() noexcept { return scan_value(first()); }
+
+    /// Reads an integer exactly. A fraction or an exponent is `wrong_kind` like a string is, a value
+    /// beyond int64 is `out_of_range`.
+    bool integer(std::int64_t& out) noexcept
+    {
+        bool const negative = first() == '-';
+        char const* const digits = at_ + (negative ? 1 : 0);
+        char const* at = digits;
+        std::uint64_t magnitude = 0; // wraps beyond nineteen digits, which are read with care
+        for (; at != end_; ++at) {
+            auto const digit = byte_at(at) - '0';
+            if (digit > 9)
+                break;
+            magnitude = magnitude * 10 + digit;
+        }
+        auto const size = at - digits;
+        bool const simple = size > 0 && size <= 18 && (*digits != '0' || size == 1) && at != end_ &&
+                            *at != '.' && *at != 'e' && *at != 'E';
+        if (!simple) [[unlikely]]
+            return integer_with_care(out);
+        out = static_cast<std::int64_t>(negative ? 0 - magnitude : magnitude);
+        return done(at);
+    }
+
+    /// Reads a string: the text between the quotes as it stands (see json_unescape()).
+    bool string(std::string_view& raw) noexcept
+    {
+        return first() == '"' ? scan_string(raw) && done(at_) : other_kind();
+    }
+
+    /// Whether the document was one complete JSON value: nothing failed, nothing is open, only blanks remain.
+    bool finish() noexcept
+    {
+        skip_blanks();
+        return (state_ == state::after && depth_ == 0 && at_ == end_) || fail(errc::invalid_json, at_);
+    }
+
+    bool failed() const noexcept { return state_ == state::failed; }
+
+    /// The first fault; 0 when there is none.
+    errc fault() const noexcept { return fault_; }
+
+    /// The byte the reader is at; after a fault the byte where it was found.
+    std::size_t position() const noexcept { return static_cast<std::size_t>(at_ - begin_); }
+
+private:
+    enum class state : unsigned char
+    {
+        value,  // a value is due
+        opened, // a container was entered, nothing in it was read
+        after,  // a value is complete
+        failed,
+    };
+
+    [[gnu::cold]] bool fail(errc code, char const* where) noexcept
+    {
+        if (state_ != state::failed) {
+            state_ = state::failed;
+            fault_ = code;
+            at_ = end_ = where; // nothing can be read any more
+        }
+        return false;
+    }
+
+    /// The value at at_ is of another kind than was asked for, if it is a value at all.
+    [[gnu::cold]] bool other_kind() noexcept
+    {
+        char const* const start = at_;
+        return scan_value(current()) && fail(errc::wrong_kind, start);
+    }
+
+    [[gnu::noinline]] bool integer_with_care(std::int64_t& out) noexcept
+    {
+        char const* const start = at_;
+        if (json_kind_of(current()) != json_kind::number)
+            return other_kind();
+        if (!scan_number())
+            return false;
+        if (std::string_view(start, at_).find_first_of(".eE") != std::string_view::npos)
+            return fail(errc::wrong_kind, start);
+        if (std::from_chars(start, at_, out).ec != std::errc())
+            return fail(errc::out_of_range, start);
+        return true;
+    }
+
+    bool done(char const* at) noexcept
+    {
+        at_ = at;
+        state_ = state::after;
+        return true;
+    }
+
+    /// The next character that is not blank; NUL, which begins nothing, at the end.
+    char current() noexcept
+    {
+        if (at_ == end_ || byte_at(at_) <= ' ') [[unlikely]]
+            skip_blanks();
+        return at_ != end_ ? *at_ : '\0';
+    }
+
+    [[gnu::noinline]] void skip_blanks() noexcept
+    {
+        while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t'))
+            ++at_;
+    }
+
+    /// The first character of the value that is due; NUL, after a fault, when none is.
+    char first() noexcept
+    {
+        if (state_ == state::value) [[likely]]
+            return current();
+        fail(errc::invalid_json, at_);
+        return '\0';
+    }
+
+    /// Enters the container at at_.
+    bool open() noexcept
+    {
+        if (depth_ == max_depth)
+            return fail(errc::invalid_json, at_);
+        closing_ = *at_ == '{' ? '}' : ']';
+        auto const bit = std::uint64_t(1) << depth_ % 64;
+        auto& word = objects_[depth_ / 64];
+        word = closing_ == '}' ? word | bit : word & ~bit;
+        ++depth_;
+        ++at_;
+        state_ = state::opened;
+        return true;
+    }
+
+    /// Leaves the innermost container, whose last character is at at_.
+    bool close() noexcept
+    {
+        --depth_;
+        if (depth_ == 0)
+            closing_ = '\0';
+        else
+            closing_ = (objects_[(depth_ - 1) / 64] >> (depth_ - 1) % 64 & 1) != 0 ? '}' : ']';
+        return done(at_ + 1);
+    }
+
+    /// Goes to this character, which must come next.
+    bool due(char character) noexcept
+    {
+        if (at_ != end_ && *at_ == character) [[likely]]
+            return true;
+        return current() == character || fail(errc::invalid_json, at_);
+    }
+
+    /// Goes past the comma to the next item of the innermost container, or past its end (false).
+    bool next_item(char closing) noexcept
+    {
+        if (closing != closing_) [[unlikely]]
+            return fail(errc::invalid_json, at_);
+        auto const character = current();
+        if (state_ == state::after && character == ',') [[likely]]
+            ++at_;
+        else if (state_ != state::value && character == closing) {
+            close();
+            return false;
+        } else if (state_ != state::opened)
+            return fail(errc::invalid_json, at_);
+        state_ = state::value;
+        return true;
+    }
+
+    /// Reads the value at at_, whose first character is given.
+    bool scan_value(char character) noexcept
+    {
+        return character == '{' || character == '[' ? scan_container() : scan_scalar(character);
+    }
+
+    [[gnu::noinline]] bool scan_container() noexcept
+    {
+        auto const outside = depth_;
+        std::string_view name;
+        if (!open())
+            return false;
+        while (depth_ != outside) {
+            if (closing_ == '}' ? next_member(name) : next_element()) {
+                auto const character = first();
+                if (!(character == '{' || character == '[' ? open() : scan_scalar(character)))
+                    return false;
+            } else if (failed()) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    bool scan_scalar(char character) noexcept
+    {
+        std::string_view raw;
+        return character == '"' ? scan_string(raw) && done(at_) : scan_word_or_number(character);
+    }
+
+    [[gnu::noinline]] bool scan_word_or_number(char character) noexcept
+    {
+        switch (character) {
+        case 't': return scan_word("true");
+        case 'f': return scan_word("false");
+        case 'n': return scan_word("null");
+        default: return scan_number();
+        }
+    }
+
+    bool scan_word(std::string_view word) noexcept
+    {
+        auto const left = static_cast<std::size_t>(end_ - at_);
+        for (std::size_t i = 0; i != word.size(); ++i)
+            if (i == left || at_[i] != word[i])
+                return fail(errc::invalid_json, at_ + i);
+        return done(at_ + word.size());
+    }
+
+    bool scan_number() noexcept
+    {
+        char const* at = at_;
+        auto const digits = [&] {
+            char const* const first = at;
+            while (at != end_ && is_digit(*at))
+                ++at;
+            return at != first;
+        };
+        if (at != end_ && *at == '-')
+            ++at;
+        if (at != end_ && *at == '0')
+            ++at;
+        else if (!digits())
+            return fail(errc::invalid_json, at);
+        if (at != end_ && *at == '.')
+            if (++at; !digits())
+                return fail(errc::invalid_json, at);
+        if (at != end_ && (*at == 'e' || *at == 'E')) {
+            if (++at; at != end_ && (*at == '+' || *at == '-'))
+                ++at;
+            if (!digits())
+                return fail(errc::invalid_json, at);
+        }
+        return done(at);
+    }
+
+    /// Reads the string whose opening quote is at at_: the text between the quotes.
+    bool scan_string(std::string_view& raw) noexcept
+    {
+        char const* const start = at_ + 1;
+        char const* at = plain_end(start, end_);
+        if ((at == end_ || *at != '"') && !scan_string_on(at)) [[unlikely]]
+            return false;
+        raw = std::string_view(start, static_cast<std::size_t>(at - start));
+        at_ = at + 1;
+        return true;
+    }
+
+    /// The same from its first byte on that is not plain.
+    [[gnu::noinline]] bool scan_string_on(char const*& at) noexcept
+    {
+        while (at != end_ && *at != '"') {
+            auto const length = *at == '\\'          ? escape_length(at)
+                                : byte_at(at) < 0x20 ? 0
+                                                     : utf8_length(at, end_);
+            if (length == 0)
+                return fail(errc::invalid_json, at);
+            at += length;
+            if (at != end_ && byte_at(at) < 0x80)
+                at = plain_end(at, end_);
+        }
+        return at != end_ || fail(errc::invalid_json, at);
+    }
+
+    /// Length of the escape at `at`, or 0. A lone surrogate is within the grammar.
+    std::size_t escape_length(char const* at) const noexcept
+    {
+        if (end_ - at < 2)
+            return 0;
+        if (at[1] != 'u')
+            return std::string_view("\"\\/bfnrt").find(at[1]) != std::string_view::npos ? 2 : 0;
+        if (end_ - at < 6)
+            return 0;
+        for (int i = 2; i != 6; ++i)
+            if (!is_digit(at[i]) && !(at[i] >= 'a' && at[i] <= 'f') && !(at[i] >= 'A' && at[i] <= 'F'))
+                return 0;
+        return 6;
+    }
+
+    char const* begin_;
+    char const* at_;
+    char const* end_;
+    std::size_t depth_ = 0;
+    state state_ = state::value;
+    char closing_ = '\0'; // of the innermost container
+    errc fault_ = errc();
+    std::array<std::uint64_t, max_depth / 64> objects_{}; // one bit a level: object, else array
+};
+
+inline bool valid_json(std::string_view text) noexcept
+{
+    json_reader in(text);
+    return in.skip() && in.finish();
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/rest_response.hpp
+
+// The proxy's answers other than records: metadata, receipts, errors. Every answer that is not what
+// the API describes becomes errc::invalid_response. Layer: formats (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_REST_RESPONSE_HPP
+#define HDIKAFKA_DETAIL_REST_RESPONSE_HPP
+
+// -------- hdikafka/detail/http_syntax.hpp
+
+// The small rules of HTTP/1.1 that reading and writing share: characters, lists, numbers, lines
+// (RFC 9110 §5.5 and §5.6, RFC 9112 §2.2). Layer: formats (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_HTTP_SYNTAX_HPP
+#define HDIKAFKA_DETAIL_HTTP_SYNTAX_HPP
+
+// -------- hdikafka/detail/http_scan.hpp
+
+// Searching HTTP text for the characters that end something, 16 bytes at a time where the machine has
+// SSE2: most of what reading a header costs. Layer: formats (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_HTTP_SCAN_HPP
+#define HDIKAFKA_DETAIL_HTTP_SCAN_HPP
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+/// A set of characters.
+class character_set
+{
+public:
+    explicit constexpr character_set(std::string_view members) noexcept
+    {
+        for (char const member : members)
+            table_[static_cast<unsigned char>(member)] = true;
+    }
+
+    constexpr bool contains(char character) const noexcept
+    {
+        return table_[static_cast<unsigned char>(character)];
+    }
+
+    /// Whether `text` has nothing but members, and at least one.
+    constexpr bool spells(std::string_view text) const noexcept
+    {
+        return !text.empty() && prefix(text) == text.size();
+    }
+
+    /// How many members are at the front of `text`, if it is known of the first `from`.
+    constexpr std::size_t prefix(std::string_view text, std::size_t from = 0) const noexcept
+    {
+        while (from < text.size() && contains(text[from]))
+            ++from;
+        return from;
+    }
+
+private:
+    std::array<bool, 256> table_{};
+};
+
+inline constexpr character_set token_characters("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
+                                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+
+/// Control characters but HTAB: none of them may stand in any line, but for the CRLF at its end.
+inline constexpr character_set control_characters(
+    std::string_view("\x00\x01\x02\x03\x04\x05\x06\x07\x08\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14\x15"
+                     "\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f\x7f",
+                     32));
+
+#if defined(__SSE2__)
+/// Sixteen bytes, and which of them have a property: bit i of a mask is byte i.
+class byte_block
+{
+public:
+    static constexpr std::size_t size = 16;
+
+    explicit byte_block(char const* text) noexcept
+        : bytes_(_mm_loadu_si128(reinterpret_cast<__m128i const*>(text)))
+    {}
+
+    unsigned controls() const noexcept
+    {
+        auto const low = at_most(bytes_, 0x1f);
+        auto const tab = _mm_cmpeq_epi8(bytes_, _mm_set1_epi8('\t'));
+        auto const del = _mm_cmpeq_epi8(bytes_, _mm_set1_epi8(0x7f));
+        return mask(_mm_or_si128(_mm_andnot_si128(tab, low), del));
+    }
+
+    /// Letters, digits and '-': all that the names of fields have in practice.
+    unsigned name_characters() const noexcept
+    {
+        auto const lower = _mm_or_si128(bytes_, _mm_set1_epi8(0x20));
+        auto const letter = at_most(_mm_sub_epi8(lower, _mm_set1_epi8('a')), 'z' - 'a');
+        auto const digit = at_most(_mm_sub_epi8(bytes_, _mm_set1_epi8('0')), 9);
+        auto const dash = _mm_cmpeq_epi8(bytes_, _mm_set1_epi8('-'));
+        return mask(_mm_or_si128(_mm_or_si128(letter, digit), dash));
+    }
+
+    /// Whether the 64 bytes from `text` on are ASCII without any control character.
+    static bool four_are_printable(char const* text) noexcept
+    {
+        // Adding 0x81 puts DEL first, then what is above ASCII, then the controls: 0x00 to 0xa0.
+        auto const ordered = [text](std::size_t i) {
+            return _mm_add_epi8(byte_block(text + i * size).bytes_, _mm_set1_epi8(static_cast<char>(0x81)));
+        };
+        auto const least =
+            _mm_min_epu8(_mm_min_epu8(ordered(0), ordered(1)), _mm_min_epu8(ordered(2), ordered(3)));
+        return mask(at_most(least, static_cast<char>(0xa0))) == 0;
+    }
+
+private:
+    /// Unsigned comparison, which SSE2 only has as a minimum.
+    static __m128i at_most(__m128i bytes, char limit) noexcept
+    {
+        return _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(limit)), bytes);
+    }
+    static unsigned mask(__m128i bytes) noexcept { return static_cast<unsigned>(_mm_movemask_epi8(bytes)); }
+
+    __m128i bytes_;
+};
+#endif
+
+/// Where the first control character at or behind `from` is, or the size of `text`.
+inline std::size_t find_control(std::string_view text, std::size_t from = 0) noexcept
+{
+#if defined(__SSE2__)
+    for (; from + byte_block::size <= text.size(); from += byte_block::size)
+        if (auto const found = byte_block(text.data() + from).controls(); found != 0)
+            return from + static_cast<std::size_t>(std::countr_zero(found));
+#endif
+    while (from < text.size() && !control_characters.contains(text[from]))
+        ++from;
+    return from;
+}
+
+/// Whether `text` has no control character. For texts that may be long and hardly ever have one.
+inline bool has_no_control(std::string_view text) noexcept
+{
+    std::size_t from = 0;
+#if defined(__SSE2__)
+    while (from + 4 * byte_block::size <= text.size() && byte_block::four_are_printable(text.data() + from))
+        from += 4 * byte_block::size;
+#endif
+    return find_control(text, from) == text.size();
+}
+
+/// How many token characters are at the front of `text`.
+inline std::size_t token_size(std::string_view text) noexcept
+{
+    std::size_t size = 0;
+#if defined(__SSE2__)
+    for (; size + byte_block::size <= text.size(); size += byte_block::size)
+        if (auto const others = ~byte_block(text.data() + size).name_characters() & 0xffffU; others != 0) {
+            size += static_cast<std::size_t>(std::countr_zero(others));
+            break;
+        }
+#endif
+    return token_characters.prefix(text, size);
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+/// What is wrong with a message: nothing, or a code and a whole sentence about it.
+class http_fault
+{
+public:
+    http_fault() = default;
+    http_fault(errc code, std::string cause) : code_(code), cause_(std::move(cause)) {}
+
+    explicit operator bool() const noexcept { return code_ != errc(); }
+    errc code() const noexcept { return code_; }
+    std::string const& cause() const noexcept { return cause_; }
+
+private:
+    errc code_ = errc();
+    std::string cause_;
+};
+
+/// What a target in origin form may have: path and query of RFC 3986 §3.3 and §3.4.
+inline constexpr character_set target_characters("!$%&'()*+,-./0123456789:;=?@"
+                                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~");
+
+/// What a Host field may have: a name or an address, and a port.
+inline constexpr character_set host_characters("-.0123456789:ABCDEFGHIJKLMNOPQRSTUVWXYZ[]"
+                                               "_abcdefghijklmnopqrstuvwxyz");
+
+/// A method, a field name, a parameter name: 1*tchar.
+inline bool is_token(std::string_view text) noexcept
+{
+    return !text.empty() && token_size(text) == text.size();
+}
+
+/// A field value or a reason phrase: no control character but HTAB.
+inline bool is_field_text(std::string_view text) noexcept { return find_control(text, 0) == text.size(); }
+
+constexpr bool is_blank(char character) noexcept { return character == ' ' || character == '\t'; }
+
+/// Without the optional white space (SP, HTAB) around it.
+constexpr std::string_view trim_blanks(std::string_view text) noexcept
+{
+    while (!text.empty() && is_blank(text.front()))
+        text.remove_prefix(1);
+    while (!text.empty() && is_blank(text.back()))
+        text.remove_suffix(1);
+    return text;
+}
+
+constexpr char ascii_lower(char character) noexcept
+{
+    return character >= 'A' && character <= 'Z' ? static_cast<char>(character | 0x20) : character;
+}
+
+constexpr bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept
+{
+    if (a.size() != b.size())
+        return false;
+    for (std::size_t i = 0; i != a.size(); ++i)
+        if (a[i] != b[i] && ascii_lower(a[i]) != ascii_lower(b[i]))
+            return false;
+    return true;
+}
+
+/// 1*DIGIT without overflow; leading zeros are allowed, signs and blanks are not.
+constexpr std::optional<std::uint64_t> parse_decimal(std::string_view text) noexcept
+{
+    constexpr auto most = std::numeric_limits<std::uint64_t>::max();
+    std::uint64_t value = 0;
+    for (char const character : text) {
+        if (character < '0' || character > '9')
+            return std::nullopt;
+        auto const digit = static_cast<std::uint64_t>(character - '0');
+        if (value > (most - digit) / 10)
+            return std::nullopt;
+        value = value * 10 + digit;
+    }
+    return text.empty() ? std::nullopt : std::optional(value);
+}
+
+/// The elements of a comma-separated list, trimmed. An empty text has one empty element.
+class list_elements
+{
+public:
+    explicit constexpr list_elements(std::string_view list) noexcept : rest_(list) {}
+
+    constexpr bool next(std::string_view& element) noexcept
+    {
+        if (ended_)
+            return false;
+        auto const comma = rest_.find(',');
+        element = trim_blanks(rest_.substr(0, comma));
+        ended_ = comma == std::string_view::npos;
+        if (!ended_)
+            rest_.remove_prefix(comma + 1);
+        return true;
+    }
+
+private:
+    std::string_view rest_;
+    bool ended_ = false;
+};
+
+/// At most 40 bytes of what a peer sent, for an error's sentence.
+inline std::string excerpt(std::string_view text)
+{
+    constexpr std::size_t most = 40;
+    return "'" + std::string(text.substr(0, most)) + (text.size() > most ? "…'" : "'");
+}
+
+enum class line_state : unsigned char
+{
+    incomplete,
+    whole,        ///< `line` is the line without its CRLF.
+    too_long,     ///< It has more than `limit` bytes, whether or not its end is here already.
+    bad_character ///< A control character but HTAB, or CR and LF other than together at its end.
+};
+
+/// Cuts the line off the front of `text`. `scanned` is how much of it was searched before: 0 for a new
+/// line, and left as it is between calls, so that a line that arrives in pieces is searched once.
+/// The state depends on the bytes alone, never on how they were split.
+inline line_state cut_line(std::string_view text, std::size_t& scanned, std::size_t limit,
+                           std::string_view& line) noexcept
+{
+    auto const end = find_control(text, scanned);
+    if (end > limit)
+        return line_state::too_long;
+    scanned = end;
+    if (end == text.size())
+        return line_state::incomplete;
+    if (text[end] != '\r')
+        return line_state::bad_character;
+    if (end + 1 == text.size())
+        return line_state::incomplete;
+    if (text[end + 1] != '\n')
+        return line_state::bad_character;
+    scanned = 0;
+    line = text.substr(0, end);
+    return line_state::whole;
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/receipt.hpp
+
+// What a produce returns: what became of each record. Layer: values (no I/O, no Asio).
+#ifndef HDIKAFKA_RECEIPT_HPP
+#define HDIKAFKA_RECEIPT_HPP
+
+namespace hdikafka::inline v0_1 {
+
+/// What became of one record of a produce.
+class record_outcome
+{
+public:
+    record_outcome() = default;
+    /// An outcome without a place.
+    explicit record_outcome(persistence state) : persisted(state) {}
+
+    persistence persisted = persistence::none; ///< Whether the record is in the topic.
+    std::optional<std::int32_t> partition;     ///< Where it went, if the answer says so.
+    std::optional<std::int64_t> offset;        ///< Its offset, if the answer says so.
+    std::optional<hdikafka::error> failure;    ///< What the service says went wrong with this record.
+};
+
+/// The answer to one produce, record by record in the order they were given. A receipt exists for
+/// every 200; it can still say that single records failed. The service may leave partitions and
+/// offsets out, hence the optionals. An index past size() throws std::out_of_range.
+class receipt
+{
+public:
+    receipt() = default;
+    /// Made by client::produce(); here for tests of what reads receipts.
+    explicit receipt(std::vector<record_outcome> outcomes) : outcomes_(std::move(outcomes)) {}
+
+    /// How many records were given to produce.
+    std::size_t size() const noexcept { return outcomes_.size(); }
+
+    /// Whether this record is in the topic.
+    persistence persisted(std::size_t index) const { return outcomes_.at(index).persisted; }
+    /// The partition that this record went to.
+    std::optional<std::int32_t> partition(std::size_t index) const { return outcomes_.at(index).partition; }
+    /// The offset that this record got.
+    std::optional<std::int64_t> offset(std::size_t index) const { return outcomes_.at(index).offset; }
+    /// What the service says went wrong with this record.
+    std::optional<hdikafka::error> error(std::size_t index) const { return outcomes_.at(index).failure; }
+
+    /// Whether the service reports an error for any of the records.
+    bool has_error() const noexcept
+    {
+        return std::ranges::any_of(outcomes_, [](auto const& one) { return one.failure.has_value(); });
+    }
+
+    /// All records together: `done` only if all are, `none` only if none is written, else `possibly`.
+    persistence persisted() const noexcept
+    {
+        std::size_t done = 0;
+        std::size_t none = 0;
+        for (auto const& one : outcomes_) {
+            done += one.persisted == persistence::done ? 1 : 0;
+            none += one.persisted == persistence::none ? 1 : 0;
+        }
+        if (none == outcomes_.size())
+            return persistence::none;
+        return done == outcomes_.size() ? persistence::done : persistence::possibly;
+    }
+
+private:
+    std::vector<record_outcome> outcomes_;
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+// -------- hdikafka/topic.hpp
+
+// Topics, partitions and brokers. Layer: values (no I/O, no Asio).
+#ifndef HDIKAFKA_TOPIC_HPP
+#define HDIKAFKA_TOPIC_HPP
+
+// -------- hdikafka/json.hpp
+
+// json and json_view: JSON as validated text, without a tree. Layer: values (no I/O, no Asio).
+#ifndef HDIKAFKA_JSON_HPP
+#define HDIKAFKA_JSON_HPP
+
+// -------- hdikafka/detail/json_writer.hpp
+
+// Writing JSON scalars into a growing text. Layer: formats (bytes in, values out; no Asio).
+#ifndef HDIKAFKA_DETAIL_JSON_WRITER_HPP
+#define HDIKAFKA_DETAIL_JSON_WRITER_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Appends `text` as a JSON string, quotes included. False, with `out` unchanged, if it is not UTF-8.
+inline bool append_json_string(std::string& out, std::string_view text)
+{
+    auto const before = out.size();
+    char const* at = text.data();
+    char const* const end = at + text.size();
+    char const* copied = at;
+    if (before == 0)
+        out.reserve(text.size() + 2); // most text needs no escapes
+    out += '"';
+    while ((at = plain_end(at, end)) != end) {
+        if (byte_at(at) >= 0x80) {
+            auto const length = utf8_length(at, end);
+            if (length == 0) {
+                out.resize(before);
+                return false;
+            }
+            at += length;
+            continue;
+        }
+        out.append(copied, at);
+        auto const character = byte_at(at);
+        copied = ++at;
+        out += '\\';
+        switch (character) {
+        case '\b': out += 'b'; break;
+        case '\f': out += 'f'; break;
+        case '\n': out += 'n'; break;
+        case '\r': out += 'r'; break;
+        case '\t': out += 't'; break;
+        case '"':
+        case '\\': out += static_cast<char>(character); break;
+        default: out += character < 0x10 ? "u000" : "u001"; out += "0123456789abcdef"[character % 16];
+        }
+    }
+    out.append(copied, end);
+    out += '"';
+    return true;
+}
+
+template <std::integral T>
+void append_json_integer(std::string& out, T value)
+{
+    std::array<char, 24> digits{};
+    out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
+}
+
+/// Appends the shortest text that reads back as the same double. False, with `out` unchanged, if it is
+/// not finite.
+inline bool append_json_double(std::string& out, double value)
+{
+    if (!is_finite(value))
+        return false;
+    std::array<char, 32> digits{}; // the longest is 24: -2.2250738585072014e-308
+    out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
+    return true;
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+namespace hdikafka::inline v0_1 {
+
+namespace detail {
+
+/// Says that a text is one JSON value without blanks around it: who makes a json_view has checked it.
+struct validated_json
+{
+    explicit validated_json() = default;
+};
+
+template <class T>
+concept character_type = std::same_as<T, char> || std::same_as<T, wchar_t> || std::same_as<T, char8_t> ||
+    std::same_as<T, char16_t> || std::same_as<T, char32_t>;
+
+template <class T>
+concept json_integer =
+    std::integral<T> && !std::same_as<T, bool> && !character_type<T> && sizeof(T) <= sizeof(std::uint64_t);
+
+template <class T>
+concept string_like = std::convertible_to<T const&, std::string_view> && !std::same_as<T, std::nullptr_t>;
+
+template <class T>
+concept u8string_like =
+    std::convertible_to<T const&, std::u8string_view> && !string_like<T> && !std::same_as<T, std::nullptr_t>;
+
+} // namespace detail
+
+/// A JSON value that lives elsewhere, in a record_batch or a json, and was validated there. It is
+/// valid as long as its owner. Asking for another kind than the value's throws hk::error.
+class json_view
+{
+public:
+    /// null
+    json_view() = default;
+    /// For the library's own use: the tag says that `slice` is one valid JSON value without blanks around it.
+    json_view(detail::validated_json, std::string_view slice) noexcept : text_(slice) {}
+
+    /// The exact JSON text, without blanks around it.
+    std::string_view text() const noexcept { return text_; }
+
+    /// Which of the six kinds of RFC 8259 the value is.
+    json_kind kind() const noexcept { return detail::json_kind_of(text_.front()); }
+    /// Whether it is JSON null.
+    bool is_null() const noexcept { return kind() == json_kind::null; }
+
+    /// The decoded string, as UTF-8.
+    /// Throws `wrong_kind`; `invalid_utf8` if it has half of a surrogate pair, which no UTF-8 can say
+    /// (text() still has it).
+    std::string as_string() const
+    {
+        expect(json_kind::string);
+        std::string decoded;
+        if (!detail::json_unescape(text_.substr(1, text_.size() - 2), decoded))
+            throw error(errc::invalid_utf8, "the JSON string contains half of a surrogate pair");
+        return decoded;
+    }
+
+    /// The number, exactly. Throws `wrong_kind`, also for a number with a fraction or an exponent;
+    /// `out_of_range`.
+    std::int64_t as_int64() const { return as_integer<std::int64_t>(); }
+    /// The same without a sign; `out_of_range` also below zero.
+    std::uint64_t as_uint64() const { return as_integer<std::uint64_t>(); }
+
+    /// The nearest double of any number. Throws `wrong_kind`; `out_of_range` beyond the largest double.
+    double as_double() const
+    {
+        expect(json_kind::number);
+        double value = 0;
+        if (!detail::json_to_double(text_, value))
+            throw error(errc::out_of_range);
+        return value;
+    }
+
+    /// The boolean. Throws `wrong_kind`.
+    bool as_bool() const
+    {
+        expect(json_kind::boolean);
+        return text_.front() == 't';
+    }
+
+    /// Whether both have the same text: 1 and 1.0 differ.
+    friend bool operator==(json_view a, json_view b) noexcept { return a.text_ == b.text_; }
+
+private:
+    void expect(json_kind wanted) const
+    {
+        if (kind() != wanted)
+            throw error(errc::wrong_kind, std::string("the JSON value is ") + detail::json_kind_name(kind()) +
+                                              ", not " + detail::json_kind_name(wanted));
+    }
+
+    template <class T>
+    T as_integer() const
+    {
+        expect(json_kind::number);
+        if (text_.find_first_of(".eE") != std::string_view::npos)
+            throw error(errc::wrong_kind, "the JSON number is not an integer");
+        if (text_ == "-0")
+            return 0;
+        T value = 0;
+        if (std::from_chars(text_.data(), text_.data() + text_.size(), value).ec != std::errc())
+            throw error(errc::out_of_range);
+        return value;
+    }
+
+    std::string_view text_ = "null";
+};
+
+/// A JSON value that owns its text, for what is sent. Made from
+/// - text that is UTF-8: a JSON *string*, whatever it looks like (`json("{}")` is a string of two
+///   characters; use parse() for raw JSON);
+/// - integers of any width, exactly; `float` and `double`, as the shortest text that reads back the same;
+/// - `bool` and `nullptr`;
+/// - a json_view, copied.
+///
+/// A single character has no obvious meaning and does not convert. Throws hk::error: `invalid_utf8`
+/// (also for a null `char const*`), `not_finite`. A moved-from json is null.
+class json
+{
+public:
+    /// null
+    json() = default;
+    /// null
+    json(std::nullptr_t) noexcept {}
+    /// A copy of the text.
+    json(json_view value) : text_(value.text()) {}
+
+    /// A JSON string of the text. Throws `invalid_utf8`.
+    template <class T>
+    requires detail::string_like<T> || detail::u8string_like<T> json(T const& text)
+    {
+        if constexpr (std::is_pointer_v<T>)
+            if (text == nullptr)
+                throw error(errc::invalid_utf8, "a null pointer is not text");
+        if constexpr (detail::string_like<T>) {
+            assign_string(text);
+        } else {
+            std::u8string_view const bytes = text;
+            assign_string(std::string_view(reinterpret_cast<char const*>(bytes.data()), bytes.size()));
+        }
+    }
+
+    /// An integer of at most 64 bits, exactly.
+    template <detail::json_integer T>
+    json(T value)
+    {
+        detail::append_json_integer(text_, value);
+    }
+
+    /// The shortest text that reads back as the same number. Throws `not_finite`.
+    template <class T>
+    requires std::same_as<T, float> || std::same_as<T, double> json(T value)
+    {
+        if (!detail::append_json_double(text_, value))
+            throw error(errc::not_finite);
+    }
+
+    /// true or false; nothing that merely converts to bool.
+    template <std::same_as<bool> T>
+    json(T value) : text_(value ? "true" : "false")
+    {}
+
+    template <detail::character_type T>
+    json(T) = delete;
+
+    json(json const&) = default;
+    json(json&& other) noexcept : text_(std::exchange(other.text_, std::string())) {}
+    json& operator=(json const&) = default;
+    json& operator=(json&& other) noexcept
+    {
+        text_ = std::exchange(other.text_, std::string());
+        return *this;
+    }
+    ~json() = default;
+
+    /// Takes raw JSON: one value of RFC 8259, nested at most 512 levels, blanks around it allowed (and
+    /// dropped). Throws hk::error `invalid_json`; the message names the byte.
+    static json parse(std::string_view text) { return try_parse(text).value(); }
+
+    /// The same, with the error as a value.
+    static result<json> try_parse(std::string_view text)
+    {
+        detail::json_reader in(text);
+        std::string_view slice;
+        if (!in.value(slice) || !in.finish())
+            return not_json(in);
+        return json(json_view(detail::validated_json(), slice));
+    }
+
+    /// The JSON text.
+    std::string_view text() const noexcept { return view().text(); }
+
+    /// The value to be looked at; valid as long as this object lives unchanged.
+    json_view view() const noexcept
+    {
+        return text_.empty() ? json_view() : json_view(detail::validated_json(), text_);
+    }
+    /// The same as view().
+    operator json_view() const noexcept { return view(); }
+
+    friend bool operator==(json const& a, json const& b) noexcept { return a.text() == b.text(); }
+    friend bool operator==(json const& a, json_view b) noexcept { return a.text() == b.text(); }
+
+private:
+    static error not_json(detail::json_reader const& in)
+    {
+        std::string cause = "the text is not valid JSON at byte ";
+        cause += std::to_string(in.position());
+        return error(in.fault(), cause);
+    }
+
+    void assign_string(std::string_view text)
+    {
+        if (!detail::append_json_string(text_, text))
+            throw error(errc::invalid_utf8);
+    }
+
+    std::string text_; // empty is null
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+namespace hdikafka::inline v0_1 {
+
+/// How a topic is to be created. What is not set is left to the cluster's defaults.
+class topic_config
+{
+public:
+    /// A property's Kafka name and its value.
+    using property = std::pair<std::string, json>;
+
+    /// Number of partitions, at least 1.
+    topic_config& partition_count(std::int32_t count) &
+    {
+        partition_count_ = count;
+        return *this;
+    }
+    topic_config&& partition_count(std::int32_t count) && { return std::move(partition_count(count)); }
+
+    /// Number of replicas of each partition, at least 1.
+    topic_config& replication_factor(std::int32_t count) &
+    {
+        replication_factor_ = count;
+        return *this;
+    }
+    topic_config&& replication_factor(std::int32_t count) && { return std::move(replication_factor(count)); }
+
+    /// Sets a topic property by its Kafka name ("retention.ms", "min.insync.replicas", …). Setting
+    /// one again replaces it.
+    topic_config& set(std::string name, json value) &
+    {
+        for (auto& [known, old] : properties_)
+            if (known == name) {
+                old = std::move(value);
+                return *this;
+            }
+        properties_.emplace_back(std::move(name), std::move(value));
+        return *this;
+    }
+    topic_config&& set(std::string name, json value) &&
+    {
+        return std::move(set(std::move(name), std::move(value)));
+    }
+
+    std::optional<std::int32_t> partition_count() const noexcept { return partition_count_; }
+    std::optional<std::int32_t> replication_factor() const noexcept { return replication_factor_; }
+    /// The properties in the order in which they were first set.
+    std::vector<property> const& properties() const noexcept { return properties_; }
+
+private:
+    std::optional<std::int32_t> partition_count_;
+    std::optional<std::int32_t> replication_factor_;
+    std::vector<property> properties_;
+};
+
+/// A broker of the cluster, as the service names it.
+class broker
+{
+public:
+    broker() = default;
+
+    std::int32_t id = 0;   ///< Its id in the cluster.
+    std::string host;      ///< Its host name, as its cluster knows it.
+    std::int32_t port = 0; ///< The port of the Kafka protocol.
+    std::string rack;      ///< Empty when the broker has none.
+};
+
+/// A partition, its watermarks and its replicas.
+class partition_info
+{
+public:
+    partition_info() = default;
+
+    std::int32_t id = 0;                  ///< Its number in the topic, from 0.
+    std::int64_t earliest_offset = 0;     ///< The first offset that still exists.
+    std::int64_t latest_offset = 0;       ///< The high watermark: the offset that the next record gets.
+    broker leader;                        ///< Default-made when the partition has no leader.
+    std::vector<broker> replicas;         ///< The brokers that hold it.
+    std::vector<broker> in_sync_replicas; ///< Those of them that are up to date.
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Says what is wrong with an answer's body, with the position when it is not even JSON.
+template <class = void>
+error unexpected_body(json_reader const& in, std::string_view what)
+{
+    std::string cause = "the answer is not " + std::string(what);
+    if (in.failed())
+        cause += ": " + std::string(error_category::text(in.fault())) + " at byte " +
+                 std::to_string(in.position());
+    return error(errc::invalid_response, cause);
+}
+
+template <class = void>
+bool read_text(json_reader& in, std::string& out)
+{
+    std::string_view raw;
+    out.clear();
+    return in.string(raw) && json_unescape(raw, out);
+}
+
+inline bool read_int32(json_reader& in, std::int32_t& out)
+{
+    std::int64_t wide = 0;
+    if (!in.integer(wide) || wide < std::numeric_limits<std::int32_t>::min() ||
+        wide > std::numeric_limits<std::int32_t>::max())
+        return false;
+    out = static_cast<std::int32_t>(wide);
+    return true;
+}
+
+/// Reads an object whose members `member(name)` consumes; false when it is not one, or when member
+/// says so. A member that it does not know it passes over with in.skip().
+template <class Member>
+bool read_object(json_reader& in, Member member)
+{
+    if (!in.enter_object())
+        return false;
+    std::string_view name;
+    while (in.next_member(name))
+        if (!member(name))
+            return false;
+    return !in.failed();
+}
+
+/// Reads an array whose elements `element()` consumes.
+template <class Element>
+bool read_array(json_reader& in, Element element)
+{
+    if (!in.enter_array())
+        return false;
+    while (in.next_element())
+        if (!element())
+            return false;
+    return !in.failed();
+}
+
+template <class = void>
+bool read_broker(json_reader& in, broker& out)
+{
+    return read_object(in, [&](std::string_view name) {
+        if (name == "id")
+            return read_int32(in, out.id);
+        if (name == "hostName")
+            return read_text(in, out.host);
+        if (name == "port")
+            return read_int32(in, out.port);
+        if (name == "rack" && in.peek() == json_kind::string)
+            return read_text(in, out.rack);
+        return in.skip();
+    });
+}
+
+template <class = void>
+bool read_brokers(json_reader& in, std::vector<broker>& out)
+{
+    if (in.peek() == json_kind::null)
+        return in.skip();
+    return read_array(in, [&] { return read_broker(in, out.emplace_back()); });
+}
+
+template <class = void>
+bool read_partition(json_reader& in, partition_info& out)
+{
+    bool has_id = false;
+    bool has_earliest = false;
+    bool has_latest = false;
+    bool const read = read_object(in, [&](std::string_view name) {
+        if (name == "partition_id")
+            return has_id = read_int32(in, out.id);
+        if (name == "earliest_offset")
+            return has_earliest = in.integer(out.earliest_offset);
+        if (name == "latest_offset")
+            return has_latest = in.integer(out.latest_offset);
+        if (name == "leader" && in.peek() == json_kind::object)
+            return read_broker(in, out.leader);
+        if (name == "replicas")
+            return read_brokers(in, out.replicas);
+        if (name == "isr")
+            return read_brokers(in, out.in_sync_replicas);
+        return in.skip();
+    });
+    return read && has_id && has_earliest && has_latest && out.id >= 0 && out.earliest_offset >= 0 &&
+           out.latest_offset >= out.earliest_offset;
+}
+
+/// Reads `{"<list>":[…], …}`; the list must be there, once.
+template <class Element>
+bool read_list_in_object(json_reader& in, std::string_view list, Element element)
+{
+    bool found = false;
+    bool const read = read_object(in, [&](std::string_view name) {
+        if (name != list)
+            return in.skip();
+        return !std::exchange(found, true) && read_array(in, element);
+    });
+    return read && found && in.finish();
+}
+
+template <class = void>
+result<std::vector<broker>> parse_brokers(std::string_view body)
+{
+    json_reader in(body);
+    std::vector<broker> out;
+    if (!read_list_in_object(in, "brokers", [&] { return read_broker(in, out.emplace_back()); }))
+        return unexpected_body(in, "a list of brokers");
+    return out;
+}
+
+template <class = void>
+result<std::vector<std::string>> parse_topics(std::string_view body)
+{
+    json_reader in(body);
+    std::vector<std::string> out;
+    if (!read_list_in_object(in, "topics", [&] { return read_text(in, out.emplace_back()); }))
+        return unexpected_body(in, "a list of topics");
+    return out;
+}
+
+template <class = void>
+result<std::vector<partition_info>> parse_partitions(std::string_view body)
+{
+    json_reader in(body);
+    std::vector<partition_info> out;
+    if (!read_list_in_object(in, "partitions", [&] { return read_partition(in, out.emplace_back()); }))
+        return unexpected_body(in, "a list of partitions");
+    return out;
+}
+
+template <class = void>
+result<partition_info> parse_partition(std::string_view body)
+{
+    json_reader in(body);
+    partition_info out;
+    if (!read_partition(in, out) || !in.finish())
+        return unexpected_body(in, "a partition");
+    return out;
+}
+
+/// Whether the body of a success that has nothing to say is one: nothing, any JSON, or plain text
+/// that is labelled as such. A web page of something in between is none.
+template <class = void>
+result<void> parse_acknowledgement(std::string_view body, std::string_view content_type)
+{
+    json_reader in(body);
+    bool const nothing = body.find_first_not_of(" \t\r\n") == std::string_view::npos;
+    if (nothing || (in.skip() && in.finish()))
+        return {};
+    constexpr std::string_view plain = "text/plain";
+    if (equals_ignoring_case(content_type.substr(0, plain.size()), plain) && valid_utf8(body))
+        return {};
+    return unexpected_body(in, "an acknowledgement");
+}
+
+/// The service's words about a failure.
+class service_words
+{
+public:
+    service_words() = default;
+
+    std::string code;
+    std::string message;
+};
+
+inline constexpr std::size_t max_server_message = 4096;
+
+/// Cuts text to `most` bytes without splitting a UTF-8 sequence.
+template <class = void>
+std::string bounded_message(std::string_view text, std::size_t most = max_server_message)
+{
+    if (text.size() > most) {
+        std::size_t end = most;
+        while (most - end < 3 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
+            --end;
+        text = text.substr(0, end);
+    }
+    return std::string(text);
+}
+
+/// Reads `error_code`, `message`, `error.code`, `error.message`, and Entra's `error` and
+/// `error_description`, in whatever mixture they come; `in` stands before the object.
+template <class = void>
+bool read_service_words(json_reader& in, service_words& out)
+{
+    auto const scalar = [&in](std::string& into) {
+        if (in.peek() == json_kind::string)
+            return read_text(in, into);
+        std::string_view slice;
+        bool const scalar_value = in.peek() == json_kind::number;
+        if (!in.value(slice))
+            return false;
+        if (scalar_value)
+            into = slice;
+        return true;
+    };
+    return read_object(in, [&](std::string_view name) {
+        if (name == "error_code" || name == "code")
+            return scalar(out.code);
+        if (name == "message" || name == "error_description")
+            return scalar(out.message);
+        if (name != "error")
+            return in.skip();
+        if (in.peek() != json_kind::object)
+            return scalar(out.code);
+        return read_object(in, [&](std::string_view inner) {
+            if (inner == "code")
+                return scalar(out.code);
+            if (inner == "message")
+                return scalar(out.message);
+            return in.skip();
+        });
+    });
+}
+
+/// Whether `text` has a word of which a part lies on each side of `at`.
+inline bool within_word(std::string_view text, std::size_t at) noexcept
+{
+    auto const in_word = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               static_cast<unsigned char>(c) >= 0x80;
+    };
+    return at > 0 && at < text.size() && in_word(text[at - 1]) && in_word(text[at]);
+}
+
+/// Takes every one of `secrets` out of a text that a server wrote: some repeat what they were sent. A short
+/// one only where it is no part of a longer word: nothing would be left of most texts.
+template <class = void>
+void redact(std::string& text, std::vector<std::string> const& secrets)
+{
+    constexpr std::string_view instead = "REDACTED";
+    constexpr std::size_t long_enough = 8;
+    for (auto const& secret : secrets) {
+        if (secret.empty())
+            continue;
+        std::size_t at = 0;
+        while ((at = text.find(secret, at)) != std::string::npos) {
+            bool const part = within_word(text, at) || within_word(text, at + secret.size());
+            if (part && secret.size() < long_enough) {
+                ++at;
+                continue;
+            }
+            text.replace(at, secret.size(), instead);
+            at += instead.size();
+        }
+    }
+}
+
+/// What a failed answer says: the fields above, and its bare text when it has no message of its own;
+/// without `secrets`.
+template <class = void>
+service_words parse_service_words(std::string_view body, std::vector<std::string> const& secrets = {})
+{
+    json_reader in(body);
+    service_words out;
+    if (!read_service_words(in, out) || !in.finish())
+        out = service_words();
+    if (out.message.empty())
+        out.message = std::string(body);
+    redact(out.code, secrets);
+    redact(out.message, secrets);
+    out.code = bounded_message(out.code);
+    out.message = bounded_message(out.message);
+    return out;
+}
+
+/// One entry of a produce answer's `offsets`. A Kafka error that is not retriable (1, or a 4xx code)
+/// was refused by the broker; of any other nobody knows whether the record was written.
+template <class = void>
+bool read_outcome(json_reader& in, record_outcome& out, diagnostics const& about)
+{
+    std::optional<std::int64_t> code;
+    std::string text;
+    bool failed = false;
+    bool const read = read_object(in, [&](std::string_view name) {
+        if (in.peek() == json_kind::null)
+            return in.skip();
+        if (name == "partition") {
+            out.partition.emplace();
+            return read_int32(in, *out.partition);
+        }
+        if (name == "offset") {
+            out.offset.emplace();
+            return in.integer(*out.offset);
+        }
+        if (name == "error_code")
+            return in.integer(code.emplace());
+        if ((name == "error" || name == "message") && in.peek() == json_kind::string)
+            return read_text(in, text);
+        failed = failed || name == "error";
+        return in.skip();
+    });
+    if (!read)
+        return false;
+    // 0 is Kafka's NONE.
+    failed = failed || code.value_or(0) != 0 || !text.empty() || (out.offset && *out.offset < 0);
+    out.persisted = persistence::done;
+    if (failed) {
+        bool const refused =
+            code && (*code == 1 || (*code >= 400 && *code < 500) || (*code >= 40000 && *code < 50000));
+        out.persisted = refused ? persistence::none : persistence::possibly;
+        diagnostics info = about;
+        info.operation = "produce";
+        info.server_code = code ? std::to_string(*code) : std::string();
+        info.server_message = bounded_message(text);
+        info.retriable(!refused).persisted(out.persisted);
+        std::string const cause =
+            text.empty() ? "the service reports an error for this record" : info.server_message;
+        out.failure.emplace(refused ? errc::bad_request : errc::service_failed, std::move(info), cause);
+        out.offset.reset();
+    }
+    return true;
+}
+
+/// The answer to a produce of `count` records: a bare string, nothing, or an object with `offsets`.
+/// A list that does not match the request tells nothing about single records: all are `possibly`.
+/// `about` is what is known of the produce, for the errors of single records.
+template <class = void>
+result<receipt> parse_receipt(std::string_view body, std::string_view content_type, std::size_t count,
+                              diagnostics const& about = diagnostics())
+{
+    auto const all = [count](persistence state) {
+        return receipt(std::vector<record_outcome>(count, record_outcome(state)));
+    };
+    auto const if_acknowledged = [&](persistence state) -> result<receipt> {
+        auto const acknowledged = parse_acknowledgement(body, content_type);
+        if (!acknowledged)
+            return acknowledged.error();
+        return all(state);
+    };
+    json_reader in(body);
+    if (in.peek() != json_kind::object)
+        return if_acknowledged(persistence::done);
+    std::vector<record_outcome> outcomes;
+    outcomes.reserve(std::min(count, body.size() / 2)); // {} is the least for a record
+    bool listed = false;
+    bool complains = false;
+    bool const read = read_object(in, [&](std::string_view name) {
+        if (name == "offsets" && in.peek() == json_kind::array) {
+            listed = true;
+            return read_array(in, [&] { return read_outcome(in, outcomes.emplace_back(), about); });
+        }
+        complains = complains || ((name == "error" || name == "error_code") && in.peek() != json_kind::null);
+        return in.skip();
+    });
+    if (!read || !in.finish())
+        return if_acknowledged(persistence::possibly);
+    if (!listed && !complains)
+        return all(persistence::done);
+    if (!listed || outcomes.size() != count)
+        return all(persistence::possibly);
+    return receipt(std::move(outcomes));
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/token_response.hpp
+
+// The authority's answer to a token request (RFC 6749 §5). Layer: formats (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_TOKEN_RESPONSE_HPP
+#define HDIKAFKA_DETAIL_TOKEN_RESPONSE_HPP
+
+// -------- hdikafka/detail/retry_after.hpp
+
+// How long a server asks to wait (RFC 9110 §10.2.3 and Azure's millisecond forms). Layer: formats.
+#ifndef HDIKAFKA_DETAIL_RETRY_AFTER_HPP
+#define HDIKAFKA_DETAIL_RETRY_AFTER_HPP
+
+// -------- hdikafka/options.hpp
+
+// Options of calls, retries, TLS and streams. Layer: values (no I/O, no Asio).
+#ifndef HDIKAFKA_OPTIONS_HPP
+#define HDIKAFKA_OPTIONS_HPP
+
+// -------- hdikafka/offsets.hpp
+
+// Where a stream starts and ends: earliest, latest, or an offset. Layer: values (no I/O, no Asio).
+#ifndef HDIKAFKA_OFFSETS_HPP
+#define HDIKAFKA_OFFSETS_HPP
+
+namespace hdikafka::inline v0_1 {
+
+/// The first offset that still exists. Written `hk::earliest`.
+class earliest_t
+{
+public:
+    explicit constexpr earliest_t() = default;
+};
+/// Names the first offset that still exists.
+inline constexpr earliest_t earliest{};
+
+/// The high watermark as it is when the stream starts. Written `hk::latest`.
+class latest_t
+{
+public:
+    explicit constexpr latest_t() = default;
+};
+/// Names the high watermark.
+inline constexpr latest_t latest{};
+
+/// A position in a partition: earliest, latest, an offset, or a point in time.
+class offset_spec
+{
+public:
+    /// What a position is counted from.
+    enum class anchor : unsigned char
+    {
+        beginning,  ///< hk::earliest
+        end,        ///< hk::latest
+        exact,      ///< offset() itself
+        before_end, ///< offset() offsets before the high watermark
+        time,       ///< the first record that is not older than time()
+    };
+
+    /// A watermark, looked up when the stream starts.
+    constexpr offset_spec(earliest_t) noexcept : anchor_(anchor::beginning) {}
+    constexpr offset_spec(latest_t) noexcept : anchor_(anchor::end) {}
+
+    /// Any integer; a double would lose offsets beyond 2^53 without a word.
+    template <std::integral T>
+    requires(!std::same_as<T, bool>) constexpr offset_spec(T offset) noexcept
+        : offset_(static_cast<std::int64_t>(offset)), anchor_(anchor::exact)
+    {}
+
+    /// Of any precision; counts in whole milliseconds, rounded up.
+    template <class Duration>
+    constexpr offset_spec(std::chrono::sys_time<Duration> time) noexcept
+        : offset_(std::chrono::ceil<std::chrono::milliseconds>(time).time_since_epoch().count()),
+          anchor_(anchor::time)
+    {}
+
+    /// For consume_options::from_end().
+    static constexpr offset_spec before_end(std::int64_t count) noexcept
+    {
+        offset_spec out(count);
+        out.anchor_ = anchor::before_end;
+        return out;
+    }
+
+    /// Which of these it is.
+    constexpr anchor which() const noexcept { return anchor_; }
+    /// The point in time; 1970 when the position is something else.
+    constexpr std::chrono::sys_time<std::chrono::milliseconds> time() const noexcept
+    {
+        return std::chrono::sys_time<std::chrono::milliseconds>(
+            std::chrono::milliseconds(anchor_ == anchor::time ? offset_ : 0));
+    }
+    /// The offset; 0 when the position is a watermark. A negative one fails the stream's first next()
+    /// with errc::invalid_offset.
+    constexpr std::int64_t offset() const noexcept { return offset_; }
+
+private:
+    std::int64_t offset_ = 0;
+    anchor anchor_;
+};
+
+/// A policy: an error. Written `hk::fail`.
+class fail_t
+{
+public:
+    explicit constexpr fail_t() = default;
+};
+/// Ends a stream with an error.
+inline constexpr fail_t fail{};
+
+/// A policy: go on behind it. Written `hk::skip`.
+class skip_t
+{
+public:
+    explicit constexpr skip_t() = default;
+};
+/// Passes over what cannot be read.
+inline constexpr skip_t skip{};
+
+/// What a stream does at an offset that is not in the partition: hk::fail, hk::earliest or hk::latest.
+class out_of_range_policy
+{
+public:
+    /// Ends with an error.
+    constexpr out_of_range_policy(fail_t) noexcept : fails_(true), target_(earliest) {}
+    /// Goes on from the earliest offset.
+    constexpr out_of_range_policy(earliest_t) noexcept : target_(earliest) {}
+    /// Goes on from the high watermark.
+    constexpr out_of_range_policy(latest_t) noexcept : target_(latest) {}
+
+    constexpr bool fails() const noexcept { return fails_; }
+    /// Where it goes on; only when it does not fail.
+    constexpr offset_spec target() const noexcept { return target_; }
+
+private:
+    bool fails_ = false;
+    offset_spec target_;
+};
+
+/// What a stream does about records that cannot be read: hk::fail or hk::skip.
+class unreadable_policy
+{
+public:
+    /// Ends with an error.
+    constexpr unreadable_policy(fail_t) noexcept {}
+    /// Goes on behind them.
+    constexpr unreadable_policy(skip_t) noexcept : skips_(true) {}
+
+    constexpr bool skips() const noexcept { return skips_; }
+
+private:
+    bool skips_ = false;
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+struct ssl_ctx_st;
+
+namespace hdikafka::inline v0_1 {
+
+/// The unit of every time limit and pause.
+using milliseconds = std::chrono::milliseconds;
+
+/// What one call may change. The last parameter of every operation.
+class call_options
+{
+public:
+    /// The time for the whole call, retries included; the client's total_timeout when not set.
+    /// Zero or less fails the call with errc::timed_out before anything is sent.
+    call_options& timeout(milliseconds limit) &
+    {
+        timeout_ = limit;
+        return *this;
+    }
+    call_options&& timeout(milliseconds limit) && { return std::move(timeout(limit)); }
+
+    /// The x-ms-client-request-id of the call, the same on all the requests that it takes; a random UUID when
+    /// not set. Visible ASCII only, otherwise the call fails with errc::invalid_option.
+    call_options& request_id(std::string id) &
+    {
+        request_id_ = std::move(id);
+        return *this;
+    }
+    call_options&& request_id(std::string id) && { return std::move(request_id(std::move(id))); }
+
+    std::optional<milliseconds> timeout() const noexcept { return timeout_; }
+    std::string const& request_id() const noexcept { return request_id_; }
+
+private:
+    std::optional<milliseconds> timeout_;
+    std::string request_id_;
+};
+
+/// How often and how patiently a call is repeated. Reads, create and delete are repeated after
+/// connection failures, timeouts of a single attempt, 408, 429 and 5xx; a produce only when none of
+/// it was written or the service said 429, unless at_least_once() allows duplicates.
+class retry_policy
+{
+public:
+    /// Repeats after the first attempt; 3 by default, 0 switches retries off. Not counted: one repeat at once
+    /// after a 401, and one when the server closed an idle connection just as the request came, if it can do
+    /// no harm.
+    retry_policy& max_retries(int count) &
+    {
+        max_retries_ = count;
+        return *this;
+    }
+    retry_policy&& max_retries(int count) && { return std::move(max_retries(count)); }
+
+    /// The wait before the first retry (800 ms by default), doubled for each further one up to
+    /// max_delay. The actual wait is drawn evenly between nothing and that.
+    retry_policy& base_delay(milliseconds delay) &
+    {
+        base_delay_ = delay;
+        return *this;
+    }
+    retry_policy&& base_delay(milliseconds delay) && { return std::move(base_delay(delay)); }
+
+    /// The most that the doubled wait grows to; 60 s by default. A longer Retry-After of the service
+    /// is honoured all the same.
+    retry_policy& max_delay(milliseconds delay) &
+    {
+        max_delay_ = delay;
+        return *this;
+    }
+    retry_policy&& max_delay(milliseconds delay) && { return std::move(max_delay(delay)); }
+
+    /// Where the share of each wait comes from, a number in [0, 1): random by default. For tests and for
+    /// programs that spread their load themselves; called by any thread of the executor.
+    retry_policy& jitter(std::function<double()> source) &
+    {
+        jitter_ = std::move(source);
+        return *this;
+    }
+    retry_policy&& jitter(std::function<double()> source) && { return std::move(jitter(std::move(source))); }
+
+    /// Lets a produce be sent again when it may have been written already: records can then be
+    /// there twice. Off by default.
+    retry_policy& at_least_once(bool allowed) &
+    {
+        at_least_once_ = allowed;
+        return *this;
+    }
+    retry_policy&& at_least_once(bool allowed) && { return std::move(at_least_once(allowed)); }
+
+    int max_retries() const noexcept { return max_retries_; }
+    milliseconds base_delay() const noexcept { return base_delay_; }
+    milliseconds max_delay() const noexcept { return max_delay_; }
+    std::function<double()> const& jitter() const noexcept { return jitter_; }
+    bool at_least_once() const noexcept { return at_least_once_; }
+
+private:
+    int max_retries_ = 3;
+    milliseconds base_delay_{800};
+    milliseconds max_delay_{60'000};
+    std::function<double()> jitter_;
+    bool at_least_once_ = false;
+};
+
+/// Whom to trust. By default the system's store (SSL_CERT_FILE and SSL_CERT_DIR are honoured), TLS 1.2
+/// or newer, and the host name or address verified against the certificate's alternative names.
+class tls_options
+{
+public:
+    /// Trusts the authorities in this PEM file instead of the system's.
+    tls_options& ca_file(std::string path) &
+    {
+        ca_file_ = std::move(path);
+        return *this;
+    }
+    tls_options&& ca_file(std::string path) && { return std::move(ca_file(std::move(path))); }
+
+    /// Trusts the authorities in this PEM text instead of the system's.
+    tls_options& ca_pem(std::string text) &
+    {
+        ca_pem_ = std::move(text);
+        return *this;
+    }
+    tls_options&& ca_pem(std::string text) && { return std::move(ca_pem(std::move(text))); }
+
+    /// Accepts only a server whose public key is this one, or one of those given: the SHA-256 of the
+    /// SubjectPublicKeyInfo of its own certificate, in base64, with or without "sha256//" before it, as
+    /// `openssl x509 -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary |
+    /// base64` prints it. Besides the other checks, and for the service alone, not for the token authority.
+    /// Give a second key for the day when the first one changes. Another key fails the call with
+    /// errc::certificate_refused.
+    tls_options& pin_sha256(std::string key) &
+    {
+        pins_.push_back(std::move(key));
+        return *this;
+    }
+    tls_options&& pin_sha256(std::string key) && { return std::move(pin_sha256(std::move(key))); }
+
+    /// The last word on the SSL_CTX, called once before the first connection: client certificates,
+    /// ciphers, providers. It runs on a thread of the client's executor and must not block.
+    tls_options& configure(std::function<void(ssl_ctx_st*)> function) &
+    {
+        configure_ = std::move(function);
+        return *this;
+    }
+    tls_options&& configure(std::function<void(ssl_ctx_st*)> function) &&
+    {
+        return std::move(configure(std::move(function)));
+    }
+
+    /// false accepts any certificate: for tests only, it defeats TLS.
+    tls_options& verify(bool on) &
+    {
+        verify_ = on;
+        return *this;
+    }
+    tls_options&& verify(bool on) && { return std::move(verify(on)); }
+
+    std::string const& ca_file() const noexcept { return ca_file_; }
+    std::string const& ca_pem() const noexcept { return ca_pem_; }
+    /// What was given to pin_sha256().
+    std::vector<std::string> const& pins() const noexcept { return pins_; }
+    std::function<void(ssl_ctx_st*)> const& configure() const noexcept { return configure_; }
+    bool verify() const noexcept { return verify_; }
+
+private:
+    std::string ca_file_;
+    std::string ca_pem_;
+    std::vector<std::string> pins_;
+    std::function<void(ssl_ctx_st*)> configure_;
+    bool verify_ = true;
+};
+
+/// What a stream reads: from where, until where, and how.
+class consume_options
+{
+public:
+    /// Where to start: hk::earliest (the default), hk::latest, an offset, or a point in time
+    /// (std::chrono::sys_time): the first record that is not older. That one is searched for by reading
+    /// single records, and is exact where timestamps rise with the offsets; a record without one counts as
+    /// older.
+    consume_options& from(offset_spec start) &
+    {
+        from_ = start;
+        return *this;
+    }
+    consume_options&& from(offset_spec start) && { return std::move(from(start)); }
+
+    /// Where to start: as many offsets before the high watermark, or at the earliest offset if there are not
+    /// so many. Offsets have gaps, so there may be fewer records.
+    consume_options& from_end(std::int64_t offsets) & { return from(offset_spec::before_end(offsets)); }
+    consume_options&& from_end(std::int64_t offsets) && { return std::move(from_end(offsets)); }
+
+    /// Where to end, exclusive: hk::latest is the high watermark seen when the stream starts, or an
+    /// offset. hk::earliest is refused with errc::invalid_option. Without it the stream never ends.
+    consume_options& until(offset_spec end) &
+    {
+        until_ = end;
+        return *this;
+    }
+    consume_options&& until(offset_spec end) && { return std::move(until(end)); }
+
+    /// The most records that one read asks for; 500 by default. The service also caps a read at 6 MB.
+    consume_options& max_records(std::int32_t count) &
+    {
+        max_records_ = count;
+        return *this;
+    }
+    consume_options&& max_records(std::int32_t count) && { return std::move(max_records(count)); }
+
+    /// How many connections read at the same time while the stream is far behind the end; 1 by default. The
+    /// records come in offset order all the same.
+    consume_options& parallelism(std::size_t connections) &
+    {
+        parallelism_ = connections;
+        return *this;
+    }
+    consume_options&& parallelism(std::size_t connections) && { return std::move(parallelism(connections)); }
+
+    /// How many answers are read ahead, on a connection of their own; 1 by default, 0 reads when next() is
+    /// called and not before. At most parallelism() + read_ahead() answers are in memory, of about 2 MB each
+    /// where max_records() allows it, and never more than the service's cap (6 MB).
+    consume_options& read_ahead(std::size_t answers) &
+    {
+        read_ahead_ = answers;
+        return *this;
+    }
+    consume_options&& read_ahead(std::size_t answers) && { return std::move(read_ahead(answers)); }
+
+    /// What to do when the position is not, or no longer, in the partition: retention deleted it, or the
+    /// topic became shorter. hk::fail, the default, is errc::offset_below_earliest or
+    /// errc::offset_above_latest; hk::earliest and hk::latest go on from that watermark. An observer hears of
+    /// the offsets that were lost (records_skipped).
+    consume_options& on_out_of_range(out_of_range_policy what) &
+    {
+        on_out_of_range_ = what;
+        return *this;
+    }
+    consume_options&& on_out_of_range(out_of_range_policy what) &&
+    {
+        return std::move(on_out_of_range(what));
+    }
+
+    /// What to do about records that the service has but does not return, such as one larger than its cap.
+    /// hk::fail, the default, is errc::unreadable_record; hk::skip goes on behind them, and an observer hears
+    /// of it (records_skipped).
+    consume_options& on_unreadable(unreadable_policy what) &
+    {
+        on_unreadable_ = what;
+        return *this;
+    }
+    consume_options&& on_unreadable(unreadable_policy what) && { return std::move(on_unreadable(what)); }
+
+    /// How long to wait between reads at the end of the partition: at first `least` (100 ms by
+    /// default), doubled while nothing arrives up to `most` (2 s).
+    consume_options& poll(milliseconds least, milliseconds most) &
+    {
+        poll_least_ = least;
+        poll_most_ = most;
+        return *this;
+    }
+    consume_options&& poll(milliseconds least, milliseconds most) && { return std::move(poll(least, most)); }
+
+    /// How often a stream over all partitions looks for new ones; every minute by default.
+    consume_options& refresh_partitions(milliseconds interval) &
+    {
+        refresh_partitions_ = interval;
+        return *this;
+    }
+    consume_options&& refresh_partitions(milliseconds interval) &&
+    {
+        return std::move(refresh_partitions(interval));
+    }
+
+    offset_spec from() const noexcept { return from_; }
+    std::optional<offset_spec> until() const noexcept { return until_; }
+    std::int32_t max_records() const noexcept { return max_records_; }
+    std::size_t parallelism() const noexcept { return parallelism_; }
+    std::size_t read_ahead() const noexcept { return read_ahead_; }
+    out_of_range_policy on_out_of_range() const noexcept { return on_out_of_range_; }
+    unreadable_policy on_unreadable() const noexcept { return on_unreadable_; }
+    milliseconds refresh_partitions() const noexcept { return refresh_partitions_; }
+    /// The first argument of poll(): at least 1 ms.
+    milliseconds poll_least() const noexcept { return poll_least_; }
+    /// The second argument of poll(): not less than the first.
+    milliseconds poll_most() const noexcept { return poll_most_; }
+
+private:
+    offset_spec from_ = hdikafka::earliest;
+    std::optional<offset_spec> until_;
+    std::int32_t max_records_ = 500;
+    std::size_t parallelism_ = 1;
+    std::size_t read_ahead_ = 1;
+    out_of_range_policy on_out_of_range_ = fail;
+    unreadable_policy on_unreadable_ = fail;
+    milliseconds refresh_partitions_{60'000};
+    milliseconds poll_least_{100};
+    milliseconds poll_most_{2'000};
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+/// 1*DIGIT; a number that does not fit is the greatest that does.
+inline std::optional<std::int64_t> parse_count(std::string_view text) noexcept
+{
+    if (text.empty() || text.find_first_not_of("0123456789") != std::string_view::npos)
+        return std::nullopt;
+    std::int64_t value = 0;
+    auto const failure = std::from_chars(text.data(), text.data() + text.size(), value).ec;
+    return failure == std::errc() ? value : std::numeric_limits<std::int64_t>::max();
+}
+
+/// Whether `text` looks like `shape`, where '0' stands for a digit, '_' for a digit or a blank and 'a' for a
+/// letter.
+inline bool has_shape(std::string_view text, std::string_view shape) noexcept
+{
+    auto const fits = [](char c, char wanted) {
+        bool const digit = c >= '0' && c <= '9';
+        bool const letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        return wanted == '0'   ? digit
+               : wanted == '_' ? digit || c == ' '
+               : wanted == 'a' ? letter
+                               : c == wanted;
+    };
+    return text.size() == shape.size() && std::ranges::equal(text, shape, fits);
+}
+
+/// A moment from the parts of an HTTP-date: "06" or " 6", "Nov", the year, "08:49:37".
+inline std::optional<std::chrono::sys_seconds> moment_of(std::string_view day, std::string_view month,
+                                                         int year, std::string_view time) noexcept
+{
+    constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    auto const at = months.find(month);
+    auto const number = [](std::string_view digits) {
+        return static_cast<int>(parse_count(digits.substr(digits.find_first_not_of(' '))).value_or(0));
+    };
+    if (at == std::string_view::npos || at % 3 != 0 || day == "  ")
+        return std::nullopt;
+    std::chrono::year_month_day const date(std::chrono::year(year),
+                                           std::chrono::month(static_cast<unsigned>(at / 3) + 1),
+                                           std::chrono::day(static_cast<unsigned>(number(day))));
+    int const hour = number(time.substr(0, 2));
+    int const minute = number(time.substr(3, 2));
+    int const second = number(time.substr(6, 2));
+    if (!date.ok() || hour > 23 || minute > 59 || second > 60)
+        return std::nullopt;
+    return std::chrono::sys_days(date) + std::chrono::hours(hour) + std::chrono::minutes(minute) +
+           std::chrono::seconds(second);
+}
+
+/// An HTTP-date (RFC 9110 §5.6.7) in the form that everybody writes, or in one of the two obsolete ones that
+/// a recipient must know. `now` tells the century of a year of two digits.
+inline std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text,
+                                                               std::chrono::sys_seconds now) noexcept
+{
+    auto const number = [](std::string_view digits) {
+        return static_cast<int>(parse_count(digits).value_or(0));
+    };
+    if (has_shape(text, "aaa, 00 aaa 0000 00:00:00 GMT")) // Sun, 06 Nov 1994 08:49:37 GMT
+        return moment_of(text.substr(5, 2), text.substr(8, 3), number(text.substr(12, 4)),
+                         text.substr(17, 8));
+    if (has_shape(text, "aaa aaa _0 00:00:00 0000")) // Sun Nov  6 08:49:37 1994
+        return moment_of(text.substr(8, 2), text.substr(4, 3), number(text.substr(20, 4)),
+                         text.substr(11, 8));
+    text.remove_prefix(std::min(text.find(','), text.size()));
+    if (!has_shape(text, ", 00-aaa-00 00:00:00 GMT")) // Sunday, 06-Nov-94 08:49:37 GMT
+        return std::nullopt;
+    std::chrono::year_month_day const today(std::chrono::floor<std::chrono::days>(now));
+    int const this_year = static_cast<int>(today.year());
+    int year = this_year - this_year % 100 + number(text.substr(9, 2));
+    if (year > this_year + 50)
+        year -= 100;
+    return moment_of(text.substr(2, 2), text.substr(5, 3), year, text.substr(12, 8));
+}
+
+/// Reads the wait out of an answer's fields; `field(name)` gives an optional<string_view>, `now` is the
+/// wall clock's time, for dates. At most a day.
+template <class Field>
+std::optional<milliseconds> parse_retry_after(Field const& field, std::chrono::system_clock::time_point now)
+{
+    constexpr std::int64_t day_ms = 86'400'000;
+    for (std::string_view const name : {"retry-after-ms", "x-ms-retry-after-ms"})
+        if (std::optional<std::string_view> const text = field(name))
+            if (auto const count = parse_count(*text))
+                return milliseconds(std::min(*count, day_ms));
+    std::optional<std::string_view> const text = field("retry-after");
+    if (!text)
+        return std::nullopt;
+    if (auto const count = parse_count(*text))
+        return milliseconds(std::min(*count, day_ms / 1000) * 1000);
+    auto const date = parse_http_date(*text, std::chrono::floor<std::chrono::seconds>(now));
+    if (!date)
+        return std::nullopt;
+    // In milliseconds: the nanoseconds of the system clock end in 2262.
+    milliseconds const wait = *date - std::chrono::floor<milliseconds>(now);
+    return std::clamp(wait, milliseconds(0), milliseconds(day_ms));
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+/// A number of seconds that may be written as a number or as a string.
+template <class = void>
+bool read_seconds(json_reader& in, std::optional<std::int64_t>& out)
+{
+    if (in.peek() == json_kind::string) {
+        std::string_view raw;
+        if (!in.string(raw))
+            return false;
+        out = parse_count(raw);
+        return out.has_value();
+    }
+    std::int64_t number = 0;
+    if (!in.integer(number) || number < 0)
+        return false;
+    out = number;
+    return true;
+}
+
+/// Tokens are visible ASCII (RFC 6750 §2.1); anything else could not be sent in a header field.
+inline bool sendable_token(std::string_view token) noexcept
+{
+    return !token.empty() && std::ranges::all_of(token, [](char c) { return c > 0x20 && c < 0x7f; });
+}
+
+/// `now` is the wall clock's time, for answers that give only `expires_on`. The cause never quotes the
+/// body: it may hold the token.
+template <class = void>
+result<access_token> parse_token_response(std::string_view body, std::chrono::system_clock::time_point now)
+{
+    std::string token;
+    std::optional<std::int64_t> expires_in;
+    std::optional<std::int64_t> expires_on;
+    std::optional<std::int64_t> refresh_in;
+    json_reader in(body);
+    bool const read = read_object(in, [&](std::string_view name) {
+        if (name == "access_token")
+            return read_text(in, token);
+        if (name == "expires_in")
+            return read_seconds(in, expires_in);
+        if (name == "expires_on")
+            return read_seconds(in, expires_on);
+        if (name == "refresh_in")
+            return read_seconds(in, refresh_in);
+        return in.skip();
+    });
+    secret const text(std::move(token));
+    if (!read || !in.finish())
+        return error(errc::invalid_token_response, "the authority's answer is not a token response");
+    if (!sendable_token(text.text()))
+        return error(errc::invalid_token_response, "the authority's answer has no usable access_token");
+
+    std::chrono::seconds life(600);
+    if (expires_in)
+        life = std::chrono::seconds(*expires_in);
+    else if (expires_on)
+        life = std::chrono::seconds(*expires_on) -
+               std::chrono::floor<std::chrono::seconds>(now.time_since_epoch());
+    access_token out(text.text(), life);
+    if (refresh_in)
+        out.refresh_in(std::chrono::seconds(*refresh_in));
+    return out;
+}
+
+/// Adds what only an authority's errors have, in bounds; nothing of a body that is none.
+template <class = void>
+void read_authority_error(std::string_view body, std::vector<std::string> const& secrets, diagnostics& info)
+{
+    diagnostics out;
+    auto const text = [&](json_reader& from, std::string& into) {
+        if (from.peek() != json_kind::string)
+            return from.skip();
+        bool const read = read_text(from, into);
+        redact(into, secrets);
+        into = bounded_message(into);
+        return read;
+    };
+    json_reader in(body);
+    bool const read = read_object(in, [&](std::string_view name) {
+        if (name == "suberror")
+            return text(in, out.suberror);
+        if (name == "trace_id")
+            return text(in, out.trace_id);
+        if (name == "correlation_id")
+            return text(in, out.correlation_id);
+        if (name == "claims")
+            return text(in, out.claims);
+        if (name != "error_codes" || in.peek() != json_kind::array)
+            return in.skip();
+        return read_array(in, [&] {
+            constexpr std::size_t most = 16;
+            std::int64_t number = 0;
+            bool const integer = in.integer(number);
+            if (integer && out.error_codes.size() < most)
+                out.error_codes.push_back(number);
+            return integer;
+        });
+    });
+    if (!read || !in.finish())
+        return;
+    info.error_codes = std::move(out.error_codes);
+    info.suberror = std::move(out.suberror);
+    info.trace_id = std::move(out.trace_id);
+    info.correlation_id = std::move(out.correlation_id);
+    info.claims = std::move(out.claims);
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/token_source.hpp
+
+// Where tokens come from: what the cache asks, and what every kind of credential answers. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_TOKEN_SOURCE_HPP
+#define HDIKAFKA_DETAIL_TOKEN_SOURCE_HPP
+
+// -------- hdikafka/detail/operation.hpp
+
+// One call: its turn on a thread, its deadline, its waits, its cancellation. Layer: I/O shell.
+//
+// The coroutines that do a call's work run on the client's executor, one thread at a time, and wait in two
+// ways only: for a socket, or parked. Whatever they wait for, three things can
+// end the wait: the caller's cancellation, the call's deadline, and a limit of the phase it is in
+// (connecting, reading). All three go through interrupt(), in the call's own turn, so that they never race
+// with the work. After each wait the coroutine asks interrupted() why it was woken; once interrupted, nothing
+// waits.
+#ifndef HDIKAFKA_DETAIL_OPERATION_HPP
+#define HDIKAFKA_DETAIL_OPERATION_HPP
+
+// -------- hdikafka/detail/event_gate.hpp
+
+// One thread at a time, without locks or queues. Layer: decisions (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_EVENT_GATE_HPP
+#define HDIKAFKA_DETAIL_EVENT_GATE_HPP
+
+#include <atomic>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// What a strand does for handlers this does for a few kinds of events, each a bit: whoever comes while
+/// another thread acts leaves the event to that one and goes away. Nobody waits and nothing is allocated. An
+/// event that comes twice before it is acted on counts once.
+class event_gate
+{
+public:
+    /// Adds `events`. True: nobody acts, so the caller has to, on what take() gives until that is nothing.
+    bool enter(unsigned events) noexcept
+    {
+        return (state_.fetch_or(events | busy, std::memory_order_acq_rel) & busy) == 0;
+    }
+
+    /// The events to act on now; 0 when there are none, and then the caller has left.
+    unsigned take() noexcept
+    {
+        unsigned nothing_else = busy;
+        if (state_.compare_exchange_strong(nothing_else, 0, std::memory_order_acq_rel))
+            return 0;
+        return state_.exchange(busy, std::memory_order_acq_rel) & ~busy;
+    }
+
+private:
+    static constexpr unsigned busy = 1U << 31;
+
+    std::atomic<unsigned> state_ = 0;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
 
 // -------- hdikafka/detail/linked_list.hpp
 
@@ -1436,83 +4508,6 @@ private:
 
     class ends : public list_link
     { } ends_; };
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/operation.hpp
-
-// One call: its turn on a thread, its deadline, its waits, its cancellation. Layer: I/O shell.
-//
-// The coroutines that do a call's work run on the client's executor, one thread at a time, and wait in two
-// ways only: for a socket, or parked. Whatever they wait for, three things can
-// end the wait: the caller's cancellation, the call's deadline, and a limit of the phase it is in
-// (connecting, reading). All three go through interrupt(), in the call's own turn, so that they never race
-// with the work. After each wait the coroutine asks interrupted() why it was woken; once interrupted, nothing
-// waits.
-#ifndef HDIKAFKA_DETAIL_OPERATION_HPP
-#define HDIKAFKA_DETAIL_OPERATION_HPP
-
-// -------- hdikafka/detail/asio_io.hpp
-
-// What the I/O shell needs of Asio: sockets, timers, handlers. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_ASIO_IO_HPP
-#define HDIKAFKA_DETAIL_ASIO_IO_HPP
-
-#include <asio/associated_cancellation_slot.hpp>
-#include <asio/associated_executor.hpp>
-#include <asio/async_result.hpp>
-#include <asio/bind_cancellation_slot.hpp>
-#include <asio/buffer.hpp>
-#include <asio/cancellation_signal.hpp>
-#include <asio/cancellation_type.hpp>
-#include <asio/dispatch.hpp>
-#include <asio/error.hpp>
-#include <asio/ip/tcp.hpp>
-#include <asio/post.hpp>
-#include <asio/redirect_error.hpp>
-#include <asio/steady_timer.hpp>
-#include <asio/strand.hpp>
-
-#endif
-
-// -------- hdikafka/detail/event_gate.hpp
-
-// One thread at a time, without locks or queues. Layer: decisions (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_EVENT_GATE_HPP
-#define HDIKAFKA_DETAIL_EVENT_GATE_HPP
-
-#include <atomic>
-
-namespace hdikafka::inline v0_1::detail {
-
-/// What a strand does for handlers this does for a few kinds of events, each a bit: whoever comes while
-/// another thread acts leaves the event to that one and goes away. Nobody waits and nothing is allocated. An
-/// event that comes twice before it is acted on counts once.
-class event_gate
-{
-public:
-    /// Adds `events`. True: nobody acts, so the caller has to, on what take() gives until that is nothing.
-    bool enter(unsigned events) noexcept
-    {
-        return (state_.fetch_or(events | busy, std::memory_order_acq_rel) & busy) == 0;
-    }
-
-    /// The events to act on now; 0 when there are none, and then the caller has left.
-    unsigned take() noexcept
-    {
-        unsigned nothing_else = busy;
-        if (state_.compare_exchange_strong(nothing_else, 0, std::memory_order_acq_rel))
-            return 0;
-        return state_.exchange(busy, std::memory_order_acq_rel) & ~busy;
-    }
-
-private:
-    static constexpr unsigned busy = 1U << 31;
-
-    std::atomic<unsigned> state_ = 0;
-};
 
 } // namespace hdikafka::inline v0_1::detail
 
@@ -1714,307 +4709,6 @@ using shelf_ptr = std::shared_ptr<timer_shelf<>>;
 
 #endif
 
-// -------- hdikafka/options.hpp
-
-// Options of calls, retries, TLS and streams. Layer: values (no I/O, no Asio).
-#ifndef HDIKAFKA_OPTIONS_HPP
-#define HDIKAFKA_OPTIONS_HPP
-
-// -------- hdikafka/offsets.hpp
-
-// Where a stream starts and ends: earliest, latest, or an offset. Layer: values (no I/O, no Asio).
-#ifndef HDIKAFKA_OFFSETS_HPP
-#define HDIKAFKA_OFFSETS_HPP
-
-namespace hdikafka::inline v0_1 {
-
-/// The first offset that still exists. Written `hk::earliest`.
-class earliest_t
-{
-public:
-    explicit constexpr earliest_t() = default;
-};
-/// Names the first offset that still exists.
-inline constexpr earliest_t earliest{};
-
-/// The high watermark as it is when the stream starts. Written `hk::latest`.
-class latest_t
-{
-public:
-    explicit constexpr latest_t() = default;
-};
-/// Names the high watermark.
-inline constexpr latest_t latest{};
-
-/// A position in a partition: earliest, latest, or an offset.
-class offset_spec
-{
-public:
-    /// What a position is counted from.
-    enum class anchor : unsigned char
-    {
-        beginning, ///< hk::earliest
-        end,       ///< hk::latest
-        exact,     ///< offset() itself
-    };
-
-    /// A watermark, looked up when the stream starts.
-    constexpr offset_spec(earliest_t) noexcept : anchor_(anchor::beginning) {}
-    constexpr offset_spec(latest_t) noexcept : anchor_(anchor::end) {}
-
-    /// Any integer; a double would lose offsets beyond 2^53 without a word.
-    template <std::integral T>
-    requires(!std::same_as<T, bool>) constexpr offset_spec(T offset) noexcept
-        : offset_(static_cast<std::int64_t>(offset)), anchor_(anchor::exact)
-    {}
-
-    /// Which of the three it is.
-    constexpr anchor which() const noexcept { return anchor_; }
-    /// The offset; 0 when the position is a watermark. A negative one fails the stream's first next()
-    /// with errc::invalid_offset.
-    constexpr std::int64_t offset() const noexcept { return offset_; }
-
-private:
-    std::int64_t offset_ = 0;
-    anchor anchor_;
-};
-
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-struct ssl_ctx_st;
-
-namespace hdikafka::inline v0_1 {
-
-/// The unit of every time limit and pause.
-using milliseconds = std::chrono::milliseconds;
-
-/// What one call may change. The last parameter of every operation.
-class call_options
-{
-public:
-    /// The time for the whole call, retries included; the client's total_timeout when not set.
-    /// Zero or less fails the call with errc::timed_out before anything is sent.
-    call_options& timeout(milliseconds limit) &
-    {
-        timeout_ = limit;
-        return *this;
-    }
-    call_options&& timeout(milliseconds limit) && { return std::move(timeout(limit)); }
-
-    /// The x-ms-client-request-id of the call, the same over its retries; a random UUID when not
-    /// set. Visible ASCII only, otherwise the call fails with errc::invalid_option.
-    call_options& request_id(std::string id) &
-    {
-        request_id_ = std::move(id);
-        return *this;
-    }
-    call_options&& request_id(std::string id) && { return std::move(request_id(std::move(id))); }
-
-    std::optional<milliseconds> timeout() const noexcept { return timeout_; }
-    std::string const& request_id() const noexcept { return request_id_; }
-
-private:
-    std::optional<milliseconds> timeout_;
-    std::string request_id_;
-};
-
-/// How often and how patiently a call is repeated. Reads, create and delete are repeated after
-/// connection failures, timeouts of a single attempt, 408, 429 and 5xx; a produce only when none of
-/// it was written or the service said 429, unless at_least_once() allows duplicates.
-class retry_policy
-{
-public:
-    /// Repeats after the first attempt; 3 by default, 0 switches retries off. Not counted: one repeat at once
-    /// after a 401, and one when the server closed an idle connection just as the request came, if it can do
-    /// no harm.
-    retry_policy& max_retries(int count) &
-    {
-        max_retries_ = count;
-        return *this;
-    }
-    retry_policy&& max_retries(int count) && { return std::move(max_retries(count)); }
-
-    /// The wait before the first retry (800 ms by default), doubled for each further one up to
-    /// max_delay. The actual wait is drawn evenly between nothing and that.
-    retry_policy& base_delay(milliseconds delay) &
-    {
-        base_delay_ = delay;
-        return *this;
-    }
-    retry_policy&& base_delay(milliseconds delay) && { return std::move(base_delay(delay)); }
-
-    /// The most that the doubled wait grows to; 60 s by default. A longer Retry-After of the service
-    /// is honoured all the same.
-    retry_policy& max_delay(milliseconds delay) &
-    {
-        max_delay_ = delay;
-        return *this;
-    }
-    retry_policy&& max_delay(milliseconds delay) && { return std::move(max_delay(delay)); }
-
-    /// Where the share of each wait comes from, a number in [0, 1): random by default. For tests and for
-    /// programs that spread their load themselves; called by any thread of the executor.
-    retry_policy& jitter(std::function<double()> source) &
-    {
-        jitter_ = std::move(source);
-        return *this;
-    }
-    retry_policy&& jitter(std::function<double()> source) && { return std::move(jitter(std::move(source))); }
-
-    /// Lets a produce be sent again when it may have been written already: records can then be
-    /// there twice. Off by default.
-    retry_policy& at_least_once(bool allowed) &
-    {
-        at_least_once_ = allowed;
-        return *this;
-    }
-    retry_policy&& at_least_once(bool allowed) && { return std::move(at_least_once(allowed)); }
-
-    int max_retries() const noexcept { return max_retries_; }
-    milliseconds base_delay() const noexcept { return base_delay_; }
-    milliseconds max_delay() const noexcept { return max_delay_; }
-    std::function<double()> const& jitter() const noexcept { return jitter_; }
-    bool at_least_once() const noexcept { return at_least_once_; }
-
-private:
-    int max_retries_ = 3;
-    milliseconds base_delay_{800};
-    milliseconds max_delay_{60'000};
-    std::function<double()> jitter_;
-    bool at_least_once_ = false;
-};
-
-/// Whom to trust. By default the system's store (SSL_CERT_FILE and SSL_CERT_DIR are honoured), TLS 1.2
-/// or newer, and the host name or address verified against the certificate's alternative names.
-class tls_options
-{
-public:
-    /// Trusts the authorities in this PEM file instead of the system's.
-    tls_options& ca_file(std::string path) &
-    {
-        ca_file_ = std::move(path);
-        return *this;
-    }
-    tls_options&& ca_file(std::string path) && { return std::move(ca_file(std::move(path))); }
-
-    /// Trusts the authorities in this PEM text instead of the system's.
-    tls_options& ca_pem(std::string text) &
-    {
-        ca_pem_ = std::move(text);
-        return *this;
-    }
-    tls_options&& ca_pem(std::string text) && { return std::move(ca_pem(std::move(text))); }
-
-    /// Accepts only a server whose public key is this one, or one of those given: the SHA-256 of the
-    /// SubjectPublicKeyInfo of its own certificate, in base64, with or without "sha256//" before it, as
-    /// `openssl x509 -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary |
-    /// base64` prints it. Besides the other checks, and for the service alone, not for the token authority.
-    /// Give a second key for the day when the first one changes. Another key fails the call with
-    /// errc::certificate_refused.
-    tls_options& pin_sha256(std::string key) &
-    {
-        pins_.push_back(std::move(key));
-        return *this;
-    }
-    tls_options&& pin_sha256(std::string key) && { return std::move(pin_sha256(std::move(key))); }
-
-    /// The last word on the SSL_CTX, called once before the first connection: client certificates,
-    /// ciphers, providers. It runs on a thread of the client's executor and must not block.
-    tls_options& configure(std::function<void(ssl_ctx_st*)> function) &
-    {
-        configure_ = std::move(function);
-        return *this;
-    }
-    tls_options&& configure(std::function<void(ssl_ctx_st*)> function) &&
-    {
-        return std::move(configure(std::move(function)));
-    }
-
-    /// false accepts any certificate: for tests only, it defeats TLS.
-    tls_options& verify(bool on) &
-    {
-        verify_ = on;
-        return *this;
-    }
-    tls_options&& verify(bool on) && { return std::move(verify(on)); }
-
-    std::string const& ca_file() const noexcept { return ca_file_; }
-    std::string const& ca_pem() const noexcept { return ca_pem_; }
-    /// What was given to pin_sha256().
-    std::vector<std::string> const& pins() const noexcept { return pins_; }
-    std::function<void(ssl_ctx_st*)> const& configure() const noexcept { return configure_; }
-    bool verify() const noexcept { return verify_; }
-
-private:
-    std::string ca_file_;
-    std::string ca_pem_;
-    std::vector<std::string> pins_;
-    std::function<void(ssl_ctx_st*)> configure_;
-    bool verify_ = true;
-};
-
-/// What a stream reads: from where, until where, and how.
-class consume_options
-{
-public:
-    /// Where to start: hk::earliest (the default), hk::latest, or an offset.
-    consume_options& from(offset_spec start) &
-    {
-        from_ = start;
-        return *this;
-    }
-    consume_options&& from(offset_spec start) && { return std::move(from(start)); }
-
-    /// Where to end, exclusive: hk::latest is the high watermark seen when the stream starts, or an
-    /// offset. hk::earliest is refused with errc::invalid_option. Without it the stream never ends.
-    consume_options& until(offset_spec end) &
-    {
-        until_ = end;
-        return *this;
-    }
-    consume_options&& until(offset_spec end) && { return std::move(until(end)); }
-
-    /// The most records that one read asks for; 500 by default. The service also caps a read at 6 MB.
-    consume_options& max_records(std::int32_t count) &
-    {
-        max_records_ = count;
-        return *this;
-    }
-    consume_options&& max_records(std::int32_t count) && { return std::move(max_records(count)); }
-
-    /// How long to wait between reads at the end of the partition: at first `least` (100 ms by
-    /// default), doubled while nothing arrives up to `most` (2 s).
-    consume_options& poll(milliseconds least, milliseconds most) &
-    {
-        poll_least_ = least;
-        poll_most_ = most;
-        return *this;
-    }
-    consume_options&& poll(milliseconds least, milliseconds most) && { return std::move(poll(least, most)); }
-
-    offset_spec from() const noexcept { return from_; }
-    std::optional<offset_spec> until() const noexcept { return until_; }
-    std::int32_t max_records() const noexcept { return max_records_; }
-    /// The first argument of poll(): at least 1 ms.
-    milliseconds poll_least() const noexcept { return poll_least_; }
-    /// The second argument of poll(): not less than the first.
-    milliseconds poll_most() const noexcept { return poll_most_; }
-
-private:
-    offset_spec from_ = hdikafka::earliest;
-    std::optional<offset_spec> until_;
-    std::int32_t max_records_ = 500;
-    milliseconds poll_least_{100};
-    milliseconds poll_most_{2'000};
-};
-
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-#include <algorithm>
 #include <new>
 
 namespace hdikafka::inline v0_1::detail {
@@ -2400,311 +5094,6 @@ using operation_ptr = std::shared_ptr<operation<>>;
 
 #endif
 
-// -------- hdikafka/detail/operation_registry.hpp
-
-// The calls in flight of one client, so that close() can end them. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_OPERATION_REGISTRY_HPP
-#define HDIKAFKA_DETAIL_OPERATION_REGISTRY_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Thread-safe.
-template <class = void>
-class operation_registry
-{
-public:
-    /// False once closed.
-    bool add(operation<>& op)
-    {
-        std::lock_guard const lock(mutex_);
-        if (!closed_)
-            live_.push_back(op);
-        return !closed_;
-    }
-
-    void remove(operation<>& op) noexcept
-    {
-        std::lock_guard const lock(mutex_);
-        live_.remove(op);
-    }
-
-    void close()
-    {
-        std::lock_guard const lock(mutex_);
-        closed_ = true;
-        if (live_.empty())
-            return;
-        for (auto* op = &live_.front(); op != nullptr; op = live_.after(*op))
-            op->close();
-    }
-
-private:
-    std::mutex mutex_;
-    linked_list<operation<>> live_;
-    bool closed_ = false;
-};
-
-using registry_ptr = std::shared_ptr<operation_registry<>>;
-
-/// Keeps an operation in the registry for as long as this lives.
-template <class = void>
-class registration
-{
-public:
-    registration(registry_ptr registry, operation_ptr op)
-        : registry_(std::move(registry)), op_(std::move(op)), added_(registry_->add(*op_))
-    {}
-    registration(registration const&) = delete;
-    registration& operator=(registration const&) = delete;
-    ~registration()
-    {
-        if (added_)
-            registry_->remove(*op_);
-    }
-
-    /// False: the registry was closed.
-    bool added() const noexcept { return added_; }
-
-private:
-    registry_ptr registry_;
-    operation_ptr op_;
-    bool added_;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/run_operation.hpp
-
-// Between the caller's coroutine and the operation's. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_RUN_OPERATION_HPP
-#define HDIKAFKA_DETAIL_RUN_OPERATION_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Resumes the caller on its own executor, which is kept from running out of work until then. The
-/// caller's cancellation is handed over to the operation, which may be at work on another thread.
-template <class Handler>
-class caller final : public completion
-{
-public:
-    caller(operation_ptr const& op, Handler handler)
-        : slot_(net::get_associated_cancellation_slot(handler)),
-          work_(net::get_associated_executor(handler, op->executor())),
-          handler_(std::move(handler)),
-          at_home_(work_.get_executor() == op->executor())
-    {
-        if (slot_.is_connected())
-            slot_.assign([weak = std::weak_ptr(op)](net::cancellation_type type) {
-                auto const running = weak.lock();
-                if (running && (type & net::cancellation_type::terminal) != net::cancellation_type::none)
-                    running->cancel();
-            });
-    }
-
-    void complete(bool at_once) override
-    {
-        auto resume = [slot = slot_, handler = std::move(handler_)]() mutable {
-            if (slot.is_connected())
-                slot.clear();
-            std::move(handler)();
-        };
-        // Never from within the function that started the operation: a loop of calls would become a
-        // recursion.
-        if (at_once)
-            net::post(work_.get_executor(), std::move(resume));
-        else if (at_home_)
-            resume();
-        else
-            net::dispatch(work_.get_executor(), std::move(resume));
-    }
-
-private:
-    net::cancellation_slot slot_;
-    net::executor_work_guard<net::any_io_executor> work_;
-    Handler handler_;
-    bool at_home_; ///< The caller's executor is the operation's, so that resuming it is a call.
-};
-
-/// Starts the operation when the caller's coroutine is suspended.
-template <class = void>
-class start_operation
-{
-public:
-    explicit start_operation(operation_ptr op) : op_(std::move(op)) {}
-
-    template <class Handler>
-    void operator()(Handler handler) const
-    {
-        op_->start(std::make_unique<caller<Handler>>(op_, std::move(handler)));
-    }
-
-private:
-    operation_ptr op_;
-};
-
-/// Runs `op`, whose task belongs to the awaiting coroutine and has the outcome afterwards.
-template <class = void>
-net::awaitable<void> run_operation(operation_ptr op)
-{
-    return net::async_initiate<net::use_awaitable_t<> const, void()>(start_operation<>(std::move(op)),
-                                                                     net::use_awaitable);
-}
-
-/// Whose outcome nobody waits for.
-class nobody final : public completion
-{
-public:
-    explicit nobody(task work) : work_(std::move(work)) {}
-
-    task& work() noexcept { return work_; }
-    void complete(bool) override {}
-
-private:
-    task work_;
-};
-
-template <class = void>
-void run_detached(operation_ptr const& op, task work)
-{
-    auto after = std::make_unique<nobody>(std::move(work));
-    op->runs(after->work());
-    op->start(std::move(after));
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/token_policy.hpp
-
-// When a token is used, renewed in the background, waited for, or not to be had: pure decisions.
-// Layer: decisions (no I/O, no clock of its own).
-#ifndef HDIKAFKA_DETAIL_TOKEN_POLICY_HPP
-#define HDIKAFKA_DETAIL_TOKEN_POLICY_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-using steady_time = std::chrono::steady_clock::time_point;
-
-/// A token's life on the monotonic clock.
-class token_times
-{
-public:
-    token_times() = default;
-    token_times(steady_time refresh, steady_time expiry) : refresh_at(refresh), expires_at(expiry) {}
-
-    steady_time refresh_at;
-    steady_time expires_at;
-};
-
-/// Renewal is due at `refresh_in` when the authority names it, else at half-life for lifetimes of two
-/// hours and more, else five minutes before the end; never after it. `jitter` in [0, 1) moves it
-/// earlier by up to a tenth of the remaining time, so that many processes do not renew at once.
-inline token_times plan_token(steady_time now, std::chrono::seconds lifetime,
-                              std::optional<std::chrono::seconds> refresh_in, double jitter)
-{
-    using namespace std::chrono_literals;
-    lifetime = std::clamp(lifetime, 0s, std::chrono::seconds(24h * 365));
-    std::chrono::milliseconds due = lifetime >= 2h ? lifetime / 2 : lifetime - 5min;
-    if (refresh_in)
-        due = std::clamp(*refresh_in, 0s, lifetime);
-    if (due <= 0s)
-        due = lifetime / 2;
-    // A token at its very end would be refused on arrival.
-    std::chrono::milliseconds const margin = std::min<std::chrono::milliseconds>(5s, lifetime / 10);
-    due = std::min(due, lifetime - margin);
-    auto const earlier = std::chrono::milliseconds(
-        static_cast<std::chrono::milliseconds::rep>(static_cast<double>(due.count()) * 0.1 * jitter));
-    return token_times(now + due - earlier, now + lifetime - margin);
-}
-
-/// What one who needs a token does.
-enum class token_action : unsigned char
-{
-    use,    ///< The token serves.
-    wait,   ///< For the request under way, or for one that somebody must start.
-    refuse, ///< There is none, and the authority is not to be asked yet: fail as the last request did.
-};
-
-class token_step
-{
-public:
-    token_action action = token_action::wait;
-    bool ask = false; ///< Start a request, which is then under way.
-};
-
-/// A token's life from request to request: one at a time, in the background while the old token serves, and
-/// none before a Retry-After has passed.
-class token_plan
-{
-public:
-    token_plan() = default;
-
-    /// For one who needs a token now; `waits`: and who waits if there is none.
-    token_step look(steady_time now, bool waits)
-    {
-        token_step out;
-        bool const serves = current_ && now < current_->expires_at;
-        if (serves)
-            out.action = token_action::use;
-        if (asking_)
-            return out;
-        if (now < throttled_until_) {
-            out.action = serves ? token_action::use : token_action::refuse;
-            return out;
-        }
-        out.ask = serves ? now >= current_->refresh_at && now >= renewal_pause_ : waits;
-        asking_ = out.ask;
-        return out;
-    }
-
-    void succeeded(token_times times) noexcept
-    {
-        asking_ = false;
-        current_ = times;
-    }
-
-    void failed(steady_time now, std::optional<std::chrono::milliseconds> retry_after) noexcept
-    {
-        using namespace std::chrono_literals;
-        asking_ = false;
-        renewal_pause_ = now + 30s;
-        if (retry_after)
-            throttled_until_ =
-                now + std::clamp<std::chrono::milliseconds>(*retry_after, 0ms, longest_throttle);
-    }
-
-    /// The request under way ended without an outcome.
-    void abandoned() noexcept { asking_ = false; }
-
-    /// The service refused the token.
-    void dropped() noexcept { current_.reset(); }
-
-    /// When the authority may be asked again.
-    steady_time throttled_until() const noexcept { return throttled_until_; }
-
-private:
-    /// Beyond it a Retry-After is a mistake that must not keep the program out for a day.
-    static constexpr std::chrono::hours longest_throttle{1};
-
-    std::optional<token_times> current_;
-    steady_time renewal_pause_;
-    steady_time throttled_until_;
-    bool asking_ = false;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/token_source.hpp
-
-// Where tokens come from: what the cache asks, and what every kind of credential answers. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_TOKEN_SOURCE_HPP
-#define HDIKAFKA_DETAIL_TOKEN_SOURCE_HPP
-
 // -------- hdikafka/detail/transport.hpp
 
 // HTTPS to any origin: pools, the TLS context, one attempt at a request. Layer: I/O shell.
@@ -2745,7 +5134,6 @@ private:
 #define HDIKAFKA_DETAIL_BYTE_BUFFER_HPP
 
 #include <cstdlib>
-#include <cstring>
 #include <span>
 
 namespace hdikafka::inline v0_1::detail {
@@ -2856,311 +5244,6 @@ private:
 // The line before a chunk: its size and extensions (RFC 9112 §7.1). Layer: formats (no I/O, no Asio).
 #ifndef HDIKAFKA_DETAIL_HTTP_CHUNK_LINE_HPP
 #define HDIKAFKA_DETAIL_HTTP_CHUNK_LINE_HPP
-
-// -------- hdikafka/detail/http_syntax.hpp
-
-// The small rules of HTTP/1.1 that reading and writing share: characters, lists, numbers, lines
-// (RFC 9110 §5.5 and §5.6, RFC 9112 §2.2). Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_HTTP_SYNTAX_HPP
-#define HDIKAFKA_DETAIL_HTTP_SYNTAX_HPP
-
-// -------- hdikafka/detail/http_scan.hpp
-
-// Searching HTTP text for the characters that end something, 16 bytes at a time where the machine has
-// SSE2: most of what reading a header costs. Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_HTTP_SCAN_HPP
-#define HDIKAFKA_DETAIL_HTTP_SCAN_HPP
-
-#include <array>
-#include <bit>
-
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
-
-namespace hdikafka::inline v0_1::detail {
-
-/// A set of characters.
-class character_set
-{
-public:
-    explicit constexpr character_set(std::string_view members) noexcept
-    {
-        for (char const member : members)
-            table_[static_cast<unsigned char>(member)] = true;
-    }
-
-    constexpr bool contains(char character) const noexcept
-    {
-        return table_[static_cast<unsigned char>(character)];
-    }
-
-    /// Whether `text` has nothing but members, and at least one.
-    constexpr bool spells(std::string_view text) const noexcept
-    {
-        return !text.empty() && prefix(text) == text.size();
-    }
-
-    /// How many members are at the front of `text`, if it is known of the first `from`.
-    constexpr std::size_t prefix(std::string_view text, std::size_t from = 0) const noexcept
-    {
-        while (from < text.size() && contains(text[from]))
-            ++from;
-        return from;
-    }
-
-private:
-    std::array<bool, 256> table_{};
-};
-
-inline constexpr character_set token_characters("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
-                                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
-
-/// Control characters but HTAB: none of them may stand in any line, but for the CRLF at its end.
-inline constexpr character_set control_characters(
-    std::string_view("\x00\x01\x02\x03\x04\x05\x06\x07\x08\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14\x15"
-                     "\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f\x7f",
-                     32));
-
-#if defined(__SSE2__)
-/// Sixteen bytes, and which of them have a property: bit i of a mask is byte i.
-class byte_block
-{
-public:
-    static constexpr std::size_t size = 16;
-
-    explicit byte_block(char const* text) noexcept
-        : bytes_(_mm_loadu_si128(reinterpret_cast<__m128i const*>(text)))
-    {}
-
-    unsigned controls() const noexcept
-    {
-        auto const low = at_most(bytes_, 0x1f);
-        auto const tab = _mm_cmpeq_epi8(bytes_, _mm_set1_epi8('\t'));
-        auto const del = _mm_cmpeq_epi8(bytes_, _mm_set1_epi8(0x7f));
-        return mask(_mm_or_si128(_mm_andnot_si128(tab, low), del));
-    }
-
-    /// Letters, digits and '-': all that the names of fields have in practice.
-    unsigned name_characters() const noexcept
-    {
-        auto const lower = _mm_or_si128(bytes_, _mm_set1_epi8(0x20));
-        auto const letter = at_most(_mm_sub_epi8(lower, _mm_set1_epi8('a')), 'z' - 'a');
-        auto const digit = at_most(_mm_sub_epi8(bytes_, _mm_set1_epi8('0')), 9);
-        auto const dash = _mm_cmpeq_epi8(bytes_, _mm_set1_epi8('-'));
-        return mask(_mm_or_si128(_mm_or_si128(letter, digit), dash));
-    }
-
-    /// Whether the 64 bytes from `text` on are ASCII without any control character.
-    static bool four_are_printable(char const* text) noexcept
-    {
-        // Adding 0x81 puts DEL first, then what is above ASCII, then the controls: 0x00 to 0xa0.
-        auto const ordered = [text](std::size_t i) {
-            return _mm_add_epi8(byte_block(text + i * size).bytes_, _mm_set1_epi8(static_cast<char>(0x81)));
-        };
-        auto const least =
-            _mm_min_epu8(_mm_min_epu8(ordered(0), ordered(1)), _mm_min_epu8(ordered(2), ordered(3)));
-        return mask(at_most(least, static_cast<char>(0xa0))) == 0;
-    }
-
-private:
-    /// Unsigned comparison, which SSE2 only has as a minimum.
-    static __m128i at_most(__m128i bytes, char limit) noexcept
-    {
-        return _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(limit)), bytes);
-    }
-    static unsigned mask(__m128i bytes) noexcept { return static_cast<unsigned>(_mm_movemask_epi8(bytes)); }
-
-    __m128i bytes_;
-};
-#endif
-
-/// Where the first control character at or behind `from` is, or the size of `text`.
-inline std::size_t find_control(std::string_view text, std::size_t from = 0) noexcept
-{
-#if defined(__SSE2__)
-    for (; from + byte_block::size <= text.size(); from += byte_block::size)
-        if (auto const found = byte_block(text.data() + from).controls(); found != 0)
-            return from + static_cast<std::size_t>(std::countr_zero(found));
-#endif
-    while (from < text.size() && !control_characters.contains(text[from]))
-        ++from;
-    return from;
-}
-
-/// Whether `text` has no control character. For texts that may be long and hardly ever have one.
-inline bool has_no_control(std::string_view text) noexcept
-{
-    std::size_t from = 0;
-#if defined(__SSE2__)
-    while (from + 4 * byte_block::size <= text.size() && byte_block::four_are_printable(text.data() + from))
-        from += 4 * byte_block::size;
-#endif
-    return find_control(text, from) == text.size();
-}
-
-/// How many token characters are at the front of `text`.
-inline std::size_t token_size(std::string_view text) noexcept
-{
-    std::size_t size = 0;
-#if defined(__SSE2__)
-    for (; size + byte_block::size <= text.size(); size += byte_block::size)
-        if (auto const others = ~byte_block(text.data() + size).name_characters() & 0xffffU; others != 0) {
-            size += static_cast<std::size_t>(std::countr_zero(others));
-            break;
-        }
-#endif
-    return token_characters.prefix(text, size);
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-#include <limits>
-
-namespace hdikafka::inline v0_1::detail {
-
-/// What is wrong with a message: nothing, or a code and a whole sentence about it.
-class http_fault
-{
-public:
-    http_fault() = default;
-    http_fault(errc code, std::string cause) : code_(code), cause_(std::move(cause)) {}
-
-    explicit operator bool() const noexcept { return code_ != errc(); }
-    errc code() const noexcept { return code_; }
-    std::string const& cause() const noexcept { return cause_; }
-
-private:
-    errc code_ = errc();
-    std::string cause_;
-};
-
-/// What a target in origin form may have: path and query of RFC 3986 §3.3 and §3.4.
-inline constexpr character_set target_characters("!$%&'()*+,-./0123456789:;=?@"
-                                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~");
-
-/// What a Host field may have: a name or an address, and a port.
-inline constexpr character_set host_characters("-.0123456789:ABCDEFGHIJKLMNOPQRSTUVWXYZ[]"
-                                               "_abcdefghijklmnopqrstuvwxyz");
-
-/// A method, a field name, a parameter name: 1*tchar.
-inline bool is_token(std::string_view text) noexcept
-{
-    return !text.empty() && token_size(text) == text.size();
-}
-
-/// A field value or a reason phrase: no control character but HTAB.
-inline bool is_field_text(std::string_view text) noexcept { return find_control(text, 0) == text.size(); }
-
-constexpr bool is_blank(char character) noexcept { return character == ' ' || character == '\t'; }
-
-/// Without the optional white space (SP, HTAB) around it.
-constexpr std::string_view trim_blanks(std::string_view text) noexcept
-{
-    while (!text.empty() && is_blank(text.front()))
-        text.remove_prefix(1);
-    while (!text.empty() && is_blank(text.back()))
-        text.remove_suffix(1);
-    return text;
-}
-
-constexpr char ascii_lower(char character) noexcept
-{
-    return character >= 'A' && character <= 'Z' ? static_cast<char>(character | 0x20) : character;
-}
-
-constexpr bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept
-{
-    if (a.size() != b.size())
-        return false;
-    for (std::size_t i = 0; i != a.size(); ++i)
-        if (a[i] != b[i] && ascii_lower(a[i]) != ascii_lower(b[i]))
-            return false;
-    return true;
-}
-
-/// 1*DIGIT without overflow; leading zeros are allowed, signs and blanks are not.
-constexpr std::optional<std::uint64_t> parse_decimal(std::string_view text) noexcept
-{
-    constexpr auto most = std::numeric_limits<std::uint64_t>::max();
-    std::uint64_t value = 0;
-    for (char const character : text) {
-        if (character < '0' || character > '9')
-            return std::nullopt;
-        auto const digit = static_cast<std::uint64_t>(character - '0');
-        if (value > (most - digit) / 10)
-            return std::nullopt;
-        value = value * 10 + digit;
-    }
-    return text.empty() ? std::nullopt : std::optional(value);
-}
-
-/// The elements of a comma-separated list, trimmed. An empty text has one empty element.
-class list_elements
-{
-public:
-    explicit constexpr list_elements(std::string_view list) noexcept : rest_(list) {}
-
-    constexpr bool next(std::string_view& element) noexcept
-    {
-        if (ended_)
-            return false;
-        auto const comma = rest_.find(',');
-        element = trim_blanks(rest_.substr(0, comma));
-        ended_ = comma == std::string_view::npos;
-        if (!ended_)
-            rest_.remove_prefix(comma + 1);
-        return true;
-    }
-
-private:
-    std::string_view rest_;
-    bool ended_ = false;
-};
-
-/// At most 40 bytes of what a peer sent, for an error's sentence.
-inline std::string excerpt(std::string_view text)
-{
-    constexpr std::size_t most = 40;
-    return "'" + std::string(text.substr(0, most)) + (text.size() > most ? "…'" : "'");
-}
-
-enum class line_state : unsigned char
-{
-    incomplete,
-    whole,        ///< `line` is the line without its CRLF.
-    too_long,     ///< It has more than `limit` bytes, whether or not its end is here already.
-    bad_character ///< A control character but HTAB, or CR and LF other than together at its end.
-};
-
-/// Cuts the line off the front of `text`. `scanned` is how much of it was searched before: 0 for a new
-/// line, and left as it is between calls, so that a line that arrives in pieces is searched once.
-/// The state depends on the bytes alone, never on how they were split.
-inline line_state cut_line(std::string_view text, std::size_t& scanned, std::size_t limit,
-                           std::string_view& line) noexcept
-{
-    auto const end = find_control(text, scanned);
-    if (end > limit)
-        return line_state::too_long;
-    scanned = end;
-    if (end == text.size())
-        return line_state::incomplete;
-    if (text[end] != '\r')
-        return line_state::bad_character;
-    if (end + 1 == text.size())
-        return line_state::incomplete;
-    if (text[end + 1] != '\n')
-        return line_state::bad_character;
-    scanned = 0;
-    line = text.substr(0, end);
-    return line_state::whole;
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -4270,83 +6353,6 @@ private:
 #ifndef HDIKAFKA_DETAIL_TLS_CONTEXT_HPP
 #define HDIKAFKA_DETAIL_TLS_CONTEXT_HPP
 
-// -------- hdikafka/detail/base64.hpp
-
-// base64: bytes as letters, for Basic credentials, and base64url, which JSON web tokens are made of
-// (RFC 4648 §4 and §5). Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_BASE64_HPP
-#define HDIKAFKA_DETAIL_BASE64_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-enum class base64_form : unsigned char
-{
-    standard, ///< With '+' and '/', padded with '='.
-    url       ///< With '-' and '_', never padded.
-};
-
-constexpr std::string_view base64_digits(base64_form form) noexcept
-{
-    return form == base64_form::url ? "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-                                    : "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-}
-
-inline std::string base64_encode(std::string_view bytes, base64_form form)
-{
-    auto const digits = base64_digits(form);
-    std::string out;
-    out.reserve((bytes.size() + 2) / 3 * 4);
-    for (std::size_t at = 0; at < bytes.size(); at += 3) {
-        auto const group = bytes.substr(at, 3);
-        std::uint32_t bits = 0;
-        for (std::size_t i = 0; i != 3; ++i)
-            bits = bits << 8 | (i < group.size() ? static_cast<unsigned char>(group[i]) : 0U);
-        for (std::size_t i = 0; i != 4; ++i) {
-            if (i <= group.size())
-                out += digits[bits >> (18 - 6 * i) & 63];
-            else if (form == base64_form::standard)
-                out += '=';
-        }
-    }
-    return out;
-}
-
-/// The bytes, or nothing when `text` is not exactly what base64_encode() makes of some: a blank or line
-/// end, a wrong length, padding too much or too little, and bits behind the last byte are all refused.
-inline std::optional<std::string> base64_decode(std::string_view text, base64_form form)
-{
-    if (form == base64_form::standard) {
-        if (text.size() % 4 != 0)
-            return std::nullopt;
-        for (int most = 2; most != 0 && text.ends_with('='); --most)
-            text.remove_suffix(1);
-    }
-    if (text.size() % 4 == 1)
-        return std::nullopt;
-    auto const digits = base64_digits(form);
-    std::string out;
-    out.reserve(text.size() / 4 * 3 + 2);
-    std::uint32_t bits = 0; // what no whole byte was made of yet
-    unsigned count = 0;
-    for (char const digit : text) {
-        auto const value = digits.find(digit);
-        if (value == std::string_view::npos)
-            return std::nullopt;
-        bits = bits << 6 | static_cast<std::uint32_t>(value);
-        count += 6;
-        if (count >= 8) {
-            count -= 8;
-            out += static_cast<char>(static_cast<unsigned char>(bits >> count));
-            bits &= (1U << count) - 1;
-        }
-    }
-    return bits == 0 ? std::optional(std::move(out)) : std::nullopt;
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
 // -------- hdikafka/detail/openssl_handle.hpp
 
 // OpenSSL's objects as C++ objects. Layer: I/O shell (OpenSSL, no Asio).
@@ -5434,6 +7440,27 @@ public:
     std::chrono::microseconds duration{0}; ///< With the request's retries.
 };
 
+/// Why a stream passed over offsets.
+enum class skip_cause : unsigned char
+{
+    retention,  ///< They were deleted before they were read.
+    truncated,  ///< The topic became shorter than the position, or is another one now.
+    unreadable, ///< The service has records there and does not return them.
+};
+
+/// A stream passed over offsets, as its options say (on_out_of_range(), on_unreadable()).
+class records_skipped
+{
+public:
+    records_skipped() = default;
+
+    std::string_view topic;                   ///< Of the stream.
+    std::int32_t partition = 0;               ///< Likewise.
+    std::int64_t from = 0;                    ///< The first offset that was passed over.
+    std::int64_t to = 0;                      ///< Where it goes on; before `from` when truncated.
+    skip_cause cause = skip_cause::retention; ///< Why.
+};
+
 /// A connection is ready: looked up, connected, through the proxy if there is one, TLS agreed on.
 class connection_opened
 {
@@ -5454,7 +7481,7 @@ enum class connection_end : unsigned char
     failed,   ///< An exchange on it failed, was cancelled or ran out of time.
     finished, ///< The server said that it ends with this answer.
     retired,  ///< It was idle for too long, or too old.
-    dropped,  ///< The server closed it, or sent something, while it was idle.
+    dropped,  ///< The server closed it, or sent something, while it was idle; or it did so to another one.
     closed,   ///< The client was closed, or its last handle is gone.
 };
 
@@ -5496,7 +7523,7 @@ public:
         static_assert(hears<Function, request_started> || hears<Function, attempt_ended> ||
                           hears<Function, retry_scheduled> || hears<Function, request_ended> ||
                           hears<Function, token_renewed> || hears<Function, connection_opened> ||
-                          hears<Function, connection_closed>,
+                          hears<Function, connection_closed> || hears<Function, records_skipped>,
                       "an observer is called with an event, by const reference");
     }
 
@@ -5535,6 +7562,7 @@ private:
         virtual void on(token_renewed const&) noexcept = 0;
         virtual void on(connection_opened const&) noexcept = 0;
         virtual void on(connection_closed const&) noexcept = 0;
+        virtual void on(records_skipped const&) noexcept = 0;
     };
 
     template <class Function>
@@ -5550,6 +7578,7 @@ private:
         void on(token_renewed const& event) noexcept override { tell(event); }
         void on(connection_opened const& event) noexcept override { tell(event); }
         void on(connection_closed const& event) noexcept override { tell(event); }
+        void on(records_skipped const& event) noexcept override { tell(event); }
 
     private:
         template <class Event>
@@ -5728,18 +7757,19 @@ public:
     /// The value of the Host field of each request.
     std::string const& host_field() const noexcept { return host_field_; }
 
-    /// An idle connection that is still good, or the right to make one; nothing when all are in use.
-    lease<> take() { return take_or_queue(nullptr); }
+    /// An idle connection that is still good, or the right to make one; nothing when all are in use. `fresh`:
+    /// only the right to make one will do.
+    lease<> take(bool fresh) { return take_or_queue(nullptr, fresh); }
 
     /// Closes the connections that have been idle since `moment` or longer: one that served last then turned
     /// out to be dead, and what killed it (a restart of the server) has most often killed the others.
     void drop_idle(steady_clock::time_point moment) { close_idle(connection_end::dropped, moment, false); }
 
     /// Waits for a connection, in turn, until the operation is interrupted.
-    task wait_in_line(operation_ptr op, lease<>& held)
+    task wait_in_line(operation_ptr op, bool fresh, lease<>& held)
     {
         place_in_line place(this->shared_from_this(), *op);
-        held = take_or_queue(&place);
+        held = take_or_queue(&place, fresh);
         while (!held) {
             if (op->interrupted())
                 co_return op->interruption("waiting for a free connection");
@@ -5750,7 +7780,7 @@ public:
             held.keep(); // as good as it came
             co_return op->interruption("waiting for a free connection");
         }
-        drop_unusable(held);
+        drop_unusable(held, fresh);
         co_return result<void>();
     }
 
@@ -5802,7 +7832,7 @@ private:
     };
 
     /// When all are in use: nothing, and `place`, if there is one, stands in the queue.
-    lease<> take_or_queue(place_in_line* place)
+    lease<> take_or_queue(place_in_line* place, bool fresh)
     {
         auto const now = steady_clock::now();
         connection_ptr found;
@@ -5817,9 +7847,10 @@ private:
                 retired.reset();
                 lock.lock();
             }
-            if (!idle_.empty()) {
+            bool const room = open_ < limit_;
+            if (!idle_.empty() && !(fresh && room)) {
                 found.reset(&idle_.pop_back());
-            } else if (open_ < limit_) {
+            } else if (room) {
                 ++open_;
             } else {
                 if (place)
@@ -5828,14 +7859,20 @@ private:
             }
         }
         lease<> held(this->shared_from_this(), std::move(found));
-        drop_unusable(held);
+        drop_unusable(held, fresh);
         return held;
     }
 
-    static void drop_unusable(lease<>& held)
+    /// Of a connection that will not do, the right to make another one is left.
+    static void drop_unusable(lease<>& held, bool fresh)
     {
-        if (!held.link || held.link->usable())
+        if (!held.link)
             return;
+        bool const usable = held.link->usable();
+        if (usable && !fresh)
+            return;
+        if (usable)
+            held.link->end = connection_end::dropped;
         held.link->stream.close_politely();
         held.link.reset();
     }
@@ -5933,6 +7970,15 @@ void alternate_families(Addresses& addresses, IsV6 is_v6)
 /// How long after one connection attempt the next address is tried too (RFC 8305 §5).
 inline constexpr milliseconds connection_attempt_delay{250};
 
+/// When the next address is tried: at once when no other is being tried or one has just failed, else after a
+/// delay since the last attempt began.
+inline std::chrono::steady_clock::time_point next_attempt(std::chrono::steady_clock::time_point now,
+                                                          std::chrono::steady_clock::time_point last_began,
+                                                          bool others_under_way, bool one_failed)
+{
+    return others_under_way && !one_failed ? last_began + connection_attempt_delay : now;
+}
+
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
@@ -6001,7 +8047,7 @@ public:
     task run(std::string const& name, net::ip::tcp::socket& winner)
     {
         error last(errc::connect_failed, name + " has no address");
-        auto due = steady_clock::now();
+        auto begun = steady_clock::now();
         for (;;) {
             bool failed = false;
             while (auto const attempt = take_finished()) {
@@ -6021,11 +8067,13 @@ public:
                 co_return op_->interruption("connecting to " + name);
             }
             bool const more = running_.size() < left_.size();
-            if (more && (failed || running_.empty() || steady_clock::now() >= due)) {
+            auto const now = steady_clock::now();
+            auto const due = next_attempt(now, begun, !running_.empty(), failed);
+            if (more && now >= due) {
                 auto const& next = left_[running_.size()];
                 running_.push_back(std::make_shared<connection_attempt<>>(op_, executor_));
                 running_.back()->start(next);
-                due = steady_clock::now() + connection_attempt_delay;
+                begun = now;
                 continue;
             }
             if (running_.empty())
@@ -6103,8 +8151,6 @@ inline std::string environment_variable(char const* name)
 // http_request: what is sent. Layer: formats (no I/O, no Asio).
 #ifndef HDIKAFKA_DETAIL_HTTP_REQUEST_HPP
 #define HDIKAFKA_DETAIL_HTTP_REQUEST_HPP
-
-#include <charconv>
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -6802,6 +8848,81 @@ private:
 
 #endif
 
+// -------- hdikafka/detail/operation_registry.hpp
+
+// The calls in flight of one client, so that close() can end them. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_OPERATION_REGISTRY_HPP
+#define HDIKAFKA_DETAIL_OPERATION_REGISTRY_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Thread-safe.
+template <class = void>
+class operation_registry
+{
+public:
+    /// False once closed.
+    bool add(operation<>& op)
+    {
+        std::lock_guard const lock(mutex_);
+        if (!closed_)
+            live_.push_back(op);
+        return !closed_;
+    }
+
+    void remove(operation<>& op) noexcept
+    {
+        std::lock_guard const lock(mutex_);
+        live_.remove(op);
+    }
+
+    void close()
+    {
+        std::lock_guard const lock(mutex_);
+        closed_ = true;
+        if (live_.empty())
+            return;
+        for (auto* op = &live_.front(); op != nullptr; op = live_.after(*op))
+            op->close();
+    }
+
+private:
+    std::mutex mutex_;
+    linked_list<operation<>> live_;
+    bool closed_ = false;
+};
+
+using registry_ptr = std::shared_ptr<operation_registry<>>;
+
+/// Keeps an operation in the registry for as long as this lives.
+template <class = void>
+class registration
+{
+public:
+    registration(registry_ptr registry, operation_ptr op)
+        : registry_(std::move(registry)), op_(std::move(op)), added_(registry_->add(*op_))
+    {}
+    registration(registration const&) = delete;
+    registration& operator=(registration const&) = delete;
+    ~registration()
+    {
+        if (added_)
+            registry_->remove(*op_);
+    }
+
+    /// False: the registry was closed.
+    bool added() const noexcept { return added_; }
+
+private:
+    registry_ptr registry_;
+    operation_ptr op_;
+    bool added_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
 // -------- hdikafka/detail/random.hpp
 
 // Random numbers for jitter and request ids; not for secrets. Layer: formats (no I/O, no Asio).
@@ -6980,6 +9101,16 @@ public:
 /// The value of an Authorization field, shared so that using it costs no copy.
 using authorization = std::shared_ptr<field_value const>;
 
+/// Is told of an answer's header before the body has come.
+class header_listener
+{
+public:
+    virtual ~header_listener() = default;
+
+    /// In the operation's turn; once for each attempt that gets as far.
+    virtual void header(response_parser const& answer) = 0;
+};
+
 /// Shared by a client's handles, its calls in flight and the token requests it started.
 template <class = void>
 class transport
@@ -7014,14 +9145,16 @@ public:
         return pools_.back();
     }
 
-    /// One attempt at `request`, which is sound. What `outcome` says of bytes and the connection is right
-    /// whatever comes of it. It leaves the operation in a phase.
-    task send(operation_ptr op, pool_ptr pool, http_request const& request, authorization token,
-              http_limits const& limits, attempt_outcome& outcome, http_response& answer)
+    /// One attempt at `request`, which is sound, over a connection made for it if that is to be `fresh`. What
+    /// `outcome` says of bytes and the connection is right whatever comes of it. It leaves the operation in a
+    /// phase.
+    task send(operation_ptr op, pool_ptr pool, bool fresh, http_request const& request, authorization token,
+              http_limits const& limits, attempt_outcome& outcome, http_response& answer,
+              header_listener* listener)
     {
-        lease<> held = pool->take();
+        lease<> held = pool->take(fresh);
         if (!held) {
-            auto const waited = co_await pool->wait_in_line(op, held);
+            auto const waited = co_await pool->wait_in_line(op, fresh, held);
             if (!waited)
                 co_return waited;
         }
@@ -7051,6 +9184,8 @@ public:
             if (in_time) {
                 op->extend_phase(settings_.idle_timeout);
                 now = talk.advance();
+                if (listener && talk.answer().header_done())
+                    std::exchange(listener, nullptr)->header(talk.answer());
             }
         }
         outcome.bytes_sent = link.stream.bytes_out() - sent;
@@ -7196,248 +9331,6 @@ public:
 
     /// Whether asking again can give another token.
     virtual bool renewable() const noexcept { return true; }
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-namespace hdikafka::inline v0_1::detail {
-
-template <class Lazy>
-class token_cache : public std::enable_shared_from_this<token_cache<Lazy>>
-{
-public:
-    explicit token_cache(token_source_ptr source) : source_(std::move(source)) {}
-
-    /// The token to use now, which starts a renewal when that is due; null when there is none.
-    authorization current(transport_ptr const& http) { return look(http, nullptr); }
-
-    /// Waits for a token. All who wait share one request and its outcome; one that stops waiting disturbs
-    /// nobody.
-    task wait(operation_ptr op, transport_ptr http, authorization& token)
-    {
-        for (;;) {
-            waiter place(this->shared_from_this(), *op);
-            token = look(http, &place);
-            if (token || !place.failure)
-                co_return place.failure;
-            while (place.waits() && !op->interrupted())
-                co_await op->park();
-            if (op->interrupted())
-                co_return op->interruption("waiting for a token");
-            token = place.token;
-            if (token || !place.failure)
-                co_return place.failure;
-        }
-    }
-
-    /// The service refused this token and wants these claims in the next, if any: drops it, unless another
-    /// has taken its place already. True when asking again makes sense.
-    bool refuse(authorization const& refused, std::string claims)
-    {
-        std::lock_guard const lock(mutex_);
-        if (source_->renewable() && current_ == refused) {
-            current_.reset();
-            plan_.dropped();
-            claims_ = std::move(claims);
-        }
-        return source_->renewable();
-    }
-
-private:
-    /// Somebody who waits for the request under way, on the stack of its coroutine. It leaves the queue with
-    /// that, also because its executor's context is destroyed: the cache outlives contexts and must not
-    /// touch one that is gone.
-    class waiter : public list_link
-    {
-    public:
-        waiter(std::shared_ptr<token_cache> cache, operation<>& op) : cache_(std::move(cache)), op_(op) {}
-        ~waiter()
-        {
-            std::lock_guard const lock(cache_->mutex_);
-            if (this->linked())
-                cache_->waiting_.remove(*this);
-        }
-
-        bool waits() const
-        {
-            std::lock_guard const lock(cache_->mutex_);
-            return this->linked();
-        }
-
-        /// With the lock held, when it has left the queue.
-        void answer() { op_.wake(); }
-
-        // Given with the lock held, while it waits. Neither: the request was abandoned, ask again.
-        authorization token;
-        result<void> failure;
-
-    private:
-        std::shared_ptr<token_cache> cache_;
-        operation<>& op_;
-    };
-
-    /// A request under way. Tells the waiters even when its coroutine is destroyed half-way.
-    class flight
-    {
-    public:
-        explicit flight(std::shared_ptr<token_cache> cache) : cache_(std::move(cache)) {}
-        flight(flight const&) = delete;
-        flight& operator=(flight const&) = delete;
-        ~flight()
-        {
-            if (!landed_)
-                cache_->abandon();
-        }
-
-        void land(access_token const& token, result<void> const& outcome, double jitter)
-        {
-            if (outcome)
-                cache_->succeed(token, claims, jitter);
-            else
-                cache_->fail(outcome.error());
-            landed_ = true;
-        }
-
-        std::string claims; ///< What the token is to hold.
-
-    private:
-        std::shared_ptr<token_cache> cache_;
-        bool landed_ = false;
-    };
-
-    /// The token when one serves, starting a renewal when that is due; otherwise puts `place`, if there is
-    /// one, among those who wait, or gives it the failure when nobody may ask.
-    authorization look(transport_ptr const& http, waiter* place)
-    {
-        authorization ready;
-        std::unique_ptr<flight> trip;
-        {
-            std::lock_guard const lock(mutex_);
-            auto const now = steady_clock::now();
-            token_step const next = plan_.look(now, place != nullptr);
-            if (next.action == token_action::use) {
-                ready = current_;
-            } else if (place && next.action == token_action::wait) {
-                waiting_.push_back(*place);
-            } else if (place) {
-                place->failure = too_early(now);
-            }
-            if (next.ask) {
-                trip = std::make_unique<flight>(this->shared_from_this());
-                trip->claims = claims_;
-            }
-        }
-        if (trip)
-            start(http, std::move(trip));
-        return ready;
-    }
-
-    /// The last request's failure, as long as the authority wants to be left alone.
-    error too_early(steady_clock::time_point now) const
-    {
-        diagnostics info = failure_->info();
-        info.retry_after = std::chrono::ceil<milliseconds>(plan_.throttled_until() - now);
-        return error(failure_->code(), std::move(info), "not asked again yet: " + failure_->cause());
-    }
-
-    void start(transport_ptr const& http, std::unique_ptr<flight> trip)
-    {
-        constexpr std::chrono::seconds limit(120); // IMDS may take 70 s to be ready, and says so
-        auto const op = http->make_operation(steady_clock::now() + limit);
-        run_detached(op, renew(op, http, source_, std::move(trip)));
-    }
-
-    static task renew(operation_ptr op, transport_ptr http, token_source_ptr source,
-                      std::unique_ptr<flight> trip)
-    {
-        registration<> const entry(http->background(), op);
-        if (!entry.added())
-            co_return result<void>(); // those who wait and are not closed ask again
-        auto const begun = steady_clock::now();
-        token_grant grant;
-        result<void> outcome;
-        try {
-            outcome = co_await source->request(op, http, trip->claims, grant);
-        } catch (error const& thrown) {
-            outcome = thrown;
-        } catch (std::exception const& thrown) {
-            outcome = error(errc::token_refused, thrown.what());
-        } catch (...) {
-            outcome = error(errc::token_refused, "the callback threw something that is no std::exception");
-        }
-        if (!outcome && op->stopped() == errc::closed)
-            co_return outcome;
-        if (!outcome && op->stopped())
-            outcome = error(op->stopped(), "asking for a token took too long");
-        if (observer const& watcher = http->settings().observer) {
-            token_renewed event;
-            event.code = outcome ? std::error_code() : outcome.error().code();
-            event.source = grant.source;
-            event.passed_over = grant.passed_over;
-            event.expires_in = grant.token.expires_in();
-            event.duration =
-                std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - begun);
-            watcher(event);
-        }
-        trip->land(grant.token, outcome, http->random().unit());
-        co_return outcome;
-    }
-
-    void succeed(access_token const& token, std::string const& claims, double jitter)
-    {
-        auto const fresh = std::make_shared<field_value const>("Bearer " + token.token());
-        std::lock_guard const lock(mutex_);
-        if (claims_ != claims)
-            return ask_again(); // demanded while this request was under way: it would be refused too
-        claims_.clear();
-        failure_.reset();
-        current_ = fresh;
-        plan_.succeeded(plan_token(steady_clock::now(), token.expires_in(), token.refresh_in(), jitter));
-        answer_all(fresh, result<void>());
-    }
-
-    void fail(error const& failure)
-    {
-        std::lock_guard const lock(mutex_);
-        if (failure.code() == errc::token_refused)
-            claims_.clear(); // passed on once: what the authority cannot grant must not be asked for for ever
-        failure_ = failure;
-        plan_.failed(steady_clock::now(), failure.info().retry_after);
-        answer_all(nullptr, failure);
-    }
-
-    void abandon()
-    {
-        std::lock_guard const lock(mutex_);
-        ask_again();
-    }
-
-    /// With the lock held, as the next: those who wait look for themselves.
-    void ask_again()
-    {
-        plan_.abandoned();
-        answer_all(nullptr, result<void>());
-    }
-
-    void answer_all(authorization const& token, result<void> const& outcome)
-    {
-        while (!waiting_.empty()) {
-            waiter& one = waiting_.pop_front();
-            one.token = token;
-            one.failure = outcome;
-            one.answer();
-        }
-    }
-
-    token_source_ptr const source_;
-    std::mutex mutex_;
-    authorization current_;
-    token_plan plan_;
-    std::string claims_;           // that the next token must hold
-    std::optional<error> failure_; // of the last request, when it failed
-    linked_list<waiter> waiting_;
 };
 
 } // namespace hdikafka::inline v0_1::detail
@@ -7792,414 +9685,6 @@ result<client_certificate> load_client_certificate(std::string const& path, std:
 
 #endif
 
-// -------- hdikafka/detail/json_writer.hpp
-
-// Writing JSON scalars into a growing text. Layer: formats (bytes in, values out; no Asio).
-#ifndef HDIKAFKA_DETAIL_JSON_WRITER_HPP
-#define HDIKAFKA_DETAIL_JSON_WRITER_HPP
-
-// -------- hdikafka/detail/json_text.hpp
-
-// What single JSON tokens mean: a value's kind, the characters of a string, a number as a double.
-// Layer: formats (bytes in, values out; no Asio).
-#ifndef HDIKAFKA_DETAIL_JSON_TEXT_HPP
-#define HDIKAFKA_DETAIL_JSON_TEXT_HPP
-
-// -------- hdikafka/detail/utf8.hpp
-
-// UTF-8: strict validation, encoding, and the scan for bytes that need no attention in a JSON string.
-// Layer: formats (bytes in, values out; no Asio).
-#ifndef HDIKAFKA_DETAIL_UTF8_HPP
-#define HDIKAFKA_DETAIL_UTF8_HPP
-
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
-
-namespace hdikafka::inline v0_1::detail {
-
-inline unsigned byte_at(char const* at) noexcept { return static_cast<unsigned char>(*at); }
-
-/// Length of the well-formed sequence at `at` (Unicode 15, table 3-7), or 0: no overlong form, no
-/// surrogate, nothing above U+10FFFF, nothing cut off. `at` is before `end`.
-inline std::size_t utf8_length(char const* at, char const* end) noexcept
-{
-    auto const lead = byte_at(at);
-    if (lead < 0x80)
-        return 1;
-    auto const left = end - at;
-    auto const follows = [&](std::ptrdiff_t i, unsigned low = 0x80, unsigned high = 0xbf) {
-        return i < left && byte_at(at + i) >= low && byte_at(at + i) <= high;
-    };
-    if (lead < 0xc2)
-        return 0;
-    if (lead < 0xe0)
-        return follows(1) ? 2 : 0;
-    if (lead < 0xf0)
-        return follows(1, lead == 0xe0 ? 0xa0 : 0x80, lead == 0xed ? 0x9f : 0xbf) && follows(2) ? 3 : 0;
-    if (lead < 0xf5)
-        return follows(1, lead == 0xf0 ? 0x90 : 0x80, lead == 0xf4 ? 0x8f : 0xbf) && follows(2) && follows(3)
-                   ? 4
-                   : 0;
-    return 0;
-}
-
-/// Whether a byte stands for itself in a JSON string: ASCII without quote, backslash and controls.
-inline bool is_plain(char character) noexcept
-{
-    auto const value = static_cast<unsigned char>(character);
-    return value >= 0x20 && value < 0x80 && value != '"' && value != '\\';
-}
-
-inline char const* plain_end_by_byte(char const* at, char const* end) noexcept
-{
-    while (at != end && is_plain(*at))
-        ++at;
-    return at;
-}
-
-/// The first byte from `at` on that is not plain, or `end`: eight bytes at a time, any byte order.
-inline char const* plain_end_by_word(char const* at, char const* end) noexcept
-{
-    constexpr std::uint64_t ones = 0x0101010101010101;
-    constexpr std::uint64_t tops = ones * 0x80;
-    for (; end - at >= 8; at += 8) {
-        std::uint64_t word = 0;
-        std::memcpy(&word, at, sizeof word);
-        // With the top bits set no subtraction borrows from the next byte: its top bit is then clear
-        // exactly when the low seven bits are below the subtrahend.
-        auto const below_space = ((word ^ ones * 2) | tops) - ones * 0x21; // controls, and the quote
-        auto const backslash = ((word ^ ones * '\\') | tops) - ones;
-        if (((word | ~below_space | ~backslash) & tops) != 0)
-            break;
-    }
-    return plain_end_by_byte(at, end);
-}
-
-#if defined(__SSE2__)
-
-/// Sixteen bytes reordered so that those up to 0xa0 are the controls, the quote and all above ASCII:
-/// flipping bit 1 swaps the quote (0x22) with the space, flipping the top bit puts 0x80 on first.
-inline __m128i plain_order(__m128i bytes) noexcept
-{
-    return _mm_xor_si128(bytes, _mm_set1_epi8(static_cast<char>(0x82)));
-}
-
-inline __m128i backslashes(__m128i bytes) noexcept { return _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')); }
-
-/// One bit for each byte that is not plain, of the least in plain_order() and the backslashes.
-inline unsigned not_plain(__m128i least, __m128i backslash) noexcept
-{
-    auto const limit = _mm_set1_epi8(static_cast<char>(0xa0));
-    auto const low = _mm_cmpeq_epi8(_mm_min_epu8(least, limit), least);
-    return static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(low, backslash)));
-}
-
-inline __m128i load_bytes(char const* at) noexcept
-{
-    return _mm_loadu_si128(reinterpret_cast<__m128i const*>(at));
-}
-
-inline unsigned not_plain(char const* at) noexcept
-{
-    auto const bytes = load_bytes(at);
-    return not_plain(plain_order(bytes), backslashes(bytes));
-}
-
-/// The same for long runs, sixty-four bytes at a time.
-[[gnu::noinline]] inline char const* plain_end_by_block(char const* at, char const* end) noexcept
-{
-    for (auto left = end - at; left >= 64; left -= 64, at += 64) {
-        auto const a = load_bytes(at);
-        auto const b = load_bytes(at + 16);
-        auto const c = load_bytes(at + 32);
-        auto const d = load_bytes(at + 48);
-        auto const least = _mm_min_epu8(_mm_min_epu8(plain_order(a), plain_order(b)),
-                                        _mm_min_epu8(plain_order(c), plain_order(d)));
-        auto const backslash = _mm_or_si128(_mm_or_si128(backslashes(a), backslashes(b)),
-                                            _mm_or_si128(backslashes(c), backslashes(d)));
-        if (not_plain(least, backslash) != 0)
-            break;
-    }
-    for (; end - at >= 16; at += 16)
-        if (auto const found = not_plain(at); found != 0)
-            return at + std::countr_zero(found);
-    return plain_end_by_byte(at, end);
-}
-
-/// The same; names and short values end within the first sixteen bytes.
-inline char const* plain_end(char const* at, char const* end) noexcept
-{
-    if (end - at < 16) [[unlikely]]
-        return plain_end_by_byte(at, end);
-    // Forget what is known of the memory: for a short literal gcc 12 warns of this load, although it is
-    // never reached.
-    asm("" : "+r"(at));
-    auto const found = not_plain(at);
-    return found != 0 ? at + std::countr_zero(found) : plain_end_by_block(at + 16, end);
-}
-
-#else
-
-inline char const* plain_end(char const* at, char const* end) noexcept { return plain_end_by_word(at, end); }
-
-#endif
-
-/// Whether the whole text is well-formed UTF-8.
-inline bool valid_utf8(std::string_view text) noexcept
-{
-    char const* at = text.data();
-    char const* const end = at + text.size();
-    while ((at = plain_end(at, end)) != end) {
-        auto const length = utf8_length(at, end);
-        if (length == 0)
-            return false;
-        at += length;
-    }
-    return true;
-}
-
-/// Appends the UTF-8 form of a code point, which is at most U+10FFFF and no surrogate.
-inline void append_utf8(std::string& out, char32_t code_point)
-{
-    auto const put = [&](char32_t value) { out += static_cast<char>(static_cast<unsigned char>(value)); };
-    if (code_point < 0x80) {
-        put(code_point);
-    } else if (code_point < 0x800) {
-        put(0xc0 | code_point >> 6);
-        put(0x80 | (code_point & 0x3f));
-    } else if (code_point < 0x10000) {
-        put(0xe0 | code_point >> 12);
-        put(0x80 | (code_point >> 6 & 0x3f));
-        put(0x80 | (code_point & 0x3f));
-    } else {
-        put(0xf0 | code_point >> 18);
-        put(0x80 | (code_point >> 12 & 0x3f));
-        put(0x80 | (code_point >> 6 & 0x3f));
-        put(0x80 | (code_point & 0x3f));
-    }
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-namespace hdikafka::inline v0_1 {
-
-/// What a JSON value is.
-enum class json_kind : unsigned char
-{
-    null,    ///< `null`
-    boolean, ///< `true` or `false`
-    number,  ///< Any number; whether it fits a type is told by asking for it.
-    string,  ///< `"…"`
-    array,   ///< `[…]`
-    object,  ///< `{…}`
-};
-
-namespace detail {
-
-/// The kind of a value, told by its first character. Null for a character that begins no value.
-inline json_kind json_kind_of(char first) noexcept
-{
-    switch (first) {
-    case '"': return json_kind::string;
-    case '{': return json_kind::object;
-    case '[': return json_kind::array;
-    case 't':
-    case 'f': return json_kind::boolean;
-    case '-': return json_kind::number;
-    default: return first >= '0' && first <= '9' ? json_kind::number : json_kind::null;
-    }
-}
-
-inline char const* json_kind_name(json_kind kind) noexcept
-{
-    switch (kind) {
-    case json_kind::boolean: return "a boolean";
-    case json_kind::number: return "a number";
-    case json_kind::string: return "a string";
-    case json_kind::array: return "an array";
-    case json_kind::object: return "an object";
-    case json_kind::null: break;
-    }
-    return "null";
-}
-
-inline bool is_digit(char character) noexcept { return character >= '0' && character <= '9'; }
-
-/// The UTF-16 unit of the escape \uXXXX that `raw` has at `at`, or 0x10000, which no unit is.
-inline char32_t json_escaped_unit(std::string_view raw, std::size_t at) noexcept
-{
-    constexpr char32_t none = 0x10000;
-    if (raw.size() < at + 6 || raw[at] != '\\' || raw[at + 1] != 'u')
-        return none;
-    std::uint16_t unit = 0;
-    char const* const end = raw.data() + at + 6;
-    return std::from_chars(end - 4, end, unit, 16).ptr == end ? unit : none;
-}
-
-/// Decodes the text between a string's quotes, as a json_reader gave it, into `out` (replaced).
-/// False at a surrogate escape without its other half, which stands for no character.
-inline bool json_unescape(std::string_view raw, std::string& out)
-{
-    out.clear();
-    for (std::size_t at = 0;;) {
-        auto const escape = raw.find('\\', at);
-        out.append(raw.substr(at, escape - at));
-        if (escape == std::string_view::npos)
-            return true;
-        if (escape + 1 == raw.size())
-            return false;
-        at = escape + 2;
-        switch (raw[escape + 1]) {
-        case 'b': out += '\b'; break;
-        case 'f': out += '\f'; break;
-        case 'n': out += '\n'; break;
-        case 'r': out += '\r'; break;
-        case 't': out += '\t'; break;
-        default: out += raw[escape + 1]; break; // quote, backslash, slash
-        case 'u':
-            char32_t code_point = json_escaped_unit(raw, escape);
-            at = escape + 6;
-            if (code_point >= 0xd800 && code_point < 0xdc00) {
-                auto const low = json_escaped_unit(raw, at);
-                if (low < 0xdc00 || low > 0xdfff)
-                    return false;
-                code_point = 0x10000 + ((code_point - 0xd800) << 10) + (low - 0xdc00);
-                at += 6;
-            } else if (code_point >= 0xdc00 && (code_point < 0xe000 || code_point > 0xffff)) {
-                return false;
-            }
-            append_utf8(out, code_point);
-        }
-    }
-}
-
-/// Whether the text between a string's quotes stands for `text`.
-inline bool json_equals(std::string_view raw, std::string_view text)
-{
-    if (raw.find('\\') == std::string_view::npos)
-        return raw == text;
-    std::string decoded;
-    return json_unescape(raw, decoded) && decoded == text;
-}
-
-/// Without <cmath>, which would take as long to compile as all of this file.
-constexpr bool is_finite(double value) noexcept
-{
-    return value >= std::numeric_limits<double>::lowest() && value <= std::numeric_limits<double>::max();
-}
-
-/// A valid JSON number as a double. False when it is too large for one; what is too small becomes zero.
-inline bool json_to_double(std::string_view number, double& out) noexcept
-{
-    if (std::from_chars(number.data(), number.data() + number.size(), out).ec == std::errc())
-        return is_finite(out);
-    // from_chars does not say on which side the number left the range: its decimal magnitude does.
-    bool const negative = number.front() == '-';
-    std::int64_t magnitude =
-        0; // position of the first digit that is not 0, left of the point counted positive
-    std::size_t at = negative ? 1 : 0;
-    bool fraction = false;
-    bool significant = false;
-    for (; at != number.size() && number[at] != 'e' && number[at] != 'E'; ++at) {
-        if (number[at] == '.') {
-            fraction = true;
-            continue;
-        }
-        significant = significant || number[at] != '0';
-        if (significant && !fraction)
-            ++magnitude;
-        else if (!significant && fraction)
-            --magnitude;
-    }
-    if (at != number.size()) {
-        ++at;
-        bool const down = number[at] == '-';
-        if (down || number[at] == '+')
-            ++at;
-        std::int64_t exponent = 0;
-        for (; at != number.size() && exponent < 1'000'000'000'000; ++at)
-            exponent = exponent * 10 + (number[at] - '0');
-        magnitude += down ? -exponent : exponent;
-    }
-    if (significant && magnitude > 0)
-        return false;
-    out = negative ? -0.0 : 0.0;
-    return true;
-}
-
-} // namespace detail
-
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Appends `text` as a JSON string, quotes included. False, with `out` unchanged, if it is not UTF-8.
-inline bool append_json_string(std::string& out, std::string_view text)
-{
-    auto const before = out.size();
-    char const* at = text.data();
-    char const* const end = at + text.size();
-    char const* copied = at;
-    if (before == 0)
-        out.reserve(text.size() + 2); // most text needs no escapes
-    out += '"';
-    while ((at = plain_end(at, end)) != end) {
-        if (byte_at(at) >= 0x80) {
-            auto const length = utf8_length(at, end);
-            if (length == 0) {
-                out.resize(before);
-                return false;
-            }
-            at += length;
-            continue;
-        }
-        out.append(copied, at);
-        auto const character = byte_at(at);
-        copied = ++at;
-        out += '\\';
-        switch (character) {
-        case '\b': out += 'b'; break;
-        case '\f': out += 'f'; break;
-        case '\n': out += 'n'; break;
-        case '\r': out += 'r'; break;
-        case '\t': out += 't'; break;
-        case '"':
-        case '\\': out += static_cast<char>(character); break;
-        default: out += character < 0x10 ? "u000" : "u001"; out += "0123456789abcdef"[character % 16];
-        }
-    }
-    out.append(copied, end);
-    out += '"';
-    return true;
-}
-
-template <std::integral T>
-void append_json_integer(std::string& out, T value)
-{
-    std::array<char, 24> digits{};
-    out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
-}
-
-/// Appends the shortest text that reads back as the same double. False, with `out` unchanged, if it is
-/// not finite.
-inline bool append_json_double(std::string& out, double value)
-{
-    if (!is_finite(value))
-        return false;
-    std::array<char, 32> digits{}; // the longest is 24: -2.2250738585072014e-308
-    out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
-    return true;
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
 #include <openssl/rsa.h>
 
 namespace hdikafka::inline v0_1::detail {
@@ -8369,371 +9854,6 @@ result<std::string> make_client_assertion(client_certificate const& certificate,
 // What a WWW-Authenticate field asks for (RFC 9110 §11.6.1). Layer: formats (no I/O, no Asio).
 #ifndef HDIKAFKA_DETAIL_AUTH_CHALLENGE_HPP
 #define HDIKAFKA_DETAIL_AUTH_CHALLENGE_HPP
-
-// -------- hdikafka/detail/json_reader.hpp
-
-// Reading JSON (RFC 8259): one validating pass that the caller pulls, without tree, allocation or recursion.
-// Layer: formats (bytes in, values out; no Asio).
-#ifndef HDIKAFKA_DETAIL_JSON_READER_HPP
-#define HDIKAFKA_DETAIL_JSON_READER_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Reads one document from front to back. Every function gives false at a fault; the first fault sticks.
-/// What was read before it stands in a document that may still turn out not to be JSON: only finish()
-/// vouches for the whole. The text outlives the reader and the slices it gives.
-///
-///     json_reader in(text);
-///     std::string_view name;
-///     std::int64_t id = 0;
-///     if (in.enter_object())
-///         while (in.next_member(name))
-///             name == "id" ? in.integer(id) : in.skip();
-///     if (!in.finish()) // in.fault(), in.position()
-class json_reader
-{
-public:
-    static constexpr std::size_t max_depth = 512; ///< Containers within one another.
-
-    explicit json_reader(std::string_view text) noexcept
-        : begin_(text.data()), at_(begin_), end_(begin_ + text.size())
-    {}
-
-    /// The kind of the value that is due, by its first character. Null also when none is there.
-    json_kind peek() noexcept { return state_ == state::value ? json_kind_of(current()) : json_kind::null; }
-
-    bool enter_object() noexcept { return first() == '{' ? open() : other_kind(); }
-    bool enter_array() noexcept { return first() == '[' ? open() : other_kind(); }
-
-    /// Goes to the next member, whose value is then due. False at the object's end (or a fault).
-    /// `name` is the text between the quotes as it stands: see json_equals() for escapes.
-    bool next_member(std::string_view& name) noexcept
-    {
-        if (!next_item('}') || !due('"') || !scan_string(name) || !due(':'))
-            return false;
-        ++at_;
-        return true;
-    }
-
-    /// Goes to the next element, which is then due. False at the array's end (or a fault).
-    bool next_element() noexcept { return next_item(']'); }
-
-    /// Reads the value that is due, whatever it is: its exact text, without blanks around it.
-    bool value(std::string_view& slice) noexcept
-    {
-        auto const character = first();
-        char const* const start = at_;
-        if (!scan_value(character))
-            return false;
-        slice = std::string_view(start, static_cast<std::size_t>(at_ - start));
-        return true;
-    }
-
-    bool skip() noexcept { return scan_value(first()); }
-
-    /// Reads an integer exactly. A fraction or an exponent is `wrong_kind` like a string is, a value
-    /// beyond int64 is `out_of_range`.
-    bool integer(std::int64_t& out) noexcept
-    {
-        bool const negative = first() == '-';
-        char const* const digits = at_ + (negative ? 1 : 0);
-        char const* at = digits;
-        std::uint64_t magnitude = 0; // wraps beyond nineteen digits, which are read with care
-        for (; at != end_; ++at) {
-            auto const digit = byte_at(at) - '0';
-            if (digit > 9)
-                break;
-            magnitude = magnitude * 10 + digit;
-        }
-        auto const size = at - digits;
-        bool const simple = size > 0 && size <= 18 && (*digits != '0' || size == 1) && at != end_ &&
-                            *at != '.' && *at != 'e' && *at != 'E';
-        if (!simple) [[unlikely]]
-            return integer_with_care(out);
-        out = static_cast<std::int64_t>(negative ? 0 - magnitude : magnitude);
-        return done(at);
-    }
-
-    /// Reads a string: the text between the quotes as it stands (see json_unescape()).
-    bool string(std::string_view& raw) noexcept
-    {
-        return first() == '"' ? scan_string(raw) && done(at_) : other_kind();
-    }
-
-    /// Whether the document was one complete JSON value: nothing failed, nothing is open, only blanks remain.
-    bool finish() noexcept
-    {
-        skip_blanks();
-        return (state_ == state::after && depth_ == 0 && at_ == end_) || fail(errc::invalid_json, at_);
-    }
-
-    bool failed() const noexcept { return state_ == state::failed; }
-
-    /// The first fault; 0 when there is none.
-    errc fault() const noexcept { return fault_; }
-
-    /// The byte the reader is at; after a fault the byte where it was found.
-    std::size_t position() const noexcept { return static_cast<std::size_t>(at_ - begin_); }
-
-private:
-    enum class state : unsigned char
-    {
-        value,  // a value is due
-        opened, // a container was entered, nothing in it was read
-        after,  // a value is complete
-        failed,
-    };
-
-    [[gnu::cold]] bool fail(errc code, char const* where) noexcept
-    {
-        if (state_ != state::failed) {
-            state_ = state::failed;
-            fault_ = code;
-            at_ = end_ = where; // nothing can be read any more
-        }
-        return false;
-    }
-
-    /// The value at at_ is of another kind than was asked for, if it is a value at all.
-    [[gnu::cold]] bool other_kind() noexcept
-    {
-        char const* const start = at_;
-        return scan_value(current()) && fail(errc::wrong_kind, start);
-    }
-
-    [[gnu::noinline]] bool integer_with_care(std::int64_t& out) noexcept
-    {
-        char const* const start = at_;
-        if (json_kind_of(current()) != json_kind::number)
-            return other_kind();
-        if (!scan_number())
-            return false;
-        if (std::string_view(start, at_).find_first_of(".eE") != std::string_view::npos)
-            return fail(errc::wrong_kind, start);
-        if (std::from_chars(start, at_, out).ec != std::errc())
-            return fail(errc::out_of_range, start);
-        return true;
-    }
-
-    bool done(char const* at) noexcept
-    {
-        at_ = at;
-        state_ = state::after;
-        return true;
-    }
-
-    /// The next character that is not blank; NUL, which begins nothing, at the end.
-    char current() noexcept
-    {
-        if (at_ == end_ || byte_at(at_) <= ' ') [[unlikely]]
-            skip_blanks();
-        return at_ != end_ ? *at_ : '\0';
-    }
-
-    [[gnu::noinline]] void skip_blanks() noexcept
-    {
-        while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t'))
-            ++at_;
-    }
-
-    /// The first character of the value that is due; NUL, after a fault, when none is.
-    char first() noexcept
-    {
-        if (state_ == state::value) [[likely]]
-            return current();
-        fail(errc::invalid_json, at_);
-        return '\0';
-    }
-
-    /// Enters the container at at_.
-    bool open() noexcept
-    {
-        if (depth_ == max_depth)
-            return fail(errc::invalid_json, at_);
-        closing_ = *at_ == '{' ? '}' : ']';
-        auto const bit = std::uint64_t(1) << depth_ % 64;
-        auto& word = objects_[depth_ / 64];
-        word = closing_ == '}' ? word | bit : word & ~bit;
-        ++depth_;
-        ++at_;
-        state_ = state::opened;
-        return true;
-    }
-
-    /// Leaves the innermost container, whose last character is at at_.
-    bool close() noexcept
-    {
-        --depth_;
-        if (depth_ == 0)
-            closing_ = '\0';
-        else
-            closing_ = (objects_[(depth_ - 1) / 64] >> (depth_ - 1) % 64 & 1) != 0 ? '}' : ']';
-        return done(at_ + 1);
-    }
-
-    /// Goes to this character, which must come next.
-    bool due(char character) noexcept
-    {
-        if (at_ != end_ && *at_ == character) [[likely]]
-            return true;
-        return current() == character || fail(errc::invalid_json, at_);
-    }
-
-    /// Goes past the comma to the next item of the innermost container, or past its end (false).
-    bool next_item(char closing) noexcept
-    {
-        if (closing != closing_) [[unlikely]]
-            return fail(errc::invalid_json, at_);
-        auto const character = current();
-        if (state_ == state::after && character == ',') [[likely]]
-            ++at_;
-        else if (state_ != state::value && character == closing) {
-            close();
-            return false;
-        } else if (state_ != state::opened)
-            return fail(errc::invalid_json, at_);
-        state_ = state::value;
-        return true;
-    }
-
-    /// Reads the value at at_, whose first character is given.
-    bool scan_value(char character) noexcept
-    {
-        return character == '{' || character == '[' ? scan_container() : scan_scalar(character);
-    }
-
-    [[gnu::noinline]] bool scan_container() noexcept
-    {
-        auto const outside = depth_;
-        std::string_view name;
-        if (!open())
-            return false;
-        while (depth_ != outside) {
-            if (closing_ == '}' ? next_member(name) : next_element()) {
-                auto const character = first();
-                if (!(character == '{' || character == '[' ? open() : scan_scalar(character)))
-                    return false;
-            } else if (failed()) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    bool scan_scalar(char character) noexcept
-    {
-        std::string_view raw;
-        return character == '"' ? scan_string(raw) && done(at_) : scan_word_or_number(character);
-    }
-
-    [[gnu::noinline]] bool scan_word_or_number(char character) noexcept
-    {
-        switch (character) {
-        case 't': return scan_word("true");
-        case 'f': return scan_word("false");
-        case 'n': return scan_word("null");
-        default: return scan_number();
-        }
-    }
-
-    bool scan_word(std::string_view word) noexcept
-    {
-        auto const left = static_cast<std::size_t>(end_ - at_);
-        for (std::size_t i = 0; i != word.size(); ++i)
-            if (i == left || at_[i] != word[i])
-                return fail(errc::invalid_json, at_ + i);
-        return done(at_ + word.size());
-    }
-
-    bool scan_number() noexcept
-    {
-        char const* at = at_;
-        auto const digits = [&] {
-            char const* const first = at;
-            while (at != end_ && is_digit(*at))
-                ++at;
-            return at != first;
-        };
-        if (at != end_ && *at == '-')
-            ++at;
-        if (at != end_ && *at == '0')
-            ++at;
-        else if (!digits())
-            return fail(errc::invalid_json, at);
-        if (at != end_ && *at == '.')
-            if (++at; !digits())
-                return fail(errc::invalid_json, at);
-        if (at != end_ && (*at == 'e' || *at == 'E')) {
-            if (++at; at != end_ && (*at == '+' || *at == '-'))
-                ++at;
-            if (!digits())
-                return fail(errc::invalid_json, at);
-        }
-        return done(at);
-    }
-
-    /// Reads the string whose opening quote is at at_: the text between the quotes.
-    bool scan_string(std::string_view& raw) noexcept
-    {
-        char const* const start = at_ + 1;
-        char const* at = plain_end(start, end_);
-        if ((at == end_ || *at != '"') && !scan_string_on(at)) [[unlikely]]
-            return false;
-        raw = std::string_view(start, static_cast<std::size_t>(at - start));
-        at_ = at + 1;
-        return true;
-    }
-
-    /// The same from its first byte on that is not plain.
-    [[gnu::noinline]] bool scan_string_on(char const*& at) noexcept
-    {
-        while (at != end_ && *at != '"') {
-            auto const length = *at == '\\'          ? escape_length(at)
-                                : byte_at(at) < 0x20 ? 0
-                                                     : utf8_length(at, end_);
-            if (length == 0)
-                return fail(errc::invalid_json, at);
-            at += length;
-            if (at != end_ && byte_at(at) < 0x80)
-                at = plain_end(at, end_);
-        }
-        return at != end_ || fail(errc::invalid_json, at);
-    }
-
-    /// Length of the escape at `at`, or 0. A lone surrogate is within the grammar.
-    std::size_t escape_length(char const* at) const noexcept
-    {
-        if (end_ - at < 2)
-            return 0;
-        if (at[1] != 'u')
-            return std::string_view("\"\\/bfnrt").find(at[1]) != std::string_view::npos ? 2 : 0;
-        if (end_ - at < 6)
-            return 0;
-        for (int i = 2; i != 6; ++i)
-            if (!is_digit(at[i]) && !(at[i] >= 'a' && at[i] <= 'f') && !(at[i] >= 'A' && at[i] <= 'F'))
-                return 0;
-        return 6;
-    }
-
-    char const* begin_;
-    char const* at_;
-    char const* end_;
-    std::size_t depth_ = 0;
-    state state_ = state::value;
-    char closing_ = '\0'; // of the innermost container
-    errc fault_ = errc();
-    std::array<std::uint64_t, max_depth / 64> objects_{}; // one bit a level: object, else array
-};
-
-inline bool valid_json(std::string_view text) noexcept
-{
-    json_reader in(text);
-    return in.skip() && in.finish();
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -8967,876 +10087,11 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/retry_after.hpp
-
-// How long a server asks to wait (RFC 9110 §10.2.3 and Azure's millisecond forms). Layer: formats.
-#ifndef HDIKAFKA_DETAIL_RETRY_AFTER_HPP
-#define HDIKAFKA_DETAIL_RETRY_AFTER_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// 1*DIGIT; a number that does not fit is the greatest that does.
-inline std::optional<std::int64_t> parse_count(std::string_view text) noexcept
-{
-    if (text.empty() || text.find_first_not_of("0123456789") != std::string_view::npos)
-        return std::nullopt;
-    std::int64_t value = 0;
-    auto const failure = std::from_chars(text.data(), text.data() + text.size(), value).ec;
-    return failure == std::errc() ? value : std::numeric_limits<std::int64_t>::max();
-}
-
-/// Whether `text` looks like `shape`, where '0' stands for a digit, '_' for a digit or a blank and 'a' for a
-/// letter.
-inline bool has_shape(std::string_view text, std::string_view shape) noexcept
-{
-    auto const fits = [](char c, char wanted) {
-        bool const digit = c >= '0' && c <= '9';
-        bool const letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-        return wanted == '0'   ? digit
-               : wanted == '_' ? digit || c == ' '
-               : wanted == 'a' ? letter
-                               : c == wanted;
-    };
-    return text.size() == shape.size() && std::ranges::equal(text, shape, fits);
-}
-
-/// A moment from the parts of an HTTP-date: "06" or " 6", "Nov", the year, "08:49:37".
-inline std::optional<std::chrono::sys_seconds> moment_of(std::string_view day, std::string_view month,
-                                                         int year, std::string_view time) noexcept
-{
-    constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    auto const at = months.find(month);
-    auto const number = [](std::string_view digits) {
-        return static_cast<int>(parse_count(digits.substr(digits.find_first_not_of(' '))).value_or(0));
-    };
-    if (at == std::string_view::npos || at % 3 != 0 || day == "  ")
-        return std::nullopt;
-    std::chrono::year_month_day const date(std::chrono::year(year),
-                                           std::chrono::month(static_cast<unsigned>(at / 3) + 1),
-                                           std::chrono::day(static_cast<unsigned>(number(day))));
-    int const hour = number(time.substr(0, 2));
-    int const minute = number(time.substr(3, 2));
-    int const second = number(time.substr(6, 2));
-    if (!date.ok() || hour > 23 || minute > 59 || second > 60)
-        return std::nullopt;
-    return std::chrono::sys_days(date) + std::chrono::hours(hour) + std::chrono::minutes(minute) +
-           std::chrono::seconds(second);
-}
-
-/// An HTTP-date (RFC 9110 §5.6.7) in the form that everybody writes, or in one of the two obsolete ones that
-/// a recipient must know. `now` tells the century of a year of two digits.
-inline std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text,
-                                                               std::chrono::sys_seconds now) noexcept
-{
-    auto const number = [](std::string_view digits) {
-        return static_cast<int>(parse_count(digits).value_or(0));
-    };
-    if (has_shape(text, "aaa, 00 aaa 0000 00:00:00 GMT")) // Sun, 06 Nov 1994 08:49:37 GMT
-        return moment_of(text.substr(5, 2), text.substr(8, 3), number(text.substr(12, 4)),
-                         text.substr(17, 8));
-    if (has_shape(text, "aaa aaa _0 00:00:00 0000")) // Sun Nov  6 08:49:37 1994
-        return moment_of(text.substr(8, 2), text.substr(4, 3), number(text.substr(20, 4)),
-                         text.substr(11, 8));
-    text.remove_prefix(std::min(text.find(','), text.size()));
-    if (!has_shape(text, ", 00-aaa-00 00:00:00 GMT")) // Sunday, 06-Nov-94 08:49:37 GMT
-        return std::nullopt;
-    std::chrono::year_month_day const today(std::chrono::floor<std::chrono::days>(now));
-    int const this_year = static_cast<int>(today.year());
-    int year = this_year - this_year % 100 + number(text.substr(9, 2));
-    if (year > this_year + 50)
-        year -= 100;
-    return moment_of(text.substr(2, 2), text.substr(5, 3), year, text.substr(12, 8));
-}
-
-/// Reads the wait out of an answer's fields; `field(name)` gives an optional<string_view>, `now` is the
-/// wall clock's time, for dates. At most a day.
-template <class Field>
-std::optional<milliseconds> parse_retry_after(Field const& field, std::chrono::system_clock::time_point now)
-{
-    constexpr std::int64_t day_ms = 86'400'000;
-    for (std::string_view const name : {"retry-after-ms", "x-ms-retry-after-ms"})
-        if (std::optional<std::string_view> const text = field(name))
-            if (auto const count = parse_count(*text))
-                return milliseconds(std::min(*count, day_ms));
-    std::optional<std::string_view> const text = field("retry-after");
-    if (!text)
-        return std::nullopt;
-    if (auto const count = parse_count(*text))
-        return milliseconds(std::min(*count, day_ms / 1000) * 1000);
-    auto const date = parse_http_date(*text, std::chrono::floor<std::chrono::seconds>(now));
-    if (!date)
-        return std::nullopt;
-    // In milliseconds: the nanoseconds of the system clock end in 2262.
-    milliseconds const wait = *date - std::chrono::floor<milliseconds>(now);
-    return std::clamp(wait, milliseconds(0), milliseconds(day_ms));
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
 // -------- hdikafka/detail/service_error.hpp
 
 // What a failed answer means: status and body to an error. Layer: formats (no I/O, no Asio).
 #ifndef HDIKAFKA_DETAIL_SERVICE_ERROR_HPP
 #define HDIKAFKA_DETAIL_SERVICE_ERROR_HPP
-
-// -------- hdikafka/detail/rest_response.hpp
-
-// The proxy's answers other than records: metadata, receipts, errors. Every answer that is not what
-// the API describes becomes errc::invalid_response. Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_REST_RESPONSE_HPP
-#define HDIKAFKA_DETAIL_REST_RESPONSE_HPP
-
-// -------- hdikafka/receipt.hpp
-
-// What a produce returns: what became of each record. Layer: values (no I/O, no Asio).
-#ifndef HDIKAFKA_RECEIPT_HPP
-#define HDIKAFKA_RECEIPT_HPP
-
-namespace hdikafka::inline v0_1 {
-
-/// What became of one record of a produce.
-class record_outcome
-{
-public:
-    record_outcome() = default;
-    /// An outcome without a place.
-    explicit record_outcome(persistence state) : persisted(state) {}
-
-    persistence persisted = persistence::none; ///< Whether the record is in the topic.
-    std::optional<std::int32_t> partition;     ///< Where it went, if the answer says so.
-    std::optional<std::int64_t> offset;        ///< Its offset, if the answer says so.
-    std::optional<hdikafka::error> failure;    ///< What the service says went wrong with this record.
-};
-
-/// The answer to one produce, record by record in the order they were given. A receipt exists for
-/// every 200; it can still say that single records failed. The service may leave partitions and
-/// offsets out, hence the optionals. An index past size() throws std::out_of_range.
-class receipt
-{
-public:
-    receipt() = default;
-    /// Made by client::produce(); here for tests of what reads receipts.
-    explicit receipt(std::vector<record_outcome> outcomes) : outcomes_(std::move(outcomes)) {}
-
-    /// How many records were given to produce.
-    std::size_t size() const noexcept { return outcomes_.size(); }
-
-    /// Whether this record is in the topic.
-    persistence persisted(std::size_t index) const { return outcomes_.at(index).persisted; }
-    /// The partition that this record went to.
-    std::optional<std::int32_t> partition(std::size_t index) const { return outcomes_.at(index).partition; }
-    /// The offset that this record got.
-    std::optional<std::int64_t> offset(std::size_t index) const { return outcomes_.at(index).offset; }
-    /// What the service says went wrong with this record.
-    std::optional<hdikafka::error> error(std::size_t index) const { return outcomes_.at(index).failure; }
-
-    /// Whether the service reports an error for any of the records.
-    bool has_error() const noexcept
-    {
-        return std::ranges::any_of(outcomes_, [](auto const& one) { return one.failure.has_value(); });
-    }
-
-    /// All records together: `done` only if all are, `none` only if none is written, else `possibly`.
-    persistence persisted() const noexcept
-    {
-        std::size_t done = 0;
-        std::size_t none = 0;
-        for (auto const& one : outcomes_) {
-            done += one.persisted == persistence::done ? 1 : 0;
-            none += one.persisted == persistence::none ? 1 : 0;
-        }
-        if (none == outcomes_.size())
-            return persistence::none;
-        return done == outcomes_.size() ? persistence::done : persistence::possibly;
-    }
-
-private:
-    std::vector<record_outcome> outcomes_;
-};
-
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-// -------- hdikafka/topic.hpp
-
-// Topics, partitions and brokers. Layer: values (no I/O, no Asio).
-#ifndef HDIKAFKA_TOPIC_HPP
-#define HDIKAFKA_TOPIC_HPP
-
-// -------- hdikafka/json.hpp
-
-// json and json_view: JSON as validated text, without a tree. Layer: values (no I/O, no Asio).
-#ifndef HDIKAFKA_JSON_HPP
-#define HDIKAFKA_JSON_HPP
-
-namespace hdikafka::inline v0_1 {
-
-namespace detail {
-
-/// Says that a text is one JSON value without blanks around it: who makes a json_view has checked it.
-struct validated_json
-{
-    explicit validated_json() = default;
-};
-
-template <class T>
-concept character_type = std::same_as<T, char> || std::same_as<T, wchar_t> || std::same_as<T, char8_t> ||
-    std::same_as<T, char16_t> || std::same_as<T, char32_t>;
-
-template <class T>
-concept json_integer =
-    std::integral<T> && !std::same_as<T, bool> && !character_type<T> && sizeof(T) <= sizeof(std::uint64_t);
-
-template <class T>
-concept string_like = std::convertible_to<T const&, std::string_view> && !std::same_as<T, std::nullptr_t>;
-
-template <class T>
-concept u8string_like =
-    std::convertible_to<T const&, std::u8string_view> && !string_like<T> && !std::same_as<T, std::nullptr_t>;
-
-} // namespace detail
-
-/// A JSON value that lives elsewhere, in a record_batch or a json, and was validated there. It is
-/// valid as long as its owner. Asking for another kind than the value's throws hk::error.
-class json_view
-{
-public:
-    /// null
-    json_view() = default;
-    /// For the library's own use: the tag says that `slice` is one valid JSON value without blanks around it.
-    json_view(detail::validated_json, std::string_view slice) noexcept : text_(slice) {}
-
-    /// The exact JSON text, without blanks around it.
-    std::string_view text() const noexcept { return text_; }
-
-    /// Which of the six kinds of RFC 8259 the value is.
-    json_kind kind() const noexcept { return detail::json_kind_of(text_.front()); }
-    /// Whether it is JSON null.
-    bool is_null() const noexcept { return kind() == json_kind::null; }
-
-    /// The decoded string, as UTF-8.
-    /// Throws `wrong_kind`; `invalid_utf8` if it has half of a surrogate pair, which no UTF-8 can say
-    /// (text() still has it).
-    std::string as_string() const
-    {
-        expect(json_kind::string);
-        std::string decoded;
-        if (!detail::json_unescape(text_.substr(1, text_.size() - 2), decoded))
-            throw error(errc::invalid_utf8, "the JSON string contains half of a surrogate pair");
-        return decoded;
-    }
-
-    /// The number, exactly. Throws `wrong_kind`, also for a number with a fraction or an exponent;
-    /// `out_of_range`.
-    std::int64_t as_int64() const { return as_integer<std::int64_t>(); }
-    /// The same without a sign; `out_of_range` also below zero.
-    std::uint64_t as_uint64() const { return as_integer<std::uint64_t>(); }
-
-    /// The nearest double of any number. Throws `wrong_kind`; `out_of_range` beyond the largest double.
-    double as_double() const
-    {
-        expect(json_kind::number);
-        double value = 0;
-        if (!detail::json_to_double(text_, value))
-            throw error(errc::out_of_range);
-        return value;
-    }
-
-    /// The boolean. Throws `wrong_kind`.
-    bool as_bool() const
-    {
-        expect(json_kind::boolean);
-        return text_.front() == 't';
-    }
-
-    /// Whether both have the same text: 1 and 1.0 differ.
-    friend bool operator==(json_view a, json_view b) noexcept { return a.text_ == b.text_; }
-
-private:
-    void expect(json_kind wanted) const
-    {
-        if (kind() != wanted)
-            throw error(errc::wrong_kind, std::string("the JSON value is ") + detail::json_kind_name(kind()) +
-                                              ", not " + detail::json_kind_name(wanted));
-    }
-
-    template <class T>
-    T as_integer() const
-    {
-        expect(json_kind::number);
-        if (text_.find_first_of(".eE") != std::string_view::npos)
-            throw error(errc::wrong_kind, "the JSON number is not an integer");
-        if (text_ == "-0")
-            return 0;
-        T value = 0;
-        if (std::from_chars(text_.data(), text_.data() + text_.size(), value).ec != std::errc())
-            throw error(errc::out_of_range);
-        return value;
-    }
-
-    std::string_view text_ = "null";
-};
-
-/// A JSON value that owns its text, for what is sent. Made from
-/// - text that is UTF-8: a JSON *string*, whatever it looks like (`json("{}")` is a string of two
-///   characters; use parse() for raw JSON);
-/// - integers of any width, exactly; `float` and `double`, as the shortest text that reads back the same;
-/// - `bool` and `nullptr`;
-/// - a json_view, copied.
-///
-/// A single character has no obvious meaning and does not convert. Throws hk::error: `invalid_utf8`
-/// (also for a null `char const*`), `not_finite`. A moved-from json is null.
-class json
-{
-public:
-    /// null
-    json() = default;
-    /// null
-    json(std::nullptr_t) noexcept {}
-    /// A copy of the text.
-    json(json_view value) : text_(value.text()) {}
-
-    /// A JSON string of the text. Throws `invalid_utf8`.
-    template <class T>
-    requires detail::string_like<T> || detail::u8string_like<T> json(T const& text)
-    {
-        if constexpr (std::is_pointer_v<T>)
-            if (text == nullptr)
-                throw error(errc::invalid_utf8, "a null pointer is not text");
-        if constexpr (detail::string_like<T>) {
-            assign_string(text);
-        } else {
-            std::u8string_view const bytes = text;
-            assign_string(std::string_view(reinterpret_cast<char const*>(bytes.data()), bytes.size()));
-        }
-    }
-
-    /// An integer of at most 64 bits, exactly.
-    template <detail::json_integer T>
-    json(T value)
-    {
-        detail::append_json_integer(text_, value);
-    }
-
-    /// The shortest text that reads back as the same number. Throws `not_finite`.
-    template <class T>
-    requires std::same_as<T, float> || std::same_as<T, double> json(T value)
-    {
-        if (!detail::append_json_double(text_, value))
-            throw error(errc::not_finite);
-    }
-
-    /// true or false; nothing that merely converts to bool.
-    template <std::same_as<bool> T>
-    json(T value) : text_(value ? "true" : "false")
-    {}
-
-    template <detail::character_type T>
-    json(T) = delete;
-
-    json(json const&) = default;
-    json(json&& other) noexcept : text_(std::exchange(other.text_, std::string())) {}
-    json& operator=(json const&) = default;
-    json& operator=(json&& other) noexcept
-    {
-        text_ = std::exchange(other.text_, std::string());
-        return *this;
-    }
-    ~json() = default;
-
-    /// Takes raw JSON: one value of RFC 8259, nested at most 512 levels, blanks around it allowed (and
-    /// dropped). Throws hk::error `invalid_json`; the message names the byte.
-    static json parse(std::string_view text) { return try_parse(text).value(); }
-
-    /// The same, with the error as a value.
-    static result<json> try_parse(std::string_view text)
-    {
-        detail::json_reader in(text);
-        std::string_view slice;
-        if (!in.value(slice) || !in.finish())
-            return not_json(in);
-        return json(json_view(detail::validated_json(), slice));
-    }
-
-    /// The JSON text.
-    std::string_view text() const noexcept { return view().text(); }
-
-    /// The value to be looked at; valid as long as this object lives unchanged.
-    json_view view() const noexcept
-    {
-        return text_.empty() ? json_view() : json_view(detail::validated_json(), text_);
-    }
-    /// The same as view().
-    operator json_view() const noexcept { return view(); }
-
-    friend bool operator==(json const& a, json const& b) noexcept { return a.text() == b.text(); }
-    friend bool operator==(json const& a, json_view b) noexcept { return a.text() == b.text(); }
-
-private:
-    static error not_json(detail::json_reader const& in)
-    {
-        std::string cause = "the text is not valid JSON at byte ";
-        cause += std::to_string(in.position());
-        return error(in.fault(), cause);
-    }
-
-    void assign_string(std::string_view text)
-    {
-        if (!detail::append_json_string(text_, text))
-            throw error(errc::invalid_utf8);
-    }
-
-    std::string text_; // empty is null
-};
-
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-namespace hdikafka::inline v0_1 {
-
-/// How a topic is to be created. What is not set is left to the cluster's defaults.
-class topic_config
-{
-public:
-    /// A property's Kafka name and its value.
-    using property = std::pair<std::string, json>;
-
-    /// Number of partitions, at least 1.
-    topic_config& partition_count(std::int32_t count) &
-    {
-        partition_count_ = count;
-        return *this;
-    }
-    topic_config&& partition_count(std::int32_t count) && { return std::move(partition_count(count)); }
-
-    /// Number of replicas of each partition, at least 1.
-    topic_config& replication_factor(std::int32_t count) &
-    {
-        replication_factor_ = count;
-        return *this;
-    }
-    topic_config&& replication_factor(std::int32_t count) && { return std::move(replication_factor(count)); }
-
-    /// Sets a topic property by its Kafka name ("retention.ms", "min.insync.replicas", …). Setting
-    /// one again replaces it.
-    topic_config& set(std::string name, json value) &
-    {
-        for (auto& [known, old] : properties_)
-            if (known == name) {
-                old = std::move(value);
-                return *this;
-            }
-        properties_.emplace_back(std::move(name), std::move(value));
-        return *this;
-    }
-    topic_config&& set(std::string name, json value) &&
-    {
-        return std::move(set(std::move(name), std::move(value)));
-    }
-
-    std::optional<std::int32_t> partition_count() const noexcept { return partition_count_; }
-    std::optional<std::int32_t> replication_factor() const noexcept { return replication_factor_; }
-    /// The properties in the order in which they were first set.
-    std::vector<property> const& properties() const noexcept { return properties_; }
-
-private:
-    std::optional<std::int32_t> partition_count_;
-    std::optional<std::int32_t> replication_factor_;
-    std::vector<property> properties_;
-};
-
-/// A broker of the cluster, as the service names it.
-class broker
-{
-public:
-    broker() = default;
-
-    std::int32_t id = 0;   ///< Its id in the cluster.
-    std::string host;      ///< Its host name, as its cluster knows it.
-    std::int32_t port = 0; ///< The port of the Kafka protocol.
-    std::string rack;      ///< Empty when the broker has none.
-};
-
-/// A partition, its watermarks and its replicas.
-class partition_info
-{
-public:
-    partition_info() = default;
-
-    std::int32_t id = 0;                  ///< Its number in the topic, from 0.
-    std::int64_t earliest_offset = 0;     ///< The first offset that still exists.
-    std::int64_t latest_offset = 0;       ///< The high watermark: the offset that the next record gets.
-    broker leader;                        ///< Default-made when the partition has no leader.
-    std::vector<broker> replicas;         ///< The brokers that hold it.
-    std::vector<broker> in_sync_replicas; ///< Those of them that are up to date.
-};
-
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Says what is wrong with an answer's body, with the position when it is not even JSON.
-template <class = void>
-error unexpected_body(json_reader const& in, std::string_view what)
-{
-    std::string cause = "the answer is not " + std::string(what);
-    if (in.failed())
-        cause += ": " + std::string(error_category::text(in.fault())) + " at byte " +
-                 std::to_string(in.position());
-    return error(errc::invalid_response, cause);
-}
-
-template <class = void>
-bool read_text(json_reader& in, std::string& out)
-{
-    std::string_view raw;
-    out.clear();
-    return in.string(raw) && json_unescape(raw, out);
-}
-
-inline bool read_int32(json_reader& in, std::int32_t& out)
-{
-    std::int64_t wide = 0;
-    if (!in.integer(wide) || wide < std::numeric_limits<std::int32_t>::min() ||
-        wide > std::numeric_limits<std::int32_t>::max())
-        return false;
-    out = static_cast<std::int32_t>(wide);
-    return true;
-}
-
-/// Reads an object whose members `member(name)` consumes; false when it is not one, or when member
-/// says so. A member that it does not know it passes over with in.skip().
-template <class Member>
-bool read_object(json_reader& in, Member member)
-{
-    if (!in.enter_object())
-        return false;
-    std::string_view name;
-    while (in.next_member(name))
-        if (!member(name))
-            return false;
-    return !in.failed();
-}
-
-/// Reads an array whose elements `element()` consumes.
-template <class Element>
-bool read_array(json_reader& in, Element element)
-{
-    if (!in.enter_array())
-        return false;
-    while (in.next_element())
-        if (!element())
-            return false;
-    return !in.failed();
-}
-
-template <class = void>
-bool read_broker(json_reader& in, broker& out)
-{
-    return read_object(in, [&](std::string_view name) {
-        if (name == "id")
-            return read_int32(in, out.id);
-        if (name == "hostName")
-            return read_text(in, out.host);
-        if (name == "port")
-            return read_int32(in, out.port);
-        if (name == "rack" && in.peek() == json_kind::string)
-            return read_text(in, out.rack);
-        return in.skip();
-    });
-}
-
-template <class = void>
-bool read_brokers(json_reader& in, std::vector<broker>& out)
-{
-    if (in.peek() == json_kind::null)
-        return in.skip();
-    return read_array(in, [&] { return read_broker(in, out.emplace_back()); });
-}
-
-template <class = void>
-bool read_partition(json_reader& in, partition_info& out)
-{
-    bool has_id = false;
-    bool has_earliest = false;
-    bool has_latest = false;
-    bool const read = read_object(in, [&](std::string_view name) {
-        if (name == "partition_id")
-            return has_id = read_int32(in, out.id);
-        if (name == "earliest_offset")
-            return has_earliest = in.integer(out.earliest_offset);
-        if (name == "latest_offset")
-            return has_latest = in.integer(out.latest_offset);
-        if (name == "leader" && in.peek() == json_kind::object)
-            return read_broker(in, out.leader);
-        if (name == "replicas")
-            return read_brokers(in, out.replicas);
-        if (name == "isr")
-            return read_brokers(in, out.in_sync_replicas);
-        return in.skip();
-    });
-    return read && has_id && has_earliest && has_latest && out.id >= 0 && out.earliest_offset >= 0 &&
-           out.latest_offset >= out.earliest_offset;
-}
-
-/// Reads `{"<list>":[…], …}`; the list must be there, once.
-template <class Element>
-bool read_list_in_object(json_reader& in, std::string_view list, Element element)
-{
-    bool found = false;
-    bool const read = read_object(in, [&](std::string_view name) {
-        if (name != list)
-            return in.skip();
-        return !std::exchange(found, true) && read_array(in, element);
-    });
-    return read && found && in.finish();
-}
-
-template <class = void>
-result<std::vector<broker>> parse_brokers(std::string_view body)
-{
-    json_reader in(body);
-    std::vector<broker> out;
-    if (!read_list_in_object(in, "brokers", [&] { return read_broker(in, out.emplace_back()); }))
-        return unexpected_body(in, "a list of brokers");
-    return out;
-}
-
-template <class = void>
-result<std::vector<std::string>> parse_topics(std::string_view body)
-{
-    json_reader in(body);
-    std::vector<std::string> out;
-    if (!read_list_in_object(in, "topics", [&] { return read_text(in, out.emplace_back()); }))
-        return unexpected_body(in, "a list of topics");
-    return out;
-}
-
-template <class = void>
-result<std::vector<partition_info>> parse_partitions(std::string_view body)
-{
-    json_reader in(body);
-    std::vector<partition_info> out;
-    if (!read_list_in_object(in, "partitions", [&] { return read_partition(in, out.emplace_back()); }))
-        return unexpected_body(in, "a list of partitions");
-    return out;
-}
-
-template <class = void>
-result<partition_info> parse_partition(std::string_view body)
-{
-    json_reader in(body);
-    partition_info out;
-    if (!read_partition(in, out) || !in.finish())
-        return unexpected_body(in, "a partition");
-    return out;
-}
-
-/// Whether the body of a success that has nothing to say is one: nothing, any JSON, or plain text
-/// that is labelled as such. A web page of something in between is none.
-template <class = void>
-result<void> parse_acknowledgement(std::string_view body, std::string_view content_type)
-{
-    json_reader in(body);
-    bool const nothing = body.find_first_not_of(" \t\r\n") == std::string_view::npos;
-    if (nothing || (in.skip() && in.finish()))
-        return {};
-    constexpr std::string_view plain = "text/plain";
-    if (equals_ignoring_case(content_type.substr(0, plain.size()), plain) && valid_utf8(body))
-        return {};
-    return unexpected_body(in, "an acknowledgement");
-}
-
-/// The service's words about a failure.
-class service_words
-{
-public:
-    service_words() = default;
-
-    std::string code;
-    std::string message;
-};
-
-inline constexpr std::size_t max_server_message = 4096;
-
-/// Cuts text to `most` bytes without splitting a UTF-8 sequence.
-template <class = void>
-std::string bounded_message(std::string_view text, std::size_t most = max_server_message)
-{
-    if (text.size() > most) {
-        std::size_t end = most;
-        while (most - end < 3 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
-            --end;
-        text = text.substr(0, end);
-    }
-    return std::string(text);
-}
-
-/// Reads `error_code`, `message`, `error.code`, `error.message`, and Entra's `error` and
-/// `error_description`, in whatever mixture they come; `in` stands before the object.
-template <class = void>
-bool read_service_words(json_reader& in, service_words& out)
-{
-    auto const scalar = [&in](std::string& into) {
-        if (in.peek() == json_kind::string)
-            return read_text(in, into);
-        std::string_view slice;
-        bool const scalar_value = in.peek() == json_kind::number;
-        if (!in.value(slice))
-            return false;
-        if (scalar_value)
-            into = slice;
-        return true;
-    };
-    return read_object(in, [&](std::string_view name) {
-        if (name == "error_code" || name == "code")
-            return scalar(out.code);
-        if (name == "message" || name == "error_description")
-            return scalar(out.message);
-        if (name != "error")
-            return in.skip();
-        if (in.peek() != json_kind::object)
-            return scalar(out.code);
-        return read_object(in, [&](std::string_view inner) {
-            if (inner == "code")
-                return scalar(out.code);
-            if (inner == "message")
-                return scalar(out.message);
-            return in.skip();
-        });
-    });
-}
-
-/// Takes every one of `secrets` out of a text that a server wrote: some repeat what they were sent.
-template <class = void>
-void redact(std::string& text, std::vector<std::string> const& secrets)
-{
-    constexpr std::string_view instead = "REDACTED";
-    constexpr std::size_t least = 8; // what is shorter is in every text
-    for (auto const& secret : secrets) {
-        if (secret.size() < least)
-            continue;
-        for (auto at = text.find(secret); at != std::string::npos;
-             at = text.find(secret, at + instead.size()))
-            text.replace(at, secret.size(), instead);
-    }
-}
-
-/// What a failed answer says: the fields above, and its bare text when it has no message of its own;
-/// without `secrets`.
-template <class = void>
-service_words parse_service_words(std::string_view body, std::vector<std::string> const& secrets = {})
-{
-    json_reader in(body);
-    service_words out;
-    if (!read_service_words(in, out) || !in.finish())
-        out = service_words();
-    if (out.message.empty())
-        out.message = std::string(body);
-    redact(out.code, secrets);
-    redact(out.message, secrets);
-    out.code = bounded_message(out.code);
-    out.message = bounded_message(out.message);
-    return out;
-}
-
-/// One entry of a produce answer's `offsets`. A Kafka error that is not retriable (1, or a 4xx code)
-/// was refused by the broker; of any other nobody knows whether the record was written.
-template <class = void>
-bool read_outcome(json_reader& in, record_outcome& out, diagnostics const& about)
-{
-    std::optional<std::int64_t> code;
-    std::string text;
-    bool failed = false;
-    bool const read = read_object(in, [&](std::string_view name) {
-        if (in.peek() == json_kind::null)
-            return in.skip();
-        if (name == "partition") {
-            out.partition.emplace();
-            return read_int32(in, *out.partition);
-        }
-        if (name == "offset") {
-            out.offset.emplace();
-            return in.integer(*out.offset);
-        }
-        if (name == "error_code")
-            return in.integer(code.emplace());
-        if ((name == "error" || name == "message") && in.peek() == json_kind::string)
-            return read_text(in, text);
-        failed = failed || name == "error";
-        return in.skip();
-    });
-    if (!read)
-        return false;
-    // 0 is Kafka's NONE.
-    failed = failed || code.value_or(0) != 0 || !text.empty() || (out.offset && *out.offset < 0);
-    out.persisted = persistence::done;
-    if (failed) {
-        bool const refused =
-            code && (*code == 1 || (*code >= 400 && *code < 500) || (*code >= 40000 && *code < 50000));
-        out.persisted = refused ? persistence::none : persistence::possibly;
-        diagnostics info = about;
-        info.operation = "produce";
-        info.server_code = code ? std::to_string(*code) : std::string();
-        info.server_message = bounded_message(text);
-        info.retriable(!refused).persisted(out.persisted);
-        std::string const cause =
-            text.empty() ? "the service reports an error for this record" : info.server_message;
-        out.failure.emplace(refused ? errc::bad_request : errc::service_failed, std::move(info), cause);
-        out.offset.reset();
-    }
-    return true;
-}
-
-/// The answer to a produce of `count` records: a bare string, nothing, or an object with `offsets`.
-/// A list that does not match the request tells nothing about single records: all are `possibly`.
-/// `about` is what is known of the produce, for the errors of single records.
-template <class = void>
-result<receipt> parse_receipt(std::string_view body, std::string_view content_type, std::size_t count,
-                              diagnostics const& about = diagnostics())
-{
-    auto const all = [count](persistence state) {
-        return receipt(std::vector<record_outcome>(count, record_outcome(state)));
-    };
-    auto const if_acknowledged = [&](persistence state) -> result<receipt> {
-        auto const acknowledged = parse_acknowledgement(body, content_type);
-        if (!acknowledged)
-            return acknowledged.error();
-        return all(state);
-    };
-    json_reader in(body);
-    if (in.peek() != json_kind::object)
-        return if_acknowledged(persistence::done);
-    std::vector<record_outcome> outcomes;
-    outcomes.reserve(std::min(count, body.size() / 2)); // {} is the least for a record
-    bool listed = false;
-    bool complains = false;
-    bool const read = read_object(in, [&](std::string_view name) {
-        if (name == "offsets" && in.peek() == json_kind::array) {
-            listed = true;
-            return read_array(in, [&] { return read_outcome(in, outcomes.emplace_back(), about); });
-        }
-        complains = complains || ((name == "error" || name == "error_code") && in.peek() != json_kind::null);
-        return in.skip();
-    });
-    if (!read || !in.finish())
-        return if_acknowledged(persistence::possibly);
-    if (!listed && !complains)
-        return all(persistence::done);
-    if (!listed || outcomes.size() != count)
-        return all(persistence::possibly);
-    return receipt(std::move(outcomes));
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -9863,6 +10118,31 @@ inline errc code_of_status(int status) noexcept
 /// Whether the service certainly did nothing of what it was asked for.
 inline bool refusing_status(int status) noexcept { return status >= 300 && status < 500 && status != 408; }
 
+/// Where a redirect leads to, as far as its Location tells. The host alone: what follows it may hold a
+/// signature, and what stands before it a password.
+template <class = void>
+std::string describe_redirect(std::string_view location)
+{
+    if (location.empty())
+        return "without a Location";
+    // RFC 3986 §4.2: another host is named after a scheme, or by "//".
+    auto const mark = location.find_first_of(":/?#");
+    bool const absolute = mark != std::string_view::npos && location[mark] == ':';
+    if (!absolute && !location.starts_with("//"))
+        return "to another path of the same host";
+    std::string_view const scheme = absolute ? location.substr(0, mark + 1) : "https:";
+    std::string_view authority = location.substr(absolute ? mark + 1 : 0);
+    if (authority.starts_with("//")) {
+        authority.remove_prefix(2);
+        authority = authority.substr(0, authority.find_first_of("/?#"));
+        authority = authority.substr(authority.rfind('@') + 1);
+        auto const target = parse_url(std::string(scheme) + "//" + std::string(authority));
+        if (target)
+            return "to " + target.value().host;
+    }
+    return "to a Location that is no URL of http or https";
+}
+
 /// The error for an answer that is no success. `location` is its Location field, or empty; `info` comes
 /// with what the caller knows and leaves with what the answer says, `secrets` left out.
 template <class = void>
@@ -9879,8 +10159,7 @@ error describe_status(int status, std::string_view body, std::string_view locati
     std::string cause = "HTTP " + std::to_string(status) + ", ";
     cause += error_category::text(code);
     if (code == errc::redirected) {
-        auto const target = parse_url(location);
-        cause += target ? ": to " + target.value().host : std::string();
+        cause += ": " + describe_redirect(location);
     } else if (!words.message.empty() || !words.code.empty()) {
         // One line for what(); the whole text stays in info().
         constexpr std::size_t shown = 300;
@@ -9891,6 +10170,509 @@ error describe_status(int status, std::string_view body, std::string_view locati
     info.server_message = std::move(words.message);
     return error(code, std::move(info), cause);
 }
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/token_cache.hpp
+
+// The token cache: one request however many wait, renewal in the background. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_TOKEN_CACHE_HPP
+#define HDIKAFKA_DETAIL_TOKEN_CACHE_HPP
+
+// -------- hdikafka/detail/run_operation.hpp
+
+// Between the caller's coroutine and the operation's. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_RUN_OPERATION_HPP
+#define HDIKAFKA_DETAIL_RUN_OPERATION_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Resumes the caller on its own executor, which is kept from running out of work until then. The
+/// caller's cancellation is handed over to the operation, which may be at work on another thread.
+template <class Handler>
+class caller final : public completion
+{
+public:
+    caller(operation_ptr const& op, Handler handler)
+        : slot_(net::get_associated_cancellation_slot(handler)),
+          work_(net::get_associated_executor(handler, op->executor())),
+          handler_(std::move(handler)),
+          at_home_(work_.get_executor() == op->executor())
+    {
+        if (slot_.is_connected())
+            slot_.assign([weak = std::weak_ptr(op)](net::cancellation_type type) {
+                auto const running = weak.lock();
+                if (running && (type & net::cancellation_type::terminal) != net::cancellation_type::none)
+                    running->cancel();
+            });
+    }
+
+    void complete(bool at_once) override
+    {
+        auto resume = [slot = slot_, handler = std::move(handler_)]() mutable {
+            if (slot.is_connected())
+                slot.clear();
+            std::move(handler)();
+        };
+        // Never from within the function that started the operation: a loop of calls would become a
+        // recursion.
+        if (at_once)
+            net::post(work_.get_executor(), std::move(resume));
+        else if (at_home_)
+            resume();
+        else
+            net::dispatch(work_.get_executor(), std::move(resume));
+    }
+
+private:
+    net::cancellation_slot slot_;
+    net::executor_work_guard<net::any_io_executor> work_;
+    Handler handler_;
+    bool at_home_; ///< The caller's executor is the operation's, so that resuming it is a call.
+};
+
+/// Starts the operation when the caller's coroutine is suspended.
+template <class = void>
+class start_operation
+{
+public:
+    explicit start_operation(operation_ptr op) : op_(std::move(op)) {}
+
+    template <class Handler>
+    void operator()(Handler handler) const
+    {
+        op_->start(std::make_unique<caller<Handler>>(op_, std::move(handler)));
+    }
+
+private:
+    operation_ptr op_;
+};
+
+/// Runs `op`, whose task belongs to the awaiting coroutine and has the outcome afterwards.
+template <class = void>
+net::awaitable<void> run_operation(operation_ptr op)
+{
+    return net::async_initiate<net::use_awaitable_t<> const, void()>(start_operation<>(std::move(op)),
+                                                                     net::use_awaitable);
+}
+
+/// Whose outcome nobody waits for.
+class nobody final : public completion
+{
+public:
+    explicit nobody(task work) : work_(std::move(work)) {}
+
+    task& work() noexcept { return work_; }
+    void complete(bool) override {}
+
+private:
+    task work_;
+};
+
+template <class = void>
+void run_detached(operation_ptr const& op, task work)
+{
+    auto after = std::make_unique<nobody>(std::move(work));
+    op->runs(after->work());
+    op->start(std::move(after));
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/token_policy.hpp
+
+// When a token is used, renewed in the background, waited for, or not to be had: pure decisions.
+// Layer: decisions (no I/O, no clock of its own).
+#ifndef HDIKAFKA_DETAIL_TOKEN_POLICY_HPP
+#define HDIKAFKA_DETAIL_TOKEN_POLICY_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+using steady_time = std::chrono::steady_clock::time_point;
+
+/// A token's life on the monotonic clock.
+class token_times
+{
+public:
+    token_times() = default;
+    token_times(steady_time refresh, steady_time expiry) : refresh_at(refresh), expires_at(expiry) {}
+
+    steady_time refresh_at;
+    steady_time expires_at;
+};
+
+/// Renewal is due at `refresh_in` when the authority names it, else at half-life for lifetimes of two
+/// hours and more, else five minutes before the end; never after it. `jitter` in [0, 1) moves it
+/// earlier by up to a tenth of the remaining time, so that many processes do not renew at once.
+inline token_times plan_token(steady_time now, std::chrono::seconds lifetime,
+                              std::optional<std::chrono::seconds> refresh_in, double jitter)
+{
+    using namespace std::chrono_literals;
+    lifetime = std::clamp(lifetime, 0s, std::chrono::seconds(24h * 365));
+    std::chrono::milliseconds due = lifetime >= 2h ? lifetime / 2 : lifetime - 5min;
+    if (refresh_in)
+        due = std::clamp(*refresh_in, 0s, lifetime);
+    if (due <= 0s)
+        due = lifetime / 2;
+    // A token at its very end would be refused on arrival.
+    std::chrono::milliseconds const margin = std::min<std::chrono::milliseconds>(5s, lifetime / 10);
+    due = std::min(due, lifetime - margin);
+    auto const earlier = std::chrono::milliseconds(
+        static_cast<std::chrono::milliseconds::rep>(static_cast<double>(due.count()) * 0.1 * jitter));
+    return token_times(now + due - earlier, now + lifetime - margin);
+}
+
+/// What one who needs a token does.
+enum class token_action : unsigned char
+{
+    use,    ///< The token serves.
+    wait,   ///< For the request under way, or for one that somebody must start.
+    refuse, ///< There is none, and the authority is not to be asked yet: fail as the last request did.
+};
+
+class token_step
+{
+public:
+    token_action action = token_action::wait;
+    bool ask = false; ///< Start a request, which is then under way.
+};
+
+/// A token's life from request to request: one at a time, in the background while the old token serves, and
+/// none before a Retry-After has passed.
+class token_plan
+{
+public:
+    token_plan() = default;
+
+    /// For one who needs a token now; `waits`: and who waits if there is none.
+    token_step look(steady_time now, bool waits)
+    {
+        token_step out;
+        bool const serves = current_ && now < current_->expires_at;
+        if (serves)
+            out.action = token_action::use;
+        if (asking_)
+            return out;
+        if (now < throttled_until_) {
+            out.action = serves ? token_action::use : token_action::refuse;
+            return out;
+        }
+        out.ask = serves ? now >= current_->refresh_at && now >= renewal_pause_ : waits;
+        asking_ = out.ask;
+        return out;
+    }
+
+    void succeeded(token_times times) noexcept
+    {
+        asking_ = false;
+        current_ = times;
+    }
+
+    void failed(steady_time now, std::optional<std::chrono::milliseconds> retry_after) noexcept
+    {
+        using namespace std::chrono_literals;
+        asking_ = false;
+        renewal_pause_ = now + 30s;
+        if (retry_after)
+            throttled_until_ =
+                now + std::clamp<std::chrono::milliseconds>(*retry_after, 0ms, longest_throttle);
+    }
+
+    /// The request under way ended without an outcome.
+    void abandoned() noexcept { asking_ = false; }
+
+    /// The service refused the token.
+    void dropped() noexcept { current_.reset(); }
+
+    /// When the authority may be asked again.
+    steady_time throttled_until() const noexcept { return throttled_until_; }
+
+private:
+    /// Beyond it a Retry-After is a mistake that must not keep the program out for a day.
+    static constexpr std::chrono::hours longest_throttle{1};
+
+    std::optional<token_times> current_;
+    steady_time renewal_pause_;
+    steady_time throttled_until_;
+    bool asking_ = false;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+template <class Lazy>
+class token_cache : public std::enable_shared_from_this<token_cache<Lazy>>
+{
+public:
+    explicit token_cache(token_source_ptr source) : source_(std::move(source)) {}
+
+    /// The token to use now, which starts a renewal when that is due; null when there is none.
+    authorization current(transport_ptr const& http) { return look(http, nullptr); }
+
+    /// Waits for a token. All who wait share one request and its outcome; one that stops waiting disturbs
+    /// nobody.
+    task wait(operation_ptr op, transport_ptr http, authorization& token)
+    {
+        for (;;) {
+            waiter place(this->shared_from_this(), *op);
+            token = look(http, &place);
+            if (token || !place.failure)
+                co_return place.failure;
+            while (place.waits() && !op->interrupted()) {
+                co_await op->park(steady_clock::now() + pulse);
+                feel_pulse();
+            }
+            if (op->interrupted())
+                co_return op->interruption("waiting for a token");
+            token = place.token;
+            if (token || !place.failure)
+                co_return place.failure;
+        }
+    }
+
+    /// The service refused this token and wants these claims in the next, if any: drops it, unless another
+    /// has taken its place already. True when asking again makes sense.
+    bool refuse(authorization const& refused, std::string claims)
+    {
+        std::lock_guard const lock(mutex_);
+        if (source_->renewable() && current_ == refused) {
+            current_.reset();
+            plan_.dropped();
+            claims_ = std::move(claims);
+        }
+        return source_->renewable();
+    }
+
+private:
+    static constexpr milliseconds pulse{500};
+
+    /// Somebody who waits for the request under way, on the stack of its coroutine. It leaves the queue with
+    /// that, also because its executor's context is destroyed: the cache outlives contexts and must not
+    /// touch one that is gone.
+    class waiter : public list_link
+    {
+    public:
+        waiter(std::shared_ptr<token_cache> cache, operation<>& op) : cache_(std::move(cache)), op_(op) {}
+        ~waiter()
+        {
+            std::lock_guard const lock(cache_->mutex_);
+            if (this->linked())
+                cache_->waiting_.remove(*this);
+        }
+
+        bool waits() const
+        {
+            std::lock_guard const lock(cache_->mutex_);
+            return this->linked();
+        }
+
+        /// With the lock held, when it has left the queue.
+        void answer() { op_.wake(); }
+
+        // Given with the lock held, while it waits. Neither: the request was abandoned, ask again.
+        authorization token;
+        result<void> failure;
+
+    private:
+        std::shared_ptr<token_cache> cache_;
+        operation<>& op_;
+    };
+
+    /// A request under way. Tells the waiters even when its coroutine is destroyed half-way.
+    class flight
+    {
+    public:
+        /// With the lock held.
+        explicit flight(std::shared_ptr<token_cache> cache, net::any_io_executor where)
+            : claims(cache->claims_), executor(std::move(where)), cache_(std::move(cache))
+        {
+            cache_->trip_ = this;
+        }
+        flight(flight const&) = delete;
+        flight& operator=(flight const&) = delete;
+        ~flight()
+        {
+            std::lock_guard const lock(cache_->mutex_);
+            if (cache_->trip_ == this)
+                cache_->ask_again();
+        }
+
+        void land(access_token const& token, result<void> const& outcome, double jitter)
+        {
+            if (outcome)
+                cache_->succeed(*this, token, jitter);
+            else
+                cache_->fail(*this, outcome.error());
+        }
+
+        std::string const claims; ///< What the token is to hold.
+        net::any_io_executor const executor;
+
+        /// When a sign of life was asked of the executor, until it comes. Of the lock.
+        std::optional<steady_clock::time_point> pinged_at;
+
+    private:
+        std::shared_ptr<token_cache> cache_;
+    };
+
+    /// The token when one serves, starting a renewal when that is due; otherwise puts `place`, if there is
+    /// one, among those who wait, or gives it the failure when nobody may ask.
+    authorization look(transport_ptr const& http, waiter* place)
+    {
+        authorization ready;
+        std::unique_ptr<flight> trip;
+        {
+            std::lock_guard const lock(mutex_);
+            auto const now = steady_clock::now();
+            token_step const next = plan_.look(now, place != nullptr);
+            if (next.action == token_action::use) {
+                ready = current_;
+            } else if (place && next.action == token_action::wait) {
+                waiting_.push_back(*place);
+            } else if (place) {
+                place->failure = too_early(now);
+            }
+            if (next.ask)
+                trip = std::make_unique<flight>(this->shared_from_this(), http->executor());
+        }
+        if (trip)
+            start(http, std::move(trip));
+        return ready;
+    }
+
+    /// The last request's failure, as long as the authority wants to be left alone.
+    error too_early(steady_clock::time_point now) const
+    {
+        diagnostics info = failure_->info();
+        info.retry_after = std::chrono::ceil<milliseconds>(plan_.throttled_until() - now);
+        return error(failure_->code(), std::move(info), "not asked again yet: " + failure_->cause());
+    }
+
+    void start(transport_ptr const& http, std::unique_ptr<flight> trip)
+    {
+        constexpr std::chrono::seconds limit(120); // IMDS may take 70 s to be ready, and says so
+        auto const op = http->make_operation(steady_clock::now() + limit);
+        run_detached(op, renew(op, http, source_, std::move(trip)));
+    }
+
+    static task renew(operation_ptr op, transport_ptr http, token_source_ptr source,
+                      std::unique_ptr<flight> trip)
+    {
+        registration<> const entry(http->background(), op);
+        if (!entry.added())
+            co_return result<void>(); // those who wait and are not closed ask again
+        auto const begun = steady_clock::now();
+        token_grant grant;
+        result<void> outcome;
+        try {
+            outcome = co_await source->request(op, http, trip->claims, grant);
+        } catch (error const& thrown) {
+            outcome = thrown;
+        } catch (std::exception const& thrown) {
+            outcome = error(errc::token_refused, thrown.what());
+        } catch (...) {
+            outcome = error(errc::token_refused, "the callback threw something that is no std::exception");
+        }
+        if (!outcome && op->stopped() == errc::closed)
+            co_return outcome;
+        if (!outcome && op->stopped())
+            outcome = error(op->stopped(), "asking for a token took too long");
+        if (observer const& watcher = http->settings().observer) {
+            token_renewed event;
+            event.code = outcome ? std::error_code() : outcome.error().code();
+            event.source = grant.source;
+            event.passed_over = grant.passed_over;
+            event.expires_in = grant.token.expires_in();
+            event.duration =
+                std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - begun);
+            watcher(event);
+        }
+        trip->land(grant.token, outcome, http->random().unit());
+        co_return outcome;
+    }
+
+    /// Those who wait look whether the request's executor still runs: that of another client may have been
+    /// stopped, and then one of them asks in its place. As long as the flight is there, so is its context.
+    void feel_pulse()
+    {
+        std::lock_guard const lock(mutex_);
+        if (!trip_)
+            return;
+        auto const now = steady_clock::now();
+        if (trip_->pinged_at && now - *trip_->pinged_at >= pulse)
+            return ask_again();
+        if (trip_->pinged_at)
+            return;
+        trip_->pinged_at = now;
+        net::post(trip_->executor, [cache = this->shared_from_this(), pinged = trip_] {
+            std::lock_guard const inner(cache->mutex_);
+            if (cache->trip_ == pinged)
+                cache->trip_->pinged_at.reset();
+        });
+    }
+
+    void succeed(flight const& from, access_token const& token, double jitter)
+    {
+        auto const fresh = std::make_shared<field_value const>("Bearer " + token.token());
+        std::lock_guard const lock(mutex_);
+        if (trip_ != &from)
+            return;
+        if (claims_ != from.claims)
+            return ask_again(); // demanded while this request was under way: it would be refused too
+        claims_.clear();
+        failure_.reset();
+        current_ = fresh;
+        plan_.succeeded(plan_token(steady_clock::now(), token.expires_in(), token.refresh_in(), jitter));
+        answer_all(fresh, result<void>());
+    }
+
+    void fail(flight const& from, error const& failure)
+    {
+        std::lock_guard const lock(mutex_);
+        if (trip_ != &from)
+            return;
+        if (failure.code() == errc::token_refused)
+            claims_.clear(); // passed on once: what the authority cannot grant must not be asked for for ever
+        failure_ = failure;
+        plan_.failed(steady_clock::now(), failure.info().retry_after);
+        answer_all(nullptr, failure);
+    }
+
+    /// The request under way counts no longer, and those who wait look for themselves. With the lock held, as
+    /// the next.
+    void ask_again()
+    {
+        plan_.abandoned();
+        answer_all(nullptr, result<void>());
+    }
+
+    void answer_all(authorization const& token, result<void> const& outcome)
+    {
+        trip_ = nullptr;
+        while (!waiting_.empty()) {
+            waiter& one = waiting_.pop_front();
+            one.token = token;
+            one.failure = outcome;
+            one.answer();
+        }
+    }
+
+    token_source_ptr const source_;
+    std::mutex mutex_;
+    authorization current_;
+    token_plan plan_;
+    flight* trip_ = nullptr;       // the request under way
+    std::string claims_;           // that the next token must hold
+    std::optional<error> failure_; // of the last request, when it failed
+    linked_list<waiter> waiting_;
+};
 
 } // namespace hdikafka::inline v0_1::detail
 
@@ -9949,6 +10731,7 @@ public:
     token_cache_ptr tokens;           ///< null: the request carries `shown`
     authorization shown;              ///< null: the request carries no Authorization
     std::vector<std::string> secrets; ///< what the request holds and no error may show
+    header_listener* on_header = nullptr;
 };
 
 using call_spec_ptr = std::unique_ptr<call_spec>;
@@ -10032,8 +10815,13 @@ public:
     {
         bool const wanted = !replayed_ && reuse_race(outcome) && harmless(spec_.retry, spec_.kind, outcome);
         replayed_ = replayed_ || wanted;
+        replaying_ = wanted;
         return wanted;
     }
+
+    /// Whether the attempt that begins now is such a replay, which goes over a connection of its own: what
+    /// closed the last one may be about to close any other. Asked once for each attempt.
+    bool begins_replay() noexcept { return std::exchange(replaying_, false); }
 
     /// How long to wait before the next attempt; nullopt to give up.
     std::optional<milliseconds> next_attempt(random_source& random, milliseconds left)
@@ -10060,6 +10848,7 @@ private:
     int retries_ = 0;
     bool renewed_ = false;
     bool replayed_ = false;
+    bool replaying_ = false;
     bool perhaps_done_ = false;
 };
 
@@ -10103,8 +10892,9 @@ task call(operation_ptr op, transport_ptr http, call_spec& spec, call_answer& an
             co_return report.ends(
                 state.judge(error(errc::invalid_option, "a part of the request cannot be sent in HTTP")));
         report.attempt_begins();
-        auto const sent = co_await http->send(op, spec.pool, spec.request, token, spec.limits, state.outcome,
-                                              answer.response);
+        bool const fresh = state.begins_replay();
+        auto const sent = co_await http->send(op, spec.pool, fresh, spec.request, token, spec.limits,
+                                              state.outcome, answer.response, spec.on_header);
         op->end_phase();
 
         auto const judged = sent ? state.judge(answer.response, shown) : state.judge(sent.error());
@@ -10133,124 +10923,6 @@ task call(operation_ptr op, transport_ptr http, call_spec& spec, call_answer& an
                 state.judge(op->interruption("waiting to try again after: " + judged.error().cause())));
         }
     }
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/token_response.hpp
-
-// The authority's answer to a token request (RFC 6749 §5). Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_TOKEN_RESPONSE_HPP
-#define HDIKAFKA_DETAIL_TOKEN_RESPONSE_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// A number of seconds that may be written as a number or as a string.
-template <class = void>
-bool read_seconds(json_reader& in, std::optional<std::int64_t>& out)
-{
-    if (in.peek() == json_kind::string) {
-        std::string_view raw;
-        if (!in.string(raw))
-            return false;
-        out = parse_count(raw);
-        return out.has_value();
-    }
-    std::int64_t number = 0;
-    if (!in.integer(number) || number < 0)
-        return false;
-    out = number;
-    return true;
-}
-
-/// Tokens are visible ASCII (RFC 6750 §2.1); anything else could not be sent in a header field.
-inline bool sendable_token(std::string_view token) noexcept
-{
-    return !token.empty() && std::ranges::all_of(token, [](char c) { return c > 0x20 && c < 0x7f; });
-}
-
-/// `now` is the wall clock's time, for answers that give only `expires_on`. The cause never quotes the
-/// body: it may hold the token.
-template <class = void>
-result<access_token> parse_token_response(std::string_view body, std::chrono::system_clock::time_point now)
-{
-    std::string token;
-    std::optional<std::int64_t> expires_in;
-    std::optional<std::int64_t> expires_on;
-    std::optional<std::int64_t> refresh_in;
-    json_reader in(body);
-    bool const read = read_object(in, [&](std::string_view name) {
-        if (name == "access_token")
-            return read_text(in, token);
-        if (name == "expires_in")
-            return read_seconds(in, expires_in);
-        if (name == "expires_on")
-            return read_seconds(in, expires_on);
-        if (name == "refresh_in")
-            return read_seconds(in, refresh_in);
-        return in.skip();
-    });
-    secret const text(std::move(token));
-    if (!read || !in.finish())
-        return error(errc::invalid_token_response, "the authority's answer is not a token response");
-    if (!sendable_token(text.text()))
-        return error(errc::invalid_token_response, "the authority's answer has no usable access_token");
-
-    std::chrono::seconds life(600);
-    if (expires_in)
-        life = std::chrono::seconds(*expires_in);
-    else if (expires_on)
-        life = std::chrono::seconds(*expires_on) -
-               std::chrono::floor<std::chrono::seconds>(now.time_since_epoch());
-    access_token out(text.text(), life);
-    if (refresh_in)
-        out.refresh_in(std::chrono::seconds(*refresh_in));
-    return out;
-}
-
-/// Adds what only an authority's errors have, in bounds; nothing of a body that is none.
-template <class = void>
-void read_authority_error(std::string_view body, std::vector<std::string> const& secrets, diagnostics& info)
-{
-    diagnostics out;
-    auto const text = [&](json_reader& from, std::string& into) {
-        if (from.peek() != json_kind::string)
-            return from.skip();
-        bool const read = read_text(from, into);
-        redact(into, secrets);
-        into = bounded_message(into);
-        return read;
-    };
-    json_reader in(body);
-    bool const read = read_object(in, [&](std::string_view name) {
-        if (name == "suberror")
-            return text(in, out.suberror);
-        if (name == "trace_id")
-            return text(in, out.trace_id);
-        if (name == "correlation_id")
-            return text(in, out.correlation_id);
-        if (name == "claims")
-            return text(in, out.claims);
-        if (name != "error_codes" || in.peek() != json_kind::array)
-            return in.skip();
-        return read_array(in, [&] {
-            constexpr std::size_t most = 16;
-            std::int64_t number = 0;
-            bool const integer = in.integer(number);
-            if (integer && out.error_codes.size() < most)
-                out.error_codes.push_back(number);
-            return integer;
-        });
-    });
-    if (!read || !in.finish())
-        return;
-    info.error_codes = std::move(out.error_codes);
-    info.suberror = std::move(out.suberror);
-    info.trace_id = std::move(out.trace_id);
-    info.correlation_id = std::move(out.correlation_id);
-    info.claims = std::move(out.claims);
 }
 
 } // namespace hdikafka::inline v0_1::detail
@@ -10445,10 +11117,13 @@ public:
 };
 
 /// Runs `work`, which is a program's own or as foreign, and its outcome goes into `made`; what it throws is
-/// thrown. `owner` is kept until the work has ended: a coroutine may live in its captures.
+/// thrown. `owner` is kept until the work has ended: a coroutine may live in its captures. `doing` is for the
+/// error when the wait for it is cut short.
 template <class T>
-task run_awaitable(operation_ptr op, std::shared_ptr<void const> owner, net::awaitable<T> work, T& made)
+task run_awaitable(operation_ptr op, std::shared_ptr<void const> owner, net::awaitable<T> work, T& made,
+                   char const* doing = "waiting for the program's callback")
 {
+    op->end_phase(); // of what was done before: only the operation's own end may end the wait
     // Spawned, so that the function runs with Asio's usual cancellation, and can be left behind when
     // it does not heed it.
     auto const strand = net::make_strand(op->executor());
@@ -10465,7 +11140,7 @@ task run_awaitable(operation_ptr op, std::shared_ptr<void const> owner, net::awa
         co_await op->park();
     if (!under_way->finished) {
         net::post(strand, [under_way] { under_way->stop.emit(net::cancellation_type::terminal); });
-        co_return op->interruption("waiting for the program's callback");
+        co_return op->interruption(doing);
     }
     if (under_way->failure)
         std::rethrow_exception(under_way->failure);
@@ -10572,6 +11247,31 @@ private:
     std::shared_ptr<assertion_function const> function_;
 };
 
+/// Of what a credential needs, what nobody has given it.
+class missing_names
+{
+public:
+    missing_names() = default;
+
+    void look(bool given, std::string_view name)
+    {
+        if (given)
+            return;
+        names_ += names_.empty() ? "" : ", ";
+        names_ += name;
+    }
+
+    explicit operator bool() const noexcept { return !names_.empty(); }
+
+    error describe(std::string const& credential) const
+    {
+        return error(errc::no_credential, credential + ": not set: " + names_);
+    }
+
+private:
+    std::string names_;
+};
+
 /// The assertion lies in a file that the platform renews.
 template <class = void>
 class workload_identity_source final : public token_source
@@ -10585,10 +11285,17 @@ public:
     {
         grant.source = "workload identity";
         auto const settings = complete();
+        std::string const path = file();
+        missing_names missing;
+        missing.look(!settings.tenant.empty(), "AZURE_TENANT_ID");
+        missing.look(!settings.client_id.empty(), "AZURE_CLIENT_ID");
+        missing.look(!path.empty(), "AZURE_FEDERATED_TOKEN_FILE");
+        if (missing)
+            co_return missing.describe(grant.source);
         auto endpoint = token_endpoint(settings);
         if (!endpoint)
             co_return endpoint.error();
-        auto assertion = read();
+        auto assertion = read(path);
         if (!assertion)
             co_return assertion.error();
         for (bool again = false;; again = true) {
@@ -10597,7 +11304,7 @@ public:
             if (outcome || again || outcome.error().code() != errc::token_refused)
                 co_return outcome;
             // The platform may have renewed it just then.
-            auto newer = read();
+            auto newer = read(path);
             if (!newer || newer.value().text() == assertion.value().text())
                 co_return outcome;
             assertion = std::move(newer);
@@ -10615,11 +11322,13 @@ private:
         return out;
     }
 
-    result<secret> read() const
+    std::string file() const
     {
-        std::string const path = file_.empty() ? environment_variable("AZURE_FEDERATED_TOKEN_FILE") : file_;
-        if (path.empty())
-            return error(errc::no_credential, "workload identity: AZURE_FEDERATED_TOKEN_FILE is not set");
+        return file_.empty() ? environment_variable("AZURE_FEDERATED_TOKEN_FILE") : file_;
+    }
+
+    static result<secret> read(std::string const& path)
+    {
         std::ifstream in(path, std::ios::binary);
         constexpr std::size_t most = 64 * 1024;
         std::string text(most, '\0');
@@ -10647,6 +11356,7 @@ public:
 
     task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
     {
+        grant.source = "environment";
         entra_settings settings = settings_;
         settings.tenant = environment_variable("AZURE_TENANT_ID");
         settings.client_id = environment_variable("AZURE_CLIENT_ID");
@@ -10654,12 +11364,15 @@ public:
         certificate_settings certificate;
         certificate.path = environment_variable("AZURE_CLIENT_CERTIFICATE_PATH");
         certificate.passphrase = secret(environment_variable("AZURE_CLIENT_CERTIFICATE_PASSWORD"));
-        if (settings.tenant.empty() || settings.client_id.empty() ||
-            (text.empty() && certificate.path.empty()))
-            co_return error(errc::no_credential,
-                            "the environment has no credential: it needs AZURE_TENANT_ID, "
-                            "AZURE_CLIENT_ID, and AZURE_CLIENT_SECRET or "
-                            "AZURE_CLIENT_CERTIFICATE_PATH");
+        std::string const chain = environment_variable("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN");
+        certificate.whole_chain = chain == "1" || equals_ignoring_case(chain, "true");
+        missing_names missing;
+        missing.look(!settings.tenant.empty(), "AZURE_TENANT_ID");
+        missing.look(!settings.client_id.empty(), "AZURE_CLIENT_ID");
+        missing.look(!text.empty() || !certificate.path.empty(),
+                     "AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH");
+        if (missing)
+            co_return missing.describe(grant.source);
         token_source_ptr chosen;
         if (!text.empty())
             chosen = std::make_shared<client_secret_source<>>(std::move(settings), std::move(text));
@@ -10673,6 +11386,1000 @@ public:
 
 private:
     entra_settings settings_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+#include <ctime>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// "2026-11-22 18:47:09.000000" in this machine's time zone, as seconds since the epoch.
+template <class = void>
+std::optional<std::int64_t> parse_local_time(std::string_view text)
+{
+    constexpr std::string_view form = "dddd-dd-dd dd:dd:dd";
+    auto const fits = [](char expected, char c) { return expected == 'd' ? is_digit(c) : expected == c; };
+    std::string_view const fraction = text.substr(std::min(form.size(), text.size()));
+    bool const whole = fraction.empty() || (fraction.size() > 1 && fraction.front() == '.' &&
+                                            std::ranges::all_of(fraction.substr(1), is_digit));
+    if (!whole || !std::ranges::equal(form, text.substr(0, form.size()), fits))
+        return std::nullopt;
+    auto const number = [text](std::size_t at, std::size_t size) {
+        int out = 0;
+        for (char const digit : text.substr(at, size))
+            out = out * 10 + (digit - '0');
+        return out;
+    };
+    std::tm parts{};
+    parts.tm_year = number(0, 4) - 1900;
+    parts.tm_mon = number(5, 2) - 1;
+    parts.tm_mday = number(8, 2);
+    parts.tm_hour = number(11, 2);
+    parts.tm_min = number(14, 2);
+    parts.tm_sec = number(17, 2);
+    parts.tm_isdst = -1; // whichever is in force then
+    std::time_t const seconds = std::mktime(&parts);
+    return seconds < 0 ? std::nullopt : std::optional<std::int64_t>(seconds);
+}
+
+/// What `az account get-access-token --output json` prints. No error quotes it.
+template <class = void>
+result<access_token> parse_cli_output(std::string_view output, std::chrono::system_clock::time_point now)
+{
+    std::string token;
+    std::optional<std::int64_t> expires_on;
+    std::string expires_at;
+    json_reader in(output);
+    bool const read = read_object(in, [&](std::string_view name) {
+        if (name == "accessToken")
+            return read_text(in, token);
+        if (name == "expires_on")
+            return read_seconds(in, expires_on);
+        if (name == "expiresOn")
+            return read_text(in, expires_at);
+        return in.skip();
+    });
+    secret const text(std::move(token));
+    if (!read || !in.finish())
+        return error(errc::invalid_token_response, "the Azure CLI's output is not what it is known to print");
+    if (!sendable_token(text.text()))
+        return error(errc::invalid_token_response, "the Azure CLI's output has no usable accessToken");
+    if (!expires_on && !expires_at.empty()) {
+        expires_on = parse_local_time(expires_at);
+        if (!expires_on)
+            return error(errc::invalid_token_response,
+                         "the Azure CLI's output has an expiresOn that is no time");
+    }
+    std::chrono::seconds life(600);
+    if (expires_on)
+        life = std::chrono::seconds(*expires_on) -
+               std::chrono::floor<std::chrono::seconds>(now.time_since_epoch());
+    return access_token(text.text(), life);
+}
+
+/// What a program complained of, fit for an error: one line, in bounds, and nothing that may be a token.
+template <class = void>
+std::string one_line(std::string_view complaint)
+{
+    constexpr std::size_t most = 1'000;
+    constexpr std::size_t longest_word = 64; // tokens are longer, ids and most names are not
+    bool const readable = valid_utf8(complaint);
+    std::string out;
+    std::string word; // of the characters that tokens consist of
+    auto const end_word = [&] {
+        bool const secretive = word.size() > longest_word || word.starts_with("eyJ");
+        out += secretive ? "REDACTED" : word;
+        word.clear();
+    };
+    for (char const c : complaint) {
+        auto const byte = static_cast<unsigned char>(c);
+        bool const letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (letter || is_digit(c) || std::string_view("-._~+=").find(c) != std::string_view::npos) {
+            word += c;
+            continue;
+        }
+        end_word();
+        if (byte > ' ' && byte != 0x7f)
+            out += byte < 0x80 || readable ? c : '?';
+        else if (!out.empty() && out.back() != ' ')
+            out += ' ';
+    }
+    end_word();
+    out.erase(out.find_last_not_of(' ') + 1);
+    return bounded_message(out, most);
+}
+
+/// What a run of the Azure CLI came to.
+template <class = void>
+result<access_token> judge_cli_run(child_report const& run, std::chrono::system_clock::time_point now)
+{
+    auto const not_installed = [] {
+        return error(errc::no_credential, "the Azure CLI is not installed: there is no az in PATH");
+    };
+    switch (run.end) {
+    case child_end::not_supported:
+        return error(errc::no_credential, "the Azure CLI is not supported on this platform");
+    case child_end::not_started: {
+        if (run.code == ENOENT)
+            return not_installed();
+        constexpr std::array<int, 4> passing{EAGAIN, ENOMEM, EMFILE, ENFILE};
+        bool const passes = std::ranges::find(passing, run.code) != passing.end();
+        std::error_code const reason(run.code, std::system_category());
+        return error(passes ? reason : make_error_code(errc::no_credential),
+                     "the Azure CLI cannot be started: " + reason.message());
+    }
+    case child_end::too_slow: return error(errc::timed_out, "the Azure CLI took too long");
+    case child_end::too_much:
+        return error(errc::invalid_token_response, "the Azure CLI printed far more than a token");
+    case child_end::exited: break;
+    }
+    // Without an exit code (the program may wait for all of its children itself) the output decides.
+    if (run.code <= 0) {
+        auto token = parse_cli_output(run.output.text(), now);
+        if (token || run.code == 0)
+            return token;
+    }
+    std::string const words = one_line(run.complaint);
+    if (run.code == 127)
+        return not_installed();
+    if (run.complaint.find("az login") != std::string::npos)
+        return error(errc::no_credential, "nobody is signed in to the Azure CLI: " + words);
+    std::string const how =
+        run.code < 0 ? "ended without an exit code" : "exited with " + std::to_string(run.code);
+    return error(errc::token_refused, "the Azure CLI " + how + ": " + words);
+}
+
+template <class = void>
+class azure_cli_source final : public token_source
+{
+public:
+    explicit azure_cli_source(azure_cli_settings settings,
+                              std::chrono::milliseconds longest = std::chrono::seconds(13))
+        : settings_(std::move(settings)), limits_(longest)
+    {}
+
+    task request(operation_ptr op, transport_ptr, std::string const& claims, token_grant& grant) override
+    {
+        grant.source = "Azure CLI";
+        auto checked = check(claims);
+        if (!checked)
+            co_return checked;
+        child_report run;
+        auto outcome = co_await run_awaitable<child_report>(op, nullptr, run_child<>(command(), limits_), run,
+                                                            "waiting for the Azure CLI");
+        if (!outcome)
+            co_return outcome;
+        auto token = judge_cli_run(run, std::chrono::system_clock::now());
+        if (!token)
+            co_return token.error();
+        grant.token = std::move(token).value();
+        co_return outcome;
+    }
+
+private:
+    /// Whether it can be nothing but a value, whatever reads the command line: on some machines az is a
+    /// script.
+    static bool plain(std::string_view argument)
+    {
+        return !argument.empty() && argument.front() != '-' && std::ranges::all_of(argument, [](char c) {
+            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) ||
+                   std::string_view(".:/_-").find(c) != std::string_view::npos;
+        });
+    }
+
+    result<void> check(std::string const& claims) const
+    {
+        if (!plain(settings_.scope))
+            return error(errc::invalid_option,
+                         "a scope for the Azure CLI is made of letters, digits, '.', ':', '/', '_' and '-'");
+        if (!settings_.tenant.empty() && !plain(settings_.tenant))
+            return error(errc::invalid_option,
+                         "a tenant for the Azure CLI is made of letters, digits, '.' and '-'");
+        if (!claims.empty())
+            return error(errc::token_refused,
+                         "the service demands what only signing in anew can give: az login --scope " +
+                             settings_.scope + " --claims-challenge " +
+                             base64_encode(claims, base64_form::standard));
+        return result<void>();
+    }
+
+    std::vector<std::string> command() const
+    {
+        std::vector<std::string> out{"az",   "account", "get-access-token", "--output",
+                                     "json", "--scope", settings_.scope};
+        if (!settings_.tenant.empty()) {
+            out.emplace_back("--tenant");
+            out.push_back(settings_.tenant);
+        }
+        return out;
+    }
+
+    azure_cli_settings settings_;
+    child_limits limits_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/chained_source.hpp
+
+// Several sources of tokens, of which the first that is there is used. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_CHAINED_SOURCE_HPP
+#define HDIKAFKA_DETAIL_CHAINED_SOURCE_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+template <class = void>
+class chained_source final : public token_source
+{
+public:
+    explicit chained_source(std::vector<token_source_ptr> sources) : sources_(std::move(sources))
+    {
+        if (sources_.size() > 1)
+            chained_source::join_chain();
+    }
+
+    task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
+    {
+        if (kept_) {
+            auto outcome = co_await kept_->request(op, http, claims, grant);
+            co_return outcome;
+        }
+        for (token_source_ptr const& source : sources_) {
+            token_grant part;
+            result<void> outcome;
+            op->end_phase(); // that of the one before
+            try {
+                outcome = co_await source->request(op, http, claims, part);
+            } catch (error const& thrown) {
+                outcome = thrown;
+            } catch (...) {
+                grant.source = part.source;
+                throw;
+            }
+            bool const there = outcome || outcome.error().code() != errc::no_credential;
+            if (!there && part.passed_over.empty()) // it is no chain itself
+                part.passed_over = reason(part.source, outcome.error().cause());
+            append(grant.passed_over, part.passed_over);
+            if (there) {
+                grant.source = std::move(part.source);
+                grant.token = std::move(part.token);
+                kept_ = outcome ? source : nullptr;
+                co_return outcome;
+            }
+        }
+        co_return error(errc::no_credential, "no credential was found: " + grant.passed_over);
+    }
+
+    void join_chain() noexcept override
+    {
+        for (token_source_ptr const& source : sources_)
+            source->join_chain();
+    }
+
+    /// Only who has seen a token asks, hence after kept_ was set for good.
+    bool renewable() const noexcept override
+    {
+        auto const can = [](token_source_ptr const& source) { return source->renewable(); };
+        return kept_ ? kept_->renewable() : std::ranges::any_of(sources_, can);
+    }
+
+private:
+    /// Many a cause begins with the name itself, without the "(IMDS)" of "managed identity (IMDS)".
+    static std::string reason(std::string const& name, std::string const& cause)
+    {
+        return cause.starts_with(name.substr(0, name.find(" ("))) ? cause : name + ": " + cause;
+    }
+
+    static void append(std::string& reasons, std::string_view more)
+    {
+        if (!reasons.empty() && !more.empty())
+            reasons += "; ";
+        reasons += more;
+    }
+
+    std::vector<token_source_ptr> const sources_;
+    token_source_ptr kept_; // the one that has given a token
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/default_source.hpp
+
+// The credentials of Azure's own libraries, in their order. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_DEFAULT_SOURCE_HPP
+#define HDIKAFKA_DETAIL_DEFAULT_SOURCE_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+template <class = void>
+class default_source final : public token_source
+{
+public:
+    explicit default_source(entra_settings settings) : settings_(std::move(settings)) {}
+
+    task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
+    {
+        if (!chain_) {
+            auto const made = make_chain();
+            if (!made)
+                co_return made.error();
+        }
+        auto outcome = co_await chain_->request(op, http, claims, grant);
+        co_return outcome;
+    }
+
+    void join_chain() noexcept override { joined_ = true; }
+
+private:
+    /// Names one kind as AZURE_TOKEN_CREDENTIALS does.
+    class kind
+    {
+    public:
+        std::string_view name;
+        std::string_view group; ///< Which of "prod" and "dev" means it, too.
+        token_source_ptr (*make)(entra_settings const& settings);
+    };
+
+    static constexpr kind kinds[] = {
+        {"EnvironmentCredential", "prod",
+         [](entra_settings const& settings) -> token_source_ptr {
+             return std::make_shared<environment_source<>>(settings);
+         }},
+        {"WorkloadIdentityCredential", "prod",
+         [](entra_settings const& settings) -> token_source_ptr {
+             return std::make_shared<workload_identity_source<>>(settings, std::string());
+         }},
+        {"ManagedIdentityCredential", "prod",
+         [](entra_settings const& settings) {
+             managed_identity_settings whose;
+             whose.client_id = environment_variable("AZURE_CLIENT_ID");
+             whose.scope = settings.scope;
+             return make_managed_identity_source<>(std::move(whose));
+         }},
+        {"AzureCliCredential", "dev",
+         [](entra_settings const& settings) -> token_source_ptr {
+             azure_cli_settings how;
+             how.scope = settings.scope;
+             return std::make_shared<azure_cli_source<>>(std::move(how));
+         }},
+    };
+
+    result<void> make_chain()
+    {
+        std::string const variable = environment_variable("AZURE_TOKEN_CREDENTIALS");
+        std::string_view const choice = trim_blanks(variable);
+        std::vector<token_source_ptr> chosen;
+        std::string choices = "prod, dev";
+        for (kind const& one : kinds) {
+            if (choice.empty() || equals_ignoring_case(choice, one.name) ||
+                equals_ignoring_case(choice, one.group))
+                chosen.push_back(one.make(settings_));
+            choices += ", ";
+            choices += one.name;
+        }
+        if (chosen.empty())
+            return error(errc::invalid_option, "AZURE_TOKEN_CREDENTIALS is '" + bounded_message(choice, 100) +
+                                                   "', which is none of: " + choices);
+        chain_ = std::make_shared<chained_source<>>(std::move(chosen));
+        if (joined_)
+            chain_->join_chain();
+        return result<void>();
+    }
+
+    entra_settings settings_;
+    token_source_ptr chain_; // of what the environment wants, since the first request
+    bool joined_ = false;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/managed_identity.hpp
+
+// Tokens for the identity that Azure gives to the machine. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_MANAGED_IDENTITY_HPP
+#define HDIKAFKA_DETAIL_MANAGED_IDENTITY_HPP
+
+// -------- hdikafka/detail/arc_key.hpp
+
+// The file in which the agent of Azure Arc leaves the key to a token: who may read it is entitled to one.
+// Layer: I/O shell (no Asio).
+#ifndef HDIKAFKA_DETAIL_ARC_KEY_HPP
+#define HDIKAFKA_DETAIL_ARC_KEY_HPP
+
+// -------- hdikafka/detail/managed_identity_plan.hpp
+
+// Who gives the machine's identity its tokens, what it is asked, and when again: pure decisions, and the one
+// look at the environment that they need. Layer: decisions (no Asio).
+#ifndef HDIKAFKA_DETAIL_MANAGED_IDENTITY_PLAN_HPP
+#define HDIKAFKA_DETAIL_MANAGED_IDENTITY_PLAN_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Who hands out a managed identity's tokens.
+enum class identity_host : unsigned char
+{
+    app_service, ///< App Service, Functions, Container Apps: API version 2019-08-01.
+    arc,         ///< The agent of Azure Arc on a machine outside Azure: 2019-11-01.
+    imds,        ///< The instance metadata service of virtual machines: 2018-02-01.
+};
+
+/// For events and errors.
+inline char const* source_name(identity_host host) noexcept
+{
+    switch (host) {
+    case identity_host::app_service: return "managed identity (App Service)";
+    case identity_host::arc: return "managed identity (Azure Arc)";
+    case identity_host::imds: break;
+    }
+    return "managed identity (IMDS)";
+}
+
+/// What the environment says; empty where it says nothing.
+class identity_variables
+{
+public:
+    std::string identity_endpoint; ///< IDENTITY_ENDPOINT
+    secret identity_header;        ///< IDENTITY_HEADER
+    std::string server_thumbprint; ///< IDENTITY_SERVER_THUMBPRINT
+    std::string imds_endpoint;     ///< IMDS_ENDPOINT
+    std::string msi_endpoint;      ///< MSI_ENDPOINT
+    std::string imds_authority;    ///< AZURE_POD_IDENTITY_AUTHORITY_HOST
+};
+
+inline identity_variables identity_environment()
+{
+    identity_variables out;
+    out.identity_endpoint = environment_variable("IDENTITY_ENDPOINT");
+    out.identity_header = secret(environment_variable("IDENTITY_HEADER"));
+    out.server_thumbprint = environment_variable("IDENTITY_SERVER_THUMBPRINT");
+    out.imds_endpoint = environment_variable("IMDS_ENDPOINT");
+    out.msi_endpoint = environment_variable("MSI_ENDPOINT");
+    out.imds_authority = environment_variable("AZURE_POD_IDENTITY_AUTHORITY_HOST");
+    return out;
+}
+
+/// Whom the environment names, in the order in which Azure's own libraries look. Those that are not supported
+/// are told by their variables, and never taken for another: one must not see the secret of the other.
+inline result<identity_host> choose_identity_host(identity_variables const& variables)
+{
+    bool const endpoint = !variables.identity_endpoint.empty();
+    if (endpoint && !variables.server_thumbprint.empty())
+        return error(errc::no_credential, "managed identity: Service Fabric's endpoint "
+                                          "(IDENTITY_SERVER_THUMBPRINT is set) is not supported");
+    if (endpoint && !variables.identity_header.empty())
+        return identity_host::app_service;
+    // App Service sets this one too, for the programs of its first years.
+    if (!variables.msi_endpoint.empty())
+        return error(errc::no_credential,
+                     "managed identity: the endpoint of Cloud Shell and Azure Machine Learning (MSI_ENDPOINT "
+                     "is set) is not supported");
+    return endpoint && !variables.imds_endpoint.empty() ? identity_host::arc : identity_host::imds;
+}
+
+/// The request for a token. Its field is one that a request forged by way of some other program lacks.
+class identity_plan
+{
+public:
+    /// What no error may show.
+    std::vector<std::string> secrets() const
+    {
+        std::vector<std::string> out;
+        if (host == identity_host::app_service)
+            out.push_back(value.text());
+        return out;
+    }
+
+    identity_host host = identity_host::imds;
+    url endpoint;      ///< With the query.
+    std::string field; ///< Its name…
+    secret value;      ///< …and what it holds.
+};
+
+inline constexpr char const* imds_token_path = "/metadata/identity/oauth2/token";
+
+/// IMDS without a query or a field: any answer shows that it is there.
+inline url imds_probe(identity_plan const& plan)
+{
+    url out = plan.endpoint;
+    out.path = imds_token_path;
+    return out;
+}
+
+/// Adds a parameter to a URL's query.
+inline void append_query(url& to, std::string_view name, std::string_view value)
+{
+    to.path += to.path.find('?') == std::string::npos ? '?' : '&';
+    to.path.append(name) += '=';
+    append_percent_encoded(to.path, value, unreserved_marks);
+}
+
+/// Refuses what no endpoint can be asked for; otherwise the `resource` for the scope.
+inline result<std::string> resource_of(managed_identity_settings const& settings)
+{
+    int const named =
+        !settings.client_id.empty() + !settings.object_id.empty() + !settings.resource_id.empty();
+    if (named > 1)
+        return error(errc::invalid_option, "managed identity: two of client_id, object_id and resource_id "
+                                           "are set, which name one identity each");
+    for (std::string const* const text :
+         {&settings.client_id, &settings.object_id, &settings.resource_id, &settings.scope})
+        if (!request_fields::is_value(*text))
+            return error(errc::invalid_option, "managed identity: an id or the scope has control characters, "
+                                               "or blanks around it");
+    constexpr std::string_view all_permissions = "/.default";
+    std::string const& scope = settings.scope;
+    if (scope.size() <= all_permissions.size() || !scope.ends_with(all_permissions))
+        return error(errc::invalid_option, "managed identity: the scope does not end in \"/.default\"");
+    return scope.substr(0, scope.size() - all_permissions.size());
+}
+
+/// The URL of the chosen endpoint, without a query of ours.
+inline result<url> identity_endpoint(identity_host host, identity_variables const& variables)
+{
+    bool const imds = host == identity_host::imds;
+    std::string text = imds ? variables.imds_authority : variables.identity_endpoint;
+    if (text.empty())
+        text = "http://169.254.169.254";
+    auto parsed = parse_url(text);
+    if (!parsed)
+        return error(errc::invalid_endpoint,
+                     std::string(imds ? "AZURE_POD_IDENTITY_AUTHORITY_HOST: " : "IDENTITY_ENDPOINT: ") +
+                         parsed.error().cause());
+    url out = std::move(parsed).value();
+    if (imds)
+        out.path = imds_token_path;
+    return out;
+}
+
+/// Whom to ask, and with what request.
+inline result<identity_plan> plan_identity(managed_identity_settings const& settings,
+                                           identity_variables const& variables)
+{
+    auto const resource = resource_of(settings);
+    if (!resource)
+        return resource.error();
+    auto const host = choose_identity_host(variables);
+    if (!host)
+        return host.error();
+    auto endpoint = identity_endpoint(host.value(), variables);
+    if (!endpoint)
+        return endpoint.error();
+
+    identity_plan out;
+    out.host = host.value();
+    out.endpoint = std::move(endpoint).value();
+    std::string_view version = "2018-02-01";
+    std::string_view resource_id = "msi_res_id";
+    out.field = "Metadata";
+    out.value = secret("true");
+    if (out.host == identity_host::app_service) {
+        version = "2019-08-01";
+        resource_id = "mi_res_id";
+        out.field = "X-IDENTITY-HEADER";
+        out.value = variables.identity_header;
+        if (!request_fields::is_value(out.value.text()))
+            return error(errc::invalid_option, "IDENTITY_HEADER has characters that no field may have");
+    } else if (out.host == identity_host::arc) {
+        version = "2019-11-01";
+        if (!settings.client_id.empty() || !settings.object_id.empty() || !settings.resource_id.empty())
+            return error(errc::invalid_option,
+                         "managed identity: Azure Arc has no user-assigned identities, but one is named");
+    }
+    append_query(out.endpoint, "api-version", version);
+    append_query(out.endpoint, "resource", resource.value());
+    if (!settings.client_id.empty())
+        append_query(out.endpoint, "client_id", settings.client_id);
+    if (!settings.object_id.empty())
+        append_query(out.endpoint, "object_id", settings.object_id);
+    if (!settings.resource_id.empty())
+        append_query(out.endpoint, resource_id, settings.resource_id);
+    return out;
+}
+
+/// Whether and when IMDS is asked again, as its documentation asks for: it answers 404 while it is updated,
+/// 410 for up to 70 s after that, and 429 or 5xx when it is busy.
+class imds_retries
+{
+public:
+    imds_retries() = default;
+
+    /// Whether an answer with this status may be another one later.
+    static bool passes(int status) noexcept
+    {
+        return status == 404 || status == 408 || status == 410 || status == 429 ||
+               (status >= 500 && status < 600);
+    }
+
+    /// Decides after a failed attempt: nullopt to give up, else how long to wait before the next one.
+    /// `left` is the time to the deadline.
+    std::optional<milliseconds> next(error const& failure, milliseconds left)
+    {
+        using namespace std::chrono_literals;
+        int const status = failure.info().http_status;
+        if (status == 0 ? !transient_failure(failure.code()) : !passes(status))
+            return std::nullopt;
+        int& made = status == 410 ? gone_ : others_;
+        milliseconds delay = status == 410 ? 10s : 1s * (1 << made);
+        if (made == (status == 410 ? 7 : 3))
+            return std::nullopt;
+        delay = std::max(delay, failure.info().retry_after.value_or(0ms));
+        if (delay >= left)
+            return std::nullopt;
+        ++made;
+        return delay;
+    }
+
+private:
+    int gone_ = 0;
+    int others_ = 0;
+};
+
+/// Whether nothing at all was reached.
+inline bool unreachable(std::error_code code) noexcept
+{
+    return code == errc::connect_failed || code == errc::connect_timeout || code == errc::resolve_failed;
+}
+
+/// Whether a refusal means that there is no such identity here: the endpoints answer also where none is
+/// assigned, and Docker Desktop answers in the place of IMDS.
+inline bool lacks_identity(identity_host host, int status, std::string_view text)
+{
+    std::string words(text);
+    std::ranges::transform(words, words.begin(), ascii_lower);
+    if (status != 400)
+        return host == identity_host::imds && status == 403 && words.find("unreachable") != std::string::npos;
+    for (std::string_view const known :
+         {"identity not found", "identity found for specified", "msi found for specified",
+          "no managed identity", "not been assigned", "unable to load the proper managed identity"})
+        if (words.find(known) != std::string::npos)
+            return true;
+    return false;
+}
+
+/// Whether `path` is NAME.key right in `folder`, written without any detour.
+inline bool is_arc_key_path(std::string_view path, std::string_view folder)
+{
+    constexpr std::string_view suffix = ".key";
+    if (!path.starts_with(folder))
+        return false;
+    path.remove_prefix(folder.size());
+    return path.starts_with('/') && path.find('/', 1) == std::string_view::npos && has_no_control(path) &&
+           path.size() > suffix.size() + 1 && path.ends_with(suffix);
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+#if __has_include(<unistd.h>)
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Where the agent writes them, which nobody else may.
+inline constexpr char const* arc_key_folder = "/var/opt/azcmagent/tokens";
+
+#if __has_include(<unistd.h>)
+
+/// A file that is open for reading.
+class open_file
+{
+public:
+    /// Never one behind a symbolic link, and without waiting for the other end of a pipe.
+    explicit open_file(std::string const& path)
+        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): that is open()
+        : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY))
+    {}
+    open_file(open_file const&) = delete;
+    open_file& operator=(open_file const&) = delete;
+    ~open_file()
+    {
+        if (descriptor_ >= 0)
+            ::close(descriptor_);
+    }
+
+    explicit operator bool() const noexcept { return descriptor_ >= 0; }
+
+    bool is_regular() const
+    {
+        struct stat about = {};
+        return ::fstat(descriptor_, &about) == 0 && S_ISREG(about.st_mode);
+    }
+
+    /// At most `text.size()` bytes, which it is cut to.
+    bool read(std::string& text) const
+    {
+        std::size_t size = 0;
+        while (size != text.size()) {
+            auto const count = ::read(descriptor_, text.data() + size, text.size() - size);
+            if (count < 0 && errno == EINTR)
+                continue;
+            if (count < 0)
+                return false;
+            if (count == 0)
+                break;
+            size += static_cast<std::size_t>(count);
+        }
+        text.resize(size);
+        return true;
+    }
+
+private:
+    int descriptor_;
+};
+
+/// The key in the file that an answer of the endpoint names; no other file is ever opened. The error never
+/// shows what the file holds.
+template <class = void>
+result<secret> read_arc_key(std::string const& path, std::string_view folder)
+{
+    auto const refuse = [](std::string const& why) {
+        return error(errc::token_refused, "the key file that Azure Arc's agent names " + why);
+    };
+    if (!is_arc_key_path(path, folder))
+        return refuse("is not a .key file in " + std::string(folder));
+    open_file const file(path);
+    if (!file) {
+        std::error_code const cause(errno, std::generic_category());
+        return refuse("cannot be opened (which takes the group himds): " + cause.message());
+    }
+    constexpr std::size_t most = 4096;
+    std::string text(most + 1, '\0');
+    bool const good = file.is_regular() && file.read(text);
+    secret const whole(std::move(text));
+    if (!good)
+        return refuse("is no file that can be read");
+    if (whole.text().size() > most)
+        return refuse("is larger than 4096 bytes");
+    constexpr std::string_view blanks = " \t\r\n";
+    std::string_view key = whole.text();
+    key.remove_suffix(key.size() - (key.find_last_not_of(blanks) + 1));
+    key.remove_prefix(std::min(key.find_first_not_of(blanks), key.size()));
+    if (!sendable_token(key))
+        return refuse("is empty, or has characters that no field may have");
+    return secret(std::string(key));
+}
+
+#else
+
+template <class = void>
+result<secret> read_arc_key(std::string const&, std::string_view)
+{
+    return error(errc::token_refused, "managed identities of Azure Arc are not supported on this system");
+}
+
+#endif
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+/// A request to an endpoint that gives tokens to the machine's identity.
+class identity_request
+{
+public:
+    identity_request(url where, std::string name) : target(std::move(where)), id(std::move(name))
+    {
+        retry.max_retries(0);
+    }
+
+    url target;
+    std::string id;                      ///< x-ms-client-request-id
+    identity_plan const* plan = nullptr; ///< Whose field it carries; null: no endpoint's.
+    retry_policy retry;                  ///< None unless it is changed.
+    authorization shown;                 ///< For Authorization, or null.
+};
+
+/// `answer` has the last answer also after a failure.
+template <class = void>
+task call_identity_host(operation_ptr op, transport_ptr http, identity_request const& asked,
+                        call_answer& answer)
+{
+    call_info info("token", std::string());
+    info.request_id = asked.id;
+    http_request request("GET", asked.target.path);
+    if (asked.plan)
+        request.add(asked.plan->field, asked.plan->value.text());
+    request.add("Accept", "application/json");
+    request.add("Accept-Encoding", "identity");
+    request.add("User-Agent", http->settings().user_agent);
+    request.add("x-ms-client-request-id", asked.id);
+    call_spec spec(std::move(request), std::move(info), http->pool(asked.target, route::direct));
+    constexpr std::size_t largest_answer = 64 * 1024;
+    spec.limits.body(largest_answer);
+    spec.retry = asked.retry;
+    spec.shown = asked.shown;
+    if (asked.plan)
+        spec.secrets = asked.plan->secrets();
+    auto outcome = co_await call<>(op, http, spec, answer);
+    co_return outcome;
+}
+
+/// Looking for IMDS, which must not take long: an operation of its own, with a deadline of its own.
+class imds_search
+{
+public:
+    std::atomic<bool> finished = false; ///< What follows may be looked at.
+    bool found = false;
+    std::string cause; ///< Why not.
+};
+
+template <class = void>
+task search_imds(operation_ptr op, transport_ptr http, identity_request probe, operation_ptr waiting,
+                 std::shared_ptr<imds_search> search)
+{
+    try {
+        call_answer answer;
+        auto const outcome = co_await call_identity_host<>(op, http, probe, answer);
+        search->found = outcome || outcome.error().info().http_status != 0;
+        if (!search->found)
+            search->cause = outcome.error().cause();
+    } catch (std::exception const& thrown) {
+        search->cause = thrown.what();
+    }
+    search->finished = true;
+    waiting->wake();
+    co_return result<void>();
+}
+
+template <class = void>
+class managed_identity_source final : public token_source
+{
+public:
+    /// For tests: another folder for the keys of Azure Arc, and pauses between requests to IMDS that are so
+    /// many times shorter.
+    explicit managed_identity_source(managed_identity_settings settings,
+                                     std::string key_folder = arc_key_folder, int haste = 1)
+        : settings_(std::move(settings)), key_folder_(std::move(key_folder)), haste_(haste)
+    {}
+
+    /// None of the endpoints takes claims.
+    task request(operation_ptr op, transport_ptr http, std::string const&, token_grant& grant) override
+    {
+        grant.source = "managed identity";
+        auto const planned = plan_identity(settings_, identity_environment());
+        if (!planned)
+            co_return planned.error();
+        identity_plan const& plan = planned.value();
+        grant.source = source_name(plan.host);
+        identity_request asked(plan.endpoint, http->random().uuid());
+        asked.plan = &plan;
+        call_answer answer;
+        auto outcome = result<void>();
+        if (plan.host == identity_host::imds)
+            outcome = co_await ask_imds(op, http, asked, answer);
+        else
+            outcome = co_await ask_local(op, http, asked, answer);
+        if (!outcome)
+            co_return outcome;
+        auto parsed = parse_token_response(answer.response.body_text(), std::chrono::system_clock::now());
+        answer.response.cleanse();
+        if (!parsed)
+            co_return answer.unreadable(parsed.error());
+        grant.token = std::move(parsed).value();
+        co_return result<void>();
+    }
+
+    void join_chain() noexcept override { in_chain_ = true; }
+
+private:
+    /// App Service, or the agent of Azure Arc: its first answer names a file whose content the second request
+    /// has to show.
+    task ask_local(operation_ptr op, transport_ptr http, identity_request& asked, call_answer& answer)
+    {
+        asked.retry = http->settings().retry;
+        auto outcome = co_await call_identity_host<>(op, http, asked, answer);
+        secret key;
+        if (asked.plan->host == identity_host::arc && !outcome && outcome.error().info().http_status == 401) {
+            auto const path = challenge_parameter(answer.response, "Basic", "realm");
+            auto found = read_arc_key(path.value_or(std::string()), key_folder_);
+            if (!found)
+                co_return error(found.error().code(), outcome.error().info(), found.error().cause());
+            key = std::move(found).value();
+            asked.shown = std::make_shared<field_value const>("Basic " + key.text());
+            outcome = co_await call_identity_host<>(op, http, asked, answer);
+        }
+        if (!outcome)
+            co_return explain(*asked.plan, outcome.error(), answer.response, key.text());
+        co_return outcome;
+    }
+
+    task ask_imds(operation_ptr op, transport_ptr http, identity_request& asked, call_answer& answer)
+    {
+        if (in_chain_ && !found_) {
+            auto const found = co_await find_imds(op, http, asked);
+            if (!found)
+                co_return found;
+            found_ = true;
+        }
+        imds_retries retries;
+        for (;;) {
+            auto const outcome = co_await call_identity_host<>(op, http, asked, answer);
+            if (outcome)
+                co_return outcome;
+            auto const pause = retries.next(outcome.error(), op->time_left());
+            if (!pause)
+                co_return explain(*asked.plan, outcome.error(), answer.response, std::string_view());
+            bool const in_time = co_await op->rest(steady_clock::now() + *pause / haste_);
+            if (!in_time)
+                co_return op->interruption("waiting to try again after: " + outcome.error().cause());
+        }
+    }
+
+    task find_imds(operation_ptr op, transport_ptr http, identity_request const& asked)
+    {
+        constexpr std::chrono::seconds limit(1);
+        auto const search = std::make_shared<imds_search>();
+        auto const own = http->make_operation(steady_clock::now() + limit);
+        identity_request probe(imds_probe(*asked.plan), asked.id);
+        op->end_phase(); // of what was done before: only the operation's own end may end the wait
+        run_detached(own, search_imds<>(own, http, std::move(probe), op, search));
+        while (!search->finished && !op->stopped())
+            co_await op->park();
+        if (!search->finished) {
+            own->cancel();
+            co_return op->interruption("looking for the instance metadata service");
+        }
+        if (!search->found)
+            co_return error(errc::no_credential,
+                            "managed identity: there is no instance metadata service: " + search->cause);
+        co_return result<void>();
+    }
+
+    /// What a failed call means for the identity. `key`: what the request showed.
+    error explain(identity_plan const& plan, error const& failure, http_response const& answer,
+                  std::string_view key) const
+    {
+        std::string cause = std::string(source_name(plan.host)) + ": ";
+        diagnostics about = failure.info();
+        int const status = about.http_status;
+        bool const imds = plan.host == identity_host::imds;
+        std::error_code code = failure.code();
+        if (status == 0) {
+            if (imds && in_chain_ && unreachable(code))
+                code = errc::no_credential;
+            return error(code, std::move(about), cause + failure.cause());
+        }
+        std::vector<std::string> secrets = plan.secrets();
+        secrets.emplace_back(key);
+        read_authority_error(answer.body_text(), secrets, about);
+        for (std::string& one : secrets)
+            cleanse(one);
+        if (lacks_identity(plan.host, status, about.server_message))
+            code = errc::no_credential;
+        else if (status >= 400 && status < 500 && status != 408 && status != 429)
+            code = errc::token_refused;
+        about.retriable(imds ? imds_retries::passes(status) : about.retriable());
+        // The service's own failures have texts that speak of topics.
+        if (code == failure.code())
+            cause += failure.cause();
+        else
+            cause +=
+                "HTTP " + std::to_string(status) + ": " + bounded_message(about.server_message, shown_words);
+        return error(code, std::move(about), cause);
+    }
+
+    static constexpr std::size_t shown_words = 300;
+
+    managed_identity_settings settings_;
+    std::string key_folder_;
+    int haste_;
+    bool in_chain_ = false;
+    bool found_ = false; ///< IMDS has answered: it is not looked for again.
 };
 
 } // namespace hdikafka::inline v0_1::detail
@@ -10721,6 +12428,30 @@ template <class>
 token_source_ptr make_callback_token_source(token_function function, std::string scope)
 {
     return std::make_shared<callback_token_source<>>(std::move(function), std::move(scope));
+}
+
+template <class>
+token_source_ptr make_azure_cli_source(azure_cli_settings settings)
+{
+    return std::make_shared<azure_cli_source<>>(std::move(settings));
+}
+
+template <class>
+token_source_ptr make_chained_source(std::vector<token_source_ptr> sources)
+{
+    return std::make_shared<chained_source<>>(std::move(sources));
+}
+
+template <class>
+token_source_ptr make_default_source(entra_settings settings)
+{
+    return std::make_shared<default_source<>>(std::move(settings));
+}
+
+template <class>
+token_source_ptr make_managed_identity_source(managed_identity_settings settings)
+{
+    return std::make_shared<managed_identity_source<>>(std::move(settings));
 }
 
 template <class>
@@ -11153,20 +12884,23 @@ private:
 #ifndef HDIKAFKA_RECORD_STREAM_HPP
 #define HDIKAFKA_RECORD_STREAM_HPP
 
+#include <map>
+
 namespace hdikafka::inline v0_1 {
 
-/// The records of one partition, batch by batch, in offset order, none lost and none repeated:
+/// The records of one partition, or of all of a topic, batch by batch, in offset order within each partition,
+/// none lost and none repeated:
 ///
 ///     while (auto batch = co_await stream.next())
 ///         for (auto const& record : *batch) …
 ///
 /// Made by client::consume(). Movable; moving it while next() is under way is allowed, destroying it
-/// lets that next() end by itself.
+/// lets that next() end by itself, and ends what is read ahead.
 ///
 /// Lifetime: what is under way keeps alive what it needs, also when the stream is destroyed; the executor's
 /// context must outlive it.
 ///
-/// Thread safety: one user at a time; close() alone may be called from any thread.
+/// Thread safety: one next() at a time (errc::already_running); all else may be called from any thread.
 ///
 /// A template for the reason that basic_client is one.
 template <class Lazy = void>
@@ -11174,7 +12908,7 @@ class basic_record_stream
 {
 public:
     /// For client::consume().
-    basic_record_stream(detail::session_ptr owner, std::string topic, std::int32_t partition,
+    basic_record_stream(detail::session_ptr owner, std::string topic, std::optional<std::int32_t> partition,
                         consume_options options);
 
     /// The next records; nullopt when everything up to until() has been handed over.
@@ -11195,20 +12929,33 @@ public:
     /// mixed: next() gives what is left of the batch.
     net::awaitable<std::optional<shared_record>> next_record(call_options options = {});
 
-    /// The offset that the next record handed over has at least; -1 until it is known.
+    /// The offset that the next record handed over has at least; -1 until it is known, and of a stream over
+    /// all partitions. From any thread, as all that follows.
     std::int64_t position() const;
 
-    /// Whether the position had reached the high watermark when that was last looked at.
+    /// The same for each partition that the stream knows of.
+    std::map<std::int32_t, std::int64_t> positions() const;
+
+    /// Whether all positions had reached their high watermarks when those were last looked at.
     bool caught_up() const;
 
-    /// How many offsets lie between the position and the high watermark. Offsets have gaps, so there may be
-    /// fewer records. Never negative.
+    /// Hands over nothing more of a partition until resume(); what was read ahead is kept, and its position
+    /// stays. Throws hk::error (errc::invalid_partition) when the stream does not know the partition: one
+    /// over all of them knows them after its first next().
+    void pause(std::int32_t partition);
+    void resume(std::int32_t partition);
+
+    /// How many offsets lie between the position and the high watermark, of all partitions together. Offsets
+    /// have gaps, so there may be fewer records. Never negative.
     ///
     /// - Effect: reads the watermarks; the position stays.
     /// - Completion: the caller resumes on its own executor.
     /// - Errors: those of client::partition.
     /// - Cancellation: terminal; it disturbs no next().
     net::awaitable<std::int64_t> lag(call_options options = {}) const;
+
+    /// The same by partition.
+    net::awaitable<std::map<std::int32_t, std::int64_t>> lags(call_options options = {}) const;
 
     /// Ends a next() under way, and all later ones, with errc::closed.
     void close();
@@ -11230,7 +12977,8 @@ using record_stream = basic_record_stream<>;
 
 // -------- hdikafka/detail/stream_reader.hpp
 
-// Carries out what a stream_plan decides. Layer: what users see, behind record_stream.
+// What a stream's next() does: one reader's next batch, or the next of many in turn. Layer: what users see,
+// behind record_stream.
 #ifndef HDIKAFKA_DETAIL_STREAM_READER_HPP
 #define HDIKAFKA_DETAIL_STREAM_READER_HPP
 
@@ -11626,6 +13374,15 @@ public:
         return out;
     }
 
+    /// The one id of an operation that makes several calls: the caller's if there is one. The options that
+    /// its calls are prepared with have it afterwards.
+    std::string identify(call_options& options)
+    {
+        if (options.request_id().empty())
+            options.request_id(http_->random().uuid());
+        return options.request_id();
+    }
+
     /// `info` names operation and topic.
     result<call_spec_ptr> prepare(http_request&& request, call_info&& info, call_options const& call)
     {
@@ -11934,6 +13691,12 @@ result<partition_info> read_partition_answer(call_answer const& answer)
 }
 
 template <class = void>
+result<std::vector<partition_info>> read_partitions_answer(call_answer const& answer)
+{
+    return read_body<std::vector<partition_info>>(answer, &parse_partitions<>);
+}
+
+template <class = void>
 result<receipt> read_receipt(call_answer const& answer, std::size_t count)
 {
     std::string_view const body = answer.response.body_text();
@@ -12108,7 +13871,6 @@ task look_for_topic(operation_ptr op, session_ptr owner, call_info about, call_o
         auto const asked = co_await call<>(op, owner->http(), *spec.value(), answer);
         if (!asked)
             co_return asked;
-        about = answer.info;
         auto const parsed = parse_topics(answer.response.body_text());
         if (!parsed)
             co_return answer.unreadable(parsed.error());
@@ -12123,7 +13885,8 @@ task look_for_topic(operation_ptr op, session_ptr owner, call_info about, call_o
 template <class = void>
 net::awaitable<void> wait_for_topic(session_ptr owner, std::string topic, call_options options)
 {
-    call_info const about("wait_for_topic", std::move(topic));
+    call_info about("wait_for_topic", std::move(topic));
+    about.request_id = owner->identify(options);
     auto const checked = check_topic(about.topic);
     if (!checked)
         throw error(checked.error().code(), about.describe(), checked.error().cause());
@@ -12134,6 +13897,376 @@ net::awaitable<void> wait_for_topic(session_ptr owner, std::string topic, call_o
     co_await run_operation<>(op);
     work.outcome().value();
 }
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/partition_reader.hpp
+
+// Reads one partition as its stream_plan decides, ahead of whoever wants the records. Layer: what users see,
+// behind record_stream.
+#ifndef HDIKAFKA_DETAIL_PARTITION_READER_HPP
+#define HDIKAFKA_DETAIL_PARTITION_READER_HPP
+
+// -------- hdikafka/detail/range_plan.hpp
+
+// Which reads of a partition to have under way, so that the answer a stream needs next is there already.
+// Layer: decisions (no I/O, no clock).
+//
+// Every read here is one that the stream would make itself later: from an offset that it may come to, up to
+// where the next read begins. Whether its guess was right shows only when the stream gets there: an answer
+// that fell short leaves a hole, which is read next; of one that reaches too far the stream takes the rest.
+#ifndef HDIKAFKA_DETAIL_RANGE_PLAN_HPP
+#define HDIKAFKA_DETAIL_RANGE_PLAN_HPP
+
+#include <deque>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Where a stream is, and how far reading ahead of it makes sense.
+class read_target
+{
+public:
+    read_target() = default;
+
+    std::int64_t position = 0;
+    std::int64_t known_end = 0; ///< There are records up to here, as far as is known: the high watermark.
+    std::int64_t end = std::numeric_limits<std::int64_t>::max(); ///< None are wanted from here on.
+    std::int32_t count = 1;                                      ///< How many one read asks for.
+    bool demanded = false; ///< The stream waits for what is at its position, records or none.
+};
+
+/// One read that is to be made.
+class range_read
+{
+public:
+    std::uint64_t id = 0;
+    std::int64_t offset = 0;
+    std::int32_t count = 0;
+};
+
+/// `Answer` is what a read brings, also a failure. Not synchronised.
+template <class Answer>
+class range_plan
+{
+public:
+    /// How many reads may be under way, and how many there may be together with the answers in store. One
+    /// that the stream waits for comes on top.
+    range_plan(std::size_t connections, std::size_t stored) : connections_(connections), stored_(stored) {}
+
+    /// The next read to make, which is under way then.
+    std::optional<range_read> next(read_target const& target)
+    {
+        std::int64_t cursor = target.position;
+        auto place = ranges_.begin();
+        for (; place != ranges_.end() && place->first <= cursor; ++place) {
+            if (place->what == state::standstill)
+                return std::nullopt; // how to go on from there is the stream's to find out
+            cursor = std::max(cursor, place->expected_end());
+        }
+        bool const needed = target.demanded && cursor == target.position;
+        bool const room = under_way_ < connections_ && ranges_.size() < stored_;
+        bool const sensible = room && cursor < std::min(target.known_end, target.end);
+        if (!needed && !sensible)
+            return std::nullopt;
+
+        std::int64_t count = target.count;
+        if (place != ranges_.end())
+            count = std::min(count, place->first - cursor);
+        if (cursor < target.end)
+            count = std::min(count, target.end - cursor);
+        range_read out;
+        out.id = ++last_id_;
+        out.offset = cursor;
+        out.count = static_cast<std::int32_t>(count);
+        range made;
+        made.id = out.id;
+        made.first = cursor;
+        made.guessed_end = cursor + count;
+        ranges_.insert(place, std::move(made));
+        ++under_way_;
+        return out;
+    }
+
+    /// A read says where the next one goes on, before its answer is here.
+    void told(std::uint64_t id, std::int64_t next)
+    {
+        if (range* const about = find(id); about && next > about->first)
+            about->guessed_end = next;
+    }
+
+    /// `next`: where the answer says to go on; where it began for a failure.
+    void arrived(std::uint64_t id, std::int64_t next, Answer answer)
+    {
+        range* const about = find(id);
+        if (!about)
+            return;
+        --under_way_;
+        about->what = next > about->first ? state::here : state::standstill;
+        about->guessed_end = next;
+        about->answer = std::move(answer);
+    }
+
+    /// The read was given up.
+    void forgotten(std::uint64_t id)
+    {
+        auto const about = std::ranges::find(ranges_, id, &range::id);
+        if (about == ranges_.end())
+            return;
+        under_way_ -= about->what == state::under_way ? 1 : 0;
+        ranges_.erase(about);
+    }
+
+    /// All reads that are under way are given up.
+    void forget_all()
+    {
+        std::erase_if(ranges_, [](range const& one) { return one.what == state::under_way; });
+        under_way_ = 0;
+    }
+
+    /// The answer for a stream at `position`, when it is here. It may begin before that, and then reaches
+    /// beyond it. What lies behind the stream is dropped.
+    std::optional<Answer> take(std::int64_t position)
+    {
+        std::optional<Answer> out;
+        // The last one that begins at the position or before: the nearest to what is needed.
+        auto at = ranges_.begin();
+        while (at != ranges_.end() && at->first <= position) {
+            bool const last = std::next(at) == ranges_.end() || std::next(at)->first > position;
+            bool const serves = at->first == position || at->guessed_end > position;
+            if (at->what == state::under_way) {
+                ++at;
+                continue;
+            }
+            if (last && serves && (at->what == state::here || at->first == position))
+                out = std::move(at->answer);
+            at = ranges_.erase(at);
+        }
+        return out;
+    }
+
+    /// Whether a read that is under way will do for a stream at `position`.
+    bool awaits(std::int64_t position) const
+    {
+        return std::ranges::any_of(ranges_, [position](range const& one) {
+            return one.what == state::under_way && one.first <= position && one.expected_end() > position;
+        });
+    }
+
+    std::size_t under_way() const noexcept { return under_way_; }
+    std::size_t size() const noexcept { return ranges_.size(); }
+
+private:
+    enum class state : unsigned char
+    {
+        under_way,
+        here,
+        standstill, ///< A failure, or an answer that does not lead on.
+    };
+
+    class range
+    {
+    public:
+        /// Where the next one goes on, as far as is known.
+        std::int64_t expected_end() const noexcept { return guessed_end; }
+
+        std::uint64_t id = 0;
+        std::int64_t first = 0;
+        std::int64_t guessed_end = 0;
+        state what = state::under_way;
+        Answer answer;
+    };
+
+    range* find(std::uint64_t id)
+    {
+        auto const found = std::ranges::find(ranges_, id, &range::id);
+        return found == ranges_.end() || found->what != state::under_way ? nullptr : &*found;
+    }
+
+    std::size_t connections_;
+    std::size_t stored_;
+    std::deque<range> ranges_; ///< By their first offset.
+    std::size_t under_way_ = 0;
+    std::uint64_t last_id_ = 0;
+};
+
+/// How many records to ask for, so that answers have about the same size whatever the records': large enough
+/// to pay for a round trip, small enough for the service's cap and for the memory of a few of them.
+class read_size
+{
+public:
+    explicit read_size(std::int32_t most) : most_(most) {}
+
+    std::int32_t count() const noexcept
+    {
+        if (bytes_each_ <= 0)
+            return most_;
+        return static_cast<std::int32_t>(
+            std::clamp<double>(aim / bytes_each_, 1, static_cast<double>(most_)));
+    }
+
+    /// What an answer's body brought.
+    void seen(std::size_t records, std::size_t bytes)
+    {
+        if (records == 0)
+            return;
+        double const each = static_cast<double>(bytes) / static_cast<double>(records);
+        bytes_each_ = bytes_each_ <= 0 ? each : bytes_each_ + (each - bytes_each_) / 4;
+    }
+
+private:
+    static constexpr double aim = 2'000'000;
+
+    std::int32_t most_;
+    double bytes_each_ = 0;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/reads_ahead.hpp
+
+// The reads that are under way for a partition, and the answers that wait for its reader. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_READS_AHEAD_HPP
+#define HDIKAFKA_DETAIL_READS_AHEAD_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Thread-safe: reads end on any thread of the client's executor.
+template <class = void>
+class reads_ahead
+{
+public:
+    explicit reads_ahead(consume_options const& options)
+        : ranges_(std::max(options.parallelism(), std::min<std::size_t>(options.read_ahead(), 1) + 1),
+                  options.parallelism() + options.read_ahead()),
+          size_(options.max_records())
+    {
+        if (options.parallelism() == 1 && options.read_ahead() == 0)
+            ranges_ = range_plan<result<record_batch>>(0, 0); // what is waited for, and nothing else
+    }
+
+    /// Who waits for what arrives.
+    void tells(std::weak_ptr<operation<>> op)
+    {
+        std::lock_guard const lock(mutex_);
+        waiting_ = std::move(op);
+    }
+
+    /// The answer at the stream's position, if it is here; reads go on from there.
+    /// `request_id`: of the one who waits; what is read from then on has it.
+    std::optional<result<record_batch>> take(read_target target, std::string const& request_id)
+    {
+        std::lock_guard const lock(mutex_);
+        request_id_ = request_id;
+        target.count = std::min(target.count, size_.count());
+        target.known_end = std::max(target.known_end, hinted_end_);
+        target_ = target;
+        stopped_ = false;
+        auto out = ranges_.take(target.position);
+        if (!out)
+            return out;
+        target_.demanded = false;
+        std::int64_t const next = *out ? out->value().next_offset() : target.position;
+        if (next > target.position)
+            target_.position = next;
+        else
+            target_.known_end = target.position; // how to go on is the stream's to say
+        return out;
+    }
+
+    /// The next read to make, which is under way then.
+    std::optional<range_read> next()
+    {
+        std::lock_guard const lock(mutex_);
+        return stopped_ ? std::nullopt : ranges_.next(target_);
+    }
+
+    /// Who makes that read.
+    void made_by(std::uint64_t id, operation_ptr const& op)
+    {
+        std::lock_guard const lock(mutex_);
+        readers_.insert_or_assign(id, op);
+    }
+
+    std::string request_id() const
+    {
+        std::lock_guard const lock(mutex_);
+        return request_id_;
+    }
+
+    std::int64_t end() const
+    {
+        std::lock_guard const lock(mutex_);
+        return target_.end;
+    }
+
+    void told(std::uint64_t id, std::int64_t next)
+    {
+        std::lock_guard const lock(mutex_);
+        ranges_.told(id, next);
+    }
+
+    void arrived(range_read const& what, result<record_batch> outcome, std::size_t bytes)
+    {
+        std::unique_lock lock(mutex_);
+        std::int64_t const next = outcome ? outcome.value().next_offset() : what.offset;
+        if (outcome)
+            size_.seen(outcome.value().size(), bytes);
+        // A full answer hints at more than the last look at the watermarks knew.
+        if (outcome && std::cmp_greater_equal(outcome.value().size(), what.count)) {
+            hinted_end_ = std::max(hinted_end_, next + 1);
+            target_.known_end = std::max(target_.known_end, hinted_end_);
+        }
+        readers_.erase(what.id);
+        ranges_.arrived(what.id, next, std::move(outcome));
+        wake(lock);
+    }
+
+    void forgotten(std::uint64_t id)
+    {
+        std::unique_lock lock(mutex_);
+        readers_.erase(id);
+        ranges_.forgotten(id);
+        wake(lock);
+    }
+
+    /// Gives up what is under way, until the next take(); what has arrived stays.
+    void stop()
+    {
+        std::map<std::uint64_t, std::weak_ptr<operation<>>> stopped;
+        {
+            std::lock_guard const lock(mutex_);
+            stopped_ = true;
+            ranges_.forget_all();
+            stopped.swap(readers_);
+        }
+        for (auto const& [id, reader] : stopped)
+            if (auto const op = reader.lock())
+                op->close();
+    }
+
+private:
+    void wake(std::unique_lock<std::mutex>& lock)
+    {
+        auto const waiting = waiting_.lock();
+        lock.unlock();
+        if (waiting)
+            waiting->wake();
+    }
+
+    mutable std::mutex mutex_;
+    range_plan<result<record_batch>> ranges_;
+    read_size size_;
+    read_target target_;
+    std::int64_t hinted_end_ = 0;
+    std::string request_id_;
+    bool stopped_ = false;
+    std::map<std::uint64_t, std::weak_ptr<operation<>>> readers_; ///< Those under way.
+    std::weak_ptr<operation<>> waiting_;
+};
 
 } // namespace hdikafka::inline v0_1::detail
 
@@ -12150,17 +14283,96 @@ net::awaitable<void> wait_for_topic(session_ptr owner, std::string topic, call_o
 #ifndef HDIKAFKA_DETAIL_STREAM_PLAN_HPP
 #define HDIKAFKA_DETAIL_STREAM_PLAN_HPP
 
+// -------- hdikafka/detail/time_search.hpp
+
+// The first record that is not older than a point in time, found by reading single records: a pure decision.
+// Layer: decisions (no I/O, no clock).
+#ifndef HDIKAFKA_DETAIL_TIME_SEARCH_HPP
+#define HDIKAFKA_DETAIL_TIME_SEARCH_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Halves the range until it is empty, also where offsets have gaps. It ends whatever the answers say; where
+/// timestamps do not rise it ends at some place between an older record and one that is not.
+class time_search
+{
+public:
+    /// `time` in milliseconds since 1970. The record is in [first, end), or there is none and the end is what
+    /// is looked for.
+    time_search(std::int64_t time, std::int64_t first, std::int64_t end) noexcept
+        : time_(time), low_(first), high_(end)
+    {}
+
+    bool done() const noexcept { return low_ >= high_; }
+
+    /// Where to read a record; where to start when done().
+    std::int64_t offset() const noexcept { return middle() + further_; }
+
+    /// The first record at offset() or behind it, and its time if it has one.
+    void answered(std::optional<std::int64_t> first, std::optional<std::int64_t> time) noexcept
+    {
+        std::int64_t const asked = offset();
+        // A service may be silent at a record that is too large for it, or within a gap.
+        std::int64_t const next = further_ == 0 ? 1 : 2 * further_;
+        if (!first && next < high_ - middle()) {
+            further_ = next;
+            return;
+        }
+        bool const older = first && *first < high_ && *first >= asked && (!time || *time < time_);
+        if (older)
+            low_ = *first + 1;
+        else
+            high_ = middle();
+        further_ = 0;
+    }
+
+private:
+    std::int64_t middle() const noexcept { return low_ + (high_ - low_) / 2; }
+
+    std::int64_t time_;
+    std::int64_t low_;
+    std::int64_t high_;
+    std::int64_t further_ = 0;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
 namespace hdikafka::inline v0_1::detail {
 
 enum class stream_action : unsigned char
 {
     look,    ///< Read the watermarks, then watermarks().
+    seek,    ///< Read one record at offset(), then sought().
     read,    ///< Read count() records at offset(), then answered() or refused().
     deliver, ///< Hand over the records of the last answer, then delivered().
     pause,   ///< Wait for pause(), then go on.
     finish,  ///< Everything up to the end has been delivered.
     fail,    ///< failure() says why.
 };
+
+/// Offsets that a policy passed over; `to` is before `from` after a truncation.
+struct skipped_range
+{
+    std::int64_t from;
+    std::int64_t to;
+    skip_cause cause;
+};
+
+/// Where a stream begins; one that begins at a point in time has yet to look for it from there.
+inline std::int64_t start_position(offset_spec from, partition_info const& seen) noexcept
+{
+    using anchor = offset_spec::anchor;
+    switch (from.which()) {
+    case anchor::exact: return from.offset();
+    case anchor::end: return seen.latest_offset;
+    case anchor::before_end: return std::max(seen.earliest_offset, seen.latest_offset - from.offset());
+    case anchor::beginning:
+    case anchor::time: break;
+    }
+    return seen.earliest_offset;
+}
 
 class stream_plan
 {
@@ -12176,17 +14388,25 @@ public:
     /// What is wrong with the options, if anything.
     static std::optional<error> check(consume_options const& options)
     {
+        using anchor = offset_spec::anchor;
         auto const negative = [](offset_spec at) {
-            return at.which() == offset_spec::anchor::exact && at.offset() < 0;
+            return (at.which() == anchor::exact || at.which() == anchor::before_end) && at.offset() < 0;
         };
         if (negative(options.from()))
             return error(errc::invalid_offset, "from() is a negative offset");
         if (options.until() && negative(*options.until()))
             return error(errc::invalid_offset, "until() is a negative offset");
-        if (options.until() && options.until()->which() == offset_spec::anchor::beginning)
-            return error(errc::invalid_option, "a stream cannot end at the earliest offset");
+        if (options.until() && options.until()->which() != anchor::end &&
+            options.until()->which() != anchor::exact)
+            return error(errc::invalid_option, "a stream ends at the latest offset or at an offset");
+        constexpr std::size_t most = 1024;
+        if (options.parallelism() < 1 || options.parallelism() > most || options.read_ahead() > most)
+            return error(errc::invalid_option,
+                         "parallelism() is not 1 to 1024, or read_ahead() not 0 to 1024");
         if (options.max_records() < 1)
             return error(errc::invalid_count, "max_records() is less than 1");
+        if (options.refresh_partitions() <= milliseconds(0))
+            return error(errc::invalid_option, "refresh_partitions() is not positive");
         if (options.poll_least() <= milliseconds(0) || options.poll_most() < options.poll_least())
             return error(errc::invalid_option, "poll() needs 0 < least <= most");
         return std::nullopt;
@@ -12200,6 +14420,8 @@ public:
             pausing_ = false;
             return stream_action::pause;
         }
+        if (search_)
+            return stream_action::seek;
         if (must_look_ || !position_ || (options_.until() && !end_))
             return stream_action::look;
         if (holding_)
@@ -12207,18 +14429,33 @@ public:
         return end_ && *position_ >= *end_ ? stream_action::finish : stream_action::read;
     }
 
-    std::int64_t offset() const noexcept { return probe_ ? *probe_ : *position_; }
+    std::int64_t offset() const noexcept
+    {
+        if (search_)
+            return search_->offset();
+        return probe_ ? *probe_ : *position_;
+    }
 
     std::int32_t count() const noexcept
     {
-        if (probe_)
+        if (probe_ || search_)
             return 1;
         std::int64_t const wanted = options_.max_records();
         return static_cast<std::int32_t>(end_ ? std::min(wanted, *end_ - *position_) : wanted);
     }
 
     /// Records from here on are not wanted.
-    std::int64_t read_end() const noexcept { return end_.value_or(std::numeric_limits<std::int64_t>::max()); }
+    std::int64_t read_end() const noexcept
+    {
+        constexpr std::int64_t none = std::numeric_limits<std::int64_t>::max();
+        return search_ ? none : end_.value_or(none);
+    }
+
+    /// Whether offset() is off the way: looked at for a record behind an unreadable one.
+    bool probing() const noexcept { return probe_.has_value(); }
+
+    /// There are records up to here, as far as the last look knows.
+    std::int64_t known_end() const noexcept { return latest_.value_or(0); }
 
     milliseconds pause() const noexcept { return pause_; }
 
@@ -12228,19 +14465,20 @@ public:
         auto const latest_before = std::exchange(latest_, seen.latest_offset);
         bool const empty = std::exchange(empty_, false);
         if (!position_)
-            position_ = options_.from().which() == offset_spec::anchor::end ? seen.latest_offset
-                                                                            : seen.earliest_offset;
-        else if (follows_earliest())
-            position_ = std::max(*position_, seen.earliest_offset);
+            start(seen);
+        else if (follows_earliest() && *position_ < seen.earliest_offset)
+            stand_at(seen.earliest_offset);
         if (options_.until() && !end_)
             end_ = std::max(seen.latest_offset, *position_);
 
+        if (search_)
+            return;
         if (*position_ < seen.earliest_offset)
-            return lost(*position_, seen.earliest_offset);
+            return below_earliest(seen);
         if (holding_)
             return;
         if (*position_ > seen.latest_offset)
-            return judge_position_past_end();
+            return judge_position_past_end(seen);
         doubted_ = milliseconds(0);
         if (!empty)
             return;
@@ -12250,6 +14488,24 @@ public:
             moved_to(skip_to);
         else
             judge_empty_answer();
+    }
+
+    /// The answer to a seek: the record found, if there is one.
+    void sought(std::optional<std::int64_t> first, std::optional<std::int64_t> time)
+    {
+        search_->answered(first, time);
+        if (!search_->done())
+            return;
+        position_ = search_->offset();
+        search_.reset();
+    }
+
+    /// The service refused the seek; like refused(). The search begins anew.
+    bool seek_refused()
+    {
+        search_.reset();
+        position_.reset();
+        return refused();
     }
 
     /// The answer to the read at offset(): where its first record is, nullopt without any, and where it
@@ -12278,10 +14534,9 @@ public:
     /// have been asked, and the service's own error is the one to report.
     bool refused()
     {
-        bool const first_time = !refused_;
-        refused_ = true;
-        must_look_ = first_time;
-        return first_time;
+        refused_ = !refused_; // reported once; whoever reads on then has them asked again
+        must_look_ = refused_;
+        return refused_;
     }
 
     /// Everything before `next` has been handed over.
@@ -12291,7 +14546,10 @@ public:
         moved_to(next);
     }
 
-    std::optional<std::int64_t> position() const noexcept { return position_; }
+    /// What was passed over since the last call, for want of a way to read it.
+    std::vector<skipped_range> take_skipped() { return std::exchange(skipped_, {}); }
+
+    std::optional<std::int64_t> position() const noexcept { return search_ ? std::nullopt : position_; }
     std::optional<error> const& failure() const noexcept { return failure_; }
     std::optional<std::int64_t> end() const noexcept { return end_; }
 
@@ -12305,18 +14563,35 @@ private:
     /// How old a watermark may be: the service caches its metadata for seconds.
     static constexpr milliseconds staleness{10'000};
 
-    /// A stream from the earliest offset may still follow it until its first record.
+    /// Until its first record a stream that names no offset may still follow the earliest one.
     bool follows_earliest() const noexcept
     {
-        return !moved_ && options_.from().which() == offset_spec::anchor::beginning;
+        using anchor = offset_spec::anchor;
+        anchor const from = options_.from().which();
+        return !moved_ && (from == anchor::beginning || from == anchor::before_end || from == anchor::time);
+    }
+
+    void start(partition_info const& seen)
+    {
+        offset_spec const from = options_.from();
+        position_ = start_position(from, seen);
+        if (from.which() == offset_spec::anchor::time && seen.earliest_offset < seen.latest_offset)
+            search_.emplace(from.time().time_since_epoch().count(), seen.earliest_offset, seen.latest_offset);
     }
 
     void moved_to(std::int64_t next)
     {
         moved_ = true;
-        position_ = std::max(*position_, next);
+        stand_at(std::max(*position_, next));
+    }
+
+    /// Nothing that was found out about another position counts any longer.
+    void stand_at(std::int64_t position)
+    {
+        position_ = position;
         probe_.reset();
         suspect_.reset();
+        refused_ = false;
         doubts_ = 0;
         doubted_ = milliseconds(0);
         next_pause_ = options_.poll_least();
@@ -12332,7 +14607,7 @@ private:
 
     /// The watermark may be older than what was read already. Only one that stays behind, or that comes
     /// with a refused read, says that the topic is another one now.
-    void judge_position_past_end()
+    void judge_position_past_end(partition_info const& seen)
     {
         if (!refused_ && doubted_ < staleness) {
             wait();
@@ -12340,6 +14615,8 @@ private:
             must_look_ = end_ && *position_ >= *end_; // nothing more to read
             return;
         }
+        if (!options_.on_out_of_range().fails())
+            return go_on_elsewhere(seen, skip_cause::truncated);
         failure_.emplace(errc::offset_above_latest, "offset " + std::to_string(*position_) +
                                                         " is past the end " + std::to_string(*latest_) +
                                                         ": the topic was truncated or recreated");
@@ -12353,26 +14630,38 @@ private:
         } else if (++doubts_ < patience) {
             wait();
         } else {
-            probe(1);
+            found_.reset();
+            silent_at_ = *position_;
+            probe(*position_ + 1);
         }
     }
 
-    /// Looks for records `step` behind the position, up to where there may be any.
-    void probe(std::int64_t step)
+    /// Looks for a record at an offset behind the position, up to where there may be any.
+    void probe(std::int64_t at)
     {
         std::int64_t const limit = end_ ? std::min(*end_, *latest_) : *latest_;
-        if (step >= limit - *position_)
+        if (at >= limit)
             return suspect(limit);
-        probe_step_ = step;
-        probe_ = *position_ + step;
+        probe_ = at;
     }
 
+    /// Further and further away: first from offset to offset, so that nothing is passed over that can be
+    /// read, then by doubled distances, because a service that says nothing within gaps may have a wide one
+    /// there. What is found that way has the place narrowed down where silence ends.
     void probed(std::optional<std::int64_t> first)
     {
+        constexpr std::int64_t one_by_one = 32;
+        (first ? found_at_ : silent_at_) = *probe_;
         if (first)
-            return suspect(*first);
-        constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
-        probe(probe_step_ <= most / 2 ? probe_step_ * 2 : most);
+            found_ = first;
+        std::int64_t const away = silent_at_ - *position_;
+        std::int64_t const between = found_at_ - silent_at_;
+        if (found_ && between <= 1)
+            suspect(*found_);
+        else if (found_)
+            probe(silent_at_ + between / 2);
+        else
+            probe(silent_at_ + (away < one_by_one ? 1 : std::min(away, *latest_ - silent_at_)));
     }
 
     /// What was found may have been written after the last read at the position: that one decides.
@@ -12384,19 +14673,41 @@ private:
 
     void unreadable(std::int64_t next)
     {
+        if (options_.on_unreadable().skips()) {
+            skipped_.push_back({*position_, next, skip_cause::unreadable});
+            return moved_to(next);
+        }
         failure_.emplace(errc::unreadable_record,
                          "the service returns nothing from offset " + std::to_string(*position_) + " up to " +
                              std::to_string(next) + ": a record there may be larger than it can return");
     }
 
-    void lost(std::int64_t from, std::int64_t to)
+    void below_earliest(partition_info const& seen)
     {
+        if (!options_.on_out_of_range().fails())
+            return go_on_elsewhere(seen, skip_cause::retention);
+        std::int64_t const from = *position_;
+        std::int64_t const to = seen.earliest_offset;
         failure_.emplace(errc::offset_below_earliest, "offsets " + std::to_string(from) + " to " +
                                                           std::to_string(to - 1) +
                                                           " were deleted by retention before they were read");
     }
 
+    /// What is held was read at the old position.
+    void go_on_elsewhere(partition_info const& seen, skip_cause cause)
+    {
+        bool const to_latest = options_.on_out_of_range().target().which() == offset_spec::anchor::end;
+        std::int64_t const next = to_latest ? seen.latest_offset : seen.earliest_offset;
+        skipped_.push_back({*position_, next, cause});
+        stand_at(next);
+        moved_ = true;
+        doubted_ = milliseconds(0);
+        holding_ = false;
+    }
+
     consume_options options_;
+    std::optional<time_search> search_;
+    std::vector<skipped_range> skipped_;
     std::optional<std::int64_t> position_; // of the next record to hand over
     std::optional<std::int64_t> end_;
     std::optional<std::int64_t> latest_;
@@ -12404,7 +14715,9 @@ private:
     std::optional<std::int64_t> suspect_; // where the records seem to end that cannot be read
     std::int64_t skip_to_ = 0;            // where an empty answer says to go on
     std::optional<error> failure_;
-    std::int64_t probe_step_ = 1;
+    std::int64_t silent_at_ = 0;        // of the probes: where nothing was returned, and nearest to it
+    std::int64_t found_at_ = 0;         // where something was,
+    std::optional<std::int64_t> found_; // and what
     int doubts_ = 0;
     milliseconds doubted_{0}; // how long the position has been past the watermark
     milliseconds pause_ = options_.poll_least();
@@ -12423,88 +14736,133 @@ private:
 
 namespace hdikafka::inline v0_1::detail {
 
-/// A stream's state, shared with a next() that is under way while the stream is moved or closed.
+/// One partition of a stream. Shared by the reads ahead; all but `ahead` belongs to the one who follows the
+/// plan, and to nobody in between.
 template <class>
-class stream_state
+class partition_reader
 {
 public:
-    stream_state(session_ptr client, std::string name, std::int32_t id, consume_options wanted)
-        : owner(std::move(client)), topic(std::move(name)), partition(id), options(wanted), plan(wanted)
+    partition_reader(session_ptr client, std::string name, std::int32_t id, consume_options wanted)
+        : owner(std::move(client)),
+          topic(std::move(name)),
+          partition(id),
+          options(wanted),
+          ahead(wanted),
+          plan(wanted)
     {}
 
-    call_info info() const { return call_info("consume", topic); }
-    diagnostics about() const { return info().describe(); }
-
-    std::int64_t position() const { return rest.empty() ? plan.position().value_or(-1) : rest[0].offset(); }
-
-    void close()
+    diagnostics about(call_options const& call) const
     {
-        operation_ptr ended;
-        {
-            std::lock_guard const lock(mutex_);
-            closed_ = true;
-            ended = current_.lock();
-        }
-        if (ended)
-            ended->close();
-    }
-
-    /// False once closed; otherwise close() ends `op`.
-    bool begin(operation_ptr const& op)
-    {
-        std::lock_guard const lock(mutex_);
-        current_ = op;
-        return !closed_;
-    }
-
-    bool closed()
-    {
-        std::lock_guard const lock(mutex_);
-        return closed_;
+        call_info out("consume", topic);
+        out.request_id = call.request_id();
+        return out.describe();
     }
 
     session_ptr const owner;
     std::string const topic;
     std::int32_t const partition;
     consume_options const options;
-    std::atomic<bool> running = false;
+    reads_ahead<> ahead;
 
-    // These belong to the next() under way, and to the user in between.
     stream_plan plan;
-    record_batch arrived; ///< read, not handed over yet
-    record_batch rest;    ///< handed over in part, by next_record()
-
-private:
-    std::mutex mutex_;
-    std::weak_ptr<operation<>> current_;
-    bool closed_ = false;
+    record_batch arrived;                   ///< Read, not handed over yet.
+    steady_clock::time_point look_again_at; ///< Nothing new is looked for before.
 };
 
-/// Holds the one place for a next().
+/// A read under way; it is forgotten when its coroutine is destroyed half-way.
 template <class = void>
-class stream_turn
+class read_under_way
 {
 public:
-    explicit stream_turn(stream_ptr stream)
-        : stream_(std::move(stream)), taken_(!stream_->running.exchange(true))
-    {}
-    stream_turn(stream_turn const&) = delete;
-    stream_turn& operator=(stream_turn const&) = delete;
-    ~stream_turn()
+    read_under_way(partition_ptr stream, range_read what) : stream_(std::move(stream)), what_(what) {}
+    read_under_way(read_under_way const&) = delete;
+    read_under_way& operator=(read_under_way const&) = delete;
+    ~read_under_way()
     {
-        if (taken_)
-            stream_->running = false;
+        if (!landed_)
+            stream_->ahead.forgotten(what_.id);
     }
 
-    bool taken() const noexcept { return taken_; }
+    void land(result<record_batch> outcome, std::size_t bytes)
+    {
+        landed_ = true;
+        stream_->ahead.arrived(what_, std::move(outcome), bytes);
+    }
 
 private:
-    stream_ptr stream_;
-    bool taken_;
+    partition_ptr stream_;
+    range_read what_;
+    bool landed_ = false;
 };
 
 template <class = void>
-task look_at_watermarks(operation_ptr op, stream_ptr stream, call_options options)
+void start_reads(partition_ptr const& stream);
+
+/// Has the next read start as soon as an answer's header says from where.
+template <class = void>
+class next_offset_listener final : public header_listener
+{
+public:
+    next_offset_listener(partition_ptr stream, std::uint64_t id) : stream_(std::move(stream)), id_(id) {}
+
+    void header(response_parser const& answer) override
+    {
+        auto const next = parse_next_offset(answer.field("nextoffset"));
+        if (answer.status() != 200 || !next || !next.value())
+            return;
+        stream_->ahead.told(id_, *next.value());
+        start_reads<>(stream_);
+    }
+
+private:
+    partition_ptr stream_;
+    std::uint64_t id_;
+};
+
+template <class = void>
+task read_range(operation_ptr op, partition_ptr stream, range_read what)
+{
+    read_under_way<> place(stream, what);
+    session_ptr const owner = stream->owner;
+    registration<> const entry(owner->http()->background(), op);
+    if (!entry.added())
+        co_return result<void>();
+    batch_request const asked(stream->partition, what.offset, what.count, stream->ahead.end());
+    call_options options;
+    options.request_id(stream->ahead.request_id());
+    auto spec = rest_calls<>(*owner, "consume", options).fetch(stream->topic, asked);
+    if (!spec) {
+        place.land(spec.error(), 0);
+        co_return result<void>();
+    }
+    next_offset_listener<> listener(stream, what.id);
+    spec.value()->on_header = &listener;
+    call_answer answer;
+    auto const read = co_await call<>(op, owner->http(), *spec.value(), answer);
+    if (op->stopped() == errc::closed)
+        co_return result<void>();
+    std::size_t const bytes = answer.response.body.size();
+    if (read)
+        place.land(read_batch<>(answer, asked), bytes);
+    else
+        place.land(read.error(), 0);
+    start_reads<>(stream);
+    co_return result<void>();
+}
+
+/// Starts the reads that are due.
+template <class>
+void start_reads(partition_ptr const& stream)
+{
+    while (auto const due = stream->ahead.next()) {
+        auto const op = stream->owner->http()->make_operation(stream->owner->deadline(std::nullopt));
+        stream->ahead.made_by(due->id, op);
+        run_detached(op, read_range<>(op, stream, *due));
+    }
+}
+
+template <class = void>
+task look_at_watermarks(operation_ptr op, partition_ptr stream, call_options options)
 {
     auto spec = rest_calls<>(*stream->owner, "consume", options).partition(stream->topic, stream->partition);
     if (!spec)
@@ -12527,86 +14885,611 @@ inline bool may_be_out_of_range(error const& failure) noexcept
     return status == 400 || status == 404 || status == 416 || status == 422 || status == 500;
 }
 
+/// Reads a single record off the way.
 template <class = void>
-task read_on(operation_ptr op, stream_ptr stream, call_options options)
+task probe(operation_ptr op, partition_ptr stream, call_options options, result<record_batch>& outcome)
 {
-    stream_plan& plan = stream->plan;
+    stream_plan const& plan = stream->plan;
     batch_request const asked(stream->partition, plan.offset(), plan.count(), plan.read_end());
     auto spec = rest_calls<>(*stream->owner, "consume", options).fetch(stream->topic, asked);
     if (!spec)
         co_return spec.error();
     call_answer answer;
     auto const read = co_await call<>(op, stream->owner->http(), *spec.value(), answer);
-    if (!read && may_be_out_of_range(read.error()) && plan.refused())
-        co_return result<void>();
-    if (!read)
+    if (op->stopped())
         co_return read;
-    auto batch = read_batch<>(answer, asked);
-    if (!batch)
-        co_return batch.error();
-    stream->arrived = std::move(batch).value();
-    auto const first = stream->arrived.empty() ? std::nullopt : std::optional(stream->arrived[0].offset());
-    plan.answered(first, stream->arrived.next_offset());
+    outcome = read ? read_batch<>(answer, asked) : result<record_batch>(read.error());
     co_return result<void>();
+}
+
+/// What a plan that wants to read wants.
+inline read_target target_of(stream_plan const& plan)
+{
+    read_target out;
+    out.position = plan.offset();
+    out.known_end = plan.known_end();
+    out.end = plan.read_end();
+    out.count = plan.count();
+    out.demanded = true;
+    return out;
+}
+
+/// Looks at one record in the search for a point in time.
+template <class = void>
+result<void> judge_seek(stream_plan& plan, result<record_batch> const& outcome)
+{
+    if (!outcome && may_be_out_of_range(outcome.error()) && plan.seek_refused())
+        return result<void>();
+    if (!outcome)
+        return outcome.error();
+    record_batch const& batch = outcome.value();
+    std::optional<std::int64_t> first;
+    std::optional<std::int64_t> time;
+    if (!batch.empty()) {
+        first = batch[0].offset();
+        if (auto const stamp = batch[0].timestamp())
+            time = stamp->time_since_epoch().count();
+    }
+    plan.sought(first, time);
+    return result<void>();
+}
+
+/// Waits for the read at the stream's position, which may have been made long ago.
+template <class = void>
+task await_read(operation_ptr op, partition_ptr stream, call_options const& options,
+                result<record_batch>& outcome)
+{
+    read_target const target = target_of(stream->plan);
+    for (;;) {
+        auto taken = stream->ahead.take(target, options.request_id());
+        start_reads<>(stream);
+        if (taken) {
+            outcome = std::move(*taken);
+            co_return result<void>();
+        }
+        bool const going_on = co_await op->park();
+        if (!going_on)
+            co_return error(op->stopped(), stream->about(options), "waiting for records");
+    }
+}
+
+/// Makes the plan see what a read has brought; `arrived` is what is to be handed over of it.
+template <class = void>
+result<void> judge_read(stream_plan& plan, result<record_batch> outcome, record_batch& arrived)
+{
+    if (!outcome && may_be_out_of_range(outcome.error()) && plan.refused())
+        return result<void>();
+    if (!outcome)
+        return outcome.error();
+    record_batch& batch = outcome.value();
+    // A read that was made ahead may have begun before the position.
+    auto const first_new = std::ranges::lower_bound(batch, plan.offset(), {}, &record_view::offset);
+    arrived = batch.without_first(static_cast<std::size_t>(first_new - batch.begin()));
+    auto const first = arrived.empty() ? std::nullopt : std::optional(arrived[0].offset());
+    plan.answered(first, arrived.next_offset());
+    return result<void>();
+}
+
+/// Tells the observer what a policy has passed over.
+template <class = void>
+void tell_skipped(partition_reader<>& stream)
+{
+    for (skipped_range const& range : stream.plan.take_skipped()) {
+        observer const& watcher = stream.owner->options().observer();
+        if (!watcher)
+            continue;
+        records_skipped event;
+        event.topic = stream.topic;
+        event.partition = stream.partition;
+        event.from = range.from;
+        event.to = range.to;
+        event.cause = range.cause;
+        watcher(event);
+    }
 }
 
 /// Follows the plan until there is a batch to hand over, or an end.
 template <class = void>
-task follow_plan(operation_ptr op, stream_ptr stream, call_options options)
+task follow_plan(operation_ptr op, partition_ptr stream, call_options options)
 {
     if (auto wrong = stream_plan::check(stream->options))
-        co_return error(wrong->code(), stream->about(), wrong->cause());
+        co_return error(wrong->code(), stream->about(options), wrong->cause());
     stream_plan& plan = stream->plan;
     auto const due = op->deadline();
     milliseconds const one_request = stream->owner->options().total_timeout();
+    stream->ahead.tells(op);
     for (;;) {
+        // A pause goes on where whoever began it was interrupted.
+        if (steady_clock::now() < stream->look_again_at) {
+            op->deadline(due);
+            bool const in_time = co_await op->rest(stream->look_again_at);
+            if (!in_time)
+                co_return error(op->stopped(), stream->about(options), "nothing new has arrived");
+        }
         stream_action const action = plan.next();
+        tell_skipped<>(*stream);
+        if (action == stream_action::finish)
+            stream->arrived = record_batch(); // what a policy has passed over is not handed over
         if (action == stream_action::deliver || action == stream_action::finish)
             co_return result<void>();
         if (action == stream_action::fail)
-            co_return error(plan.failure()->code(), stream->about(), plan.failure()->cause());
+            co_return error(plan.failure()->code(), stream->about(options), plan.failure()->cause());
         if (action == stream_action::pause) {
-            op->deadline(due);
-            auto const until = steady_clock::now() + std::min(plan.pause(), session<>::longest);
-            bool const in_time = co_await op->rest(until);
-            if (!in_time)
-                co_return error(op->stopped(), stream->about(), "nothing new has arrived");
+            stream->look_again_at = steady_clock::now() + std::min(plan.pause(), session<>::longest);
             continue;
         }
-        op->deadline(std::min(due, steady_clock::now() + one_request));
+        bool const looks = action == stream_action::look;
+        bool const ahead = action == stream_action::read && !plan.probing();
+        op->deadline(ahead ? due : std::min(due, steady_clock::now() + one_request));
+        result<record_batch> read;
         result<void> went_well;
-        if (action == stream_action::look)
+        if (looks)
             went_well = co_await look_at_watermarks<>(op, stream, options);
+        else if (ahead)
+            went_well = co_await await_read<>(op, stream, options, read);
         else
-            went_well = co_await read_on<>(op, stream, options);
+            went_well = co_await probe<>(op, stream, options, read);
+        if (went_well && action == stream_action::seek)
+            went_well = judge_seek<>(plan, read);
+        else if (went_well && !looks)
+            went_well = judge_read<>(plan, std::move(read), stream->arrived);
         if (!went_well)
             co_return went_well;
     }
 }
 
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/stream_state.hpp
+
+// A stream: one reader, or one for each partition of a topic, and the batches that they hand over in turn.
+// Layer: what users see, behind record_stream.
+#ifndef HDIKAFKA_DETAIL_STREAM_STATE_HPP
+#define HDIKAFKA_DETAIL_STREAM_STATE_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// A partition's place in a stream.
+class stream_part
+{
+public:
+    explicit stream_part(partition_ptr one) : reader(std::move(one)) {}
+
+    partition_ptr reader;
+    std::int64_t position = -1; ///< Of the next record to hand over; -1 until it is known.
+    bool caught_up = false;     ///< When that was last looked at.
+    bool paused = false;
+    bool finished = false;
+    bool followed = false;               ///< Somebody follows the plan.
+    std::weak_ptr<operation<>> follower; ///< Who.
+    std::optional<error> failure;        ///< How that ended, until it is told.
+};
+
+/// Shared with a next() that is under way while the stream is moved or closed. Thread-safe.
+template <class>
+class stream_state
+{
+public:
+    /// Of one partition; of all of them without one.
+    stream_state(session_ptr client, std::string name, std::optional<std::int32_t> id, consume_options wanted)
+        : owner(std::move(client)), topic(std::move(name)), single(id.has_value()), options(wanted)
+    {
+        if (id)
+            add(*id, wanted);
+    }
+
+    call_info info() const { return call_info("consume", topic); }
+    diagnostics about(call_options const& call = call_options()) const
+    {
+        call_info out = info();
+        out.request_id = call.request_id();
+        return out.describe();
+    }
+
+    /// Takes the one place for a next(), which close() ends then.
+    void begin(operation_ptr const& op)
+    {
+        std::lock_guard const lock(mutex_);
+        if (current_)
+            throw error(errc::already_running, about());
+        if (closed_)
+            throw error(errc::closed, about(), "the stream is closed");
+        current_ = op;
+    }
+
+    void end()
+    {
+        std::lock_guard const lock(mutex_);
+        current_.reset();
+    }
+
+    void close()
+    {
+        operation_ptr ended;
+        {
+            std::lock_guard const lock(mutex_);
+            closed_ = true;
+            ended = current_;
+        }
+        if (ended)
+            ended->close();
+        stop();
+    }
+
+    /// What next_record() has left of a batch.
+    std::optional<record_batch> take_rest()
+    {
+        std::lock_guard const lock(mutex_);
+        if (rest_.empty())
+            return std::nullopt;
+        return std::exchange(rest_, record_batch());
+    }
+
+    void keep_rest(record_batch batch)
+    {
+        std::lock_guard const lock(mutex_);
+        rest_ = std::move(batch);
+    }
+
+    /// Of the next record that is handed over, by partition; -1 until it is known.
+    std::map<std::int32_t, std::int64_t> positions() const
+    {
+        std::lock_guard const lock(mutex_);
+        std::map<std::int32_t, std::int64_t> out;
+        for (auto const& [id, part] : parts_)
+            out[id] = part.position;
+        if (!rest_.empty())
+            out[rest_.partition()] = rest_[0].offset();
+        return out;
+    }
+
+    bool caught_up() const
+    {
+        std::lock_guard const lock(mutex_);
+        return rest_.empty() && !parts_.empty() &&
+               std::ranges::all_of(parts_, [](auto const& part) { return part.second.caught_up; });
+    }
+
+    /// Stops or goes on handing over records of a partition; false when it is not known.
+    bool pause(std::int32_t id, bool paused)
+    {
+        partition_ptr stopped;
+        {
+            std::lock_guard const lock(mutex_);
+            auto const found = parts_.find(id);
+            if (found == parts_.end())
+                return false;
+            found->second.paused = paused;
+            if (paused)
+                stopped = found->second.reader;
+        }
+        if (stopped)
+            stopped->ahead.stop();
+        else
+            wake();
+        return true;
+    }
+
+    /// Gives up all reads ahead; what has arrived stays.
+    void stop()
+    {
+        for (partition_ptr const& one : readers())
+            one->ahead.stop();
+    }
+
+    /// Somebody waits for something of this.
+    void wake()
+    {
+        operation_ptr waiting;
+        {
+            std::lock_guard const lock(mutex_);
+            waiting = current_;
+        }
+        if (waiting)
+            waiting->wake();
+    }
+
+    std::vector<partition_ptr> readers() const
+    {
+        std::lock_guard const lock(mutex_);
+        std::vector<partition_ptr> out;
+        for (auto const& [id, part] : parts_)
+            out.push_back(part.reader);
+        return out;
+    }
+
+    /// Runs `function(parts)` under the lock.
+    template <class Function>
+    auto with_parts(Function function)
+    {
+        std::lock_guard const lock(mutex_);
+        return function(parts_);
+    }
+
+    /// Partitions that were not there before.
+    void add(std::vector<partition_info> const& seen)
+    {
+        std::lock_guard const lock(mutex_);
+        // What is new was written from its beginning on while the stream was there.
+        bool const first_time = parts_.empty();
+        consume_options later = options;
+        later.from(earliest);
+        for (partition_info const& one : seen)
+            if (!parts_.contains(one.id))
+                add(one.id, first_time ? options : later);
+    }
+
+    session_ptr const owner;
+    std::string const topic;
+    bool const single; ///< Of one partition; otherwise of all there are.
+    consume_options const options;
+
+    // These belong to the next() under way.
+    std::int32_t turn = -1;              ///< The partition that had the last one.
+    steady_clock::time_point refresh_at; ///< When to look for partitions.
+
+private:
+    void add(std::int32_t id, consume_options wanted)
+    {
+        parts_.try_emplace(id, std::make_shared<partition_reader<>>(owner, topic, id, wanted));
+    }
+
+    mutable std::mutex mutex_;
+    std::map<std::int32_t, stream_part> parts_;
+    record_batch rest_;
+    operation_ptr current_;
+    bool closed_ = false;
+};
+
+/// Holds the one place for a next().
+template <class = void>
+class stream_turn
+{
+public:
+    stream_turn(stream_ptr stream, operation_ptr const& op) : stream_(std::move(stream))
+    {
+        stream_->begin(op);
+    }
+    stream_turn(stream_turn const&) = delete;
+    stream_turn& operator=(stream_turn const&) = delete;
+    ~stream_turn() { stream_->end(); }
+
+private:
+    stream_ptr stream_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+/// What a reader found out while its plan was followed. With the stream's lock.
+inline void note_progress(stream_part& part, std::optional<error> failure)
+{
+    partition_reader<> const& reader = *part.reader;
+    part.position = reader.plan.position().value_or(part.position);
+    part.caught_up = reader.plan.caught_up();
+    part.finished = !failure && reader.arrived.empty();
+    part.failure = std::move(failure);
+}
+
+/// Takes the batch that the reader holds; empty when it holds none. With the stream's lock.
+inline record_batch hand_over(stream_part& part)
+{
+    partition_reader<>& reader = *part.reader;
+    if (!reader.arrived.empty()) {
+        reader.plan.delivered(reader.arrived.next_offset());
+        part.position = reader.plan.position().value_or(-1);
+        part.caught_up = reader.plan.caught_up();
+    }
+    return std::exchange(reader.arrived, record_batch());
+}
+
+template <class = void>
+task next_of_one(operation_ptr op, stream_ptr stream, call_options options, record_batch& batch)
+{
+    auto outcome = co_await follow_plan<>(op, stream->readers().front(), options);
+    stream->with_parts([&](auto& parts) {
+        stream_part& only = parts.begin()->second;
+        note_progress(only, outcome ? std::nullopt : std::optional(outcome.error()));
+        if (outcome)
+            batch = hand_over(only);
+    });
+    co_return outcome;
+}
+
+/// Somebody's following of one of a stream's plans; the stream hears of its end also when its coroutine is
+/// destroyed half-way.
+template <class = void>
+class following
+{
+public:
+    following(stream_ptr stream, std::int32_t id) : stream_(std::move(stream)), id_(id) {}
+    following(following const&) = delete;
+    following& operator=(following const&) = delete;
+    ~following()
+    {
+        stream_->with_parts([this](auto& parts) { parts.at(id_).followed = false; });
+        stream_->wake();
+    }
+
+    /// Given up: nothing is known that was not known before.
+    void ends(result<void> const& outcome, bool given_up)
+    {
+        stream_->with_parts([&](auto& parts) {
+            stream_part& part = parts.at(id_);
+            bool const told = !outcome && !given_up;
+            bool const was_finished = part.finished;
+            note_progress(part, told ? std::optional(outcome.error()) : std::nullopt);
+            if (given_up)
+                part.finished = was_finished;
+        });
+    }
+
+private:
+    stream_ptr stream_;
+    std::int32_t id_;
+};
+
+template <class = void>
+task follow_part(operation_ptr op, stream_ptr stream, partition_ptr reader, call_options options)
+{
+    following<> place(stream, reader->partition);
+    registration<> const entry(stream->owner->http()->background(), op);
+    result<void> outcome = error(errc::closed);
+    if (entry.added())
+        outcome = co_await follow_plan<>(op, reader, std::move(options));
+    place.ends(outcome, op->stopped() || !entry.added());
+    co_return outcome;
+}
+
+/// Has each plan followed that somebody must follow.
+template <class = void>
+void start_followers(operation_ptr const& op, stream_ptr const& stream, call_options const& options)
+{
+    std::vector<std::pair<operation_ptr, partition_ptr>> due;
+    stream->with_parts([&](auto& parts) {
+        for (auto& [id, part] : parts) {
+            if (part.followed || part.finished || part.paused || part.failure ||
+                !part.reader->arrived.empty())
+                continue;
+            auto const follower = stream->owner->http()->make_operation(op->deadline());
+            part.followed = true;
+            part.follower = follower;
+            due.emplace_back(follower, part.reader);
+        }
+    });
+    for (auto const& [follower, reader] : due)
+        run_detached(follower, follow_part<>(follower, stream, reader, options));
+}
+
+/// Nobody follows a plan while there is no next().
+template <class = void>
+void stop_followers(stream_ptr const& stream)
+{
+    std::vector<operation_ptr> under_way;
+    stream->with_parts([&](auto& parts) {
+        for (auto const& [id, part] : parts)
+            if (auto follower = part.follower.lock(); follower && part.followed)
+                under_way.push_back(std::move(follower));
+    });
+    for (operation_ptr const& one : under_way)
+        one->cancel();
+}
+
+/// The next partition's batch, if there is one, or its failure: from the one behind the last on, so that none
+/// is passed over for long.
+template <class = void>
+result<record_batch> take_turn(stream_state<>& stream)
+{
+    return stream.with_parts([&](auto& parts) -> result<record_batch> {
+        auto at = parts.upper_bound(stream.turn);
+        for (std::size_t i = 0; i != parts.size(); ++i) {
+            if (at == parts.end())
+                at = parts.begin();
+            auto& [id, part] = *at++;
+            if (part.followed || part.paused)
+                continue;
+            stream.turn = id;
+            if (part.failure)
+                return *std::exchange(part.failure, std::nullopt);
+            if (!part.reader->arrived.empty())
+                return hand_over(part);
+        }
+        return record_batch();
+    });
+}
+
+template <class = void>
+task look_for_partitions(operation_ptr op, stream_ptr stream, call_options options)
+{
+    auto spec = rest_calls<>(*stream->owner, "consume", options).partitions(stream->topic);
+    if (!spec)
+        co_return spec.error();
+    call_answer answer;
+    auto const asked = co_await call<>(op, stream->owner->http(), *spec.value(), answer);
+    if (!asked)
+        co_return asked;
+    auto const seen = read_partitions_answer<>(answer);
+    if (!seen)
+        co_return seen.error();
+    stream->add(seen.value());
+    stream->refresh_at =
+        steady_clock::now() + std::min(stream->options.refresh_partitions(), session<>::longest);
+    co_return result<void>();
+}
+
+template <class = void>
+task next_of_all(operation_ptr op, stream_ptr stream, call_options options, record_batch& batch)
+{
+    if (auto wrong = stream_plan::check(stream->options))
+        co_return error(wrong->code(), stream->about(options), wrong->cause());
+    auto const due = op->deadline();
+    milliseconds const one_request = stream->owner->options().total_timeout();
+    for (;;) {
+        bool const fixed = stream->options.until() && stream->refresh_at != steady_clock::time_point();
+        if (!fixed && steady_clock::now() >= stream->refresh_at) {
+            op->deadline(std::min(due, steady_clock::now() + one_request));
+            auto const looked = co_await look_for_partitions<>(op, stream, options);
+            op->deadline(due);
+            if (!looked)
+                co_return looked;
+        }
+        auto next = take_turn<>(*stream);
+        if (!next)
+            co_return next.error();
+        batch = std::move(next).value();
+        bool const through = stream->with_parts([](auto& parts) {
+            return std::ranges::all_of(parts, [](auto const& part) { return part.second.finished; });
+        });
+        if (!batch.empty() || through)
+            co_return result<void>();
+        start_followers<>(op, stream, options);
+        bool const going_on = co_await op->park(fixed ? due : std::min(due, stream->refresh_at));
+        if (!going_on)
+            co_return error(op->stopped(), stream->about(options), "waiting for records");
+    }
+}
+
+template <class = void>
+task next_of(operation_ptr op, stream_ptr stream, call_options options, record_batch& batch)
+{
+    result<void> outcome;
+    if (stream->single)
+        outcome = co_await next_of_one<>(op, stream, std::move(options), batch);
+    else
+        outcome = co_await next_of_all<>(op, stream, std::move(options), batch);
+    if (!stream->single)
+        stop_followers<>(stream);
+    co_return outcome;
+}
+
 template <class = void>
 net::awaitable<std::optional<record_batch>> next_batch(stream_ptr stream, call_options options)
 {
-    stream_turn<> const turn(stream);
-    if (!turn.taken())
-        throw error(errc::already_running, stream->about());
-    if (!stream->rest.empty() && !stream->closed())
-        co_return std::exchange(stream->rest, record_batch());
-
+    call_info about = stream->info();
+    about.request_id = stream->owner->identify(options);
     auto const due = options.timeout() ? stream->owner->deadline(options.timeout())
                                        : steady_clock::now() + session<>::longest;
     auto const op = stream->owner->http()->make_operation(due);
-    if (!stream->begin(op))
-        throw error(errc::closed, stream->about(), "the stream is closed");
-    call_entry<> const entry(stream->owner, op, stream->info());
-    task work = follow_plan<>(op, stream, std::move(options));
+    stream_turn<> const turn(stream, op);
+    if (auto rest = stream->take_rest())
+        co_return rest;
+
+    call_entry<> const entry(stream->owner, op, about);
+    record_batch batch;
+    task work = next_of<>(op, stream, std::move(options), batch);
     op->runs(work);
     co_await run_operation<>(op);
+    if (op->stopped() == net::error::operation_aborted)
+        stream->stop(); // what has arrived stays; what has not is left alone until it is wanted again
     work.outcome().value();
-    if (stream->arrived.empty())
+    if (batch.empty())
         co_return std::nullopt;
-    stream->plan.delivered(stream->arrived.next_offset());
-    co_return std::exchange(stream->arrived, record_batch());
+    co_return batch;
 }
 
 template <class = void>
@@ -12615,21 +15498,47 @@ net::awaitable<std::optional<shared_record>> next_record(stream_ptr stream, call
     auto batch = co_await next_batch<>(stream, std::move(options));
     if (!batch)
         co_return std::nullopt;
-    stream->rest = batch->without_first(1);
+    stream->keep_rest(batch->without_first(1));
     co_return batch->share(0);
 }
 
+/// How many offsets lie between the stream's positions and the high watermarks, by partition.
+template <class = void>
+net::awaitable<std::map<std::int32_t, std::int64_t>> stream_lags(stream_ptr stream, call_options options)
+{
+    std::vector<partition_info> seen;
+    auto positions = stream->positions();
+    if (stream->single) {
+        auto spec =
+            rest_calls<>(*stream->owner, "lag", options).partition(stream->topic, positions.begin()->first);
+        auto one = co_await perform<partition_info>(stream->owner, options.timeout(), std::move(spec),
+                                                    &read_partition_answer<>);
+        seen.push_back(std::move(one));
+    } else {
+        auto spec = rest_calls<>(*stream->owner, "lag", options).partitions(stream->topic);
+        seen = co_await perform<std::vector<partition_info>>(stream->owner, options.timeout(),
+                                                             std::move(spec), &read_partitions_answer<>);
+    }
+    std::map<std::int32_t, std::int64_t> out;
+    for (partition_info const& one : seen) {
+        auto const at = positions.find(one.id);
+        std::int64_t position = at == positions.end() ? -1 : at->second;
+        if (position < 0)
+            position = start_position(stream->options.from(), one);
+        out[one.id] = std::max<std::int64_t>(one.latest_offset - position, 0);
+    }
+    co_return out;
+}
+
+/// The same in all.
 template <class = void>
 net::awaitable<std::int64_t> stream_lag(stream_ptr stream, call_options options)
 {
-    auto spec = rest_calls<>(*stream->owner, "lag", options).partition(stream->topic, stream->partition);
-    auto const seen = co_await perform<partition_info>(stream->owner, options.timeout(), std::move(spec),
-                                                       &read_partition_answer<>);
-    std::int64_t position = stream->position();
-    if (position < 0)
-        position = stream->options.from().which() == offset_spec::anchor::end ? seen.latest_offset
-                                                                              : seen.earliest_offset;
-    co_return std::max<std::int64_t>(seen.latest_offset - position, 0);
+    auto const each = co_await stream_lags<>(std::move(stream), std::move(options));
+    std::int64_t out = 0;
+    for (auto const& [id, one] : each)
+        out += one;
+    co_return out;
 }
 
 } // namespace hdikafka::inline v0_1::detail
@@ -12638,10 +15547,23 @@ net::awaitable<std::int64_t> stream_lag(stream_ptr stream, call_options options)
 
 namespace hdikafka::inline v0_1 {
 
+namespace detail {
+
+/// What the user holds: with the last handle, and the last next(), the reads ahead end.
+template <class = void>
+stream_ptr stream_handle(std::shared_ptr<stream_state<>> state)
+{
+    auto* const bare = state.get();
+    return stream_ptr(bare, [kept = std::move(state)](stream_state<>*) { kept->stop(); });
+}
+
+} // namespace detail
+
 template <class Lazy>
 basic_record_stream<Lazy>::basic_record_stream(detail::session_ptr owner, std::string topic,
-                                               std::int32_t partition, consume_options options)
-    : state_(std::make_shared<detail::stream_state<>>(std::move(owner), std::move(topic), partition, options))
+                                               std::optional<std::int32_t> partition, consume_options options)
+    : state_(detail::stream_handle<Lazy>(
+          std::make_shared<detail::stream_state<>>(std::move(owner), std::move(topic), partition, options)))
 {}
 
 template <class Lazy>
@@ -12659,19 +15581,47 @@ net::awaitable<std::optional<shared_record>> basic_record_stream<Lazy>::next_rec
 template <class Lazy>
 std::int64_t basic_record_stream<Lazy>::position() const
 {
-    return state_->position();
+    auto const all = state_->positions();
+    return state_->single ? all.begin()->second : -1;
+}
+
+template <class Lazy>
+std::map<std::int32_t, std::int64_t> basic_record_stream<Lazy>::positions() const
+{
+    return state_->positions();
 }
 
 template <class Lazy>
 bool basic_record_stream<Lazy>::caught_up() const
 {
-    return state_->rest.empty() && state_->plan.caught_up();
+    return state_->caught_up();
 }
 
 template <class Lazy>
 net::awaitable<std::int64_t> basic_record_stream<Lazy>::lag(call_options options) const
 {
     return detail::stream_lag<Lazy>(state_, std::move(options));
+}
+
+template <class Lazy>
+net::awaitable<std::map<std::int32_t, std::int64_t>>
+basic_record_stream<Lazy>::lags(call_options options) const
+{
+    return detail::stream_lags<Lazy>(state_, std::move(options));
+}
+
+template <class Lazy>
+void basic_record_stream<Lazy>::pause(std::int32_t partition)
+{
+    if (!state_->pause(partition, true))
+        throw error(errc::invalid_partition, state_->about(), "the stream knows no such partition");
+}
+
+template <class Lazy>
+void basic_record_stream<Lazy>::resume(std::int32_t partition)
+{
+    if (!state_->pause(partition, false))
+        throw error(errc::invalid_partition, state_->about(), "the stream knows no such partition");
 }
 
 template <class Lazy>
@@ -12700,7 +15650,8 @@ namespace hdikafka::inline v0_1 {
 ///   connect_timeout and idle_timeout; identity is errc::unauthorized, forbidden, token_refused and
 ///   no_credential. See errc for the rest.
 /// - Cancellation: terminal, wherever the call waits. It ends with asio::error::operation_aborted, and
-///   info().persisted() says what became of a produce. The connection in use is closed.
+///   info().persisted() says what became of a produce. The connection in use is closed. A partial or total
+///   cancellation, which a coroutine has to ask Asio for, does nothing: the call goes on to its end.
 /// - Lifetime: a call keeps alive what it needs; destroying the last handle cancels nothing. With no
 ///   call in flight a client holds no outstanding work, so that io_context::run() returns. It does hold
 ///   connections: the executor's context must outlive every handle, every stream, and every call whose
@@ -12763,6 +15714,11 @@ public:
     /// A generator over the records of one partition. Does no I/O: what is wrong with the arguments is
     /// told by the first next(). The stream holds a copy of this client.
     record_stream consume(std::string topic, std::int32_t partition, consume_options options = {}) const;
+
+    /// The same over all partitions of a topic, in turn: in offset order within each, in no order between
+    /// them. Without until() it finds partitions that are added later, see refresh_partitions(), and reads them from
+    /// their beginning. from() and until() count for each partition by itself.
+    record_stream consume(std::string topic, consume_options options = {}) const;
 
     /// Ends every call in flight and every stream's next() with errc::closed, closes the connections
     /// and refuses further calls. May be called again, from any thread.
@@ -12857,6 +15813,12 @@ record_stream basic_client<Lazy>::consume(std::string topic, std::int32_t partit
                                           consume_options options) const
 {
     return record_stream(session_, std::move(topic), partition, std::move(options));
+}
+
+template <class Lazy>
+record_stream basic_client<Lazy>::consume(std::string topic, consume_options options) const
+{
+    return record_stream(session_, std::move(topic), std::nullopt, std::move(options));
 }
 
 template <class Lazy>

@@ -64,11 +64,14 @@ enum class emulator_route : unsigned char
     token,                ///< POST /{tenant}/oauth2/v2.0/token
     openid_configuration, ///< GET /{tenant}/v2.0/.well-known/openid-configuration
     instance_discovery,   ///< GET /common/discovery/instance
+    imds,                 ///< GET /metadata/identity/oauth2/token, without TLS like the next two
+    app_service_identity, ///< GET /msi/token
+    arc_identity,         ///< GET /metadata/arc/identity/oauth2/token
     other,                ///< Anything else; answered with 404 or 405.
 };
 
 /// How many enumerators emulator_route has.
-inline constexpr std::size_t emulator_route_count = 12;
+inline constexpr std::size_t emulator_route_count = 15;
 
 /// One request that the emulator has handled.
 class emulator_call
@@ -84,12 +87,14 @@ public:
     int status = 0;               ///< 0 when a fault kept the answer back.
 };
 
-/// A failure to be injected with emulator.inject(): it befalls the next request of its route (any
-/// but the authority's when none is set), once or as often as times() says.
+/// A failure to be injected with emulator.inject(): it befalls the next request of its route, or, when
+/// none is set, the next that is neither the authority's nor a managed identity's, once or as often as
+/// times() says.
 class emulator_fault
 {
 public:
-    /// The request is not handled; this status is the answer.
+    /// The request is not handled; this status is the answer, with a body in the words of the proxy, of Entra
+    /// or of the managed identity endpoint, whichever was asked.
     static emulator_fault answer(int status) { return emulator_fault(kind::answer, status); }
 
     /// The request is not handled; the connection is closed without an answer.
@@ -171,13 +176,14 @@ private:
 #ifndef HDIKAFKA_DETAIL_EMULATOR_OPTIONS_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_OPTIONS_HPP
 
-#include <functional>
-#include <vector>
+// -------- hdikafka/detail/emulator_forms.hpp
+
+// The forms of answers that the API leaves open, for the emulator's options to choose from. Layer: emulator
+// (no I/O, no Asio); included through <hdikafka/emulator.hpp>.
+#ifndef HDIKAFKA_DETAIL_EMULATOR_FORMS_HPP
+#define HDIKAFKA_DETAIL_EMULATOR_FORMS_HPP
 
 namespace hdikafka::inline v0_1 {
-
-/// The wall clock as the service counts it.
-using emulator_time = std::chrono::sys_time<std::chrono::milliseconds>;
 
 /// The body of the answer to a produce. The API says only that it is a "string".
 enum class emulator_produce_answer : unsigned char
@@ -208,6 +214,18 @@ enum class emulator_next_offset : unsigned char
     asked,  ///< The offset that was asked for, whatever was returned.
     absent, ///< No such field.
 };
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+#include <functional>
+#include <vector>
+
+namespace hdikafka::inline v0_1 {
+
+/// The wall clock as the service counts it.
+using emulator_time = std::chrono::sys_time<std::chrono::milliseconds>;
 
 /// The options of hk::emulator. All have defaults; the setters can be chained.
 class emulator_options
@@ -333,6 +351,56 @@ public:
     }
     std::chrono::seconds token_lifetime() const noexcept { return token_lifetime_; }
 
+    /// After how long a client should ask for the next token, although this one is accepted for longer: the
+    /// `refresh_in` of all answers with a token, which have none by default.
+    emulator_options& token_refresh_in(std::chrono::seconds value) & { return set(token_refresh_in_, value); }
+    emulator_options&& token_refresh_in(std::chrono::seconds value) &&
+    {
+        return std::move(set(token_refresh_in_, value));
+    }
+    std::optional<std::chrono::seconds> token_refresh_in() const noexcept { return token_refresh_in_; }
+
+    /// Whether there are the endpoints at which Azure gives tokens to what runs in it, on a second listener,
+    /// without TLS as there: see emulator::identity_endpoint(). The system-assigned identity is the
+    /// application with client_id().
+    emulator_options& managed_identity(bool value) & { return set(managed_identity_, value); }
+    emulator_options&& managed_identity(bool value) && { return std::move(set(managed_identity_, value)); }
+    bool managed_identity() const noexcept { return managed_identity_; }
+
+    /// The port of that listener, which has the address of the other; 0, the default, takes a free one.
+    emulator_options& identity_port(std::uint16_t value) & { return set(identity_port_, value); }
+    emulator_options&& identity_port(std::uint16_t value) && { return std::move(set(identity_port_, value)); }
+    std::uint16_t identity_port() const noexcept { return identity_port_; }
+
+    /// What App Service puts into the environment as IDENTITY_HEADER, and wants to see in every request.
+    emulator_options& identity_header(std::string value) & { return set(identity_header_, std::move(value)); }
+    emulator_options&& identity_header(std::string value) &&
+    {
+        return std::move(set(identity_header_, std::move(value)));
+    }
+    std::string const& identity_header() const noexcept { return identity_header_; }
+
+    /// The client id of a user-assigned identity. None by default; it has no other ids.
+    emulator_options& user_assigned_identity(std::string value) &
+    {
+        return set(user_assigned_identity_, std::move(value));
+    }
+    emulator_options&& user_assigned_identity(std::string value) &&
+    {
+        return std::move(set(user_assigned_identity_, std::move(value)));
+    }
+    std::string const& user_assigned_identity() const noexcept { return user_assigned_identity_; }
+
+    /// The file in which Azure Arc's clients find the key that they are asked for. The emulator writes a new
+    /// key to it whenever it asks, and removes it at its end. Clients insist on a name that ends in ".key",
+    /// in /var/opt/azcmagent/tokens. Empty, the default, means that there is no such endpoint: 404.
+    emulator_options& arc_key_file(std::string path) & { return set(arc_key_file_, std::move(path)); }
+    emulator_options&& arc_key_file(std::string path) &&
+    {
+        return std::move(set(arc_key_file_, std::move(path)));
+    }
+    std::string const& arc_key_file() const noexcept { return arc_key_file_; }
+
     /// How long metadata goes on showing what it showed before a topic was created or deleted, as the
     /// proxy's cache does. Producing and consuming see the change at once: they ask the brokers.
     emulator_options& visibility_delay(std::chrono::milliseconds value) &
@@ -434,7 +502,7 @@ public:
     emulator_options&& max_body(std::size_t value) && { return std::move(set(max_body_, value)); }
     std::size_t max_body() const noexcept { return max_body_; }
 
-    /// How many connections are served at a time. More wait to be accepted.
+    /// How many connections each listener serves at a time. More wait to be accepted.
     emulator_options& max_connections(std::size_t value) & { return set(max_connections_, value); }
     emulator_options&& max_connections(std::size_t value) &&
     {
@@ -472,6 +540,12 @@ private:
     std::string federated_assertion_;
     bool in_security_group_ = true;
     std::chrono::seconds token_lifetime_{3599};
+    std::optional<std::chrono::seconds> token_refresh_in_;
+    bool managed_identity_ = false;
+    std::uint16_t identity_port_ = 0;
+    std::string identity_header_ = "emulator-identity-header";
+    std::string user_assigned_identity_;
+    std::string arc_key_file_;
     std::chrono::milliseconds visibility_delay_{0};
     std::chrono::milliseconds latency_{0};
     std::size_t read_cap_ = 6'000'000;
@@ -612,7 +686,7 @@ class emulator_server;
 }
 
 /// An HTTPS server that speaks the REST proxy's API from memory, and Entra's token endpoint, on one
-/// listener.
+/// listener. If the options say so, a second one has Azure's endpoints for managed identities.
 ///
 ///     asio::io_context io;
 ///     hk::emulator emulator(io.get_executor());
@@ -641,7 +715,7 @@ public:
     /// address cannot be bound or the certificate cannot be used. Once only, also after stop().
     void start();
 
-    /// Closes the listener at once and the connections as soon as the executor runs. Idempotent.
+    /// Closes the listeners at once and the connections as soon as the executor runs. Idempotent.
     void stop();
 
     /// The port that was bound.
@@ -652,6 +726,16 @@ public:
 
     /// What a credential's authority_host must be: the same listener.
     std::string authority_host() const;
+
+    /// Where the endpoints for managed identities are, without TLS: "http://127.0.0.1:40124". Programs find
+    /// them by their environment, with this in the place of URL:
+    ///
+    ///     AZURE_POD_IDENTITY_AUTHORITY_HOST=URL                                             as IMDS
+    ///     IDENTITY_ENDPOINT=URL/msi/token IDENTITY_HEADER=emulator-identity-header          as App Service
+    ///     IDENTITY_ENDPOINT=URL/metadata/arc/identity/oauth2/token IMDS_ENDPOINT=URL        as Azure Arc
+    ///
+    /// Throws hk::error (errc::invalid_option) without emulator_options::managed_identity(true).
+    std::string identity_endpoint() const;
 
     /// What a client must trust: the authority that was made, or the certificate chain that was given.
     std::string const& ca_pem() const noexcept;
@@ -716,6 +800,11 @@ public:
     /// Refuses every token given out until now.
     void expire_tokens();
 
+    /// Answers from now on with a claims challenge (401, error="insufficient_claims") unless the token was
+    /// asked for with exactly this JSON object as its `claims`; empty ends that. Managed identities cannot
+    /// ask for claims. Throws hk::error (errc::invalid_json) when it is no JSON object.
+    void require_claims(std::string json);
+
     /// Puts the application into the cluster's security group, or takes it out: 403.
     void in_security_group(bool member);
 
@@ -745,6 +834,7 @@ private:
     net::any_io_executor executor_; ///< Until start(): afterwards it may die before the emulator.
     std::shared_ptr<detail::emulation::emulator_server> server_;
     std::uint16_t port_ = 0;
+    std::uint16_t identity_port_ = 0;
     std::string ca_pem_;
 };
 
@@ -926,15 +1016,15 @@ inline result<emulator_certificate> make_emulator_certificate(std::vector<std::s
 
 // -------- hdikafka/detail/emulator_server.hpp
 
-// The emulator's listener: binds, accepts, and closes everything when it is stopped. The pure service
-// behind it is guarded by a lock. Layer: emulator (I/O shell).
+// The emulator's listeners: they bind, accept, and close everything when the emulator is stopped. The pure
+// service behind them is guarded by a lock. Layer: emulator (I/O shell).
 #ifndef HDIKAFKA_DETAIL_EMULATOR_SERVER_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_SERVER_HPP
 
 // -------- hdikafka/detail/emulator_connection.hpp
 
-// One TLS connection to the emulator: reads requests, hands them on, writes answers, and never waits
-// for its peer beyond a deadline. Layer: emulator (I/O shell).
+// One connection to the emulator, with TLS or without: reads requests, hands them on, writes answers, and
+// never waits for its peer beyond a deadline. Layer: emulator (I/O shell).
 #ifndef HDIKAFKA_DETAIL_EMULATOR_CONNECTION_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_CONNECTION_HPP
 
@@ -960,9 +1050,13 @@ public:
     std::string_view host;
     std::optional<std::string_view> authorization;
     std::optional<std::string_view> content_type;
+    std::optional<std::string_view> metadata;        ///< Metadata: "true" is what IMDS and Arc want.
+    std::optional<std::string_view> forwarded_for;   ///< X-Forwarded-For.
+    std::optional<std::string_view> identity_header; ///< X-IDENTITY-HEADER: App Service's.
     std::string_view request_id; ///< x-ms-client-request-id, or Entra's client-request-id.
     std::string_view body;
     std::uint64_t connection = 0; ///< Counts connections from 1.
+    bool plain = false;           ///< It came without TLS, to where only the managed identities are.
 };
 
 /// What the server does with an answer.
@@ -1116,6 +1210,7 @@ inline std::string_view reason_phrase(int status) noexcept
     case 405: return "Method Not Allowed";
     case 408: return "Request Timeout";
     case 409: return "Conflict";
+    case 410: return "Gone";
     case 413: return "Content Too Large";
     case 414: return "URI Too Long";
     case 415: return "Unsupported Media Type";
@@ -1155,6 +1250,59 @@ inline std::string render(emulator_answer const& answer, bool keep_alive, bool h
         out += answer.body;
     return out;
 }
+
+} // namespace hdikafka::inline v0_1::detail::emulation
+
+#endif
+
+// -------- hdikafka/detail/emulator_stream.hpp
+
+// What a peer of the emulator is talked to through: TLS, or the bare socket. Layer: emulator (I/O shell).
+#ifndef HDIKAFKA_DETAIL_EMULATOR_STREAM_HPP
+#define HDIKAFKA_DETAIL_EMULATOR_STREAM_HPP
+
+#include <asio/ssl/context.hpp>
+#include <asio/ssl/stream.hpp>
+
+namespace hdikafka::inline v0_1::detail::emulation {
+
+/// An AsyncReadStream and AsyncWriteStream. Without a context it speaks no TLS.
+class emulator_stream
+{
+public:
+    using executor_type = net::any_io_executor;
+    using tls_stream = net::ssl::stream<net::ip::tcp::socket&>;
+
+    emulator_stream(net::ip::tcp::socket socket, net::ssl::context* context) : socket_(std::move(socket))
+    {
+        if (context != nullptr)
+            tls_.emplace(socket_, *context);
+    }
+
+    executor_type get_executor() { return socket_.get_executor(); }
+    net::ip::tcp::socket& socket() noexcept { return socket_; }
+
+    /// Null without TLS.
+    tls_stream* tls() noexcept { return tls_ ? &*tls_ : nullptr; }
+
+    template <class Buffers, class Token>
+    auto async_read_some(Buffers const& buffers, Token&& token)
+    {
+        return tls_ ? tls_->async_read_some(buffers, std::forward<Token>(token))
+                    : socket_.async_read_some(buffers, std::forward<Token>(token));
+    }
+
+    template <class Buffers, class Token>
+    auto async_write_some(Buffers const& buffers, Token&& token)
+    {
+        return tls_ ? tls_->async_write_some(buffers, std::forward<Token>(token))
+                    : socket_.async_write_some(buffers, std::forward<Token>(token));
+    }
+
+private:
+    net::ip::tcp::socket socket_;
+    std::optional<tls_stream> tls_;
+};
 
 } // namespace hdikafka::inline v0_1::detail::emulation
 
@@ -1384,8 +1532,7 @@ private:
 
 #endif
 
-#include <asio/ssl/context.hpp>
-#include <asio/ssl/stream.hpp>
+#include <asio/ssl/stream_base.hpp>
 #include <asio/write.hpp>
 
 #include <exception>
@@ -1399,7 +1546,8 @@ public:
     using handler = std::function<emulator_answer(emulator_request const&)>;
     using milliseconds = std::chrono::milliseconds;
 
-    emulator_connection(net::ip::tcp::socket socket, net::ssl::context& context, std::uint64_t number,
+    /// Speaks TLS if there is a context for it.
+    emulator_connection(net::ip::tcp::socket socket, net::ssl::context* context, std::uint64_t number,
                         http_limits const& limits, milliseconds idle_timeout, milliseconds latency,
                         handler handle)
         : stream_(std::move(socket), context),
@@ -1407,6 +1555,7 @@ public:
           pause_(stream_.get_executor()),
           reader_(limits),
           number_(number),
+          plain_(context == nullptr),
           idle_timeout_(idle_timeout),
           latency_(latency),
           handle_(std::move(handle))
@@ -1439,12 +1588,14 @@ private:
 
     net::awaitable<void> converse()
     {
-        net::error_code failure;
-        stream_.next_layer().set_option(net::ip::tcp::no_delay(true), failure);
+        net::error_code ignored;
+        stream_.socket().set_option(net::ip::tcp::no_delay(true), ignored);
         allow(std::min(handshake_timeout, idle_timeout_));
         watch();
-        co_await stream_.async_handshake(net::ssl::stream_base::server,
-                                         net::redirect_error(net::use_awaitable, failure));
+        net::error_code failure;
+        if (auto* const tls = stream_.tls())
+            co_await tls->async_handshake(net::ssl::stream_base::server,
+                                          net::redirect_error(net::use_awaitable, failure));
         bool going_on = !failure;
         while (going_on)
             going_on = co_await serve_one();
@@ -1519,10 +1670,14 @@ private:
         out.host = reader_.field("host").value_or("");
         out.authorization = reader_.field("authorization");
         out.content_type = reader_.field("content-type");
+        out.metadata = reader_.field("metadata");
+        out.forwarded_for = reader_.field("x-forwarded-for");
+        out.identity_header = reader_.field("x-identity-header");
         out.request_id =
             reader_.field("x-ms-client-request-id").value_or(reader_.field("client-request-id").value_or(""));
         out.body = reader_.body();
         out.connection = number_;
+        out.plain = plain_;
         return out;
     }
 
@@ -1540,8 +1695,9 @@ private:
     {
         net::error_code failure;
         allow(std::min(farewell_timeout, idle_timeout_));
-        co_await stream_.async_shutdown(net::redirect_error(net::use_awaitable, failure));
-        net::ip::tcp::socket& socket = stream_.next_layer();
+        if (auto* const tls = stream_.tls())
+            co_await tls->async_shutdown(net::redirect_error(net::use_awaitable, failure));
+        net::ip::tcp::socket& socket = stream_.socket();
         socket.shutdown(net::ip::tcp::socket::shutdown_send, failure);
         while (!failure)
             co_await socket.async_read_some(net::buffer(discarded_),
@@ -1586,18 +1742,19 @@ private:
     {
         net::error_code ignored;
         closed_ = true;
-        stream_.next_layer().close(ignored);
+        stream_.socket().close(ignored);
         watchdog_.cancel();
         pause_.cancel();
     }
 
-    net::ssl::stream<net::ip::tcp::socket> stream_;
+    emulator_stream stream_;
     net::steady_timer watchdog_;
     net::steady_timer pause_;
     net::steady_timer::time_point deadline_;
     request_reader reader_;
     bool closed_ = false;
     std::uint64_t number_;
+    bool plain_;
     milliseconds idle_timeout_;
     milliseconds latency_;
     handler handle_;
@@ -1608,11 +1765,74 @@ private:
 
 #endif
 
+// -------- hdikafka/detail/emulator_key_file.hpp
+
+// The file by which Azure Arc's agent tells who may read its files. Layer: emulator (I/O shell).
+#ifndef HDIKAFKA_DETAIL_EMULATOR_KEY_FILE_HPP
+#define HDIKAFKA_DETAIL_EMULATOR_KEY_FILE_HPP
+
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+
+namespace hdikafka::inline v0_1::detail::emulation {
+
+/// Holds one key at a time, for its owner alone; gone at the end. Not synchronised.
+class emulator_key_file
+{
+public:
+    explicit emulator_key_file(std::string path) : path_(std::move(path)) {}
+
+    emulator_key_file(emulator_key_file const&) = delete;
+    emulator_key_file& operator=(emulator_key_file const&) = delete;
+
+    ~emulator_key_file()
+    {
+        std::error_code ignored;
+        if (written_)
+            std::filesystem::remove(path_, ignored);
+    }
+
+    /// Puts the key in the place of the last one, whole: a reader sees either of them.
+    bool write(std::string_view key)
+    {
+        using std::filesystem::perms;
+        std::filesystem::path const fresh(path_ + ".new");
+        std::error_code failure;
+        std::filesystem::remove(fresh, failure);
+        std::ofstream out(fresh, std::ios::binary | std::ios::trunc);
+        if (!failure)
+            std::filesystem::permissions(fresh, perms::owner_read | perms::owner_write, failure);
+        if (failure)
+            return false;
+        out << key << std::flush;
+        bool const whole = out.good();
+        out.close();
+        if (whole)
+            std::filesystem::rename(fresh, path_, failure);
+        if (!whole || failure) {
+            std::error_code ignored;
+            std::filesystem::remove(fresh, ignored);
+            return false;
+        }
+        written_ = true;
+        return true;
+    }
+
+private:
+    std::string path_;
+    bool written_ = false;
+};
+
+} // namespace hdikafka::inline v0_1::detail::emulation
+
+#endif
+
 // -------- hdikafka/detail/emulator_service.hpp
 
 // The emulator without its network: a request in, an answer out. Finds the route, checks the token,
-// lets injected faults happen and remembers what was asked. Layer: emulator (no I/O, no Asio; time
-// and randomness are handed in).
+// lets injected faults happen and remembers what was asked. Layer: emulator (no I/O, no Asio; time,
+// randomness and the writing of Arc's key are handed in).
 #ifndef HDIKAFKA_DETAIL_EMULATOR_SERVICE_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_SERVICE_HPP
 
@@ -1923,6 +2143,13 @@ inline std::string random_uuid(emulator_random const& random)
     return out;
 }
 
+/// Claims that are asked for are a JSON object (OpenID Connect Core §5.5).
+inline bool valid_claims(std::string_view text)
+{
+    json_reader in(text);
+    return in.peek() == json_kind::object && in.skip() && in.finish();
+}
+
 /// Why the authority refuses.
 class emulator_refusal
 {
@@ -1940,6 +2167,7 @@ enum class emulator_admission : unsigned char
     no_token,
     unknown_token,
     expired_token,
+    other_claims, ///< The token was not asked for with the claims that are required.
     outside_group,
 };
 
@@ -1953,10 +2181,14 @@ public:
           certificates_(registered(options)),
           federated_assertion_(options.federated_assertion()),
           lifetime_(options.token_lifetime()),
+          refresh_in_(options.token_refresh_in()),
           in_group_(options.in_security_group())
     {}
 
+    std::string const& tenant() const noexcept { return tenant_; }
     std::chrono::seconds lifetime() const noexcept { return lifetime_; }
+    std::optional<std::chrono::seconds> refresh_in() const noexcept { return refresh_in_; }
+    std::string const& required_claims() const noexcept { return required_claims_; }
 
     std::optional<emulator_refusal> check_tenant(std::string_view tenant) const
     {
@@ -1972,7 +2204,7 @@ public:
                                                   emulator_time now) const
     {
         for (std::string_view const name : {"grant_type", "client_id", "scope", "client_secret",
-                                            "client_assertion", "client_assertion_type"})
+                                            "client_assertion", "client_assertion_type", "claims"})
             if (count(form, name) > 1)
                 return emulator_refusal{400, "invalid_request", 9000411,
                                         "The request is not properly formatted. The parameter '" +
@@ -1996,6 +2228,10 @@ public:
                                         "' was not found in the directory '" + tenant_ + "'."};
         if (*scope != emulator_scope)
             return check_scope(*scope);
+        if (auto const claims = single_value(form, "claims"); claims && !valid_claims(*claims))
+            return emulator_refusal{400, "invalid_request", 9002313,
+                                    "Invalid request. Request is malformed or invalid. (The parameter "
+                                    "'claims' is not a JSON object.)"};
         if (auto const assertion = single_value(form, "client_assertion"))
             return check_assertion(form, *assertion, token_url, now);
         auto const secret = single_value(form, "client_secret");
@@ -2010,14 +2246,14 @@ public:
         return std::nullopt;
     }
 
-    /// A new token, about as long as Entra's.
-    std::string issue(emulator_time now, emulator_random const& random)
+    /// A new token, about as long as Entra's, with the claims that were asked for, if any.
+    std::string issue(emulator_time now, emulator_random const& random, std::string_view claims = "")
     {
-        std::erase_if(tokens_, [now](auto const& entry) { return entry.second <= now; });
+        std::erase_if(tokens_, [now](auto const& entry) { return entry.second.expiry <= now; });
         if (tokens_.size() >= max_tokens)
             tokens_.erase(tokens_.begin());
         std::string token = random_hex(random, 600);
-        tokens_.insert_or_assign(token, now + lifetime_);
+        tokens_.insert_or_assign(token, issued_token{now + lifetime_, std::string(claims)});
         return token;
     }
 
@@ -2032,23 +2268,35 @@ public:
         auto const found = tokens_.find(trim_blanks(authorization->substr(blank)));
         if (found == tokens_.end())
             return emulator_admission::unknown_token;
-        if (found->second <= now)
+        if (found->second.expiry <= now)
             return emulator_admission::expired_token;
+        if (!required_claims_.empty() && found->second.claims != required_claims_)
+            return emulator_admission::other_claims;
         return in_group_ ? emulator_admission::admitted : emulator_admission::outside_group;
     }
 
     /// Refuses every token given out until now.
     void expire_all()
     {
-        for (auto& [token, expiry] : tokens_)
-            expiry = emulator_time::min();
+        for (auto& [token, issued] : tokens_)
+            issued.expiry = emulator_time::min();
     }
+
+    /// Admits only tokens that were asked for with exactly these claims; any again when they are empty.
+    void require_claims(std::string claims) { required_claims_ = std::move(claims); }
 
     void in_security_group(bool member) noexcept { in_group_ = member; }
     void client_secret(std::string secret) { client_secret_ = std::move(secret); }
 
 private:
     static constexpr std::size_t max_tokens = 10'000;
+
+    class issued_token
+    {
+    public:
+        emulator_time expiry;
+        std::string claims; ///< As they stood in the request.
+    };
 
     static std::vector<registered_certificate> registered(emulator_options const& options)
     {
@@ -2120,8 +2368,10 @@ private:
     std::vector<registered_certificate> certificates_;
     std::string federated_assertion_;
     std::chrono::seconds lifetime_;
+    std::optional<std::chrono::seconds> refresh_in_;
     bool in_group_;
-    std::map<std::string, emulator_time, std::less<>> tokens_; ///< And when each expires.
+    std::string required_claims_;
+    std::map<std::string, issued_token, std::less<>> tokens_;
 };
 
 } // namespace hdikafka::inline v0_1::detail::emulation
@@ -2555,6 +2805,23 @@ inline emulator_answer entra_error(emulator_refusal const& refusal, std::string_
     return emulator_answer(refusal.status, std::move(body)).field("Cache-Control", "no-store, no-cache");
 }
 
+/// What an authority in trouble says with this status.
+inline emulator_answer entra_failure(int status, std::string_view why, std::string_view sent_id,
+                                     emulator_time now, emulator_random const& random)
+{
+    emulator_refusal refusal{status, "invalid_request", 9002313,
+                             "Invalid request. Request is malformed or invalid."};
+    if (status == 401)
+        refusal = {status, "invalid_client", 7000215, "Invalid client secret provided."};
+    else if (status == 429)
+        refusal = {status, "temporarily_unavailable", 90055, "There are too many incoming requests."};
+    else if (status >= 500)
+        refusal = {status, "temporarily_unavailable", 90033,
+                   "A transient error has occurred. Please try again."};
+    refusal.description += " (" + std::string(why) + ")";
+    return entra_error(refusal, sent_id, now, random);
+}
+
 /// The address that the caller used, so that what it is sent to next is reachable for it too.
 inline std::string authority_url(std::string_view host, std::string_view path)
 {
@@ -2589,9 +2856,12 @@ inline emulator_answer token_answer(emulator_authority& authority, std::string_v
         return refuse(*refusal);
 
     std::string const lifetime = std::to_string(authority.lifetime().count());
-    std::string body = "{\"token_type\":\"Bearer\",\"expires_in\":" + lifetime +
-                       ",\"ext_expires_in\":" + lifetime + ",\"access_token\":\"" +
-                       authority.issue(now, random) + "\"}";
+    std::string body =
+        "{\"token_type\":\"Bearer\",\"expires_in\":" + lifetime + ",\"ext_expires_in\":" + lifetime;
+    if (authority.refresh_in())
+        body += ",\"refresh_in\":" + std::to_string(authority.refresh_in()->count());
+    std::string_view const claims = single_value(*form, "claims").value_or("");
+    body += ",\"access_token\":\"" + authority.issue(now, random, claims) + "\"}";
     return emulator_answer(200, std::move(body)).field("Cache-Control", "no-store, no-cache");
 }
 
@@ -2653,6 +2923,266 @@ inline emulator_answer instance_answer(emulator_target const& target, emulator_r
             ",\"preferred_cache\":" + quoted + ",\"aliases\":[" + quoted + "," + bare + "]}]}";
     return emulator_answer(200, std::move(body));
 }
+
+} // namespace hdikafka::inline v0_1::detail::emulation
+
+#endif
+
+// -------- hdikafka/detail/emulator_managed_identity.hpp
+
+// The endpoints at which Azure gives tokens to what runs in it: the instance metadata service (IMDS), App
+// Service's, and that of Azure Arc's agent. Layer: emulator (no I/O, no Asio; time, randomness and the
+// writing of Arc's key are handed in).
+#ifndef HDIKAFKA_DETAIL_EMULATOR_MANAGED_IDENTITY_HPP
+#define HDIKAFKA_DETAIL_EMULATOR_MANAGED_IDENTITY_HPP
+
+namespace hdikafka::inline v0_1::detail::emulation {
+
+/// Puts a key into the file that Arc's challenges name; false when it cannot be written.
+using emulator_key_writer = std::function<bool(std::string_view key)>;
+
+/// The body of a refusal by IMDS or Arc.
+inline emulator_answer imds_error(int status, std::string_view error, std::string_view description)
+{
+    std::string body = "{\"error\":";
+    append_json_string(body, error);
+    body += ",\"error_description\":";
+    append_any_text(body, description);
+    return emulator_answer(status, body + '}');
+}
+
+/// What IMDS or Arc says with this status when it is in trouble.
+inline emulator_answer imds_failure(int status, std::string_view why)
+{
+    return imds_error(status, status >= 500 ? "unknown" : "invalid_request", why);
+}
+
+/// The body of a refusal by App Service.
+inline emulator_answer app_service_error(int status, std::string_view message)
+{
+    std::string body = "{\"statusCode\":";
+    append_json_integer(body, status);
+    body += ",\"message\":";
+    append_any_text(body, message);
+    return emulator_answer(status, body + '}');
+}
+
+/// What one of the endpoints takes in its query besides api-version and resource.
+class managed_identity_query
+{
+public:
+    std::span<std::string_view const> versions; ///< The values of api-version.
+    std::span<std::string_view const> ids;      ///< Each can name a user-assigned identity.
+    std::string_view not_found;                 ///< What is said when there is no such identity.
+};
+
+inline constexpr std::array<std::string_view, 1> imds_versions{"2018-02-01"};
+inline constexpr std::array<std::string_view, 3> imds_ids{"client_id", "object_id", "msi_res_id"};
+inline constexpr managed_identity_query imds_query{imds_versions, imds_ids, "Identity not found"};
+
+inline constexpr std::array<std::string_view, 1> app_service_versions{"2019-08-01"};
+inline constexpr std::array<std::string_view, 4> app_service_ids{"client_id", "object_id", "principal_id",
+                                                                 "mi_res_id"};
+inline constexpr managed_identity_query app_service_query{
+    app_service_versions, app_service_ids,
+    "No User Assigned or Delegated Managed Identity found for specified ClientId/ResourceId/PrincipalId."};
+
+inline constexpr std::array<std::string_view, 2> arc_versions{"2019-11-01", "2020-06-01"};
+inline constexpr managed_identity_query arc_query{arc_versions, {}, ""};
+
+/// Why a request is refused.
+class identity_fault
+{
+public:
+    std::string_view error;
+    std::string description;
+};
+
+/// Not synchronised, like the service that it belongs to.
+class emulator_managed_identity
+{
+public:
+    emulator_managed_identity(emulator_options const& options, emulator_key_writer write_key)
+        : system_assigned_(options.client_id()),
+          user_assigned_(options.user_assigned_identity()),
+          tenant_(options.tenant()),
+          header_(options.identity_header()),
+          key_file_(options.arc_key_file()),
+          write_key_(std::move(write_key))
+    {}
+
+    /// GET /metadata/identity/oauth2/token
+    emulator_answer imds(emulator_authority& authority, emulator_request const& request,
+                         emulator_pairs const& query, emulator_time now, emulator_random const& random) const
+    {
+        auto fault = check_metadata(request);
+        if (!fault)
+            fault = check_query(query, imds_query);
+        return fault ? imds_error(400, fault->error, fault->description)
+                     : long_answer(authority, query, now, random);
+    }
+
+    /// GET /msi/token
+    emulator_answer app_service(emulator_authority& authority, emulator_request const& request,
+                                emulator_pairs const& query, emulator_time now,
+                                emulator_random const& random) const
+    {
+        if (request.identity_header != header_)
+            return app_service_error(401, request.identity_header
+                                              ? "X-IDENTITY-HEADER is not what IDENTITY_HEADER says."
+                                              : "The request has no X-IDENTITY-HEADER.");
+        if (auto const fault = check_query(query, app_service_query))
+            return app_service_error(400, fault->description);
+        return short_answer(authority, query, now, random);
+    }
+
+    /// GET /metadata/arc/identity/oauth2/token: whoever can read the agent's files may have a token.
+    emulator_answer arc(emulator_authority& authority, emulator_request const& request,
+                        emulator_pairs const& query, emulator_time now, emulator_random const& random)
+    {
+        auto fault = check_metadata(request);
+        if (!fault)
+            fault = check_query(query, arc_query);
+        if (fault)
+            return imds_error(400, fault->error, fault->description);
+        if (!take_key(request.authorization.value_or("")))
+            return challenge(request.authorization.has_value(), random);
+        return long_answer(authority, query, now, random);
+    }
+
+private:
+    static constexpr std::string_view resource = "https://hib.azurehdinsight.net";
+    static constexpr std::size_t max_keys = 64;
+
+    static identity_fault invalid_request(std::string description)
+    {
+        return {"invalid_request", std::move(description)};
+    }
+
+    /// A browser that was lured here would not send the one field, and a proxy sends the other.
+    static std::optional<identity_fault> check_metadata(emulator_request const& request)
+    {
+        if (!equals_ignoring_case(request.metadata.value_or(""), "true"))
+            return invalid_request("Required metadata header not specified");
+        if (request.forwarded_for)
+            return invalid_request("Requests with an X-Forwarded-For header are not served");
+        return std::nullopt;
+    }
+
+    std::optional<identity_fault> check_query(emulator_pairs const& query,
+                                              managed_identity_query const& known) const
+    {
+        std::size_t named = 0;
+        for (auto const& [name, value] : query) {
+            bool const id = std::ranges::find(known.ids, name) != known.ids.end();
+            named += id ? 1 : 0;
+            if (!id && name != "api-version" && name != "resource")
+                return invalid_request("Unknown query parameter '" + name + "'");
+            if (!single_value(query, name))
+                return invalid_request("Query parameter '" + name + "' is duplicated");
+        }
+        auto const version = single_value(query, "api-version");
+        if (!version || std::ranges::find(known.versions, *version) == known.versions.end())
+            return invalid_request("Query parameter 'api-version' must be " +
+                                   std::string(known.versions.front()));
+        auto const asked = single_value(query, "resource");
+        if (!asked)
+            return invalid_request("Required query parameter 'resource' is missing");
+        if (*asked != resource && *asked != std::string(resource) + "/")
+            return identity_fault{"invalid_resource",
+                                  "AADSTS500011: The resource principal named " + std::string(*asked) +
+                                      " was not found in the tenant named " + tenant_ +
+                                      ". (The emulator knows only " + std::string(resource) + ".)"};
+        if (named > 1)
+            return invalid_request("More than one parameter names an identity");
+        if (named == 1 && (user_assigned_.empty() || single_value(query, "client_id") != user_assigned_))
+            return invalid_request(std::string(known.not_found));
+        return std::nullopt;
+    }
+
+    /// Whether these are credentials with a key that nobody has used yet.
+    bool take_key(std::string_view authorization)
+    {
+        std::size_t const blank = authorization.find(' ');
+        if (blank == std::string_view::npos || !equals_ignoring_case(authorization.substr(0, blank), "Basic"))
+            return false;
+        return std::erase(keys_, trim_blanks(authorization.substr(blank))) != 0;
+    }
+
+    emulator_answer challenge(bool again, emulator_random const& random)
+    {
+        std::string key = random_hex(random, 32);
+        if (!write_key_ || !write_key_(key))
+            return imds_failure(500, "The key cannot be written to " + key_file_);
+        if (keys_.size() == max_keys)
+            keys_.pop_front();
+        keys_.push_back(std::move(key));
+        return imds_error(401, "unauthorized",
+                          again ? "The key is none that was asked for, or was used already"
+                                : "The key in the file that WWW-Authenticate names is required")
+            .field("WWW-Authenticate", "Basic realm=" + key_file_);
+    }
+
+    static void append_member(std::string& out, std::string_view name, std::string_view text)
+    {
+        out += out.empty() ? '{' : ',';
+        append_json_string(out, name);
+        out += ':';
+        append_any_text(out, text);
+    }
+
+    /// All numbers are text, as they are in Azure.
+    static void append_seconds(std::string& out, std::string_view name, std::chrono::seconds count)
+    {
+        append_member(out, name, std::to_string(count.count()));
+    }
+
+    static std::chrono::seconds since_1970(emulator_time time)
+    {
+        return std::chrono::floor<std::chrono::seconds>(time.time_since_epoch());
+    }
+
+    /// What App Service answers.
+    emulator_answer short_answer(emulator_authority& authority, emulator_pairs const& query,
+                                 emulator_time now, emulator_random const& random) const
+    {
+        return emulator_answer(200, grant(authority, query, now, random) + '}');
+    }
+
+    /// What IMDS and Arc answer.
+    emulator_answer long_answer(emulator_authority& authority, emulator_pairs const& query, emulator_time now,
+                                emulator_random const& random) const
+    {
+        std::string body = grant(authority, query, now, random);
+        append_seconds(body, "expires_in", authority.lifetime());
+        append_seconds(body, "ext_expires_in", authority.lifetime());
+        append_seconds(body, "not_before", since_1970(now));
+        return emulator_answer(200, body + '}');
+    }
+
+    /// What all answer, without the end.
+    std::string grant(emulator_authority& authority, emulator_pairs const& query, emulator_time now,
+                      emulator_random const& random) const
+    {
+        std::string out;
+        append_member(out, "access_token", authority.issue(now, random));
+        append_member(out, "client_id", single_value(query, "client_id").value_or(system_assigned_));
+        append_seconds(out, "expires_on", since_1970(now + authority.lifetime()));
+        if (authority.refresh_in())
+            append_seconds(out, "refresh_in", *authority.refresh_in());
+        append_member(out, "resource", single_value(query, "resource").value_or(""));
+        append_member(out, "token_type", "Bearer");
+        return out;
+    }
+
+    std::string system_assigned_; ///< This and the next are client ids.
+    std::string user_assigned_;   ///< Empty when there is none.
+    std::string tenant_;
+    std::string header_;
+    std::string key_file_;
+    emulator_key_writer write_key_;
+    std::deque<std::string> keys_; ///< That were asked for and not used, the oldest first.
+};
 
 } // namespace hdikafka::inline v0_1::detail::emulation
 
@@ -3179,6 +3709,13 @@ inline constexpr std::array<emulator_route_row, 11> emulator_route_table{{
     {emulator_route::instance_discovery, "GET", "common/discovery/instance"},
 }};
 
+/// What is there without TLS, and only there.
+inline constexpr std::array<emulator_route_row, 3> emulator_identity_route_table{{
+    {emulator_route::imds, "GET", "metadata/identity/oauth2/token"},
+    {emulator_route::app_service_identity, "GET", "msi/token"},
+    {emulator_route::arc_identity, "GET", "metadata/arc/identity/oauth2/token"},
+}};
+
 inline bool path_matches(std::string_view pattern, std::vector<std::string> const& segments)
 {
     for (auto const& segment : segments) {
@@ -3204,8 +3741,13 @@ inline result<void> check_options(emulator_options const& options)
     if (!options.client_certificates().empty())
         if (auto const read = read_registered_certificates(options.client_certificates()); !read)
             return read.error();
-    if (options.token_lifetime().count() < 0 || options.visibility_delay().count() < 0 ||
-        options.latency().count() < 0 || options.idle_timeout().count() <= 0)
+    if (options.identity_header().empty() || !is_field_text(options.identity_header()) ||
+        !is_field_text(options.arc_key_file()))
+        return wrong("the identity header or the path of Arc's key cannot stand in a header field");
+    if (options.token_lifetime().count() < 0 ||
+        options.token_refresh_in().value_or(std::chrono::seconds()).count() < 0 ||
+        options.visibility_delay().count() < 0 || options.latency().count() < 0 ||
+        options.idle_timeout().count() <= 0)
         return wrong("a time is negative");
     int const status = options.out_of_range_status();
     if (status != 200 && (status < 400 || status > 599))
@@ -3219,16 +3761,18 @@ inline result<void> check_options(emulator_options const& options)
 class emulator_service
 {
 public:
-    explicit emulator_service(emulator_options options)
-        : options_(std::move(options)), broker_(options_), authority_(options_)
+    explicit emulator_service(emulator_options options, emulator_key_writer write_key = {})
+        : options_(std::move(options)),
+          broker_(options_),
+          authority_(options_),
+          identity_(options_, std::move(write_key))
     {}
 
     emulator_answer handle(emulator_request const& request, emulator_time now, emulator_random const& random)
     {
         auto const target = parse_target(request.target);
         std::string allowed;
-        emulator_route const route =
-            target ? find_route(request.method, *target, allowed) : emulator_route::other;
+        emulator_route const route = target ? find_route(request, *target, allowed) : emulator_route::other;
         emulator_answer answer = target ? answer_or_fail(request, route, *target, allowed, now, random)
                                         : proxy_error(400, "the target has an escape that is not %XX");
         remember(request, route, answer);
@@ -3267,16 +3811,30 @@ private:
                route == emulator_route::instance_discovery;
     }
 
+    static bool gives_identity(emulator_route route) noexcept
+    {
+        return at_authority(route) || route == emulator_route::imds ||
+               route == emulator_route::app_service_identity || route == emulator_route::arc_identity;
+    }
+
+    bool offered(emulator_route route) const noexcept
+    {
+        if (route == emulator_route::arc_identity)
+            return !options_.arc_key_file().empty();
+        return route != emulator_route::delete_topic || options_.delete_topics();
+    }
+
     /// `allowed` collects the methods of a path that is known by others.
-    emulator_route find_route(std::string_view method, emulator_target const& target,
+    emulator_route find_route(emulator_request const& request, emulator_target const& target,
                               std::string& allowed) const
     {
-        for (auto const& row : emulator_route_table) {
-            if (!path_matches(row.path, target.segments))
+        std::span<emulator_route_row const> table = emulator_route_table;
+        if (request.plain)
+            table = emulator_identity_route_table;
+        for (auto const& row : table) {
+            if (!path_matches(row.path, target.segments) || !offered(row.route))
                 continue;
-            if (row.route == emulator_route::delete_topic && !options_.delete_topics())
-                continue;
-            if (row.method == method)
+            if (row.method == request.method)
                 return row.route;
             allowed += allowed.empty() ? "" : ", ";
             allowed += row.method;
@@ -3290,7 +3848,8 @@ private:
     {
         auto const fault = next_fault(route);
         if (fault && fault->what() == emulator_fault::kind::answer) {
-            emulator_answer answer = proxy_error(fault->status(), "injected failure");
+            emulator_answer answer =
+                failure(fault->status(), "injected failure", request, route, now, random);
             if (fault->retry_after())
                 answer.field("Retry-After", std::to_string(fault->retry_after()->count()));
             return answer;
@@ -3304,10 +3863,21 @@ private:
         return answer;
     }
 
+    /// In the words of whoever was asked.
+    static emulator_answer failure(int status, std::string_view why, emulator_request const& request,
+                                   emulator_route route, emulator_time now, emulator_random const& random)
+    {
+        if (at_authority(route))
+            return entra_failure(status, why, request.request_id, now, random);
+        if (route == emulator_route::app_service_identity)
+            return app_service_error(status, why);
+        return request.plain ? imds_failure(status, why) : proxy_error(status, why);
+    }
+
     std::optional<emulator_fault> next_fault(emulator_route route)
     {
         for (auto fault = faults_.begin(); fault != faults_.end(); ++fault) {
-            bool const meant = fault->route() ? *fault->route() == route : !at_authority(route);
+            bool const meant = fault->route() ? *fault->route() == route : !gives_identity(route);
             if (!meant)
                 continue;
             emulator_fault const found = *fault;
@@ -3324,7 +3894,7 @@ private:
                                emulator_random const& random)
     {
         auto const& path = target.segments;
-        bool const rest = !path.empty() && path.front() == "v1" && !at_authority(route);
+        bool const rest = !request.plain && !path.empty() && path.front() == "v1" && !at_authority(route);
         if (rest)
             if (auto refused = check_token(request, now))
                 return std::move(*refused);
@@ -3346,11 +3916,17 @@ private:
         case emulator_route::openid_configuration:
             return openid_answer(authority_, path[0], request, now, random);
         case emulator_route::instance_discovery: return instance_answer(target, request, now, random);
+        case emulator_route::imds: return identity_.imds(authority_, request, target.query, now, random);
+        case emulator_route::app_service_identity:
+            return identity_.app_service(authority_, request, target.query, now, random);
+        case emulator_route::arc_identity:
+            return identity_.arc(authority_, request, target.query, now, random);
         case emulator_route::other: break;
         }
         if (!allowed.empty())
-            return proxy_error(405, "this path takes " + allowed + " only").field("Allow", allowed);
-        return proxy_error(404, "there is nothing at this path");
+            return failure(405, "this path takes " + allowed + " only", request, route, now, random)
+                .field("Allow", allowed);
+        return failure(404, "there is nothing at this path", request, route, now, random);
     }
 
     std::optional<emulator_answer> check_token(emulator_request const& request, emulator_time now) const
@@ -3363,10 +3939,21 @@ private:
         case emulator_admission::no_token: reason = "the request has no bearer token"; break;
         case emulator_admission::unknown_token: reason = "the token is not one of this authority's"; break;
         case emulator_admission::expired_token: reason = "the token has expired"; break;
+        case emulator_admission::other_claims: return claims_challenge(request);
         }
         return proxy_error(401, reason)
             .field("WWW-Authenticate",
                    "Bearer error=\"invalid_token\", error_description=\"" + std::string(reason) + "\"");
+    }
+
+    emulator_answer claims_challenge(emulator_request const& request) const
+    {
+        std::string field = "Bearer realm=\"\", authorization_uri=\"";
+        field += authority_url(request.host, "/" + authority_.tenant() + "/oauth2/authorize");
+        field += "\", error=\"insufficient_claims\", claims=\"";
+        field += base64_encode(authority_.required_claims(), base64_form::standard) + "\"";
+        return proxy_error(401, "the token was not asked for with the claims that are required")
+            .field("WWW-Authenticate", std::move(field));
     }
 
     void remember(emulator_request const& request, emulator_route route, emulator_answer const& answer)
@@ -3386,6 +3973,7 @@ private:
     emulator_options options_;
     emulator_broker broker_;
     emulator_authority authority_;
+    emulator_managed_identity identity_;
     std::deque<emulator_fault> faults_;
     std::size_t refused_records_ = 0;
     std::array<std::size_t, emulator_route_count> counts_{};
@@ -3402,14 +3990,24 @@ private:
 
 namespace hdikafka::inline v0_1::detail::emulation {
 
-/// Owned by the emulator and by each connection. What belongs to the executor (acceptor, sockets,
+/// Where an emulator listens.
+class emulator_ports
+{
+public:
+    std::uint16_t tls = 0;
+    std::uint16_t identity = 0; ///< 0 when there is no such listener.
+};
+
+/// Owned by the emulator and by each connection. What belongs to the executor (acceptors, sockets,
 /// timers) is owned by the operations that are under way alone, so that it dies with the executor's
 /// context even when the emulator outlives that.
 class emulator_server : public std::enable_shared_from_this<emulator_server>
 {
 public:
     explicit emulator_server(emulator_options options)
-        : context_(net::ssl::context::tls_server), service_(std::move(options))
+        : context_(net::ssl::context::tls_server),
+          key_file_(options.arc_key_file()),
+          service_(std::move(options), [this](std::string_view key) { return key_file_.write(key); })
     {}
 
     /// Takes PEM texts. Before start().
@@ -3428,37 +4026,29 @@ public:
         return {};
     }
 
-    /// Binds and begins to accept; gives the port.
-    result<std::uint16_t> start(net::any_io_executor executor)
+    /// Binds and begins to accept.
+    result<emulator_ports> start(net::any_io_executor const& executor)
     {
-        emulator_options const& options = service_.options();
-        net::error_code failure;
-        auto const address = net::ip::make_address(options.address(), failure);
-        if (failure)
-            return error(errc::invalid_option, "'" + options.address() + "' is not an address to listen on");
-        net::ip::tcp::endpoint const endpoint(address, options.port());
-        auto opened = std::make_shared<listener>(executor);
-        net::ip::tcp::acceptor& acceptor = opened->acceptor;
-        acceptor.open(endpoint.protocol(), failure);
-        if (!failure)
-            acceptor.set_option(net::ip::tcp::acceptor::reuse_address(true), failure);
-        if (!failure)
-            acceptor.bind(endpoint, failure);
-        if (!failure)
-            acceptor.listen(net::ip::tcp::acceptor::max_listen_connections, failure);
-        std::uint16_t const port = failure ? std::uint16_t{0} : acceptor.local_endpoint(failure).port();
-        if (failure)
-            return error(failure, "cannot listen on " + options.address() + " port " +
-                                      std::to_string(options.port()) + ": " + failure.message());
+        emulator_ports ports;
+        std::vector<std::shared_ptr<listener>> opened;
+        auto const tls = opened.emplace_back(std::make_shared<listener>(executor, &context_));
+        auto bound = bind(*tls, options().port(), ports.tls);
+        if (bound && options().managed_identity()) {
+            auto const plain = opened.emplace_back(std::make_shared<listener>(executor, nullptr));
+            bound = bind(*plain, options().identity_port(), ports.identity);
+        }
+        if (!bound)
+            return bound.error();
         std::lock_guard const lock(network_mutex_);
         if (stopped_)
             return error(errc::closed, "the emulator has been stopped");
-        listener_ = opened;
-        accept(std::move(opened));
-        return port;
+        listeners_.assign(opened.begin(), opened.end());
+        for (auto& each : opened)
+            accept(std::move(each));
+        return ports;
     }
 
-    /// Closes the listener at once, and each connection as soon as its strand runs.
+    /// Closes the listeners at once, and each connection as soon as its strand runs.
     void stop()
     {
         std::vector<std::shared_ptr<emulator_connection>> open;
@@ -3466,11 +4056,12 @@ public:
             std::lock_guard const lock(network_mutex_);
             if (std::exchange(stopped_, true))
                 return;
-            if (auto const listening = listener_.lock()) {
-                net::error_code ignored;
-                listening->acceptor.close(ignored);
-                listening->retry.cancel();
-            }
+            for (auto const& each : listeners_)
+                if (auto const listening = each.lock()) {
+                    net::error_code ignored;
+                    listening->acceptor.close(ignored);
+                    listening->retry.cancel();
+                }
             for (auto const& [number, connection] : connections_)
                 if (auto alive = connection.lock())
                     open.push_back(std::move(alive));
@@ -3502,18 +4093,46 @@ private:
     class listener
     {
     public:
-        explicit listener(net::any_io_executor const& executor) : acceptor(executor), retry(executor) {}
+        listener(net::any_io_executor const& executor, net::ssl::context* tls)
+            : acceptor(executor), retry(executor), context(tls)
+        {}
 
         net::ip::tcp::acceptor acceptor;
         net::steady_timer retry;
+        net::ssl::context* context; ///< Null without TLS.
+        std::size_t served = 0;     ///< Connections; guarded by network_mutex_.
     };
+
+    result<void> bind(listener& to, std::uint16_t wanted, std::uint16_t& port) const
+    {
+        net::error_code failure;
+        std::string const& text = options().address();
+        auto const address = net::ip::make_address(text, failure);
+        if (failure)
+            return error(errc::invalid_option, "'" + text + "' is not an address to listen on");
+        net::ip::tcp::endpoint const endpoint(address, wanted);
+        net::ip::tcp::acceptor& acceptor = to.acceptor;
+        acceptor.open(endpoint.protocol(), failure);
+        if (!failure)
+            acceptor.set_option(net::ip::tcp::acceptor::reuse_address(true), failure);
+        if (!failure)
+            acceptor.bind(endpoint, failure);
+        if (!failure)
+            acceptor.listen(net::ip::tcp::acceptor::max_listen_connections, failure);
+        if (!failure)
+            port = acceptor.local_endpoint(failure).port();
+        if (failure)
+            return error(failure, "cannot listen on " + text + " port " + std::to_string(wanted) + ": " +
+                                      failure.message());
+        return {};
+    }
 
     /// Waits for a connection, or for room for one. With network_mutex_ held.
     void accept(std::shared_ptr<listener> listening)
     {
         if (stopped_)
             return;
-        if (connections_.size() >= options().max_connections())
+        if (listening->served >= options().max_connections())
             return accept_later(std::move(listening));
         auto& acceptor = listening->acceptor;
         acceptor.async_accept(net::any_io_executor(net::make_strand(acceptor.get_executor())),
@@ -3546,19 +4165,22 @@ private:
             if (failure)
                 return accept_later(std::move(listening));
             connection = std::make_shared<emulator_connection>(
-                std::move(socket), context_, ++accepted_, http_limits().body(options().max_body()),
+                std::move(socket), listening->context, ++accepted_, http_limits().body(options().max_body()),
                 options().idle_timeout(), options().latency(),
                 [self = shared_from_this()](emulator_request const& request) {
                     return self->handle(request);
                 });
             connections_.emplace(connection->number(), connection);
-            accept(std::move(listening));
+            ++listening->served;
+            accept(listening);
         }
         auto const executor = connection->get_executor();
         std::uint64_t const number = connection->number();
-        auto ended = [self = shared_from_this(), number](std::exception_ptr) {
+        auto ended = [self = shared_from_this(), listening = std::move(listening),
+                      number](std::exception_ptr) {
             std::lock_guard const lock(self->network_mutex_);
             self->connections_.erase(number);
+            --listening->served;
         };
         net::co_spawn(executor, emulator_connection::run(std::move(connection)), std::move(ended));
     }
@@ -3580,10 +4202,11 @@ private:
     std::mutex network_mutex_;
     bool stopped_ = false;
     std::uint64_t accepted_ = 0;
-    std::weak_ptr<listener> listener_;
+    std::vector<std::weak_ptr<listener>> listeners_;
     std::map<std::uint64_t, std::weak_ptr<emulator_connection>> connections_;
 
     std::mutex service_mutex_;
+    emulator_key_file key_file_; // the service's
     emulator_service service_;
 };
 
@@ -3623,7 +4246,9 @@ void basic_emulator<Lazy>::start()
         ca_pem_ = std::move(made.ca_pem);
     }
     server_->use_certificate(chain, key).value();
-    port_ = server_->start(std::exchange(executor_, net::any_io_executor())).value();
+    auto const ports = server_->start(std::exchange(executor_, net::any_io_executor())).value();
+    port_ = ports.tls;
+    identity_port_ = ports.identity;
 }
 
 template <class Lazy>
@@ -3648,6 +4273,15 @@ template <class Lazy>
 std::string basic_emulator<Lazy>::authority_host() const
 {
     return endpoint();
+}
+
+template <class Lazy>
+std::string basic_emulator<Lazy>::identity_endpoint() const
+{
+    if (!server_->options().managed_identity())
+        throw error(errc::invalid_option, "the emulator has no endpoints for managed identities: its option "
+                                          "managed_identity(true) is not set");
+    return "http://" + host() + ":" + std::to_string(identity_port_);
 }
 
 template <class Lazy>
@@ -3797,6 +4431,16 @@ void basic_emulator<Lazy>::expire_tokens()
 {
     server_->with_service(
         [](detail::emulation::emulator_service& service) { service.authority().expire_all(); });
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::require_claims(std::string json)
+{
+    if (!json.empty() && !detail::emulation::valid_claims(json))
+        throw error(errc::invalid_json, "the claims to require are not a JSON object");
+    server_->with_service([&](detail::emulation::emulator_service& service) {
+        service.authority().require_claims(std::move(json));
+    });
 }
 
 template <class Lazy>

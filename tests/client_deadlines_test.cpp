@@ -480,6 +480,7 @@ TEST_CASE("an idle connection is closed with the client, with a TLS close")
     CHECK(server.ended() == 0);
     client.close();
     server.wait_for_ends(1);
+    CHECK(server.farewells() == 1);
 }
 
 TEST_CASE("closing a stream ends its next() and all later ones")

@@ -370,3 +370,14 @@ TEST_CASE("addresses of two families take turns, those of one keep their order")
     CHECK(ordered("aABC") == "aABC");
     CHECK(ordered("AbBa") == "AbBa");
 }
+
+TEST_CASE("the next address is tried 250 ms after the last one, or as soon as one has failed")
+{
+    using hk::detail::next_attempt;
+    CHECK(next_attempt(start, start, true, false) == start + 250ms);
+    CHECK(next_attempt(start + 100ms, start, true, false) == start + 250ms);
+    CHECK(next_attempt(start + 1s, start, true, false) == start + 250ms);
+    CHECK(next_attempt(start + 100ms, start, true, true) == start + 100ms);
+    CHECK(next_attempt(start + 100ms, start, false, true) == start + 100ms);
+    CHECK(next_attempt(start + 100ms, start, false, false) == start + 100ms);
+}

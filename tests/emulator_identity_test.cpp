@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 namespace {
 
 namespace hk = hdikafka;
+using test::field;
 using test::service_fixture;
 
 bool contains(std::string_view text, std::string_view part)
@@ -34,6 +36,13 @@ std::string refusal(hk::detail::emulation::emulator_answer const& answer)
            cut("\"error_codes\":[", ']');
 }
 
+/// What the token endpoint gave.
+std::string token_of(hk::detail::emulation::emulator_answer const& answer)
+{
+    std::size_t const at = answer.body.find("access_token\":\"") + 15;
+    return answer.body.substr(at, answer.body.size() - at - 2);
+}
+
 } // namespace
 
 TEST_CASE("the token endpoint gives tokens that the REST calls accept, each another one")
@@ -48,8 +57,7 @@ TEST_CASE("the token endpoint gives tokens that the REST calls accept, each anot
                         "EMULATOR-tenant");
     CHECK(second.status == 200);
     CHECK(second.body != first.body);
-    std::size_t const at = first.body.find("access_token\":\"") + 15;
-    f.token = first.body.substr(at, first.body.size() - at - 2);
+    f.token = token_of(first);
     CHECK(f.get("/v1/metadata/topics").status == 200);
     CHECK(f.token_request("client%5Fid=emulator%2dclient&client_secret=emulator-secret&grant_type="
                           "client_credentials&scope=https%3A%2F%2Fhib.azurehdinsight.net%2F.default")
@@ -74,6 +82,9 @@ TEST_CASE("the token endpoint refuses in Entra's words")
     CHECK(with("hib.azurehdinsight.net", "management.azure.com") == "400 invalid_resource 500011");
     CHECK(with("/.default", "/user") == "400 invalid_scope 1002012");
     CHECK(with("&scope", "&grant_type=x&scope") == "400 invalid_request 9000411");
+    CHECK(with("&scope", "&claims={}&claims={}&scope") == "400 invalid_request 9000411");
+    for (std::string_view const claims : {"", "[]", "{", "null", "{}x", "%7b%22a%22%7d"})
+        CHECK(with("&scope", "&claims=" + std::string(claims) + "&scope") == "400 invalid_request 9002313");
     CHECK(with("emulator-secret", "%4") == "400 invalid_request 9000410");
     CHECK(refusal(f.token_request(good_form(), "application/json")) == "400 invalid_request 900144");
     CHECK(refusal(f.token_request(good_form(), "application/x-www-form-urlencoded", "other")) ==
@@ -111,4 +122,90 @@ TEST_CASE("the discovery documents lead back to the host that the request named"
          {"", "?authorization_endpoint=http://a/b", "?authorization_endpoint=https://a",
           "?authorization_endpoint=https:///t"})
         CHECK(contains(f.get("/common/discovery/instance" + std::string(query)).body, "invalid_instance"));
+}
+
+TEST_CASE("a time to ask for the next token is in the answer only when there is one")
+{
+    service_fixture f(hk::emulator_options().token_refresh_in(std::chrono::seconds(1800)));
+    CHECK(
+        f.token_request(good_form())
+            .body.starts_with(
+                "{\"token_type\":\"Bearer\",\"expires_in\":3599,\"ext_expires_in\":3599,\"refresh_in\":1800,"
+                "\"access_token\":\""));
+    service_fixture none;
+    CHECK(!contains(none.token_request(good_form()).body, "refresh_in"));
+}
+
+TEST_CASE("REST calls are challenged for claims until the token was asked for with them")
+{
+    std::string const claims = R"({"access_token":{"nbf":{"essential":true,"value":"1700000000"}}})";
+    std::string const escaped = "%7B%22access_token%22%3A%7B%22nbf%22%3A%7B%22essential%22%3Atrue%2C%22value"
+                                "%22%3A%221700000000%22%7D%7D%7D";
+    service_fixture f;
+    std::string const before = f.token;
+    f.service.authority().require_claims(claims);
+    auto const challenged = f.get("/v1/metadata/topics");
+    CHECK(challenged.status == 401);
+    CHECK(field(challenged, "WWW-Authenticate") ==
+          "Bearer realm=\"\", authorization_uri=\"https://localhost:9400/emulator-tenant/oauth2/authorize\", "
+          "error=\"insufficient_claims\", claims=\"eyJhY2Nlc3NfdG9rZW4iOnsibmJmIjp7ImVzc2VudGlhbCI6dHJ1ZSwi"
+          "dmFsdWUiOiIxNzAwMDAwMDAwIn19fQ==\"");
+
+    f.token = token_of(f.token_request(good_form()));
+    CHECK(f.get("/v1/metadata/topics").status == 401);
+    f.token = token_of(f.token_request(good_form() + "&claims=%7B%7D"));
+    CHECK(f.get("/v1/metadata/topics").status == 401);
+    f.token = token_of(f.token_request(good_form() + "&claims=" + escaped));
+    CHECK(f.get("/v1/metadata/topics").status == 200);
+
+    f.service.authority().require_claims("{}"); // others
+    CHECK(f.get("/v1/metadata/topics").status == 401);
+    f.service.authority().require_claims("");
+    CHECK(f.get("/v1/metadata/topics").status == 200);
+    f.token = before;
+    CHECK(f.get("/v1/metadata/topics").status == 200);
+}
+
+TEST_CASE("what is wrong with a token is said before its claims are asked for")
+{
+    service_fixture f(hk::emulator_options().in_security_group(false));
+    f.service.authority().require_claims("{}");
+    CHECK(contains(field(f.get("/v1/metadata/topics"), "WWW-Authenticate").value_or(""), "claims=\"e30=\""));
+    f.service.authority().expire_all();
+    CHECK(contains(field(f.get("/v1/metadata/topics"), "WWW-Authenticate").value_or(""), "invalid_token"));
+    f.token = "x";
+    CHECK(contains(field(f.get("/v1/metadata/topics"), "WWW-Authenticate").value_or(""), "invalid_token"));
+    f.token = token_of(f.token_request(good_form() + "&claims={}"));
+    CHECK(f.get("/v1/metadata/topics").status == 403);
+}
+
+TEST_CASE("faults of the authority are answered in Entra's words")
+{
+    service_fixture f;
+    auto const with = [&f](int status, hk::emulator_route route, std::string_view method,
+                           std::string_view path) {
+        f.service.inject(hk::emulator_fault::answer(status).on(route));
+        return refusal(f.send(method, path));
+    };
+    std::string_view const token_path = "/emulator-tenant/oauth2/v2.0/token";
+    auto const token = hk::emulator_route::token;
+    CHECK(with(429, token, "POST", token_path) == "429 temporarily_unavailable 90055");
+    CHECK(with(503, token, "POST", token_path) == "503 temporarily_unavailable 90033");
+    CHECK(with(401, token, "POST", token_path) == "401 invalid_client 7000215");
+    CHECK(with(400, token, "POST", token_path) == "400 invalid_request 9002313");
+    CHECK(with(500, hk::emulator_route::openid_configuration, "GET",
+               "/emulator-tenant/v2.0/.well-known/openid-configuration") ==
+          "500 temporarily_unavailable 90033");
+    CHECK(with(500, hk::emulator_route::instance_discovery, "GET", "/common/discovery/instance") ==
+          "500 temporarily_unavailable 90033");
+
+    f.service.inject(hk::emulator_fault::answer(429).on(token).retry_after(std::chrono::seconds(9)));
+    auto const throttled = f.token_request(good_form());
+    CHECK(field(throttled, "Retry-After") == "9");
+    CHECK(contains(throttled.body, "\"error_description\":\"AADSTS90055: There are too many incoming "
+                                   "requests. (injected failure) Trace ID: "));
+    for (std::string_view const name : {"timestamp", "trace_id", "correlation_id"})
+        CHECK(contains(throttled.body, "\"" + std::string(name) + "\":\""));
+    f.service.inject(hk::emulator_fault::answer(503));
+    CHECK(f.get("/v1/metadata/topics").body == "{\"error_code\":503,\"message\":\"injected failure\"}");
 }

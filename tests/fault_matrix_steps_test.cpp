@@ -2,6 +2,7 @@
 // records agrees with what the peer received.
 #include "support/fault_operations.hpp"
 #include "support/fault_site.hpp"
+#include "support/fault_table.hpp"
 
 #include <asio/error.hpp>
 #include <doctest/doctest.h>
@@ -9,16 +10,30 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <utility>
 
 using namespace test;
 
 namespace {
+
+/// How many interrupted calls said what of their records, and how many requests the peer received of those
+/// that were in doubt.
+class tally
+{
+public:
+    std::size_t none = 0;
+    std::size_t possibly = 0;
+    std::size_t received = 0;
+};
 
 /// One operation against a server that is well, each time on a new client.
 class interrupted_calls
 {
 public:
     interrupted_calls(operation const& what, bool by_closing) : what_(what), by_closing_(by_closing) {}
+
+    /// Of the calls since the last look at it.
+    tally take_tally() { return std::exchange(tally_, tally()); }
 
     /// Interrupts a call after `steps` handlers; false when it was through before. With `warm` its client
     /// has a token and a connection already.
@@ -65,7 +80,7 @@ private:
         return server_.requests().size() - before - 1;
     }
 
-    void check(ending<std::string> const& end, std::size_t received) const
+    void check(ending<std::string> const& end, std::size_t received)
     {
         if (end.good()) {
             CHECK(end.get().value() == what_.good);
@@ -81,10 +96,13 @@ private:
             CHECK(received == 0);
         if (!what_.records)
             CHECK(certain);
+        ++(certain ? tally_.none : tally_.possibly);
+        tally_.received += certain ? 0 : received;
     }
 
     operation const& what_;
     bool by_closing_;
+    tally tally_;
     scripted_server server_{good_script()};
 };
 
@@ -93,6 +111,9 @@ private:
 TEST_CASE("a call cancelled or closed after any number of steps tells the truth about its records")
 {
     auto const operations = all_operations();
+    fault_table table("Interrupted: every operation, after each number of its steps",
+                      {"ended by", "client", "steps", "persisted none", "possibly", "of these received"},
+                      names_of(operations));
     for (operation const& what : operations)
         for (bool const by_closing : {false, true}) {
             interrupted_calls calls(what, by_closing);
@@ -106,6 +127,16 @@ TEST_CASE("a call cancelled or closed after any number of steps tells the truth 
                     REQUIRE(steps < 1000);
                 }
                 CHECK(steps > 0);
+                tally const seen = calls.take_tally();
+                CHECK(seen.none + seen.possibly <= steps); // one may have ended just then
+                CHECK((seen.possibly > 0) == what.records);
+                CHECK(seen.received <= seen.possibly);
+                table.add(what.name, {by_closing ? "close()" : "cancellation", warm ? "connected" : "new",
+                                      std::to_string(steps), std::to_string(seen.none),
+                                      std::to_string(seen.possibly), std::to_string(seen.received)});
             }
         }
+    table.note("A step is one handler of the executor. Operations that only read, create or delete have no "
+               "records: none.");
+    table.print();
 }

@@ -282,7 +282,7 @@ private:
             return judge(answer_to(range_read{0, target.position, target.count}, target.end));
         }
         for (;;) {
-            auto taken = ahead_.take(target);
+            auto taken = ahead_.take(target, "id");
             while (auto const due = ahead_.next()) {
                 if (due->count < 1 || due->offset < 0)
                     return "a read of " + std::to_string(due->count) + " records";

@@ -32,7 +32,8 @@ namespace hdikafka::inline v0_1 {
 ///   connect_timeout and idle_timeout; identity is errc::unauthorized, forbidden, token_refused and
 ///   no_credential. See errc for the rest.
 /// - Cancellation: terminal, wherever the call waits. It ends with asio::error::operation_aborted, and
-///   info().persisted() says what became of a produce. The connection in use is closed.
+///   info().persisted() says what became of a produce. The connection in use is closed. A partial or total
+///   cancellation, which a coroutine has to ask Asio for, does nothing: the call goes on to its end.
 /// - Lifetime: a call keeps alive what it needs; destroying the last handle cancels nothing. With no
 ///   call in flight a client holds no outstanding work, so that io_context::run() returns. It does hold
 ///   connections: the executor's context must outlive every handle, every stream, and every call whose

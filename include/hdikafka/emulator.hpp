@@ -28,7 +28,7 @@ class emulator_server;
 }
 
 /// An HTTPS server that speaks the REST proxy's API from memory, and Entra's token endpoint, on one
-/// listener.
+/// listener. If the options say so, a second one has Azure's endpoints for managed identities.
 ///
 ///     asio::io_context io;
 ///     hk::emulator emulator(io.get_executor());
@@ -57,7 +57,7 @@ public:
     /// address cannot be bound or the certificate cannot be used. Once only, also after stop().
     void start();
 
-    /// Closes the listener at once and the connections as soon as the executor runs. Idempotent.
+    /// Closes the listeners at once and the connections as soon as the executor runs. Idempotent.
     void stop();
 
     /// The port that was bound.
@@ -68,6 +68,16 @@ public:
 
     /// What a credential's authority_host must be: the same listener.
     std::string authority_host() const;
+
+    /// Where the endpoints for managed identities are, without TLS: "http://127.0.0.1:40124". Programs find
+    /// them by their environment, with this in the place of URL:
+    ///
+    ///     AZURE_POD_IDENTITY_AUTHORITY_HOST=URL                                             as IMDS
+    ///     IDENTITY_ENDPOINT=URL/msi/token IDENTITY_HEADER=emulator-identity-header          as App Service
+    ///     IDENTITY_ENDPOINT=URL/metadata/arc/identity/oauth2/token IMDS_ENDPOINT=URL        as Azure Arc
+    ///
+    /// Throws hk::error (errc::invalid_option) without emulator_options::managed_identity(true).
+    std::string identity_endpoint() const;
 
     /// What a client must trust: the authority that was made, or the certificate chain that was given.
     std::string const& ca_pem() const noexcept;
@@ -132,6 +142,11 @@ public:
     /// Refuses every token given out until now.
     void expire_tokens();
 
+    /// Answers from now on with a claims challenge (401, error="insufficient_claims") unless the token was
+    /// asked for with exactly this JSON object as its `claims`; empty ends that. Managed identities cannot
+    /// ask for claims. Throws hk::error (errc::invalid_json) when it is no JSON object.
+    void require_claims(std::string json);
+
     /// Puts the application into the cluster's security group, or takes it out: 403.
     void in_security_group(bool member);
 
@@ -161,6 +176,7 @@ private:
     net::any_io_executor executor_; ///< Until start(): afterwards it may die before the emulator.
     std::shared_ptr<detail::emulation::emulator_server> server_;
     std::uint16_t port_ = 0;
+    std::uint16_t identity_port_ = 0;
     std::string ca_pem_;
 };
 

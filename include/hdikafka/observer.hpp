@@ -132,7 +132,7 @@ enum class connection_end : unsigned char
     failed,   ///< An exchange on it failed, was cancelled or ran out of time.
     finished, ///< The server said that it ends with this answer.
     retired,  ///< It was idle for too long, or too old.
-    dropped,  ///< The server closed it, or sent something, while it was idle.
+    dropped,  ///< The server closed it, or sent something, while it was idle; or it did so to another one.
     closed,   ///< The client was closed, or its last handle is gone.
 };
 

@@ -32,8 +32,8 @@ public:
     }
     call_options&& timeout(milliseconds limit) && { return std::move(timeout(limit)); }
 
-    /// The x-ms-client-request-id of the call, the same over its retries; a random UUID when not
-    /// set. Visible ASCII only, otherwise the call fails with errc::invalid_option.
+    /// The x-ms-client-request-id of the call, the same on all the requests that it takes; a random UUID when
+    /// not set. Visible ASCII only, otherwise the call fails with errc::invalid_option.
     call_options& request_id(std::string id) &
     {
         request_id_ = std::move(id);

@@ -81,7 +81,9 @@ private:
 };
 
 /// Whoever is signed in to the Azure CLI on a developer's machine: runs `az account get-access-token`,
-/// without a shell, for at most 13 s. errc::no_credential when it is not installed or nobody is signed in.
+/// without a shell, for at most 13 s (errc::timed_out); it is ended with the request. errc::no_credential
+/// when it is not installed or nobody is signed in, errc::token_refused with its words when it fails
+/// otherwise. Not on Windows: errc::no_credential.
 class azure_cli_credential
 {
 public:

@@ -206,8 +206,9 @@ private:
 };
 
 /// The service principal that the environment describes: AZURE_TENANT_ID, AZURE_CLIENT_ID and
-/// AZURE_CLIENT_SECRET, or AZURE_CLIENT_CERTIFICATE_PATH (with AZURE_CLIENT_CERTIFICATE_PASSWORD), in this
-/// order; looked at for each token request. errc::no_credential when they are not there.
+/// AZURE_CLIENT_SECRET, or AZURE_CLIENT_CERTIFICATE_PATH (with AZURE_CLIENT_CERTIFICATE_PASSWORD and
+/// AZURE_CLIENT_SEND_CERTIFICATE_CHAIN), in this order; looked at for each token request.
+/// errc::no_credential, with the names of those that are missing, when they are not there.
 class environment_credential : public entra_credential<environment_credential>
 {
 public:

@@ -17,17 +17,31 @@ def check(condition, what):
 
 
 class Emulator:
-    def __init__(self, program, *options):
+    def __init__(self, program, *options, identities=False):
         self.process = subprocess.Popen(
             [program, "--listen", "127.0.0.1:0", *options], stdout=subprocess.PIPE, text=True)
         self.ready = json.loads(self.process.stdout.readline())
-        check(list(self.ready) == MEMBERS, f"the ready line has the members {list(self.ready)}")
+        members = MEMBERS + ["identity_endpoint"] * identities
+        check(list(self.ready) == members, f"the ready line has the members {list(self.ready)}")
         self.trust = ssl.create_default_context(cafile=self.ready["ca_file"])
 
     def request(self, method, path, body=None, **fields):
         address = urllib.parse.urlsplit(self.ready["endpoint"])
-        connection = http.client.HTTPSConnection(
-            address.hostname, address.port, context=self.trust, timeout=LIMIT)
+        return self.exchange(http.client.HTTPSConnection(
+            address.hostname, address.port, context=self.trust, timeout=LIMIT), method, path, body, fields)
+
+    def identity_request(self, path, **query):
+        """What a program that runs in Azure asks; its fields are those of all the endpoints."""
+        address = urllib.parse.urlsplit(self.ready["identity_endpoint"])
+        check(address.scheme == "http", "the identity endpoint has TLS")
+        query["resource"] = "https://hib.azurehdinsight.net"
+        return self.exchange(
+            http.client.HTTPConnection(address.hostname, address.port, timeout=LIMIT), "GET",
+            f"{path}?{urllib.parse.urlencode(query)}", None,
+            {"Metadata": "true", "X-IDENTITY-HEADER": "from the environment"})
+
+    @staticmethod
+    def exchange(connection, method, path, body, fields):
         connection.request(method, path, body, fields)
         answer = connection.getresponse()
         content = json.loads(answer.read())

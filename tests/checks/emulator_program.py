@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import urllib.parse
 
 from emulator_process import LIMIT, Emulator, check
@@ -28,7 +29,41 @@ BAD_OPTIONS = [  # and a part of what must be said about each
     (["--cert", "x"], "--cert and --key go together"),
     (["--cert", "x", "--key", "y", "--host-name", "z"], "--host-name"),
     (["--out-of-range-status", "300"], "--out-of-range-status"),
+    (["--refresh-in", "soon"], "--refresh-in"),
+    (["--managed-identity=yes"], "takes no value"),
+    (["--identity-port", "65536"], "0 to 65535"),
+    (["--identity-header", "a\nb"], "header"),
+    (["--user-assigned-identity", ""], "--user-assigned-identity"),
+    (["--arc-key-file="], "--arc-key-file"),
 ]
+
+
+def managed_identities(program):
+    with tempfile.TemporaryDirectory() as folder:
+        key_file = os.path.join(folder, "agent.key")
+        emulator = Emulator(
+            program, "--managed-identity", "--identity-header", "from the environment",
+            "--user-assigned-identity", "mine", "--arc-key-file", key_file, "--refresh-in", "40", identities=True)
+        check(emulator.token()["refresh_in"] == 40, "the time to ask again is not the one given")
+        imds = "/metadata/identity/oauth2/token"
+        granted = [
+            emulator.identity_request(imds, **{"api-version": "2018-02-01"}),
+            emulator.identity_request(imds, **{"api-version": "2018-02-01", "client_id": "mine"}),
+            emulator.identity_request("/msi/token", **{"api-version": "2019-08-01"}),
+        ]
+        for status, answer in granted:
+            check(status == 200 and answer["refresh_in"] == "40", f"a managed identity was told {answer}")
+            bearer = {"Authorization": "Bearer " + answer["access_token"]}
+            check(emulator.request("GET", "/v1/metadata/topics", **bearer)[0] == 200, "a token is no good")
+        check([answer["client_id"] for _, answer in granted] == ["emulator-client", "mine", "emulator-client"],
+              "the identities are mixed up")
+        status, _ = emulator.identity_request(
+            "/metadata/arc/identity/oauth2/token", **{"api-version": "2019-11-01"})
+        check(status == 401 and os.listdir(folder) == ["agent.key"], "there is no key for Azure Arc")
+        emulator.end(signal.SIGTERM)
+        check(os.listdir(folder) == [], "the key for Azure Arc is left behind")
+    for implied in ("--identity-port=0", "--identity-header=x", "--user-assigned-identity=x", "--arc-key-file=x"):
+        Emulator(program, implied, identities=True).end(signal.SIGTERM)
 
 
 def main(program):
@@ -54,6 +89,8 @@ def main(program):
         with socket.create_connection(("127.0.0.1", port), LIMIT):  # is in nobody's way
             emulator.end(number)
         check(not os.path.exists(emulator.ready["ca_file"]), "the authority's file is left behind")
+
+    managed_identities(program)
 
     for options, part in BAD_OPTIONS:
         run = subprocess.run([program, *options], capture_output=True, text=True, timeout=LIMIT, check=False)

@@ -12,6 +12,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 from collections import Counter
 from pathlib import Path
@@ -63,7 +64,7 @@ PRINTED = {
 
 def environment(emulator=None):
     """Without a cluster's address, or with the emulator's."""
-    mine = re.compile("HDIKAFKA_|AZURE_|SSL_CERT_")
+    mine = re.compile("HDIKAFKA_|AZURE_|SSL_CERT_|IDENTITY_|IMDS_|MSI_")
     out = {name: value for name, value in os.environ.items() if not mine.match(name)}
     if emulator:
         out.update(HDIKAFKA_ENDPOINT=emulator.ready["endpoint"], AZURE_TENANT_ID=emulator.ready["tenant"],
@@ -217,6 +218,33 @@ def check_cluster(emulator, program):
     check("sesame" not in run.stdout + run.stderr, "the secret is printed")
 
 
+def check_default_credential(emulator, program):
+    """Says which credential it found in the environment, and why not the others."""
+
+    def run(settings, *patterns):
+        end = run_to_the_end(program, settings)
+        lines = end.stdout.splitlines()
+        check(len(lines) == len(patterns) and all(map(re.fullmatch, patterns, lines)), end)
+        return end
+
+    cluster, topics = "Using the cluster at https://.*", r"the cluster has 2 topic\(s\)"
+    with socket.socket() as nobody, tempfile.TemporaryDirectory() as empty:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen: no managed identity, and no az in PATH
+        settings = dict(environment(emulator), PATH=empty,
+                        AZURE_POD_IDENTITY_AUTHORITY_HOST="http://127.0.0.1:%d" % nobody.getsockname()[1])
+        end = run(settings, cluster, r"token from environment: client secret, good for \d+ s", topics)
+        check(end.returncode == 0 and not end.stderr, end)
+
+        del settings["AZURE_CLIENT_ID"], settings["AZURE_CLIENT_SECRET"]
+        passed_over = "passed over: environment: not set: AZURE_CLIENT_ID, AZURE_CLIENT_SECRET or .*; workload identity: .*"
+        machine = dict(settings, AZURE_POD_IDENTITY_AUTHORITY_HOST=emulator.ready["identity_endpoint"])
+        end = run(machine, cluster, r"token from managed identity \(IMDS\), good for \d+ s", passed_over, topics)
+        check(end.returncode == 0 and not end.stderr, end)
+
+        end = run(settings, cluster, "no token: .*", passed_over + "; managed identity: .*; Azure CLI: .*not installed.*")
+        check(end.returncode == 1 and re.fullmatch("topics: no credential was found: environment: .*\n", end.stderr), end)
+
+
 def main(name, folder):
     program = Path(folder, name)
     source = Path(__file__).resolve().parents[2] / "examples" / f"{name}.cpp"
@@ -229,10 +257,12 @@ def main(name, folder):
         check(len(lines) == len(PRINTED[name]), f"it printed {len(lines)} lines: {lines}")
         for line, pattern in zip(lines, PRINTED[name]):
             check(re.fullmatch(pattern, line), f"expected {pattern!r}, it printed {line!r}")
-    further = {"quickstart": check_cluster, "consumer": check_consumer, "line_server": check_line_server}
+    further = {"quickstart": check_cluster, "consumer": check_consumer, "line_server": check_line_server,
+               "default_credential": check_default_credential}
     check(name in PRINTED or name in further, f"nothing is known about {name}: please say what it should print")
     if name in further:
-        emulator = Emulator(Path(folder, "hdikafka-emulator"), "--topic", "lines", "--topic", "consumed")
+        emulator = Emulator(Path(folder, "hdikafka-emulator"), "--topic", "lines", "--topic", "consumed",
+                            "--managed-identity", identities=True)
         try:
             further[name](emulator, program)
             emulator.end(signal.SIGTERM)

@@ -273,8 +273,13 @@ void run_to_rest(net::io_context& io)
 class verdict
 {
 public:
-    verdict(tally const& all, hk::emulator const& emulator)
-        : all_(all), there_(all.claims.size()), placed_(all.claims.size())
+    /// `requests`: those of which a part was written.
+    verdict(tally const& all, hk::emulator const& emulator, long requests)
+        : all_(all),
+          there_(all.claims.size()),
+          placed_(all.claims.size()),
+          requests_(requests),
+          repeated_(requests - all.produces - all.fetches - 3 * all.refusals)
     {
         for (std::int32_t partition = 0; partition < partitions; ++partition)
             for (auto const& record : emulator.records(topic, partition))
@@ -284,9 +289,10 @@ public:
         require(all.failed_reads == 0, "a fetch failed");
         require(all.wrong_reads == 0, "a fetch gave other records than those that are there");
         require(all.given_up == 0, "a produce failed that could have been repeated");
+        require(possibly_ > 0 || repeated_ > 0, "no call met a reload or a kill: nothing was shown");
     }
 
-    void print(wire const& seen, long requests) const
+    void print(wire const& seen) const
     {
         auto const row = [](char const* name) -> std::ostream& {
             return std::cout << "  " << std::left << std::setw(22) << name;
@@ -300,7 +306,7 @@ public:
         row("duplicates") << duplicates_ << "\n";
         row("reloads, kills") << all_.events.at("reload") << ", " << all_.events.at("kill") << "\n";
         row("connections opened") << seen.connections() << "\n";
-        row("requests written") << requests << ", " << requests - calls - 3 * all_.refusals
+        row("requests written") << requests_ << ", " << repeated_
                                 << " of them repeated besides 3 for each call to refuse\n";
         for (auto const& [kind, times] : all_.failures)
             std::cout << std::right << std::setw(6) << times << " calls " << kind << "; "
@@ -361,6 +367,8 @@ private:
     tally const& all_;
     std::vector<int> there_;
     std::vector<bool> placed_;
+    long requests_;
+    long repeated_;                       ///< Besides the refused ones.
     std::map<std::string, long> arrived_; ///< Records that are there, of the calls that failed in one way.
     std::map<std::string, long> faults_;
     long done_ = 0;
@@ -420,8 +428,8 @@ int run(char const* certificate, char const* key, bool at_least_once)
 
     net::co_spawn(io, each_call(client), &end_if);
     run_to_rest(io);
-    verdict const outcome(all, emulator);
-    outcome.print(seen, requests);
+    verdict const outcome(all, emulator, requests);
+    outcome.print(seen);
     return outcome.good() ? 0 : 1;
 }
 

@@ -1,5 +1,5 @@
-// A small HTTPS client for tests of the server side that shares no code with the library: blocking,
-// one connection, raw text in and out.
+// A small HTTP client, with TLS or without, for tests of the server side that shares no code with the
+// library: blocking, one connection, raw text in and out.
 #ifndef HDIKAFKA_TESTS_BLOCKING_PEER_HPP
 #define HDIKAFKA_TESTS_BLOCKING_PEER_HPP
 
@@ -54,7 +54,20 @@ public:
         stream_.handshake(net::ssl::stream_base::client);
     }
 
-    void send(std::string_view text) { net::write(stream_, net::buffer(text)); }
+    /// Without TLS. Throws when the connection fails.
+    explicit blocking_peer(std::uint16_t port)
+        : context_(net::ssl::context::tls_client), stream_(*io_, context_), plain_(true)
+    {
+        stream_.next_layer().connect({net::ip::make_address("127.0.0.1"), port});
+    }
+
+    void send(std::string_view text)
+    {
+        if (plain_)
+            net::write(stream_.next_layer(), net::buffer(text));
+        else
+            net::write(stream_, net::buffer(text));
+    }
 
     /// The next answer; status 0 when the connection ends instead. One to HEAD has no body.
     raw_answer receive(bool to_head = false)
@@ -111,7 +124,8 @@ private:
     {
         net::error_code failure;
         std::array<char, 16'384> piece{};
-        std::size_t const count = stream_.read_some(net::buffer(piece), failure);
+        std::size_t const count = plain_ ? stream_.next_layer().read_some(net::buffer(piece), failure)
+                                         : stream_.read_some(net::buffer(piece), failure);
         buffer_.append(piece.data(), count);
         return !failure;
     }
@@ -126,6 +140,7 @@ private:
     std::unique_ptr<net::io_context> io_ = std::make_unique<net::io_context>(); // stays where it is
     net::ssl::context context_;
     net::ssl::stream<net::ip::tcp::socket> stream_;
+    bool plain_ = false;
     std::string buffer_;
 };
 

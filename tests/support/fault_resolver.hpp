@@ -23,8 +23,15 @@ namespace test {
 class lookup
 {
 public:
-    /// An IPv4 address, or "" for a host that does not exist.
-    explicit lookup(std::string address) : address_(std::move(address)) { when_.open(); }
+    /// An address, or "" for a host that does not exist.
+    explicit lookup(std::string address) : addresses_(1, std::move(address)) { when_.open(); }
+
+    /// The host has this address too, after those said before.
+    lookup& then(std::string address)
+    {
+        addresses_.push_back(std::move(address));
+        return *this;
+    }
 
     /// Opens `asked` when it begins.
     lookup& tell(gate asked)
@@ -46,11 +53,18 @@ public:
         static auto const real = reinterpret_cast<function>(dlsym(RTLD_NEXT, "getaddrinfo"));
         asked_.open();
         when_.wait();
-        return address_.empty() ? EAI_NONAME : real(address_.c_str(), service, hints, found);
+        for (std::string const& address : addresses_) {
+            int const failed = address.empty() ? EAI_NONAME : real(address.c_str(), service, hints, found);
+            if (failed != 0)
+                return failed;
+            while (*found != nullptr)
+                found = &(*found)->ai_next;
+        }
+        return 0;
     }
 
 private:
-    std::string address_;
+    std::vector<std::string> addresses_;
     gate asked_;
     gate when_;
 };

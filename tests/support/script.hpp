@@ -18,6 +18,7 @@ class seen_request
 {
 public:
     std::size_t connection = 0; ///< On which connection, from 0.
+    std::string server_name;    ///< That TLS asked for (SNI); "(none)" without one.
     std::string line;           ///< "GET /v1/metadata/topics HTTP/1.1"
     std::string head;           ///< Line and fields as they came.
     std::string body;

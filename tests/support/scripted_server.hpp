@@ -32,15 +32,16 @@
 
 namespace test {
 
-/// Listens on a free port of 127.0.0.1, on a thread of its own. The n-th connection is served by the
-/// n-th script, those beyond by the last one. Ends with its connections in the destructor.
+/// Listens on a free port of 127.0.0.1 unless it is told where, on a thread of its own. The n-th connection
+/// is served by the n-th script, those beyond by the last one. Ends with its connections in the destructor.
 class scripted_server
 {
 public:
-    scripted_server(std::vector<script> scripts, std::optional<certificate> shown = certificate::good)
+    scripted_server(std::vector<script> scripts, std::optional<certificate> shown = certificate::good,
+                    net::ip::tcp::endpoint const& where = {net::ip::address_v4::loopback(), 0})
         : record_(std::make_shared<record>(std::move(scripts))),
           tls_(make_context(shown)),
-          acceptor_(io_, net::ip::tcp::endpoint(net::ip::address_v4::loopback(), 0))
+          acceptor_(io_, where)
     {
         record_->context = tls_ ? &*tls_ : nullptr;
         net::co_spawn(io_, accept(&acceptor_, record_), net::detached);
@@ -89,6 +90,13 @@ public:
         return record_->ended;
     }
 
+    /// How many of them the peer ended in an orderly way: over TLS with close_notify.
+    std::size_t farewells() const
+    {
+        std::lock_guard const lock(record_->mutex);
+        return record_->farewells;
+    }
+
 private:
     struct record
     {
@@ -101,6 +109,7 @@ private:
         std::vector<seen_request> requests;
         std::size_t connections = 0;
         std::size_t ended = 0;
+        std::size_t farewells = 0;
     };
     using record_ptr = std::shared_ptr<record>;
 
@@ -151,6 +160,7 @@ private:
     {
         auto const& all = *one->record_of;
         script const& doing = all.scripts[std::min(one->number, all.scripts.size() - 1)];
+        bool farewell = false;
         try {
             if (all.context && doing.shakes_hands()) {
                 one->tls.emplace(one->plain, *all.context);
@@ -165,13 +175,14 @@ private:
                 SSL_set_shutdown(one->tls->native_handle(), SSL_RECEIVED_SHUTDOWN);
                 co_await one->tls->async_shutdown(net::use_awaitable);
             }
-        } catch (std::system_error const&) { // NOLINT(bugprone-empty-catch): see below
-            // The peer has gone.
+        } catch (std::system_error const& gone) {
+            farewell = gone.code() == net::error::eof; // of TLS, where there is TLS
         }
         std::error_code ignored;
         one->plain.close(ignored);
         std::lock_guard const lock(one->record_of->mutex);
         ++one->record_of->ended;
+        one->record_of->farewells += farewell ? 1 : 0;
         one->record_of->changed.notify_all();
     }
 
@@ -252,6 +263,9 @@ private:
         }
         seen_request& request = one->last;
         request.connection = one->number;
+        char const* const name =
+            one->tls ? SSL_get_servername(one->tls->native_handle(), TLSEXT_NAMETYPE_host_name) : nullptr;
+        request.server_name = name != nullptr ? name : "(none)";
         request.head = input.substr(0, end + 2);
         request.line = input.substr(0, input.find("\r\n"));
         std::string const length = request.field("content-length");

@@ -9,6 +9,7 @@
 #include <asio/io_context.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <thread>
 #include <utility>
@@ -47,6 +48,15 @@ public:
     blocking_peer peer(std::string const& name = "127.0.0.1") const
     {
         return blocking_peer(emulator.port(), emulator.ca_pem(), name);
+    }
+
+    /// To the endpoints for managed identities.
+    blocking_peer identity_peer() const { return blocking_peer(identity_port()); }
+
+    std::uint16_t identity_port() const
+    {
+        std::string const url = emulator.identity_endpoint();
+        return static_cast<std::uint16_t>(std::stoi(url.substr(url.rfind(':') + 1)));
     }
 
     net::io_context io;

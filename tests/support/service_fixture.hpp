@@ -1,5 +1,5 @@
 // The emulator without a network, for tests: a clock that stands still until it is moved, randomness
-// that counts, and requests in one line.
+// that is always the same, and requests in one line.
 #ifndef HDIKAFKA_TESTS_SERVICE_FIXTURE_HPP
 #define HDIKAFKA_TESTS_SERVICE_FIXTURE_HPP
 
@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <optional>
+#include <random>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,10 +21,15 @@ class service_fixture
 {
 public:
     explicit service_fixture(hk::emulator_options options = hk::emulator_options())
-        : service(std::move(options))
+        : service(std::move(options), [this](std::string_view key) {
+              arc_key = key;
+              return arc_key_can_be_written;
+          })
     {
         token = service.authority().issue(now, random);
     }
+    service_fixture(service_fixture const&) = delete;
+    service_fixture& operator=(service_fixture const&) = delete;
 
     hk::detail::emulation::emulator_answer send(std::string_view method, std::string_view target,
                                                 std::string_view body = "",
@@ -59,10 +65,13 @@ public:
     }
 
     hk::emulator_time now{std::chrono::milliseconds(1'700'000'000'123)};
-    hk::detail::emulation::emulator_random random = [next = 0U](std::span<unsigned char> bytes) mutable {
-        for (auto& byte : bytes)
-            byte = static_cast<unsigned char>(next++ * 37U >> 2);
-    };
+    hk::detail::emulation::emulator_random random =
+        [next = std::minstd_rand()](std::span<unsigned char> bytes) mutable {
+            for (auto& byte : bytes)
+                byte = static_cast<unsigned char>(next() >> 8);
+        };
+    std::string arc_key; ///< The last.
+    bool arc_key_can_be_written = true;
     hk::detail::emulation::emulator_service service;
     std::string token;
     std::string request_id = "11111111-2222-3333-4444-555555555555";

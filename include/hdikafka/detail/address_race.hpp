@@ -80,7 +80,7 @@ public:
     task run(std::string const& name, net::ip::tcp::socket& winner)
     {
         error last(errc::connect_failed, name + " has no address");
-        auto due = steady_clock::now();
+        auto begun = steady_clock::now();
         for (;;) {
             bool failed = false;
             while (auto const attempt = take_finished()) {
@@ -100,11 +100,13 @@ public:
                 co_return op_->interruption("connecting to " + name);
             }
             bool const more = running_.size() < left_.size();
-            if (more && (failed || running_.empty() || steady_clock::now() >= due)) {
+            auto const now = steady_clock::now();
+            auto const due = next_attempt(now, begun, !running_.empty(), failed);
+            if (more && now >= due) {
                 auto const& next = left_[running_.size()];
                 running_.push_back(std::make_shared<connection_attempt<>>(op_, executor_));
                 running_.back()->start(next);
-                due = steady_clock::now() + connection_attempt_delay;
+                begun = now;
                 continue;
             }
             if (running_.empty())

@@ -165,8 +165,13 @@ public:
     {
         bool const wanted = !replayed_ && reuse_race(outcome) && harmless(spec_.retry, spec_.kind, outcome);
         replayed_ = replayed_ || wanted;
+        replaying_ = wanted;
         return wanted;
     }
+
+    /// Whether the attempt that begins now is such a replay, which goes over a connection of its own: what
+    /// closed the last one may be about to close any other. Asked once for each attempt.
+    bool begins_replay() noexcept { return std::exchange(replaying_, false); }
 
     /// How long to wait before the next attempt; nullopt to give up.
     std::optional<milliseconds> next_attempt(random_source& random, milliseconds left)
@@ -193,6 +198,7 @@ private:
     int retries_ = 0;
     bool renewed_ = false;
     bool replayed_ = false;
+    bool replaying_ = false;
     bool perhaps_done_ = false;
 };
 
@@ -236,8 +242,9 @@ task call(operation_ptr op, transport_ptr http, call_spec& spec, call_answer& an
             co_return report.ends(
                 state.judge(error(errc::invalid_option, "a part of the request cannot be sent in HTTP")));
         report.attempt_begins();
-        auto const sent = co_await http->send(op, spec.pool, spec.request, token, spec.limits, state.outcome,
-                                              answer.response, spec.on_header);
+        bool const fresh = state.begins_replay();
+        auto const sent = co_await http->send(op, spec.pool, fresh, spec.request, token, spec.limits,
+                                              state.outcome, answer.response, spec.on_header);
         op->end_phase();
 
         auto const judged = sent ? state.judge(answer.response, shown) : state.judge(sent.error());

@@ -240,7 +240,6 @@ task look_for_topic(operation_ptr op, session_ptr owner, call_info about, call_o
         auto const asked = co_await call<>(op, owner->http(), *spec.value(), answer);
         if (!asked)
             co_return asked;
-        about = answer.info;
         auto const parsed = parse_topics(answer.response.body_text());
         if (!parsed)
             co_return answer.unreadable(parsed.error());
@@ -255,7 +254,8 @@ task look_for_topic(operation_ptr op, session_ptr owner, call_info about, call_o
 template <class = void>
 net::awaitable<void> wait_for_topic(session_ptr owner, std::string topic, call_options options)
 {
-    call_info const about("wait_for_topic", std::move(topic));
+    call_info about("wait_for_topic", std::move(topic));
+    about.request_id = owner->identify(options);
     auto const checked = check_topic(about.topic);
     if (!checked)
         throw error(checked.error().code(), about.describe(), checked.error().cause());

@@ -102,18 +102,19 @@ public:
     /// The value of the Host field of each request.
     std::string const& host_field() const noexcept { return host_field_; }
 
-    /// An idle connection that is still good, or the right to make one; nothing when all are in use.
-    lease<> take() { return take_or_queue(nullptr); }
+    /// An idle connection that is still good, or the right to make one; nothing when all are in use. `fresh`:
+    /// only the right to make one will do.
+    lease<> take(bool fresh) { return take_or_queue(nullptr, fresh); }
 
     /// Closes the connections that have been idle since `moment` or longer: one that served last then turned
     /// out to be dead, and what killed it (a restart of the server) has most often killed the others.
     void drop_idle(steady_clock::time_point moment) { close_idle(connection_end::dropped, moment, false); }
 
     /// Waits for a connection, in turn, until the operation is interrupted.
-    task wait_in_line(operation_ptr op, lease<>& held)
+    task wait_in_line(operation_ptr op, bool fresh, lease<>& held)
     {
         place_in_line place(this->shared_from_this(), *op);
-        held = take_or_queue(&place);
+        held = take_or_queue(&place, fresh);
         while (!held) {
             if (op->interrupted())
                 co_return op->interruption("waiting for a free connection");
@@ -124,7 +125,7 @@ public:
             held.keep(); // as good as it came
             co_return op->interruption("waiting for a free connection");
         }
-        drop_unusable(held);
+        drop_unusable(held, fresh);
         co_return result<void>();
     }
 
@@ -176,7 +177,7 @@ private:
     };
 
     /// When all are in use: nothing, and `place`, if there is one, stands in the queue.
-    lease<> take_or_queue(place_in_line* place)
+    lease<> take_or_queue(place_in_line* place, bool fresh)
     {
         auto const now = steady_clock::now();
         connection_ptr found;
@@ -191,9 +192,10 @@ private:
                 retired.reset();
                 lock.lock();
             }
-            if (!idle_.empty()) {
+            bool const room = open_ < limit_;
+            if (!idle_.empty() && !(fresh && room)) {
                 found.reset(&idle_.pop_back());
-            } else if (open_ < limit_) {
+            } else if (room) {
                 ++open_;
             } else {
                 if (place)
@@ -202,14 +204,20 @@ private:
             }
         }
         lease<> held(this->shared_from_this(), std::move(found));
-        drop_unusable(held);
+        drop_unusable(held, fresh);
         return held;
     }
 
-    static void drop_unusable(lease<>& held)
+    /// Of a connection that will not do, the right to make another one is left.
+    static void drop_unusable(lease<>& held, bool fresh)
     {
-        if (!held.link || held.link->usable())
+        if (!held.link)
             return;
+        bool const usable = held.link->usable();
+        if (usable && !fresh)
+            return;
+        if (usable)
+            held.link->end = connection_end::dropped;
         held.link->stream.close_politely();
         held.link.reset();
     }

@@ -8,6 +8,7 @@
 #include <hdikafka/detail/emulator_message.hpp>
 #include <hdikafka/detail/emulator_options.hpp>
 #include <hdikafka/detail/http_syntax.hpp>
+#include <hdikafka/detail/json_reader.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -51,6 +52,13 @@ inline std::string random_uuid(emulator_random const& random)
     return out;
 }
 
+/// Claims that are asked for are a JSON object (OpenID Connect Core §5.5).
+inline bool valid_claims(std::string_view text)
+{
+    json_reader in(text);
+    return in.peek() == json_kind::object && in.skip() && in.finish();
+}
+
 /// Why the authority refuses.
 class emulator_refusal
 {
@@ -68,6 +76,7 @@ enum class emulator_admission : unsigned char
     no_token,
     unknown_token,
     expired_token,
+    other_claims, ///< The token was not asked for with the claims that are required.
     outside_group,
 };
 
@@ -81,10 +90,14 @@ public:
           certificates_(registered(options)),
           federated_assertion_(options.federated_assertion()),
           lifetime_(options.token_lifetime()),
+          refresh_in_(options.token_refresh_in()),
           in_group_(options.in_security_group())
     {}
 
+    std::string const& tenant() const noexcept { return tenant_; }
     std::chrono::seconds lifetime() const noexcept { return lifetime_; }
+    std::optional<std::chrono::seconds> refresh_in() const noexcept { return refresh_in_; }
+    std::string const& required_claims() const noexcept { return required_claims_; }
 
     std::optional<emulator_refusal> check_tenant(std::string_view tenant) const
     {
@@ -100,7 +113,7 @@ public:
                                                   emulator_time now) const
     {
         for (std::string_view const name : {"grant_type", "client_id", "scope", "client_secret",
-                                            "client_assertion", "client_assertion_type"})
+                                            "client_assertion", "client_assertion_type", "claims"})
             if (count(form, name) > 1)
                 return emulator_refusal{400, "invalid_request", 9000411,
                                         "The request is not properly formatted. The parameter '" +
@@ -124,6 +137,10 @@ public:
                                         "' was not found in the directory '" + tenant_ + "'."};
         if (*scope != emulator_scope)
             return check_scope(*scope);
+        if (auto const claims = single_value(form, "claims"); claims && !valid_claims(*claims))
+            return emulator_refusal{400, "invalid_request", 9002313,
+                                    "Invalid request. Request is malformed or invalid. (The parameter "
+                                    "'claims' is not a JSON object.)"};
         if (auto const assertion = single_value(form, "client_assertion"))
             return check_assertion(form, *assertion, token_url, now);
         auto const secret = single_value(form, "client_secret");
@@ -138,14 +155,14 @@ public:
         return std::nullopt;
     }
 
-    /// A new token, about as long as Entra's.
-    std::string issue(emulator_time now, emulator_random const& random)
+    /// A new token, about as long as Entra's, with the claims that were asked for, if any.
+    std::string issue(emulator_time now, emulator_random const& random, std::string_view claims = "")
     {
-        std::erase_if(tokens_, [now](auto const& entry) { return entry.second <= now; });
+        std::erase_if(tokens_, [now](auto const& entry) { return entry.second.expiry <= now; });
         if (tokens_.size() >= max_tokens)
             tokens_.erase(tokens_.begin());
         std::string token = random_hex(random, 600);
-        tokens_.insert_or_assign(token, now + lifetime_);
+        tokens_.insert_or_assign(token, issued_token{now + lifetime_, std::string(claims)});
         return token;
     }
 
@@ -160,23 +177,35 @@ public:
         auto const found = tokens_.find(trim_blanks(authorization->substr(blank)));
         if (found == tokens_.end())
             return emulator_admission::unknown_token;
-        if (found->second <= now)
+        if (found->second.expiry <= now)
             return emulator_admission::expired_token;
+        if (!required_claims_.empty() && found->second.claims != required_claims_)
+            return emulator_admission::other_claims;
         return in_group_ ? emulator_admission::admitted : emulator_admission::outside_group;
     }
 
     /// Refuses every token given out until now.
     void expire_all()
     {
-        for (auto& [token, expiry] : tokens_)
-            expiry = emulator_time::min();
+        for (auto& [token, issued] : tokens_)
+            issued.expiry = emulator_time::min();
     }
+
+    /// Admits only tokens that were asked for with exactly these claims; any again when they are empty.
+    void require_claims(std::string claims) { required_claims_ = std::move(claims); }
 
     void in_security_group(bool member) noexcept { in_group_ = member; }
     void client_secret(std::string secret) { client_secret_ = std::move(secret); }
 
 private:
     static constexpr std::size_t max_tokens = 10'000;
+
+    class issued_token
+    {
+    public:
+        emulator_time expiry;
+        std::string claims; ///< As they stood in the request.
+    };
 
     static std::vector<registered_certificate> registered(emulator_options const& options)
     {
@@ -248,8 +277,10 @@ private:
     std::vector<registered_certificate> certificates_;
     std::string federated_assertion_;
     std::chrono::seconds lifetime_;
+    std::optional<std::chrono::seconds> refresh_in_;
     bool in_group_;
-    std::map<std::string, emulator_time, std::less<>> tokens_; ///< And when each expires.
+    std::string required_claims_;
+    std::map<std::string, issued_token, std::less<>> tokens_;
 };
 
 } // namespace hdikafka::inline v0_1::detail::emulation

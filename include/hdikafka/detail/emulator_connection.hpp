@@ -1,15 +1,16 @@
-// One TLS connection to the emulator: reads requests, hands them on, writes answers, and never waits
-// for its peer beyond a deadline. Layer: emulator (I/O shell).
+// One connection to the emulator, with TLS or without: reads requests, hands them on, writes answers, and
+// never waits for its peer beyond a deadline. Layer: emulator (I/O shell).
 #ifndef HDIKAFKA_DETAIL_EMULATOR_CONNECTION_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_CONNECTION_HPP
 
 #include <hdikafka/detail/asio_io.hpp>
 #include <hdikafka/detail/emulator_message.hpp>
+#include <hdikafka/detail/emulator_stream.hpp>
 #include <hdikafka/detail/http_request_reader.hpp>
 #include <hdikafka/http_limits.hpp>
 
 #include <asio/ssl/context.hpp>
-#include <asio/ssl/stream.hpp>
+#include <asio/ssl/stream_base.hpp>
 #include <asio/write.hpp>
 
 #include <algorithm>
@@ -34,7 +35,8 @@ public:
     using handler = std::function<emulator_answer(emulator_request const&)>;
     using milliseconds = std::chrono::milliseconds;
 
-    emulator_connection(net::ip::tcp::socket socket, net::ssl::context& context, std::uint64_t number,
+    /// Speaks TLS if there is a context for it.
+    emulator_connection(net::ip::tcp::socket socket, net::ssl::context* context, std::uint64_t number,
                         http_limits const& limits, milliseconds idle_timeout, milliseconds latency,
                         handler handle)
         : stream_(std::move(socket), context),
@@ -42,6 +44,7 @@ public:
           pause_(stream_.get_executor()),
           reader_(limits),
           number_(number),
+          plain_(context == nullptr),
           idle_timeout_(idle_timeout),
           latency_(latency),
           handle_(std::move(handle))
@@ -74,12 +77,14 @@ private:
 
     net::awaitable<void> converse()
     {
-        net::error_code failure;
-        stream_.next_layer().set_option(net::ip::tcp::no_delay(true), failure);
+        net::error_code ignored;
+        stream_.socket().set_option(net::ip::tcp::no_delay(true), ignored);
         allow(std::min(handshake_timeout, idle_timeout_));
         watch();
-        co_await stream_.async_handshake(net::ssl::stream_base::server,
-                                         net::redirect_error(net::use_awaitable, failure));
+        net::error_code failure;
+        if (auto* const tls = stream_.tls())
+            co_await tls->async_handshake(net::ssl::stream_base::server,
+                                          net::redirect_error(net::use_awaitable, failure));
         bool going_on = !failure;
         while (going_on)
             going_on = co_await serve_one();
@@ -154,10 +159,14 @@ private:
         out.host = reader_.field("host").value_or("");
         out.authorization = reader_.field("authorization");
         out.content_type = reader_.field("content-type");
+        out.metadata = reader_.field("metadata");
+        out.forwarded_for = reader_.field("x-forwarded-for");
+        out.identity_header = reader_.field("x-identity-header");
         out.request_id =
             reader_.field("x-ms-client-request-id").value_or(reader_.field("client-request-id").value_or(""));
         out.body = reader_.body();
         out.connection = number_;
+        out.plain = plain_;
         return out;
     }
 
@@ -175,8 +184,9 @@ private:
     {
         net::error_code failure;
         allow(std::min(farewell_timeout, idle_timeout_));
-        co_await stream_.async_shutdown(net::redirect_error(net::use_awaitable, failure));
-        net::ip::tcp::socket& socket = stream_.next_layer();
+        if (auto* const tls = stream_.tls())
+            co_await tls->async_shutdown(net::redirect_error(net::use_awaitable, failure));
+        net::ip::tcp::socket& socket = stream_.socket();
         socket.shutdown(net::ip::tcp::socket::shutdown_send, failure);
         while (!failure)
             co_await socket.async_read_some(net::buffer(discarded_),
@@ -221,18 +231,19 @@ private:
     {
         net::error_code ignored;
         closed_ = true;
-        stream_.next_layer().close(ignored);
+        stream_.socket().close(ignored);
         watchdog_.cancel();
         pause_.cancel();
     }
 
-    net::ssl::stream<net::ip::tcp::socket> stream_;
+    emulator_stream stream_;
     net::steady_timer watchdog_;
     net::steady_timer pause_;
     net::steady_timer::time_point deadline_;
     request_reader reader_;
     bool closed_ = false;
     std::uint64_t number_;
+    bool plain_;
     milliseconds idle_timeout_;
     milliseconds latency_;
     handler handle_;

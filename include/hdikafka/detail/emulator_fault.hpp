@@ -28,11 +28,14 @@ enum class emulator_route : unsigned char
     token,                ///< POST /{tenant}/oauth2/v2.0/token
     openid_configuration, ///< GET /{tenant}/v2.0/.well-known/openid-configuration
     instance_discovery,   ///< GET /common/discovery/instance
+    imds,                 ///< GET /metadata/identity/oauth2/token, without TLS like the next two
+    app_service_identity, ///< GET /msi/token
+    arc_identity,         ///< GET /metadata/arc/identity/oauth2/token
     other,                ///< Anything else; answered with 404 or 405.
 };
 
 /// How many enumerators emulator_route has.
-inline constexpr std::size_t emulator_route_count = 12;
+inline constexpr std::size_t emulator_route_count = 15;
 
 /// One request that the emulator has handled.
 class emulator_call
@@ -48,12 +51,14 @@ public:
     int status = 0;               ///< 0 when a fault kept the answer back.
 };
 
-/// A failure to be injected with emulator.inject(): it befalls the next request of its route (any
-/// but the authority's when none is set), once or as often as times() says.
+/// A failure to be injected with emulator.inject(): it befalls the next request of its route, or, when
+/// none is set, the next that is neither the authority's nor a managed identity's, once or as often as
+/// times() says.
 class emulator_fault
 {
 public:
-    /// The request is not handled; this status is the answer.
+    /// The request is not handled; this status is the answer, with a body in the words of the proxy, of Entra
+    /// or of the managed identity endpoint, whichever was asked.
     static emulator_fault answer(int status) { return emulator_fault(kind::answer, status); }
 
     /// The request is not handled; the connection is closed without an answer.

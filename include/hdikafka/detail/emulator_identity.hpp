@@ -58,6 +58,23 @@ inline emulator_answer entra_error(emulator_refusal const& refusal, std::string_
     return emulator_answer(refusal.status, std::move(body)).field("Cache-Control", "no-store, no-cache");
 }
 
+/// What an authority in trouble says with this status.
+inline emulator_answer entra_failure(int status, std::string_view why, std::string_view sent_id,
+                                     emulator_time now, emulator_random const& random)
+{
+    emulator_refusal refusal{status, "invalid_request", 9002313,
+                             "Invalid request. Request is malformed or invalid."};
+    if (status == 401)
+        refusal = {status, "invalid_client", 7000215, "Invalid client secret provided."};
+    else if (status == 429)
+        refusal = {status, "temporarily_unavailable", 90055, "There are too many incoming requests."};
+    else if (status >= 500)
+        refusal = {status, "temporarily_unavailable", 90033,
+                   "A transient error has occurred. Please try again."};
+    refusal.description += " (" + std::string(why) + ")";
+    return entra_error(refusal, sent_id, now, random);
+}
+
 /// The address that the caller used, so that what it is sent to next is reachable for it too.
 inline std::string authority_url(std::string_view host, std::string_view path)
 {
@@ -92,9 +109,12 @@ inline emulator_answer token_answer(emulator_authority& authority, std::string_v
         return refuse(*refusal);
 
     std::string const lifetime = std::to_string(authority.lifetime().count());
-    std::string body = "{\"token_type\":\"Bearer\",\"expires_in\":" + lifetime +
-                       ",\"ext_expires_in\":" + lifetime + ",\"access_token\":\"" +
-                       authority.issue(now, random) + "\"}";
+    std::string body =
+        "{\"token_type\":\"Bearer\",\"expires_in\":" + lifetime + ",\"ext_expires_in\":" + lifetime;
+    if (authority.refresh_in())
+        body += ",\"refresh_in\":" + std::to_string(authority.refresh_in()->count());
+    std::string_view const claims = single_value(*form, "claims").value_or("");
+    body += ",\"access_token\":\"" + authority.issue(now, random, claims) + "\"}";
     return emulator_answer(200, std::move(body)).field("Cache-Control", "no-store, no-cache");
 }
 

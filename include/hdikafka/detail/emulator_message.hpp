@@ -28,9 +28,13 @@ public:
     std::string_view host;
     std::optional<std::string_view> authorization;
     std::optional<std::string_view> content_type;
+    std::optional<std::string_view> metadata;        ///< Metadata: "true" is what IMDS and Arc want.
+    std::optional<std::string_view> forwarded_for;   ///< X-Forwarded-For.
+    std::optional<std::string_view> identity_header; ///< X-IDENTITY-HEADER: App Service's.
     std::string_view request_id; ///< x-ms-client-request-id, or Entra's client-request-id.
     std::string_view body;
     std::uint64_t connection = 0; ///< Counts connections from 1.
+    bool plain = false;           ///< It came without TLS, to where only the managed identities are.
 };
 
 /// What the server does with an answer.
@@ -184,6 +188,7 @@ inline std::string_view reason_phrase(int status) noexcept
     case 405: return "Method Not Allowed";
     case 408: return "Request Timeout";
     case 409: return "Conflict";
+    case 410: return "Gone";
     case 413: return "Content Too Large";
     case 414: return "URI Too Long";
     case 415: return "Unsupported Media Type";

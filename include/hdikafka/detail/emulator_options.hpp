@@ -3,12 +3,14 @@
 #ifndef HDIKAFKA_DETAIL_EMULATOR_OPTIONS_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_OPTIONS_HPP
 
+#include <hdikafka/detail/emulator_forms.hpp>
 #include <hdikafka/version.hpp>
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,36 +19,6 @@ namespace hdikafka::inline v0_1 {
 
 /// The wall clock as the service counts it.
 using emulator_time = std::chrono::sys_time<std::chrono::milliseconds>;
-
-/// The body of the answer to a produce. The API says only that it is a "string".
-enum class emulator_produce_answer : unsigned char
-{
-    text,    ///< A JSON string.
-    offsets, ///< `{"offsets":[{"partition":…,"offset":…,"error_code":…,"error":…}…]}`.
-    empty,   ///< Nothing.
-};
-
-/// The body of the answer to a read: the page's sample and the published description differ.
-enum class emulator_consume_answer : unsigned char
-{
-    object, ///< `{"records":[…]}`, as the sample reads it.
-    array,  ///< `[…]`, as the description has it.
-};
-
-/// Keys and values in the answer to a read.
-enum class emulator_value_form : unsigned char
-{
-    embedded, ///< The JSON that was produced, byte for byte.
-    text,     ///< A string: the produced string, or the text of any other JSON.
-};
-
-/// The NextOffset field in the answer to a read.
-enum class emulator_next_offset : unsigned char
-{
-    exact,  ///< Where the next read should start.
-    asked,  ///< The offset that was asked for, whatever was returned.
-    absent, ///< No such field.
-};
 
 /// The options of hk::emulator. All have defaults; the setters can be chained.
 class emulator_options
@@ -172,6 +144,56 @@ public:
     }
     std::chrono::seconds token_lifetime() const noexcept { return token_lifetime_; }
 
+    /// After how long a client should ask for the next token, although this one is accepted for longer: the
+    /// `refresh_in` of all answers with a token, which have none by default.
+    emulator_options& token_refresh_in(std::chrono::seconds value) & { return set(token_refresh_in_, value); }
+    emulator_options&& token_refresh_in(std::chrono::seconds value) &&
+    {
+        return std::move(set(token_refresh_in_, value));
+    }
+    std::optional<std::chrono::seconds> token_refresh_in() const noexcept { return token_refresh_in_; }
+
+    /// Whether there are the endpoints at which Azure gives tokens to what runs in it, on a second listener,
+    /// without TLS as there: see emulator::identity_endpoint(). The system-assigned identity is the
+    /// application with client_id().
+    emulator_options& managed_identity(bool value) & { return set(managed_identity_, value); }
+    emulator_options&& managed_identity(bool value) && { return std::move(set(managed_identity_, value)); }
+    bool managed_identity() const noexcept { return managed_identity_; }
+
+    /// The port of that listener, which has the address of the other; 0, the default, takes a free one.
+    emulator_options& identity_port(std::uint16_t value) & { return set(identity_port_, value); }
+    emulator_options&& identity_port(std::uint16_t value) && { return std::move(set(identity_port_, value)); }
+    std::uint16_t identity_port() const noexcept { return identity_port_; }
+
+    /// What App Service puts into the environment as IDENTITY_HEADER, and wants to see in every request.
+    emulator_options& identity_header(std::string value) & { return set(identity_header_, std::move(value)); }
+    emulator_options&& identity_header(std::string value) &&
+    {
+        return std::move(set(identity_header_, std::move(value)));
+    }
+    std::string const& identity_header() const noexcept { return identity_header_; }
+
+    /// The client id of a user-assigned identity. None by default; it has no other ids.
+    emulator_options& user_assigned_identity(std::string value) &
+    {
+        return set(user_assigned_identity_, std::move(value));
+    }
+    emulator_options&& user_assigned_identity(std::string value) &&
+    {
+        return std::move(set(user_assigned_identity_, std::move(value)));
+    }
+    std::string const& user_assigned_identity() const noexcept { return user_assigned_identity_; }
+
+    /// The file in which Azure Arc's clients find the key that they are asked for. The emulator writes a new
+    /// key to it whenever it asks, and removes it at its end. Clients insist on a name that ends in ".key",
+    /// in /var/opt/azcmagent/tokens. Empty, the default, means that there is no such endpoint: 404.
+    emulator_options& arc_key_file(std::string path) & { return set(arc_key_file_, std::move(path)); }
+    emulator_options&& arc_key_file(std::string path) &&
+    {
+        return std::move(set(arc_key_file_, std::move(path)));
+    }
+    std::string const& arc_key_file() const noexcept { return arc_key_file_; }
+
     /// How long metadata goes on showing what it showed before a topic was created or deleted, as the
     /// proxy's cache does. Producing and consuming see the change at once: they ask the brokers.
     emulator_options& visibility_delay(std::chrono::milliseconds value) &
@@ -273,7 +295,7 @@ public:
     emulator_options&& max_body(std::size_t value) && { return std::move(set(max_body_, value)); }
     std::size_t max_body() const noexcept { return max_body_; }
 
-    /// How many connections are served at a time. More wait to be accepted.
+    /// How many connections each listener serves at a time. More wait to be accepted.
     emulator_options& max_connections(std::size_t value) & { return set(max_connections_, value); }
     emulator_options&& max_connections(std::size_t value) &&
     {
@@ -311,6 +333,12 @@ private:
     std::string federated_assertion_;
     bool in_security_group_ = true;
     std::chrono::seconds token_lifetime_{3599};
+    std::optional<std::chrono::seconds> token_refresh_in_;
+    bool managed_identity_ = false;
+    std::uint16_t identity_port_ = 0;
+    std::string identity_header_ = "emulator-identity-header";
+    std::string user_assigned_identity_;
+    std::string arc_key_file_;
     std::chrono::milliseconds visibility_delay_{0};
     std::chrono::milliseconds latency_{0};
     std::size_t read_cap_ = 6'000'000;

@@ -1,10 +1,11 @@
-// The emulator's listener: binds, accepts, and closes everything when it is stopped. The pure service
-// behind it is guarded by a lock. Layer: emulator (I/O shell).
+// The emulator's listeners: they bind, accept, and close everything when the emulator is stopped. The pure
+// service behind them is guarded by a lock. Layer: emulator (I/O shell).
 #ifndef HDIKAFKA_DETAIL_EMULATOR_SERVER_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_SERVER_HPP
 
 #include <hdikafka/detail/asio_io.hpp>
 #include <hdikafka/detail/emulator_connection.hpp>
+#include <hdikafka/detail/emulator_key_file.hpp>
 #include <hdikafka/detail/emulator_service.hpp>
 #include <hdikafka/result.hpp>
 
@@ -12,7 +13,9 @@
 #include <openssl/rand.h>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <limits>
 #include <map>
@@ -20,19 +23,30 @@
 #include <mutex>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace hdikafka::inline v0_1::detail::emulation {
 
-/// Owned by the emulator and by each connection. What belongs to the executor (acceptor, sockets,
+/// Where an emulator listens.
+class emulator_ports
+{
+public:
+    std::uint16_t tls = 0;
+    std::uint16_t identity = 0; ///< 0 when there is no such listener.
+};
+
+/// Owned by the emulator and by each connection. What belongs to the executor (acceptors, sockets,
 /// timers) is owned by the operations that are under way alone, so that it dies with the executor's
 /// context even when the emulator outlives that.
 class emulator_server : public std::enable_shared_from_this<emulator_server>
 {
 public:
     explicit emulator_server(emulator_options options)
-        : context_(net::ssl::context::tls_server), service_(std::move(options))
+        : context_(net::ssl::context::tls_server),
+          key_file_(options.arc_key_file()),
+          service_(std::move(options), [this](std::string_view key) { return key_file_.write(key); })
     {}
 
     /// Takes PEM texts. Before start().
@@ -51,37 +65,29 @@ public:
         return {};
     }
 
-    /// Binds and begins to accept; gives the port.
-    result<std::uint16_t> start(net::any_io_executor executor)
+    /// Binds and begins to accept.
+    result<emulator_ports> start(net::any_io_executor const& executor)
     {
-        emulator_options const& options = service_.options();
-        net::error_code failure;
-        auto const address = net::ip::make_address(options.address(), failure);
-        if (failure)
-            return error(errc::invalid_option, "'" + options.address() + "' is not an address to listen on");
-        net::ip::tcp::endpoint const endpoint(address, options.port());
-        auto opened = std::make_shared<listener>(executor);
-        net::ip::tcp::acceptor& acceptor = opened->acceptor;
-        acceptor.open(endpoint.protocol(), failure);
-        if (!failure)
-            acceptor.set_option(net::ip::tcp::acceptor::reuse_address(true), failure);
-        if (!failure)
-            acceptor.bind(endpoint, failure);
-        if (!failure)
-            acceptor.listen(net::ip::tcp::acceptor::max_listen_connections, failure);
-        std::uint16_t const port = failure ? std::uint16_t{0} : acceptor.local_endpoint(failure).port();
-        if (failure)
-            return error(failure, "cannot listen on " + options.address() + " port " +
-                                      std::to_string(options.port()) + ": " + failure.message());
+        emulator_ports ports;
+        std::vector<std::shared_ptr<listener>> opened;
+        auto const tls = opened.emplace_back(std::make_shared<listener>(executor, &context_));
+        auto bound = bind(*tls, options().port(), ports.tls);
+        if (bound && options().managed_identity()) {
+            auto const plain = opened.emplace_back(std::make_shared<listener>(executor, nullptr));
+            bound = bind(*plain, options().identity_port(), ports.identity);
+        }
+        if (!bound)
+            return bound.error();
         std::lock_guard const lock(network_mutex_);
         if (stopped_)
             return error(errc::closed, "the emulator has been stopped");
-        listener_ = opened;
-        accept(std::move(opened));
-        return port;
+        listeners_.assign(opened.begin(), opened.end());
+        for (auto& each : opened)
+            accept(std::move(each));
+        return ports;
     }
 
-    /// Closes the listener at once, and each connection as soon as its strand runs.
+    /// Closes the listeners at once, and each connection as soon as its strand runs.
     void stop()
     {
         std::vector<std::shared_ptr<emulator_connection>> open;
@@ -89,11 +95,12 @@ public:
             std::lock_guard const lock(network_mutex_);
             if (std::exchange(stopped_, true))
                 return;
-            if (auto const listening = listener_.lock()) {
-                net::error_code ignored;
-                listening->acceptor.close(ignored);
-                listening->retry.cancel();
-            }
+            for (auto const& each : listeners_)
+                if (auto const listening = each.lock()) {
+                    net::error_code ignored;
+                    listening->acceptor.close(ignored);
+                    listening->retry.cancel();
+                }
             for (auto const& [number, connection] : connections_)
                 if (auto alive = connection.lock())
                     open.push_back(std::move(alive));
@@ -125,18 +132,46 @@ private:
     class listener
     {
     public:
-        explicit listener(net::any_io_executor const& executor) : acceptor(executor), retry(executor) {}
+        listener(net::any_io_executor const& executor, net::ssl::context* tls)
+            : acceptor(executor), retry(executor), context(tls)
+        {}
 
         net::ip::tcp::acceptor acceptor;
         net::steady_timer retry;
+        net::ssl::context* context; ///< Null without TLS.
+        std::size_t served = 0;     ///< Connections; guarded by network_mutex_.
     };
+
+    result<void> bind(listener& to, std::uint16_t wanted, std::uint16_t& port) const
+    {
+        net::error_code failure;
+        std::string const& text = options().address();
+        auto const address = net::ip::make_address(text, failure);
+        if (failure)
+            return error(errc::invalid_option, "'" + text + "' is not an address to listen on");
+        net::ip::tcp::endpoint const endpoint(address, wanted);
+        net::ip::tcp::acceptor& acceptor = to.acceptor;
+        acceptor.open(endpoint.protocol(), failure);
+        if (!failure)
+            acceptor.set_option(net::ip::tcp::acceptor::reuse_address(true), failure);
+        if (!failure)
+            acceptor.bind(endpoint, failure);
+        if (!failure)
+            acceptor.listen(net::ip::tcp::acceptor::max_listen_connections, failure);
+        if (!failure)
+            port = acceptor.local_endpoint(failure).port();
+        if (failure)
+            return error(failure, "cannot listen on " + text + " port " + std::to_string(wanted) + ": " +
+                                      failure.message());
+        return {};
+    }
 
     /// Waits for a connection, or for room for one. With network_mutex_ held.
     void accept(std::shared_ptr<listener> listening)
     {
         if (stopped_)
             return;
-        if (connections_.size() >= options().max_connections())
+        if (listening->served >= options().max_connections())
             return accept_later(std::move(listening));
         auto& acceptor = listening->acceptor;
         acceptor.async_accept(net::any_io_executor(net::make_strand(acceptor.get_executor())),
@@ -169,19 +204,22 @@ private:
             if (failure)
                 return accept_later(std::move(listening));
             connection = std::make_shared<emulator_connection>(
-                std::move(socket), context_, ++accepted_, http_limits().body(options().max_body()),
+                std::move(socket), listening->context, ++accepted_, http_limits().body(options().max_body()),
                 options().idle_timeout(), options().latency(),
                 [self = shared_from_this()](emulator_request const& request) {
                     return self->handle(request);
                 });
             connections_.emplace(connection->number(), connection);
-            accept(std::move(listening));
+            ++listening->served;
+            accept(listening);
         }
         auto const executor = connection->get_executor();
         std::uint64_t const number = connection->number();
-        auto ended = [self = shared_from_this(), number](std::exception_ptr) {
+        auto ended = [self = shared_from_this(), listening = std::move(listening),
+                      number](std::exception_ptr) {
             std::lock_guard const lock(self->network_mutex_);
             self->connections_.erase(number);
+            --listening->served;
         };
         net::co_spawn(executor, emulator_connection::run(std::move(connection)), std::move(ended));
     }
@@ -203,10 +241,11 @@ private:
     std::mutex network_mutex_;
     bool stopped_ = false;
     std::uint64_t accepted_ = 0;
-    std::weak_ptr<listener> listener_;
+    std::vector<std::weak_ptr<listener>> listeners_;
     std::map<std::uint64_t, std::weak_ptr<emulator_connection>> connections_;
 
     std::mutex service_mutex_;
+    emulator_key_file key_file_; // the service's
     emulator_service service_;
 };
 

@@ -1,13 +1,15 @@
 // The emulator without its network: a request in, an answer out. Finds the route, checks the token,
-// lets injected faults happen and remembers what was asked. Layer: emulator (no I/O, no Asio; time
-// and randomness are handed in).
+// lets injected faults happen and remembers what was asked. Layer: emulator (no I/O, no Asio; time,
+// randomness and the writing of Arc's key are handed in).
 #ifndef HDIKAFKA_DETAIL_EMULATOR_SERVICE_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_SERVICE_HPP
 
+#include <hdikafka/detail/base64.hpp>
 #include <hdikafka/detail/emulator_authority.hpp>
 #include <hdikafka/detail/emulator_broker.hpp>
 #include <hdikafka/detail/emulator_fault.hpp>
 #include <hdikafka/detail/emulator_identity.hpp>
+#include <hdikafka/detail/emulator_managed_identity.hpp>
 #include <hdikafka/detail/emulator_message.hpp>
 #include <hdikafka/detail/emulator_rest.hpp>
 
@@ -15,6 +17,7 @@
 #include <cstddef>
 #include <deque>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -44,6 +47,13 @@ inline constexpr std::array<emulator_route_row, 11> emulator_route_table{{
     {emulator_route::instance_discovery, "GET", "common/discovery/instance"},
 }};
 
+/// What is there without TLS, and only there.
+inline constexpr std::array<emulator_route_row, 3> emulator_identity_route_table{{
+    {emulator_route::imds, "GET", "metadata/identity/oauth2/token"},
+    {emulator_route::app_service_identity, "GET", "msi/token"},
+    {emulator_route::arc_identity, "GET", "metadata/arc/identity/oauth2/token"},
+}};
+
 inline bool path_matches(std::string_view pattern, std::vector<std::string> const& segments)
 {
     for (auto const& segment : segments) {
@@ -69,8 +79,13 @@ inline result<void> check_options(emulator_options const& options)
     if (!options.client_certificates().empty())
         if (auto const read = read_registered_certificates(options.client_certificates()); !read)
             return read.error();
-    if (options.token_lifetime().count() < 0 || options.visibility_delay().count() < 0 ||
-        options.latency().count() < 0 || options.idle_timeout().count() <= 0)
+    if (options.identity_header().empty() || !is_field_text(options.identity_header()) ||
+        !is_field_text(options.arc_key_file()))
+        return wrong("the identity header or the path of Arc's key cannot stand in a header field");
+    if (options.token_lifetime().count() < 0 ||
+        options.token_refresh_in().value_or(std::chrono::seconds()).count() < 0 ||
+        options.visibility_delay().count() < 0 || options.latency().count() < 0 ||
+        options.idle_timeout().count() <= 0)
         return wrong("a time is negative");
     int const status = options.out_of_range_status();
     if (status != 200 && (status < 400 || status > 599))
@@ -84,16 +99,18 @@ inline result<void> check_options(emulator_options const& options)
 class emulator_service
 {
 public:
-    explicit emulator_service(emulator_options options)
-        : options_(std::move(options)), broker_(options_), authority_(options_)
+    explicit emulator_service(emulator_options options, emulator_key_writer write_key = {})
+        : options_(std::move(options)),
+          broker_(options_),
+          authority_(options_),
+          identity_(options_, std::move(write_key))
     {}
 
     emulator_answer handle(emulator_request const& request, emulator_time now, emulator_random const& random)
     {
         auto const target = parse_target(request.target);
         std::string allowed;
-        emulator_route const route =
-            target ? find_route(request.method, *target, allowed) : emulator_route::other;
+        emulator_route const route = target ? find_route(request, *target, allowed) : emulator_route::other;
         emulator_answer answer = target ? answer_or_fail(request, route, *target, allowed, now, random)
                                         : proxy_error(400, "the target has an escape that is not %XX");
         remember(request, route, answer);
@@ -132,16 +149,30 @@ private:
                route == emulator_route::instance_discovery;
     }
 
+    static bool gives_identity(emulator_route route) noexcept
+    {
+        return at_authority(route) || route == emulator_route::imds ||
+               route == emulator_route::app_service_identity || route == emulator_route::arc_identity;
+    }
+
+    bool offered(emulator_route route) const noexcept
+    {
+        if (route == emulator_route::arc_identity)
+            return !options_.arc_key_file().empty();
+        return route != emulator_route::delete_topic || options_.delete_topics();
+    }
+
     /// `allowed` collects the methods of a path that is known by others.
-    emulator_route find_route(std::string_view method, emulator_target const& target,
+    emulator_route find_route(emulator_request const& request, emulator_target const& target,
                               std::string& allowed) const
     {
-        for (auto const& row : emulator_route_table) {
-            if (!path_matches(row.path, target.segments))
+        std::span<emulator_route_row const> table = emulator_route_table;
+        if (request.plain)
+            table = emulator_identity_route_table;
+        for (auto const& row : table) {
+            if (!path_matches(row.path, target.segments) || !offered(row.route))
                 continue;
-            if (row.route == emulator_route::delete_topic && !options_.delete_topics())
-                continue;
-            if (row.method == method)
+            if (row.method == request.method)
                 return row.route;
             allowed += allowed.empty() ? "" : ", ";
             allowed += row.method;
@@ -155,7 +186,8 @@ private:
     {
         auto const fault = next_fault(route);
         if (fault && fault->what() == emulator_fault::kind::answer) {
-            emulator_answer answer = proxy_error(fault->status(), "injected failure");
+            emulator_answer answer =
+                failure(fault->status(), "injected failure", request, route, now, random);
             if (fault->retry_after())
                 answer.field("Retry-After", std::to_string(fault->retry_after()->count()));
             return answer;
@@ -169,10 +201,21 @@ private:
         return answer;
     }
 
+    /// In the words of whoever was asked.
+    static emulator_answer failure(int status, std::string_view why, emulator_request const& request,
+                                   emulator_route route, emulator_time now, emulator_random const& random)
+    {
+        if (at_authority(route))
+            return entra_failure(status, why, request.request_id, now, random);
+        if (route == emulator_route::app_service_identity)
+            return app_service_error(status, why);
+        return request.plain ? imds_failure(status, why) : proxy_error(status, why);
+    }
+
     std::optional<emulator_fault> next_fault(emulator_route route)
     {
         for (auto fault = faults_.begin(); fault != faults_.end(); ++fault) {
-            bool const meant = fault->route() ? *fault->route() == route : !at_authority(route);
+            bool const meant = fault->route() ? *fault->route() == route : !gives_identity(route);
             if (!meant)
                 continue;
             emulator_fault const found = *fault;
@@ -189,7 +232,7 @@ private:
                                emulator_random const& random)
     {
         auto const& path = target.segments;
-        bool const rest = !path.empty() && path.front() == "v1" && !at_authority(route);
+        bool const rest = !request.plain && !path.empty() && path.front() == "v1" && !at_authority(route);
         if (rest)
             if (auto refused = check_token(request, now))
                 return std::move(*refused);
@@ -211,11 +254,17 @@ private:
         case emulator_route::openid_configuration:
             return openid_answer(authority_, path[0], request, now, random);
         case emulator_route::instance_discovery: return instance_answer(target, request, now, random);
+        case emulator_route::imds: return identity_.imds(authority_, request, target.query, now, random);
+        case emulator_route::app_service_identity:
+            return identity_.app_service(authority_, request, target.query, now, random);
+        case emulator_route::arc_identity:
+            return identity_.arc(authority_, request, target.query, now, random);
         case emulator_route::other: break;
         }
         if (!allowed.empty())
-            return proxy_error(405, "this path takes " + allowed + " only").field("Allow", allowed);
-        return proxy_error(404, "there is nothing at this path");
+            return failure(405, "this path takes " + allowed + " only", request, route, now, random)
+                .field("Allow", allowed);
+        return failure(404, "there is nothing at this path", request, route, now, random);
     }
 
     std::optional<emulator_answer> check_token(emulator_request const& request, emulator_time now) const
@@ -228,10 +277,21 @@ private:
         case emulator_admission::no_token: reason = "the request has no bearer token"; break;
         case emulator_admission::unknown_token: reason = "the token is not one of this authority's"; break;
         case emulator_admission::expired_token: reason = "the token has expired"; break;
+        case emulator_admission::other_claims: return claims_challenge(request);
         }
         return proxy_error(401, reason)
             .field("WWW-Authenticate",
                    "Bearer error=\"invalid_token\", error_description=\"" + std::string(reason) + "\"");
+    }
+
+    emulator_answer claims_challenge(emulator_request const& request) const
+    {
+        std::string field = "Bearer realm=\"\", authorization_uri=\"";
+        field += authority_url(request.host, "/" + authority_.tenant() + "/oauth2/authorize");
+        field += "\", error=\"insufficient_claims\", claims=\"";
+        field += base64_encode(authority_.required_claims(), base64_form::standard) + "\"";
+        return proxy_error(401, "the token was not asked for with the claims that are required")
+            .field("WWW-Authenticate", std::move(field));
     }
 
     void remember(emulator_request const& request, emulator_route route, emulator_answer const& answer)
@@ -251,6 +311,7 @@ private:
     emulator_options options_;
     emulator_broker broker_;
     emulator_authority authority_;
+    emulator_managed_identity identity_;
     std::deque<emulator_fault> faults_;
     std::size_t refused_records_ = 0;
     std::array<std::size_t, emulator_route_count> counts_{};

@@ -44,7 +44,12 @@ public:
           plan(wanted)
     {}
 
-    diagnostics about() const { return call_info("consume", topic).describe(); }
+    diagnostics about(call_options const& call) const
+    {
+        call_info out("consume", topic);
+        out.request_id = call.request_id();
+        return out.describe();
+    }
 
     session_ptr const owner;
     std::string const topic;
@@ -116,7 +121,8 @@ task read_range(operation_ptr op, partition_ptr stream, range_read what)
     if (!entry.added())
         co_return result<void>();
     batch_request const asked(stream->partition, what.offset, what.count, stream->ahead.end());
-    call_options const options;
+    call_options options;
+    options.request_id(stream->ahead.request_id());
     auto spec = rest_calls<>(*owner, "consume", options).fetch(stream->topic, asked);
     if (!spec) {
         place.land(spec.error(), 0);
@@ -223,11 +229,12 @@ result<void> judge_seek(stream_plan& plan, result<record_batch> const& outcome)
 
 /// Waits for the read at the stream's position, which may have been made long ago.
 template <class = void>
-task await_read(operation_ptr op, partition_ptr stream, result<record_batch>& outcome)
+task await_read(operation_ptr op, partition_ptr stream, call_options const& options,
+                result<record_batch>& outcome)
 {
     read_target const target = target_of(stream->plan);
     for (;;) {
-        auto taken = stream->ahead.take(target);
+        auto taken = stream->ahead.take(target, options.request_id());
         start_reads<>(stream);
         if (taken) {
             outcome = std::move(*taken);
@@ -235,7 +242,7 @@ task await_read(operation_ptr op, partition_ptr stream, result<record_batch>& ou
         }
         bool const going_on = co_await op->park();
         if (!going_on)
-            co_return error(op->stopped(), stream->about(), "waiting for records");
+            co_return error(op->stopped(), stream->about(options), "waiting for records");
     }
 }
 
@@ -279,7 +286,7 @@ template <class = void>
 task follow_plan(operation_ptr op, partition_ptr stream, call_options options)
 {
     if (auto wrong = stream_plan::check(stream->options))
-        co_return error(wrong->code(), stream->about(), wrong->cause());
+        co_return error(wrong->code(), stream->about(options), wrong->cause());
     stream_plan& plan = stream->plan;
     auto const due = op->deadline();
     milliseconds const one_request = stream->owner->options().total_timeout();
@@ -290,7 +297,7 @@ task follow_plan(operation_ptr op, partition_ptr stream, call_options options)
             op->deadline(due);
             bool const in_time = co_await op->rest(stream->look_again_at);
             if (!in_time)
-                co_return error(op->stopped(), stream->about(), "nothing new has arrived");
+                co_return error(op->stopped(), stream->about(options), "nothing new has arrived");
         }
         stream_action const action = plan.next();
         tell_skipped<>(*stream);
@@ -299,7 +306,7 @@ task follow_plan(operation_ptr op, partition_ptr stream, call_options options)
         if (action == stream_action::deliver || action == stream_action::finish)
             co_return result<void>();
         if (action == stream_action::fail)
-            co_return error(plan.failure()->code(), stream->about(), plan.failure()->cause());
+            co_return error(plan.failure()->code(), stream->about(options), plan.failure()->cause());
         if (action == stream_action::pause) {
             stream->look_again_at = steady_clock::now() + std::min(plan.pause(), session<>::longest);
             continue;
@@ -312,7 +319,7 @@ task follow_plan(operation_ptr op, partition_ptr stream, call_options options)
         if (looks)
             went_well = co_await look_at_watermarks<>(op, stream, options);
         else if (ahead)
-            went_well = co_await await_read<>(op, stream, read);
+            went_well = co_await await_read<>(op, stream, options, read);
         else
             went_well = co_await probe<>(op, stream, options, read);
         if (went_well && action == stream_action::seek)

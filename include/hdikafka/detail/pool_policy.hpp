@@ -40,6 +40,15 @@ void alternate_families(Addresses& addresses, IsV6 is_v6)
 /// How long after one connection attempt the next address is tried too (RFC 8305 §5).
 inline constexpr milliseconds connection_attempt_delay{250};
 
+/// When the next address is tried: at once when no other is being tried or one has just failed, else after a
+/// delay since the last attempt began.
+inline std::chrono::steady_clock::time_point next_attempt(std::chrono::steady_clock::time_point now,
+                                                          std::chrono::steady_clock::time_point last_began,
+                                                          bool others_under_way, bool one_failed)
+{
+    return others_under_way && !one_failed ? last_began + connection_attempt_delay : now;
+}
+
 } // namespace hdikafka::inline v0_1::detail
 
 #endif

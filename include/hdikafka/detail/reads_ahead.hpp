@@ -15,6 +15,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <utility>
 
 namespace hdikafka::inline v0_1::detail {
@@ -41,9 +42,11 @@ public:
     }
 
     /// The answer at the stream's position, if it is here; reads go on from there.
-    std::optional<result<record_batch>> take(read_target target)
+    /// `request_id`: of the one who waits; what is read from then on has it.
+    std::optional<result<record_batch>> take(read_target target, std::string const& request_id)
     {
         std::lock_guard const lock(mutex_);
+        request_id_ = request_id;
         target.count = std::min(target.count, size_.count());
         target.known_end = std::max(target.known_end, hinted_end_);
         target_ = target;
@@ -72,6 +75,12 @@ public:
     {
         std::lock_guard const lock(mutex_);
         readers_.insert_or_assign(id, op);
+    }
+
+    std::string request_id() const
+    {
+        std::lock_guard const lock(mutex_);
+        return request_id_;
     }
 
     std::int64_t end() const
@@ -139,6 +148,7 @@ private:
     read_size size_;
     read_target target_;
     std::int64_t hinted_end_ = 0;
+    std::string request_id_;
     bool stopped_ = false;
     std::map<std::uint64_t, std::weak_ptr<operation<>>> readers_; ///< Those under way.
     std::weak_ptr<operation<>> waiting_;

@@ -252,18 +252,36 @@ bool read_service_words(json_reader& in, service_words& out)
     });
 }
 
-/// Takes every one of `secrets` out of a text that a server wrote: some repeat what they were sent.
+/// Whether `text` has a word of which a part lies on each side of `at`.
+inline bool within_word(std::string_view text, std::size_t at) noexcept
+{
+    auto const in_word = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               static_cast<unsigned char>(c) >= 0x80;
+    };
+    return at > 0 && at < text.size() && in_word(text[at - 1]) && in_word(text[at]);
+}
+
+/// Takes every one of `secrets` out of a text that a server wrote: some repeat what they were sent. A short
+/// one only where it is no part of a longer word: nothing would be left of most texts.
 template <class = void>
 void redact(std::string& text, std::vector<std::string> const& secrets)
 {
     constexpr std::string_view instead = "REDACTED";
-    constexpr std::size_t least = 8; // what is shorter is in every text
+    constexpr std::size_t long_enough = 8;
     for (auto const& secret : secrets) {
-        if (secret.size() < least)
+        if (secret.empty())
             continue;
-        for (auto at = text.find(secret); at != std::string::npos;
-             at = text.find(secret, at + instead.size()))
+        std::size_t at = 0;
+        while ((at = text.find(secret, at)) != std::string::npos) {
+            bool const part = within_word(text, at) || within_word(text, at + secret.size());
+            if (part && secret.size() < long_enough) {
+                ++at;
+                continue;
+            }
             text.replace(at, secret.size(), instead);
+            at += instead.size();
+        }
     }
 }
 

@@ -37,6 +37,31 @@ inline errc code_of_status(int status) noexcept
 /// Whether the service certainly did nothing of what it was asked for.
 inline bool refusing_status(int status) noexcept { return status >= 300 && status < 500 && status != 408; }
 
+/// Where a redirect leads to, as far as its Location tells. The host alone: what follows it may hold a
+/// signature, and what stands before it a password.
+template <class = void>
+std::string describe_redirect(std::string_view location)
+{
+    if (location.empty())
+        return "without a Location";
+    // RFC 3986 §4.2: another host is named after a scheme, or by "//".
+    auto const mark = location.find_first_of(":/?#");
+    bool const absolute = mark != std::string_view::npos && location[mark] == ':';
+    if (!absolute && !location.starts_with("//"))
+        return "to another path of the same host";
+    std::string_view const scheme = absolute ? location.substr(0, mark + 1) : "https:";
+    std::string_view authority = location.substr(absolute ? mark + 1 : 0);
+    if (authority.starts_with("//")) {
+        authority.remove_prefix(2);
+        authority = authority.substr(0, authority.find_first_of("/?#"));
+        authority = authority.substr(authority.rfind('@') + 1);
+        auto const target = parse_url(std::string(scheme) + "//" + std::string(authority));
+        if (target)
+            return "to " + target.value().host;
+    }
+    return "to a Location that is no URL of http or https";
+}
+
 /// The error for an answer that is no success. `location` is its Location field, or empty; `info` comes
 /// with what the caller knows and leaves with what the answer says, `secrets` left out.
 template <class = void>
@@ -53,8 +78,7 @@ error describe_status(int status, std::string_view body, std::string_view locati
     std::string cause = "HTTP " + std::to_string(status) + ", ";
     cause += error_category::text(code);
     if (code == errc::redirected) {
-        auto const target = parse_url(location);
-        cause += target ? ": to " + target.value().host : std::string();
+        cause += ": " + describe_redirect(location);
     } else if (!words.message.empty() || !words.code.empty()) {
         // One line for what(); the whole text stays in info().
         constexpr std::size_t shown = 300;

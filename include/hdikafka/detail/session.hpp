@@ -58,6 +58,15 @@ public:
         return out;
     }
 
+    /// The one id of an operation that makes several calls: the caller's if there is one. The options that
+    /// its calls are prepared with have it afterwards.
+    std::string identify(call_options& options)
+    {
+        if (options.request_id().empty())
+            options.request_id(http_->random().uuid());
+        return options.request_id();
+    }
+
     /// `info` names operation and topic.
     result<call_spec_ptr> prepare(http_request&& request, call_info&& info, call_options const& call)
     {

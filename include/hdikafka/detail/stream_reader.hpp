@@ -187,7 +187,7 @@ template <class = void>
 task next_of_all(operation_ptr op, stream_ptr stream, call_options options, record_batch& batch)
 {
     if (auto wrong = stream_plan::check(stream->options))
-        co_return error(wrong->code(), stream->about(), wrong->cause());
+        co_return error(wrong->code(), stream->about(options), wrong->cause());
     auto const due = op->deadline();
     milliseconds const one_request = stream->owner->options().total_timeout();
     for (;;) {
@@ -211,7 +211,7 @@ task next_of_all(operation_ptr op, stream_ptr stream, call_options options, reco
         start_followers<>(op, stream, options);
         bool const going_on = co_await op->park(fixed ? due : std::min(due, stream->refresh_at));
         if (!going_on)
-            co_return error(op->stopped(), stream->about(), "waiting for records");
+            co_return error(op->stopped(), stream->about(options), "waiting for records");
     }
 }
 
@@ -231,6 +231,8 @@ task next_of(operation_ptr op, stream_ptr stream, call_options options, record_b
 template <class = void>
 net::awaitable<std::optional<record_batch>> next_batch(stream_ptr stream, call_options options)
 {
+    call_info about = stream->info();
+    about.request_id = stream->owner->identify(options);
     auto const due = options.timeout() ? stream->owner->deadline(options.timeout())
                                        : steady_clock::now() + session<>::longest;
     auto const op = stream->owner->http()->make_operation(due);
@@ -238,7 +240,7 @@ net::awaitable<std::optional<record_batch>> next_batch(stream_ptr stream, call_o
     if (auto rest = stream->take_rest())
         co_return rest;
 
-    call_entry<> const entry(stream->owner, op, stream->info());
+    call_entry<> const entry(stream->owner, op, about);
     record_batch batch;
     task work = next_of<>(op, stream, std::move(options), batch);
     op->runs(work);

@@ -58,7 +58,12 @@ public:
     }
 
     call_info info() const { return call_info("consume", topic); }
-    diagnostics about() const { return info().describe(); }
+    diagnostics about(call_options const& call = call_options()) const
+    {
+        call_info out = info();
+        out.request_id = call.request_id();
+        return out.describe();
+    }
 
     /// Takes the one place for a next(), which close() ends then.
     void begin(operation_ptr const& op)

@@ -9,6 +9,7 @@
 #include <hdikafka/detail/client_certificate.hpp>
 #include <hdikafka/detail/entra.hpp>
 #include <hdikafka/detail/environment.hpp>
+#include <hdikafka/detail/http_syntax.hpp>
 #include <hdikafka/detail/secret.hpp>
 #include <hdikafka/detail/token_settings.hpp>
 #include <hdikafka/detail/token_source.hpp>
@@ -105,10 +106,13 @@ public:
 };
 
 /// Runs `work`, which is a program's own or as foreign, and its outcome goes into `made`; what it throws is
-/// thrown. `owner` is kept until the work has ended: a coroutine may live in its captures.
+/// thrown. `owner` is kept until the work has ended: a coroutine may live in its captures. `doing` is for the
+/// error when the wait for it is cut short.
 template <class T>
-task run_awaitable(operation_ptr op, std::shared_ptr<void const> owner, net::awaitable<T> work, T& made)
+task run_awaitable(operation_ptr op, std::shared_ptr<void const> owner, net::awaitable<T> work, T& made,
+                   char const* doing = "waiting for the program's callback")
 {
+    op->end_phase(); // of what was done before: only the operation's own end may end the wait
     // Spawned, so that the function runs with Asio's usual cancellation, and can be left behind when
     // it does not heed it.
     auto const strand = net::make_strand(op->executor());
@@ -125,7 +129,7 @@ task run_awaitable(operation_ptr op, std::shared_ptr<void const> owner, net::awa
         co_await op->park();
     if (!under_way->finished) {
         net::post(strand, [under_way] { under_way->stop.emit(net::cancellation_type::terminal); });
-        co_return op->interruption("waiting for the program's callback");
+        co_return op->interruption(doing);
     }
     if (under_way->failure)
         std::rethrow_exception(under_way->failure);
@@ -232,6 +236,31 @@ private:
     std::shared_ptr<assertion_function const> function_;
 };
 
+/// Of what a credential needs, what nobody has given it.
+class missing_names
+{
+public:
+    missing_names() = default;
+
+    void look(bool given, std::string_view name)
+    {
+        if (given)
+            return;
+        names_ += names_.empty() ? "" : ", ";
+        names_ += name;
+    }
+
+    explicit operator bool() const noexcept { return !names_.empty(); }
+
+    error describe(std::string const& credential) const
+    {
+        return error(errc::no_credential, credential + ": not set: " + names_);
+    }
+
+private:
+    std::string names_;
+};
+
 /// The assertion lies in a file that the platform renews.
 template <class = void>
 class workload_identity_source final : public token_source
@@ -245,10 +274,17 @@ public:
     {
         grant.source = "workload identity";
         auto const settings = complete();
+        std::string const path = file();
+        missing_names missing;
+        missing.look(!settings.tenant.empty(), "AZURE_TENANT_ID");
+        missing.look(!settings.client_id.empty(), "AZURE_CLIENT_ID");
+        missing.look(!path.empty(), "AZURE_FEDERATED_TOKEN_FILE");
+        if (missing)
+            co_return missing.describe(grant.source);
         auto endpoint = token_endpoint(settings);
         if (!endpoint)
             co_return endpoint.error();
-        auto assertion = read();
+        auto assertion = read(path);
         if (!assertion)
             co_return assertion.error();
         for (bool again = false;; again = true) {
@@ -257,7 +293,7 @@ public:
             if (outcome || again || outcome.error().code() != errc::token_refused)
                 co_return outcome;
             // The platform may have renewed it just then.
-            auto newer = read();
+            auto newer = read(path);
             if (!newer || newer.value().text() == assertion.value().text())
                 co_return outcome;
             assertion = std::move(newer);
@@ -275,11 +311,13 @@ private:
         return out;
     }
 
-    result<secret> read() const
+    std::string file() const
     {
-        std::string const path = file_.empty() ? environment_variable("AZURE_FEDERATED_TOKEN_FILE") : file_;
-        if (path.empty())
-            return error(errc::no_credential, "workload identity: AZURE_FEDERATED_TOKEN_FILE is not set");
+        return file_.empty() ? environment_variable("AZURE_FEDERATED_TOKEN_FILE") : file_;
+    }
+
+    static result<secret> read(std::string const& path)
+    {
         std::ifstream in(path, std::ios::binary);
         constexpr std::size_t most = 64 * 1024;
         std::string text(most, '\0');
@@ -307,6 +345,7 @@ public:
 
     task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
     {
+        grant.source = "environment";
         entra_settings settings = settings_;
         settings.tenant = environment_variable("AZURE_TENANT_ID");
         settings.client_id = environment_variable("AZURE_CLIENT_ID");
@@ -314,12 +353,15 @@ public:
         certificate_settings certificate;
         certificate.path = environment_variable("AZURE_CLIENT_CERTIFICATE_PATH");
         certificate.passphrase = secret(environment_variable("AZURE_CLIENT_CERTIFICATE_PASSWORD"));
-        if (settings.tenant.empty() || settings.client_id.empty() ||
-            (text.empty() && certificate.path.empty()))
-            co_return error(errc::no_credential,
-                            "the environment has no credential: it needs AZURE_TENANT_ID, "
-                            "AZURE_CLIENT_ID, and AZURE_CLIENT_SECRET or "
-                            "AZURE_CLIENT_CERTIFICATE_PATH");
+        std::string const chain = environment_variable("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN");
+        certificate.whole_chain = chain == "1" || equals_ignoring_case(chain, "true");
+        missing_names missing;
+        missing.look(!settings.tenant.empty(), "AZURE_TENANT_ID");
+        missing.look(!settings.client_id.empty(), "AZURE_CLIENT_ID");
+        missing.look(!text.empty() || !certificate.path.empty(),
+                     "AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH");
+        if (missing)
+            co_return missing.describe(grant.source);
         token_source_ptr chosen;
         if (!text.empty())
             chosen = std::make_shared<client_secret_source<>>(std::move(settings), std::move(text));

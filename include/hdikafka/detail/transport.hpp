@@ -107,15 +107,16 @@ public:
         return pools_.back();
     }
 
-    /// One attempt at `request`, which is sound. What `outcome` says of bytes and the connection is right
-    /// whatever comes of it. It leaves the operation in a phase.
-    task send(operation_ptr op, pool_ptr pool, http_request const& request, authorization token,
+    /// One attempt at `request`, which is sound, over a connection made for it if that is to be `fresh`. What
+    /// `outcome` says of bytes and the connection is right whatever comes of it. It leaves the operation in a
+    /// phase.
+    task send(operation_ptr op, pool_ptr pool, bool fresh, http_request const& request, authorization token,
               http_limits const& limits, attempt_outcome& outcome, http_response& answer,
               header_listener* listener)
     {
-        lease<> held = pool->take();
+        lease<> held = pool->take(fresh);
         if (!held) {
-            auto const waited = co_await pool->wait_in_line(op, held);
+            auto const waited = co_await pool->wait_in_line(op, fresh, held);
             if (!waited)
                 co_return waited;
         }

@@ -3,12 +3,17 @@
 #define HDIKAFKA_IMPL_CREDENTIAL_HPP
 
 #include <hdikafka/credential.hpp>
+#include <hdikafka/detail/azure_cli.hpp>
+#include <hdikafka/detail/chained_source.hpp>
+#include <hdikafka/detail/default_source.hpp>
+#include <hdikafka/detail/managed_identity.hpp>
 #include <hdikafka/detail/token_cache.hpp>
 #include <hdikafka/detail/token_sources.hpp>
 
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -52,6 +57,30 @@ template <class>
 token_source_ptr make_callback_token_source(token_function function, std::string scope)
 {
     return std::make_shared<callback_token_source<>>(std::move(function), std::move(scope));
+}
+
+template <class>
+token_source_ptr make_azure_cli_source(azure_cli_settings settings)
+{
+    return std::make_shared<azure_cli_source<>>(std::move(settings));
+}
+
+template <class>
+token_source_ptr make_chained_source(std::vector<token_source_ptr> sources)
+{
+    return std::make_shared<chained_source<>>(std::move(sources));
+}
+
+template <class>
+token_source_ptr make_default_source(entra_settings settings)
+{
+    return std::make_shared<default_source<>>(std::move(settings));
+}
+
+template <class>
+token_source_ptr make_managed_identity_source(managed_identity_settings settings)
+{
+    return std::make_shared<managed_identity_source<>>(std::move(settings));
 }
 
 template <class>

@@ -45,7 +45,9 @@ void basic_emulator<Lazy>::start()
         ca_pem_ = std::move(made.ca_pem);
     }
     server_->use_certificate(chain, key).value();
-    port_ = server_->start(std::exchange(executor_, net::any_io_executor())).value();
+    auto const ports = server_->start(std::exchange(executor_, net::any_io_executor())).value();
+    port_ = ports.tls;
+    identity_port_ = ports.identity;
 }
 
 template <class Lazy>
@@ -70,6 +72,15 @@ template <class Lazy>
 std::string basic_emulator<Lazy>::authority_host() const
 {
     return endpoint();
+}
+
+template <class Lazy>
+std::string basic_emulator<Lazy>::identity_endpoint() const
+{
+    if (!server_->options().managed_identity())
+        throw error(errc::invalid_option, "the emulator has no endpoints for managed identities: its option "
+                                          "managed_identity(true) is not set");
+    return "http://" + host() + ":" + std::to_string(identity_port_);
 }
 
 template <class Lazy>
@@ -219,6 +230,16 @@ void basic_emulator<Lazy>::expire_tokens()
 {
     server_->with_service(
         [](detail::emulation::emulator_service& service) { service.authority().expire_all(); });
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::require_claims(std::string json)
+{
+    if (!json.empty() && !detail::emulation::valid_claims(json))
+        throw error(errc::invalid_json, "the claims to require are not a JSON object");
+    server_->with_service([&](detail::emulation::emulator_service& service) {
+        service.authority().require_claims(std::move(json));
+    });
 }
 
 template <class Lazy>

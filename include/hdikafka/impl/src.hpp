@@ -21,6 +21,10 @@ template token_source_ptr make_workload_identity_source<>(entra_settings, std::s
 template token_source_ptr make_environment_source<>(entra_settings);
 template token_source_ptr make_fixed_token_source<>(secret);
 template token_source_ptr make_callback_token_source<>(token_function, std::string);
+template token_source_ptr make_azure_cli_source<>(azure_cli_settings);
+template token_source_ptr make_chained_source<>(std::vector<token_source_ptr>);
+template token_source_ptr make_default_source<>(entra_settings);
+template token_source_ptr make_managed_identity_source<>(managed_identity_settings);
 template token_cache_ptr make_token_cache<>(token_source_ptr);
 } // namespace detail
 
