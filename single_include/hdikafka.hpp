@@ -3824,6 +3824,7 @@ public:
     /// Goes on from the high watermark.
     constexpr out_of_range_policy(latest_t) noexcept : target_(latest) {}
 
+    /// Whether it is hk::fail.
     constexpr bool fails() const noexcept { return fails_; }
     /// Where it goes on; only when it does not fail.
     constexpr offset_spec target() const noexcept { return target_; }
@@ -3842,6 +3843,7 @@ public:
     /// Goes on behind them.
     constexpr unreadable_policy(skip_t) noexcept : skips_(true) {}
 
+    /// Whether it is hk::skip.
     constexpr bool skips() const noexcept { return skips_; }
 
 private:
@@ -12943,6 +12945,8 @@ public:
     /// stays. Throws hk::error (errc::invalid_partition) when the stream does not know the partition: one
     /// over all of them knows them after its first next().
     void pause(std::int32_t partition);
+
+    /// Ends a pause(); a next() under way takes notice.
     void resume(std::int32_t partition);
 
     /// How many offsets lie between the position and the high watermark, of all partitions together. Offsets
@@ -12950,11 +12954,16 @@ public:
     ///
     /// - Effect: reads the watermarks; the position stays.
     /// - Completion: the caller resumes on its own executor.
-    /// - Errors: those of client::partition.
+    /// - Errors: those of client::partition, or of client::partitions for a stream over all of them.
     /// - Cancellation: terminal; it disturbs no next().
     net::awaitable<std::int64_t> lag(call_options options = {}) const;
 
     /// The same by partition.
+    ///
+    /// - Effect: reads the watermarks; the positions stay.
+    /// - Completion: the caller resumes on its own executor.
+    /// - Errors: those of client::partition, or of client::partitions for a stream over all of them.
+    /// - Cancellation: terminal; it disturbs no next().
     net::awaitable<std::map<std::int32_t, std::int64_t>> lags(call_options options = {}) const;
 
     /// Ends a next() under way, and all later ones, with errc::closed.
@@ -15448,7 +15457,8 @@ task next_of_all(operation_ptr op, stream_ptr stream, call_options options, reco
         if (!batch.empty() || through)
             co_return result<void>();
         start_followers<>(op, stream, options);
-        bool const going_on = co_await op->park(fixed ? due : std::min(due, stream->refresh_at));
+        auto const until = fixed ? due : std::min(due, stream->refresh_at);
+        bool const going_on = co_await op->park(until);
         if (!going_on)
             co_return error(op->stopped(), stream->about(options), "waiting for records");
     }

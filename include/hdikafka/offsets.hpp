@@ -114,6 +114,7 @@ public:
     /// Goes on from the high watermark.
     constexpr out_of_range_policy(latest_t) noexcept : target_(latest) {}
 
+    /// Whether it is hk::fail.
     constexpr bool fails() const noexcept { return fails_; }
     /// Where it goes on; only when it does not fail.
     constexpr offset_spec target() const noexcept { return target_; }
@@ -132,6 +133,7 @@ public:
     /// Goes on behind them.
     constexpr unreadable_policy(skip_t) noexcept : skips_(true) {}
 
+    /// Whether it is hk::skip.
     constexpr bool skips() const noexcept { return skips_; }
 
 private:

@@ -72,6 +72,8 @@ public:
     /// stays. Throws hk::error (errc::invalid_partition) when the stream does not know the partition: one
     /// over all of them knows them after its first next().
     void pause(std::int32_t partition);
+
+    /// Ends a pause(); a next() under way takes notice.
     void resume(std::int32_t partition);
 
     /// How many offsets lie between the position and the high watermark, of all partitions together. Offsets
@@ -79,11 +81,16 @@ public:
     ///
     /// - Effect: reads the watermarks; the position stays.
     /// - Completion: the caller resumes on its own executor.
-    /// - Errors: those of client::partition.
+    /// - Errors: those of client::partition, or of client::partitions for a stream over all of them.
     /// - Cancellation: terminal; it disturbs no next().
     net::awaitable<std::int64_t> lag(call_options options = {}) const;
 
     /// The same by partition.
+    ///
+    /// - Effect: reads the watermarks; the positions stay.
+    /// - Completion: the caller resumes on its own executor.
+    /// - Errors: those of client::partition, or of client::partitions for a stream over all of them.
+    /// - Cancellation: terminal; it disturbs no next().
     net::awaitable<std::map<std::int32_t, std::int64_t>> lags(call_options options = {}) const;
 
     /// Ends a next() under way, and all later ones, with errc::closed.

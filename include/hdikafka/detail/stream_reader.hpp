@@ -209,7 +209,8 @@ task next_of_all(operation_ptr op, stream_ptr stream, call_options options, reco
         if (!batch.empty() || through)
             co_return result<void>();
         start_followers<>(op, stream, options);
-        bool const going_on = co_await op->park(fixed ? due : std::min(due, stream->refresh_at));
+        auto const until = fixed ? due : std::min(due, stream->refresh_at);
+        bool const going_on = co_await op->park(until);
         if (!going_on)
             co_return error(op->stopped(), stream->about(options), "waiting for records");
     }
