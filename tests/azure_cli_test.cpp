@@ -176,7 +176,7 @@ TEST_CASE("nobody signed in is no credential; the words say what to do")
 {
     machine here("echo \"ERROR: Please run 'az login' to setup account.\" >&2; exit 1");
     CHECK(failure(here, errc::no_credential) ==
-          "nobody is signed in to the Azure CLI: ERROR: Please run 'az login' to setup account.");
+          "the Azure CLI needs a new sign-in: ERROR: Please run 'az login' to setup account.");
 }
 
 TEST_CASE("any other failure is reported with the exit code and what az said, in one line")

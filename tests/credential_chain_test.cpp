@@ -346,6 +346,27 @@ TEST_CASE("calls see a chain as any credential")
                                       "callback | "});
 }
 
+TEST_CASE("what is made from one chain shares nothing")
+{
+    source_bench bench;
+    auto const here = std::make_shared<bool>(false);
+    auto const first = [here](hk::token_request) -> net::awaitable<hk::access_token> {
+        if (!*here)
+            throw absent("not yet");
+        co_return hk::access_token("first");
+    };
+    auto const second = [](hk::token_request) -> net::awaitable<hk::access_token> {
+        co_return hk::access_token("second");
+    };
+    auto const inner = hk::chained_credential(hk::token_callback(first), hk::token_callback(second));
+    auto const chain = hk::chained_credential(inner);
+    auto const one = hk::chained_credential(chain).make_source();
+    CHECK(bench.ask(one).grant.token.token() == "second");
+    *here = true;
+    CHECK(bench.ask(hk::chained_credential(chain).make_source()).grant.token.token() == "first");
+    CHECK(bench.ask(one).grant.token.token() == "second");
+}
+
 TEST_CASE("a chain that throws is told with the name of the one that did")
 {
     scripted_server const service(script().serve(http(401, "")));

@@ -218,16 +218,23 @@ TEST_CASE("faults without an answer end plain connections or leave them waiting"
     stopper.join();
 }
 
-TEST_CASE("a plain connection that stands still is closed in the end, and answers wait for the latency")
+TEST_CASE("a plain connection that stands still is closed in the end")
 {
-    served_emulator server(with_identities().idle_timeout(milliseconds(50)).latency(milliseconds(5)));
+    served_emulator server(with_identities().idle_timeout(milliseconds(50)));
     blocking_peer silent = server.identity_peer();
     CHECK(silent.ended());
-    blocking_peer half = server.identity_peer();
-    half.send("GET / HTTP");
-    CHECK(half.ended());
-    blocking_peer asking = server.identity_peer();
-    CHECK(ask(asking, imds()).status == 200);
+}
+
+TEST_CASE("answers of the second listener wait for the latency, too")
+{
+    served_emulator server(with_identities().latency(std::chrono::hours(1)));
+    blocking_peer peer = server.identity_peer();
+    peer.send(imds());
+    blocking_peer garbage = server.identity_peer(); // is refused at once
+    CHECK(ask(garbage, "?\r\n\r\n").status == 400);
+    CHECK(server.emulator.calls().empty());
+    server.emulator.stop();
+    CHECK(peer.ended());
 }
 
 TEST_CASE("each listener has its own number of connections")

@@ -98,6 +98,17 @@ TEST_CASE("no file but a small regular .key file right in the folder of Azure Ar
         CHECK(says(refused_key(files, files.file("bad.key", content)), "is empty, or has characters"));
 }
 
+TEST_CASE("a key is shown to nobody else, whatever they name")
+{
+    arc_files const files;
+    string const named = challenge(files.file("3f.key", arc_key_text));
+    for (identity_host const host : {identity_host::app_service, identity_host::imds}) {
+        identity_site peer(host, script().serve(named).forever(), {}, identity_transport(), files.folder());
+        CHECK(peer.failure().code() == hk::errc::token_refused);
+        CHECK(peer.server.requests().size() == 1);
+    }
+}
+
 TEST_CASE("a challenge that names no file is a refusal")
 {
     for (string const field :

@@ -383,9 +383,9 @@ TEST_CASE("the key of Azure Arc is a .key file right in its folder, by no detour
         CAPTURE(good);
         CHECK(is_arc_key_path(folder + good, folder));
     }
-    for (string const bad :
-         {"", "/", "/.key", "/a.key/", "/a.pem", "/a.KEY", "/a.key.txt", "/../a.key", "/../tokens/a.key",
-          "/./a.key", "//a.key", "/sub/a.key", "/..", "2/a.key", "a.key", "/a.key\n", "/a\n.key"}) {
+    for (string const bad : {"", "/", "/.key", "/a.key/", "/a.pem", "/a.KEY", "/a.key.txt", "/../a.key",
+                             "/../tokens/a.key", "/./a.key", "//a.key", "/sub/a.key", "/..", "2/a.key",
+                             "evil.key", "a.key", "/a.key\n", "/a\n.key"}) {
         CAPTURE(bad);
         CHECK_FALSE(is_arc_key_path(folder + bad, folder));
     }

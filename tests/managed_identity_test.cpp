@@ -170,7 +170,9 @@ TEST_CASE("an error says who was asked and what the answer was")
     CHECK(failed.info().correlation_id == "c");
     CHECK(failed.info().request_id == peer.server.requests().at(0).field("x-ms-client-request-id"));
     identity_site busy(identity_host::app_service, script().serve(http(429, "{}", "Retry-After: 7\r\n")));
-    CHECK(busy.failure().info().retry_after == 7s);
+    hk::error const refused = busy.failure();
+    CHECK(refused.info().retry_after == 7s);
+    CHECK(refused.cause() == "managed identity (App Service): HTTP 429, too many requests: {}");
 }
 
 TEST_CASE("a token's end may be a time of day, as text")

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -207,9 +208,13 @@ TEST_CASE("a token request is cancelled wherever it waits")
     SUBCASE("for IMDS to show that it is there")
     {
         scripted_server const server(script().read().stall(), std::nullopt);
-        slow_site site(server.endpoint());
+        std::error_code search;
+        hkd::transport_settings how = patient();
+        how.observer = hk::observer([&search](hk::attempt_ended const& event) { search = event.code; });
+        slow_site site(server.endpoint(), how);
         site.asker.from->join_chain();
         CHECK(says(cancelled(site.asker, server).what(), "looking for the instance metadata service"));
+        CHECK(search == net::error::operation_aborted); // not left to its own end
     }
     SUBCASE("for a connection")
     {

@@ -121,6 +121,7 @@ private:
         hkd::token_grant grant;
         hkd::task work = from->request(op, http, claims, grant);
         op->runs(work);
+        op->begin_phase(hk::errc::idle_timeout, 0ms); // as another source of a chain may leave it behind
         co_await hkd::run_operation<>(op);
         work.outcome().value();
         co_return grant;

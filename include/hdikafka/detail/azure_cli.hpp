@@ -162,7 +162,7 @@ result<access_token> judge_cli_run(child_report const& run, std::chrono::system_
     if (run.code == 127)
         return not_installed();
     if (run.complaint.find("az login") != std::string::npos)
-        return error(errc::no_credential, "nobody is signed in to the Azure CLI: " + words);
+        return error(errc::no_credential, "the Azure CLI needs a new sign-in: " + words);
     std::string const how =
         run.code < 0 ? "ended without an exit code" : "exited with " + std::to_string(run.code);
     return error(errc::token_refused, "the Azure CLI " + how + ": " + words);
