@@ -1290,20 +1290,25 @@ class chained_credential
 public:
     /// Any of the kinds of this header and of those it includes.
     template <detail::credential_kind... Kinds>
-    requires(sizeof...(Kinds) != 0) explicit chained_credential(Kinds... kinds)
+    requires(sizeof...(Kinds) != 0 &&
+             (std::copy_constructible<Kinds> && ...)) explicit chained_credential(Kinds... kinds)
     {
-        (sources_.push_back(std::move(kinds).make_source()), ...);
+        (makers_.emplace_back([kind = std::move(kinds)] { return Kinds(kind).make_source(); }), ...);
     }
 
     /// For hk::credential.
     template <class Lazy = void>
     detail::token_source_ptr make_source() &&
     {
-        return detail::make_chained_source<Lazy>(std::move(sources_));
+        std::vector<detail::token_source_ptr> sources;
+        for (auto const& make : makers_)
+            sources.push_back(make());
+        return detail::make_chained_source<Lazy>(std::move(sources));
     }
 
 private:
-    std::vector<detail::token_source_ptr> sources_;
+    // Not the sources themselves: each is asked by one cache only, and this object may be copied.
+    std::vector<std::function<detail::token_source_ptr()>> makers_;
 };
 
 /// What fits the place where the program runs: environment_credential, workload_identity_credential,
@@ -11337,7 +11342,7 @@ result<access_token> judge_cli_run(child_report const& run, std::chrono::system_
     if (run.code == 127)
         return not_installed();
     if (run.complaint.find("az login") != std::string::npos)
-        return error(errc::no_credential, "nobody is signed in to the Azure CLI: " + words);
+        return error(errc::no_credential, "the Azure CLI needs a new sign-in: " + words);
     std::string const how =
         run.code < 0 ? "ended without an exit code" : "exited with " + std::to_string(run.code);
     return error(errc::token_refused, "the Azure CLI " + how + ": " + words);

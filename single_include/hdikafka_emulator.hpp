@@ -1799,14 +1799,12 @@ public:
         using std::filesystem::perms;
         std::filesystem::path const fresh(path_ + ".new");
         std::error_code failure;
-        std::filesystem::remove(fresh, failure);
+        std::filesystem::remove(fresh, failure); // whatever it is, the key needs a file of our own
         std::ofstream out(fresh, std::ios::binary | std::ios::trunc);
+        std::filesystem::permissions(fresh, perms::owner_read | perms::owner_write, failure);
         if (!failure)
-            std::filesystem::permissions(fresh, perms::owner_read | perms::owner_write, failure);
-        if (failure)
-            return false;
-        out << key << std::flush;
-        bool const whole = out.good();
+            out << key << std::flush;
+        bool const whole = !failure && out.good();
         out.close();
         if (whole)
             std::filesystem::rename(fresh, path_, failure);
