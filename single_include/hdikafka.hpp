@@ -14659,18 +14659,19 @@ private:
         probe_ = at;
     }
 
-    /// Further and further away: first from offset to offset, so that nothing is passed over that can be
-    /// read, then by doubled distances, because a service that says nothing within gaps may have a wide one
-    /// there. What is found that way has the place narrowed down where silence ends.
+    /// By doubled distances, because a service that says nothing within gaps may have a wide one there. What
+    /// is to be skipped must be known better: first from offset to offset, so that nothing is passed over
+    /// that can be read, and what is found further away has the place narrowed down where silence ends.
     void probed(std::optional<std::int64_t> first)
     {
-        constexpr std::int64_t one_by_one = 32;
+        bool const skips = options_.on_unreadable().skips();
+        std::int64_t const one_by_one = skips ? 32 : 0;
         (first ? found_at_ : silent_at_) = *probe_;
         if (first)
             found_ = first;
         std::int64_t const away = silent_at_ - *position_;
         std::int64_t const between = found_at_ - silent_at_;
-        if (found_ && between <= 1)
+        if (found_ && (between <= 1 || !skips))
             suspect(*found_);
         else if (found_)
             probe(silent_at_ + between / 2);

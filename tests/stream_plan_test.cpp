@@ -335,6 +335,35 @@ TEST_CASE("records behind one that cannot be read are looked for at doubling dis
     CHECK(plan.position() == 5);
 }
 
+TEST_CASE("what is to be skipped is looked at offset by offset, then narrowed down")
+{
+    stream_plan plan(hk::consume_options().from(5).max_records(10).on_unreadable(hk::skip));
+    tries_before_probing(plan, marks(0, 1000));
+    for (std::int64_t offset = 6; offset <= 37; ++offset) {
+        CHECK(reads(plan, offset, 1));
+        plan.answered(std::nullopt, offset);
+    }
+    CHECK(reads(plan, 69, 1));
+    plan.answered(70, 71);
+    CHECK(reads(plan, 53, 1));
+    plan.answered(std::nullopt, 53);
+    CHECK(reads(plan, 61, 1));
+    plan.answered(62, 63);
+    CHECK(reads(plan, 57, 1));
+    plan.answered(std::nullopt, 57);
+    CHECK(reads(plan, 59, 1));
+    plan.answered(59, 60);
+    CHECK(reads(plan, 58, 1));
+    plan.answered(59, 60);
+    CHECK(reads(plan, 5, 10)); // the last word
+    plan.answered(std::nullopt, 5);
+    CHECK(reads(plan, 59, 10));
+    auto const skipped = plan.take_skipped();
+    REQUIRE(skipped.size() == 1);
+    CHECK(skipped[0].from == 5);
+    CHECK(skipped[0].to == 59);
+}
+
 TEST_CASE("records that arrive while one looks further on are handed over")
 {
     stream_plan plan(hk::consume_options().from(5).max_records(10));
@@ -684,6 +713,7 @@ public:
                     return wrong;
                 idle = 0;
                 break;
+            case stream_action::seek: return "it looks for a point in time";
             case stream_action::pause:
                 if (plan_.pause() < options_.poll_least() || plan_.pause() > options_.poll_most())
                     return "a pause of " + std::to_string(plan_.pause().count());
