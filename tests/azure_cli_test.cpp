@@ -257,12 +257,12 @@ TEST_CASE("the end of the request ends az")
 TEST_CASE("so does the end of the context")
 {
     machine here("sleep 1000");
-    auto const request = here.bench.begin(cli());
+    asked_ptr const answer = here.bench.begin(cli()).answer;
     while (!here.life.begun())
         here.bench.io->poll();
     here.bench.http.reset();
     here.bench.io.reset();
-    CHECK_FALSE(request.answer->ended);
+    CHECK_FALSE(answer->ended);
     CHECK(childless());
     CHECK(here.life.ends());
 }
