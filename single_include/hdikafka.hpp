@@ -10522,8 +10522,9 @@ private:
         std::string const claims; ///< What the token is to hold.
         net::any_io_executor const executor;
 
-        /// When a sign of life was asked of the executor, until it comes. Of the lock.
-        std::optional<steady_clock::time_point> pinged_at;
+        // With the lock.
+        std::weak_ptr<operation<>> op;                     ///< Who asks.
+        std::optional<steady_clock::time_point> pinged_at; ///< When a sign of life was asked of the executor.
 
     private:
         std::shared_ptr<token_cache> cache_;
@@ -10566,6 +10567,10 @@ private:
     {
         constexpr std::chrono::seconds limit(120); // IMDS may take 70 s to be ready, and says so
         auto const op = http->make_operation(steady_clock::now() + limit);
+        {
+            std::lock_guard const lock(mutex_);
+            trip->op = op;
+        }
         run_detached(op, renew(op, http, source_, std::move(trip)));
     }
 
@@ -10613,8 +10618,11 @@ private:
         if (!trip_)
             return;
         auto const now = steady_clock::now();
-        if (trip_->pinged_at && now - *trip_->pinged_at >= pulse)
+        if (trip_->pinged_at && now - *trip_->pinged_at >= pulse) {
+            if (auto const op = trip_->op.lock())
+                op->close(); // should the context go on after all: a source is asked once at a time
             return ask_again();
+        }
         if (trip_->pinged_at)
             return;
         trip_->pinged_at = now;
