@@ -7623,6 +7623,7 @@ public:
     connection& operator=(connection const&) = delete;
     ~connection()
     {
+        cleanse(request);
         // XX
         //  The TLS session is good all the same; OpenSSL would spoil it without a goodbye.
         if (end == connection_end::failed && stream.tls())

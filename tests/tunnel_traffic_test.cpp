@@ -184,7 +184,8 @@ TEST_CASE("all operations go through one tunnel, which is kept and used again")
     CHECK(run(io, client.partitions("new")).get().value().at(0).latest_offset == 3);
     CHECK(run(io, client.partition("new", 0)).get().value().latest_offset == 3);
     CHECK(run(io, client.fetch("new", 0, 1, 10)).get().value()[0].value().as_string() == "b");
-    auto stream = client.consume("new", 0, hk::consume_options().until(hk::latest).max_records(2));
+    auto stream =
+        client.consume("new", 0, hk::consume_options().until(hk::latest).max_records(2).read_ahead(0));
     CHECK(run(io, stream.next()).get().value()->size() == 2);
     CHECK(run(io, stream.lag()).get().value() == 1);
     CHECK(run(io, stream.next_record()).get().value()->value().as_string() == "c");
