@@ -7624,8 +7624,7 @@ public:
     ~connection()
     {
         cleanse(request);
-        // XX
-        //  The TLS session is good all the same; OpenSSL would spoil it without a goodbye.
+        // The TLS session is good all the same; OpenSSL would spoil it without a goodbye.
         if (end == connection_end::failed && stream.tls())
             SSL_set_shutdown(stream.tls(), SSL_SENT_SHUTDOWN);
         if (!watcher_ || made_at == never)
@@ -12937,7 +12936,8 @@ public:
     ///   the service keeps silent about records it has; these three stay until a new stream is made.
     ///   errc::already_running when another next() is under way; errc::timed_out after the timeout.
     /// - Cancellation: terminal. A cancelled, timed-out or otherwise failed next() consumes nothing: the
-    ///   next one goes on from the same position. Asio's `||` may throw a finished batch away, which then
+    ///   next one goes on from the same position. A cancellation or timeout also ends the reads that are under
+    ///   way; what has arrived stays. Asio's `||` may throw a finished batch away, which then
     ///   counts as handed over: use the timeout instead.
     net::awaitable<std::optional<record_batch>> next(call_options options = {});
 
@@ -14849,8 +14849,10 @@ task read_range(operation_ptr op, partition_ptr stream, range_read what)
     read_under_way<> place(stream, what);
     session_ptr const owner = stream->owner;
     registration<> const entry(owner->http()->background(), op);
-    if (!entry.added())
+    if (!entry.added()) {
+        stream->ahead.stop(); // the client is closed: nothing is to be read again and again
         co_return result<void>();
+    }
     batch_request const asked(stream->partition, what.offset, what.count, stream->ahead.end());
     call_options options;
     options.request_id(stream->ahead.request_id());
@@ -14907,6 +14909,13 @@ inline bool may_be_out_of_range(error const& failure) noexcept
 {
     int const status = failure.info().http_status;
     return status == 400 || status == 404 || status == 416 || status == 422 || status == 500;
+}
+
+/// The error of a wait for records.
+inline error interruption(operation<> const& op, diagnostics about)
+{
+    about.retriable(op.stopped() == errc::timed_out);
+    return error(op.stopped(), std::move(about), "waiting for records");
 }
 
 /// Reads a single record off the way.
@@ -14973,7 +14982,7 @@ task await_read(operation_ptr op, partition_ptr stream, call_options const& opti
         }
         bool const going_on = co_await op->park();
         if (!going_on)
-            co_return error(op->stopped(), stream->about(options), "waiting for records");
+            co_return interruption(*op, stream->about(options));
     }
 }
 
@@ -15475,7 +15484,7 @@ task next_of_all(operation_ptr op, stream_ptr stream, call_options options, reco
         auto const until = fixed ? due : std::min(due, stream->refresh_at);
         bool const going_on = co_await op->park(until);
         if (!going_on)
-            co_return error(op->stopped(), stream->about(options), "waiting for records");
+            co_return interruption(*op, stream->about(options));
     }
 }
 
@@ -15509,7 +15518,7 @@ net::awaitable<std::optional<record_batch>> next_batch(stream_ptr stream, call_o
     task work = next_of<>(op, stream, std::move(options), batch);
     op->runs(work);
     co_await run_operation<>(op);
-    if (op->stopped() == net::error::operation_aborted)
+    if (op->stopped())
         stream->stop(); // what has arrived stays; what has not is left alone until it is wanted again
     work.outcome().value();
     if (batch.empty())

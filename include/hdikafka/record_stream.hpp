@@ -50,7 +50,8 @@ public:
     ///   the service keeps silent about records it has; these three stay until a new stream is made.
     ///   errc::already_running when another next() is under way; errc::timed_out after the timeout.
     /// - Cancellation: terminal. A cancelled, timed-out or otherwise failed next() consumes nothing: the
-    ///   next one goes on from the same position. Asio's `||` may throw a finished batch away, which then
+    ///   next one goes on from the same position. A cancellation or timeout also ends the reads that are under
+    ///   way; what has arrived stays. Asio's `||` may throw a finished batch away, which then
     ///   counts as handed over: use the timeout instead.
     net::awaitable<std::optional<record_batch>> next(call_options options = {});
 

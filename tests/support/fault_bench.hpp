@@ -65,8 +65,8 @@ public:
         out.too_early = fault_.kind != trouble::failure && !fault_.reached.is_open();
         if (out.too_early)
             return out;
-        out.left_open = site_.open_connections();
         out.at_rest = fault_.goes_on || rests();
+        out.left_open = site_.open_connections();
         if (!out.at_rest)
             return out; // whatever it is could take its time
         fault_.release.open();

@@ -34,8 +34,7 @@ public:
     ~connection()
     {
         cleanse(request);
-        // XX
-        //  The TLS session is good all the same; OpenSSL would spoil it without a goodbye.
+        // The TLS session is good all the same; OpenSSL would spoil it without a goodbye.
         if (end == connection_end::failed && stream.tls())
             SSL_set_shutdown(stream.tls(), SSL_SENT_SHUTDOWN);
         if (!watcher_ || made_at == never)

@@ -118,8 +118,10 @@ task read_range(operation_ptr op, partition_ptr stream, range_read what)
     read_under_way<> place(stream, what);
     session_ptr const owner = stream->owner;
     registration<> const entry(owner->http()->background(), op);
-    if (!entry.added())
+    if (!entry.added()) {
+        stream->ahead.stop(); // the client is closed: nothing is to be read again and again
         co_return result<void>();
+    }
     batch_request const asked(stream->partition, what.offset, what.count, stream->ahead.end());
     call_options options;
     options.request_id(stream->ahead.request_id());
@@ -176,6 +178,13 @@ inline bool may_be_out_of_range(error const& failure) noexcept
 {
     int const status = failure.info().http_status;
     return status == 400 || status == 404 || status == 416 || status == 422 || status == 500;
+}
+
+/// The error of a wait for records.
+inline error interruption(operation<> const& op, diagnostics about)
+{
+    about.retriable(op.stopped() == errc::timed_out);
+    return error(op.stopped(), std::move(about), "waiting for records");
 }
 
 /// Reads a single record off the way.
@@ -242,7 +251,7 @@ task await_read(operation_ptr op, partition_ptr stream, call_options const& opti
         }
         bool const going_on = co_await op->park();
         if (!going_on)
-            co_return error(op->stopped(), stream->about(options), "waiting for records");
+            co_return interruption(*op, stream->about(options));
     }
 }
 

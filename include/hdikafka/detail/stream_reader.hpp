@@ -212,7 +212,7 @@ task next_of_all(operation_ptr op, stream_ptr stream, call_options options, reco
         auto const until = fixed ? due : std::min(due, stream->refresh_at);
         bool const going_on = co_await op->park(until);
         if (!going_on)
-            co_return error(op->stopped(), stream->about(options), "waiting for records");
+            co_return interruption(*op, stream->about(options));
     }
 }
 
@@ -246,7 +246,7 @@ net::awaitable<std::optional<record_batch>> next_batch(stream_ptr stream, call_o
     task work = next_of<>(op, stream, std::move(options), batch);
     op->runs(work);
     co_await run_operation<>(op);
-    if (op->stopped() == net::error::operation_aborted)
+    if (op->stopped())
         stream->stop(); // what has arrived stays; what has not is left alone until it is wanted again
     work.outcome().value();
     if (batch.empty())
