@@ -245,7 +245,7 @@ TEST_CASE("in a chain IMDS is looked for first, without its field, and only unti
     auto const got = peer.server.requests();
     REQUIRE(got.size() == 3);
     CHECK(got[0].head == request_head(got[0], peer.server, "/metadata/identity/oauth2/token", ""));
-    for (std::size_t const i : {1, 2}) {
+    for (std::size_t const i : {std::size_t{1}, std::size_t{2}}) {
         CHECK(got[i].field("metadata") == "true");
         CHECK(got[i].line.starts_with("GET /metadata/identity/oauth2/token?api-version=2018-02-01&"));
     }
