@@ -13,6 +13,7 @@
 #include <concepts>
 #include <functional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -109,9 +110,10 @@ class chained_credential
 public:
     /// Any of the kinds of this header and of those it includes.
     template <detail::credential_kind... Kinds>
-    requires(sizeof...(Kinds) != 0 &&
-             (std::copy_constructible<Kinds> && ...)) explicit chained_credential(Kinds... kinds)
+    requires(sizeof...(Kinds) != 0) explicit chained_credential(Kinds... kinds)
     {
+        static_assert((std::is_copy_constructible_v<Kinds> && ...),
+                      "a chain may be copied, and so must its parts");
         (makers_.emplace_back([kind = std::move(kinds)] { return Kinds(kind).make_source(); }), ...);
     }
 
