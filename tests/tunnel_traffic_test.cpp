@@ -321,7 +321,7 @@ TEST_CASE("a tunnel through which nothing comes any more")
 {
     hidden_emulator const hidden;
     // Within the handshake, and within the request.
-    for (std::size_t const record : {0, 3})
+    for (std::size_t const record : {std::size_t{0}, std::size_t{3}})
         for (bool const cancelled : {true, false}) {
             CAPTURE(record);
             CAPTURE(cancelled);
