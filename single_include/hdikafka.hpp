@@ -1306,6 +1306,7 @@ public:
     detail::token_source_ptr make_source() &&
     {
         std::vector<detail::token_source_ptr> sources;
+        sources.reserve(makers_.size());
         for (auto const& make : makers_)
             sources.push_back(make());
         return detail::make_chained_source<Lazy>(std::move(sources));
@@ -1569,8 +1570,10 @@ inline int open_pipe(owned_descriptor& from, owned_descriptor& into) noexcept
     owned_descriptor const first(ends[0]);
     owned_descriptor const second(ends[1]);
     // Beyond 0, 1 and 2, on which the child's own are laid, and which a program may have closed.
+    // NOLINTBEGIN(cppcoreguidelines-pro-type-vararg): the system's own
     from = owned_descriptor(::fcntl(first.number(), F_DUPFD_CLOEXEC, 3));
     into = owned_descriptor(::fcntl(second.number(), F_DUPFD_CLOEXEC, 3));
+    // NOLINTEND(cppcoreguidelines-pro-type-vararg)
     return from.number() < 0 || into.number() < 0 ? errno : 0;
 }
 
@@ -1649,6 +1652,7 @@ int spawn(std::vector<std::string> const& words, int output, int complaint, pid_
         if (failed != 0)
             return failed;
     std::vector<char*> arguments;
+    arguments.reserve(words.size() + 1);
     for (std::string const& word : words)
         arguments.push_back(
             const_cast<char*>(word.c_str())); // NOLINT(*-const-cast): C's declaration; it reads
@@ -11740,7 +11744,7 @@ private:
     public:
         std::string_view name;
         std::string_view group; ///< Which of "prod" and "dev" means it, too.
-        token_source_ptr (*make)(entra_settings const& settings);
+        token_source_ptr (*make)(entra_settings const& settings) = nullptr;
     };
 
     static constexpr kind kinds[] = {
@@ -12053,12 +12057,12 @@ inline bool lacks_identity(identity_host host, int status, std::string_view text
     std::ranges::transform(words, words.begin(), ascii_lower);
     if (status != 400)
         return host == identity_host::imds && status == 403 && words.find("unreachable") != std::string::npos;
-    for (std::string_view const known :
-         {"identity not found", "identity found for specified", "msi found for specified",
-          "no managed identity", "not been assigned", "unable to load the proper managed identity"})
-        if (words.find(known) != std::string::npos)
-            return true;
-    return false;
+    constexpr std::array<std::string_view, 6> known{
+        "identity not found",      "identity found for specified",
+        "msi found for specified", "no managed identity",
+        "not been assigned",       "unable to load the proper managed identity"};
+    return std::ranges::any_of(
+        known, [&words](std::string_view one) { return words.find(one) != std::string::npos; });
 }
 
 /// Whether `path` is NAME.key right in `folder`, written without any detour.
@@ -14845,6 +14849,7 @@ private:
 };
 
 template <class = void>
+// NOLINTNEXTLINE(misc-no-recursion): a read that has arrived starts the next, as an operation of its own
 task read_range(operation_ptr op, partition_ptr stream, range_read what)
 {
     read_under_way<> place(stream, what);
@@ -14879,6 +14884,7 @@ task read_range(operation_ptr op, partition_ptr stream, range_read what)
 
 /// Starts the reads that are due.
 template <class>
+// NOLINTNEXTLINE(misc-no-recursion): see read_range()
 void start_reads(partition_ptr const& stream)
 {
     while (auto const due = stream->ahead.next()) {
@@ -14995,9 +15001,9 @@ result<void> judge_read(stream_plan& plan, result<record_batch> outcome, record_
         return result<void>();
     if (!outcome)
         return outcome.error();
-    record_batch& batch = outcome.value();
+    record_batch const& batch = outcome.value();
     // A read that was made ahead may have begun before the position.
-    auto const first_new = std::ranges::lower_bound(batch, plan.offset(), {}, &record_view::offset);
+    auto const* const first_new = std::ranges::lower_bound(batch, plan.offset(), {}, &record_view::offset);
     arrived = batch.without_first(static_cast<std::size_t>(first_new - batch.begin()));
     auto const first = arrived.empty() ? std::nullopt : std::optional(arrived[0].offset());
     plan.answered(first, arrived.next_offset());
@@ -15229,6 +15235,7 @@ public:
     {
         std::lock_guard const lock(mutex_);
         std::vector<partition_ptr> out;
+        out.reserve(parts_.size());
         for (auto const& [id, part] : parts_)
             out.push_back(part.reader);
         return out;

@@ -122,6 +122,7 @@ public:
     detail::token_source_ptr make_source() &&
     {
         std::vector<detail::token_source_ptr> sources;
+        sources.reserve(makers_.size());
         for (auto const& make : makers_)
             sources.push_back(make());
         return detail::make_chained_source<Lazy>(std::move(sources));

@@ -104,8 +104,10 @@ inline int open_pipe(owned_descriptor& from, owned_descriptor& into) noexcept
     owned_descriptor const first(ends[0]);
     owned_descriptor const second(ends[1]);
     // Beyond 0, 1 and 2, on which the child's own are laid, and which a program may have closed.
+    // NOLINTBEGIN(cppcoreguidelines-pro-type-vararg): the system's own
     from = owned_descriptor(::fcntl(first.number(), F_DUPFD_CLOEXEC, 3));
     into = owned_descriptor(::fcntl(second.number(), F_DUPFD_CLOEXEC, 3));
+    // NOLINTEND(cppcoreguidelines-pro-type-vararg)
     return from.number() < 0 || into.number() < 0 ? errno : 0;
 }
 
@@ -184,6 +186,7 @@ int spawn(std::vector<std::string> const& words, int output, int complaint, pid_
         if (failed != 0)
             return failed;
     std::vector<char*> arguments;
+    arguments.reserve(words.size() + 1);
     for (std::string const& word : words)
         arguments.push_back(
             const_cast<char*>(word.c_str())); // NOLINT(*-const-cast): C's declaration; it reads

@@ -52,7 +52,7 @@ private:
     public:
         std::string_view name;
         std::string_view group; ///< Which of "prod" and "dev" means it, too.
-        token_source_ptr (*make)(entra_settings const& settings);
+        token_source_ptr (*make)(entra_settings const& settings) = nullptr;
     };
 
     static constexpr kind kinds[] = {

@@ -39,6 +39,7 @@ public:
     }
 
     template <class Buffers, class Token>
+    // NOLINTNEXTLINE(misc-no-recursion): Asio's, which goes on from handlers
     auto async_write_some(Buffers const& buffers, Token&& token)
     {
         return tls_ ? tls_->async_write_some(buffers, std::forward<Token>(token))

@@ -15,6 +15,7 @@
 #include <hdikafka/result.hpp>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <optional>
 #include <string>
@@ -258,12 +259,12 @@ inline bool lacks_identity(identity_host host, int status, std::string_view text
     std::ranges::transform(words, words.begin(), ascii_lower);
     if (status != 400)
         return host == identity_host::imds && status == 403 && words.find("unreachable") != std::string::npos;
-    for (std::string_view const known :
-         {"identity not found", "identity found for specified", "msi found for specified",
-          "no managed identity", "not been assigned", "unable to load the proper managed identity"})
-        if (words.find(known) != std::string::npos)
-            return true;
-    return false;
+    constexpr std::array<std::string_view, 6> known{
+        "identity not found",      "identity found for specified",
+        "msi found for specified", "no managed identity",
+        "not been assigned",       "unable to load the proper managed identity"};
+    return std::ranges::any_of(
+        known, [&words](std::string_view one) { return words.find(one) != std::string::npos; });
 }
 
 /// Whether `path` is NAME.key right in `folder`, written without any detour.

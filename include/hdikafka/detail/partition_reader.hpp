@@ -113,6 +113,7 @@ private:
 };
 
 template <class = void>
+// NOLINTNEXTLINE(misc-no-recursion): a read that has arrived starts the next, as an operation of its own
 task read_range(operation_ptr op, partition_ptr stream, range_read what)
 {
     read_under_way<> place(stream, what);
@@ -147,6 +148,7 @@ task read_range(operation_ptr op, partition_ptr stream, range_read what)
 
 /// Starts the reads that are due.
 template <class>
+// NOLINTNEXTLINE(misc-no-recursion): see read_range()
 void start_reads(partition_ptr const& stream)
 {
     while (auto const due = stream->ahead.next()) {
@@ -263,9 +265,9 @@ result<void> judge_read(stream_plan& plan, result<record_batch> outcome, record_
         return result<void>();
     if (!outcome)
         return outcome.error();
-    record_batch& batch = outcome.value();
+    record_batch const& batch = outcome.value();
     // A read that was made ahead may have begun before the position.
-    auto const first_new = std::ranges::lower_bound(batch, plan.offset(), {}, &record_view::offset);
+    auto const* const first_new = std::ranges::lower_bound(batch, plan.offset(), {}, &record_view::offset);
     arrived = batch.without_first(static_cast<std::size_t>(first_new - batch.begin()));
     auto const first = arrived.empty() ? std::nullopt : std::optional(arrived[0].offset());
     plan.answered(first, arrived.next_offset());

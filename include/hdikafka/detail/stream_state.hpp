@@ -172,6 +172,7 @@ public:
     {
         std::lock_guard const lock(mutex_);
         std::vector<partition_ptr> out;
+        out.reserve(parts_.size());
         for (auto const& [id, part] : parts_)
             out.push_back(part.reader);
         return out;
