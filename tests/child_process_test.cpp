@@ -171,7 +171,7 @@ TEST_CASE("the child has stdin, stdout and stderr and no other descriptor of our
 {
     int const open = ::open("/dev/null", O_RDWR); // not close-on-exec, as Asio's sockets are
     REQUIRE(open > 2);
-    CHECK(run(shell("ls /proc/$$/fd")).output.text() == "0\n1\n2\n");
+    CHECK(run(shell("ls /proc/$$/fd; :")).output.text() == "0\n1\n2\n");
     CHECK(run(shell("readlink /proc/$$/fd/0; cat")).output.text() == "/dev/null\n");
     ::close(open);
 }
