@@ -30,6 +30,7 @@ has_fuzzer() {
 }
 need g++ g++ --version # for the standard library
 need clang-19 clang++-19 --version
+need libssl-dev has_header openssl/crypto.h
 need libclang-rt-19-dev has_fuzzer
 install_missing
 has_fuzzer || die "clang's fuzzer runtime is missing (Debian: libclang-rt-19-dev)"
@@ -44,7 +45,7 @@ trap 'rm -rf "$work"' EXIT
 fuzz() {
     local target=$1 folder=$work/$1 start=$SECONDS input
     mkdir "$folder" "$folder/new"
-    if "${compiler[@]}" "$here/$target.cpp" -o "$folder/$target" >"$folder/log" 2>&1 &&
+    if "${compiler[@]}" "$here/$target.cpp" -o "$folder/$target" -lcrypto >"$folder/log" 2>&1 &&
         "$folder/$target" -max_total_time="$seconds" -max_len=4096 -timeout=20 -print_funcs=0 \
             -dict="$here/$target.dict" -artifact_prefix="$folder/found-" \
             "$folder/new" "$here/corpus/$target" >>"$folder/log" 2>&1; then
