@@ -28,7 +28,7 @@ public:
 private:
     /// A stream that finds nothing looks again after a long time. It reads when it is asked, so that requests can
     /// be counted.
-    static hk::consume_options reading() { return hk::consume_options().poll(10s, 10s).read_ahead(0); }
+    static hk::consume_options reading() { return hk::consume_options().poll(500ms, 500ms).read_ahead(0); }
 };
 
 /// One operation; its outcome is a text.
