@@ -28,9 +28,7 @@ class two_addresses
 public:
     explicit two_addresses(script doing, std::optional<certificate> shown = certificate::good)
         : good_(script().read().answer(good).forever()),
-          bad_(std::vector<script>(1, std::move(doing)), shown,
-               net::ip::tcp::endpoint(net::ip::make_address(first_address),
-                                      static_cast<net::ip::port_type>(good_.port())))
+          bad_(std::vector<script>(1, std::move(doing)), shown, first_address, good_.port())
     {
         name_service::get().plan(good_.port(), std::vector<lookup>(16, both()));
     }
@@ -148,9 +146,8 @@ TEST_CASE("when the handshake fails at every address, the last failure is the at
 {
     script const begun = script().without_handshake().taste();
     scripted_server const last(begun);
-    auto const port = static_cast<net::ip::port_type>(last.port());
-    scripted_server const first(std::vector<script>(1, begun), certificate::good,
-                                net::ip::tcp::endpoint(net::ip::make_address(first_address), port));
+    unsigned const port = last.port();
+    scripted_server const first(std::vector<script>(1, begun), certificate::good, first_address, port);
     lookup host(first_address);
     host.then("127.0.0.1");
     name_service::get().plan(port, std::vector<lookup>(1, host));

@@ -2,6 +2,7 @@
 #include "support/running.hpp"
 
 #include <doctest/doctest.h>
+#include <openssl/ssl.h>
 
 #include <unistd.h>
 

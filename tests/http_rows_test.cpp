@@ -4,8 +4,12 @@
 #include "support/fault_resolver.hpp"
 #include "support/fault_site.hpp"
 
+#include <asio/buffer.hpp>
+#include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
+#include <asio/read_until.hpp>
 #include <asio/ssl.hpp>
+#include <asio/write.hpp>
 #include <doctest/doctest.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>

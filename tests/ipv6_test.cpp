@@ -40,8 +40,7 @@ bool const has_ipv6 = [] {
 
 scripted_server server_on_v6(script doing, certificate shown = certificate::good, unsigned port = 0)
 {
-    net::ip::tcp::endpoint const where(v6, static_cast<net::ip::port_type>(port));
-    return scripted_server(std::vector<script>(1, std::move(doing)), shown, where);
+    return scripted_server(std::vector<script>(1, std::move(doing)), shown, v6.to_string(), port);
 }
 
 } // namespace

@@ -132,7 +132,8 @@ url=http://${good}127.0.0.1:$proxy_port
 opened=$(logged 'Established connection to host')
 said=$("$bin/through_proxy" journey "$url" "$endpoint") || fail "the journey failed"
 opened=$(($(logged 'Established connection to host') - opened))
-[[ $said == "ok $opened" && $opened == 1 ]] || fail "tinyproxy opened $opened tunnels, the journey said: $said"
+# The stream reads ahead over a second connection, when it comes to that.
+[[ $said == "ok $opened" ]] && ((opened == 1 || opened == 2)) || fail "tinyproxy opened $opened tunnels, the journey said: $said"
 
 # Without tinyproxy there is no way.
 stop_tinyproxy KILL

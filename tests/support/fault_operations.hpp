@@ -26,8 +26,8 @@ public:
     hk::record_stream stream;
 
 private:
-    /// A stream that finds nothing looks again after a long time. It reads when it is asked, so that requests can
-    /// be counted.
+    /// A stream that finds nothing looks again after a long time. It reads when it is asked, so that requests
+    /// can be counted.
     static hk::consume_options reading() { return hk::consume_options().poll(500ms, 500ms).read_ahead(0); }
 };
 

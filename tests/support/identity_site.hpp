@@ -92,40 +92,18 @@ inline hkd::transport_settings identity_transport()
 class identity_asker
 {
 public:
-    using source = hkd::managed_identity_source<>;
-
     explicit identity_asker(hkd::managed_identity_settings settings = {},
                             hkd::transport_settings how = identity_transport(),
-                            std::string const& key_folder = hkd::arc_key_folder, int haste = 1'000'000)
-        : http(std::make_shared<hkd::transport<>>(io.get_executor(), std::move(how))),
-          from(std::make_shared<source>(std::move(settings), key_folder, haste))
-    {}
+                            std::string const& key_folder = hkd::arc_key_folder, int haste = 1'000'000);
 
     /// A token request, as the cache makes it.
-    net::awaitable<hkd::token_grant> ask(std::string claims = "", hk::milliseconds patience = 2min)
-    {
-        return request(from, http, std::move(claims), patience);
-    }
+    net::awaitable<hkd::token_grant> ask(std::string claims = "", hk::milliseconds patience = 2min);
 
     ending<hkd::token_grant> call() { return run(io, ask()); }
 
     net::io_context io;
     hkd::transport_ptr http;
-    std::shared_ptr<source> from;
-
-private:
-    static net::awaitable<hkd::token_grant> request(std::shared_ptr<source> from, hkd::transport_ptr http,
-                                                    std::string claims, hk::milliseconds patience)
-    {
-        auto const op = http->make_operation(hkd::steady_clock::now() + patience);
-        hkd::token_grant grant;
-        hkd::task work = from->request(op, http, claims, grant);
-        op->runs(work);
-        op->begin_phase(hk::errc::idle_timeout, 0ms); // as another source of a chain may leave it behind
-        co_await hkd::run_operation<>(op);
-        work.outcome().value();
-        co_return grant;
-    }
+    hkd::token_source_ptr from;
 };
 
 /// All that an error says.
