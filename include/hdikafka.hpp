@@ -6,6 +6,8 @@
 
 #include <hdikafka/access_token.hpp>
 #include <hdikafka/as_result.hpp>
+#include <hdikafka/checkpoint.hpp>
+#include <hdikafka/checkpoint_store.hpp>
 #include <hdikafka/client.hpp>
 #include <hdikafka/client_options.hpp>
 #include <hdikafka/credential.hpp>

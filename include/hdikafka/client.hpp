@@ -98,8 +98,8 @@ public:
     record_stream consume(std::string topic, std::int32_t partition, consume_options options = {}) const;
 
     /// The same over all partitions of a topic, in turn: in offset order within each, in no order between
-    /// them. Without until() it finds partitions that are added later, see refresh_partitions(), and reads them from
-    /// their beginning. from() and until() count for each partition by itself.
+    /// them. Without until() it finds partitions that are added later, see refresh_partitions(), and reads
+    /// them from their beginning. from() and until() count for each partition by itself.
     record_stream consume(std::string topic, consume_options options = {}) const;
 
     /// Ends every call in flight and every stream's next() with errc::closed, closes the connections

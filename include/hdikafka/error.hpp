@@ -95,6 +95,8 @@ enum class errc // NOLINT(performance-enum-size): std::error_code holds an int
     offset_below_earliest, ///< The position was deleted by retention; the message names the lost offsets.
     offset_above_latest,   ///< The position is past the end: the topic was truncated or recreated.
     unreadable_record, ///< Records exist at the position but the service does not return them (too large).
+    topic_recreated,   ///< At the checkpoint's last offset there is another record than the one it was made
+                       ///< for.
 };
 
 /// Whether records of a failed or doubtful produce are in the topic.
@@ -245,6 +247,7 @@ public:
         case errc::invalid_token_response: return "the authority's answer is not a token";
         case errc::offset_below_earliest: return "the offset was deleted by retention";
         case errc::offset_above_latest: return "the offset is past the end of the partition";
+        case errc::topic_recreated: return "the topic is another one than the checkpoint is of";
         case errc::unreadable_record: return "the record at the position cannot be read";
         }
         return "unknown error";

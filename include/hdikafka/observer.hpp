@@ -97,6 +97,7 @@ enum class skip_cause : unsigned char
     retention,  ///< They were deleted before they were read.
     truncated,  ///< The topic became shorter than the position, or is another one now.
     unreadable, ///< The service has records there and does not return them.
+    recreated,  ///< The topic is another one than the checkpoint is of; `to` may be before `from`.
 };
 
 /// A stream passed over offsets, as its options say (on_out_of_range(), on_unreadable()).

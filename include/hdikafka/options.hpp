@@ -6,7 +6,9 @@
 #include <hdikafka/version.hpp>
 
 #include <chrono>
+#include <concepts>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -15,6 +17,8 @@
 struct ssl_ctx_st;
 
 namespace hdikafka::inline v0_1 {
+
+class checkpoint_store;
 
 /// The unit of every time limit and pause.
 using milliseconds = std::chrono::milliseconds;
@@ -285,7 +289,37 @@ public:
         return std::move(refresh_partitions(interval));
     }
 
+    /// Where commit() keeps how far the stream got, and where it goes on in the place of from(): each
+    /// partition that has a checkpoint there, when the stream starts. A `file_checkpoint_store`, or a class
+    /// of the program's own that is derived from `checkpoint_store`; the options hold a copy.
+    ///
+    /// Records that were handed over and not committed are read again after a restart (at-least-once). A
+    /// topic that was made anew is noticed when the checkpoint's last record is not where it was: that is
+    /// treated as on_out_of_range() says, with errc::topic_recreated by default. Where records are without a
+    /// timestamp, or that one is gone (retention, compaction), only a topic that became shorter is noticed.
+    template <class Store>
+    requires std::derived_from<Store, checkpoint_store> consume_options& checkpoint(Store store) &
+    {
+        return checkpoint(std::make_shared<Store>(std::move(store)));
+    }
+    template <class Store>
+    requires std::derived_from<Store, checkpoint_store> consume_options && checkpoint(Store store) && {
+        return std::move(checkpoint(std::make_shared<Store>(std::move(store))));
+    }
+
+    /// The same for a store that the program goes on using, or that cannot be copied.
+    consume_options& checkpoint(std::shared_ptr<checkpoint_store> store) &
+    {
+        checkpoint_ = std::move(store);
+        return *this;
+    }
+    consume_options&& checkpoint(std::shared_ptr<checkpoint_store> store) &&
+    {
+        return std::move(checkpoint(std::move(store)));
+    }
+
     offset_spec from() const noexcept { return from_; }
+    std::shared_ptr<checkpoint_store> const& checkpoint() const noexcept { return checkpoint_; }
     std::optional<offset_spec> until() const noexcept { return until_; }
     std::int32_t max_records() const noexcept { return max_records_; }
     std::size_t parallelism() const noexcept { return parallelism_; }
@@ -309,6 +343,7 @@ private:
     milliseconds refresh_partitions_{60'000};
     milliseconds poll_least_{100};
     milliseconds poll_most_{2'000};
+    std::shared_ptr<checkpoint_store> checkpoint_;
 };
 
 } // namespace hdikafka::inline v0_1

@@ -50,9 +50,9 @@ public:
     ///   the service keeps silent about records it has; these three stay until a new stream is made.
     ///   errc::already_running when another next() is under way; errc::timed_out after the timeout.
     /// - Cancellation: terminal. A cancelled, timed-out or otherwise failed next() consumes nothing: the
-    ///   next one goes on from the same position. A cancellation or timeout also ends the reads that are under
-    ///   way; what has arrived stays. Asio's `||` may throw a finished batch away, which then
-    ///   counts as handed over: use the timeout instead.
+    ///   next one goes on from the same position. A cancellation or timeout also ends the reads that are
+    ///   under way; what has arrived stays. Asio's `||` may throw a finished batch away, which then counts as
+    ///   handed over: use the timeout instead.
     net::awaitable<std::optional<record_batch>> next(call_options options = {});
 
     /// One record at a time, which keeps its bytes alive by itself; otherwise like next(). The two may be
@@ -93,6 +93,19 @@ public:
     /// - Errors: those of client::partition, or of client::partitions for a stream over all of them.
     /// - Cancellation: terminal; it disturbs no next().
     net::awaitable<std::map<std::int32_t, std::int64_t>> lags(call_options options = {}) const;
+
+    /// Keeps in the stream's checkpoint() that everything up to the end of this batch is processed: a stream
+    /// that is made later goes on behind it. Nothing else ever saves: what was handed over and not committed
+    /// is read again after a restart.
+    ///
+    /// - Effect: one checkpoint_store::save(), of the batch's partition. Records of the batch that
+    /// next_record()
+    ///   handed over singly are covered too. An older batch sets the checkpoint back.
+    /// - Completion: the caller resumes on its own executor when the store has it.
+    /// - Errors: errc::invalid_option without a checkpoint(), errc::no_records for an empty batch,
+    ///   errc::invalid_partition for one that is not of this stream; what the store throws.
+    /// - Cancellation: up to the store; file_checkpoint_store carries out what has begun.
+    net::awaitable<void> commit(record_batch batch);
 
     /// Ends a next() under way, and all later ones, with errc::closed.
     void close();

@@ -7,6 +7,7 @@
 #include <hdikafka/detail/child_process.hpp>
 #include <hdikafka/detail/json_reader.hpp>
 #include <hdikafka/detail/rest_response.hpp>
+#include <hdikafka/detail/run_awaitable.hpp>
 #include <hdikafka/detail/secret.hpp>
 #include <hdikafka/detail/token_response.hpp>
 #include <hdikafka/detail/token_settings.hpp>

@@ -3,6 +3,7 @@
 #ifndef HDIKAFKA_DETAIL_PARTITION_READER_HPP
 #define HDIKAFKA_DETAIL_PARTITION_READER_HPP
 
+#include <hdikafka/checkpoint.hpp>
 #include <hdikafka/detail/asio.hpp>
 #include <hdikafka/detail/client_calls.hpp>
 #include <hdikafka/detail/handles.hpp>
@@ -35,14 +36,19 @@ template <class>
 class partition_reader
 {
 public:
-    partition_reader(session_ptr client, std::string name, std::int32_t id, consume_options wanted)
+    /// From where `saved` says, if there is one.
+    partition_reader(session_ptr client, std::string name, std::int32_t id, consume_options wanted,
+                     checkpoint const* saved = nullptr)
         : owner(std::move(client)),
           topic(std::move(name)),
           partition(id),
-          options(wanted),
-          ahead(wanted),
-          plan(wanted)
-    {}
+          options(saved ? wanted.from(saved->next_offset) : wanted),
+          ahead(options),
+          plan(options)
+    {
+        if (saved && saved->last_timestamp)
+            plan.expect(saved->last_offset, saved->last_timestamp->time_since_epoch().count());
+    }
 
     diagnostics about(call_options const& call) const
     {

@@ -95,6 +95,10 @@ public:
         return std::nullopt;
     }
 
+    /// The record at `offset`, which is before the start, was written at `time` (milliseconds since 1970): a
+    /// topic that has another one there was made anew.
+    void expect(std::int64_t offset, std::int64_t time) { evidence_.emplace(offset, time); }
+
     stream_action next()
     {
         if (failure_)
@@ -105,8 +109,10 @@ public:
         }
         if (search_)
             return stream_action::seek;
-        if (must_look_ || !position_ || (options_.until() && !end_))
+        if (must_look_ || !position_ || (options_.until() && !end_) || (evidence_ && !latest_))
             return stream_action::look;
+        if (evidence_)
+            return stream_action::seek;
         if (holding_)
             return stream_action::deliver;
         return end_ && *position_ >= *end_ ? stream_action::finish : stream_action::read;
@@ -116,12 +122,14 @@ public:
     {
         if (search_)
             return search_->offset();
+        if (evidence_)
+            return evidence_->first;
         return probe_ ? *probe_ : *position_;
     }
 
     std::int32_t count() const noexcept
     {
-        if (probe_ || search_)
+        if (probe_ || search_ || evidence_)
             return 1;
         std::int64_t const wanted = options_.max_records();
         return static_cast<std::int32_t>(end_ ? std::min(wanted, *end_ - *position_) : wanted);
@@ -131,7 +139,7 @@ public:
     std::int64_t read_end() const noexcept
     {
         constexpr std::int64_t none = std::numeric_limits<std::int64_t>::max();
-        return search_ ? none : end_.value_or(none);
+        return search_ || evidence_ ? none : end_.value_or(none);
     }
 
     /// Whether offset() is off the way: looked at for a record behind an unreadable one.
@@ -156,6 +164,10 @@ public:
 
         if (search_)
             return;
+        if (std::exchange(recreated_, false))
+            return go_on_elsewhere(seen, skip_cause::recreated);
+        if (evidence_ && (evidence_->first < seen.earliest_offset || evidence_->first >= seen.latest_offset))
+            evidence_.reset(); // it is gone, or the position is past the end
         if (*position_ < seen.earliest_offset)
             return below_earliest(seen);
         if (holding_)
@@ -176,6 +188,8 @@ public:
     /// The answer to a seek: the record found, if there is one.
     void sought(std::optional<std::int64_t> first, std::optional<std::int64_t> time)
     {
+        if (evidence_)
+            return compare(*std::exchange(evidence_, std::nullopt), first, time);
         search_->answered(first, time);
         if (!search_->done())
             return;
@@ -186,6 +200,10 @@ public:
     /// The service refused the seek; like refused(). The search begins anew.
     bool seek_refused()
     {
+        if (evidence_) {
+            evidence_.reset(); // whatever is wrong with it, the read at the position will show it as well
+            return true;
+        }
         search_.reset();
         position_.reset();
         return refused();
@@ -377,6 +395,19 @@ private:
                                                           " were deleted by retention before they were read");
     }
 
+    /// Nothing, when the record has been compacted away.
+    void compare(std::pair<std::int64_t, std::int64_t> expected, std::optional<std::int64_t> first,
+                 std::optional<std::int64_t> time)
+    {
+        if (first != expected.first || time == expected.second)
+            return;
+        recreated_ = must_look_ = !options_.on_out_of_range().fails();
+        if (recreated_)
+            return;
+        failure_.emplace(errc::topic_recreated, "the record at offset " + std::to_string(expected.first) +
+                                                    " is not the one that the checkpoint was made for");
+    }
+
     /// What is held was read at the old position.
     void go_on_elsewhere(partition_info const& seen, skip_cause cause)
     {
@@ -391,6 +422,7 @@ private:
 
     consume_options options_;
     std::optional<time_search> search_;
+    std::optional<std::pair<std::int64_t, std::int64_t>> evidence_; // an offset, and its record's time
     std::vector<skipped_range> skipped_;
     std::optional<std::int64_t> position_; // of the next record to hand over
     std::optional<std::int64_t> end_;
@@ -411,6 +443,7 @@ private:
     bool holding_ = false;
     bool empty_ = false;
     bool refused_ = false;
+    bool recreated_ = false;
     bool pausing_ = false;
 };
 

@@ -3,11 +3,13 @@
 #ifndef HDIKAFKA_DETAIL_STREAM_READER_HPP
 #define HDIKAFKA_DETAIL_STREAM_READER_HPP
 
+#include <hdikafka/checkpoint_store.hpp>
 #include <hdikafka/detail/asio.hpp>
 #include <hdikafka/detail/client_calls.hpp>
 #include <hdikafka/detail/handles.hpp>
 #include <hdikafka/detail/partition_reader.hpp>
 #include <hdikafka/detail/rest_calls.hpp>
+#include <hdikafka/detail/run_awaitable.hpp>
 #include <hdikafka/detail/run_operation.hpp>
 #include <hdikafka/detail/session.hpp>
 #include <hdikafka/detail/stream_state.hpp>
@@ -216,10 +218,29 @@ task next_of_all(operation_ptr op, stream_ptr stream, call_options options, reco
     }
 }
 
+/// Has the program's store say where to go on.
+template <class = void>
+task load_checkpoints_of(operation_ptr op, stream_ptr stream)
+{
+    std::shared_ptr<checkpoint_store> const store = stream->options.checkpoint();
+    std::vector<checkpoint> saved;
+    auto loading = store->load(stream->topic);
+    auto const loaded = co_await run_awaitable<std::vector<checkpoint>>(op, store, std::move(loading), saved,
+                                                                        "loading the checkpoints");
+    if (loaded)
+        stream->go_on_from(saved);
+    co_return loaded;
+}
+
 template <class = void>
 task next_of(operation_ptr op, stream_ptr stream, call_options options, record_batch& batch)
 {
     result<void> outcome;
+    if (stream->options.checkpoint() && !stream->resumed) {
+        outcome = co_await load_checkpoints_of<>(op, stream);
+        if (!outcome)
+            co_return outcome;
+    }
     if (stream->single)
         outcome = co_await next_of_one<>(op, stream, std::move(options), batch);
     else
@@ -262,6 +283,38 @@ net::awaitable<std::optional<shared_record>> next_record(stream_ptr stream, call
         co_return std::nullopt;
     stream->keep_rest(batch->without_first(1));
     co_return batch->share(0);
+}
+
+/// Keeps how far the stream's user has got.
+template <class = void>
+net::awaitable<void> commit_batch(stream_ptr stream, record_batch batch)
+{
+    diagnostics const about = call_info("commit", stream->topic).describe();
+    std::shared_ptr<checkpoint_store> const store = stream->options.checkpoint();
+    if (!store)
+        throw error(errc::invalid_option, about, "the stream was given no checkpoint()");
+    if (batch.empty())
+        throw error(errc::no_records, about, "the batch is empty");
+    bool const known =
+        stream->with_parts([&](auto const& parts) { return parts.contains(batch.partition()); });
+    if (!known)
+        throw error(errc::invalid_partition, about, "the batch is not of this stream");
+    record_view const& last = batch[batch.size() - 1];
+    checkpoint what;
+    what.topic = stream->topic;
+    what.partition = batch.partition();
+    what.next_offset = batch.next_offset();
+    what.last_offset = last.offset();
+    what.last_timestamp = last.timestamp();
+    auto saving = store->save(std::move(what));
+    std::optional<error> failure;
+    try {
+        co_await std::move(saving);
+    } catch (error const& told) {
+        failure.emplace(told.code(), about, told.cause());
+    }
+    if (failure)
+        throw error(*failure);
 }
 
 /// How many offsets lie between the stream's positions and the high watermarks, by partition.

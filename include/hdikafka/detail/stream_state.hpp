@@ -3,6 +3,7 @@
 #ifndef HDIKAFKA_DETAIL_STREAM_STATE_HPP
 #define HDIKAFKA_DETAIL_STREAM_STATE_HPP
 
+#include <hdikafka/checkpoint.hpp>
 #include <hdikafka/detail/asio.hpp>
 #include <hdikafka/detail/client_calls.hpp>
 #include <hdikafka/detail/handles.hpp>
@@ -186,6 +187,17 @@ public:
         return function(parts_);
     }
 
+    /// Goes on where the checkpoints say. Before the first read.
+    void go_on_from(std::vector<checkpoint> const& all)
+    {
+        std::lock_guard const lock(mutex_);
+        for (checkpoint const& one : all)
+            saved_[one.partition] = one;
+        for (auto& [id, part] : parts_)
+            part.reader = make_reader(id, options);
+        resumed = true;
+    }
+
     /// Partitions that were not there before.
     void add(std::vector<partition_info> const& seen)
     {
@@ -205,17 +217,26 @@ public:
     consume_options const options;
 
     // These belong to the next() under way.
+    bool resumed = false;                ///< The checkpoints have been loaded.
     std::int32_t turn = -1;              ///< The partition that had the last one.
     steady_clock::time_point refresh_at; ///< When to look for partitions.
 
 private:
     void add(std::int32_t id, consume_options wanted)
     {
-        parts_.try_emplace(id, std::make_shared<partition_reader<>>(owner, topic, id, wanted));
+        parts_.try_emplace(id, make_reader(id, std::move(wanted)));
+    }
+
+    partition_ptr make_reader(std::int32_t id, consume_options wanted) const
+    {
+        auto const saved = saved_.find(id);
+        return std::make_shared<partition_reader<>>(owner, topic, id, std::move(wanted),
+                                                    saved == saved_.end() ? nullptr : &saved->second);
     }
 
     mutable std::mutex mutex_;
     std::map<std::int32_t, stream_part> parts_;
+    std::map<std::int32_t, checkpoint> saved_;
     record_batch rest_;
     operation_ptr current_;
     bool closed_ = false;

@@ -88,6 +88,12 @@ void basic_record_stream<Lazy>::resume(std::int32_t partition)
 }
 
 template <class Lazy>
+net::awaitable<void> basic_record_stream<Lazy>::commit(record_batch batch)
+{
+    return detail::commit_batch<Lazy>(state_, std::move(batch));
+}
+
+template <class Lazy>
 void basic_record_stream<Lazy>::close()
 {
     state_->close();

@@ -4,6 +4,7 @@
 #ifndef HDIKAFKA_IMPL_SRC_HPP
 #define HDIKAFKA_IMPL_SRC_HPP
 
+#include <hdikafka/impl/checkpoint_store.hpp>
 #include <hdikafka/impl/client.hpp>
 #include <hdikafka/impl/credential.hpp>
 #include <hdikafka/impl/record_stream.hpp>
@@ -11,6 +12,7 @@
 namespace hdikafka::inline v0_1 {
 
 template class basic_client<>;
+template class basic_file_checkpoint_store<>;
 template class basic_record_stream<>;
 
 namespace detail {
@@ -25,6 +27,7 @@ template token_source_ptr make_azure_cli_source<>(azure_cli_settings);
 template token_source_ptr make_chained_source<>(std::vector<token_source_ptr>);
 template token_source_ptr make_default_source<>(entra_settings);
 template token_source_ptr make_managed_identity_source<>(managed_identity_settings);
+template checkpoint_file_ptr make_checkpoint_file<>(std::string);
 template token_cache_ptr make_token_cache<>(token_source_ptr);
 } // namespace detail
 

@@ -1,0 +1,84 @@
+// Where checkpoints are kept. Layer: what users see.
+#ifndef HDIKAFKA_CHECKPOINT_STORE_HPP
+#define HDIKAFKA_CHECKPOINT_STORE_HPP
+
+#include <hdikafka/checkpoint.hpp>
+#include <hdikafka/detail/asio.hpp>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace hdikafka::inline v0_1 {
+
+/// Where checkpoints are kept: derive from it to keep them in a database, say. A stream calls load() once,
+/// before its first read, and save() for each commit(); their exceptions are those of next() and commit().
+/// One store may serve several streams, at the same time if it allows for it.
+class checkpoint_store
+{
+public:
+    virtual ~checkpoint_store() = default;
+
+    /// The checkpoints of a topic, one for each partition that has one.
+    virtual net::awaitable<std::vector<checkpoint>> load(std::string topic) = 0;
+
+    /// Keeps one in the place of what was kept for its partition. What was saved is there when the program is
+    /// killed right after the awaitable has completed.
+    virtual net::awaitable<void> save(checkpoint what) = 0;
+
+protected:
+    checkpoint_store() = default;
+    checkpoint_store(checkpoint_store const&) = default;
+    checkpoint_store& operator=(checkpoint_store const&) = default;
+};
+
+namespace detail {
+
+template <class = void>
+class checkpoint_file;
+using checkpoint_file_ptr = std::shared_ptr<checkpoint_file<>>;
+
+template <class = void>
+checkpoint_file_ptr make_checkpoint_file(std::string path);
+
+} // namespace detail
+
+/// Checkpoints in a file of JSON text: written anew beside it, flushed to the disk and renamed into its
+/// place, so that the old ones or the new ones are there whenever the program is killed. One process at a
+/// time: a lock on PATH.lock, held from the first use on until the last copy of this object is gone.
+///
+/// - Thread safety: copies share the file; all may be used from any thread. The work on files is done by a
+///   thread of its own, one piece at a time, in the order of the calls.
+/// - Errors: std::errc::device_or_resource_busy while another process, or another object of this one, has the
+///   lock; errc::invalid_json when the file is not what was written, which is then left as it is; what the
+///   system says to the work on files.
+/// - Cancellation: a load() or save() that has begun is carried out.
+///
+/// A template for the reason that basic_client is one.
+template <class Lazy = void>
+class basic_file_checkpoint_store final : public checkpoint_store
+{
+public:
+    /// Does no I/O. The file need not exist; its directory must, and must allow new files.
+    explicit basic_file_checkpoint_store(std::string path)
+        : file_(detail::make_checkpoint_file<Lazy>(std::move(path)))
+    {}
+
+    net::awaitable<std::vector<checkpoint>> load(std::string topic) override;
+    net::awaitable<void> save(checkpoint what) override;
+
+private:
+    detail::checkpoint_file_ptr file_;
+};
+
+/// The one to use.
+using file_checkpoint_store = basic_file_checkpoint_store<>;
+
+} // namespace hdikafka::inline v0_1
+
+#ifndef HDIKAFKA_SEPARATE_COMPILATION
+#include <hdikafka/impl/checkpoint_store.hpp>
+#endif
+
+#endif

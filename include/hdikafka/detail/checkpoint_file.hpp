@@ -1,0 +1,250 @@
+// The file of a file_checkpoint_store: what is done to it, and the thread that does it. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_CHECKPOINT_FILE_HPP
+#define HDIKAFKA_DETAIL_CHECKPOINT_FILE_HPP
+
+#include <hdikafka/checkpoint_store.hpp>
+#include <hdikafka/detail/asio_io.hpp>
+#include <hdikafka/detail/checkpoint_text.hpp>
+#include <hdikafka/error.hpp>
+
+#if __has_include(<sys/file.h>)
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+#endif
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// What the system said to the work on a file.
+inline error file_error(std::string const& doing, std::string const& path)
+{
+    return error(std::error_code(errno, std::system_category()),
+                 doing + " " + path + " failed: " + std::system_category().message(errno));
+}
+
+#if __has_include(<sys/file.h>)
+
+/// An open file; the methods throw what goes wrong.
+class file_handle
+{
+public:
+    file_handle(std::string path, int flags)
+        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): that is open()
+        : path_(std::move(path)), descriptor_(::open(path_.c_str(), flags | O_CLOEXEC, 0666))
+    {}
+    file_handle(file_handle&& other) noexcept
+        : path_(std::move(other.path_)), descriptor_(std::exchange(other.descriptor_, -1))
+    {}
+    file_handle& operator=(file_handle&&) = delete;
+    ~file_handle()
+    {
+        if (descriptor_ >= 0)
+            ::close(descriptor_);
+    }
+
+    bool is_open() const noexcept { return descriptor_ >= 0; }
+
+    void must_be_open() const
+    {
+        if (!is_open())
+            throw file_error("opening", path_);
+    }
+
+    std::string read() const
+    {
+        std::string out;
+        constexpr std::size_t piece = 65536;
+        for (;;) {
+            std::size_t const before = out.size();
+            out.resize(before + piece);
+            auto const count = ::read(descriptor_, out.data() + before, piece);
+            if (count < 0 && errno != EINTR)
+                throw file_error("reading", path_);
+            out.resize(before + static_cast<std::size_t>(std::max<decltype(count)>(count, 0)));
+            if (count == 0)
+                return out;
+        }
+    }
+
+    void write(std::string_view text) const
+    {
+        while (!text.empty()) {
+            auto const count = ::write(descriptor_, text.data(), text.size());
+            if (count < 0 && errno != EINTR)
+                throw file_error("writing", path_);
+            text.remove_prefix(static_cast<std::size_t>(std::max<decltype(count)>(count, 0)));
+        }
+    }
+
+    /// To the disk, as far as the system knows it.
+    void flush() const
+    {
+        if (::fsync(descriptor_) != 0)
+            throw file_error("flushing", path_);
+    }
+
+    /// Whether nobody else has it. It is freed with the process, however that ends.
+    bool lock() const noexcept { return ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0; }
+
+private:
+    std::string path_;
+    int descriptor_;
+};
+
+/// The file itself; every method blocks. One thread at a time.
+class checkpoint_table
+{
+public:
+    explicit checkpoint_table(std::string path) : path_(std::move(path)) {}
+
+    std::vector<checkpoint> load(std::string const& topic)
+    {
+        open();
+        std::vector<checkpoint> out;
+        std::ranges::copy_if(all_, std::back_inserter(out),
+                             [&](checkpoint const& one) { return one.topic == topic; });
+        return out;
+    }
+
+    void save(checkpoint what)
+    {
+        open();
+        std::vector<checkpoint> changed = all_;
+        auto const same = [&](checkpoint const& one) {
+            return one.topic == what.topic && one.partition == what.partition;
+        };
+        if (auto const found = std::ranges::find_if(changed, same); found != changed.end())
+            *found = std::move(what);
+        else
+            changed.push_back(std::move(what));
+        replace(checkpoints_text(changed));
+        all_ = std::move(changed); // what is on the disk, and nothing else
+    }
+
+private:
+    /// Takes the lock and reads, the first time.
+    void open()
+    {
+        if (lock_)
+            return;
+        file_handle lock(path_ + ".lock", O_RDWR | O_CREAT);
+        lock.must_be_open();
+        if (!lock.lock())
+            throw error(std::make_error_code(std::errc::device_or_resource_busy),
+                        "the checkpoints in " + path_ + " are in use: another consumer holds its lock");
+        file_handle const file(path_, O_RDONLY);
+        if (!file.is_open() && errno != ENOENT)
+            throw file_error("opening", path_);
+        if (file.is_open()) {
+            auto read = parse_checkpoints(file.read());
+            if (!read)
+                throw error(read.error().code(), path_ + ": " + read.error().cause());
+            all_ = std::move(read).value();
+        }
+        lock_.emplace(std::move(lock));
+    }
+
+    /// The name is given to what is complete and on the disk, and then is on the disk itself.
+    void replace(std::string_view text) const
+    {
+        std::string const beside = path_ + ".new";
+        {
+            file_handle const made(beside, O_WRONLY | O_CREAT | O_TRUNC);
+            made.must_be_open();
+            made.write(text);
+            made.flush();
+        }
+        if (std::rename(beside.c_str(), path_.c_str()) != 0)
+            throw file_error("replacing", path_);
+        auto const slash = path_.rfind('/');
+        std::string const folder = slash == std::string::npos ? "." : path_.substr(0, slash + 1);
+        file_handle const directory(folder, O_RDONLY | O_DIRECTORY);
+        directory.must_be_open();
+        directory.flush();
+    }
+
+    std::string path_;
+    std::optional<file_handle> lock_;
+    std::vector<checkpoint> all_;
+};
+
+#else
+
+class checkpoint_table
+{
+public:
+    explicit checkpoint_table(std::string) {}
+
+    std::vector<checkpoint> load(std::string const&) { throw not_supported(); }
+    void save(checkpoint) { throw not_supported(); }
+
+private:
+    static error not_supported()
+    {
+        return error(std::make_error_code(std::errc::function_not_supported),
+                     "files of checkpoints are not supported on this platform");
+    }
+};
+
+#endif
+
+/// What the copies of a store share. Its thread ends with it, and with that what is under way.
+template <class>
+class checkpoint_file
+{
+public:
+    explicit checkpoint_file(std::string path) : table(std::move(path)) {}
+
+    auto executor() { return thread_.get_executor(); }
+
+    checkpoint_table table; ///< Of the thread.
+
+private:
+    net::thread_pool thread_{1};
+};
+
+// These run on the file's thread, and never hold the file: its last owner waits there for them.
+
+template <class = void>
+net::awaitable<std::vector<checkpoint>> load_from(checkpoint_file<>* file, std::string topic)
+{
+    co_return file->table.load(topic);
+}
+
+template <class = void>
+net::awaitable<void> save_to(checkpoint_file<>* file, checkpoint what)
+{
+    file->table.save(std::move(what));
+    co_return;
+}
+
+template <class = void>
+net::awaitable<std::vector<checkpoint>> load_checkpoints(checkpoint_file_ptr file, std::string topic)
+{
+    auto work = load_from<>(file.get(), std::move(topic));
+    auto out = co_await net::co_spawn(file->executor(), std::move(work), net::use_awaitable);
+    co_return out;
+}
+
+template <class = void>
+net::awaitable<void> save_checkpoint(checkpoint_file_ptr file, checkpoint what)
+{
+    auto work = save_to<>(file.get(), std::move(what));
+    co_await net::co_spawn(file->executor(), std::move(work), net::use_awaitable);
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
