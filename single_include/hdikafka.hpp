@@ -341,6 +341,8 @@ enum class errc // NOLINT(performance-enum-size): std::error_code holds an int
     offset_below_earliest, ///< The position was deleted by retention; the message names the lost offsets.
     offset_above_latest,   ///< The position is past the end: the topic was truncated or recreated.
     unreadable_record, ///< Records exist at the position but the service does not return them (too large).
+    topic_recreated,   ///< At the checkpoint's last offset there is another record than the one it was made
+                       ///< for.
 };
 
 /// Whether records of a failed or doubtful produce are in the topic.
@@ -491,6 +493,7 @@ public:
         case errc::invalid_token_response: return "the authority's answer is not a token";
         case errc::offset_below_earliest: return "the offset was deleted by retention";
         case errc::offset_above_latest: return "the offset is past the end of the partition";
+        case errc::topic_recreated: return "the topic is another one than the checkpoint is of";
         case errc::unreadable_record: return "the record at the position cannot be read";
         }
         return "unknown error";
@@ -724,6 +727,2378 @@ net::awaitable<result<T>> as_result(net::awaitable<T> call)
 }
 
 } // namespace hdikafka::inline v0_1
+
+#endif
+
+// -------- hdikafka/checkpoint.hpp
+
+// A checkpoint: how far a consumer has got, kept for its next start. Layer: values (no I/O, no Asio).
+#ifndef HDIKAFKA_CHECKPOINT_HPP
+#define HDIKAFKA_CHECKPOINT_HPP
+
+namespace hdikafka::inline v0_1 {
+
+/// How far a consumer has got in one partition. The last record stands in it as evidence: when another one is
+/// at its offset later on, the topic was made anew.
+class checkpoint
+{
+public:
+    checkpoint() = default;
+
+    std::string topic;            ///< Which topic.
+    std::int32_t partition = 0;   ///< Which partition of it.
+    std::int64_t next_offset = 0; ///< Where to go on: the first offset that was not processed.
+    std::int64_t last_offset = 0; ///< Of the last record that was processed.
+    /// That record's timestamp, if it has one.
+    std::optional<std::chrono::sys_time<std::chrono::milliseconds>> last_timestamp;
+
+    bool operator==(checkpoint const&) const = default;
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+// -------- hdikafka/checkpoint_store.hpp
+
+// Where checkpoints are kept. Layer: what users see.
+#ifndef HDIKAFKA_CHECKPOINT_STORE_HPP
+#define HDIKAFKA_CHECKPOINT_STORE_HPP
+
+namespace hdikafka::inline v0_1 {
+
+/// Where checkpoints are kept: derive from it to keep them in a database, say. A stream calls load() once,
+/// before its first read, and save() for each commit(); their exceptions are those of next() and commit().
+/// One store may serve several streams.
+///
+/// - Lifetime: streams share it; it lives as long as any of them, and as what it is asked to do.
+/// - Thread safety: called on the streams' executors, and by several streams at the same time.
+class checkpoint_store
+{
+public:
+    virtual ~checkpoint_store() = default;
+
+    /// The checkpoints of a topic, one for each partition that has one.
+    ///
+    /// - Effect: reads what save() kept; a topic that has nothing there is no error.
+    /// - Completion: on the executor of the coroutine that awaits it.
+    /// - Errors: whatever it throws ends the stream's next(), which may be called again.
+    /// - Cancellation: terminal. A stream whose next() is cancelled or timed out leaves a load() behind that
+    /// does
+    ///   not heed it.
+    virtual net::awaitable<std::vector<checkpoint>> load(std::string topic) = 0;
+
+    /// Keeps one in the place of what was kept for its partition.
+    ///
+    /// - Effect: what was saved is there when the program is killed right after completion.
+    /// - Completion: on the executor of the coroutine that awaits it.
+    /// - Errors: whatever it throws is commit()'s; what was kept before should then still be there.
+    /// - Cancellation: its own affair.
+    virtual net::awaitable<void> save(checkpoint what) = 0;
+
+protected:
+    checkpoint_store() = default;
+    checkpoint_store(checkpoint_store const&) = default;
+    checkpoint_store& operator=(checkpoint_store const&) = default;
+};
+
+namespace detail {
+
+template <class = void>
+class checkpoint_file;
+using checkpoint_file_ptr = std::shared_ptr<checkpoint_file<>>;
+
+template <class = void>
+checkpoint_file_ptr make_checkpoint_file(std::string path);
+
+} // namespace detail
+
+/// Checkpoints in a file of JSON text: written anew beside it, flushed to the disk and renamed into its
+/// place, so that the old ones or the new ones are there whenever the program is killed. One process at a
+/// time: a lock on PATH.lock, held from the first use on until the last copy of this object is gone.
+///
+/// Lifetime: copies share the file and the lock; what has begun keeps them.
+///
+/// Thread safety: all copies may be used from any thread. The work on files is done by a thread of their own,
+/// one piece at a time, in the order of the calls.
+///
+/// A template for the reason that basic_client is one.
+template <class Lazy = void>
+class basic_file_checkpoint_store final : public checkpoint_store
+{
+public:
+    /// Does no I/O. The file need not exist; its directory must, and must allow new files.
+    explicit basic_file_checkpoint_store(std::string path)
+        : file_(detail::make_checkpoint_file<Lazy>(std::move(path)))
+    {}
+
+    /// As checkpoint_store says.
+    ///
+    /// - Effect: takes the lock and reads the file if no copy of this object has done so.
+    /// - Completion: the caller resumes on its own executor.
+    /// - Errors: std::errc::device_or_resource_busy while another process, or another object of this one, has
+    ///   the lock; errc::invalid_json when the file is not what was written, which is then left as it is;
+    ///   what the system says to the work on files.
+    /// - Cancellation: none; it takes as long as the disk does.
+    net::awaitable<std::vector<checkpoint>> load(std::string topic) override;
+
+    /// As checkpoint_store says.
+    ///
+    /// - Effect: writes and flushes the whole file, so the time that it takes is the disk's.
+    /// - Completion: the caller resumes on its own executor.
+    /// - Errors: those of load(); a save() that failed has changed nothing.
+    /// - Cancellation: none; a save() that has begun is carried out.
+    net::awaitable<void> save(checkpoint what) override;
+
+private:
+    detail::checkpoint_file_ptr file_;
+};
+
+/// The one to use.
+using file_checkpoint_store = basic_file_checkpoint_store<>;
+
+} // namespace hdikafka::inline v0_1
+
+// -------- hdikafka/impl/checkpoint_store.hpp
+
+// What checkpoint_store.hpp declares. Layer: what users see.
+#ifndef HDIKAFKA_IMPL_CHECKPOINT_STORE_HPP
+#define HDIKAFKA_IMPL_CHECKPOINT_STORE_HPP
+
+// -------- hdikafka/detail/checkpoint_file.hpp
+
+// The file of a file_checkpoint_store: what is done to it, and the thread that does it. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_CHECKPOINT_FILE_HPP
+#define HDIKAFKA_DETAIL_CHECKPOINT_FILE_HPP
+
+// -------- hdikafka/detail/asio_io.hpp
+
+// What the I/O shell needs of Asio: sockets, timers, handlers. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_ASIO_IO_HPP
+#define HDIKAFKA_DETAIL_ASIO_IO_HPP
+
+#include <asio/associated_cancellation_slot.hpp>
+#include <asio/associated_executor.hpp>
+#include <asio/async_result.hpp>
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/buffer.hpp>
+#include <asio/cancellation_signal.hpp>
+#include <asio/cancellation_type.hpp>
+#include <asio/dispatch.hpp>
+#include <asio/error.hpp>
+#include <asio/ip/tcp.hpp>
+#include <asio/posix/stream_descriptor.hpp>
+#include <asio/post.hpp>
+#include <asio/redirect_error.hpp>
+#include <asio/steady_timer.hpp>
+#include <asio/strand.hpp>
+#include <asio/thread_pool.hpp>
+
+#endif
+
+// -------- hdikafka/detail/checkpoint_text.hpp
+
+// Checkpoints as JSON text. Layer: formats.
+#ifndef HDIKAFKA_DETAIL_CHECKPOINT_TEXT_HPP
+#define HDIKAFKA_DETAIL_CHECKPOINT_TEXT_HPP
+
+// -------- hdikafka/detail/json_reader.hpp
+
+// Reading JSON (RFC 8259): one validating pass that the caller pulls, without tree, allocation or recursion.
+// Layer: formats (bytes in, values out; no Asio).
+#ifndef HDIKAFKA_DETAIL_JSON_READER_HPP
+#define HDIKAFKA_DETAIL_JSON_READER_HPP
+
+// -------- hdikafka/detail/json_text.hpp
+
+// What single JSON tokens mean: a value's kind, the characters of a string, a number as a double.
+// Layer: formats (bytes in, values out; no Asio).
+#ifndef HDIKAFKA_DETAIL_JSON_TEXT_HPP
+#define HDIKAFKA_DETAIL_JSON_TEXT_HPP
+
+// -------- hdikafka/detail/utf8.hpp
+
+// UTF-8: strict validation, encoding, and the scan for bytes that need no attention in a JSON string.
+// Layer: formats (bytes in, values out; no Asio).
+#ifndef HDIKAFKA_DETAIL_UTF8_HPP
+#define HDIKAFKA_DETAIL_UTF8_HPP
+
+#include <bit>
+#include <cstring>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+inline unsigned byte_at(char const* at) noexcept { return static_cast<unsigned char>(*at); }
+
+/// Length of the well-formed sequence at `at` (Unicode 15, table 3-7), or 0: no overlong form, no
+/// surrogate, nothing above U+10FFFF, nothing cut off. `at` is before `end`.
+inline std::size_t utf8_length(char const* at, char const* end) noexcept
+{
+    auto const lead = byte_at(at);
+    if (lead < 0x80)
+        return 1;
+    auto const left = end - at;
+    auto const follows = [&](std::ptrdiff_t i, unsigned low = 0x80, unsigned high = 0xbf) {
+        return i < left && byte_at(at + i) >= low && byte_at(at + i) <= high;
+    };
+    if (lead < 0xc2)
+        return 0;
+    if (lead < 0xe0)
+        return follows(1) ? 2 : 0;
+    if (lead < 0xf0)
+        return follows(1, lead == 0xe0 ? 0xa0 : 0x80, lead == 0xed ? 0x9f : 0xbf) && follows(2) ? 3 : 0;
+    if (lead < 0xf5)
+        return follows(1, lead == 0xf0 ? 0x90 : 0x80, lead == 0xf4 ? 0x8f : 0xbf) && follows(2) && follows(3)
+                   ? 4
+                   : 0;
+    return 0;
+}
+
+/// Whether a byte stands for itself in a JSON string: ASCII without quote, backslash and controls.
+inline bool is_plain(char character) noexcept
+{
+    auto const value = static_cast<unsigned char>(character);
+    return value >= 0x20 && value < 0x80 && value != '"' && value != '\\';
+}
+
+inline char const* plain_end_by_byte(char const* at, char const* end) noexcept
+{
+    while (at != end && is_plain(*at))
+        ++at;
+    return at;
+}
+
+/// The first byte from `at` on that is not plain, or `end`: eight bytes at a time, any byte order.
+inline char const* plain_end_by_word(char const* at, char const* end) noexcept
+{
+    constexpr std::uint64_t ones = 0x0101010101010101;
+    constexpr std::uint64_t tops = ones * 0x80;
+    for (; end - at >= 8; at += 8) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, at, sizeof word);
+        // With the top bits set no subtraction borrows from the next byte: its top bit is then clear
+        // exactly when the low seven bits are below the subtrahend.
+        auto const below_space = ((word ^ ones * 2) | tops) - ones * 0x21; // controls, and the quote
+        auto const backslash = ((word ^ ones * '\\') | tops) - ones;
+        if (((word | ~below_space | ~backslash) & tops) != 0)
+            break;
+    }
+    return plain_end_by_byte(at, end);
+}
+
+#if defined(__SSE2__)
+
+/// Sixteen bytes reordered so that those up to 0xa0 are the controls, the quote and all above ASCII:
+/// flipping bit 1 swaps the quote (0x22) with the space, flipping the top bit puts 0x80 on first.
+inline __m128i plain_order(__m128i bytes) noexcept
+{
+    return _mm_xor_si128(bytes, _mm_set1_epi8(static_cast<char>(0x82)));
+}
+
+inline __m128i backslashes(__m128i bytes) noexcept { return _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')); }
+
+/// One bit for each byte that is not plain, of the least in plain_order() and the backslashes.
+inline unsigned not_plain(__m128i least, __m128i backslash) noexcept
+{
+    auto const limit = _mm_set1_epi8(static_cast<char>(0xa0));
+    auto const low = _mm_cmpeq_epi8(_mm_min_epu8(least, limit), least);
+    return static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(low, backslash)));
+}
+
+inline __m128i load_bytes(char const* at) noexcept
+{
+    return _mm_loadu_si128(reinterpret_cast<__m128i const*>(at));
+}
+
+inline unsigned not_plain(char const* at) noexcept
+{
+    auto const bytes = load_bytes(at);
+    return not_plain(plain_order(bytes), backslashes(bytes));
+}
+
+/// The same for long runs, sixty-four bytes at a time.
+[[gnu::noinline]] inline char const* plain_end_by_block(char const* at, char const* end) noexcept
+{
+    for (auto left = end - at; left >= 64; left -= 64, at += 64) {
+        auto const a = load_bytes(at);
+        auto const b = load_bytes(at + 16);
+        auto const c = load_bytes(at + 32);
+        auto const d = load_bytes(at + 48);
+        auto const least = _mm_min_epu8(_mm_min_epu8(plain_order(a), plain_order(b)),
+                                        _mm_min_epu8(plain_order(c), plain_order(d)));
+        auto const backslash = _mm_or_si128(_mm_or_si128(backslashes(a), backslashes(b)),
+                                            _mm_or_si128(backslashes(c), backslashes(d)));
+        if (not_plain(least, backslash) != 0)
+            break;
+    }
+    for (; end - at >= 16; at += 16)
+        if (auto const found = not_plain(at); found != 0)
+            return at + std::countr_zero(found);
+    return plain_end_by_byte(at, end);
+}
+
+/// The same; names and short values end within the first sixteen bytes.
+inline char const* plain_end(char const* at, char const* end) noexcept
+{
+    if (end - at < 16) [[unlikely]]
+        return plain_end_by_byte(at, end);
+    // Forget what is known of the memory: for a short literal gcc 12 warns of this load, although it is
+    // never reached.
+    asm("" : "+r"(at));
+    auto const found = not_plain(at);
+    return found != 0 ? at + std::countr_zero(found) : plain_end_by_block(at + 16, end);
+}
+
+#else
+
+inline char const* plain_end(char const* at, char const* end) noexcept { return plain_end_by_word(at, end); }
+
+#endif
+
+/// Whether the whole text is well-formed UTF-8.
+inline bool valid_utf8(std::string_view text) noexcept
+{
+    char const* at = text.data();
+    char const* const end = at + text.size();
+    while ((at = plain_end(at, end)) != end) {
+        auto const length = utf8_length(at, end);
+        if (length == 0)
+            return false;
+        at += length;
+    }
+    return true;
+}
+
+/// Appends the UTF-8 form of a code point, which is at most U+10FFFF and no surrogate.
+inline void append_utf8(std::string& out, char32_t code_point)
+{
+    auto const put = [&](char32_t value) { out += static_cast<char>(static_cast<unsigned char>(value)); };
+    if (code_point < 0x80) {
+        put(code_point);
+    } else if (code_point < 0x800) {
+        put(0xc0 | code_point >> 6);
+        put(0x80 | (code_point & 0x3f));
+    } else if (code_point < 0x10000) {
+        put(0xe0 | code_point >> 12);
+        put(0x80 | (code_point >> 6 & 0x3f));
+        put(0x80 | (code_point & 0x3f));
+    } else {
+        put(0xf0 | code_point >> 18);
+        put(0x80 | (code_point >> 12 & 0x3f));
+        put(0x80 | (code_point >> 6 & 0x3f));
+        put(0x80 | (code_point & 0x3f));
+    }
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+#include <charconv>
+#include <limits>
+
+namespace hdikafka::inline v0_1 {
+
+/// What a JSON value is.
+enum class json_kind : unsigned char
+{
+    null,    ///< `null`
+    boolean, ///< `true` or `false`
+    number,  ///< Any number; whether it fits a type is told by asking for it.
+    string,  ///< `"…"`
+    array,   ///< `[…]`
+    object,  ///< `{…}`
+};
+
+namespace detail {
+
+/// The kind of a value, told by its first character. Null for a character that begins no value.
+inline json_kind json_kind_of(char first) noexcept
+{
+    switch (first) {
+    case '"': return json_kind::string;
+    case '{': return json_kind::object;
+    case '[': return json_kind::array;
+    case 't':
+    case 'f': return json_kind::boolean;
+    case '-': return json_kind::number;
+    default: return first >= '0' && first <= '9' ? json_kind::number : json_kind::null;
+    }
+}
+
+inline char const* json_kind_name(json_kind kind) noexcept
+{
+    switch (kind) {
+    case json_kind::boolean: return "a boolean";
+    case json_kind::number: return "a number";
+    case json_kind::string: return "a string";
+    case json_kind::array: return "an array";
+    case json_kind::object: return "an object";
+    case json_kind::null: break;
+    }
+    return "null";
+}
+
+inline bool is_digit(char character) noexcept { return character >= '0' && character <= '9'; }
+
+/// The UTF-16 unit of the escape \uXXXX that `raw` has at `at`, or 0x10000, which no unit is.
+inline char32_t json_escaped_unit(std::string_view raw, std::size_t at) noexcept
+{
+    constexpr char32_t none = 0x10000;
+    if (raw.size() < at + 6 || raw[at] != '\\' || raw[at + 1] != 'u')
+        return none;
+    std::uint16_t unit = 0;
+    char const* const end = raw.data() + at + 6;
+    return std::from_chars(end - 4, end, unit, 16).ptr == end ? unit : none;
+}
+
+/// Decodes the text between a string's quotes, as a json_reader gave it, into `out` (replaced).
+/// False at a surrogate escape without its other half, which stands for no character.
+inline bool json_unescape(std::string_view raw, std::string& out)
+{
+    out.clear();
+    for (std::size_t at = 0;;) {
+        auto const escape = raw.find('\\', at);
+        out.append(raw.substr(at, escape - at));
+        if (escape == std::string_view::npos)
+            return true;
+        if (escape + 1 == raw.size())
+            return false;
+        at = escape + 2;
+        switch (raw[escape + 1]) {
+        case 'b': out += '\b'; break;
+        case 'f': out += '\f'; break;
+        case 'n': out += '\n'; break;
+        case 'r': out += '\r'; break;
+        case 't': out += '\t'; break;
+        default: out += raw[escape + 1]; break; // quote, backslash, slash
+        case 'u':
+            char32_t code_point = json_escaped_unit(raw, escape);
+            at = escape + 6;
+            if (code_point >= 0xd800 && code_point < 0xdc00) {
+                auto const low = json_escaped_unit(raw, at);
+                if (low < 0xdc00 || low > 0xdfff)
+                    return false;
+                code_point = 0x10000 + ((code_point - 0xd800) << 10) + (low - 0xdc00);
+                at += 6;
+            } else if (code_point >= 0xdc00 && (code_point < 0xe000 || code_point > 0xffff)) {
+                return false;
+            }
+            append_utf8(out, code_point);
+        }
+    }
+}
+
+/// Whether the text between a string's quotes stands for `text`.
+inline bool json_equals(std::string_view raw, std::string_view text)
+{
+    if (raw.find('\\') == std::string_view::npos)
+        return raw == text;
+    std::string decoded;
+    return json_unescape(raw, decoded) && decoded == text;
+}
+
+/// Without <cmath>, which would take as long to compile as all of this file.
+constexpr bool is_finite(double value) noexcept
+{
+    return value >= std::numeric_limits<double>::lowest() && value <= std::numeric_limits<double>::max();
+}
+
+/// A valid JSON number as a double. False when it is too large for one; what is too small becomes zero.
+inline bool json_to_double(std::string_view number, double& out) noexcept
+{
+    if (std::from_chars(number.data(), number.data() + number.size(), out).ec == std::errc())
+        return is_finite(out);
+    // from_chars does not say on which side the number left the range: its decimal magnitude does.
+    bool const negative = number.front() == '-';
+    std::int64_t magnitude =
+        0; // position of the first digit that is not 0, left of the point counted positive
+    std::size_t at = negative ? 1 : 0;
+    bool fraction = false;
+    bool significant = false;
+    for (; at != number.size() && number[at] != 'e' && number[at] != 'E'; ++at) {
+        if (number[at] == '.') {
+            fraction = true;
+            continue;
+        }
+        significant = significant || number[at] != '0';
+        if (significant && !fraction)
+            ++magnitude;
+        else if (!significant && fraction)
+            --magnitude;
+    }
+    if (at != number.size()) {
+        ++at;
+        bool const down = number[at] == '-';
+        if (down || number[at] == '+')
+            ++at;
+        std::int64_t exponent = 0;
+        for (; at != number.size() && exponent < 1'000'000'000'000; ++at)
+            exponent = exponent * 10 + (number[at] - '0');
+        magnitude += down ? -exponent : exponent;
+    }
+    if (significant && magnitude > 0)
+        return false;
+    out = negative ? -0.0 : 0.0;
+    return true;
+}
+
+} // namespace detail
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+#include <array>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Reads one document from front to back. Every function gives false at a fault; the first fault sticks.
+/// What was read before it stands in a document that may still turn out not to be JSON: only finish()
+/// vouches for the whole. The text outlives the reader and the slices it gives.
+///
+///     json_reader in(text);
+///     std::string_view name;
+///     std::int64_t id = 0;
+///     if (in.enter_object())
+///         while (in.next_member(name))
+///             name == "id" ? in.integer(id) : in.skip();
+///     if (!in.finish()) // in.fault(), in.position()
+class json_reader
+{
+public:
+    static constexpr std::size_t max_depth = 512; ///< Containers within one another.
+
+    explicit json_reader(std::string_view text) noexcept
+        : begin_(text.data()), at_(begin_), end_(begin_ + text.size())
+    {}
+
+    /// The kind of the value that is due, by its first character. Null also when none is there.
+    json_kind peek() noexcept { return state_ == state::value ? json_kind_of(current()) : json_kind::null; }
+
+    bool enter_object() noexcept { return first() == '{' ? open() : other_kind(); }
+    bool enter_array() noexcept { return first() == '[' ? open() : other_kind(); }
+
+    /// Goes to the next member, whose value is then due. False at the object's end (or a fault).
+    /// `name` is the text between the quotes as it stands: see json_equals() for escapes.
+    bool next_member(std::string_view& name) noexcept
+    {
+        if (!next_item('}') || !due('"') || !scan_string(name) || !due(':'))
+            return false;
+        ++at_;
+        return true;
+    }
+
+    /// Goes to the next element, which is then due. False at the array's end (or a fault).
+    bool next_element() noexcept { return next_item(']'); }
+
+    /// Reads the value that is due, whatever it is: its exact text, without blanks around it.
+    bool value(std::string_view& slice) noexcept
+    {
+        auto const character = first();
+        char const* const start = at_;
+        if (!scan_value(character))
+            return false;
+        slice = std::string_view(start, static_cast<std::size_t>(at_ - start));
+        return true;
+    }
+
+    bool skip() noexcept { return scan_value(first()); }
+
+    /// Reads an integer exactly. A fraction or an exponent is `wrong_kind` like a string is, a value
+    /// beyond int64 is `out_of_range`.
+    bool integer(std::int64_t& out) noexcept
+    {
+        bool const negative = first() == '-';
+        char const* const digits = at_ + (negative ? 1 : 0);
+        char const* at = digits;
+        std::uint64_t magnitude = 0; // wraps beyond nineteen digits, which are read with care
+        for (; at != end_; ++at) {
+            auto const digit = byte_at(at) - '0';
+            if (digit > 9)
+                break;
+            magnitude = magnitude * 10 + digit;
+        }
+        auto const size = at - digits;
+        bool const simple = size > 0 && size <= 18 && (*digits != '0' || size == 1) && at != end_ &&
+                            *at != '.' && *at != 'e' && *at != 'E';
+        if (!simple) [[unlikely]]
+            return integer_with_care(out);
+        out = static_cast<std::int64_t>(negative ? 0 - magnitude : magnitude);
+        return done(at);
+    }
+
+    /// Reads a string: the text between the quotes as it stands (see json_unescape()).
+    bool string(std::string_view& raw) noexcept
+    {
+        return first() == '"' ? scan_string(raw) && done(at_) : other_kind();
+    }
+
+    /// Whether the document was one complete JSON value: nothing failed, nothing is open, only blanks remain.
+    bool finish() noexcept
+    {
+        skip_blanks();
+        return (state_ == state::after && depth_ == 0 && at_ == end_) || fail(errc::invalid_json, at_);
+    }
+
+    bool failed() const noexcept { return state_ == state::failed; }
+
+    /// The first fault; 0 when there is none.
+    errc fault() const noexcept { return fault_; }
+
+    /// The byte the reader is at; after a fault the byte where it was found.
+    std::size_t position() const noexcept { return static_cast<std::size_t>(at_ - begin_); }
+
+private:
+    enum class state : unsigned char
+    {
+        value,  // a value is due
+        opened, // a container was entered, nothing in it was read
+        after,  // a value is complete
+        failed,
+    };
+
+    [[gnu::cold]] bool fail(errc code, char const* where) noexcept
+    {
+        if (state_ != state::failed) {
+            state_ = state::failed;
+            fault_ = code;
+            at_ = end_ = where; // nothing can be read any more
+        }
+        return false;
+    }
+
+    /// The value at at_ is of another kind than was asked for, if it is a value at all.
+    [[gnu::cold]] bool other_kind() noexcept
+    {
+        char const* const start = at_;
+        return scan_value(current()) && fail(errc::wrong_kind, start);
+    }
+
+    [[gnu::noinline]] bool integer_with_care(std::int64_t& out) noexcept
+    {
+        char const* const start = at_;
+        if (json_kind_of(current()) != json_kind::number)
+            return other_kind();
+        if (!scan_number())
+            return false;
+        if (std::string_view(start, at_).find_first_of(".eE") != std::string_view::npos)
+            return fail(errc::wrong_kind, start);
+        if (std::from_chars(start, at_, out).ec != std::errc())
+            return fail(errc::out_of_range, start);
+        return true;
+    }
+
+    bool done(char const* at) noexcept
+    {
+        at_ = at;
+        state_ = state::after;
+        return true;
+    }
+
+    /// The next character that is not blank; NUL, which begins nothing, at the end.
+    char current() noexcept
+    {
+        if (at_ == end_ || byte_at(at_) <= ' ') [[unlikely]]
+            skip_blanks();
+        return at_ != end_ ? *at_ : '\0';
+    }
+
+    [[gnu::noinline]] void skip_blanks() noexcept
+    {
+        while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t'))
+            ++at_;
+    }
+
+    /// The first character of the value that is due; NUL, after a fault, when none is.
+    char first() noexcept
+    {
+        if (state_ == state::value) [[likely]]
+            return current();
+        fail(errc::invalid_json, at_);
+        return '\0';
+    }
+
+    /// Enters the container at at_.
+    bool open() noexcept
+    {
+        if (depth_ == max_depth)
+            return fail(errc::invalid_json, at_);
+        closing_ = *at_ == '{' ? '}' : ']';
+        auto const bit = std::uint64_t(1) << depth_ % 64;
+        auto& word = objects_[depth_ / 64];
+        word = closing_ == '}' ? word | bit : word & ~bit;
+        ++depth_;
+        ++at_;
+        state_ = state::opened;
+        return true;
+    }
+
+    /// Leaves the innermost container, whose last character is at at_.
+    bool close() noexcept
+    {
+        --depth_;
+        if (depth_ == 0)
+            closing_ = '\0';
+        else
+            closing_ = (objects_[(depth_ - 1) / 64] >> (depth_ - 1) % 64 & 1) != 0 ? '}' : ']';
+        return done(at_ + 1);
+    }
+
+    /// Goes to this character, which must come next.
+    bool due(char character) noexcept
+    {
+        if (at_ != end_ && *at_ == character) [[likely]]
+            return true;
+        return current() == character || fail(errc::invalid_json, at_);
+    }
+
+    /// Goes past the comma to the next item of the innermost container, or past its end (false).
+    bool next_item(char closing) noexcept
+    {
+        if (closing != closing_) [[unlikely]]
+            return fail(errc::invalid_json, at_);
+        auto const character = current();
+        if (state_ == state::after && character == ',') [[likely]]
+            ++at_;
+        else if (state_ != state::value && character == closing) {
+            close();
+            return false;
+        } else if (state_ != state::opened)
+            return fail(errc::invalid_json, at_);
+        state_ = state::value;
+        return true;
+    }
+
+    /// Reads the value at at_, whose first character is given.
+    bool scan_value(char character) noexcept
+    {
+        return character == '{' || character == '[' ? scan_container() : scan_scalar(character);
+    }
+
+    [[gnu::noinline]] bool scan_container() noexcept
+    {
+        auto const outside = depth_;
+        std::string_view name;
+        if (!open())
+            return false;
+        while (depth_ != outside) {
+            if (closing_ == '}' ? next_member(name) : next_element()) {
+                auto const character = first();
+                if (!(character == '{' || character == '[' ? open() : scan_scalar(character)))
+                    return false;
+            } else if (failed()) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    bool scan_scalar(char character) noexcept
+    {
+        std::string_view raw;
+        return character == '"' ? scan_string(raw) && done(at_) : scan_word_or_number(character);
+    }
+
+    [[gnu::noinline]] bool scan_word_or_number(char character) noexcept
+    {
+        switch (character) {
+        case 't': return scan_word("true");
+        case 'f': return scan_word("false");
+        case 'n': return scan_word("null");
+        default: return scan_number();
+        }
+    }
+
+    bool scan_word(std::string_view word) noexcept
+    {
+        auto const left = static_cast<std::size_t>(end_ - at_);
+        for (std::size_t i = 0; i != word.size(); ++i)
+            if (i == left || at_[i] != word[i])
+                return fail(errc::invalid_json, at_ + i);
+        return done(at_ + word.size());
+    }
+
+    bool scan_number() noexcept
+    {
+        char const* at = at_;
+        auto const digits = [&] {
+            char const* const first = at;
+            while (at != end_ && is_digit(*at))
+                ++at;
+            return at != first;
+        };
+        if (at != end_ && *at == '-')
+            ++at;
+        if (at != end_ && *at == '0')
+            ++at;
+        else if (!digits())
+            return fail(errc::invalid_json, at);
+        if (at != end_ && *at == '.')
+            if (++at; !digits())
+                return fail(errc::invalid_json, at);
+        if (at != end_ && (*at == 'e' || *at == 'E')) {
+            if (++at; at != end_ && (*at == '+' || *at == '-'))
+                ++at;
+            if (!digits())
+                return fail(errc::invalid_json, at);
+        }
+        return done(at);
+    }
+
+    /// Reads the string whose opening quote is at at_: the text between the quotes.
+    bool scan_string(std::string_view& raw) noexcept
+    {
+        char const* const start = at_ + 1;
+        char const* at = plain_end(start, end_);
+        if ((at == end_ || *at != '"') && !scan_string_on(at)) [[unlikely]]
+            return false;
+        raw = std::string_view(start, static_cast<std::size_t>(at - start));
+        at_ = at + 1;
+        return true;
+    }
+
+    /// The same from its first byte on that is not plain.
+    [[gnu::noinline]] bool scan_string_on(char const*& at) noexcept
+    {
+        while (at != end_ && *at != '"') {
+            auto const length = *at == '\\'          ? escape_length(at)
+                                : byte_at(at) < 0x20 ? 0
+                                                     : utf8_length(at, end_);
+            if (length == 0)
+                return fail(errc::invalid_json, at);
+            at += length;
+            if (at != end_ && byte_at(at) < 0x80)
+                at = plain_end(at, end_);
+        }
+        return at != end_ || fail(errc::invalid_json, at);
+    }
+
+    /// Length of the escape at `at`, or 0. A lone surrogate is within the grammar.
+    std::size_t escape_length(char const* at) const noexcept
+    {
+        if (end_ - at < 2)
+            return 0;
+        if (at[1] != 'u')
+            return std::string_view("\"\\/bfnrt").find(at[1]) != std::string_view::npos ? 2 : 0;
+        if (end_ - at < 6)
+            return 0;
+        for (int i = 2; i != 6; ++i)
+            if (!is_digit(at[i]) && !(at[i] >= 'a' && at[i] <= 'f') && !(at[i] >= 'A' && at[i] <= 'F'))
+                return 0;
+        return 6;
+    }
+
+    char const* begin_;
+    char const* at_;
+    char const* end_;
+    std::size_t depth_ = 0;
+    state state_ = state::value;
+    char closing_ = '\0'; // of the innermost container
+    errc fault_ = errc();
+    std::array<std::uint64_t, max_depth / 64> objects_{}; // one bit a level: object, else array
+};
+
+inline bool valid_json(std::string_view text) noexcept
+{
+    json_reader in(text);
+    return in.skip() && in.finish();
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/json_writer.hpp
+
+// Writing JSON scalars into a growing text. Layer: formats (bytes in, values out; no Asio).
+#ifndef HDIKAFKA_DETAIL_JSON_WRITER_HPP
+#define HDIKAFKA_DETAIL_JSON_WRITER_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Appends `text` as a JSON string, quotes included. False, with `out` unchanged, if it is not UTF-8.
+inline bool append_json_string(std::string& out, std::string_view text)
+{
+    auto const before = out.size();
+    char const* at = text.data();
+    char const* const end = at + text.size();
+    char const* copied = at;
+    if (before == 0)
+        out.reserve(text.size() + 2); // most text needs no escapes
+    out += '"';
+    while ((at = plain_end(at, end)) != end) {
+        if (byte_at(at) >= 0x80) {
+            auto const length = utf8_length(at, end);
+            if (length == 0) {
+                out.resize(before);
+                return false;
+            }
+            at += length;
+            continue;
+        }
+        out.append(copied, at);
+        auto const character = byte_at(at);
+        copied = ++at;
+        out += '\\';
+        switch (character) {
+        case '\b': out += 'b'; break;
+        case '\f': out += 'f'; break;
+        case '\n': out += 'n'; break;
+        case '\r': out += 'r'; break;
+        case '\t': out += 't'; break;
+        case '"':
+        case '\\': out += static_cast<char>(character); break;
+        default: out += character < 0x10 ? "u000" : "u001"; out += "0123456789abcdef"[character % 16];
+        }
+    }
+    out.append(copied, end);
+    out += '"';
+    return true;
+}
+
+template <std::integral T>
+void append_json_integer(std::string& out, T value)
+{
+    std::array<char, 24> digits{};
+    out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
+}
+
+/// Appends the shortest text that reads back as the same double. False, with `out` unchanged, if it is
+/// not finite.
+inline bool append_json_double(std::string& out, double value)
+{
+    if (!is_finite(value))
+        return false;
+    std::array<char, 32> digits{}; // the longest is 24: -2.2250738585072014e-308
+    out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
+    return true;
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/rest_response.hpp
+
+// The proxy's answers other than records: metadata, receipts, errors. Every answer that is not what
+// the API describes becomes errc::invalid_response. Layer: formats (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_REST_RESPONSE_HPP
+#define HDIKAFKA_DETAIL_REST_RESPONSE_HPP
+
+// -------- hdikafka/detail/http_syntax.hpp
+
+// The small rules of HTTP/1.1 that reading and writing share: characters, lists, numbers, lines
+// (RFC 9110 §5.5 and §5.6, RFC 9112 §2.2). Layer: formats (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_HTTP_SYNTAX_HPP
+#define HDIKAFKA_DETAIL_HTTP_SYNTAX_HPP
+
+// -------- hdikafka/detail/http_scan.hpp
+
+// Searching HTTP text for the characters that end something, 16 bytes at a time where the machine has
+// SSE2: most of what reading a header costs. Layer: formats (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_HTTP_SCAN_HPP
+#define HDIKAFKA_DETAIL_HTTP_SCAN_HPP
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+/// A set of characters.
+class character_set
+{
+public:
+    explicit constexpr character_set(std::string_view members) noexcept
+    {
+        for (char const member : members)
+            table_[static_cast<unsigned char>(member)] = true;
+    }
+
+    constexpr bool contains(char character) const noexcept
+    {
+        return table_[static_cast<unsigned char>(character)];
+    }
+
+    /// Whether `text` has nothing but members, and at least one.
+    constexpr bool spells(std::string_view text) const noexcept
+    {
+        return !text.empty() && prefix(text) == text.size();
+    }
+
+    /// How many members are at the front of `text`, if it is known of the first `from`.
+    constexpr std::size_t prefix(std::string_view text, std::size_t from = 0) const noexcept
+    {
+        while (from < text.size() && contains(text[from]))
+            ++from;
+        return from;
+    }
+
+private:
+    std::array<bool, 256> table_{};
+};
+
+inline constexpr character_set token_characters("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
+                                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+
+/// Control characters but HTAB: none of them may stand in any line, but for the CRLF at its end.
+inline constexpr character_set control_characters(
+    std::string_view("\x00\x01\x02\x03\x04\x05\x06\x07\x08\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14\x15"
+                     "\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f\x7f",
+                     32));
+
+#if defined(__SSE2__)
+/// Sixteen bytes, and which of them have a property: bit i of a mask is byte i.
+class byte_block
+{
+public:
+    static constexpr std::size_t size = 16;
+
+    explicit byte_block(char const* text) noexcept
+        : bytes_(_mm_loadu_si128(reinterpret_cast<__m128i const*>(text)))
+    {}
+
+    unsigned controls() const noexcept
+    {
+        auto const low = at_most(bytes_, 0x1f);
+        auto const tab = _mm_cmpeq_epi8(bytes_, _mm_set1_epi8('\t'));
+        auto const del = _mm_cmpeq_epi8(bytes_, _mm_set1_epi8(0x7f));
+        return mask(_mm_or_si128(_mm_andnot_si128(tab, low), del));
+    }
+
+    /// Letters, digits and '-': all that the names of fields have in practice.
+    unsigned name_characters() const noexcept
+    {
+        auto const lower = _mm_or_si128(bytes_, _mm_set1_epi8(0x20));
+        auto const letter = at_most(_mm_sub_epi8(lower, _mm_set1_epi8('a')), 'z' - 'a');
+        auto const digit = at_most(_mm_sub_epi8(bytes_, _mm_set1_epi8('0')), 9);
+        auto const dash = _mm_cmpeq_epi8(bytes_, _mm_set1_epi8('-'));
+        return mask(_mm_or_si128(_mm_or_si128(letter, digit), dash));
+    }
+
+    /// Whether the 64 bytes from `text` on are ASCII without any control character.
+    static bool four_are_printable(char const* text) noexcept
+    {
+        // Adding 0x81 puts DEL first, then what is above ASCII, then the controls: 0x00 to 0xa0.
+        auto const ordered = [text](std::size_t i) {
+            return _mm_add_epi8(byte_block(text + i * size).bytes_, _mm_set1_epi8(static_cast<char>(0x81)));
+        };
+        auto const least =
+            _mm_min_epu8(_mm_min_epu8(ordered(0), ordered(1)), _mm_min_epu8(ordered(2), ordered(3)));
+        return mask(at_most(least, static_cast<char>(0xa0))) == 0;
+    }
+
+private:
+    /// Unsigned comparison, which SSE2 only has as a minimum.
+    static __m128i at_most(__m128i bytes, char limit) noexcept
+    {
+        return _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(limit)), bytes);
+    }
+    static unsigned mask(__m128i bytes) noexcept { return static_cast<unsigned>(_mm_movemask_epi8(bytes)); }
+
+    __m128i bytes_;
+};
+#endif
+
+/// Where the first control character at or behind `from` is, or the size of `text`.
+inline std::size_t find_control(std::string_view text, std::size_t from = 0) noexcept
+{
+#if defined(__SSE2__)
+    for (; from + byte_block::size <= text.size(); from += byte_block::size)
+        if (auto const found = byte_block(text.data() + from).controls(); found != 0)
+            return from + static_cast<std::size_t>(std::countr_zero(found));
+#endif
+    while (from < text.size() && !control_characters.contains(text[from]))
+        ++from;
+    return from;
+}
+
+/// Whether `text` has no control character. For texts that may be long and hardly ever have one.
+inline bool has_no_control(std::string_view text) noexcept
+{
+    std::size_t from = 0;
+#if defined(__SSE2__)
+    while (from + 4 * byte_block::size <= text.size() && byte_block::four_are_printable(text.data() + from))
+        from += 4 * byte_block::size;
+#endif
+    return find_control(text, from) == text.size();
+}
+
+/// How many token characters are at the front of `text`.
+inline std::size_t token_size(std::string_view text) noexcept
+{
+    std::size_t size = 0;
+#if defined(__SSE2__)
+    for (; size + byte_block::size <= text.size(); size += byte_block::size)
+        if (auto const others = ~byte_block(text.data() + size).name_characters() & 0xffffU; others != 0) {
+            size += static_cast<std::size_t>(std::countr_zero(others));
+            break;
+        }
+#endif
+    return token_characters.prefix(text, size);
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+/// What is wrong with a message: nothing, or a code and a whole sentence about it.
+class http_fault
+{
+public:
+    http_fault() = default;
+    http_fault(errc code, std::string cause) : code_(code), cause_(std::move(cause)) {}
+
+    explicit operator bool() const noexcept { return code_ != errc(); }
+    errc code() const noexcept { return code_; }
+    std::string const& cause() const noexcept { return cause_; }
+
+private:
+    errc code_ = errc();
+    std::string cause_;
+};
+
+/// What a target in origin form may have: path and query of RFC 3986 §3.3 and §3.4.
+inline constexpr character_set target_characters("!$%&'()*+,-./0123456789:;=?@"
+                                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~");
+
+/// What a Host field may have: a name or an address, and a port.
+inline constexpr character_set host_characters("-.0123456789:ABCDEFGHIJKLMNOPQRSTUVWXYZ[]"
+                                               "_abcdefghijklmnopqrstuvwxyz");
+
+/// A method, a field name, a parameter name: 1*tchar.
+inline bool is_token(std::string_view text) noexcept
+{
+    return !text.empty() && token_size(text) == text.size();
+}
+
+/// A field value or a reason phrase: no control character but HTAB.
+inline bool is_field_text(std::string_view text) noexcept { return find_control(text, 0) == text.size(); }
+
+constexpr bool is_blank(char character) noexcept { return character == ' ' || character == '\t'; }
+
+/// Without the optional white space (SP, HTAB) around it.
+constexpr std::string_view trim_blanks(std::string_view text) noexcept
+{
+    while (!text.empty() && is_blank(text.front()))
+        text.remove_prefix(1);
+    while (!text.empty() && is_blank(text.back()))
+        text.remove_suffix(1);
+    return text;
+}
+
+constexpr char ascii_lower(char character) noexcept
+{
+    return character >= 'A' && character <= 'Z' ? static_cast<char>(character | 0x20) : character;
+}
+
+constexpr bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept
+{
+    if (a.size() != b.size())
+        return false;
+    for (std::size_t i = 0; i != a.size(); ++i)
+        if (a[i] != b[i] && ascii_lower(a[i]) != ascii_lower(b[i]))
+            return false;
+    return true;
+}
+
+/// 1*DIGIT without overflow; leading zeros are allowed, signs and blanks are not.
+constexpr std::optional<std::uint64_t> parse_decimal(std::string_view text) noexcept
+{
+    constexpr auto most = std::numeric_limits<std::uint64_t>::max();
+    std::uint64_t value = 0;
+    for (char const character : text) {
+        if (character < '0' || character > '9')
+            return std::nullopt;
+        auto const digit = static_cast<std::uint64_t>(character - '0');
+        if (value > (most - digit) / 10)
+            return std::nullopt;
+        value = value * 10 + digit;
+    }
+    return text.empty() ? std::nullopt : std::optional(value);
+}
+
+/// The elements of a comma-separated list, trimmed. An empty text has one empty element.
+class list_elements
+{
+public:
+    explicit constexpr list_elements(std::string_view list) noexcept : rest_(list) {}
+
+    constexpr bool next(std::string_view& element) noexcept
+    {
+        if (ended_)
+            return false;
+        auto const comma = rest_.find(',');
+        element = trim_blanks(rest_.substr(0, comma));
+        ended_ = comma == std::string_view::npos;
+        if (!ended_)
+            rest_.remove_prefix(comma + 1);
+        return true;
+    }
+
+private:
+    std::string_view rest_;
+    bool ended_ = false;
+};
+
+/// At most 40 bytes of what a peer sent, for an error's sentence.
+inline std::string excerpt(std::string_view text)
+{
+    constexpr std::size_t most = 40;
+    return "'" + std::string(text.substr(0, most)) + (text.size() > most ? "…'" : "'");
+}
+
+enum class line_state : unsigned char
+{
+    incomplete,
+    whole,        ///< `line` is the line without its CRLF.
+    too_long,     ///< It has more than `limit` bytes, whether or not its end is here already.
+    bad_character ///< A control character but HTAB, or CR and LF other than together at its end.
+};
+
+/// Cuts the line off the front of `text`. `scanned` is how much of it was searched before: 0 for a new
+/// line, and left as it is between calls, so that a line that arrives in pieces is searched once.
+/// The state depends on the bytes alone, never on how they were split.
+inline line_state cut_line(std::string_view text, std::size_t& scanned, std::size_t limit,
+                           std::string_view& line) noexcept
+{
+    auto const end = find_control(text, scanned);
+    if (end > limit)
+        return line_state::too_long;
+    scanned = end;
+    if (end == text.size())
+        return line_state::incomplete;
+    if (text[end] != '\r')
+        return line_state::bad_character;
+    if (end + 1 == text.size())
+        return line_state::incomplete;
+    if (text[end + 1] != '\n')
+        return line_state::bad_character;
+    scanned = 0;
+    line = text.substr(0, end);
+    return line_state::whole;
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/receipt.hpp
+
+// What a produce returns: what became of each record. Layer: values (no I/O, no Asio).
+#ifndef HDIKAFKA_RECEIPT_HPP
+#define HDIKAFKA_RECEIPT_HPP
+
+#include <algorithm>
+
+namespace hdikafka::inline v0_1 {
+
+/// What became of one record of a produce.
+class record_outcome
+{
+public:
+    record_outcome() = default;
+    /// An outcome without a place.
+    explicit record_outcome(persistence state) : persisted(state) {}
+
+    persistence persisted = persistence::none; ///< Whether the record is in the topic.
+    std::optional<std::int32_t> partition;     ///< Where it went, if the answer says so.
+    std::optional<std::int64_t> offset;        ///< Its offset, if the answer says so.
+    std::optional<hdikafka::error> failure;    ///< What the service says went wrong with this record.
+};
+
+/// The answer to one produce, record by record in the order they were given. A receipt exists for
+/// every 200; it can still say that single records failed. The service may leave partitions and
+/// offsets out, hence the optionals. An index past size() throws std::out_of_range.
+class receipt
+{
+public:
+    receipt() = default;
+    /// Made by client::produce(); here for tests of what reads receipts.
+    explicit receipt(std::vector<record_outcome> outcomes) : outcomes_(std::move(outcomes)) {}
+
+    /// How many records were given to produce.
+    std::size_t size() const noexcept { return outcomes_.size(); }
+
+    /// Whether this record is in the topic.
+    persistence persisted(std::size_t index) const { return outcomes_.at(index).persisted; }
+    /// The partition that this record went to.
+    std::optional<std::int32_t> partition(std::size_t index) const { return outcomes_.at(index).partition; }
+    /// The offset that this record got.
+    std::optional<std::int64_t> offset(std::size_t index) const { return outcomes_.at(index).offset; }
+    /// What the service says went wrong with this record.
+    std::optional<hdikafka::error> error(std::size_t index) const { return outcomes_.at(index).failure; }
+
+    /// Whether the service reports an error for any of the records.
+    bool has_error() const noexcept
+    {
+        return std::ranges::any_of(outcomes_, [](auto const& one) { return one.failure.has_value(); });
+    }
+
+    /// All records together: `done` only if all are, `none` only if none is written, else `possibly`.
+    persistence persisted() const noexcept
+    {
+        std::size_t done = 0;
+        std::size_t none = 0;
+        for (auto const& one : outcomes_) {
+            done += one.persisted == persistence::done ? 1 : 0;
+            none += one.persisted == persistence::none ? 1 : 0;
+        }
+        if (none == outcomes_.size())
+            return persistence::none;
+        return done == outcomes_.size() ? persistence::done : persistence::possibly;
+    }
+
+private:
+    std::vector<record_outcome> outcomes_;
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+// -------- hdikafka/topic.hpp
+
+// Topics, partitions and brokers. Layer: values (no I/O, no Asio).
+#ifndef HDIKAFKA_TOPIC_HPP
+#define HDIKAFKA_TOPIC_HPP
+
+// -------- hdikafka/json.hpp
+
+// json and json_view: JSON as validated text, without a tree. Layer: values (no I/O, no Asio).
+#ifndef HDIKAFKA_JSON_HPP
+#define HDIKAFKA_JSON_HPP
+
+namespace hdikafka::inline v0_1 {
+
+namespace detail {
+
+/// Says that a text is one JSON value without blanks around it: who makes a json_view has checked it.
+struct validated_json
+{
+    explicit validated_json() = default;
+};
+
+template <class T>
+concept character_type = std::same_as<T, char> || std::same_as<T, wchar_t> || std::same_as<T, char8_t> ||
+    std::same_as<T, char16_t> || std::same_as<T, char32_t>;
+
+template <class T>
+concept json_integer =
+    std::integral<T> && !std::same_as<T, bool> && !character_type<T> && sizeof(T) <= sizeof(std::uint64_t);
+
+template <class T>
+concept string_like = std::convertible_to<T const&, std::string_view> && !std::same_as<T, std::nullptr_t>;
+
+template <class T>
+concept u8string_like =
+    std::convertible_to<T const&, std::u8string_view> && !string_like<T> && !std::same_as<T, std::nullptr_t>;
+
+} // namespace detail
+
+/// A JSON value that lives elsewhere, in a record_batch or a json, and was validated there. It is
+/// valid as long as its owner. Asking for another kind than the value's throws hk::error.
+class json_view
+{
+public:
+    /// null
+    json_view() = default;
+    /// For the library's own use: the tag says that `slice` is one valid JSON value without blanks around it.
+    json_view(detail::validated_json, std::string_view slice) noexcept : text_(slice) {}
+
+    /// The exact JSON text, without blanks around it.
+    std::string_view text() const noexcept { return text_; }
+
+    /// Which of the six kinds of RFC 8259 the value is.
+    json_kind kind() const noexcept { return detail::json_kind_of(text_.front()); }
+    /// Whether it is JSON null.
+    bool is_null() const noexcept { return kind() == json_kind::null; }
+
+    /// The decoded string, as UTF-8.
+    /// Throws `wrong_kind`; `invalid_utf8` if it has half of a surrogate pair, which no UTF-8 can say
+    /// (text() still has it).
+    std::string as_string() const
+    {
+        expect(json_kind::string);
+        std::string decoded;
+        if (!detail::json_unescape(text_.substr(1, text_.size() - 2), decoded))
+            throw error(errc::invalid_utf8, "the JSON string contains half of a surrogate pair");
+        return decoded;
+    }
+
+    /// The number, exactly. Throws `wrong_kind`, also for a number with a fraction or an exponent;
+    /// `out_of_range`.
+    std::int64_t as_int64() const { return as_integer<std::int64_t>(); }
+    /// The same without a sign; `out_of_range` also below zero.
+    std::uint64_t as_uint64() const { return as_integer<std::uint64_t>(); }
+
+    /// The nearest double of any number. Throws `wrong_kind`; `out_of_range` beyond the largest double.
+    double as_double() const
+    {
+        expect(json_kind::number);
+        double value = 0;
+        if (!detail::json_to_double(text_, value))
+            throw error(errc::out_of_range);
+        return value;
+    }
+
+    /// The boolean. Throws `wrong_kind`.
+    bool as_bool() const
+    {
+        expect(json_kind::boolean);
+        return text_.front() == 't';
+    }
+
+    /// Whether both have the same text: 1 and 1.0 differ.
+    friend bool operator==(json_view a, json_view b) noexcept { return a.text_ == b.text_; }
+
+private:
+    void expect(json_kind wanted) const
+    {
+        if (kind() != wanted)
+            throw error(errc::wrong_kind, std::string("the JSON value is ") + detail::json_kind_name(kind()) +
+                                              ", not " + detail::json_kind_name(wanted));
+    }
+
+    template <class T>
+    T as_integer() const
+    {
+        expect(json_kind::number);
+        if (text_.find_first_of(".eE") != std::string_view::npos)
+            throw error(errc::wrong_kind, "the JSON number is not an integer");
+        if (text_ == "-0")
+            return 0;
+        T value = 0;
+        if (std::from_chars(text_.data(), text_.data() + text_.size(), value).ec != std::errc())
+            throw error(errc::out_of_range);
+        return value;
+    }
+
+    std::string_view text_ = "null";
+};
+
+/// A JSON value that owns its text, for what is sent. Made from
+/// - text that is UTF-8: a JSON *string*, whatever it looks like (`json("{}")` is a string of two
+///   characters; use parse() for raw JSON);
+/// - integers of any width, exactly; `float` and `double`, as the shortest text that reads back the same;
+/// - `bool` and `nullptr`;
+/// - a json_view, copied.
+///
+/// A single character has no obvious meaning and does not convert. Throws hk::error: `invalid_utf8`
+/// (also for a null `char const*`), `not_finite`. A moved-from json is null.
+class json
+{
+public:
+    /// null
+    json() = default;
+    /// null
+    json(std::nullptr_t) noexcept {}
+    /// A copy of the text.
+    json(json_view value) : text_(value.text()) {}
+
+    /// A JSON string of the text. Throws `invalid_utf8`.
+    template <class T>
+    requires detail::string_like<T> || detail::u8string_like<T> json(T const& text)
+    {
+        if constexpr (std::is_pointer_v<T>)
+            if (text == nullptr)
+                throw error(errc::invalid_utf8, "a null pointer is not text");
+        if constexpr (detail::string_like<T>) {
+            assign_string(text);
+        } else {
+            std::u8string_view const bytes = text;
+            assign_string(std::string_view(reinterpret_cast<char const*>(bytes.data()), bytes.size()));
+        }
+    }
+
+    /// An integer of at most 64 bits, exactly.
+    template <detail::json_integer T>
+    json(T value)
+    {
+        detail::append_json_integer(text_, value);
+    }
+
+    /// The shortest text that reads back as the same number. Throws `not_finite`.
+    template <class T>
+    requires std::same_as<T, float> || std::same_as<T, double> json(T value)
+    {
+        if (!detail::append_json_double(text_, value))
+            throw error(errc::not_finite);
+    }
+
+    /// true or false; nothing that merely converts to bool.
+    template <std::same_as<bool> T>
+    json(T value) : text_(value ? "true" : "false")
+    {}
+
+    template <detail::character_type T>
+    json(T) = delete;
+
+    json(json const&) = default;
+    json(json&& other) noexcept : text_(std::exchange(other.text_, std::string())) {}
+    json& operator=(json const&) = default;
+    json& operator=(json&& other) noexcept
+    {
+        text_ = std::exchange(other.text_, std::string());
+        return *this;
+    }
+    ~json() = default;
+
+    /// Takes raw JSON: one value of RFC 8259, nested at most 512 levels, blanks around it allowed (and
+    /// dropped). Throws hk::error `invalid_json`; the message names the byte.
+    static json parse(std::string_view text) { return try_parse(text).value(); }
+
+    /// The same, with the error as a value.
+    static result<json> try_parse(std::string_view text)
+    {
+        detail::json_reader in(text);
+        std::string_view slice;
+        if (!in.value(slice) || !in.finish())
+            return not_json(in);
+        return json(json_view(detail::validated_json(), slice));
+    }
+
+    /// The JSON text.
+    std::string_view text() const noexcept { return view().text(); }
+
+    /// The value to be looked at; valid as long as this object lives unchanged.
+    json_view view() const noexcept
+    {
+        return text_.empty() ? json_view() : json_view(detail::validated_json(), text_);
+    }
+    /// The same as view().
+    operator json_view() const noexcept { return view(); }
+
+    friend bool operator==(json const& a, json const& b) noexcept { return a.text() == b.text(); }
+    friend bool operator==(json const& a, json_view b) noexcept { return a.text() == b.text(); }
+
+private:
+    static error not_json(detail::json_reader const& in)
+    {
+        std::string cause = "the text is not valid JSON at byte ";
+        cause += std::to_string(in.position());
+        return error(in.fault(), cause);
+    }
+
+    void assign_string(std::string_view text)
+    {
+        if (!detail::append_json_string(text_, text))
+            throw error(errc::invalid_utf8);
+    }
+
+    std::string text_; // empty is null
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+namespace hdikafka::inline v0_1 {
+
+/// How a topic is to be created. What is not set is left to the cluster's defaults.
+class topic_config
+{
+public:
+    /// A property's Kafka name and its value.
+    using property = std::pair<std::string, json>;
+
+    /// Number of partitions, at least 1.
+    topic_config& partition_count(std::int32_t count) &
+    {
+        partition_count_ = count;
+        return *this;
+    }
+    topic_config&& partition_count(std::int32_t count) && { return std::move(partition_count(count)); }
+
+    /// Number of replicas of each partition, at least 1.
+    topic_config& replication_factor(std::int32_t count) &
+    {
+        replication_factor_ = count;
+        return *this;
+    }
+    topic_config&& replication_factor(std::int32_t count) && { return std::move(replication_factor(count)); }
+
+    /// Sets a topic property by its Kafka name ("retention.ms", "min.insync.replicas", …). Setting
+    /// one again replaces it.
+    topic_config& set(std::string name, json value) &
+    {
+        for (auto& [known, old] : properties_)
+            if (known == name) {
+                old = std::move(value);
+                return *this;
+            }
+        properties_.emplace_back(std::move(name), std::move(value));
+        return *this;
+    }
+    topic_config&& set(std::string name, json value) &&
+    {
+        return std::move(set(std::move(name), std::move(value)));
+    }
+
+    std::optional<std::int32_t> partition_count() const noexcept { return partition_count_; }
+    std::optional<std::int32_t> replication_factor() const noexcept { return replication_factor_; }
+    /// The properties in the order in which they were first set.
+    std::vector<property> const& properties() const noexcept { return properties_; }
+
+private:
+    std::optional<std::int32_t> partition_count_;
+    std::optional<std::int32_t> replication_factor_;
+    std::vector<property> properties_;
+};
+
+/// A broker of the cluster, as the service names it.
+class broker
+{
+public:
+    broker() = default;
+
+    std::int32_t id = 0;   ///< Its id in the cluster.
+    std::string host;      ///< Its host name, as its cluster knows it.
+    std::int32_t port = 0; ///< The port of the Kafka protocol.
+    std::string rack;      ///< Empty when the broker has none.
+};
+
+/// A partition, its watermarks and its replicas.
+class partition_info
+{
+public:
+    partition_info() = default;
+
+    std::int32_t id = 0;                  ///< Its number in the topic, from 0.
+    std::int64_t earliest_offset = 0;     ///< The first offset that still exists.
+    std::int64_t latest_offset = 0;       ///< The high watermark: the offset that the next record gets.
+    broker leader;                        ///< Default-made when the partition has no leader.
+    std::vector<broker> replicas;         ///< The brokers that hold it.
+    std::vector<broker> in_sync_replicas; ///< Those of them that are up to date.
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Says what is wrong with an answer's body, with the position when it is not even JSON.
+template <class = void>
+error unexpected_body(json_reader const& in, std::string_view what)
+{
+    std::string cause = "the answer is not " + std::string(what);
+    if (in.failed())
+        cause += ": " + std::string(error_category::text(in.fault())) + " at byte " +
+                 std::to_string(in.position());
+    return error(errc::invalid_response, cause);
+}
+
+template <class = void>
+bool read_text(json_reader& in, std::string& out)
+{
+    std::string_view raw;
+    out.clear();
+    return in.string(raw) && json_unescape(raw, out);
+}
+
+inline bool read_int32(json_reader& in, std::int32_t& out)
+{
+    std::int64_t wide = 0;
+    if (!in.integer(wide) || wide < std::numeric_limits<std::int32_t>::min() ||
+        wide > std::numeric_limits<std::int32_t>::max())
+        return false;
+    out = static_cast<std::int32_t>(wide);
+    return true;
+}
+
+/// Reads an object whose members `member(name)` consumes; false when it is not one, or when member
+/// says so. A member that it does not know it passes over with in.skip().
+template <class Member>
+bool read_object(json_reader& in, Member member)
+{
+    if (!in.enter_object())
+        return false;
+    std::string_view name;
+    while (in.next_member(name))
+        if (!member(name))
+            return false;
+    return !in.failed();
+}
+
+/// Reads an array whose elements `element()` consumes.
+template <class Element>
+bool read_array(json_reader& in, Element element)
+{
+    if (!in.enter_array())
+        return false;
+    while (in.next_element())
+        if (!element())
+            return false;
+    return !in.failed();
+}
+
+template <class = void>
+bool read_broker(json_reader& in, broker& out)
+{
+    return read_object(in, [&](std::string_view name) {
+        if (name == "id")
+            return read_int32(in, out.id);
+        if (name == "hostName")
+            return read_text(in, out.host);
+        if (name == "port")
+            return read_int32(in, out.port);
+        if (name == "rack" && in.peek() == json_kind::string)
+            return read_text(in, out.rack);
+        return in.skip();
+    });
+}
+
+template <class = void>
+bool read_brokers(json_reader& in, std::vector<broker>& out)
+{
+    if (in.peek() == json_kind::null)
+        return in.skip();
+    return read_array(in, [&] { return read_broker(in, out.emplace_back()); });
+}
+
+template <class = void>
+bool read_partition(json_reader& in, partition_info& out)
+{
+    bool has_id = false;
+    bool has_earliest = false;
+    bool has_latest = false;
+    bool const read = read_object(in, [&](std::string_view name) {
+        if (name == "partition_id")
+            return has_id = read_int32(in, out.id);
+        if (name == "earliest_offset")
+            return has_earliest = in.integer(out.earliest_offset);
+        if (name == "latest_offset")
+            return has_latest = in.integer(out.latest_offset);
+        if (name == "leader" && in.peek() == json_kind::object)
+            return read_broker(in, out.leader);
+        if (name == "replicas")
+            return read_brokers(in, out.replicas);
+        if (name == "isr")
+            return read_brokers(in, out.in_sync_replicas);
+        return in.skip();
+    });
+    return read && has_id && has_earliest && has_latest && out.id >= 0 && out.earliest_offset >= 0 &&
+           out.latest_offset >= out.earliest_offset;
+}
+
+/// Reads `{"<list>":[…], …}`; the list must be there, once.
+template <class Element>
+bool read_list_in_object(json_reader& in, std::string_view list, Element element)
+{
+    bool found = false;
+    bool const read = read_object(in, [&](std::string_view name) {
+        if (name != list)
+            return in.skip();
+        return !std::exchange(found, true) && read_array(in, element);
+    });
+    return read && found && in.finish();
+}
+
+template <class = void>
+result<std::vector<broker>> parse_brokers(std::string_view body)
+{
+    json_reader in(body);
+    std::vector<broker> out;
+    if (!read_list_in_object(in, "brokers", [&] { return read_broker(in, out.emplace_back()); }))
+        return unexpected_body(in, "a list of brokers");
+    return out;
+}
+
+template <class = void>
+result<std::vector<std::string>> parse_topics(std::string_view body)
+{
+    json_reader in(body);
+    std::vector<std::string> out;
+    if (!read_list_in_object(in, "topics", [&] { return read_text(in, out.emplace_back()); }))
+        return unexpected_body(in, "a list of topics");
+    return out;
+}
+
+template <class = void>
+result<std::vector<partition_info>> parse_partitions(std::string_view body)
+{
+    json_reader in(body);
+    std::vector<partition_info> out;
+    if (!read_list_in_object(in, "partitions", [&] { return read_partition(in, out.emplace_back()); }))
+        return unexpected_body(in, "a list of partitions");
+    return out;
+}
+
+template <class = void>
+result<partition_info> parse_partition(std::string_view body)
+{
+    json_reader in(body);
+    partition_info out;
+    if (!read_partition(in, out) || !in.finish())
+        return unexpected_body(in, "a partition");
+    return out;
+}
+
+/// Whether the body of a success that has nothing to say is one: nothing, any JSON, or plain text
+/// that is labelled as such. A web page of something in between is none.
+template <class = void>
+result<void> parse_acknowledgement(std::string_view body, std::string_view content_type)
+{
+    json_reader in(body);
+    bool const nothing = body.find_first_not_of(" \t\r\n") == std::string_view::npos;
+    if (nothing || (in.skip() && in.finish()))
+        return {};
+    constexpr std::string_view plain = "text/plain";
+    if (equals_ignoring_case(content_type.substr(0, plain.size()), plain) && valid_utf8(body))
+        return {};
+    return unexpected_body(in, "an acknowledgement");
+}
+
+/// The service's words about a failure.
+class service_words
+{
+public:
+    service_words() = default;
+
+    std::string code;
+    std::string message;
+};
+
+inline constexpr std::size_t max_server_message = 4096;
+
+/// Cuts text to `most` bytes without splitting a UTF-8 sequence.
+template <class = void>
+std::string bounded_message(std::string_view text, std::size_t most = max_server_message)
+{
+    if (text.size() > most) {
+        std::size_t end = most;
+        while (most - end < 3 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
+            --end;
+        text = text.substr(0, end);
+    }
+    return std::string(text);
+}
+
+/// Reads `error_code`, `message`, `error.code`, `error.message`, and Entra's `error` and
+/// `error_description`, in whatever mixture they come; `in` stands before the object.
+template <class = void>
+bool read_service_words(json_reader& in, service_words& out)
+{
+    auto const scalar = [&in](std::string& into) {
+        if (in.peek() == json_kind::string)
+            return read_text(in, into);
+        std::string_view slice;
+        bool const scalar_value = in.peek() == json_kind::number;
+        if (!in.value(slice))
+            return false;
+        if (scalar_value)
+            into = slice;
+        return true;
+    };
+    return read_object(in, [&](std::string_view name) {
+        if (name == "error_code" || name == "code")
+            return scalar(out.code);
+        if (name == "message" || name == "error_description")
+            return scalar(out.message);
+        if (name != "error")
+            return in.skip();
+        if (in.peek() != json_kind::object)
+            return scalar(out.code);
+        return read_object(in, [&](std::string_view inner) {
+            if (inner == "code")
+                return scalar(out.code);
+            if (inner == "message")
+                return scalar(out.message);
+            return in.skip();
+        });
+    });
+}
+
+/// Whether `text` has a word of which a part lies on each side of `at`.
+inline bool within_word(std::string_view text, std::size_t at) noexcept
+{
+    auto const in_word = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               static_cast<unsigned char>(c) >= 0x80;
+    };
+    return at > 0 && at < text.size() && in_word(text[at - 1]) && in_word(text[at]);
+}
+
+/// Takes every one of `secrets` out of a text that a server wrote: some repeat what they were sent. A short
+/// one only where it is no part of a longer word: nothing would be left of most texts.
+template <class = void>
+void redact(std::string& text, std::vector<std::string> const& secrets)
+{
+    constexpr std::string_view instead = "REDACTED";
+    constexpr std::size_t long_enough = 8;
+    for (auto const& secret : secrets) {
+        if (secret.empty())
+            continue;
+        std::size_t at = 0;
+        while ((at = text.find(secret, at)) != std::string::npos) {
+            bool const part = within_word(text, at) || within_word(text, at + secret.size());
+            if (part && secret.size() < long_enough) {
+                ++at;
+                continue;
+            }
+            text.replace(at, secret.size(), instead);
+            at += instead.size();
+        }
+    }
+}
+
+/// What a failed answer says: the fields above, and its bare text when it has no message of its own;
+/// without `secrets`.
+template <class = void>
+service_words parse_service_words(std::string_view body, std::vector<std::string> const& secrets = {})
+{
+    json_reader in(body);
+    service_words out;
+    if (!read_service_words(in, out) || !in.finish())
+        out = service_words();
+    if (out.message.empty())
+        out.message = std::string(body);
+    redact(out.code, secrets);
+    redact(out.message, secrets);
+    out.code = bounded_message(out.code);
+    out.message = bounded_message(out.message);
+    return out;
+}
+
+/// One entry of a produce answer's `offsets`. A Kafka error that is not retriable (1, or a 4xx code)
+/// was refused by the broker; of any other nobody knows whether the record was written.
+template <class = void>
+bool read_outcome(json_reader& in, record_outcome& out, diagnostics const& about)
+{
+    std::optional<std::int64_t> code;
+    std::string text;
+    bool failed = false;
+    bool const read = read_object(in, [&](std::string_view name) {
+        if (in.peek() == json_kind::null)
+            return in.skip();
+        if (name == "partition") {
+            out.partition.emplace();
+            return read_int32(in, *out.partition);
+        }
+        if (name == "offset") {
+            out.offset.emplace();
+            return in.integer(*out.offset);
+        }
+        if (name == "error_code")
+            return in.integer(code.emplace());
+        if ((name == "error" || name == "message") && in.peek() == json_kind::string)
+            return read_text(in, text);
+        failed = failed || name == "error";
+        return in.skip();
+    });
+    if (!read)
+        return false;
+    // 0 is Kafka's NONE.
+    failed = failed || code.value_or(0) != 0 || !text.empty() || (out.offset && *out.offset < 0);
+    out.persisted = persistence::done;
+    if (failed) {
+        bool const refused =
+            code && (*code == 1 || (*code >= 400 && *code < 500) || (*code >= 40000 && *code < 50000));
+        out.persisted = refused ? persistence::none : persistence::possibly;
+        diagnostics info = about;
+        info.operation = "produce";
+        info.server_code = code ? std::to_string(*code) : std::string();
+        info.server_message = bounded_message(text);
+        info.retriable(!refused).persisted(out.persisted);
+        std::string const cause =
+            text.empty() ? "the service reports an error for this record" : info.server_message;
+        out.failure.emplace(refused ? errc::bad_request : errc::service_failed, std::move(info), cause);
+        out.offset.reset();
+    }
+    return true;
+}
+
+/// The answer to a produce of `count` records: a bare string, nothing, or an object with `offsets`.
+/// A list that does not match the request tells nothing about single records: all are `possibly`.
+/// `about` is what is known of the produce, for the errors of single records.
+template <class = void>
+result<receipt> parse_receipt(std::string_view body, std::string_view content_type, std::size_t count,
+                              diagnostics const& about = diagnostics())
+{
+    auto const all = [count](persistence state) {
+        return receipt(std::vector<record_outcome>(count, record_outcome(state)));
+    };
+    auto const if_acknowledged = [&](persistence state) -> result<receipt> {
+        auto const acknowledged = parse_acknowledgement(body, content_type);
+        if (!acknowledged)
+            return acknowledged.error();
+        return all(state);
+    };
+    json_reader in(body);
+    if (in.peek() != json_kind::object)
+        return if_acknowledged(persistence::done);
+    std::vector<record_outcome> outcomes;
+    outcomes.reserve(std::min(count, body.size() / 2)); // {} is the least for a record
+    bool listed = false;
+    bool complains = false;
+    bool const read = read_object(in, [&](std::string_view name) {
+        if (name == "offsets" && in.peek() == json_kind::array) {
+            listed = true;
+            return read_array(in, [&] { return read_outcome(in, outcomes.emplace_back(), about); });
+        }
+        complains = complains || ((name == "error" || name == "error_code") && in.peek() != json_kind::null);
+        return in.skip();
+    });
+    if (!read || !in.finish())
+        return if_acknowledged(persistence::possibly);
+    if (!listed && !complains)
+        return all(persistence::done);
+    if (!listed || outcomes.size() != count)
+        return all(persistence::possibly);
+    return receipt(std::move(outcomes));
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+/// A line for each, so that people can read it.
+template <class = void>
+std::string checkpoints_text(std::vector<checkpoint> const& all)
+{
+    std::string out = R"({"version":1,"checkpoints":[)";
+    char const* before = "\n";
+    for (checkpoint const& one : all) {
+        out += before;
+        before = ",\n";
+        out += R"({"topic":)";
+        append_json_string(out, one.topic);
+        auto const number = [&out](std::string_view name, std::int64_t value) {
+            out.append(",\"").append(name).append("\":");
+            append_json_integer(out, value);
+        };
+        number("partition", one.partition);
+        number("next_offset", one.next_offset);
+        number("last_offset", one.last_offset);
+        if (one.last_timestamp)
+            number("last_timestamp", one.last_timestamp->time_since_epoch().count());
+        out += '}';
+    }
+    return out + "\n]}\n";
+}
+
+template <class = void>
+bool read_checkpoint(json_reader& in, checkpoint& out)
+{
+    bool has_topic = false;
+    bool has_partition = false;
+    bool has_next = false;
+    bool has_last = false;
+    bool const read = read_object(in, [&](std::string_view name) {
+        if (name == "topic")
+            return has_topic = read_text(in, out.topic);
+        if (name == "partition")
+            return has_partition = read_int32(in, out.partition);
+        if (name == "next_offset")
+            return has_next = in.integer(out.next_offset);
+        if (name == "last_offset")
+            return has_last = in.integer(out.last_offset);
+        if (name != "last_timestamp")
+            return in.skip();
+        std::int64_t time = 0;
+        bool const good = in.integer(time);
+        out.last_timestamp.emplace(std::chrono::milliseconds(time));
+        return good;
+    });
+    return read && has_topic && has_partition && has_next && has_last && out.partition >= 0 &&
+           out.next_offset >= 0 && out.last_offset >= 0;
+}
+
+/// Nothing is guessed: a text of another form, or of a later version, is refused.
+template <class = void>
+result<std::vector<checkpoint>> parse_checkpoints(std::string_view text)
+{
+    json_reader in(text);
+    std::vector<checkpoint> out;
+    std::int64_t version = 0;
+    bool listed = false;
+    bool const read = read_object(in, [&](std::string_view name) {
+        if (name == "version")
+            return in.integer(version);
+        if (name != "checkpoints")
+            return in.skip();
+        listed = true;
+        return read_array(in, [&] { return read_checkpoint(in, out.emplace_back()); });
+    });
+    if (!read || !in.finish() || !listed || version != 1)
+        return error(errc::invalid_json, "these are no checkpoints of this version of the library");
+    return out;
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+#if __has_include(<sys/file.h>)
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+#endif
+
+#include <cerrno>
+#include <cstdio>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// What the system said to the work on a file.
+inline error file_error(std::string const& doing, std::string const& path)
+{
+    return error(std::error_code(errno, std::system_category()),
+                 doing + " " + path + " failed: " + std::system_category().message(errno));
+}
+
+#if __has_include(<sys/file.h>)
+
+/// An open file; the methods throw what goes wrong.
+class file_handle
+{
+public:
+    file_handle(std::string path, int flags)
+        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): that is open()
+        : path_(std::move(path)), descriptor_(::open(path_.c_str(), flags | O_CLOEXEC, 0666))
+    {}
+    file_handle(file_handle&& other) noexcept
+        : path_(std::move(other.path_)), descriptor_(std::exchange(other.descriptor_, -1))
+    {}
+    file_handle& operator=(file_handle&&) = delete;
+    ~file_handle()
+    {
+        if (descriptor_ >= 0)
+            ::close(descriptor_);
+    }
+
+    bool is_open() const noexcept { return descriptor_ >= 0; }
+
+    void must_be_open() const
+    {
+        if (!is_open())
+            throw file_error("opening", path_);
+    }
+
+    std::string read() const
+    {
+        std::string out;
+        constexpr std::size_t piece = 65536;
+        for (;;) {
+            std::size_t const before = out.size();
+            out.resize(before + piece);
+            auto const count = ::read(descriptor_, out.data() + before, piece);
+            if (count < 0 && errno != EINTR)
+                throw file_error("reading", path_);
+            out.resize(before + static_cast<std::size_t>(std::max<decltype(count)>(count, 0)));
+            if (count == 0)
+                return out;
+        }
+    }
+
+    void write(std::string_view text) const
+    {
+        while (!text.empty()) {
+            auto const count = ::write(descriptor_, text.data(), text.size());
+            if (count < 0 && errno != EINTR)
+                throw file_error("writing", path_);
+            text.remove_prefix(static_cast<std::size_t>(std::max<decltype(count)>(count, 0)));
+        }
+    }
+
+    /// To the disk, as far as the system knows it.
+    void flush() const
+    {
+        if (::fsync(descriptor_) != 0)
+            throw file_error("flushing", path_);
+    }
+
+    /// Whether nobody else has it. It is freed with the process, however that ends.
+    bool lock() const noexcept { return ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0; }
+
+private:
+    std::string path_;
+    int descriptor_;
+};
+
+/// The file itself; every method blocks. One thread at a time.
+class checkpoint_table
+{
+public:
+    explicit checkpoint_table(std::string path) : path_(std::move(path)) {}
+
+    std::vector<checkpoint> load(std::string const& topic)
+    {
+        open();
+        std::vector<checkpoint> out;
+        std::ranges::copy_if(all_, std::back_inserter(out),
+                             [&](checkpoint const& one) { return one.topic == topic; });
+        return out;
+    }
+
+    void save(checkpoint what)
+    {
+        open();
+        std::vector<checkpoint> changed = all_;
+        auto const same = [&](checkpoint const& one) {
+            return one.topic == what.topic && one.partition == what.partition;
+        };
+        if (auto const found = std::ranges::find_if(changed, same); found != changed.end())
+            *found = std::move(what);
+        else
+            changed.push_back(std::move(what));
+        replace(checkpoints_text(changed));
+        all_ = std::move(changed); // what is on the disk, and nothing else
+    }
+
+private:
+    /// Takes the lock and reads, the first time.
+    void open()
+    {
+        if (lock_)
+            return;
+        file_handle lock(path_ + ".lock", O_RDWR | O_CREAT);
+        lock.must_be_open();
+        if (!lock.lock())
+            throw error(std::make_error_code(std::errc::device_or_resource_busy),
+                        "the checkpoints in " + path_ + " are in use: another consumer holds its lock");
+        file_handle const file(path_, O_RDONLY);
+        if (!file.is_open() && errno != ENOENT)
+            throw file_error("opening", path_);
+        if (file.is_open()) {
+            auto read = parse_checkpoints(file.read());
+            if (!read)
+                throw error(read.error().code(), path_ + ": " + read.error().cause());
+            all_ = std::move(read).value();
+        }
+        lock_.emplace(std::move(lock));
+    }
+
+    /// The name is given to what is complete and on the disk, and then is on the disk itself.
+    void replace(std::string_view text) const
+    {
+        std::string const beside = path_ + ".new";
+        {
+            file_handle const made(beside, O_WRONLY | O_CREAT | O_TRUNC);
+            made.must_be_open();
+            made.write(text);
+            made.flush();
+        }
+        if (std::rename(beside.c_str(), path_.c_str()) != 0)
+            throw file_error("replacing", path_);
+        auto const slash = path_.rfind('/');
+        std::string const folder = slash == std::string::npos ? "." : path_.substr(0, slash + 1);
+        file_handle const directory(folder, O_RDONLY | O_DIRECTORY);
+        directory.must_be_open();
+        directory.flush();
+    }
+
+    std::string path_;
+    std::optional<file_handle> lock_;
+    std::vector<checkpoint> all_;
+};
+
+#else
+
+class checkpoint_table
+{
+public:
+    explicit checkpoint_table(std::string) {}
+
+    std::vector<checkpoint> load(std::string const&) { throw not_supported(); }
+    void save(checkpoint) { throw not_supported(); }
+
+private:
+    static error not_supported()
+    {
+        return error(std::make_error_code(std::errc::function_not_supported),
+                     "files of checkpoints are not supported on this platform");
+    }
+};
+
+#endif
+
+/// What the copies of a store share. Its thread ends with it, and with that what is under way.
+template <class>
+class checkpoint_file
+{
+public:
+    explicit checkpoint_file(std::string path) : table(std::move(path)) {}
+
+    auto executor() { return thread_.get_executor(); }
+
+    checkpoint_table table; ///< Of the thread.
+
+private:
+    net::thread_pool thread_{1};
+};
+
+// These run on the file's thread, and never hold the file: its last owner waits there for them.
+
+template <class = void>
+net::awaitable<std::vector<checkpoint>> load_from(checkpoint_file<>* file, std::string topic)
+{
+    co_return file->table.load(topic);
+}
+
+template <class = void>
+net::awaitable<void> save_to(checkpoint_file<>* file, checkpoint what)
+{
+    file->table.save(std::move(what));
+    co_return;
+}
+
+template <class = void>
+net::awaitable<std::vector<checkpoint>> load_checkpoints(checkpoint_file_ptr file, std::string topic)
+{
+    auto work = load_from<>(file.get(), std::move(topic));
+    auto out = co_await net::co_spawn(file->executor(), std::move(work), net::use_awaitable);
+    co_return out;
+}
+
+template <class = void>
+net::awaitable<void> save_checkpoint(checkpoint_file_ptr file, checkpoint what)
+{
+    auto work = save_to<>(file.get(), std::move(what));
+    co_await net::co_spawn(file->executor(), std::move(work), net::use_awaitable);
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+namespace hdikafka::inline v0_1 {
+
+namespace detail {
+
+template <class>
+checkpoint_file_ptr make_checkpoint_file(std::string path)
+{
+    return std::make_shared<checkpoint_file<>>(std::move(path));
+}
+
+} // namespace detail
+
+template <class Lazy>
+net::awaitable<std::vector<checkpoint>> basic_file_checkpoint_store<Lazy>::load(std::string topic)
+{
+    return detail::load_checkpoints<Lazy>(file_, std::move(topic));
+}
+
+template <class Lazy>
+net::awaitable<void> basic_file_checkpoint_store<Lazy>::save(checkpoint what)
+{
+    return detail::save_checkpoint<Lazy>(file_, std::move(what));
+}
+
+} // namespace hdikafka::inline v0_1
+
+#endif
 
 #endif
 
@@ -1455,33 +3830,6 @@ inline std::optional<std::string> base64_decode(std::string_view text, base64_fo
 #ifndef HDIKAFKA_DETAIL_CHILD_PROCESS_HPP
 #define HDIKAFKA_DETAIL_CHILD_PROCESS_HPP
 
-// -------- hdikafka/detail/asio_io.hpp
-
-// What the I/O shell needs of Asio: sockets, timers, handlers. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_ASIO_IO_HPP
-#define HDIKAFKA_DETAIL_ASIO_IO_HPP
-
-#include <asio/associated_cancellation_slot.hpp>
-#include <asio/associated_executor.hpp>
-#include <asio/async_result.hpp>
-#include <asio/bind_cancellation_slot.hpp>
-#include <asio/buffer.hpp>
-#include <asio/cancellation_signal.hpp>
-#include <asio/cancellation_type.hpp>
-#include <asio/dispatch.hpp>
-#include <asio/error.hpp>
-#include <asio/ip/tcp.hpp>
-#include <asio/posix/stream_descriptor.hpp>
-#include <asio/post.hpp>
-#include <asio/redirect_error.hpp>
-#include <asio/steady_timer.hpp>
-#include <asio/strand.hpp>
-
-#endif
-
-#include <algorithm>
-#include <array>
-
 #if defined(ASIO_HAS_POSIX_STREAM_DESCRIPTOR) && __has_include(<spawn.h>)
 #include <cerrno>
 #include <csignal>
@@ -1851,2541 +4199,11 @@ net::awaitable<child_report> run_child(std::vector<std::string>, child_limits)
 
 #endif
 
-// -------- hdikafka/detail/json_reader.hpp
-
-// Reading JSON (RFC 8259): one validating pass that the caller pulls, without tree, allocation or recursion.
-// Layer: formats (bytes in, values out; no Asio).
-#ifndef HDIKAFKA_DETAIL_JSON_READER_HPP
-#define HDIKAFKA_DETAIL_JSON_READER_HPP
-
-// -------- hdikafka/detail/json_text.hpp
-
-// What single JSON tokens mean: a value's kind, the characters of a string, a number as a double.
-// Layer: formats (bytes in, values out; no Asio).
-#ifndef HDIKAFKA_DETAIL_JSON_TEXT_HPP
-#define HDIKAFKA_DETAIL_JSON_TEXT_HPP
-
-// -------- hdikafka/detail/utf8.hpp
-
-// UTF-8: strict validation, encoding, and the scan for bytes that need no attention in a JSON string.
-// Layer: formats (bytes in, values out; no Asio).
-#ifndef HDIKAFKA_DETAIL_UTF8_HPP
-#define HDIKAFKA_DETAIL_UTF8_HPP
-
-#include <bit>
-#include <cstring>
-
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
-
-namespace hdikafka::inline v0_1::detail {
-
-inline unsigned byte_at(char const* at) noexcept { return static_cast<unsigned char>(*at); }
-
-/// Length of the well-formed sequence at `at` (Unicode 15, table 3-7), or 0: no overlong form, no
-/// surrogate, nothing above U+10FFFF, nothing cut off. `at` is before `end`.
-inline std::size_t utf8_length(char const* at, char const* end) noexcept
-{
-    auto const lead = byte_at(at);
-    if (lead < 0x80)
-        return 1;
-    auto const left = end - at;
-    auto const follows = [&](std::ptrdiff_t i, unsigned low = 0x80, unsigned high = 0xbf) {
-        return i < left && byte_at(at + i) >= low && byte_at(at + i) <= high;
-    };
-    if (lead < 0xc2)
-        return 0;
-    if (lead < 0xe0)
-        return follows(1) ? 2 : 0;
-    if (lead < 0xf0)
-        return follows(1, lead == 0xe0 ? 0xa0 : 0x80, lead == 0xed ? 0x9f : 0xbf) && follows(2) ? 3 : 0;
-    if (lead < 0xf5)
-        return follows(1, lead == 0xf0 ? 0x90 : 0x80, lead == 0xf4 ? 0x8f : 0xbf) && follows(2) && follows(3)
-                   ? 4
-                   : 0;
-    return 0;
-}
-
-/// Whether a byte stands for itself in a JSON string: ASCII without quote, backslash and controls.
-inline bool is_plain(char character) noexcept
-{
-    auto const value = static_cast<unsigned char>(character);
-    return value >= 0x20 && value < 0x80 && value != '"' && value != '\\';
-}
-
-inline char const* plain_end_by_byte(char const* at, char const* end) noexcept
-{
-    while (at != end && is_plain(*at))
-        ++at;
-    return at;
-}
-
-/// The first byte from `at` on that is not plain, or `end`: eight bytes at a time, any byte order.
-inline char const* plain_end_by_word(char const* at, char const* end) noexcept
-{
-    constexpr std::uint64_t ones = 0x0101010101010101;
-    constexpr std::uint64_t tops = ones * 0x80;
-    for (; end - at >= 8; at += 8) {
-        std::uint64_t word = 0;
-        std::memcpy(&word, at, sizeof word);
-        // With the top bits set no subtraction borrows from the next byte: its top bit is then clear
-        // exactly when the low seven bits are below the subtrahend.
-        auto const below_space = ((word ^ ones * 2) | tops) - ones * 0x21; // controls, and the quote
-        auto const backslash = ((word ^ ones * '\\') | tops) - ones;
-        if (((word | ~below_space | ~backslash) & tops) != 0)
-            break;
-    }
-    return plain_end_by_byte(at, end);
-}
-
-#if defined(__SSE2__)
-
-/// Sixteen bytes reordered so that those up to 0xa0 are the controls, the quote and all above ASCII:
-/// flipping bit 1 swaps the quote (0x22) with the space, flipping the top bit puts 0x80 on first.
-inline __m128i plain_order(__m128i bytes) noexcept
-{
-    return _mm_xor_si128(bytes, _mm_set1_epi8(static_cast<char>(0x82)));
-}
-
-inline __m128i backslashes(__m128i bytes) noexcept { return _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')); }
-
-/// One bit for each byte that is not plain, of the least in plain_order() and the backslashes.
-inline unsigned not_plain(__m128i least, __m128i backslash) noexcept
-{
-    auto const limit = _mm_set1_epi8(static_cast<char>(0xa0));
-    auto const low = _mm_cmpeq_epi8(_mm_min_epu8(least, limit), least);
-    return static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(low, backslash)));
-}
-
-inline __m128i load_bytes(char const* at) noexcept
-{
-    return _mm_loadu_si128(reinterpret_cast<__m128i const*>(at));
-}
-
-inline unsigned not_plain(char const* at) noexcept
-{
-    auto const bytes = load_bytes(at);
-    return not_plain(plain_order(bytes), backslashes(bytes));
-}
-
-/// The same for long runs, sixty-four bytes at a time.
-[[gnu::noinline]] inline char const* plain_end_by_block(char const* at, char const* end) noexcept
-{
-    for (auto left = end - at; left >= 64; left -= 64, at += 64) {
-        auto const a = load_bytes(at);
-        auto const b = load_bytes(at + 16);
-        auto const c = load_bytes(at + 32);
-        auto const d = load_bytes(at + 48);
-        auto const least = _mm_min_epu8(_mm_min_epu8(plain_order(a), plain_order(b)),
-                                        _mm_min_epu8(plain_order(c), plain_order(d)));
-        auto const backslash = _mm_or_si128(_mm_or_si128(backslashes(a), backslashes(b)),
-                                            _mm_or_si128(backslashes(c), backslashes(d)));
-        if (not_plain(least, backslash) != 0)
-            break;
-    }
-    for (; end - at >= 16; at += 16)
-        if (auto const found = not_plain(at); found != 0)
-            return at + std::countr_zero(found);
-    return plain_end_by_byte(at, end);
-}
-
-/// The same; names and short values end within the first sixteen bytes.
-inline char const* plain_end(char const* at, char const* end) noexcept
-{
-    if (end - at < 16) [[unlikely]]
-        return plain_end_by_byte(at, end);
-    // Forget what is known of the memory: for a short literal gcc 12 warns of this load, although it is
-    // never reached.
-    asm("" : "+r"(at));
-    auto const found = not_plain(at);
-    return found != 0 ? at + std::countr_zero(found) : plain_end_by_block(at + 16, end);
-}
-
-#else
-
-inline char const* plain_end(char const* at, char const* end) noexcept { return plain_end_by_word(at, end); }
-
-#endif
-
-/// Whether the whole text is well-formed UTF-8.
-inline bool valid_utf8(std::string_view text) noexcept
-{
-    char const* at = text.data();
-    char const* const end = at + text.size();
-    while ((at = plain_end(at, end)) != end) {
-        auto const length = utf8_length(at, end);
-        if (length == 0)
-            return false;
-        at += length;
-    }
-    return true;
-}
-
-/// Appends the UTF-8 form of a code point, which is at most U+10FFFF and no surrogate.
-inline void append_utf8(std::string& out, char32_t code_point)
-{
-    auto const put = [&](char32_t value) { out += static_cast<char>(static_cast<unsigned char>(value)); };
-    if (code_point < 0x80) {
-        put(code_point);
-    } else if (code_point < 0x800) {
-        put(0xc0 | code_point >> 6);
-        put(0x80 | (code_point & 0x3f));
-    } else if (code_point < 0x10000) {
-        put(0xe0 | code_point >> 12);
-        put(0x80 | (code_point >> 6 & 0x3f));
-        put(0x80 | (code_point & 0x3f));
-    } else {
-        put(0xf0 | code_point >> 18);
-        put(0x80 | (code_point >> 12 & 0x3f));
-        put(0x80 | (code_point >> 6 & 0x3f));
-        put(0x80 | (code_point & 0x3f));
-    }
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-#include <charconv>
-#include <limits>
-
-namespace hdikafka::inline v0_1 {
-
-/// What a JSON value is.
-enum class json_kind : unsigned char
-{
-    null,    ///< `null`
-    boolean, ///< `true` or `false`
-    number,  ///< Any number; whether it fits a type is told by asking for it.
-    string,  ///< `"…"`
-    array,   ///< `[…]`
-    object,  ///< `{…}`
-};
-
-namespace detail {
-
-/// The kind of a value, told by its first character. Null for a character that begins no value.
-inline json_kind json_kind_of(char first) noexcept
-{
-    switch (first) {
-    case '"': return json_kind::string;
-    case '{': return json_kind::object;
-    case '[': return json_kind::array;
-    case 't':
-    case 'f': return json_kind::boolean;
-    case '-': return json_kind::number;
-    default: return first >= '0' && first <= '9' ? json_kind::number : json_kind::null;
-    }
-}
-
-inline char const* json_kind_name(json_kind kind) noexcept
-{
-    switch (kind) {
-    case json_kind::boolean: return "a boolean";
-    case json_kind::number: return "a number";
-    case json_kind::string: return "a string";
-    case json_kind::array: return "an array";
-    case json_kind::object: return "an object";
-    case json_kind::null: break;
-    }
-    return "null";
-}
-
-inline bool is_digit(char character) noexcept { return character >= '0' && character <= '9'; }
-
-/// The UTF-16 unit of the escape \uXXXX that `raw` has at `at`, or 0x10000, which no unit is.
-inline char32_t json_escaped_unit(std::string_view raw, std::size_t at) noexcept
-{
-    constexpr char32_t none = 0x10000;
-    if (raw.size() < at + 6 || raw[at] != '\\' || raw[at + 1] != 'u')
-        return none;
-    std::uint16_t unit = 0;
-    char const* const end = raw.data() + at + 6;
-    return std::from_chars(end - 4, end, unit, 16).ptr == end ? unit : none;
-}
-
-/// Decodes the text between a string's quotes, as a json_reader gave it, into `out` (replaced).
-/// False at a surrogate escape without its other half, which stands for no character.
-inline bool json_unescape(std::string_view raw, std::string& out)
-{
-    out.clear();
-    for (std::size_t at = 0;;) {
-        auto const escape = raw.find('\\', at);
-        out.append(raw.substr(at, escape - at));
-        if (escape == std::string_view::npos)
-            return true;
-        if (escape + 1 == raw.size())
-            return false;
-        at = escape + 2;
-        switch (raw[escape + 1]) {
-        case 'b': out += '\b'; break;
-        case 'f': out += '\f'; break;
-        case 'n': out += '\n'; break;
-        case 'r': out += '\r'; break;
-        case 't': out += '\t'; break;
-        default: out += raw[escape + 1]; break; // quote, backslash, slash
-        case 'u':
-            char32_t code_point = json_escaped_unit(raw, escape);
-            at = escape + 6;
-            if (code_point >= 0xd800 && code_point < 0xdc00) {
-                auto const low = json_escaped_unit(raw, at);
-                if (low < 0xdc00 || low > 0xdfff)
-                    return false;
-                code_point = 0x10000 + ((code_point - 0xd800) << 10) + (low - 0xdc00);
-                at += 6;
-            } else if (code_point >= 0xdc00 && (code_point < 0xe000 || code_point > 0xffff)) {
-                return false;
-            }
-            append_utf8(out, code_point);
-        }
-    }
-}
-
-/// Whether the text between a string's quotes stands for `text`.
-inline bool json_equals(std::string_view raw, std::string_view text)
-{
-    if (raw.find('\\') == std::string_view::npos)
-        return raw == text;
-    std::string decoded;
-    return json_unescape(raw, decoded) && decoded == text;
-}
-
-/// Without <cmath>, which would take as long to compile as all of this file.
-constexpr bool is_finite(double value) noexcept
-{
-    return value >= std::numeric_limits<double>::lowest() && value <= std::numeric_limits<double>::max();
-}
-
-/// A valid JSON number as a double. False when it is too large for one; what is too small becomes zero.
-inline bool json_to_double(std::string_view number, double& out) noexcept
-{
-    if (std::from_chars(number.data(), number.data() + number.size(), out).ec == std::errc())
-        return is_finite(out);
-    // from_chars does not say on which side the number left the range: its decimal magnitude does.
-    bool const negative = number.front() == '-';
-    std::int64_t magnitude =
-        0; // position of the first digit that is not 0, left of the point counted positive
-    std::size_t at = negative ? 1 : 0;
-    bool fraction = false;
-    bool significant = false;
-    for (; at != number.size() && number[at] != 'e' && number[at] != 'E'; ++at) {
-        if (number[at] == '.') {
-            fraction = true;
-            continue;
-        }
-        significant = significant || number[at] != '0';
-        if (significant && !fraction)
-            ++magnitude;
-        else if (!significant && fraction)
-            --magnitude;
-    }
-    if (at != number.size()) {
-        ++at;
-        bool const down = number[at] == '-';
-        if (down || number[at] == '+')
-            ++at;
-        std::int64_t exponent = 0;
-        for (; at != number.size() && exponent < 1'000'000'000'000; ++at)
-            exponent = exponent * 10 + (number[at] - '0');
-        magnitude += down ? -exponent : exponent;
-    }
-    if (significant && magnitude > 0)
-        return false;
-    out = negative ? -0.0 : 0.0;
-    return true;
-}
-
-} // namespace detail
-
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Reads one document from front to back. Every function gives false at a fault; the first fault sticks.
-/// What was read before it stands in a document that may still turn out not to be JSON: only finish()
-/// vouches for the whole. The text outlives the reader and the slices it gives.
-///
-///     json_reader in(text);
-///     std::string_view name;
-///     std::int64_t id = 0;
-///     if (in.enter_object())
-///         while (in.next_member(name))
-///             name == "id" ? in.integer(id) : in.skip();
-///     if (!in.finish()) // in.fault(), in.position()
-class json_reader
-{
-public:
-    static constexpr std::size_t max_depth = 512; ///< Containers within one another.
-
-    explicit json_reader(std::string_view text) noexcept
-        : begin_(text.data()), at_(begin_), end_(begin_ + text.size())
-    {}
-
-    /// The kind of the value that is due, by its first character. Null also when none is there.
-    json_kind peek() noexcept { return state_ == state::value ? json_kind_of(current()) : json_kind::null; }
-
-    bool enter_object() noexcept { return first() == '{' ? open() : other_kind(); }
-    bool enter_array() noexcept { return first() == '[' ? open() : other_kind(); }
-
-    /// Goes to the next member, whose value is then due. False at the object's end (or a fault).
-    /// `name` is the text between the quotes as it stands: see json_equals() for escapes.
-    bool next_member(std::string_view& name) noexcept
-    {
-        if (!next_item('}') || !due('"') || !scan_string(name) || !due(':'))
-            return false;
-        ++at_;
-        return true;
-    }
-
-    /// Goes to the next element, which is then due. False at the array's end (or a fault).
-    bool next_element() noexcept { return next_item(']'); }
-
-    /// Reads the value that is due, whatever it is: its exact text, without blanks around it.
-    bool value(std::string_view& slice) noexcept
-    {
-        auto const character = first();
-        char const* const start = at_;
-        if (!scan_value(character))
-            return false;
-        slice = std::string_view(start, static_cast<std::size_t>(at_ - start));
-        return true;
-    }
-
-    bool skip() noexcept { return scan_value(first()); }
-
-    /// Reads an integer exactly. A fraction or an exponent is `wrong_kind` like a string is, a value
-    /// beyond int64 is `out_of_range`.
-    bool integer(std::int64_t& out) noexcept
-    {
-        bool const negative = first() == '-';
-        char const* const digits = at_ + (negative ? 1 : 0);
-        char const* at = digits;
-        std::uint64_t magnitude = 0; // wraps beyond nineteen digits, which are read with care
-        for (; at != end_; ++at) {
-            auto const digit = byte_at(at) - '0';
-            if (digit > 9)
-                break;
-            magnitude = magnitude * 10 + digit;
-        }
-        auto const size = at - digits;
-        bool const simple = size > 0 && size <= 18 && (*digits != '0' || size == 1) && at != end_ &&
-                            *at != '.' && *at != 'e' && *at != 'E';
-        if (!simple) [[unlikely]]
-            return integer_with_care(out);
-        out = static_cast<std::int64_t>(negative ? 0 - magnitude : magnitude);
-        return done(at);
-    }
-
-    /// Reads a string: the text between the quotes as it stands (see json_unescape()).
-    bool string(std::string_view& raw) noexcept
-    {
-        return first() == '"' ? scan_string(raw) && done(at_) : other_kind();
-    }
-
-    /// Whether the document was one complete JSON value: nothing failed, nothing is open, only blanks remain.
-    bool finish() noexcept
-    {
-        skip_blanks();
-        return (state_ == state::after && depth_ == 0 && at_ == end_) || fail(errc::invalid_json, at_);
-    }
-
-    bool failed() const noexcept { return state_ == state::failed; }
-
-    /// The first fault; 0 when there is none.
-    errc fault() const noexcept { return fault_; }
-
-    /// The byte the reader is at; after a fault the byte where it was found.
-    std::size_t position() const noexcept { return static_cast<std::size_t>(at_ - begin_); }
-
-private:
-    enum class state : unsigned char
-    {
-        value,  // a value is due
-        opened, // a container was entered, nothing in it was read
-        after,  // a value is complete
-        failed,
-    };
-
-    [[gnu::cold]] bool fail(errc code, char const* where) noexcept
-    {
-        if (state_ != state::failed) {
-            state_ = state::failed;
-            fault_ = code;
-            at_ = end_ = where; // nothing can be read any more
-        }
-        return false;
-    }
-
-    /// The value at at_ is of another kind than was asked for, if it is a value at all.
-    [[gnu::cold]] bool other_kind() noexcept
-    {
-        char const* const start = at_;
-        return scan_value(current()) && fail(errc::wrong_kind, start);
-    }
-
-    [[gnu::noinline]] bool integer_with_care(std::int64_t& out) noexcept
-    {
-        char const* const start = at_;
-        if (json_kind_of(current()) != json_kind::number)
-            return other_kind();
-        if (!scan_number())
-            return false;
-        if (std::string_view(start, at_).find_first_of(".eE") != std::string_view::npos)
-            return fail(errc::wrong_kind, start);
-        if (std::from_chars(start, at_, out).ec != std::errc())
-            return fail(errc::out_of_range, start);
-        return true;
-    }
-
-    bool done(char const* at) noexcept
-    {
-        at_ = at;
-        state_ = state::after;
-        return true;
-    }
-
-    /// The next character that is not blank; NUL, which begins nothing, at the end.
-    char current() noexcept
-    {
-        if (at_ == end_ || byte_at(at_) <= ' ') [[unlikely]]
-            skip_blanks();
-        return at_ != end_ ? *at_ : '\0';
-    }
-
-    [[gnu::noinline]] void skip_blanks() noexcept
-    {
-        while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t'))
-            ++at_;
-    }
-
-    /// The first character of the value that is due; NUL, after a fault, when none is.
-    char first() noexcept
-    {
-        if (state_ == state::value) [[likely]]
-            return current();
-        fail(errc::invalid_json, at_);
-        return '\0';
-    }
-
-    /// Enters the container at at_.
-    bool open() noexcept
-    {
-        if (depth_ == max_depth)
-            return fail(errc::invalid_json, at_);
-        closing_ = *at_ == '{' ? '}' : ']';
-        auto const bit = std::uint64_t(1) << depth_ % 64;
-        auto& word = objects_[depth_ / 64];
-        word = closing_ == '}' ? word | bit : word & ~bit;
-        ++depth_;
-        ++at_;
-        state_ = state::opened;
-        return true;
-    }
-
-    /// Leaves the innermost container, whose last character is at at_.
-    bool close() noexcept
-    {
-        --depth_;
-        if (depth_ == 0)
-            closing_ = '\0';
-        else
-            closing_ = (objects_[(depth_ - 1) / 64] >> (depth_ - 1) % 64 & 1) != 0 ? '}' : ']';
-        return done(at_ + 1);
-    }
-
-    /// Goes to this character, which must come next.
-    bool due(char character) noexcept
-    {
-        if (at_ != end_ && *at_ == character) [[likely]]
-            return true;
-        return current() == character || fail(errc::invalid_json, at_);
-    }
-
-    /// Goes past the comma to the next item of the innermost container, or past its end (false).
-    bool next_item(char closing) noexcept
-    {
-        if (closing != closing_) [[unlikely]]
-            return fail(errc::invalid_json, at_);
-        auto const character = current();
-        if (state_ == state::after && character == ',') [[likely]]
-            ++at_;
-        else if (state_ != state::value && character == closing) {
-            close();
-            return false;
-        } else if (state_ != state::opened)
-            return fail(errc::invalid_json, at_);
-        state_ = state::value;
-        return true;
-    }
-
-    /// Reads the value at at_, whose first character is given.
-    bool scan_value(char character) noexcept
-    {
-        return character == '{' || character == '[' ? scan_container() : scan_scalar(character);
-    }
-
-    [[gnu::noinline]] bool scan_container() noexcept
-    {
-        auto const outside = depth_;
-        std::string_view name;
-        if (!open())
-            return false;
-        while (depth_ != outside) {
-            if (closing_ == '}' ? next_member(name) : next_element()) {
-                auto const character = first();
-                if (!(character == '{' || character == '[' ? open() : scan_scalar(character)))
-                    return false;
-            } else if (failed()) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    bool scan_scalar(char character) noexcept
-    {
-        std::string_view raw;
-        return character == '"' ? scan_string(raw) && done(at_) : scan_word_or_number(character);
-    }
-
-    [[gnu::noinline]] bool scan_word_or_number(char character) noexcept
-    {
-        switch (character) {
-        case 't': return scan_word("true");
-        case 'f': return scan_word("false");
-        case 'n': return scan_word("null");
-        default: return scan_number();
-        }
-    }
-
-    bool scan_word(std::string_view word) noexcept
-    {
-        auto const left = static_cast<std::size_t>(end_ - at_);
-        for (std::size_t i = 0; i != word.size(); ++i)
-            if (i == left || at_[i] != word[i])
-                return fail(errc::invalid_json, at_ + i);
-        return done(at_ + word.size());
-    }
-
-    bool scan_number() noexcept
-    {
-        char const* at = at_;
-        auto const digits = [&] {
-            char const* const first = at;
-            while (at != end_ && is_digit(*at))
-                ++at;
-            return at != first;
-        };
-        if (at != end_ && *at == '-')
-            ++at;
-        if (at != end_ && *at == '0')
-            ++at;
-        else if (!digits())
-            return fail(errc::invalid_json, at);
-        if (at != end_ && *at == '.')
-            if (++at; !digits())
-                return fail(errc::invalid_json, at);
-        if (at != end_ && (*at == 'e' || *at == 'E')) {
-            if (++at; at != end_ && (*at == '+' || *at == '-'))
-                ++at;
-            if (!digits())
-                return fail(errc::invalid_json, at);
-        }
-        return done(at);
-    }
-
-    /// Reads the string whose opening quote is at at_: the text between the quotes.
-    bool scan_string(std::string_view& raw) noexcept
-    {
-        char const* const start = at_ + 1;
-        char const* at = plain_end(start, end_);
-        if ((at == end_ || *at != '"') && !scan_string_on(at)) [[unlikely]]
-            return false;
-        raw = std::string_view(start, static_cast<std::size_t>(at - start));
-        at_ = at + 1;
-        return true;
-    }
-
-    /// The same from its first byte on that is not plain.
-    [[gnu::noinline]] bool scan_string_on(char const*& at) noexcept
-    {
-        while (at != end_ && *at != '"') {
-            auto const length = *at == '\\'          ? escape_length(at)
-                                : byte_at(at) < 0x20 ? 0
-                                                     : utf8_length(at, end_);
-            if (length == 0)
-                return fail(errc::invalid_json, at);
-            at += length;
-            if (at != end_ && byte_at(at) < 0x80)
-                at = plain_end(at, end_);
-        }
-        return at != end_ || fail(errc::invalid_json, at);
-    }
-
-    /// Length of the escape at `at`, or 0. A lone surrogate is within the grammar.
-    std::size_t escape_length(char const* at) const noexcept
-    {
-        if (end_ - at < 2)
-            return 0;
-        if (at[1] != 'u')
-            return std::string_view("\"\\/bfnrt").find(at[1]) != std::string_view::npos ? 2 : 0;
-        if (end_ - at < 6)
-            return 0;
-        for (int i = 2; i != 6; ++i)
-            if (!is_digit(at[i]) && !(at[i] >= 'a' && at[i] <= 'f') && !(at[i] >= 'A' && at[i] <= 'F'))
-                return 0;
-        return 6;
-    }
-
-    char const* begin_;
-    char const* at_;
-    char const* end_;
-    std::size_t depth_ = 0;
-    state state_ = state::value;
-    char closing_ = '\0'; // of the innermost container
-    errc fault_ = errc();
-    std::array<std::uint64_t, max_depth / 64> objects_{}; // one bit a level: object, else array
-};
-
-inline bool valid_json(std::string_view text) noexcept
-{
-    json_reader in(text);
-    return in.skip() && in.finish();
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/rest_response.hpp
-
-// The proxy's answers other than records: metadata, receipts, errors. Every answer that is not what
-// the API describes becomes errc::invalid_response. Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_REST_RESPONSE_HPP
-#define HDIKAFKA_DETAIL_REST_RESPONSE_HPP
-
-// -------- hdikafka/detail/http_syntax.hpp
-
-// The small rules of HTTP/1.1 that reading and writing share: characters, lists, numbers, lines
-// (RFC 9110 §5.5 and §5.6, RFC 9112 §2.2). Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_HTTP_SYNTAX_HPP
-#define HDIKAFKA_DETAIL_HTTP_SYNTAX_HPP
-
-// -------- hdikafka/detail/http_scan.hpp
-
-// Searching HTTP text for the characters that end something, 16 bytes at a time where the machine has
-// SSE2: most of what reading a header costs. Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_HTTP_SCAN_HPP
-#define HDIKAFKA_DETAIL_HTTP_SCAN_HPP
-
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
-
-namespace hdikafka::inline v0_1::detail {
-
-/// A set of characters.
-class character_set
-{
-public:
-    explicit constexpr character_set(std::string_view members) noexcept
-    {
-        for (char const member : members)
-            table_[static_cast<unsigned char>(member)] = true;
-    }
-
-    constexpr bool contains(char character) const noexcept
-    {
-        return table_[static_cast<unsigned char>(character)];
-    }
-
-    /// Whether `text` has nothing but members, and at least one.
-    constexpr bool spells(std::string_view text) const noexcept
-    {
-        return !text.empty() && prefix(text) == text.size();
-    }
-
-    /// How many members are at the front of `text`, if it is known of the first `from`.
-    constexpr std::size_t prefix(std::string_view text, std::size_t from = 0) const noexcept
-    {
-        while (from < text.size() && contains(text[from]))
-            ++from;
-        return from;
-    }
-
-private:
-    std::array<bool, 256> table_{};
-};
-
-inline constexpr character_set token_characters("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
-                                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
-
-/// Control characters but HTAB: none of them may stand in any line, but for the CRLF at its end.
-inline constexpr character_set control_characters(
-    std::string_view("\x00\x01\x02\x03\x04\x05\x06\x07\x08\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14\x15"
-                     "\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f\x7f",
-                     32));
-
-#if defined(__SSE2__)
-/// Sixteen bytes, and which of them have a property: bit i of a mask is byte i.
-class byte_block
-{
-public:
-    static constexpr std::size_t size = 16;
-
-    explicit byte_block(char const* text) noexcept
-        : bytes_(_mm_loadu_si128(reinterpret_cast<__m128i const*>(text)))
-    {}
-
-    unsigned controls() const noexcept
-    {
-        auto const low = at_most(bytes_, 0x1f);
-        auto const tab = _mm_cmpeq_epi8(bytes_, _mm_set1_epi8('\t'));
-        auto const del = _mm_cmpeq_epi8(bytes_, _mm_set1_epi8(0x7f));
-        return mask(_mm_or_si128(_mm_andnot_si128(tab, low), del));
-    }
-
-    /// Letters, digits and '-': all that the names of fields have in practice.
-    unsigned name_characters() const noexcept
-    {
-        auto const lower = _mm_or_si128(bytes_, _mm_set1_epi8(0x20));
-        auto const letter = at_most(_mm_sub_epi8(lower, _mm_set1_epi8('a')), 'z' - 'a');
-        auto const digit = at_most(_mm_sub_epi8(bytes_, _mm_set1_epi8('0')), 9);
-        auto const dash = _mm_cmpeq_epi8(bytes_, _mm_set1_epi8('-'));
-        return mask(_mm_or_si128(_mm_or_si128(letter, digit), dash));
-    }
-
-    /// Whether the 64 bytes from `text` on are ASCII without any control character.
-    static bool four_are_printable(char const* text) noexcept
-    {
-        // Adding 0x81 puts DEL first, then what is above ASCII, then the controls: 0x00 to 0xa0.
-        auto const ordered = [text](std::size_t i) {
-            return _mm_add_epi8(byte_block(text + i * size).bytes_, _mm_set1_epi8(static_cast<char>(0x81)));
-        };
-        auto const least =
-            _mm_min_epu8(_mm_min_epu8(ordered(0), ordered(1)), _mm_min_epu8(ordered(2), ordered(3)));
-        return mask(at_most(least, static_cast<char>(0xa0))) == 0;
-    }
-
-private:
-    /// Unsigned comparison, which SSE2 only has as a minimum.
-    static __m128i at_most(__m128i bytes, char limit) noexcept
-    {
-        return _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(limit)), bytes);
-    }
-    static unsigned mask(__m128i bytes) noexcept { return static_cast<unsigned>(_mm_movemask_epi8(bytes)); }
-
-    __m128i bytes_;
-};
-#endif
-
-/// Where the first control character at or behind `from` is, or the size of `text`.
-inline std::size_t find_control(std::string_view text, std::size_t from = 0) noexcept
-{
-#if defined(__SSE2__)
-    for (; from + byte_block::size <= text.size(); from += byte_block::size)
-        if (auto const found = byte_block(text.data() + from).controls(); found != 0)
-            return from + static_cast<std::size_t>(std::countr_zero(found));
-#endif
-    while (from < text.size() && !control_characters.contains(text[from]))
-        ++from;
-    return from;
-}
-
-/// Whether `text` has no control character. For texts that may be long and hardly ever have one.
-inline bool has_no_control(std::string_view text) noexcept
-{
-    std::size_t from = 0;
-#if defined(__SSE2__)
-    while (from + 4 * byte_block::size <= text.size() && byte_block::four_are_printable(text.data() + from))
-        from += 4 * byte_block::size;
-#endif
-    return find_control(text, from) == text.size();
-}
-
-/// How many token characters are at the front of `text`.
-inline std::size_t token_size(std::string_view text) noexcept
-{
-    std::size_t size = 0;
-#if defined(__SSE2__)
-    for (; size + byte_block::size <= text.size(); size += byte_block::size)
-        if (auto const others = ~byte_block(text.data() + size).name_characters() & 0xffffU; others != 0) {
-            size += static_cast<std::size_t>(std::countr_zero(others));
-            break;
-        }
-#endif
-    return token_characters.prefix(text, size);
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-namespace hdikafka::inline v0_1::detail {
-
-/// What is wrong with a message: nothing, or a code and a whole sentence about it.
-class http_fault
-{
-public:
-    http_fault() = default;
-    http_fault(errc code, std::string cause) : code_(code), cause_(std::move(cause)) {}
-
-    explicit operator bool() const noexcept { return code_ != errc(); }
-    errc code() const noexcept { return code_; }
-    std::string const& cause() const noexcept { return cause_; }
-
-private:
-    errc code_ = errc();
-    std::string cause_;
-};
-
-/// What a target in origin form may have: path and query of RFC 3986 §3.3 and §3.4.
-inline constexpr character_set target_characters("!$%&'()*+,-./0123456789:;=?@"
-                                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~");
-
-/// What a Host field may have: a name or an address, and a port.
-inline constexpr character_set host_characters("-.0123456789:ABCDEFGHIJKLMNOPQRSTUVWXYZ[]"
-                                               "_abcdefghijklmnopqrstuvwxyz");
-
-/// A method, a field name, a parameter name: 1*tchar.
-inline bool is_token(std::string_view text) noexcept
-{
-    return !text.empty() && token_size(text) == text.size();
-}
-
-/// A field value or a reason phrase: no control character but HTAB.
-inline bool is_field_text(std::string_view text) noexcept { return find_control(text, 0) == text.size(); }
-
-constexpr bool is_blank(char character) noexcept { return character == ' ' || character == '\t'; }
-
-/// Without the optional white space (SP, HTAB) around it.
-constexpr std::string_view trim_blanks(std::string_view text) noexcept
-{
-    while (!text.empty() && is_blank(text.front()))
-        text.remove_prefix(1);
-    while (!text.empty() && is_blank(text.back()))
-        text.remove_suffix(1);
-    return text;
-}
-
-constexpr char ascii_lower(char character) noexcept
-{
-    return character >= 'A' && character <= 'Z' ? static_cast<char>(character | 0x20) : character;
-}
-
-constexpr bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept
-{
-    if (a.size() != b.size())
-        return false;
-    for (std::size_t i = 0; i != a.size(); ++i)
-        if (a[i] != b[i] && ascii_lower(a[i]) != ascii_lower(b[i]))
-            return false;
-    return true;
-}
-
-/// 1*DIGIT without overflow; leading zeros are allowed, signs and blanks are not.
-constexpr std::optional<std::uint64_t> parse_decimal(std::string_view text) noexcept
-{
-    constexpr auto most = std::numeric_limits<std::uint64_t>::max();
-    std::uint64_t value = 0;
-    for (char const character : text) {
-        if (character < '0' || character > '9')
-            return std::nullopt;
-        auto const digit = static_cast<std::uint64_t>(character - '0');
-        if (value > (most - digit) / 10)
-            return std::nullopt;
-        value = value * 10 + digit;
-    }
-    return text.empty() ? std::nullopt : std::optional(value);
-}
-
-/// The elements of a comma-separated list, trimmed. An empty text has one empty element.
-class list_elements
-{
-public:
-    explicit constexpr list_elements(std::string_view list) noexcept : rest_(list) {}
-
-    constexpr bool next(std::string_view& element) noexcept
-    {
-        if (ended_)
-            return false;
-        auto const comma = rest_.find(',');
-        element = trim_blanks(rest_.substr(0, comma));
-        ended_ = comma == std::string_view::npos;
-        if (!ended_)
-            rest_.remove_prefix(comma + 1);
-        return true;
-    }
-
-private:
-    std::string_view rest_;
-    bool ended_ = false;
-};
-
-/// At most 40 bytes of what a peer sent, for an error's sentence.
-inline std::string excerpt(std::string_view text)
-{
-    constexpr std::size_t most = 40;
-    return "'" + std::string(text.substr(0, most)) + (text.size() > most ? "…'" : "'");
-}
-
-enum class line_state : unsigned char
-{
-    incomplete,
-    whole,        ///< `line` is the line without its CRLF.
-    too_long,     ///< It has more than `limit` bytes, whether or not its end is here already.
-    bad_character ///< A control character but HTAB, or CR and LF other than together at its end.
-};
-
-/// Cuts the line off the front of `text`. `scanned` is how much of it was searched before: 0 for a new
-/// line, and left as it is between calls, so that a line that arrives in pieces is searched once.
-/// The state depends on the bytes alone, never on how they were split.
-inline line_state cut_line(std::string_view text, std::size_t& scanned, std::size_t limit,
-                           std::string_view& line) noexcept
-{
-    auto const end = find_control(text, scanned);
-    if (end > limit)
-        return line_state::too_long;
-    scanned = end;
-    if (end == text.size())
-        return line_state::incomplete;
-    if (text[end] != '\r')
-        return line_state::bad_character;
-    if (end + 1 == text.size())
-        return line_state::incomplete;
-    if (text[end + 1] != '\n')
-        return line_state::bad_character;
-    scanned = 0;
-    line = text.substr(0, end);
-    return line_state::whole;
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/receipt.hpp
-
-// What a produce returns: what became of each record. Layer: values (no I/O, no Asio).
-#ifndef HDIKAFKA_RECEIPT_HPP
-#define HDIKAFKA_RECEIPT_HPP
-
-namespace hdikafka::inline v0_1 {
-
-/// What became of one record of a produce.
-class record_outcome
-{
-public:
-    record_outcome() = default;
-    /// An outcome without a place.
-    explicit record_outcome(persistence state) : persisted(state) {}
-
-    persistence persisted = persistence::none; ///< Whether the record is in the topic.
-    std::optional<std::int32_t> partition;     ///< Where it went, if the answer says so.
-    std::optional<std::int64_t> offset;        ///< Its offset, if the answer says so.
-    std::optional<hdikafka::error> failure;    ///< What the service says went wrong with this record.
-};
-
-/// The answer to one produce, record by record in the order they were given. A receipt exists for
-/// every 200; it can still say that single records failed. The service may leave partitions and
-/// offsets out, hence the optionals. An index past size() throws std::out_of_range.
-class receipt
-{
-public:
-    receipt() = default;
-    /// Made by client::produce(); here for tests of what reads receipts.
-    explicit receipt(std::vector<record_outcome> outcomes) : outcomes_(std::move(outcomes)) {}
-
-    /// How many records were given to produce.
-    std::size_t size() const noexcept { return outcomes_.size(); }
-
-    /// Whether this record is in the topic.
-    persistence persisted(std::size_t index) const { return outcomes_.at(index).persisted; }
-    /// The partition that this record went to.
-    std::optional<std::int32_t> partition(std::size_t index) const { return outcomes_.at(index).partition; }
-    /// The offset that this record got.
-    std::optional<std::int64_t> offset(std::size_t index) const { return outcomes_.at(index).offset; }
-    /// What the service says went wrong with this record.
-    std::optional<hdikafka::error> error(std::size_t index) const { return outcomes_.at(index).failure; }
-
-    /// Whether the service reports an error for any of the records.
-    bool has_error() const noexcept
-    {
-        return std::ranges::any_of(outcomes_, [](auto const& one) { return one.failure.has_value(); });
-    }
-
-    /// All records together: `done` only if all are, `none` only if none is written, else `possibly`.
-    persistence persisted() const noexcept
-    {
-        std::size_t done = 0;
-        std::size_t none = 0;
-        for (auto const& one : outcomes_) {
-            done += one.persisted == persistence::done ? 1 : 0;
-            none += one.persisted == persistence::none ? 1 : 0;
-        }
-        if (none == outcomes_.size())
-            return persistence::none;
-        return done == outcomes_.size() ? persistence::done : persistence::possibly;
-    }
-
-private:
-    std::vector<record_outcome> outcomes_;
-};
-
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-// -------- hdikafka/topic.hpp
-
-// Topics, partitions and brokers. Layer: values (no I/O, no Asio).
-#ifndef HDIKAFKA_TOPIC_HPP
-#define HDIKAFKA_TOPIC_HPP
-
-// -------- hdikafka/json.hpp
-
-// json and json_view: JSON as validated text, without a tree. Layer: values (no I/O, no Asio).
-#ifndef HDIKAFKA_JSON_HPP
-#define HDIKAFKA_JSON_HPP
-
-// -------- hdikafka/detail/json_writer.hpp
-
-// Writing JSON scalars into a growing text. Layer: formats (bytes in, values out; no Asio).
-#ifndef HDIKAFKA_DETAIL_JSON_WRITER_HPP
-#define HDIKAFKA_DETAIL_JSON_WRITER_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Appends `text` as a JSON string, quotes included. False, with `out` unchanged, if it is not UTF-8.
-inline bool append_json_string(std::string& out, std::string_view text)
-{
-    auto const before = out.size();
-    char const* at = text.data();
-    char const* const end = at + text.size();
-    char const* copied = at;
-    if (before == 0)
-        out.reserve(text.size() + 2); // most text needs no escapes
-    out += '"';
-    while ((at = plain_end(at, end)) != end) {
-        if (byte_at(at) >= 0x80) {
-            auto const length = utf8_length(at, end);
-            if (length == 0) {
-                out.resize(before);
-                return false;
-            }
-            at += length;
-            continue;
-        }
-        out.append(copied, at);
-        auto const character = byte_at(at);
-        copied = ++at;
-        out += '\\';
-        switch (character) {
-        case '\b': out += 'b'; break;
-        case '\f': out += 'f'; break;
-        case '\n': out += 'n'; break;
-        case '\r': out += 'r'; break;
-        case '\t': out += 't'; break;
-        case '"':
-        case '\\': out += static_cast<char>(character); break;
-        default: out += character < 0x10 ? "u000" : "u001"; out += "0123456789abcdef"[character % 16];
-        }
-    }
-    out.append(copied, end);
-    out += '"';
-    return true;
-}
-
-template <std::integral T>
-void append_json_integer(std::string& out, T value)
-{
-    std::array<char, 24> digits{};
-    out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
-}
-
-/// Appends the shortest text that reads back as the same double. False, with `out` unchanged, if it is
-/// not finite.
-inline bool append_json_double(std::string& out, double value)
-{
-    if (!is_finite(value))
-        return false;
-    std::array<char, 32> digits{}; // the longest is 24: -2.2250738585072014e-308
-    out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
-    return true;
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-namespace hdikafka::inline v0_1 {
-
-namespace detail {
-
-/// Says that a text is one JSON value without blanks around it: who makes a json_view has checked it.
-struct validated_json
-{
-    explicit validated_json() = default;
-};
-
-template <class T>
-concept character_type = std::same_as<T, char> || std::same_as<T, wchar_t> || std::same_as<T, char8_t> ||
-    std::same_as<T, char16_t> || std::same_as<T, char32_t>;
-
-template <class T>
-concept json_integer =
-    std::integral<T> && !std::same_as<T, bool> && !character_type<T> && sizeof(T) <= sizeof(std::uint64_t);
-
-template <class T>
-concept string_like = std::convertible_to<T const&, std::string_view> && !std::same_as<T, std::nullptr_t>;
-
-template <class T>
-concept u8string_like =
-    std::convertible_to<T const&, std::u8string_view> && !string_like<T> && !std::same_as<T, std::nullptr_t>;
-
-} // namespace detail
-
-/// A JSON value that lives elsewhere, in a record_batch or a json, and was validated there. It is
-/// valid as long as its owner. Asking for another kind than the value's throws hk::error.
-class json_view
-{
-public:
-    /// null
-    json_view() = default;
-    /// For the library's own use: the tag says that `slice` is one valid JSON value without blanks around it.
-    json_view(detail::validated_json, std::string_view slice) noexcept : text_(slice) {}
-
-    /// The exact JSON text, without blanks around it.
-    std::string_view text() const noexcept { return text_; }
-
-    /// Which of the six kinds of RFC 8259 the value is.
-    json_kind kind() const noexcept { return detail::json_kind_of(text_.front()); }
-    /// Whether it is JSON null.
-    bool is_null() const noexcept { return kind() == json_kind::null; }
-
-    /// The decoded string, as UTF-8.
-    /// Throws `wrong_kind`; `invalid_utf8` if it has half of a surrogate pair, which no UTF-8 can say
-    /// (text() still has it).
-    std::string as_string() const
-    {
-        expect(json_kind::string);
-        std::string decoded;
-        if (!detail::json_unescape(text_.substr(1, text_.size() - 2), decoded))
-            throw error(errc::invalid_utf8, "the JSON string contains half of a surrogate pair");
-        return decoded;
-    }
-
-    /// The number, exactly. Throws `wrong_kind`, also for a number with a fraction or an exponent;
-    /// `out_of_range`.
-    std::int64_t as_int64() const { return as_integer<std::int64_t>(); }
-    /// The same without a sign; `out_of_range` also below zero.
-    std::uint64_t as_uint64() const { return as_integer<std::uint64_t>(); }
-
-    /// The nearest double of any number. Throws `wrong_kind`; `out_of_range` beyond the largest double.
-    double as_double() const
-    {
-        expect(json_kind::number);
-        double value = 0;
-        if (!detail::json_to_double(text_, value))
-            throw error(errc::out_of_range);
-        return value;
-    }
-
-    /// The boolean. Throws `wrong_kind`.
-    bool as_bool() const
-    {
-        expect(json_kind::boolean);
-        return text_.front() == 't';
-    }
-
-    /// Whether both have the same text: 1 and 1.0 differ.
-    friend bool operator==(json_view a, json_view b) noexcept { return a.text_ == b.text_; }
-
-private:
-    void expect(json_kind wanted) const
-    {
-        if (kind() != wanted)
-            throw error(errc::wrong_kind, std::string("the JSON value is ") + detail::json_kind_name(kind()) +
-                                              ", not " + detail::json_kind_name(wanted));
-    }
-
-    template <class T>
-    T as_integer() const
-    {
-        expect(json_kind::number);
-        if (text_.find_first_of(".eE") != std::string_view::npos)
-            throw error(errc::wrong_kind, "the JSON number is not an integer");
-        if (text_ == "-0")
-            return 0;
-        T value = 0;
-        if (std::from_chars(text_.data(), text_.data() + text_.size(), value).ec != std::errc())
-            throw error(errc::out_of_range);
-        return value;
-    }
-
-    std::string_view text_ = "null";
-};
-
-/// A JSON value that owns its text, for what is sent. Made from
-/// - text that is UTF-8: a JSON *string*, whatever it looks like (`json("{}")` is a string of two
-///   characters; use parse() for raw JSON);
-/// - integers of any width, exactly; `float` and `double`, as the shortest text that reads back the same;
-/// - `bool` and `nullptr`;
-/// - a json_view, copied.
-///
-/// A single character has no obvious meaning and does not convert. Throws hk::error: `invalid_utf8`
-/// (also for a null `char const*`), `not_finite`. A moved-from json is null.
-class json
-{
-public:
-    /// null
-    json() = default;
-    /// null
-    json(std::nullptr_t) noexcept {}
-    /// A copy of the text.
-    json(json_view value) : text_(value.text()) {}
-
-    /// A JSON string of the text. Throws `invalid_utf8`.
-    template <class T>
-    requires detail::string_like<T> || detail::u8string_like<T> json(T const& text)
-    {
-        if constexpr (std::is_pointer_v<T>)
-            if (text == nullptr)
-                throw error(errc::invalid_utf8, "a null pointer is not text");
-        if constexpr (detail::string_like<T>) {
-            assign_string(text);
-        } else {
-            std::u8string_view const bytes = text;
-            assign_string(std::string_view(reinterpret_cast<char const*>(bytes.data()), bytes.size()));
-        }
-    }
-
-    /// An integer of at most 64 bits, exactly.
-    template <detail::json_integer T>
-    json(T value)
-    {
-        detail::append_json_integer(text_, value);
-    }
-
-    /// The shortest text that reads back as the same number. Throws `not_finite`.
-    template <class T>
-    requires std::same_as<T, float> || std::same_as<T, double> json(T value)
-    {
-        if (!detail::append_json_double(text_, value))
-            throw error(errc::not_finite);
-    }
-
-    /// true or false; nothing that merely converts to bool.
-    template <std::same_as<bool> T>
-    json(T value) : text_(value ? "true" : "false")
-    {}
-
-    template <detail::character_type T>
-    json(T) = delete;
-
-    json(json const&) = default;
-    json(json&& other) noexcept : text_(std::exchange(other.text_, std::string())) {}
-    json& operator=(json const&) = default;
-    json& operator=(json&& other) noexcept
-    {
-        text_ = std::exchange(other.text_, std::string());
-        return *this;
-    }
-    ~json() = default;
-
-    /// Takes raw JSON: one value of RFC 8259, nested at most 512 levels, blanks around it allowed (and
-    /// dropped). Throws hk::error `invalid_json`; the message names the byte.
-    static json parse(std::string_view text) { return try_parse(text).value(); }
-
-    /// The same, with the error as a value.
-    static result<json> try_parse(std::string_view text)
-    {
-        detail::json_reader in(text);
-        std::string_view slice;
-        if (!in.value(slice) || !in.finish())
-            return not_json(in);
-        return json(json_view(detail::validated_json(), slice));
-    }
-
-    /// The JSON text.
-    std::string_view text() const noexcept { return view().text(); }
-
-    /// The value to be looked at; valid as long as this object lives unchanged.
-    json_view view() const noexcept
-    {
-        return text_.empty() ? json_view() : json_view(detail::validated_json(), text_);
-    }
-    /// The same as view().
-    operator json_view() const noexcept { return view(); }
-
-    friend bool operator==(json const& a, json const& b) noexcept { return a.text() == b.text(); }
-    friend bool operator==(json const& a, json_view b) noexcept { return a.text() == b.text(); }
-
-private:
-    static error not_json(detail::json_reader const& in)
-    {
-        std::string cause = "the text is not valid JSON at byte ";
-        cause += std::to_string(in.position());
-        return error(in.fault(), cause);
-    }
-
-    void assign_string(std::string_view text)
-    {
-        if (!detail::append_json_string(text_, text))
-            throw error(errc::invalid_utf8);
-    }
-
-    std::string text_; // empty is null
-};
-
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-namespace hdikafka::inline v0_1 {
-
-/// How a topic is to be created. What is not set is left to the cluster's defaults.
-class topic_config
-{
-public:
-    /// A property's Kafka name and its value.
-    using property = std::pair<std::string, json>;
-
-    /// Number of partitions, at least 1.
-    topic_config& partition_count(std::int32_t count) &
-    {
-        partition_count_ = count;
-        return *this;
-    }
-    topic_config&& partition_count(std::int32_t count) && { return std::move(partition_count(count)); }
-
-    /// Number of replicas of each partition, at least 1.
-    topic_config& replication_factor(std::int32_t count) &
-    {
-        replication_factor_ = count;
-        return *this;
-    }
-    topic_config&& replication_factor(std::int32_t count) && { return std::move(replication_factor(count)); }
-
-    /// Sets a topic property by its Kafka name ("retention.ms", "min.insync.replicas", …). Setting
-    /// one again replaces it.
-    topic_config& set(std::string name, json value) &
-    {
-        for (auto& [known, old] : properties_)
-            if (known == name) {
-                old = std::move(value);
-                return *this;
-            }
-        properties_.emplace_back(std::move(name), std::move(value));
-        return *this;
-    }
-    topic_config&& set(std::string name, json value) &&
-    {
-        return std::move(set(std::move(name), std::move(value)));
-    }
-
-    std::optional<std::int32_t> partition_count() const noexcept { return partition_count_; }
-    std::optional<std::int32_t> replication_factor() const noexcept { return replication_factor_; }
-    /// The properties in the order in which they were first set.
-    std::vector<property> const& properties() const noexcept { return properties_; }
-
-private:
-    std::optional<std::int32_t> partition_count_;
-    std::optional<std::int32_t> replication_factor_;
-    std::vector<property> properties_;
-};
-
-/// A broker of the cluster, as the service names it.
-class broker
-{
-public:
-    broker() = default;
-
-    std::int32_t id = 0;   ///< Its id in the cluster.
-    std::string host;      ///< Its host name, as its cluster knows it.
-    std::int32_t port = 0; ///< The port of the Kafka protocol.
-    std::string rack;      ///< Empty when the broker has none.
-};
-
-/// A partition, its watermarks and its replicas.
-class partition_info
-{
-public:
-    partition_info() = default;
-
-    std::int32_t id = 0;                  ///< Its number in the topic, from 0.
-    std::int64_t earliest_offset = 0;     ///< The first offset that still exists.
-    std::int64_t latest_offset = 0;       ///< The high watermark: the offset that the next record gets.
-    broker leader;                        ///< Default-made when the partition has no leader.
-    std::vector<broker> replicas;         ///< The brokers that hold it.
-    std::vector<broker> in_sync_replicas; ///< Those of them that are up to date.
-};
-
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Says what is wrong with an answer's body, with the position when it is not even JSON.
-template <class = void>
-error unexpected_body(json_reader const& in, std::string_view what)
-{
-    std::string cause = "the answer is not " + std::string(what);
-    if (in.failed())
-        cause += ": " + std::string(error_category::text(in.fault())) + " at byte " +
-                 std::to_string(in.position());
-    return error(errc::invalid_response, cause);
-}
-
-template <class = void>
-bool read_text(json_reader& in, std::string& out)
-{
-    std::string_view raw;
-    out.clear();
-    return in.string(raw) && json_unescape(raw, out);
-}
-
-inline bool read_int32(json_reader& in, std::int32_t& out)
-{
-    std::int64_t wide = 0;
-    if (!in.integer(wide) || wide < std::numeric_limits<std::int32_t>::min() ||
-        wide > std::numeric_limits<std::int32_t>::max())
-        return false;
-    out = static_cast<std::int32_t>(wide);
-    return true;
-}
-
-/// Reads an object whose members `member(name)` consumes; false when it is not one, or when member
-/// says so. A member that it does not know it passes over with in.skip().
-template <class Member>
-bool read_object(json_reader& in, Member member)
-{
-    if (!in.enter_object())
-        return false;
-    std::string_view name;
-    while (in.next_member(name))
-        if (!member(name))
-            return false;
-    return !in.failed();
-}
-
-/// Reads an array whose elements `element()` consumes.
-template <class Element>
-bool read_array(json_reader& in, Element element)
-{
-    if (!in.enter_array())
-        return false;
-    while (in.next_element())
-        if (!element())
-            return false;
-    return !in.failed();
-}
-
-template <class = void>
-bool read_broker(json_reader& in, broker& out)
-{
-    return read_object(in, [&](std::string_view name) {
-        if (name == "id")
-            return read_int32(in, out.id);
-        if (name == "hostName")
-            return read_text(in, out.host);
-        if (name == "port")
-            return read_int32(in, out.port);
-        if (name == "rack" && in.peek() == json_kind::string)
-            return read_text(in, out.rack);
-        return in.skip();
-    });
-}
-
-template <class = void>
-bool read_brokers(json_reader& in, std::vector<broker>& out)
-{
-    if (in.peek() == json_kind::null)
-        return in.skip();
-    return read_array(in, [&] { return read_broker(in, out.emplace_back()); });
-}
-
-template <class = void>
-bool read_partition(json_reader& in, partition_info& out)
-{
-    bool has_id = false;
-    bool has_earliest = false;
-    bool has_latest = false;
-    bool const read = read_object(in, [&](std::string_view name) {
-        if (name == "partition_id")
-            return has_id = read_int32(in, out.id);
-        if (name == "earliest_offset")
-            return has_earliest = in.integer(out.earliest_offset);
-        if (name == "latest_offset")
-            return has_latest = in.integer(out.latest_offset);
-        if (name == "leader" && in.peek() == json_kind::object)
-            return read_broker(in, out.leader);
-        if (name == "replicas")
-            return read_brokers(in, out.replicas);
-        if (name == "isr")
-            return read_brokers(in, out.in_sync_replicas);
-        return in.skip();
-    });
-    return read && has_id && has_earliest && has_latest && out.id >= 0 && out.earliest_offset >= 0 &&
-           out.latest_offset >= out.earliest_offset;
-}
-
-/// Reads `{"<list>":[…], …}`; the list must be there, once.
-template <class Element>
-bool read_list_in_object(json_reader& in, std::string_view list, Element element)
-{
-    bool found = false;
-    bool const read = read_object(in, [&](std::string_view name) {
-        if (name != list)
-            return in.skip();
-        return !std::exchange(found, true) && read_array(in, element);
-    });
-    return read && found && in.finish();
-}
-
-template <class = void>
-result<std::vector<broker>> parse_brokers(std::string_view body)
-{
-    json_reader in(body);
-    std::vector<broker> out;
-    if (!read_list_in_object(in, "brokers", [&] { return read_broker(in, out.emplace_back()); }))
-        return unexpected_body(in, "a list of brokers");
-    return out;
-}
-
-template <class = void>
-result<std::vector<std::string>> parse_topics(std::string_view body)
-{
-    json_reader in(body);
-    std::vector<std::string> out;
-    if (!read_list_in_object(in, "topics", [&] { return read_text(in, out.emplace_back()); }))
-        return unexpected_body(in, "a list of topics");
-    return out;
-}
-
-template <class = void>
-result<std::vector<partition_info>> parse_partitions(std::string_view body)
-{
-    json_reader in(body);
-    std::vector<partition_info> out;
-    if (!read_list_in_object(in, "partitions", [&] { return read_partition(in, out.emplace_back()); }))
-        return unexpected_body(in, "a list of partitions");
-    return out;
-}
-
-template <class = void>
-result<partition_info> parse_partition(std::string_view body)
-{
-    json_reader in(body);
-    partition_info out;
-    if (!read_partition(in, out) || !in.finish())
-        return unexpected_body(in, "a partition");
-    return out;
-}
-
-/// Whether the body of a success that has nothing to say is one: nothing, any JSON, or plain text
-/// that is labelled as such. A web page of something in between is none.
-template <class = void>
-result<void> parse_acknowledgement(std::string_view body, std::string_view content_type)
-{
-    json_reader in(body);
-    bool const nothing = body.find_first_not_of(" \t\r\n") == std::string_view::npos;
-    if (nothing || (in.skip() && in.finish()))
-        return {};
-    constexpr std::string_view plain = "text/plain";
-    if (equals_ignoring_case(content_type.substr(0, plain.size()), plain) && valid_utf8(body))
-        return {};
-    return unexpected_body(in, "an acknowledgement");
-}
-
-/// The service's words about a failure.
-class service_words
-{
-public:
-    service_words() = default;
-
-    std::string code;
-    std::string message;
-};
-
-inline constexpr std::size_t max_server_message = 4096;
-
-/// Cuts text to `most` bytes without splitting a UTF-8 sequence.
-template <class = void>
-std::string bounded_message(std::string_view text, std::size_t most = max_server_message)
-{
-    if (text.size() > most) {
-        std::size_t end = most;
-        while (most - end < 3 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
-            --end;
-        text = text.substr(0, end);
-    }
-    return std::string(text);
-}
-
-/// Reads `error_code`, `message`, `error.code`, `error.message`, and Entra's `error` and
-/// `error_description`, in whatever mixture they come; `in` stands before the object.
-template <class = void>
-bool read_service_words(json_reader& in, service_words& out)
-{
-    auto const scalar = [&in](std::string& into) {
-        if (in.peek() == json_kind::string)
-            return read_text(in, into);
-        std::string_view slice;
-        bool const scalar_value = in.peek() == json_kind::number;
-        if (!in.value(slice))
-            return false;
-        if (scalar_value)
-            into = slice;
-        return true;
-    };
-    return read_object(in, [&](std::string_view name) {
-        if (name == "error_code" || name == "code")
-            return scalar(out.code);
-        if (name == "message" || name == "error_description")
-            return scalar(out.message);
-        if (name != "error")
-            return in.skip();
-        if (in.peek() != json_kind::object)
-            return scalar(out.code);
-        return read_object(in, [&](std::string_view inner) {
-            if (inner == "code")
-                return scalar(out.code);
-            if (inner == "message")
-                return scalar(out.message);
-            return in.skip();
-        });
-    });
-}
-
-/// Whether `text` has a word of which a part lies on each side of `at`.
-inline bool within_word(std::string_view text, std::size_t at) noexcept
-{
-    auto const in_word = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               static_cast<unsigned char>(c) >= 0x80;
-    };
-    return at > 0 && at < text.size() && in_word(text[at - 1]) && in_word(text[at]);
-}
-
-/// Takes every one of `secrets` out of a text that a server wrote: some repeat what they were sent. A short
-/// one only where it is no part of a longer word: nothing would be left of most texts.
-template <class = void>
-void redact(std::string& text, std::vector<std::string> const& secrets)
-{
-    constexpr std::string_view instead = "REDACTED";
-    constexpr std::size_t long_enough = 8;
-    for (auto const& secret : secrets) {
-        if (secret.empty())
-            continue;
-        std::size_t at = 0;
-        while ((at = text.find(secret, at)) != std::string::npos) {
-            bool const part = within_word(text, at) || within_word(text, at + secret.size());
-            if (part && secret.size() < long_enough) {
-                ++at;
-                continue;
-            }
-            text.replace(at, secret.size(), instead);
-            at += instead.size();
-        }
-    }
-}
-
-/// What a failed answer says: the fields above, and its bare text when it has no message of its own;
-/// without `secrets`.
-template <class = void>
-service_words parse_service_words(std::string_view body, std::vector<std::string> const& secrets = {})
-{
-    json_reader in(body);
-    service_words out;
-    if (!read_service_words(in, out) || !in.finish())
-        out = service_words();
-    if (out.message.empty())
-        out.message = std::string(body);
-    redact(out.code, secrets);
-    redact(out.message, secrets);
-    out.code = bounded_message(out.code);
-    out.message = bounded_message(out.message);
-    return out;
-}
-
-/// One entry of a produce answer's `offsets`. A Kafka error that is not retriable (1, or a 4xx code)
-/// was refused by the broker; of any other nobody knows whether the record was written.
-template <class = void>
-bool read_outcome(json_reader& in, record_outcome& out, diagnostics const& about)
-{
-    std::optional<std::int64_t> code;
-    std::string text;
-    bool failed = false;
-    bool const read = read_object(in, [&](std::string_view name) {
-        if (in.peek() == json_kind::null)
-            return in.skip();
-        if (name == "partition") {
-            out.partition.emplace();
-            return read_int32(in, *out.partition);
-        }
-        if (name == "offset") {
-            out.offset.emplace();
-            return in.integer(*out.offset);
-        }
-        if (name == "error_code")
-            return in.integer(code.emplace());
-        if ((name == "error" || name == "message") && in.peek() == json_kind::string)
-            return read_text(in, text);
-        failed = failed || name == "error";
-        return in.skip();
-    });
-    if (!read)
-        return false;
-    // 0 is Kafka's NONE.
-    failed = failed || code.value_or(0) != 0 || !text.empty() || (out.offset && *out.offset < 0);
-    out.persisted = persistence::done;
-    if (failed) {
-        bool const refused =
-            code && (*code == 1 || (*code >= 400 && *code < 500) || (*code >= 40000 && *code < 50000));
-        out.persisted = refused ? persistence::none : persistence::possibly;
-        diagnostics info = about;
-        info.operation = "produce";
-        info.server_code = code ? std::to_string(*code) : std::string();
-        info.server_message = bounded_message(text);
-        info.retriable(!refused).persisted(out.persisted);
-        std::string const cause =
-            text.empty() ? "the service reports an error for this record" : info.server_message;
-        out.failure.emplace(refused ? errc::bad_request : errc::service_failed, std::move(info), cause);
-        out.offset.reset();
-    }
-    return true;
-}
-
-/// The answer to a produce of `count` records: a bare string, nothing, or an object with `offsets`.
-/// A list that does not match the request tells nothing about single records: all are `possibly`.
-/// `about` is what is known of the produce, for the errors of single records.
-template <class = void>
-result<receipt> parse_receipt(std::string_view body, std::string_view content_type, std::size_t count,
-                              diagnostics const& about = diagnostics())
-{
-    auto const all = [count](persistence state) {
-        return receipt(std::vector<record_outcome>(count, record_outcome(state)));
-    };
-    auto const if_acknowledged = [&](persistence state) -> result<receipt> {
-        auto const acknowledged = parse_acknowledgement(body, content_type);
-        if (!acknowledged)
-            return acknowledged.error();
-        return all(state);
-    };
-    json_reader in(body);
-    if (in.peek() != json_kind::object)
-        return if_acknowledged(persistence::done);
-    std::vector<record_outcome> outcomes;
-    outcomes.reserve(std::min(count, body.size() / 2)); // {} is the least for a record
-    bool listed = false;
-    bool complains = false;
-    bool const read = read_object(in, [&](std::string_view name) {
-        if (name == "offsets" && in.peek() == json_kind::array) {
-            listed = true;
-            return read_array(in, [&] { return read_outcome(in, outcomes.emplace_back(), about); });
-        }
-        complains = complains || ((name == "error" || name == "error_code") && in.peek() != json_kind::null);
-        return in.skip();
-    });
-    if (!read || !in.finish())
-        return if_acknowledged(persistence::possibly);
-    if (!listed && !complains)
-        return all(persistence::done);
-    if (!listed || outcomes.size() != count)
-        return all(persistence::possibly);
-    return receipt(std::move(outcomes));
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/token_response.hpp
-
-// The authority's answer to a token request (RFC 6749 §5). Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_TOKEN_RESPONSE_HPP
-#define HDIKAFKA_DETAIL_TOKEN_RESPONSE_HPP
-
-// -------- hdikafka/detail/retry_after.hpp
-
-// How long a server asks to wait (RFC 9110 §10.2.3 and Azure's millisecond forms). Layer: formats.
-#ifndef HDIKAFKA_DETAIL_RETRY_AFTER_HPP
-#define HDIKAFKA_DETAIL_RETRY_AFTER_HPP
-
-// -------- hdikafka/options.hpp
-
-// Options of calls, retries, TLS and streams. Layer: values (no I/O, no Asio).
-#ifndef HDIKAFKA_OPTIONS_HPP
-#define HDIKAFKA_OPTIONS_HPP
-
-// -------- hdikafka/offsets.hpp
-
-// Where a stream starts and ends: earliest, latest, or an offset. Layer: values (no I/O, no Asio).
-#ifndef HDIKAFKA_OFFSETS_HPP
-#define HDIKAFKA_OFFSETS_HPP
-
-namespace hdikafka::inline v0_1 {
-
-/// The first offset that still exists. Written `hk::earliest`.
-class earliest_t
-{
-public:
-    explicit constexpr earliest_t() = default;
-};
-/// Names the first offset that still exists.
-inline constexpr earliest_t earliest{};
-
-/// The high watermark as it is when the stream starts. Written `hk::latest`.
-class latest_t
-{
-public:
-    explicit constexpr latest_t() = default;
-};
-/// Names the high watermark.
-inline constexpr latest_t latest{};
-
-/// A position in a partition: earliest, latest, an offset, or a point in time.
-class offset_spec
-{
-public:
-    /// What a position is counted from.
-    enum class anchor : unsigned char
-    {
-        beginning,  ///< hk::earliest
-        end,        ///< hk::latest
-        exact,      ///< offset() itself
-        before_end, ///< offset() offsets before the high watermark
-        time,       ///< the first record that is not older than time()
-    };
-
-    /// A watermark, looked up when the stream starts.
-    constexpr offset_spec(earliest_t) noexcept : anchor_(anchor::beginning) {}
-    constexpr offset_spec(latest_t) noexcept : anchor_(anchor::end) {}
-
-    /// Any integer; a double would lose offsets beyond 2^53 without a word.
-    template <std::integral T>
-    requires(!std::same_as<T, bool>) constexpr offset_spec(T offset) noexcept
-        : offset_(static_cast<std::int64_t>(offset)), anchor_(anchor::exact)
-    {}
-
-    /// Of any precision; counts in whole milliseconds, rounded up.
-    template <class Duration>
-    constexpr offset_spec(std::chrono::sys_time<Duration> time) noexcept
-        : offset_(std::chrono::ceil<std::chrono::milliseconds>(time).time_since_epoch().count()),
-          anchor_(anchor::time)
-    {}
-
-    /// For consume_options::from_end().
-    static constexpr offset_spec before_end(std::int64_t count) noexcept
-    {
-        offset_spec out(count);
-        out.anchor_ = anchor::before_end;
-        return out;
-    }
-
-    /// Which of these it is.
-    constexpr anchor which() const noexcept { return anchor_; }
-    /// The point in time; 1970 when the position is something else.
-    constexpr std::chrono::sys_time<std::chrono::milliseconds> time() const noexcept
-    {
-        return std::chrono::sys_time<std::chrono::milliseconds>(
-            std::chrono::milliseconds(anchor_ == anchor::time ? offset_ : 0));
-    }
-    /// The offset; 0 when the position is a watermark. A negative one fails the stream's first next()
-    /// with errc::invalid_offset.
-    constexpr std::int64_t offset() const noexcept { return offset_; }
-
-private:
-    std::int64_t offset_ = 0;
-    anchor anchor_;
-};
-
-/// A policy: an error. Written `hk::fail`.
-class fail_t
-{
-public:
-    explicit constexpr fail_t() = default;
-};
-/// Ends a stream with an error.
-inline constexpr fail_t fail{};
-
-/// A policy: go on behind it. Written `hk::skip`.
-class skip_t
-{
-public:
-    explicit constexpr skip_t() = default;
-};
-/// Passes over what cannot be read.
-inline constexpr skip_t skip{};
-
-/// What a stream does at an offset that is not in the partition: hk::fail, hk::earliest or hk::latest.
-class out_of_range_policy
-{
-public:
-    /// Ends with an error.
-    constexpr out_of_range_policy(fail_t) noexcept : fails_(true), target_(earliest) {}
-    /// Goes on from the earliest offset.
-    constexpr out_of_range_policy(earliest_t) noexcept : target_(earliest) {}
-    /// Goes on from the high watermark.
-    constexpr out_of_range_policy(latest_t) noexcept : target_(latest) {}
-
-    /// Whether it is hk::fail.
-    constexpr bool fails() const noexcept { return fails_; }
-    /// Where it goes on; only when it does not fail.
-    constexpr offset_spec target() const noexcept { return target_; }
-
-private:
-    bool fails_ = false;
-    offset_spec target_;
-};
-
-/// What a stream does about records that cannot be read: hk::fail or hk::skip.
-class unreadable_policy
-{
-public:
-    /// Ends with an error.
-    constexpr unreadable_policy(fail_t) noexcept {}
-    /// Goes on behind them.
-    constexpr unreadable_policy(skip_t) noexcept : skips_(true) {}
-
-    /// Whether it is hk::skip.
-    constexpr bool skips() const noexcept { return skips_; }
-
-private:
-    bool skips_ = false;
-};
-
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-struct ssl_ctx_st;
-
-namespace hdikafka::inline v0_1 {
-
-/// The unit of every time limit and pause.
-using milliseconds = std::chrono::milliseconds;
-
-/// What one call may change. The last parameter of every operation.
-class call_options
-{
-public:
-    /// The time for the whole call, retries included; the client's total_timeout when not set.
-    /// Zero or less fails the call with errc::timed_out before anything is sent.
-    call_options& timeout(milliseconds limit) &
-    {
-        timeout_ = limit;
-        return *this;
-    }
-    call_options&& timeout(milliseconds limit) && { return std::move(timeout(limit)); }
-
-    /// The x-ms-client-request-id of the call, the same on all the requests that it takes; a random UUID when
-    /// not set. Visible ASCII only, otherwise the call fails with errc::invalid_option.
-    call_options& request_id(std::string id) &
-    {
-        request_id_ = std::move(id);
-        return *this;
-    }
-    call_options&& request_id(std::string id) && { return std::move(request_id(std::move(id))); }
-
-    std::optional<milliseconds> timeout() const noexcept { return timeout_; }
-    std::string const& request_id() const noexcept { return request_id_; }
-
-private:
-    std::optional<milliseconds> timeout_;
-    std::string request_id_;
-};
-
-/// How often and how patiently a call is repeated. Reads, create and delete are repeated after
-/// connection failures, timeouts of a single attempt, 408, 429 and 5xx; a produce only when none of
-/// it was written or the service said 429, unless at_least_once() allows duplicates.
-class retry_policy
-{
-public:
-    /// Repeats after the first attempt; 3 by default, 0 switches retries off. Not counted: one repeat at once
-    /// after a 401, and one when the server closed an idle connection just as the request came, if it can do
-    /// no harm.
-    retry_policy& max_retries(int count) &
-    {
-        max_retries_ = count;
-        return *this;
-    }
-    retry_policy&& max_retries(int count) && { return std::move(max_retries(count)); }
-
-    /// The wait before the first retry (800 ms by default), doubled for each further one up to
-    /// max_delay. The actual wait is drawn evenly between nothing and that.
-    retry_policy& base_delay(milliseconds delay) &
-    {
-        base_delay_ = delay;
-        return *this;
-    }
-    retry_policy&& base_delay(milliseconds delay) && { return std::move(base_delay(delay)); }
-
-    /// The most that the doubled wait grows to; 60 s by default. A longer Retry-After of the service
-    /// is honoured all the same.
-    retry_policy& max_delay(milliseconds delay) &
-    {
-        max_delay_ = delay;
-        return *this;
-    }
-    retry_policy&& max_delay(milliseconds delay) && { return std::move(max_delay(delay)); }
-
-    /// Where the share of each wait comes from, a number in [0, 1): random by default. For tests and for
-    /// programs that spread their load themselves; called by any thread of the executor.
-    retry_policy& jitter(std::function<double()> source) &
-    {
-        jitter_ = std::move(source);
-        return *this;
-    }
-    retry_policy&& jitter(std::function<double()> source) && { return std::move(jitter(std::move(source))); }
-
-    /// Lets a produce be sent again when it may have been written already: records can then be
-    /// there twice. Off by default.
-    retry_policy& at_least_once(bool allowed) &
-    {
-        at_least_once_ = allowed;
-        return *this;
-    }
-    retry_policy&& at_least_once(bool allowed) && { return std::move(at_least_once(allowed)); }
-
-    int max_retries() const noexcept { return max_retries_; }
-    milliseconds base_delay() const noexcept { return base_delay_; }
-    milliseconds max_delay() const noexcept { return max_delay_; }
-    std::function<double()> const& jitter() const noexcept { return jitter_; }
-    bool at_least_once() const noexcept { return at_least_once_; }
-
-private:
-    int max_retries_ = 3;
-    milliseconds base_delay_{800};
-    milliseconds max_delay_{60'000};
-    std::function<double()> jitter_;
-    bool at_least_once_ = false;
-};
-
-/// Whom to trust. By default the system's store (SSL_CERT_FILE and SSL_CERT_DIR are honoured), TLS 1.2
-/// or newer, and the host name or address verified against the certificate's alternative names.
-class tls_options
-{
-public:
-    /// Trusts the authorities in this PEM file instead of the system's.
-    tls_options& ca_file(std::string path) &
-    {
-        ca_file_ = std::move(path);
-        return *this;
-    }
-    tls_options&& ca_file(std::string path) && { return std::move(ca_file(std::move(path))); }
-
-    /// Trusts the authorities in this PEM text instead of the system's.
-    tls_options& ca_pem(std::string text) &
-    {
-        ca_pem_ = std::move(text);
-        return *this;
-    }
-    tls_options&& ca_pem(std::string text) && { return std::move(ca_pem(std::move(text))); }
-
-    /// Accepts only a server whose public key is this one, or one of those given: the SHA-256 of the
-    /// SubjectPublicKeyInfo of its own certificate, in base64, with or without "sha256//" before it, as
-    /// `openssl x509 -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary |
-    /// base64` prints it. Besides the other checks, and for the service alone, not for the token authority.
-    /// Give a second key for the day when the first one changes. Another key fails the call with
-    /// errc::certificate_refused.
-    tls_options& pin_sha256(std::string key) &
-    {
-        pins_.push_back(std::move(key));
-        return *this;
-    }
-    tls_options&& pin_sha256(std::string key) && { return std::move(pin_sha256(std::move(key))); }
-
-    /// The last word on the SSL_CTX, called once before the first connection: client certificates,
-    /// ciphers, providers. It runs on a thread of the client's executor and must not block.
-    tls_options& configure(std::function<void(ssl_ctx_st*)> function) &
-    {
-        configure_ = std::move(function);
-        return *this;
-    }
-    tls_options&& configure(std::function<void(ssl_ctx_st*)> function) &&
-    {
-        return std::move(configure(std::move(function)));
-    }
-
-    /// false accepts any certificate: for tests only, it defeats TLS.
-    tls_options& verify(bool on) &
-    {
-        verify_ = on;
-        return *this;
-    }
-    tls_options&& verify(bool on) && { return std::move(verify(on)); }
-
-    std::string const& ca_file() const noexcept { return ca_file_; }
-    std::string const& ca_pem() const noexcept { return ca_pem_; }
-    /// What was given to pin_sha256().
-    std::vector<std::string> const& pins() const noexcept { return pins_; }
-    std::function<void(ssl_ctx_st*)> const& configure() const noexcept { return configure_; }
-    bool verify() const noexcept { return verify_; }
-
-private:
-    std::string ca_file_;
-    std::string ca_pem_;
-    std::vector<std::string> pins_;
-    std::function<void(ssl_ctx_st*)> configure_;
-    bool verify_ = true;
-};
-
-/// What a stream reads: from where, until where, and how.
-class consume_options
-{
-public:
-    /// Where to start: hk::earliest (the default), hk::latest, an offset, or a point in time
-    /// (std::chrono::sys_time): the first record that is not older. That one is searched for by reading
-    /// single records, and is exact where timestamps rise with the offsets; a record without one counts as
-    /// older.
-    consume_options& from(offset_spec start) &
-    {
-        from_ = start;
-        return *this;
-    }
-    consume_options&& from(offset_spec start) && { return std::move(from(start)); }
-
-    /// Where to start: as many offsets before the high watermark, or at the earliest offset if there are not
-    /// so many. Offsets have gaps, so there may be fewer records.
-    consume_options& from_end(std::int64_t offsets) & { return from(offset_spec::before_end(offsets)); }
-    consume_options&& from_end(std::int64_t offsets) && { return std::move(from_end(offsets)); }
-
-    /// Where to end, exclusive: hk::latest is the high watermark seen when the stream starts, or an
-    /// offset. hk::earliest is refused with errc::invalid_option. Without it the stream never ends.
-    consume_options& until(offset_spec end) &
-    {
-        until_ = end;
-        return *this;
-    }
-    consume_options&& until(offset_spec end) && { return std::move(until(end)); }
-
-    /// The most records that one read asks for; 500 by default. The service also caps a read at 6 MB.
-    consume_options& max_records(std::int32_t count) &
-    {
-        max_records_ = count;
-        return *this;
-    }
-    consume_options&& max_records(std::int32_t count) && { return std::move(max_records(count)); }
-
-    /// How many connections read at the same time while the stream is far behind the end; 1 by default. The
-    /// records come in offset order all the same.
-    consume_options& parallelism(std::size_t connections) &
-    {
-        parallelism_ = connections;
-        return *this;
-    }
-    consume_options&& parallelism(std::size_t connections) && { return std::move(parallelism(connections)); }
-
-    /// How many answers are read ahead, on a connection of their own; 1 by default, 0 reads when next() is
-    /// called and not before. At most parallelism() + read_ahead() answers are in memory, of about 2 MB each
-    /// where max_records() allows it, and never more than the service's cap (6 MB).
-    consume_options& read_ahead(std::size_t answers) &
-    {
-        read_ahead_ = answers;
-        return *this;
-    }
-    consume_options&& read_ahead(std::size_t answers) && { return std::move(read_ahead(answers)); }
-
-    /// What to do when the position is not, or no longer, in the partition: retention deleted it, or the
-    /// topic became shorter. hk::fail, the default, is errc::offset_below_earliest or
-    /// errc::offset_above_latest; hk::earliest and hk::latest go on from that watermark. An observer hears of
-    /// the offsets that were lost (records_skipped).
-    consume_options& on_out_of_range(out_of_range_policy what) &
-    {
-        on_out_of_range_ = what;
-        return *this;
-    }
-    consume_options&& on_out_of_range(out_of_range_policy what) &&
-    {
-        return std::move(on_out_of_range(what));
-    }
-
-    /// What to do about records that the service has but does not return, such as one larger than its cap.
-    /// hk::fail, the default, is errc::unreadable_record; hk::skip goes on behind them, and an observer hears
-    /// of it (records_skipped).
-    consume_options& on_unreadable(unreadable_policy what) &
-    {
-        on_unreadable_ = what;
-        return *this;
-    }
-    consume_options&& on_unreadable(unreadable_policy what) && { return std::move(on_unreadable(what)); }
-
-    /// How long to wait between reads at the end of the partition: at first `least` (100 ms by
-    /// default), doubled while nothing arrives up to `most` (2 s).
-    consume_options& poll(milliseconds least, milliseconds most) &
-    {
-        poll_least_ = least;
-        poll_most_ = most;
-        return *this;
-    }
-    consume_options&& poll(milliseconds least, milliseconds most) && { return std::move(poll(least, most)); }
-
-    /// How often a stream over all partitions looks for new ones; every minute by default.
-    consume_options& refresh_partitions(milliseconds interval) &
-    {
-        refresh_partitions_ = interval;
-        return *this;
-    }
-    consume_options&& refresh_partitions(milliseconds interval) &&
-    {
-        return std::move(refresh_partitions(interval));
-    }
-
-    offset_spec from() const noexcept { return from_; }
-    std::optional<offset_spec> until() const noexcept { return until_; }
-    std::int32_t max_records() const noexcept { return max_records_; }
-    std::size_t parallelism() const noexcept { return parallelism_; }
-    std::size_t read_ahead() const noexcept { return read_ahead_; }
-    out_of_range_policy on_out_of_range() const noexcept { return on_out_of_range_; }
-    unreadable_policy on_unreadable() const noexcept { return on_unreadable_; }
-    milliseconds refresh_partitions() const noexcept { return refresh_partitions_; }
-    /// The first argument of poll(): at least 1 ms.
-    milliseconds poll_least() const noexcept { return poll_least_; }
-    /// The second argument of poll(): not less than the first.
-    milliseconds poll_most() const noexcept { return poll_most_; }
-
-private:
-    offset_spec from_ = hdikafka::earliest;
-    std::optional<offset_spec> until_;
-    std::int32_t max_records_ = 500;
-    std::size_t parallelism_ = 1;
-    std::size_t read_ahead_ = 1;
-    out_of_range_policy on_out_of_range_ = fail;
-    unreadable_policy on_unreadable_ = fail;
-    milliseconds refresh_partitions_{60'000};
-    milliseconds poll_least_{100};
-    milliseconds poll_most_{2'000};
-};
-
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-namespace hdikafka::inline v0_1::detail {
-
-/// 1*DIGIT; a number that does not fit is the greatest that does.
-inline std::optional<std::int64_t> parse_count(std::string_view text) noexcept
-{
-    if (text.empty() || text.find_first_not_of("0123456789") != std::string_view::npos)
-        return std::nullopt;
-    std::int64_t value = 0;
-    auto const failure = std::from_chars(text.data(), text.data() + text.size(), value).ec;
-    return failure == std::errc() ? value : std::numeric_limits<std::int64_t>::max();
-}
-
-/// Whether `text` looks like `shape`, where '0' stands for a digit, '_' for a digit or a blank and 'a' for a
-/// letter.
-inline bool has_shape(std::string_view text, std::string_view shape) noexcept
-{
-    auto const fits = [](char c, char wanted) {
-        bool const digit = c >= '0' && c <= '9';
-        bool const letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-        return wanted == '0'   ? digit
-               : wanted == '_' ? digit || c == ' '
-               : wanted == 'a' ? letter
-                               : c == wanted;
-    };
-    return text.size() == shape.size() && std::ranges::equal(text, shape, fits);
-}
-
-/// A moment from the parts of an HTTP-date: "06" or " 6", "Nov", the year, "08:49:37".
-inline std::optional<std::chrono::sys_seconds> moment_of(std::string_view day, std::string_view month,
-                                                         int year, std::string_view time) noexcept
-{
-    constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    auto const at = months.find(month);
-    auto const number = [](std::string_view digits) {
-        return static_cast<int>(parse_count(digits.substr(digits.find_first_not_of(' '))).value_or(0));
-    };
-    if (at == std::string_view::npos || at % 3 != 0 || day == "  ")
-        return std::nullopt;
-    std::chrono::year_month_day const date(std::chrono::year(year),
-                                           std::chrono::month(static_cast<unsigned>(at / 3) + 1),
-                                           std::chrono::day(static_cast<unsigned>(number(day))));
-    int const hour = number(time.substr(0, 2));
-    int const minute = number(time.substr(3, 2));
-    int const second = number(time.substr(6, 2));
-    if (!date.ok() || hour > 23 || minute > 59 || second > 60)
-        return std::nullopt;
-    return std::chrono::sys_days(date) + std::chrono::hours(hour) + std::chrono::minutes(minute) +
-           std::chrono::seconds(second);
-}
-
-/// An HTTP-date (RFC 9110 §5.6.7) in the form that everybody writes, or in one of the two obsolete ones that
-/// a recipient must know. `now` tells the century of a year of two digits.
-inline std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text,
-                                                               std::chrono::sys_seconds now) noexcept
-{
-    auto const number = [](std::string_view digits) {
-        return static_cast<int>(parse_count(digits).value_or(0));
-    };
-    if (has_shape(text, "aaa, 00 aaa 0000 00:00:00 GMT")) // Sun, 06 Nov 1994 08:49:37 GMT
-        return moment_of(text.substr(5, 2), text.substr(8, 3), number(text.substr(12, 4)),
-                         text.substr(17, 8));
-    if (has_shape(text, "aaa aaa _0 00:00:00 0000")) // Sun Nov  6 08:49:37 1994
-        return moment_of(text.substr(8, 2), text.substr(4, 3), number(text.substr(20, 4)),
-                         text.substr(11, 8));
-    text.remove_prefix(std::min(text.find(','), text.size()));
-    if (!has_shape(text, ", 00-aaa-00 00:00:00 GMT")) // Sunday, 06-Nov-94 08:49:37 GMT
-        return std::nullopt;
-    std::chrono::year_month_day const today(std::chrono::floor<std::chrono::days>(now));
-    int const this_year = static_cast<int>(today.year());
-    int year = this_year - this_year % 100 + number(text.substr(9, 2));
-    if (year > this_year + 50)
-        year -= 100;
-    return moment_of(text.substr(2, 2), text.substr(5, 3), year, text.substr(12, 8));
-}
-
-/// Reads the wait out of an answer's fields; `field(name)` gives an optional<string_view>, `now` is the
-/// wall clock's time, for dates. At most a day.
-template <class Field>
-std::optional<milliseconds> parse_retry_after(Field const& field, std::chrono::system_clock::time_point now)
-{
-    constexpr std::int64_t day_ms = 86'400'000;
-    for (std::string_view const name : {"retry-after-ms", "x-ms-retry-after-ms"})
-        if (std::optional<std::string_view> const text = field(name))
-            if (auto const count = parse_count(*text))
-                return milliseconds(std::min(*count, day_ms));
-    std::optional<std::string_view> const text = field("retry-after");
-    if (!text)
-        return std::nullopt;
-    if (auto const count = parse_count(*text))
-        return milliseconds(std::min(*count, day_ms / 1000) * 1000);
-    auto const date = parse_http_date(*text, std::chrono::floor<std::chrono::seconds>(now));
-    if (!date)
-        return std::nullopt;
-    // In milliseconds: the nanoseconds of the system clock end in 2262.
-    milliseconds const wait = *date - std::chrono::floor<milliseconds>(now);
-    return std::clamp(wait, milliseconds(0), milliseconds(day_ms));
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-namespace hdikafka::inline v0_1::detail {
-
-/// A number of seconds that may be written as a number or as a string.
-template <class = void>
-bool read_seconds(json_reader& in, std::optional<std::int64_t>& out)
-{
-    if (in.peek() == json_kind::string) {
-        std::string_view raw;
-        if (!in.string(raw))
-            return false;
-        out = parse_count(raw);
-        return out.has_value();
-    }
-    std::int64_t number = 0;
-    if (!in.integer(number) || number < 0)
-        return false;
-    out = number;
-    return true;
-}
-
-/// Tokens are visible ASCII (RFC 6750 §2.1); anything else could not be sent in a header field.
-inline bool sendable_token(std::string_view token) noexcept
-{
-    return !token.empty() && std::ranges::all_of(token, [](char c) { return c > 0x20 && c < 0x7f; });
-}
-
-/// `now` is the wall clock's time, for answers that give only `expires_on`. The cause never quotes the
-/// body: it may hold the token.
-template <class = void>
-result<access_token> parse_token_response(std::string_view body, std::chrono::system_clock::time_point now)
-{
-    std::string token;
-    std::optional<std::int64_t> expires_in;
-    std::optional<std::int64_t> expires_on;
-    std::optional<std::int64_t> refresh_in;
-    json_reader in(body);
-    bool const read = read_object(in, [&](std::string_view name) {
-        if (name == "access_token")
-            return read_text(in, token);
-        if (name == "expires_in")
-            return read_seconds(in, expires_in);
-        if (name == "expires_on")
-            return read_seconds(in, expires_on);
-        if (name == "refresh_in")
-            return read_seconds(in, refresh_in);
-        return in.skip();
-    });
-    secret const text(std::move(token));
-    if (!read || !in.finish())
-        return error(errc::invalid_token_response, "the authority's answer is not a token response");
-    if (!sendable_token(text.text()))
-        return error(errc::invalid_token_response, "the authority's answer has no usable access_token");
-
-    std::chrono::seconds life(600);
-    if (expires_in)
-        life = std::chrono::seconds(*expires_in);
-    else if (expires_on)
-        life = std::chrono::seconds(*expires_on) -
-               std::chrono::floor<std::chrono::seconds>(now.time_since_epoch());
-    access_token out(text.text(), life);
-    if (refresh_in)
-        out.refresh_in(std::chrono::seconds(*refresh_in));
-    return out;
-}
-
-/// Adds what only an authority's errors have, in bounds; nothing of a body that is none.
-template <class = void>
-void read_authority_error(std::string_view body, std::vector<std::string> const& secrets, diagnostics& info)
-{
-    diagnostics out;
-    auto const text = [&](json_reader& from, std::string& into) {
-        if (from.peek() != json_kind::string)
-            return from.skip();
-        bool const read = read_text(from, into);
-        redact(into, secrets);
-        into = bounded_message(into);
-        return read;
-    };
-    json_reader in(body);
-    bool const read = read_object(in, [&](std::string_view name) {
-        if (name == "suberror")
-            return text(in, out.suberror);
-        if (name == "trace_id")
-            return text(in, out.trace_id);
-        if (name == "correlation_id")
-            return text(in, out.correlation_id);
-        if (name == "claims")
-            return text(in, out.claims);
-        if (name != "error_codes" || in.peek() != json_kind::array)
-            return in.skip();
-        return read_array(in, [&] {
-            constexpr std::size_t most = 16;
-            std::int64_t number = 0;
-            bool const integer = in.integer(number);
-            if (integer && out.error_codes.size() < most)
-                out.error_codes.push_back(number);
-            return integer;
-        });
-    });
-    if (!read || !in.finish())
-        return;
-    info.error_codes = std::move(out.error_codes);
-    info.suberror = std::move(out.suberror);
-    info.trace_id = std::move(out.trace_id);
-    info.correlation_id = std::move(out.correlation_id);
-    info.claims = std::move(out.claims);
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/token_source.hpp
-
-// Where tokens come from: what the cache asks, and what every kind of credential answers. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_TOKEN_SOURCE_HPP
-#define HDIKAFKA_DETAIL_TOKEN_SOURCE_HPP
+// -------- hdikafka/detail/run_awaitable.hpp
+
+// An awaitable of the program's own, or as foreign, within an operation. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_RUN_AWAITABLE_HPP
+#define HDIKAFKA_DETAIL_RUN_AWAITABLE_HPP
 
 // -------- hdikafka/detail/operation.hpp
 
@@ -4718,6 +4536,489 @@ private:
 using shelf_ptr = std::shared_ptr<timer_shelf<>>;
 
 } // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/options.hpp
+
+// Options of calls, retries, TLS and streams. Layer: values (no I/O, no Asio).
+#ifndef HDIKAFKA_OPTIONS_HPP
+#define HDIKAFKA_OPTIONS_HPP
+
+// -------- hdikafka/offsets.hpp
+
+// Where a stream starts and ends: earliest, latest, or an offset. Layer: values (no I/O, no Asio).
+#ifndef HDIKAFKA_OFFSETS_HPP
+#define HDIKAFKA_OFFSETS_HPP
+
+namespace hdikafka::inline v0_1 {
+
+/// The first offset that still exists. Written `hk::earliest`.
+class earliest_t
+{
+public:
+    explicit constexpr earliest_t() = default;
+};
+/// Names the first offset that still exists.
+inline constexpr earliest_t earliest{};
+
+/// The high watermark as it is when the stream starts. Written `hk::latest`.
+class latest_t
+{
+public:
+    explicit constexpr latest_t() = default;
+};
+/// Names the high watermark.
+inline constexpr latest_t latest{};
+
+/// A position in a partition: earliest, latest, an offset, or a point in time.
+class offset_spec
+{
+public:
+    /// What a position is counted from.
+    enum class anchor : unsigned char
+    {
+        beginning,  ///< hk::earliest
+        end,        ///< hk::latest
+        exact,      ///< offset() itself
+        before_end, ///< offset() offsets before the high watermark
+        time,       ///< the first record that is not older than time()
+    };
+
+    /// A watermark, looked up when the stream starts.
+    constexpr offset_spec(earliest_t) noexcept : anchor_(anchor::beginning) {}
+    constexpr offset_spec(latest_t) noexcept : anchor_(anchor::end) {}
+
+    /// Any integer; a double would lose offsets beyond 2^53 without a word.
+    template <std::integral T>
+    requires(!std::same_as<T, bool>) constexpr offset_spec(T offset) noexcept
+        : offset_(static_cast<std::int64_t>(offset)), anchor_(anchor::exact)
+    {}
+
+    /// Of any precision; counts in whole milliseconds, rounded up.
+    template <class Duration>
+    constexpr offset_spec(std::chrono::sys_time<Duration> time) noexcept
+        : offset_(std::chrono::ceil<std::chrono::milliseconds>(time).time_since_epoch().count()),
+          anchor_(anchor::time)
+    {}
+
+    /// For consume_options::from_end().
+    static constexpr offset_spec before_end(std::int64_t count) noexcept
+    {
+        offset_spec out(count);
+        out.anchor_ = anchor::before_end;
+        return out;
+    }
+
+    /// Which of these it is.
+    constexpr anchor which() const noexcept { return anchor_; }
+    /// The point in time; 1970 when the position is something else.
+    constexpr std::chrono::sys_time<std::chrono::milliseconds> time() const noexcept
+    {
+        return std::chrono::sys_time<std::chrono::milliseconds>(
+            std::chrono::milliseconds(anchor_ == anchor::time ? offset_ : 0));
+    }
+    /// The offset; 0 when the position is a watermark. A negative one fails the stream's first next()
+    /// with errc::invalid_offset.
+    constexpr std::int64_t offset() const noexcept { return offset_; }
+
+private:
+    std::int64_t offset_ = 0;
+    anchor anchor_;
+};
+
+/// A policy: an error. Written `hk::fail`.
+class fail_t
+{
+public:
+    explicit constexpr fail_t() = default;
+};
+/// Ends a stream with an error.
+inline constexpr fail_t fail{};
+
+/// A policy: go on behind it. Written `hk::skip`.
+class skip_t
+{
+public:
+    explicit constexpr skip_t() = default;
+};
+/// Passes over what cannot be read.
+inline constexpr skip_t skip{};
+
+/// What a stream does at an offset that is not in the partition: hk::fail, hk::earliest or hk::latest.
+class out_of_range_policy
+{
+public:
+    /// Ends with an error.
+    constexpr out_of_range_policy(fail_t) noexcept : fails_(true), target_(earliest) {}
+    /// Goes on from the earliest offset.
+    constexpr out_of_range_policy(earliest_t) noexcept : target_(earliest) {}
+    /// Goes on from the high watermark.
+    constexpr out_of_range_policy(latest_t) noexcept : target_(latest) {}
+
+    /// Whether it is hk::fail.
+    constexpr bool fails() const noexcept { return fails_; }
+    /// Where it goes on; only when it does not fail.
+    constexpr offset_spec target() const noexcept { return target_; }
+
+private:
+    bool fails_ = false;
+    offset_spec target_;
+};
+
+/// What a stream does about records that cannot be read: hk::fail or hk::skip.
+class unreadable_policy
+{
+public:
+    /// Ends with an error.
+    constexpr unreadable_policy(fail_t) noexcept {}
+    /// Goes on behind them.
+    constexpr unreadable_policy(skip_t) noexcept : skips_(true) {}
+
+    /// Whether it is hk::skip.
+    constexpr bool skips() const noexcept { return skips_; }
+
+private:
+    bool skips_ = false;
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+struct ssl_ctx_st;
+
+namespace hdikafka::inline v0_1 {
+
+class checkpoint_store;
+
+/// The unit of every time limit and pause.
+using milliseconds = std::chrono::milliseconds;
+
+/// What one call may change. The last parameter of every operation.
+class call_options
+{
+public:
+    /// The time for the whole call, retries included; the client's total_timeout when not set.
+    /// Zero or less fails the call with errc::timed_out before anything is sent.
+    call_options& timeout(milliseconds limit) &
+    {
+        timeout_ = limit;
+        return *this;
+    }
+    call_options&& timeout(milliseconds limit) && { return std::move(timeout(limit)); }
+
+    /// The x-ms-client-request-id of the call, the same on all the requests that it takes; a random UUID when
+    /// not set. Visible ASCII only, otherwise the call fails with errc::invalid_option.
+    call_options& request_id(std::string id) &
+    {
+        request_id_ = std::move(id);
+        return *this;
+    }
+    call_options&& request_id(std::string id) && { return std::move(request_id(std::move(id))); }
+
+    std::optional<milliseconds> timeout() const noexcept { return timeout_; }
+    std::string const& request_id() const noexcept { return request_id_; }
+
+private:
+    std::optional<milliseconds> timeout_;
+    std::string request_id_;
+};
+
+/// How often and how patiently a call is repeated. Reads, create and delete are repeated after
+/// connection failures, timeouts of a single attempt, 408, 429 and 5xx; a produce only when none of
+/// it was written or the service said 429, unless at_least_once() allows duplicates.
+class retry_policy
+{
+public:
+    /// Repeats after the first attempt; 3 by default, 0 switches retries off. Not counted: one repeat at once
+    /// after a 401, and one when the server closed an idle connection just as the request came, if it can do
+    /// no harm.
+    retry_policy& max_retries(int count) &
+    {
+        max_retries_ = count;
+        return *this;
+    }
+    retry_policy&& max_retries(int count) && { return std::move(max_retries(count)); }
+
+    /// The wait before the first retry (800 ms by default), doubled for each further one up to
+    /// max_delay. The actual wait is drawn evenly between nothing and that.
+    retry_policy& base_delay(milliseconds delay) &
+    {
+        base_delay_ = delay;
+        return *this;
+    }
+    retry_policy&& base_delay(milliseconds delay) && { return std::move(base_delay(delay)); }
+
+    /// The most that the doubled wait grows to; 60 s by default. A longer Retry-After of the service
+    /// is honoured all the same.
+    retry_policy& max_delay(milliseconds delay) &
+    {
+        max_delay_ = delay;
+        return *this;
+    }
+    retry_policy&& max_delay(milliseconds delay) && { return std::move(max_delay(delay)); }
+
+    /// Where the share of each wait comes from, a number in [0, 1): random by default. For tests and for
+    /// programs that spread their load themselves; called by any thread of the executor.
+    retry_policy& jitter(std::function<double()> source) &
+    {
+        jitter_ = std::move(source);
+        return *this;
+    }
+    retry_policy&& jitter(std::function<double()> source) && { return std::move(jitter(std::move(source))); }
+
+    /// Lets a produce be sent again when it may have been written already: records can then be
+    /// there twice. Off by default.
+    retry_policy& at_least_once(bool allowed) &
+    {
+        at_least_once_ = allowed;
+        return *this;
+    }
+    retry_policy&& at_least_once(bool allowed) && { return std::move(at_least_once(allowed)); }
+
+    int max_retries() const noexcept { return max_retries_; }
+    milliseconds base_delay() const noexcept { return base_delay_; }
+    milliseconds max_delay() const noexcept { return max_delay_; }
+    std::function<double()> const& jitter() const noexcept { return jitter_; }
+    bool at_least_once() const noexcept { return at_least_once_; }
+
+private:
+    int max_retries_ = 3;
+    milliseconds base_delay_{800};
+    milliseconds max_delay_{60'000};
+    std::function<double()> jitter_;
+    bool at_least_once_ = false;
+};
+
+/// Whom to trust. By default the system's store (SSL_CERT_FILE and SSL_CERT_DIR are honoured), TLS 1.2
+/// or newer, and the host name or address verified against the certificate's alternative names.
+class tls_options
+{
+public:
+    /// Trusts the authorities in this PEM file instead of the system's.
+    tls_options& ca_file(std::string path) &
+    {
+        ca_file_ = std::move(path);
+        return *this;
+    }
+    tls_options&& ca_file(std::string path) && { return std::move(ca_file(std::move(path))); }
+
+    /// Trusts the authorities in this PEM text instead of the system's.
+    tls_options& ca_pem(std::string text) &
+    {
+        ca_pem_ = std::move(text);
+        return *this;
+    }
+    tls_options&& ca_pem(std::string text) && { return std::move(ca_pem(std::move(text))); }
+
+    /// Accepts only a server whose public key is this one, or one of those given: the SHA-256 of the
+    /// SubjectPublicKeyInfo of its own certificate, in base64, with or without "sha256//" before it, as
+    /// `openssl x509 -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary |
+    /// base64` prints it. Besides the other checks, and for the service alone, not for the token authority.
+    /// Give a second key for the day when the first one changes. Another key fails the call with
+    /// errc::certificate_refused.
+    tls_options& pin_sha256(std::string key) &
+    {
+        pins_.push_back(std::move(key));
+        return *this;
+    }
+    tls_options&& pin_sha256(std::string key) && { return std::move(pin_sha256(std::move(key))); }
+
+    /// The last word on the SSL_CTX, called once before the first connection: client certificates,
+    /// ciphers, providers. It runs on a thread of the client's executor and must not block.
+    tls_options& configure(std::function<void(ssl_ctx_st*)> function) &
+    {
+        configure_ = std::move(function);
+        return *this;
+    }
+    tls_options&& configure(std::function<void(ssl_ctx_st*)> function) &&
+    {
+        return std::move(configure(std::move(function)));
+    }
+
+    /// false accepts any certificate: for tests only, it defeats TLS.
+    tls_options& verify(bool on) &
+    {
+        verify_ = on;
+        return *this;
+    }
+    tls_options&& verify(bool on) && { return std::move(verify(on)); }
+
+    std::string const& ca_file() const noexcept { return ca_file_; }
+    std::string const& ca_pem() const noexcept { return ca_pem_; }
+    /// What was given to pin_sha256().
+    std::vector<std::string> const& pins() const noexcept { return pins_; }
+    std::function<void(ssl_ctx_st*)> const& configure() const noexcept { return configure_; }
+    bool verify() const noexcept { return verify_; }
+
+private:
+    std::string ca_file_;
+    std::string ca_pem_;
+    std::vector<std::string> pins_;
+    std::function<void(ssl_ctx_st*)> configure_;
+    bool verify_ = true;
+};
+
+/// What a stream reads: from where, until where, and how.
+class consume_options
+{
+public:
+    /// Where to start: hk::earliest (the default), hk::latest, an offset, or a point in time
+    /// (std::chrono::sys_time): the first record that is not older. That one is searched for by reading
+    /// single records, and is exact where timestamps rise with the offsets; a record without one counts as
+    /// older.
+    consume_options& from(offset_spec start) &
+    {
+        from_ = start;
+        return *this;
+    }
+    consume_options&& from(offset_spec start) && { return std::move(from(start)); }
+
+    /// Where to start: as many offsets before the high watermark, or at the earliest offset if there are not
+    /// so many. Offsets have gaps, so there may be fewer records.
+    consume_options& from_end(std::int64_t offsets) & { return from(offset_spec::before_end(offsets)); }
+    consume_options&& from_end(std::int64_t offsets) && { return std::move(from_end(offsets)); }
+
+    /// Where to end, exclusive: hk::latest is the high watermark seen when the stream starts, or an
+    /// offset. hk::earliest is refused with errc::invalid_option. Without it the stream never ends.
+    consume_options& until(offset_spec end) &
+    {
+        until_ = end;
+        return *this;
+    }
+    consume_options&& until(offset_spec end) && { return std::move(until(end)); }
+
+    /// The most records that one read asks for; 500 by default. The service also caps a read at 6 MB.
+    consume_options& max_records(std::int32_t count) &
+    {
+        max_records_ = count;
+        return *this;
+    }
+    consume_options&& max_records(std::int32_t count) && { return std::move(max_records(count)); }
+
+    /// How many connections read at the same time while the stream is far behind the end; 1 by default. The
+    /// records come in offset order all the same.
+    consume_options& parallelism(std::size_t connections) &
+    {
+        parallelism_ = connections;
+        return *this;
+    }
+    consume_options&& parallelism(std::size_t connections) && { return std::move(parallelism(connections)); }
+
+    /// How many answers are read ahead, on a connection of their own; 1 by default, 0 reads when next() is
+    /// called and not before. At most parallelism() + read_ahead() answers are in memory, of about 2 MB each
+    /// where max_records() allows it, and never more than the service's cap (6 MB).
+    consume_options& read_ahead(std::size_t answers) &
+    {
+        read_ahead_ = answers;
+        return *this;
+    }
+    consume_options&& read_ahead(std::size_t answers) && { return std::move(read_ahead(answers)); }
+
+    /// What to do when the position is not, or no longer, in the partition: retention deleted it, or the
+    /// topic became shorter. hk::fail, the default, is errc::offset_below_earliest or
+    /// errc::offset_above_latest; hk::earliest and hk::latest go on from that watermark. An observer hears of
+    /// the offsets that were lost (records_skipped).
+    consume_options& on_out_of_range(out_of_range_policy what) &
+    {
+        on_out_of_range_ = what;
+        return *this;
+    }
+    consume_options&& on_out_of_range(out_of_range_policy what) &&
+    {
+        return std::move(on_out_of_range(what));
+    }
+
+    /// What to do about records that the service has but does not return, such as one larger than its cap.
+    /// hk::fail, the default, is errc::unreadable_record; hk::skip goes on behind them, and an observer hears
+    /// of it (records_skipped).
+    consume_options& on_unreadable(unreadable_policy what) &
+    {
+        on_unreadable_ = what;
+        return *this;
+    }
+    consume_options&& on_unreadable(unreadable_policy what) && { return std::move(on_unreadable(what)); }
+
+    /// How long to wait between reads at the end of the partition: at first `least` (100 ms by
+    /// default), doubled while nothing arrives up to `most` (2 s).
+    consume_options& poll(milliseconds least, milliseconds most) &
+    {
+        poll_least_ = least;
+        poll_most_ = most;
+        return *this;
+    }
+    consume_options&& poll(milliseconds least, milliseconds most) && { return std::move(poll(least, most)); }
+
+    /// How often a stream over all partitions looks for new ones; every minute by default.
+    consume_options& refresh_partitions(milliseconds interval) &
+    {
+        refresh_partitions_ = interval;
+        return *this;
+    }
+    consume_options&& refresh_partitions(milliseconds interval) &&
+    {
+        return std::move(refresh_partitions(interval));
+    }
+
+    /// Where commit() keeps how far the stream got, and where it goes on in the place of from(): each
+    /// partition that has a checkpoint there, when the stream starts. A `file_checkpoint_store`, or a class
+    /// of the program's own that is derived from `checkpoint_store`; the options hold a copy.
+    ///
+    /// Records that were handed over and not committed are read again after a restart (at-least-once). A
+    /// topic that was made anew is noticed when the checkpoint's last record is not where it was: that is
+    /// treated as on_out_of_range() says, with errc::topic_recreated by default. Where records are without a
+    /// timestamp, or that one is gone (retention, compaction), only a topic that became shorter is noticed.
+    template <class Store>
+    requires std::derived_from<Store, checkpoint_store> consume_options& checkpoint(Store store) &
+    {
+        return checkpoint(std::make_shared<Store>(std::move(store)));
+    }
+    template <class Store>
+    requires std::derived_from<Store, checkpoint_store> consume_options && checkpoint(Store store) && {
+        return std::move(checkpoint(std::make_shared<Store>(std::move(store))));
+    }
+
+    /// The same for a store that the program goes on using, or that cannot be copied.
+    consume_options& checkpoint(std::shared_ptr<checkpoint_store> store) &
+    {
+        checkpoint_ = std::move(store);
+        return *this;
+    }
+    consume_options&& checkpoint(std::shared_ptr<checkpoint_store> store) &&
+    {
+        return std::move(checkpoint(std::move(store)));
+    }
+
+    offset_spec from() const noexcept { return from_; }
+    std::shared_ptr<checkpoint_store> const& checkpoint() const noexcept { return checkpoint_; }
+    std::optional<offset_spec> until() const noexcept { return until_; }
+    std::int32_t max_records() const noexcept { return max_records_; }
+    std::size_t parallelism() const noexcept { return parallelism_; }
+    std::size_t read_ahead() const noexcept { return read_ahead_; }
+    out_of_range_policy on_out_of_range() const noexcept { return on_out_of_range_; }
+    unreadable_policy on_unreadable() const noexcept { return on_unreadable_; }
+    milliseconds refresh_partitions() const noexcept { return refresh_partitions_; }
+    /// The first argument of poll(): at least 1 ms.
+    milliseconds poll_least() const noexcept { return poll_least_; }
+    /// The second argument of poll(): not less than the first.
+    milliseconds poll_most() const noexcept { return poll_most_; }
+
+private:
+    offset_spec from_ = hdikafka::earliest;
+    std::optional<offset_spec> until_;
+    std::int32_t max_records_ = 500;
+    std::size_t parallelism_ = 1;
+    std::size_t read_ahead_ = 1;
+    out_of_range_policy on_out_of_range_ = fail;
+    unreadable_policy on_unreadable_ = fail;
+    milliseconds refresh_partitions_{60'000};
+    milliseconds poll_least_{100};
+    milliseconds poll_most_{2'000};
+    std::shared_ptr<checkpoint_store> checkpoint_;
+};
+
+} // namespace hdikafka::inline v0_1
 
 #endif
 
@@ -5105,6 +5406,287 @@ using operation_ptr = std::shared_ptr<operation<>>;
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
+
+namespace hdikafka::inline v0_1::detail {
+
+/// A program's function under way, on a strand of its own.
+template <class T>
+class function_run
+{
+public:
+    net::cancellation_signal stop;
+    std::atomic<bool> finished = false; ///< What follows may be looked at.
+    std::exception_ptr failure;
+    T made;
+};
+
+/// Runs `work`, which is a program's own or as foreign, and its outcome goes into `made`; what it throws is
+/// thrown. `owner` is kept until the work has ended: a coroutine may live in its captures. `doing` is for the
+/// error when the wait for it is cut short.
+template <class T>
+task run_awaitable(operation_ptr op, std::shared_ptr<void const> owner, net::awaitable<T> work, T& made,
+                   char const* doing = "waiting for the program's callback")
+{
+    op->end_phase(); // of what was done before: only the operation's own end may end the wait
+    // Spawned, so that the function runs with Asio's usual cancellation, and can be left behind when
+    // it does not heed it.
+    auto const strand = net::make_strand(op->executor());
+    auto const under_way = std::make_shared<function_run<T>>();
+    net::co_spawn(strand, std::move(work),
+                  net::bind_cancellation_slot(under_way->stop.slot(),
+                                              [op, under_way, owner](std::exception_ptr failure, T outcome) {
+                                                  under_way->failure = std::move(failure);
+                                                  under_way->made = std::move(outcome);
+                                                  under_way->finished = true;
+                                                  op->wake();
+                                              }));
+    while (!under_way->finished && !op->stopped())
+        co_await op->park();
+    if (!under_way->finished) {
+        net::post(strand, [under_way] { under_way->stop.emit(net::cancellation_type::terminal); });
+        co_return op->interruption(doing);
+    }
+    if (under_way->failure)
+        std::rethrow_exception(under_way->failure);
+    made = std::move(under_way->made);
+    co_return result<void>();
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/token_response.hpp
+
+// The authority's answer to a token request (RFC 6749 §5). Layer: formats (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_TOKEN_RESPONSE_HPP
+#define HDIKAFKA_DETAIL_TOKEN_RESPONSE_HPP
+
+// -------- hdikafka/detail/retry_after.hpp
+
+// How long a server asks to wait (RFC 9110 §10.2.3 and Azure's millisecond forms). Layer: formats.
+#ifndef HDIKAFKA_DETAIL_RETRY_AFTER_HPP
+#define HDIKAFKA_DETAIL_RETRY_AFTER_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// 1*DIGIT; a number that does not fit is the greatest that does.
+inline std::optional<std::int64_t> parse_count(std::string_view text) noexcept
+{
+    if (text.empty() || text.find_first_not_of("0123456789") != std::string_view::npos)
+        return std::nullopt;
+    std::int64_t value = 0;
+    auto const failure = std::from_chars(text.data(), text.data() + text.size(), value).ec;
+    return failure == std::errc() ? value : std::numeric_limits<std::int64_t>::max();
+}
+
+/// Whether `text` looks like `shape`, where '0' stands for a digit, '_' for a digit or a blank and 'a' for a
+/// letter.
+inline bool has_shape(std::string_view text, std::string_view shape) noexcept
+{
+    auto const fits = [](char c, char wanted) {
+        bool const digit = c >= '0' && c <= '9';
+        bool const letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        return wanted == '0'   ? digit
+               : wanted == '_' ? digit || c == ' '
+               : wanted == 'a' ? letter
+                               : c == wanted;
+    };
+    return text.size() == shape.size() && std::ranges::equal(text, shape, fits);
+}
+
+/// A moment from the parts of an HTTP-date: "06" or " 6", "Nov", the year, "08:49:37".
+inline std::optional<std::chrono::sys_seconds> moment_of(std::string_view day, std::string_view month,
+                                                         int year, std::string_view time) noexcept
+{
+    constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    auto const at = months.find(month);
+    auto const number = [](std::string_view digits) {
+        return static_cast<int>(parse_count(digits.substr(digits.find_first_not_of(' '))).value_or(0));
+    };
+    if (at == std::string_view::npos || at % 3 != 0 || day == "  ")
+        return std::nullopt;
+    std::chrono::year_month_day const date(std::chrono::year(year),
+                                           std::chrono::month(static_cast<unsigned>(at / 3) + 1),
+                                           std::chrono::day(static_cast<unsigned>(number(day))));
+    int const hour = number(time.substr(0, 2));
+    int const minute = number(time.substr(3, 2));
+    int const second = number(time.substr(6, 2));
+    if (!date.ok() || hour > 23 || minute > 59 || second > 60)
+        return std::nullopt;
+    return std::chrono::sys_days(date) + std::chrono::hours(hour) + std::chrono::minutes(minute) +
+           std::chrono::seconds(second);
+}
+
+/// An HTTP-date (RFC 9110 §5.6.7) in the form that everybody writes, or in one of the two obsolete ones that
+/// a recipient must know. `now` tells the century of a year of two digits.
+inline std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text,
+                                                               std::chrono::sys_seconds now) noexcept
+{
+    auto const number = [](std::string_view digits) {
+        return static_cast<int>(parse_count(digits).value_or(0));
+    };
+    if (has_shape(text, "aaa, 00 aaa 0000 00:00:00 GMT")) // Sun, 06 Nov 1994 08:49:37 GMT
+        return moment_of(text.substr(5, 2), text.substr(8, 3), number(text.substr(12, 4)),
+                         text.substr(17, 8));
+    if (has_shape(text, "aaa aaa _0 00:00:00 0000")) // Sun Nov  6 08:49:37 1994
+        return moment_of(text.substr(8, 2), text.substr(4, 3), number(text.substr(20, 4)),
+                         text.substr(11, 8));
+    text.remove_prefix(std::min(text.find(','), text.size()));
+    if (!has_shape(text, ", 00-aaa-00 00:00:00 GMT")) // Sunday, 06-Nov-94 08:49:37 GMT
+        return std::nullopt;
+    std::chrono::year_month_day const today(std::chrono::floor<std::chrono::days>(now));
+    int const this_year = static_cast<int>(today.year());
+    int year = this_year - this_year % 100 + number(text.substr(9, 2));
+    if (year > this_year + 50)
+        year -= 100;
+    return moment_of(text.substr(2, 2), text.substr(5, 3), year, text.substr(12, 8));
+}
+
+/// Reads the wait out of an answer's fields; `field(name)` gives an optional<string_view>, `now` is the
+/// wall clock's time, for dates. At most a day.
+template <class Field>
+std::optional<milliseconds> parse_retry_after(Field const& field, std::chrono::system_clock::time_point now)
+{
+    constexpr std::int64_t day_ms = 86'400'000;
+    for (std::string_view const name : {"retry-after-ms", "x-ms-retry-after-ms"})
+        if (std::optional<std::string_view> const text = field(name))
+            if (auto const count = parse_count(*text))
+                return milliseconds(std::min(*count, day_ms));
+    std::optional<std::string_view> const text = field("retry-after");
+    if (!text)
+        return std::nullopt;
+    if (auto const count = parse_count(*text))
+        return milliseconds(std::min(*count, day_ms / 1000) * 1000);
+    auto const date = parse_http_date(*text, std::chrono::floor<std::chrono::seconds>(now));
+    if (!date)
+        return std::nullopt;
+    // In milliseconds: the nanoseconds of the system clock end in 2262.
+    milliseconds const wait = *date - std::chrono::floor<milliseconds>(now);
+    return std::clamp(wait, milliseconds(0), milliseconds(day_ms));
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+/// A number of seconds that may be written as a number or as a string.
+template <class = void>
+bool read_seconds(json_reader& in, std::optional<std::int64_t>& out)
+{
+    if (in.peek() == json_kind::string) {
+        std::string_view raw;
+        if (!in.string(raw))
+            return false;
+        out = parse_count(raw);
+        return out.has_value();
+    }
+    std::int64_t number = 0;
+    if (!in.integer(number) || number < 0)
+        return false;
+    out = number;
+    return true;
+}
+
+/// Tokens are visible ASCII (RFC 6750 §2.1); anything else could not be sent in a header field.
+inline bool sendable_token(std::string_view token) noexcept
+{
+    return !token.empty() && std::ranges::all_of(token, [](char c) { return c > 0x20 && c < 0x7f; });
+}
+
+/// `now` is the wall clock's time, for answers that give only `expires_on`. The cause never quotes the
+/// body: it may hold the token.
+template <class = void>
+result<access_token> parse_token_response(std::string_view body, std::chrono::system_clock::time_point now)
+{
+    std::string token;
+    std::optional<std::int64_t> expires_in;
+    std::optional<std::int64_t> expires_on;
+    std::optional<std::int64_t> refresh_in;
+    json_reader in(body);
+    bool const read = read_object(in, [&](std::string_view name) {
+        if (name == "access_token")
+            return read_text(in, token);
+        if (name == "expires_in")
+            return read_seconds(in, expires_in);
+        if (name == "expires_on")
+            return read_seconds(in, expires_on);
+        if (name == "refresh_in")
+            return read_seconds(in, refresh_in);
+        return in.skip();
+    });
+    secret const text(std::move(token));
+    if (!read || !in.finish())
+        return error(errc::invalid_token_response, "the authority's answer is not a token response");
+    if (!sendable_token(text.text()))
+        return error(errc::invalid_token_response, "the authority's answer has no usable access_token");
+
+    std::chrono::seconds life(600);
+    if (expires_in)
+        life = std::chrono::seconds(*expires_in);
+    else if (expires_on)
+        life = std::chrono::seconds(*expires_on) -
+               std::chrono::floor<std::chrono::seconds>(now.time_since_epoch());
+    access_token out(text.text(), life);
+    if (refresh_in)
+        out.refresh_in(std::chrono::seconds(*refresh_in));
+    return out;
+}
+
+/// Adds what only an authority's errors have, in bounds; nothing of a body that is none.
+template <class = void>
+void read_authority_error(std::string_view body, std::vector<std::string> const& secrets, diagnostics& info)
+{
+    diagnostics out;
+    auto const text = [&](json_reader& from, std::string& into) {
+        if (from.peek() != json_kind::string)
+            return from.skip();
+        bool const read = read_text(from, into);
+        redact(into, secrets);
+        into = bounded_message(into);
+        return read;
+    };
+    json_reader in(body);
+    bool const read = read_object(in, [&](std::string_view name) {
+        if (name == "suberror")
+            return text(in, out.suberror);
+        if (name == "trace_id")
+            return text(in, out.trace_id);
+        if (name == "correlation_id")
+            return text(in, out.correlation_id);
+        if (name == "claims")
+            return text(in, out.claims);
+        if (name != "error_codes" || in.peek() != json_kind::array)
+            return in.skip();
+        return read_array(in, [&] {
+            constexpr std::size_t most = 16;
+            std::int64_t number = 0;
+            bool const integer = in.integer(number);
+            if (integer && out.error_codes.size() < most)
+                out.error_codes.push_back(number);
+            return integer;
+        });
+    });
+    if (!read || !in.finish())
+        return;
+    info.error_codes = std::move(out.error_codes);
+    info.suberror = std::move(out.suberror);
+    info.trace_id = std::move(out.trace_id);
+    info.correlation_id = std::move(out.correlation_id);
+    info.claims = std::move(out.claims);
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/token_source.hpp
+
+// Where tokens come from: what the cache asks, and what every kind of credential answers. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_TOKEN_SOURCE_HPP
+#define HDIKAFKA_DETAIL_TOKEN_SOURCE_HPP
 
 // -------- hdikafka/detail/transport.hpp
 
@@ -7458,6 +8040,7 @@ enum class skip_cause : unsigned char
     retention,  ///< They were deleted before they were read.
     truncated,  ///< The topic became shorter than the position, or is another one now.
     unreadable, ///< The service has records there and does not return them.
+    recreated,  ///< The topic is another one than the checkpoint is of; `to` may be before `from`.
 };
 
 /// A stream passed over offsets, as its options say (on_out_of_range(), on_unreadable()).
@@ -9373,9 +9956,6 @@ public:
 #include <openssl/evp.h>
 #include <openssl/pkcs12.h>
 
-#include <cerrno>
-#include <cstdio>
-
 namespace hdikafka::inline v0_1::detail {
 
 using pkey_ptr = openssl_handle<EVP_PKEY, &EVP_PKEY_free>;
@@ -11124,49 +11704,6 @@ public:
 private:
     secret token_;
 };
-
-/// A program's function under way, on a strand of its own.
-template <class T>
-class function_run
-{
-public:
-    net::cancellation_signal stop;
-    std::atomic<bool> finished = false; ///< What follows may be looked at.
-    std::exception_ptr failure;
-    T made;
-};
-
-/// Runs `work`, which is a program's own or as foreign, and its outcome goes into `made`; what it throws is
-/// thrown. `owner` is kept until the work has ended: a coroutine may live in its captures. `doing` is for the
-/// error when the wait for it is cut short.
-template <class T>
-task run_awaitable(operation_ptr op, std::shared_ptr<void const> owner, net::awaitable<T> work, T& made,
-                   char const* doing = "waiting for the program's callback")
-{
-    op->end_phase(); // of what was done before: only the operation's own end may end the wait
-    // Spawned, so that the function runs with Asio's usual cancellation, and can be left behind when
-    // it does not heed it.
-    auto const strand = net::make_strand(op->executor());
-    auto const under_way = std::make_shared<function_run<T>>();
-    net::co_spawn(strand, std::move(work),
-                  net::bind_cancellation_slot(under_way->stop.slot(),
-                                              [op, under_way, owner](std::exception_ptr failure, T outcome) {
-                                                  under_way->failure = std::move(failure);
-                                                  under_way->made = std::move(outcome);
-                                                  under_way->finished = true;
-                                                  op->wake();
-                                              }));
-    while (!under_way->finished && !op->stopped())
-        co_await op->park();
-    if (!under_way->finished) {
-        net::post(strand, [under_way] { under_way->stop.emit(net::cancellation_type::terminal); });
-        co_return op->interruption(doing);
-    }
-    if (under_way->failure)
-        std::rethrow_exception(under_way->failure);
-    made = std::move(under_way->made);
-    co_return result<void>();
-}
 
 template <class = void>
 class callback_token_source final : public token_source
@@ -12941,9 +13478,9 @@ public:
     ///   the service keeps silent about records it has; these three stay until a new stream is made.
     ///   errc::already_running when another next() is under way; errc::timed_out after the timeout.
     /// - Cancellation: terminal. A cancelled, timed-out or otherwise failed next() consumes nothing: the
-    ///   next one goes on from the same position. A cancellation or timeout also ends the reads that are under
-    ///   way; what has arrived stays. Asio's `||` may throw a finished batch away, which then
-    ///   counts as handed over: use the timeout instead.
+    ///   next one goes on from the same position. A cancellation or timeout also ends the reads that are
+    ///   under way; what has arrived stays. Asio's `||` may throw a finished batch away, which then counts as
+    ///   handed over: use the timeout instead.
     net::awaitable<std::optional<record_batch>> next(call_options options = {});
 
     /// One record at a time, which keeps its bytes alive by itself; otherwise like next(). The two may be
@@ -12984,6 +13521,19 @@ public:
     /// - Errors: those of client::partition, or of client::partitions for a stream over all of them.
     /// - Cancellation: terminal; it disturbs no next().
     net::awaitable<std::map<std::int32_t, std::int64_t>> lags(call_options options = {}) const;
+
+    /// Keeps in the stream's checkpoint() that everything up to the end of this batch is processed: a stream
+    /// that is made later goes on behind it. Nothing else ever saves: what was handed over and not committed
+    /// is read again after a restart.
+    ///
+    /// - Effect: one checkpoint_store::save(), of the batch's partition. Records of the batch that
+    /// next_record()
+    ///   handed over singly are covered too. An older batch sets the checkpoint back.
+    /// - Completion: the caller resumes on its own executor when the store has it.
+    /// - Errors: errc::invalid_option without a checkpoint(), errc::no_records for an empty batch,
+    ///   errc::invalid_partition for one that is not of this stream; what the store throws.
+    /// - Cancellation: up to the store; file_checkpoint_store carries out what has begun.
+    net::awaitable<void> commit(record_batch batch);
 
     /// Ends a next() under way, and all later ones, with errc::closed.
     void close();
@@ -14440,6 +14990,10 @@ public:
         return std::nullopt;
     }
 
+    /// The record at `offset`, which is before the start, was written at `time` (milliseconds since 1970): a
+    /// topic that has another one there was made anew.
+    void expect(std::int64_t offset, std::int64_t time) { evidence_.emplace(offset, time); }
+
     stream_action next()
     {
         if (failure_)
@@ -14450,8 +15004,10 @@ public:
         }
         if (search_)
             return stream_action::seek;
-        if (must_look_ || !position_ || (options_.until() && !end_))
+        if (must_look_ || !position_ || (options_.until() && !end_) || (evidence_ && !latest_))
             return stream_action::look;
+        if (evidence_)
+            return stream_action::seek;
         if (holding_)
             return stream_action::deliver;
         return end_ && *position_ >= *end_ ? stream_action::finish : stream_action::read;
@@ -14461,12 +15017,14 @@ public:
     {
         if (search_)
             return search_->offset();
+        if (evidence_)
+            return evidence_->first;
         return probe_ ? *probe_ : *position_;
     }
 
     std::int32_t count() const noexcept
     {
-        if (probe_ || search_)
+        if (probe_ || search_ || evidence_)
             return 1;
         std::int64_t const wanted = options_.max_records();
         return static_cast<std::int32_t>(end_ ? std::min(wanted, *end_ - *position_) : wanted);
@@ -14476,7 +15034,7 @@ public:
     std::int64_t read_end() const noexcept
     {
         constexpr std::int64_t none = std::numeric_limits<std::int64_t>::max();
-        return search_ ? none : end_.value_or(none);
+        return search_ || evidence_ ? none : end_.value_or(none);
     }
 
     /// Whether offset() is off the way: looked at for a record behind an unreadable one.
@@ -14501,6 +15059,10 @@ public:
 
         if (search_)
             return;
+        if (std::exchange(recreated_, false))
+            return go_on_elsewhere(seen, skip_cause::recreated);
+        if (evidence_ && (evidence_->first < seen.earliest_offset || evidence_->first >= seen.latest_offset))
+            evidence_.reset(); // it is gone, or the position is past the end
         if (*position_ < seen.earliest_offset)
             return below_earliest(seen);
         if (holding_)
@@ -14521,6 +15083,8 @@ public:
     /// The answer to a seek: the record found, if there is one.
     void sought(std::optional<std::int64_t> first, std::optional<std::int64_t> time)
     {
+        if (evidence_)
+            return compare(*std::exchange(evidence_, std::nullopt), first, time);
         search_->answered(first, time);
         if (!search_->done())
             return;
@@ -14531,6 +15095,10 @@ public:
     /// The service refused the seek; like refused(). The search begins anew.
     bool seek_refused()
     {
+        if (evidence_) {
+            evidence_.reset(); // whatever is wrong with it, the read at the position will show it as well
+            return true;
+        }
         search_.reset();
         position_.reset();
         return refused();
@@ -14722,6 +15290,19 @@ private:
                                                           " were deleted by retention before they were read");
     }
 
+    /// Nothing, when the record has been compacted away.
+    void compare(std::pair<std::int64_t, std::int64_t> expected, std::optional<std::int64_t> first,
+                 std::optional<std::int64_t> time)
+    {
+        if (first != expected.first || time == expected.second)
+            return;
+        recreated_ = must_look_ = !options_.on_out_of_range().fails();
+        if (recreated_)
+            return;
+        failure_.emplace(errc::topic_recreated, "the record at offset " + std::to_string(expected.first) +
+                                                    " is not the one that the checkpoint was made for");
+    }
+
     /// What is held was read at the old position.
     void go_on_elsewhere(partition_info const& seen, skip_cause cause)
     {
@@ -14736,6 +15317,7 @@ private:
 
     consume_options options_;
     std::optional<time_search> search_;
+    std::optional<std::pair<std::int64_t, std::int64_t>> evidence_; // an offset, and its record's time
     std::vector<skipped_range> skipped_;
     std::optional<std::int64_t> position_; // of the next record to hand over
     std::optional<std::int64_t> end_;
@@ -14756,6 +15338,7 @@ private:
     bool holding_ = false;
     bool empty_ = false;
     bool refused_ = false;
+    bool recreated_ = false;
     bool pausing_ = false;
 };
 
@@ -14771,14 +15354,19 @@ template <class>
 class partition_reader
 {
 public:
-    partition_reader(session_ptr client, std::string name, std::int32_t id, consume_options wanted)
+    /// From where `saved` says, if there is one.
+    partition_reader(session_ptr client, std::string name, std::int32_t id, consume_options wanted,
+                     checkpoint const* saved = nullptr)
         : owner(std::move(client)),
           topic(std::move(name)),
           partition(id),
-          options(wanted),
-          ahead(wanted),
-          plan(wanted)
-    {}
+          options(saved ? wanted.from(saved->next_offset) : wanted),
+          ahead(options),
+          plan(options)
+    {
+        if (saved && saved->last_timestamp)
+            plan.expect(saved->last_offset, saved->last_timestamp->time_since_epoch().count());
+    }
 
     diagnostics about(call_options const& call) const
     {
@@ -15249,6 +15837,17 @@ public:
         return function(parts_);
     }
 
+    /// Goes on where the checkpoints say. Before the first read.
+    void go_on_from(std::vector<checkpoint> const& all)
+    {
+        std::lock_guard const lock(mutex_);
+        for (checkpoint const& one : all)
+            saved_[one.partition] = one;
+        for (auto& [id, part] : parts_)
+            part.reader = make_reader(id, options);
+        resumed = true;
+    }
+
     /// Partitions that were not there before.
     void add(std::vector<partition_info> const& seen)
     {
@@ -15268,17 +15867,26 @@ public:
     consume_options const options;
 
     // These belong to the next() under way.
+    bool resumed = false;                ///< The checkpoints have been loaded.
     std::int32_t turn = -1;              ///< The partition that had the last one.
     steady_clock::time_point refresh_at; ///< When to look for partitions.
 
 private:
     void add(std::int32_t id, consume_options wanted)
     {
-        parts_.try_emplace(id, std::make_shared<partition_reader<>>(owner, topic, id, wanted));
+        parts_.try_emplace(id, make_reader(id, std::move(wanted)));
+    }
+
+    partition_ptr make_reader(std::int32_t id, consume_options wanted) const
+    {
+        auto const saved = saved_.find(id);
+        return std::make_shared<partition_reader<>>(owner, topic, id, std::move(wanted),
+                                                    saved == saved_.end() ? nullptr : &saved->second);
     }
 
     mutable std::mutex mutex_;
     std::map<std::int32_t, stream_part> parts_;
+    std::map<std::int32_t, checkpoint> saved_;
     record_batch rest_;
     operation_ptr current_;
     bool closed_ = false;
@@ -15496,10 +16104,29 @@ task next_of_all(operation_ptr op, stream_ptr stream, call_options options, reco
     }
 }
 
+/// Has the program's store say where to go on.
+template <class = void>
+task load_checkpoints_of(operation_ptr op, stream_ptr stream)
+{
+    std::shared_ptr<checkpoint_store> const store = stream->options.checkpoint();
+    std::vector<checkpoint> saved;
+    auto loading = store->load(stream->topic);
+    auto const loaded = co_await run_awaitable<std::vector<checkpoint>>(op, store, std::move(loading), saved,
+                                                                        "loading the checkpoints");
+    if (loaded)
+        stream->go_on_from(saved);
+    co_return loaded;
+}
+
 template <class = void>
 task next_of(operation_ptr op, stream_ptr stream, call_options options, record_batch& batch)
 {
     result<void> outcome;
+    if (stream->options.checkpoint() && !stream->resumed) {
+        outcome = co_await load_checkpoints_of<>(op, stream);
+        if (!outcome)
+            co_return outcome;
+    }
     if (stream->single)
         outcome = co_await next_of_one<>(op, stream, std::move(options), batch);
     else
@@ -15542,6 +16169,38 @@ net::awaitable<std::optional<shared_record>> next_record(stream_ptr stream, call
         co_return std::nullopt;
     stream->keep_rest(batch->without_first(1));
     co_return batch->share(0);
+}
+
+/// Keeps how far the stream's user has got.
+template <class = void>
+net::awaitable<void> commit_batch(stream_ptr stream, record_batch batch)
+{
+    diagnostics const about = call_info("commit", stream->topic).describe();
+    std::shared_ptr<checkpoint_store> const store = stream->options.checkpoint();
+    if (!store)
+        throw error(errc::invalid_option, about, "the stream was given no checkpoint()");
+    if (batch.empty())
+        throw error(errc::no_records, about, "the batch is empty");
+    bool const known =
+        stream->with_parts([&](auto const& parts) { return parts.contains(batch.partition()); });
+    if (!known)
+        throw error(errc::invalid_partition, about, "the batch is not of this stream");
+    record_view const& last = batch[batch.size() - 1];
+    checkpoint what;
+    what.topic = stream->topic;
+    what.partition = batch.partition();
+    what.next_offset = batch.next_offset();
+    what.last_offset = last.offset();
+    what.last_timestamp = last.timestamp();
+    auto saving = store->save(std::move(what));
+    std::optional<error> failure;
+    try {
+        co_await std::move(saving);
+    } catch (error const& told) {
+        failure.emplace(told.code(), about, told.cause());
+    }
+    if (failure)
+        throw error(*failure);
 }
 
 /// How many offsets lie between the stream's positions and the high watermarks, by partition.
@@ -15667,6 +16326,12 @@ void basic_record_stream<Lazy>::resume(std::int32_t partition)
 }
 
 template <class Lazy>
+net::awaitable<void> basic_record_stream<Lazy>::commit(record_batch batch)
+{
+    return detail::commit_batch<Lazy>(state_, std::move(batch));
+}
+
+template <class Lazy>
 void basic_record_stream<Lazy>::close()
 {
     state_->close();
@@ -15758,8 +16423,8 @@ public:
     record_stream consume(std::string topic, std::int32_t partition, consume_options options = {}) const;
 
     /// The same over all partitions of a topic, in turn: in offset order within each, in no order between
-    /// them. Without until() it finds partitions that are added later, see refresh_partitions(), and reads them from
-    /// their beginning. from() and until() count for each partition by itself.
+    /// them. Without until() it finds partitions that are added later, see refresh_partitions(), and reads
+    /// them from their beginning. from() and until() count for each partition by itself.
     record_stream consume(std::string topic, consume_options options = {}) const;
 
     /// Ends every call in flight and every stream's next() with errc::closed, closes the connections

@@ -14,17 +14,31 @@ namespace hdikafka::inline v0_1 {
 
 /// Where checkpoints are kept: derive from it to keep them in a database, say. A stream calls load() once,
 /// before its first read, and save() for each commit(); their exceptions are those of next() and commit().
-/// One store may serve several streams, at the same time if it allows for it.
+/// One store may serve several streams.
+///
+/// - Lifetime: streams share it; it lives as long as any of them, and as what it is asked to do.
+/// - Thread safety: called on the streams' executors, and by several streams at the same time.
 class checkpoint_store
 {
 public:
     virtual ~checkpoint_store() = default;
 
     /// The checkpoints of a topic, one for each partition that has one.
+    ///
+    /// - Effect: reads what save() kept; a topic that has nothing there is no error.
+    /// - Completion: on the executor of the coroutine that awaits it.
+    /// - Errors: whatever it throws ends the stream's next(), which may be called again.
+    /// - Cancellation: terminal. A stream whose next() is cancelled or timed out leaves a load() behind that
+    /// does
+    ///   not heed it.
     virtual net::awaitable<std::vector<checkpoint>> load(std::string topic) = 0;
 
-    /// Keeps one in the place of what was kept for its partition. What was saved is there when the program is
-    /// killed right after the awaitable has completed.
+    /// Keeps one in the place of what was kept for its partition.
+    ///
+    /// - Effect: what was saved is there when the program is killed right after completion.
+    /// - Completion: on the executor of the coroutine that awaits it.
+    /// - Errors: whatever it throws is commit()'s; what was kept before should then still be there.
+    /// - Cancellation: its own affair.
     virtual net::awaitable<void> save(checkpoint what) = 0;
 
 protected:
@@ -48,12 +62,10 @@ checkpoint_file_ptr make_checkpoint_file(std::string path);
 /// place, so that the old ones or the new ones are there whenever the program is killed. One process at a
 /// time: a lock on PATH.lock, held from the first use on until the last copy of this object is gone.
 ///
-/// - Thread safety: copies share the file; all may be used from any thread. The work on files is done by a
-///   thread of its own, one piece at a time, in the order of the calls.
-/// - Errors: std::errc::device_or_resource_busy while another process, or another object of this one, has the
-///   lock; errc::invalid_json when the file is not what was written, which is then left as it is; what the
-///   system says to the work on files.
-/// - Cancellation: a load() or save() that has begun is carried out.
+/// Lifetime: copies share the file and the lock; what has begun keeps them.
+///
+/// Thread safety: all copies may be used from any thread. The work on files is done by a thread of their own,
+/// one piece at a time, in the order of the calls.
 ///
 /// A template for the reason that basic_client is one.
 template <class Lazy = void>
@@ -65,7 +77,22 @@ public:
         : file_(detail::make_checkpoint_file<Lazy>(std::move(path)))
     {}
 
+    /// As checkpoint_store says.
+    ///
+    /// - Effect: takes the lock and reads the file if no copy of this object has done so.
+    /// - Completion: the caller resumes on its own executor.
+    /// - Errors: std::errc::device_or_resource_busy while another process, or another object of this one, has
+    ///   the lock; errc::invalid_json when the file is not what was written, which is then left as it is;
+    ///   what the system says to the work on files.
+    /// - Cancellation: none; it takes as long as the disk does.
     net::awaitable<std::vector<checkpoint>> load(std::string topic) override;
+
+    /// As checkpoint_store says.
+    ///
+    /// - Effect: writes and flushes the whole file, so the time that it takes is the disk's.
+    /// - Completion: the caller resumes on its own executor.
+    /// - Errors: those of load(); a save() that failed has changed nothing.
+    /// - Cancellation: none; a save() that has begun is carried out.
     net::awaitable<void> save(checkpoint what) override;
 
 private:
