@@ -135,12 +135,14 @@ public:
         : random_(seed),
           log_(random_),
           options_(random_options()),
-          ahead_(options_),
+          ahead_(std::in_place, options_),
           plan_(options_),
           growth_(chance(random_, 50) ? up_to(random_, 10) : 0),
           retention_(chance(random_, 30) ? up_to(random_, 5) : 0),
           faults_(chance(random_, 50) ? up_to(random_, 20) : 0),
-          cancellations_(chance(random_, 30) ? up_to(random_, 20) : 0)
+          cancellations_(chance(random_, 30) ? up_to(random_, 20) : 0),
+          commits_(chance(random_, 50) ? up_to(random_, 100) : 0),
+          restarts_(chance(random_, 50) ? up_to(random_, 20) : 0)
     {}
 
     /// What went wrong, or nothing.
@@ -188,6 +190,7 @@ public:
     }
 
     std::size_t delivered() const { return delivered_; }
+    std::size_t repeated() const { return repeated_; }
 
 private:
     static constexpr int most_records = 1'000;
@@ -282,11 +285,11 @@ private:
             return judge(answer_to(range_read{0, target.position, target.count}, target.end));
         }
         for (;;) {
-            auto taken = ahead_.take(target, "id");
-            while (auto const due = ahead_.next()) {
+            auto taken = ahead_->take(target, "id");
+            while (auto const due = ahead_->next()) {
                 if (due->count < 1 || due->offset < 0)
                     return "a read of " + std::to_string(due->count) + " records";
-                under_way_.push_back({*due, ahead_.end()});
+                under_way_.push_back({*due, ahead_->end()});
             }
             if (under_way_.size() > options_.parallelism() + 2)
                 return "too many reads at a time";
@@ -296,7 +299,7 @@ private:
                 return "nothing is read, and nothing would come";
             happen();
             if (chance(random_, cancellations_)) {
-                ahead_.stop(); // next() was cancelled, and is called again
+                ahead_->stop(); // next() was cancelled, and is called again
                 under_way_.clear();
                 return "";
             }
@@ -311,12 +314,12 @@ private:
         auto const [what, end] = under_way_[which];
         under_way_.erase(under_way_.begin() + static_cast<std::ptrdiff_t>(which));
         if (chance(random_, faults_))
-            return ahead_.forgotten(what.id);
+            return ahead_->forgotten(what.id);
         auto answer = answer_to(what, end);
         std::size_t const bytes = answer ? answer.value().size() * 20 : 0;
         if (answer && chance(random_, 50))
-            ahead_.told(what.id, answer.value().next_offset());
-        ahead_.arrived(what, std::move(answer), bytes);
+            ahead_->told(what.id, answer.value().next_offset());
+        ahead_->arrived(what, std::move(answer), bytes);
     }
 
     hk::result<hk::record_batch> answer_to(range_read const& what, std::int64_t end)
@@ -361,7 +364,29 @@ private:
             ++delivered_;
         }
         plan_.delivered(batch.next_offset());
+        if (chance(random_, commits_))
+            committed_.emplace(batch.next_offset(), batch[batch.size() - 1].offset());
+        if (committed_ && restarts_ != 0 && chance(random_, restarts_))
+            restart();
         return "";
+    }
+
+    /// The program is killed, and another one goes on from the checkpoint.
+    void restart()
+    {
+        --restarts_; // so that there is an end to it
+        auto const [next, last] = *committed_;
+        auto const again = hk::consume_options(options_).from(next);
+        plan_ = stream_plan(again);
+        plan_.expect(last, 10 * last);
+        ahead_.emplace(again);
+        under_way_.clear();
+        for (auto at = log_.records().lower_bound(next); at != log_.records().end() && at->first < expected_;
+             ++at)
+            ++repeated_;
+        start_ = next;
+        expected_ = next;
+        stop_at_.reset();
     }
 
     /// Whether a record that still exists was passed over.
@@ -391,13 +416,15 @@ private:
     random_engine random_;
     model_log log_;
     hk::consume_options options_;
-    reads_ahead<> ahead_;
+    std::optional<reads_ahead<>> ahead_;
     stream_plan plan_;
     int appended_ = 0;
     int growth_; ///< As the following, in percent of the steps.
     int retention_;
     int faults_;
     int cancellations_;
+    int commits_;
+    int restarts_;
     hk::record_batch arrived_;
     std::vector<std::pair<range_read, std::int64_t>> under_way_;
     std::optional<std::int64_t> start_;
@@ -405,7 +432,9 @@ private:
         0; ///< Records from here on were not there when a point in time was looked for.
     std::int64_t expected_ = 0;
     std::optional<std::int64_t> stop_at_;
+    std::optional<std::pair<std::int64_t, std::int64_t>> committed_; ///< Where to go on; the last record.
     std::size_t delivered_ = 0;
+    std::size_t repeated_ = 0;
     int pauses_ = 0;
 };
 
@@ -424,12 +453,16 @@ TEST_CASE("whatever the topic, the options and the service: each record once and
     std::uint64_t const cases = number("HDIKAFKA_CASES", 10'000);
     MESSAGE("seeds " << first << " to " << first + cases - 1);
     std::size_t delivered = 0;
+    std::size_t repeated = 0;
     for (std::uint64_t seed = first; seed != first + cases; ++seed) {
         model_run run(seed);
         std::string const wrong = run.failure();
         delivered += run.delivered();
+        repeated += run.repeated();
         if (!wrong.empty())
             FAIL_CHECK("seed " << seed << ": " << wrong);
     }
+    MESSAGE(delivered << " records, " << repeated << " of them again after a restart from the checkpoint");
     CHECK(delivered > cases);
+    CHECK(repeated > cases / 10);
 }
