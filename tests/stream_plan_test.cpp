@@ -281,6 +281,52 @@ TEST_CASE("at the end each further read waits longer, up to a limit, until somet
     CHECK(plan.pause() == 100ms);
 }
 
+TEST_CASE("an hour at the end of an idle partition makes the requests that the options promise")
+{
+    stream_plan plan(hk::consume_options().from(100).poll(100ms, 2s));
+    plan.watermarks(marks(0, 100));
+    hk::milliseconds now(0);
+    int reads = 0;
+    int looks = 0;
+    while (now < 1h)
+        switch (plan.next()) {
+        case stream_action::read:
+            ++reads;
+            plan.answered(std::nullopt, 100);
+            break;
+        case stream_action::look:
+            ++looks;
+            plan.watermarks(marks(0, 100));
+            break;
+        case stream_action::pause: now += plan.pause(); break;
+        default: FAIL("nothing else is to be done");
+        }
+    // 100, 200, 400, 800, 1600 ms, then every two seconds
+    CHECK(reads == 5 + (3'600'000 - 3'100 + 1'999) / 2'000);
+    CHECK(looks == reads);
+    // Whatever arrives now is read next, after at most one pause.
+    CHECK(plan.pause() == 2s);
+    if (plan.next() == stream_action::pause)
+        CHECK(plan.next() == stream_action::read);
+    plan.answered(100, 101);
+    CHECK(plan.next() == stream_action::deliver);
+    plan.delivered(101);
+    nothing(plan, 101, marks(0, 101));
+    CHECK(plan.next() == stream_action::pause);
+    CHECK(plan.pause() == 100ms); // and the pace begins anew
+}
+
+TEST_CASE("a pause is up to a fifth shorter")
+{
+    using hk::detail::jittered;
+    CHECK(jittered(100ms, 0.0) == 100ms);
+    CHECK(jittered(100ms, 0.5) == 90ms);
+    CHECK(jittered(100ms, 0.999) == 81ms);
+    CHECK(jittered(1ms, 0.999) == 1ms);
+    CHECK(jittered(milliseconds::max(), 0.0) == milliseconds::max());
+    CHECK(jittered(milliseconds::max(), 0.999) > milliseconds::max() / 5 * 4);
+}
+
 TEST_CASE("the longest pause may be as long as there is")
 {
     stream_plan plan(hk::consume_options().from(9).poll(milliseconds::max(), milliseconds::max()));

@@ -269,7 +269,8 @@ public:
     consume_options&& on_unreadable(unreadable_policy what) && { return std::move(on_unreadable(what)); }
 
     /// How long to wait between reads at the end of the partition: at first `least` (100 ms by
-    /// default), doubled while nothing arrives up to `most` (2 s).
+    /// default), doubled while nothing arrives up to `most` (2 s), each pause up to a fifth shorter. A pause
+    /// is followed by a read and a look at the watermarks; a new record is seen within one pause.
     consume_options& poll(milliseconds least, milliseconds most) &
     {
         poll_least_ = least;

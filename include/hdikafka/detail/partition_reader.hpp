@@ -325,7 +325,8 @@ task follow_plan(operation_ptr op, partition_ptr stream, call_options options)
         if (action == stream_action::fail)
             co_return error(plan.failure()->code(), stream->about(options), plan.failure()->cause());
         if (action == stream_action::pause) {
-            stream->look_again_at = steady_clock::now() + std::min(plan.pause(), session<>::longest);
+            milliseconds const pause = jittered(plan.pause(), stream->owner->http()->random().unit());
+            stream->look_again_at = steady_clock::now() + std::min(pause, session<>::longest);
             continue;
         }
         bool const looks = action == stream_action::look;

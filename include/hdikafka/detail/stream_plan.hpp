@@ -43,6 +43,14 @@ struct skipped_range
     skip_cause cause;
 };
 
+/// A pause up to a fifth shorter, so that streams which began together do not poll in step for ever. `random`
+/// is in [0, 1).
+inline milliseconds jittered(milliseconds pause, double random) noexcept
+{
+    auto const most = static_cast<double>(pause.count() / 5);
+    return pause - milliseconds(static_cast<milliseconds::rep>(most * random));
+}
+
 /// Where a stream begins; one that begins at a point in time has yet to look for it from there.
 inline std::int64_t start_position(offset_spec from, partition_info const& seen) noexcept
 {
