@@ -769,7 +769,7 @@ namespace hdikafka::inline v0_1 {
 
 /// Where checkpoints are kept: derive from it to keep them in a database, say. A stream calls load() once,
 /// before its first read, and save() for each commit(); their exceptions are those of next() and commit().
-/// One store may serve several streams.
+/// One store may serve several streams; of what two of them save for one partition, the last counts.
 ///
 /// - Lifetime: streams share it; it lives as long as any of them, and as what it is asked to do.
 /// - Thread safety: called on the streams' executors, and by several streams at the same time.
@@ -817,17 +817,19 @@ checkpoint_file_ptr make_checkpoint_file(std::string path);
 /// place, so that the old ones or the new ones are there whenever the program is killed. One process at a
 /// time: a lock on PATH.lock, held from the first use on until the last copy of this object is gone.
 ///
-/// Lifetime: copies share the file and the lock; what has begun keeps them.
+/// Lifetime: copies share the file and the lock; what has begun keeps them, and the end of the executor's
+/// context waits for it. A child that is forked while the lock is held has it, too.
 ///
-/// Thread safety: all copies may be used from any thread. The work on files is done by a thread of their own,
-/// one piece at a time, in the order of the calls.
+/// Thread safety: all copies may be used from any thread. The work on files is done by a thread that the
+/// executor's context has for it, one piece at a time.
 ///
 /// A template for the reason that basic_client is one.
 template <class Lazy = void>
 class basic_file_checkpoint_store final : public checkpoint_store
 {
 public:
-    /// Does no I/O. The file need not exist; its directory must, and must allow new files.
+    /// Does no I/O. The file need not exist; its directory must, and must allow new files. The name is looked
+    /// up at the first use: later it does not matter where the program goes, nor what a link points to.
     explicit basic_file_checkpoint_store(std::string path)
         : file_(detail::make_checkpoint_file<Lazy>(std::move(path)))
     {}
@@ -846,7 +848,8 @@ public:
     ///
     /// - Effect: writes and flushes the whole file, so the time that it takes is the disk's.
     /// - Completion: the caller resumes on its own executor.
-    /// - Errors: those of load(); a save() that failed has changed nothing.
+    /// - Errors: those of load(). When a save() has failed, what was kept before is there, or what was to be
+    ///   kept, and never anything else.
     /// - Cancellation: none; a save() that has begun is carried out.
     net::awaitable<void> save(checkpoint what) override;
 
@@ -867,7 +870,7 @@ using file_checkpoint_store = basic_file_checkpoint_store<>;
 
 // -------- hdikafka/detail/checkpoint_file.hpp
 
-// The file of a file_checkpoint_store: what is done to it, and the thread that does it. Layer: I/O shell.
+// The file of a file_checkpoint_store: what is done to it, and who does it. Layer: I/O shell.
 #ifndef HDIKAFKA_DETAIL_CHECKPOINT_FILE_HPP
 #define HDIKAFKA_DETAIL_CHECKPOINT_FILE_HPP
 
@@ -886,6 +889,7 @@ using file_checkpoint_store = basic_file_checkpoint_store<>;
 #include <asio/cancellation_type.hpp>
 #include <asio/dispatch.hpp>
 #include <asio/error.hpp>
+#include <asio/execution_context.hpp>
 #include <asio/ip/tcp.hpp>
 #include <asio/posix/stream_descriptor.hpp>
 #include <asio/post.hpp>
@@ -2822,13 +2826,22 @@ result<std::vector<checkpoint>> parse_checkpoints(std::string_view text)
     std::vector<checkpoint> out;
     std::int64_t version = 0;
     bool listed = false;
+    auto const read_one = [&] {
+        checkpoint one;
+        if (!read_checkpoint(in, one))
+            return false;
+        bool const again = std::ranges::any_of(out, [&](checkpoint const& other) {
+            return other.topic == one.topic && other.partition == one.partition;
+        });
+        out.push_back(std::move(one));
+        return !again;
+    };
     bool const read = read_object(in, [&](std::string_view name) {
         if (name == "version")
-            return in.integer(version);
+            return version == 0 && in.integer(version);
         if (name != "checkpoints")
             return in.skip();
-        listed = true;
-        return read_array(in, [&] { return read_checkpoint(in, out.emplace_back()); });
+        return !std::exchange(listed, true) && read_array(in, read_one);
     });
     if (!read || !in.finish() || !listed || version != 1)
         return error(errc::invalid_json, "these are no checkpoints of this version of the library");
@@ -2847,6 +2860,8 @@ result<std::vector<checkpoint>> parse_checkpoints(std::string_view text)
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
+#include <mutex>
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -2911,10 +2926,14 @@ public:
         }
     }
 
-    /// To the disk, as far as the system knows it.
+    /// To the disk, as far as the system knows it. Some mounts cannot do that to a directory.
     void flush() const
     {
-        if (::fsync(descriptor_) != 0)
+        int failed = -1;
+        do
+            failed = ::fsync(descriptor_);
+        while (failed != 0 && errno == EINTR);
+        if (failed != 0 && errno != EINVAL && errno != ENOTSUP)
             throw file_error("flushing", path_);
     }
 
@@ -2952,8 +2971,7 @@ public:
             *found = std::move(what);
         else
             changed.push_back(std::move(what));
-        replace(checkpoints_text(changed));
-        all_ = std::move(changed); // what is on the disk, and nothing else
+        replace(checkpoints_text(changed), changed);
     }
 
 private:
@@ -2962,6 +2980,7 @@ private:
     {
         if (lock_)
             return;
+        resolve();
         file_handle lock(path_ + ".lock", O_RDWR | O_CREAT);
         lock.must_be_open();
         if (!lock.lock())
@@ -2979,22 +2998,49 @@ private:
         lock_.emplace(std::move(lock));
     }
 
-    /// The name is given to what is complete and on the disk, and then is on the disk itself.
-    void replace(std::string_view text) const
+    /// The one name that the file has, whatever links lead to it and wherever the program goes.
+    void resolve()
+    {
+        if (path_.empty() || path_.find('\0') != std::string::npos)
+            throw error(errc::invalid_option, "the file of the checkpoints has no name");
+        auto const slash = path_.rfind('/');
+        std::string const folder = slash == std::string::npos ? "." : path_.substr(0, slash + 1);
+        std::string const name = path_.substr(slash == std::string::npos ? 0 : slash + 1);
+        std::string found = real_path(path_);
+        if (found.empty() && errno != ENOENT)
+            throw file_error("finding", path_);
+        if (found.empty()) {
+            found = real_path(folder); // the file is yet to be made
+            if (found.empty())
+                throw file_error("finding", folder);
+            found += '/' + name;
+        }
+        path_ = std::move(found);
+    }
+
+    static std::string real_path(std::string const& path)
+    {
+        std::unique_ptr<char, decltype(&std::free)> const found(::realpath(path.c_str(), nullptr),
+                                                                &std::free);
+        return found ? found.get() : "";
+    }
+
+    /// The name is given to what is complete and on the disk, and then is on the disk itself. `all_` is what
+    /// the file has, whatever fails.
+    void replace(std::string_view text, std::vector<checkpoint>& all)
     {
         std::string const beside = path_ + ".new";
+        file_handle const directory(path_.substr(0, path_.rfind('/') + 1), O_RDONLY | O_DIRECTORY);
+        directory.must_be_open();
         {
-            file_handle const made(beside, O_WRONLY | O_CREAT | O_TRUNC);
+            file_handle const made(beside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW);
             made.must_be_open();
             made.write(text);
             made.flush();
         }
         if (std::rename(beside.c_str(), path_.c_str()) != 0)
             throw file_error("replacing", path_);
-        auto const slash = path_.rfind('/');
-        std::string const folder = slash == std::string::npos ? "." : path_.substr(0, slash + 1);
-        file_handle const directory(folder, O_RDONLY | O_DIRECTORY);
-        directory.must_be_open();
+        all_.swap(all);
         directory.flush();
     }
 
@@ -3023,49 +3069,77 @@ private:
 
 #endif
 
-/// What the copies of a store share. Its thread ends with it, and with that what is under way.
+/// What the copies of a store share.
 template <class>
 class checkpoint_file
 {
 public:
-    explicit checkpoint_file(std::string path) : table(std::move(path)) {}
+    explicit checkpoint_file(std::string path) : table_(std::move(path)) {}
+
+    /// Runs `work(table)`, which blocks.
+    template <class Work>
+    auto with_table(Work work)
+    {
+        std::lock_guard const lock(mutex_);
+        return work(table_);
+    }
+
+private:
+    std::mutex mutex_;
+    checkpoint_table table_;
+};
+
+/// The thread of a context that works on files. The context's end waits for what is under way, so that
+/// nothing comes back to a context that is gone.
+template <class = void>
+class file_worker final : public net::execution_context::service
+{
+public:
+    static inline net::execution_context::id id;
+
+    explicit file_worker(net::execution_context& owner) : net::execution_context::service(owner) {}
 
     auto executor() { return thread_.get_executor(); }
 
-    checkpoint_table table; ///< Of the thread.
-
 private:
+    void shutdown() override { thread_.join(); }
+
     net::thread_pool thread_{1};
 };
 
-// These run on the file's thread, and never hold the file: its last owner waits there for them.
-
-template <class = void>
-net::awaitable<std::vector<checkpoint>> load_from(checkpoint_file<>* file, std::string topic)
+inline auto file_executor(net::any_io_executor const& caller)
 {
-    co_return file->table.load(topic);
+    return net::use_service<file_worker<>>(net::query(caller, net::execution::context)).executor();
 }
 
 template <class = void>
-net::awaitable<void> save_to(checkpoint_file<>* file, checkpoint what)
+net::awaitable<std::vector<checkpoint>> load_from(checkpoint_file_ptr file, std::string topic)
 {
-    file->table.save(std::move(what));
+    co_return file->with_table([&](checkpoint_table& table) { return table.load(topic); });
+}
+
+template <class = void>
+net::awaitable<void> save_to(checkpoint_file_ptr file, checkpoint what)
+{
+    file->with_table([&](checkpoint_table& table) { table.save(std::move(what)); });
     co_return;
 }
 
 template <class = void>
 net::awaitable<std::vector<checkpoint>> load_checkpoints(checkpoint_file_ptr file, std::string topic)
 {
-    auto work = load_from<>(file.get(), std::move(topic));
-    auto out = co_await net::co_spawn(file->executor(), std::move(work), net::use_awaitable);
+    auto const caller = co_await net::this_coro::executor;
+    auto work = load_from<>(std::move(file), std::move(topic));
+    auto out = co_await net::co_spawn(file_executor(caller), std::move(work), net::use_awaitable);
     co_return out;
 }
 
 template <class = void>
 net::awaitable<void> save_checkpoint(checkpoint_file_ptr file, checkpoint what)
 {
-    auto work = save_to<>(file.get(), std::move(what));
-    co_await net::co_spawn(file->executor(), std::move(work), net::use_awaitable);
+    auto const caller = co_await net::this_coro::executor;
+    auto work = save_to<>(std::move(file), std::move(what));
+    co_await net::co_spawn(file_executor(caller), std::move(work), net::use_awaitable);
 }
 
 } // namespace hdikafka::inline v0_1::detail
@@ -4472,8 +4546,6 @@ inline void task::at_end::await_suspend(frame ended) const noexcept
 #ifndef HDIKAFKA_DETAIL_TIMER_SHELF_HPP
 #define HDIKAFKA_DETAIL_TIMER_SHELF_HPP
 
-#include <mutex>
-
 namespace hdikafka::inline v0_1::detail {
 
 template <class = void>
@@ -4941,7 +5013,8 @@ public:
     consume_options&& on_unreadable(unreadable_policy what) && { return std::move(on_unreadable(what)); }
 
     /// How long to wait between reads at the end of the partition: at first `least` (100 ms by
-    /// default), doubled while nothing arrives up to `most` (2 s).
+    /// default), doubled while nothing arrives up to `most` (2 s), each pause up to a fifth shorter. A pause
+    /// is followed by a read and a look at the watermarks; a new record is seen within one pause.
     consume_options& poll(milliseconds least, milliseconds most) &
     {
         poll_least_ = least;
@@ -4965,10 +5038,13 @@ public:
     /// partition that has a checkpoint there, when the stream starts. A `file_checkpoint_store`, or a class
     /// of the program's own that is derived from `checkpoint_store`; the options hold a copy.
     ///
-    /// Records that were handed over and not committed are read again after a restart (at-least-once). A
-    /// topic that was made anew is noticed when the checkpoint's last record is not where it was: that is
+    /// Records that were handed over and not committed are read again after a restart (at-least-once).
+    /// A partition that has no checkpoint starts where from() says, then as well: with hk::latest, what was
+    /// written to it while the program was down is not read. A topic that was made anew is noticed
+    /// when the checkpoint's last record is not where it was: that is
     /// treated as on_out_of_range() says, with errc::topic_recreated by default. Where records are without a
-    /// timestamp, or that one is gone (retention, compaction), only a topic that became shorter is noticed.
+    /// timestamp, or that one is gone (retention, compaction), only a topic that became shorter is
+    /// noticed.
     template <class Store>
     requires std::derived_from<Store, checkpoint_store> consume_options& checkpoint(Store store) &
     {
@@ -5727,7 +5803,6 @@ void read_authority_error(std::string_view body, std::vector<std::string> const&
 #ifndef HDIKAFKA_DETAIL_BYTE_BUFFER_HPP
 #define HDIKAFKA_DETAIL_BYTE_BUFFER_HPP
 
-#include <cstdlib>
 #include <span>
 
 namespace hdikafka::inline v0_1::detail {
@@ -13506,7 +13581,8 @@ public:
     void resume(std::int32_t partition);
 
     /// How many offsets lie between the position and the high watermark, of all partitions together. Offsets
-    /// have gaps, so there may be fewer records. Never negative.
+    /// have gaps, so there may be fewer records. Never negative. Before the first next() it counts from where
+    /// from() says, as no checkpoint has been loaded yet.
     ///
     /// - Effect: reads the watermarks; the position stays.
     /// - Completion: the caller resumes on its own executor.
@@ -13526,14 +13602,23 @@ public:
     /// that is made later goes on behind it. Nothing else ever saves: what was handed over and not committed
     /// is read again after a restart.
     ///
-    /// - Effect: one checkpoint_store::save(), of the batch's partition. Records of the batch that
-    /// next_record()
-    ///   handed over singly are covered too. An older batch sets the checkpoint back.
+    /// - Effect: one checkpoint_store::save(), of the batch's partition. An older batch sets the checkpoint
+    /// back.
     /// - Completion: the caller resumes on its own executor when the store has it.
     /// - Errors: errc::invalid_option without a checkpoint(), errc::no_records for an empty batch,
-    ///   errc::invalid_partition for one that is not of this stream; what the store throws.
+    ///   errc::invalid_partition for one of a partition that the stream does not read; what the store throws.
     /// - Cancellation: up to the store; file_checkpoint_store carries out what has begun.
     net::awaitable<void> commit(record_batch batch);
+
+    /// The same for everything up to this record, which next_record() gave.
+    ///
+    /// - Effect: one checkpoint_store::save(), of the record's partition.
+    /// - Completion: the caller resumes on its own executor when the store has it.
+    /// - Errors: errc::invalid_option without a checkpoint(), errc::invalid_partition for a record of a
+    /// partition
+    ///   that the stream does not read; what the store throws.
+    /// - Cancellation: up to the store; file_checkpoint_store carries out what has begun.
+    net::awaitable<void> commit(shared_record record);
 
     /// Ends a next() under way, and all later ones, with errc::closed.
     void close();
@@ -14938,6 +15023,14 @@ struct skipped_range
     skip_cause cause;
 };
 
+/// A pause up to a fifth shorter, so that streams which began together do not poll in step for ever. `random`
+/// is in [0, 1).
+inline milliseconds jittered(milliseconds pause, double random) noexcept
+{
+    auto const most = static_cast<double>(pause.count() / 5);
+    return pause - milliseconds(static_cast<milliseconds::rep>(most * random));
+}
+
 /// Where a stream begins; one that begins at a point in time has yet to look for it from there.
 inline std::int64_t start_position(offset_spec from, partition_info const& seen) noexcept
 {
@@ -15004,7 +15097,8 @@ public:
         }
         if (search_)
             return stream_action::seek;
-        if (must_look_ || !position_ || (options_.until() && !end_) || (evidence_ && !latest_))
+        // Nothing is handed over before the evidence has been looked at.
+        if (must_look_ || !position_ || (options_.until() && !end_) || (evidence_ && !evidence_shows()))
             return stream_action::look;
         if (evidence_)
             return stream_action::seek;
@@ -15061,8 +15155,8 @@ public:
             return;
         if (std::exchange(recreated_, false))
             return go_on_elsewhere(seen, skip_cause::recreated);
-        if (evidence_ && (evidence_->first < seen.earliest_offset || evidence_->first >= seen.latest_offset))
-            evidence_.reset(); // it is gone, or the position is past the end
+        if (evidence_ && evidence_->first < seen.earliest_offset)
+            evidence_.reset(); // it is gone
         if (*position_ < seen.earliest_offset)
             return below_earliest(seen);
         if (holding_)
@@ -15084,7 +15178,7 @@ public:
     void sought(std::optional<std::int64_t> first, std::optional<std::int64_t> time)
     {
         if (evidence_)
-            return compare(*std::exchange(evidence_, std::nullopt), first, time);
+            return compare(first, time);
         search_->answered(first, time);
         if (!search_->done())
             return;
@@ -15095,10 +15189,8 @@ public:
     /// The service refused the seek; like refused(). The search begins anew.
     bool seek_refused()
     {
-        if (evidence_) {
-            evidence_.reset(); // whatever is wrong with it, the read at the position will show it as well
-            return true;
-        }
+        if (evidence_)
+            return refused();
         search_.reset();
         position_.reset();
         return refused();
@@ -15208,7 +15300,7 @@ private:
         if (!refused_ && doubted_ < staleness) {
             wait();
             doubted_ += pause_;
-            must_look_ = end_ && *position_ >= *end_; // nothing more to read
+            must_look_ = evidence_ || (end_ && *position_ >= *end_); // nothing more to read
             return;
         }
         if (!options_.on_out_of_range().fails())
@@ -15290,17 +15382,27 @@ private:
                                                           " were deleted by retention before they were read");
     }
 
-    /// Nothing, when the record has been compacted away.
-    void compare(std::pair<std::int64_t, std::int64_t> expected, std::optional<std::int64_t> first,
-                 std::optional<std::int64_t> time)
+    /// Whether the record that was the last one should be there, as far as the last look knows.
+    bool evidence_shows() const noexcept { return latest_ && evidence_->first < *latest_; }
+
+    /// No record there, or no time, says nothing: it may have been compacted away.
+    void compare(std::optional<std::int64_t> first, std::optional<std::int64_t> time)
     {
-        if (first != expected.first || time == expected.second)
+        refused_ = false;
+        if (!first && ++doubts_ < patience)
+            return wait();
+        doubts_ = 0;
+        auto const expected = *std::exchange(evidence_, std::nullopt);
+        if (first != expected.first || !time || time == expected.second)
             return;
-        recreated_ = must_look_ = !options_.on_out_of_range().fails();
-        if (recreated_)
+        if (options_.on_out_of_range().fails()) {
+            failure_.emplace(errc::topic_recreated, "the record at offset " + std::to_string(expected.first) +
+                                                        " is not the one that the checkpoint was made for");
             return;
-        failure_.emplace(errc::topic_recreated, "the record at offset " + std::to_string(expected.first) +
-                                                    " is not the one that the checkpoint was made for");
+        }
+        // The watermarks may for a while still be those of the topic that was.
+        recreated_ = must_look_ = pausing_ = true;
+        pause_ = staleness;
     }
 
     /// What is held was read at the old position.
@@ -15310,6 +15412,10 @@ private:
         std::int64_t const next = to_latest ? seen.latest_offset : seen.earliest_offset;
         skipped_.push_back({*position_, next, cause});
         stand_at(next);
+        evidence_.reset();
+        if (cause != skip_cause::retention && options_.until() &&
+            options_.until()->which() == offset_spec::anchor::end)
+            end_ = seen.latest_offset; // of the topic that is there now
         moved_ = true;
         doubted_ = milliseconds(0);
         holding_ = false;
@@ -15364,7 +15470,7 @@ public:
           ahead(options),
           plan(options)
     {
-        if (saved && saved->last_timestamp)
+        if (saved && saved->last_timestamp && saved->last_timestamp->time_since_epoch().count() >= 0)
             plan.expect(saved->last_offset, saved->last_timestamp->time_since_epoch().count());
     }
 
@@ -15643,7 +15749,8 @@ task follow_plan(operation_ptr op, partition_ptr stream, call_options options)
         if (action == stream_action::fail)
             co_return error(plan.failure()->code(), stream->about(options), plan.failure()->cause());
         if (action == stream_action::pause) {
-            stream->look_again_at = steady_clock::now() + std::min(plan.pause(), session<>::longest);
+            milliseconds const pause = jittered(plan.pause(), stream->owner->http()->random().unit());
+            stream->look_again_at = steady_clock::now() + std::min(pause, session<>::longest);
             continue;
         }
         bool const looks = action == stream_action::look;
@@ -15842,9 +15949,10 @@ public:
     {
         std::lock_guard const lock(mutex_);
         for (checkpoint const& one : all)
-            saved_[one.partition] = one;
+            if (one.topic == topic)
+                saved_[one.partition] = one;
         for (auto& [id, part] : parts_)
-            part.reader = make_reader(id, options);
+            part = make_part(id, options, part.paused);
         resumed = true;
     }
 
@@ -15874,14 +15982,19 @@ public:
 private:
     void add(std::int32_t id, consume_options wanted)
     {
-        parts_.try_emplace(id, make_reader(id, std::move(wanted)));
+        parts_.try_emplace(id, make_part(id, std::move(wanted)));
     }
 
-    partition_ptr make_reader(std::int32_t id, consume_options wanted) const
+    stream_part make_part(std::int32_t id, consume_options wanted, bool paused = false) const
     {
-        auto const saved = saved_.find(id);
-        return std::make_shared<partition_reader<>>(owner, topic, id, std::move(wanted),
-                                                    saved == saved_.end() ? nullptr : &saved->second);
+        // Reads ahead, which may go on for a while behind the stream, are no users of the store.
+        wanted.checkpoint(std::shared_ptr<checkpoint_store>());
+        auto const found = saved_.find(id);
+        checkpoint const* const saved = found == saved_.end() ? nullptr : &found->second;
+        stream_part out(std::make_shared<partition_reader<>>(owner, topic, id, std::move(wanted), saved));
+        out.position = saved ? saved->next_offset : -1;
+        out.paused = paused;
+        return out;
     }
 
     mutable std::mutex mutex_;
@@ -16106,13 +16219,22 @@ task next_of_all(operation_ptr op, stream_ptr stream, call_options options, reco
 
 /// Has the program's store say where to go on.
 template <class = void>
-task load_checkpoints_of(operation_ptr op, stream_ptr stream)
+task load_checkpoints_of(operation_ptr op, stream_ptr stream, call_options options)
 {
     std::shared_ptr<checkpoint_store> const store = stream->options.checkpoint();
     std::vector<checkpoint> saved;
-    auto loading = store->load(stream->topic);
-    auto const loaded = co_await run_awaitable<std::vector<checkpoint>>(op, store, std::move(loading), saved,
-                                                                        "loading the checkpoints");
+    diagnostics about = stream->about(options);
+    result<void> loaded;
+    try {
+        auto loading = store->load(stream->topic);
+        loaded = co_await run_awaitable<std::vector<checkpoint>>(op, store, std::move(loading), saved);
+    } catch (error const& told) {
+        loaded = error(told.code(), about, told.cause());
+    }
+    if (op->stopped()) {
+        about.retriable(op->stopped() == errc::timed_out);
+        co_return error(op->stopped(), about, "loading the checkpoints");
+    }
     if (loaded)
         stream->go_on_from(saved);
     co_return loaded;
@@ -16123,7 +16245,7 @@ task next_of(operation_ptr op, stream_ptr stream, call_options options, record_b
 {
     result<void> outcome;
     if (stream->options.checkpoint() && !stream->resumed) {
-        outcome = co_await load_checkpoints_of<>(op, stream);
+        outcome = co_await load_checkpoints_of<>(op, stream, options);
         if (!outcome)
             co_return outcome;
     }
@@ -16171,36 +16293,47 @@ net::awaitable<std::optional<shared_record>> next_record(stream_ptr stream, call
     co_return batch->share(0);
 }
 
-/// Keeps how far the stream's user has got.
+/// Keeps how far the stream's user has got: up to `last`, going on at `next`.
 template <class = void>
-net::awaitable<void> commit_batch(stream_ptr stream, record_batch batch)
+net::awaitable<void> commit_record(stream_ptr stream, record_view last, std::int64_t next)
 {
     diagnostics const about = call_info("commit", stream->topic).describe();
     std::shared_ptr<checkpoint_store> const store = stream->options.checkpoint();
     if (!store)
         throw error(errc::invalid_option, about, "the stream was given no checkpoint()");
-    if (batch.empty())
-        throw error(errc::no_records, about, "the batch is empty");
     bool const known =
-        stream->with_parts([&](auto const& parts) { return parts.contains(batch.partition()); });
+        stream->with_parts([&](auto const& parts) { return parts.contains(last.partition()); });
     if (!known)
-        throw error(errc::invalid_partition, about, "the batch is not of this stream");
-    record_view const& last = batch[batch.size() - 1];
+        throw error(errc::invalid_partition, about, "the stream does not read this partition");
     checkpoint what;
     what.topic = stream->topic;
-    what.partition = batch.partition();
-    what.next_offset = batch.next_offset();
+    what.partition = last.partition();
+    what.next_offset = next;
     what.last_offset = last.offset();
     what.last_timestamp = last.timestamp();
-    auto saving = store->save(std::move(what));
     std::optional<error> failure;
     try {
+        auto saving = store->save(std::move(what));
         co_await std::move(saving);
     } catch (error const& told) {
         failure.emplace(told.code(), about, told.cause());
     }
     if (failure)
         throw error(*failure);
+}
+
+template <class = void>
+net::awaitable<void> commit_batch(stream_ptr stream, record_batch batch)
+{
+    if (batch.empty())
+        throw error(errc::no_records, call_info("commit", stream->topic).describe(), "the batch is empty");
+    co_await commit_record<>(std::move(stream), batch[batch.size() - 1], batch.next_offset());
+}
+
+template <class = void>
+net::awaitable<void> commit_one(stream_ptr stream, shared_record record)
+{
+    co_await commit_record<>(std::move(stream), record, record.offset() + 1);
 }
 
 /// How many offsets lie between the stream's positions and the high watermarks, by partition.
@@ -16329,6 +16462,12 @@ template <class Lazy>
 net::awaitable<void> basic_record_stream<Lazy>::commit(record_batch batch)
 {
     return detail::commit_batch<Lazy>(state_, std::move(batch));
+}
+
+template <class Lazy>
+net::awaitable<void> basic_record_stream<Lazy>::commit(shared_record record)
+{
+    return detail::commit_one<Lazy>(state_, std::move(record));
 }
 
 template <class Lazy>

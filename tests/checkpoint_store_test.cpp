@@ -15,6 +15,7 @@
 #include <array>
 #include <csignal>
 #include <cstdint>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <optional>
@@ -132,6 +133,34 @@ TEST_CASE("a file that is something else is refused, and left as it is")
         CHECK(content(path) == text);
     }
 }
+
+TEST_CASE("a link leads to the file, for whoever goes by way of it")
+{
+    scratch_folder const folder;
+    std::string const path = folder.path("checkpoints");
+    std::string const link = folder.path("link");
+    CHECK_FALSE(stored(path).save(point(1)));
+    REQUIRE(::symlink(path.c_str(), link.c_str()) == 0);
+    stored by_link(link);
+    CHECK_FALSE(by_link.save(point(2)));
+    CHECK(stored(path).load().code() == std::errc::device_or_resource_busy);
+    CHECK(content(path).find("\"next_offset\":2") != std::string::npos);
+}
+
+TEST_CASE("a program that goes elsewhere still writes the same file")
+{
+    scratch_folder const folder;
+    std::string const before = std::filesystem::current_path();
+    std::filesystem::current_path(folder.path(""));
+    stored kept("checkpoints");
+    CHECK_FALSE(kept.save(point(1)));
+    std::filesystem::current_path("/");
+    CHECK_FALSE(kept.save(point(2)));
+    std::filesystem::current_path(before);
+    CHECK(content(folder.path("checkpoints")).find("\"next_offset\":2") != std::string::npos);
+}
+
+TEST_CASE("a file without a name is refused") { CHECK(stored("").load().code() == hk::errc::invalid_option); }
 
 TEST_CASE("what the system refuses is told, and a save that failed has changed nothing")
 {

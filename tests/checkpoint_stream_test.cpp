@@ -4,17 +4,22 @@
 #include "support/gate.hpp"
 #include "support/running.hpp"
 
+#include <asio/detached.hpp>
 #include <asio/error.hpp>
 #include <asio/io_context.hpp>
 #include <doctest/doctest.h>
 
+#include <sys/stat.h>
+
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <fstream>
 #include <map>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -38,6 +43,7 @@ public:
     std::map<std::int32_t, hk::checkpoint> all;
     int loads = 0;
     bool fails = false;
+    bool indiscriminate = false; // tells what it was not asked for
     std::optional<test::gate> holds;
 
 private:
@@ -50,7 +56,7 @@ private:
             throw std::runtime_error("the database is away");
         std::vector<hk::checkpoint> out;
         for (auto const& [id, one] : store->all)
-            if (one.topic == topic)
+            if (one.topic == topic || store->indiscriminate)
                 out.push_back(one);
         co_return out;
     }
@@ -134,6 +140,12 @@ public:
     test::emulated all;
     std::shared_ptr<kept_in_memory> store = std::make_shared<kept_in_memory>();
 };
+
+asio::awaitable<int> commit_one(hk::record_stream& stream, hk::shared_record record)
+{
+    co_await stream.commit(std::move(record));
+    co_return 0;
+}
 
 offsets from_to(std::int64_t from, std::int64_t to)
 {
@@ -252,30 +264,58 @@ TEST_CASE("a topic that was made anew is noticed, whatever it holds now")
         CHECK(failure.cause().find("offset 7") != std::string::npos);
         CHECK(some.all.run(stream.next()).error().code() == hk::errc::topic_recreated); // and stays
     }
-    some.make_anew(20);
-    std::vector<hk::records_skipped> skipped;
-    some.all.client.emplace(
-        some.all.io.get_executor(),
-        some.all.emulator.client_options().observer(hk::observer([&](hk::records_skipped const& event) {
-            skipped.push_back(event);
-            skipped.back().topic = {};
-        })));
-    CHECK(some.read(some.all->consume("orders", 0, some.options().on_out_of_range(hk::earliest))) ==
-          from_to(0, 20));
-    REQUIRE(skipped.size() == 1);
-    CHECK(skipped[0].cause == hk::skip_cause::recreated);
-    CHECK(skipped[0].from == 8);
-    CHECK(skipped[0].to == 0);
 }
 
 TEST_CASE("without the last record there is no evidence, and no error")
 {
     service some(12);
     CHECK(some.read(some.all->consume("orders", 0, some.options()), 2) == from_to(0, 8));
-    SUBCASE("compaction has taken it") { some.all.emulator.compact("orders", 0, 5, 7); }
+    SUBCASE("compaction has taken it") { some.all.emulator.compact("orders", 0, 5, 8); }
     SUBCASE("retention has") { some.all.emulator.trim("orders", 0, 8); }
     SUBCASE("it had no time") { some.store->all.at(0).last_timestamp.reset(); }
     CHECK(some.read(some.all->consume("orders", 0, some.options())) == from_to(8, 12));
+}
+
+TEST_CASE("record by record it goes on behind the last one that was committed")
+{
+    service some(10);
+    {
+        auto stream = some.all->consume("orders", 0, some.options());
+        for (int i = 0; i != 6; ++i) {
+            auto const record = some.all.run(stream.next_record()).value();
+            if (i == 4)
+                some.all.run(commit_one(stream, *record)).value();
+        }
+    }
+    CHECK(some.read(some.all->consume("orders", 0, some.options())) == from_to(5, 10));
+}
+
+TEST_CASE("checkpoints of another topic are none of ours")
+{
+    service some(10);
+    hk::checkpoint& other = some.store->all[0];
+    other.topic = "bills";
+    other.next_offset = 5;
+    some.store->indiscriminate = true;
+    CHECK(some.read(some.all->consume("orders", 0, some.options())) == from_to(0, 10));
+}
+
+TEST_CASE("a context that is destroyed while a file is written waits for that")
+{
+    test::scratch_folder const folder;
+    std::string const path = folder.path("checkpoints");
+    REQUIRE(::mkfifo((path + ".new").c_str(), 0600) == 0); // opening it waits for somebody who reads it
+    hk::checkpoint what;
+    what.topic = "orders";
+    std::thread reader;
+    {
+        asio::io_context io;
+        hk::file_checkpoint_store store(path);
+        asio::co_spawn(io, store.save(what), asio::detached);
+        io.poll();
+        reader = std::thread([&] { std::ifstream(path + ".new").get(); });
+    }
+    reader.join();
 }
 
 TEST_CASE("retention that has passed the checkpoint is told as such")

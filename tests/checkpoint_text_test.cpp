@@ -35,7 +35,7 @@ TEST_CASE("what is written reads back")
     all.push_back(point("orders", 1, std::numeric_limits<std::int64_t>::max()));
     all.push_back(point(R"(a "name" that no topic has, \ü)", std::numeric_limits<std::int32_t>::max(), 5));
     all.back().last_timestamp.emplace(std::chrono::milliseconds(1'700'000'000'123));
-    all.push_back(all.front());
+    all.push_back(point("orders", 2, 1));
     all.back().last_timestamp.emplace(std::chrono::milliseconds(0));
     CHECK(parse_checkpoints(checkpoints_text(all)).value() == all);
 }
@@ -61,9 +61,12 @@ TEST_CASE("nothing is guessed")
     std::string const good = checkpoints_text({point("orders", 0, 8)});
     for (std::size_t size = 0; size + 1 < good.size(); ++size) // without the last line's end it is whole
         CHECK(parse_checkpoints(good.substr(0, size)).error().code() == hk::errc::invalid_json);
+    std::vector<hk::checkpoint> const twice(2, point("orders", 0, 8));
+    CHECK(parse_checkpoints(checkpoints_text(twice)).error().code() == hk::errc::invalid_json);
     for (char const* const text :
-         {"[]", "null", "{}", R"({"version":1})", R"({"checkpoints":[]})",
-          R"({"version":2,"checkpoints":[]})", R"({"version":1,"checkpoints":[{}]})",
+         {R"({"version":1,"version":1,"checkpoints":[]})",
+          R"({"version":1,"checkpoints":[],"checkpoints":[]})", "[]", "null", "{}", R"({"version":1})",
+          R"({"checkpoints":[]})", R"({"version":2,"checkpoints":[]})", R"({"version":1,"checkpoints":[{}]})",
           R"({"version":1,"checkpoints":{}})",
           R"({"version":1,"checkpoints":[{"topic":"t","partition":-1,"next_offset":1,"last_offset":0}]})",
           R"({"version":1,"checkpoints":[{"topic":"t","partition":0,"next_offset":-1,"last_offset":0}]})",

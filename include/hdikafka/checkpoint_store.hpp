@@ -14,7 +14,7 @@ namespace hdikafka::inline v0_1 {
 
 /// Where checkpoints are kept: derive from it to keep them in a database, say. A stream calls load() once,
 /// before its first read, and save() for each commit(); their exceptions are those of next() and commit().
-/// One store may serve several streams.
+/// One store may serve several streams; of what two of them save for one partition, the last counts.
 ///
 /// - Lifetime: streams share it; it lives as long as any of them, and as what it is asked to do.
 /// - Thread safety: called on the streams' executors, and by several streams at the same time.
@@ -62,17 +62,19 @@ checkpoint_file_ptr make_checkpoint_file(std::string path);
 /// place, so that the old ones or the new ones are there whenever the program is killed. One process at a
 /// time: a lock on PATH.lock, held from the first use on until the last copy of this object is gone.
 ///
-/// Lifetime: copies share the file and the lock; what has begun keeps them.
+/// Lifetime: copies share the file and the lock; what has begun keeps them, and the end of the executor's
+/// context waits for it. A child that is forked while the lock is held has it, too.
 ///
-/// Thread safety: all copies may be used from any thread. The work on files is done by a thread of their own,
-/// one piece at a time, in the order of the calls.
+/// Thread safety: all copies may be used from any thread. The work on files is done by a thread that the
+/// executor's context has for it, one piece at a time.
 ///
 /// A template for the reason that basic_client is one.
 template <class Lazy = void>
 class basic_file_checkpoint_store final : public checkpoint_store
 {
 public:
-    /// Does no I/O. The file need not exist; its directory must, and must allow new files.
+    /// Does no I/O. The file need not exist; its directory must, and must allow new files. The name is looked
+    /// up at the first use: later it does not matter where the program goes, nor what a link points to.
     explicit basic_file_checkpoint_store(std::string path)
         : file_(detail::make_checkpoint_file<Lazy>(std::move(path)))
     {}
@@ -91,7 +93,8 @@ public:
     ///
     /// - Effect: writes and flushes the whole file, so the time that it takes is the disk's.
     /// - Completion: the caller resumes on its own executor.
-    /// - Errors: those of load(); a save() that failed has changed nothing.
+    /// - Errors: those of load(). When a save() has failed, what was kept before is there, or what was to be
+    ///   kept, and never anything else.
     /// - Cancellation: none; a save() that has begun is carried out.
     net::awaitable<void> save(checkpoint what) override;
 

@@ -294,10 +294,13 @@ public:
     /// partition that has a checkpoint there, when the stream starts. A `file_checkpoint_store`, or a class
     /// of the program's own that is derived from `checkpoint_store`; the options hold a copy.
     ///
-    /// Records that were handed over and not committed are read again after a restart (at-least-once). A
-    /// topic that was made anew is noticed when the checkpoint's last record is not where it was: that is
+    /// Records that were handed over and not committed are read again after a restart (at-least-once).
+    /// A partition that has no checkpoint starts where from() says, then as well: with hk::latest, what was
+    /// written to it while the program was down is not read. A topic that was made anew is noticed
+    /// when the checkpoint's last record is not where it was: that is
     /// treated as on_out_of_range() says, with errc::topic_recreated by default. Where records are without a
-    /// timestamp, or that one is gone (retention, compaction), only a topic that became shorter is noticed.
+    /// timestamp, or that one is gone (retention, compaction), only a topic that became shorter is
+    /// noticed.
     template <class Store>
     requires std::derived_from<Store, checkpoint_store> consume_options& checkpoint(Store store) &
     {

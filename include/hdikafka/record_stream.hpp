@@ -78,7 +78,8 @@ public:
     void resume(std::int32_t partition);
 
     /// How many offsets lie between the position and the high watermark, of all partitions together. Offsets
-    /// have gaps, so there may be fewer records. Never negative.
+    /// have gaps, so there may be fewer records. Never negative. Before the first next() it counts from where
+    /// from() says, as no checkpoint has been loaded yet.
     ///
     /// - Effect: reads the watermarks; the position stays.
     /// - Completion: the caller resumes on its own executor.
@@ -98,14 +99,23 @@ public:
     /// that is made later goes on behind it. Nothing else ever saves: what was handed over and not committed
     /// is read again after a restart.
     ///
-    /// - Effect: one checkpoint_store::save(), of the batch's partition. Records of the batch that
-    /// next_record()
-    ///   handed over singly are covered too. An older batch sets the checkpoint back.
+    /// - Effect: one checkpoint_store::save(), of the batch's partition. An older batch sets the checkpoint
+    /// back.
     /// - Completion: the caller resumes on its own executor when the store has it.
     /// - Errors: errc::invalid_option without a checkpoint(), errc::no_records for an empty batch,
-    ///   errc::invalid_partition for one that is not of this stream; what the store throws.
+    ///   errc::invalid_partition for one of a partition that the stream does not read; what the store throws.
     /// - Cancellation: up to the store; file_checkpoint_store carries out what has begun.
     net::awaitable<void> commit(record_batch batch);
+
+    /// The same for everything up to this record, which next_record() gave.
+    ///
+    /// - Effect: one checkpoint_store::save(), of the record's partition.
+    /// - Completion: the caller resumes on its own executor when the store has it.
+    /// - Errors: errc::invalid_option without a checkpoint(), errc::invalid_partition for a record of a
+    /// partition
+    ///   that the stream does not read; what the store throws.
+    /// - Cancellation: up to the store; file_checkpoint_store carries out what has begun.
+    net::awaitable<void> commit(shared_record record);
 
     /// Ends a next() under way, and all later ones, with errc::closed.
     void close();

@@ -1,4 +1,4 @@
-// The file of a file_checkpoint_store: what is done to it, and the thread that does it. Layer: I/O shell.
+// The file of a file_checkpoint_store: what is done to it, and who does it. Layer: I/O shell.
 #ifndef HDIKAFKA_DETAIL_CHECKPOINT_FILE_HPP
 #define HDIKAFKA_DETAIL_CHECKPOINT_FILE_HPP
 
@@ -17,7 +17,9 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -88,10 +90,14 @@ public:
         }
     }
 
-    /// To the disk, as far as the system knows it.
+    /// To the disk, as far as the system knows it. Some mounts cannot do that to a directory.
     void flush() const
     {
-        if (::fsync(descriptor_) != 0)
+        int failed = -1;
+        do
+            failed = ::fsync(descriptor_);
+        while (failed != 0 && errno == EINTR);
+        if (failed != 0 && errno != EINVAL && errno != ENOTSUP)
             throw file_error("flushing", path_);
     }
 
@@ -129,8 +135,7 @@ public:
             *found = std::move(what);
         else
             changed.push_back(std::move(what));
-        replace(checkpoints_text(changed));
-        all_ = std::move(changed); // what is on the disk, and nothing else
+        replace(checkpoints_text(changed), changed);
     }
 
 private:
@@ -139,6 +144,7 @@ private:
     {
         if (lock_)
             return;
+        resolve();
         file_handle lock(path_ + ".lock", O_RDWR | O_CREAT);
         lock.must_be_open();
         if (!lock.lock())
@@ -156,22 +162,49 @@ private:
         lock_.emplace(std::move(lock));
     }
 
-    /// The name is given to what is complete and on the disk, and then is on the disk itself.
-    void replace(std::string_view text) const
+    /// The one name that the file has, whatever links lead to it and wherever the program goes.
+    void resolve()
+    {
+        if (path_.empty() || path_.find('\0') != std::string::npos)
+            throw error(errc::invalid_option, "the file of the checkpoints has no name");
+        auto const slash = path_.rfind('/');
+        std::string const folder = slash == std::string::npos ? "." : path_.substr(0, slash + 1);
+        std::string const name = path_.substr(slash == std::string::npos ? 0 : slash + 1);
+        std::string found = real_path(path_);
+        if (found.empty() && errno != ENOENT)
+            throw file_error("finding", path_);
+        if (found.empty()) {
+            found = real_path(folder); // the file is yet to be made
+            if (found.empty())
+                throw file_error("finding", folder);
+            found += '/' + name;
+        }
+        path_ = std::move(found);
+    }
+
+    static std::string real_path(std::string const& path)
+    {
+        std::unique_ptr<char, decltype(&std::free)> const found(::realpath(path.c_str(), nullptr),
+                                                                &std::free);
+        return found ? found.get() : "";
+    }
+
+    /// The name is given to what is complete and on the disk, and then is on the disk itself. `all_` is what
+    /// the file has, whatever fails.
+    void replace(std::string_view text, std::vector<checkpoint>& all)
     {
         std::string const beside = path_ + ".new";
+        file_handle const directory(path_.substr(0, path_.rfind('/') + 1), O_RDONLY | O_DIRECTORY);
+        directory.must_be_open();
         {
-            file_handle const made(beside, O_WRONLY | O_CREAT | O_TRUNC);
+            file_handle const made(beside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW);
             made.must_be_open();
             made.write(text);
             made.flush();
         }
         if (std::rename(beside.c_str(), path_.c_str()) != 0)
             throw file_error("replacing", path_);
-        auto const slash = path_.rfind('/');
-        std::string const folder = slash == std::string::npos ? "." : path_.substr(0, slash + 1);
-        file_handle const directory(folder, O_RDONLY | O_DIRECTORY);
-        directory.must_be_open();
+        all_.swap(all);
         directory.flush();
     }
 
@@ -200,49 +233,77 @@ private:
 
 #endif
 
-/// What the copies of a store share. Its thread ends with it, and with that what is under way.
+/// What the copies of a store share.
 template <class>
 class checkpoint_file
 {
 public:
-    explicit checkpoint_file(std::string path) : table(std::move(path)) {}
+    explicit checkpoint_file(std::string path) : table_(std::move(path)) {}
+
+    /// Runs `work(table)`, which blocks.
+    template <class Work>
+    auto with_table(Work work)
+    {
+        std::lock_guard const lock(mutex_);
+        return work(table_);
+    }
+
+private:
+    std::mutex mutex_;
+    checkpoint_table table_;
+};
+
+/// The thread of a context that works on files. The context's end waits for what is under way, so that
+/// nothing comes back to a context that is gone.
+template <class = void>
+class file_worker final : public net::execution_context::service
+{
+public:
+    static inline net::execution_context::id id;
+
+    explicit file_worker(net::execution_context& owner) : net::execution_context::service(owner) {}
 
     auto executor() { return thread_.get_executor(); }
 
-    checkpoint_table table; ///< Of the thread.
-
 private:
+    void shutdown() override { thread_.join(); }
+
     net::thread_pool thread_{1};
 };
 
-// These run on the file's thread, and never hold the file: its last owner waits there for them.
-
-template <class = void>
-net::awaitable<std::vector<checkpoint>> load_from(checkpoint_file<>* file, std::string topic)
+inline auto file_executor(net::any_io_executor const& caller)
 {
-    co_return file->table.load(topic);
+    return net::use_service<file_worker<>>(net::query(caller, net::execution::context)).executor();
 }
 
 template <class = void>
-net::awaitable<void> save_to(checkpoint_file<>* file, checkpoint what)
+net::awaitable<std::vector<checkpoint>> load_from(checkpoint_file_ptr file, std::string topic)
 {
-    file->table.save(std::move(what));
+    co_return file->with_table([&](checkpoint_table& table) { return table.load(topic); });
+}
+
+template <class = void>
+net::awaitable<void> save_to(checkpoint_file_ptr file, checkpoint what)
+{
+    file->with_table([&](checkpoint_table& table) { table.save(std::move(what)); });
     co_return;
 }
 
 template <class = void>
 net::awaitable<std::vector<checkpoint>> load_checkpoints(checkpoint_file_ptr file, std::string topic)
 {
-    auto work = load_from<>(file.get(), std::move(topic));
-    auto out = co_await net::co_spawn(file->executor(), std::move(work), net::use_awaitable);
+    auto const caller = co_await net::this_coro::executor;
+    auto work = load_from<>(std::move(file), std::move(topic));
+    auto out = co_await net::co_spawn(file_executor(caller), std::move(work), net::use_awaitable);
     co_return out;
 }
 
 template <class = void>
 net::awaitable<void> save_checkpoint(checkpoint_file_ptr file, checkpoint what)
 {
-    auto work = save_to<>(file.get(), std::move(what));
-    co_await net::co_spawn(file->executor(), std::move(work), net::use_awaitable);
+    auto const caller = co_await net::this_coro::executor;
+    auto work = save_to<>(std::move(file), std::move(what));
+    co_await net::co_spawn(file_executor(caller), std::move(work), net::use_awaitable);
 }
 
 } // namespace hdikafka::inline v0_1::detail

@@ -8,10 +8,12 @@
 #include <hdikafka/detail/rest_response.hpp>
 #include <hdikafka/result.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace hdikafka::inline v0_1::detail {
@@ -76,13 +78,22 @@ result<std::vector<checkpoint>> parse_checkpoints(std::string_view text)
     std::vector<checkpoint> out;
     std::int64_t version = 0;
     bool listed = false;
+    auto const read_one = [&] {
+        checkpoint one;
+        if (!read_checkpoint(in, one))
+            return false;
+        bool const again = std::ranges::any_of(out, [&](checkpoint const& other) {
+            return other.topic == one.topic && other.partition == one.partition;
+        });
+        out.push_back(std::move(one));
+        return !again;
+    };
     bool const read = read_object(in, [&](std::string_view name) {
         if (name == "version")
-            return in.integer(version);
+            return version == 0 && in.integer(version);
         if (name != "checkpoints")
             return in.skip();
-        listed = true;
-        return read_array(in, [&] { return read_checkpoint(in, out.emplace_back()); });
+        return !std::exchange(listed, true) && read_array(in, read_one);
     });
     if (!read || !in.finish() || !listed || version != 1)
         return error(errc::invalid_json, "these are no checkpoints of this version of the library");

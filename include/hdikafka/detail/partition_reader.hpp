@@ -46,7 +46,7 @@ public:
           ahead(options),
           plan(options)
     {
-        if (saved && saved->last_timestamp)
+        if (saved && saved->last_timestamp && saved->last_timestamp->time_since_epoch().count() >= 0)
             plan.expect(saved->last_offset, saved->last_timestamp->time_since_epoch().count());
     }
 

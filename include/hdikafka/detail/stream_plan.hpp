@@ -117,7 +117,8 @@ public:
         }
         if (search_)
             return stream_action::seek;
-        if (must_look_ || !position_ || (options_.until() && !end_) || (evidence_ && !latest_))
+        // Nothing is handed over before the evidence has been looked at.
+        if (must_look_ || !position_ || (options_.until() && !end_) || (evidence_ && !evidence_shows()))
             return stream_action::look;
         if (evidence_)
             return stream_action::seek;
@@ -174,8 +175,8 @@ public:
             return;
         if (std::exchange(recreated_, false))
             return go_on_elsewhere(seen, skip_cause::recreated);
-        if (evidence_ && (evidence_->first < seen.earliest_offset || evidence_->first >= seen.latest_offset))
-            evidence_.reset(); // it is gone, or the position is past the end
+        if (evidence_ && evidence_->first < seen.earliest_offset)
+            evidence_.reset(); // it is gone
         if (*position_ < seen.earliest_offset)
             return below_earliest(seen);
         if (holding_)
@@ -197,7 +198,7 @@ public:
     void sought(std::optional<std::int64_t> first, std::optional<std::int64_t> time)
     {
         if (evidence_)
-            return compare(*std::exchange(evidence_, std::nullopt), first, time);
+            return compare(first, time);
         search_->answered(first, time);
         if (!search_->done())
             return;
@@ -208,10 +209,8 @@ public:
     /// The service refused the seek; like refused(). The search begins anew.
     bool seek_refused()
     {
-        if (evidence_) {
-            evidence_.reset(); // whatever is wrong with it, the read at the position will show it as well
-            return true;
-        }
+        if (evidence_)
+            return refused();
         search_.reset();
         position_.reset();
         return refused();
@@ -321,7 +320,7 @@ private:
         if (!refused_ && doubted_ < staleness) {
             wait();
             doubted_ += pause_;
-            must_look_ = end_ && *position_ >= *end_; // nothing more to read
+            must_look_ = evidence_ || (end_ && *position_ >= *end_); // nothing more to read
             return;
         }
         if (!options_.on_out_of_range().fails())
@@ -403,17 +402,27 @@ private:
                                                           " were deleted by retention before they were read");
     }
 
-    /// Nothing, when the record has been compacted away.
-    void compare(std::pair<std::int64_t, std::int64_t> expected, std::optional<std::int64_t> first,
-                 std::optional<std::int64_t> time)
+    /// Whether the record that was the last one should be there, as far as the last look knows.
+    bool evidence_shows() const noexcept { return latest_ && evidence_->first < *latest_; }
+
+    /// No record there, or no time, says nothing: it may have been compacted away.
+    void compare(std::optional<std::int64_t> first, std::optional<std::int64_t> time)
     {
-        if (first != expected.first || time == expected.second)
+        refused_ = false;
+        if (!first && ++doubts_ < patience)
+            return wait();
+        doubts_ = 0;
+        auto const expected = *std::exchange(evidence_, std::nullopt);
+        if (first != expected.first || !time || time == expected.second)
             return;
-        recreated_ = must_look_ = !options_.on_out_of_range().fails();
-        if (recreated_)
+        if (options_.on_out_of_range().fails()) {
+            failure_.emplace(errc::topic_recreated, "the record at offset " + std::to_string(expected.first) +
+                                                        " is not the one that the checkpoint was made for");
             return;
-        failure_.emplace(errc::topic_recreated, "the record at offset " + std::to_string(expected.first) +
-                                                    " is not the one that the checkpoint was made for");
+        }
+        // The watermarks may for a while still be those of the topic that was.
+        recreated_ = must_look_ = pausing_ = true;
+        pause_ = staleness;
     }
 
     /// What is held was read at the old position.
@@ -423,6 +432,10 @@ private:
         std::int64_t const next = to_latest ? seen.latest_offset : seen.earliest_offset;
         skipped_.push_back({*position_, next, cause});
         stand_at(next);
+        evidence_.reset();
+        if (cause != skip_cause::retention && options_.until() &&
+            options_.until()->which() == offset_spec::anchor::end)
+            end_ = seen.latest_offset; // of the topic that is there now
         moved_ = true;
         doubted_ = milliseconds(0);
         holding_ = false;

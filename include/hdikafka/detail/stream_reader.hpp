@@ -220,13 +220,22 @@ task next_of_all(operation_ptr op, stream_ptr stream, call_options options, reco
 
 /// Has the program's store say where to go on.
 template <class = void>
-task load_checkpoints_of(operation_ptr op, stream_ptr stream)
+task load_checkpoints_of(operation_ptr op, stream_ptr stream, call_options options)
 {
     std::shared_ptr<checkpoint_store> const store = stream->options.checkpoint();
     std::vector<checkpoint> saved;
-    auto loading = store->load(stream->topic);
-    auto const loaded = co_await run_awaitable<std::vector<checkpoint>>(op, store, std::move(loading), saved,
-                                                                        "loading the checkpoints");
+    diagnostics about = stream->about(options);
+    result<void> loaded;
+    try {
+        auto loading = store->load(stream->topic);
+        loaded = co_await run_awaitable<std::vector<checkpoint>>(op, store, std::move(loading), saved);
+    } catch (error const& told) {
+        loaded = error(told.code(), about, told.cause());
+    }
+    if (op->stopped()) {
+        about.retriable(op->stopped() == errc::timed_out);
+        co_return error(op->stopped(), about, "loading the checkpoints");
+    }
     if (loaded)
         stream->go_on_from(saved);
     co_return loaded;
@@ -237,7 +246,7 @@ task next_of(operation_ptr op, stream_ptr stream, call_options options, record_b
 {
     result<void> outcome;
     if (stream->options.checkpoint() && !stream->resumed) {
-        outcome = co_await load_checkpoints_of<>(op, stream);
+        outcome = co_await load_checkpoints_of<>(op, stream, options);
         if (!outcome)
             co_return outcome;
     }
@@ -285,36 +294,47 @@ net::awaitable<std::optional<shared_record>> next_record(stream_ptr stream, call
     co_return batch->share(0);
 }
 
-/// Keeps how far the stream's user has got.
+/// Keeps how far the stream's user has got: up to `last`, going on at `next`.
 template <class = void>
-net::awaitable<void> commit_batch(stream_ptr stream, record_batch batch)
+net::awaitable<void> commit_record(stream_ptr stream, record_view last, std::int64_t next)
 {
     diagnostics const about = call_info("commit", stream->topic).describe();
     std::shared_ptr<checkpoint_store> const store = stream->options.checkpoint();
     if (!store)
         throw error(errc::invalid_option, about, "the stream was given no checkpoint()");
-    if (batch.empty())
-        throw error(errc::no_records, about, "the batch is empty");
     bool const known =
-        stream->with_parts([&](auto const& parts) { return parts.contains(batch.partition()); });
+        stream->with_parts([&](auto const& parts) { return parts.contains(last.partition()); });
     if (!known)
-        throw error(errc::invalid_partition, about, "the batch is not of this stream");
-    record_view const& last = batch[batch.size() - 1];
+        throw error(errc::invalid_partition, about, "the stream does not read this partition");
     checkpoint what;
     what.topic = stream->topic;
-    what.partition = batch.partition();
-    what.next_offset = batch.next_offset();
+    what.partition = last.partition();
+    what.next_offset = next;
     what.last_offset = last.offset();
     what.last_timestamp = last.timestamp();
-    auto saving = store->save(std::move(what));
     std::optional<error> failure;
     try {
+        auto saving = store->save(std::move(what));
         co_await std::move(saving);
     } catch (error const& told) {
         failure.emplace(told.code(), about, told.cause());
     }
     if (failure)
         throw error(*failure);
+}
+
+template <class = void>
+net::awaitable<void> commit_batch(stream_ptr stream, record_batch batch)
+{
+    if (batch.empty())
+        throw error(errc::no_records, call_info("commit", stream->topic).describe(), "the batch is empty");
+    co_await commit_record<>(std::move(stream), batch[batch.size() - 1], batch.next_offset());
+}
+
+template <class = void>
+net::awaitable<void> commit_one(stream_ptr stream, shared_record record)
+{
+    co_await commit_record<>(std::move(stream), record, record.offset() + 1);
 }
 
 /// How many offsets lie between the stream's positions and the high watermarks, by partition.

@@ -192,9 +192,10 @@ public:
     {
         std::lock_guard const lock(mutex_);
         for (checkpoint const& one : all)
-            saved_[one.partition] = one;
+            if (one.topic == topic)
+                saved_[one.partition] = one;
         for (auto& [id, part] : parts_)
-            part.reader = make_reader(id, options);
+            part = make_part(id, options, part.paused);
         resumed = true;
     }
 
@@ -224,14 +225,19 @@ public:
 private:
     void add(std::int32_t id, consume_options wanted)
     {
-        parts_.try_emplace(id, make_reader(id, std::move(wanted)));
+        parts_.try_emplace(id, make_part(id, std::move(wanted)));
     }
 
-    partition_ptr make_reader(std::int32_t id, consume_options wanted) const
+    stream_part make_part(std::int32_t id, consume_options wanted, bool paused = false) const
     {
-        auto const saved = saved_.find(id);
-        return std::make_shared<partition_reader<>>(owner, topic, id, std::move(wanted),
-                                                    saved == saved_.end() ? nullptr : &saved->second);
+        // Reads ahead, which may go on for a while behind the stream, are no users of the store.
+        wanted.checkpoint(std::shared_ptr<checkpoint_store>());
+        auto const found = saved_.find(id);
+        checkpoint const* const saved = found == saved_.end() ? nullptr : &found->second;
+        stream_part out(std::make_shared<partition_reader<>>(owner, topic, id, std::move(wanted), saved));
+        out.position = saved ? saved->next_offset : -1;
+        out.paused = paused;
+        return out;
     }
 
     mutable std::mutex mutex_;

@@ -94,6 +94,12 @@ net::awaitable<void> basic_record_stream<Lazy>::commit(record_batch batch)
 }
 
 template <class Lazy>
+net::awaitable<void> basic_record_stream<Lazy>::commit(shared_record record)
+{
+    return detail::commit_one<Lazy>(state_, std::move(record));
+}
+
+template <class Lazy>
 void basic_record_stream<Lazy>::close()
 {
     state_->close();
