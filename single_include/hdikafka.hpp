@@ -15027,8 +15027,8 @@ struct skipped_range
 /// is in [0, 1).
 inline milliseconds jittered(milliseconds pause, double random) noexcept
 {
-    auto const most = static_cast<double>(pause.count() / 5);
-    return pause - milliseconds(static_cast<milliseconds::rep>(most * random));
+    milliseconds const most = pause / 5;
+    return pause - milliseconds(static_cast<milliseconds::rep>(static_cast<double>(most.count()) * random));
 }
 
 /// Where a stream begins; one that begins at a point in time has yet to look for it from there.
@@ -16333,7 +16333,8 @@ net::awaitable<void> commit_batch(stream_ptr stream, record_batch batch)
 template <class = void>
 net::awaitable<void> commit_one(stream_ptr stream, shared_record record)
 {
-    co_await commit_record<>(std::move(stream), record, record.offset() + 1);
+    auto const& last = static_cast<record_view const&>(record);
+    co_await commit_record<>(std::move(stream), last, last.offset() + 1);
 }
 
 /// How many offsets lie between the stream's positions and the high watermarks, by partition.

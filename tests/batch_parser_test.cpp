@@ -4,14 +4,11 @@
 
 #include <doctest/doctest.h>
 
-#include <atomic>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <limits>
-#include <new>
 #include <optional>
 #include <ranges>
 #include <string>
@@ -21,28 +18,6 @@
 
 namespace hk = hdikafka;
 using namespace hdikafka::detail;
-
-namespace {
-
-std::atomic<std::size_t> allocations = 0;
-std::atomic<std::size_t> allocated_bytes = 0;
-
-} // namespace
-
-// Every allocation of this program is counted.
-void* operator new(std::size_t size)
-{
-    ++allocations;
-    allocated_bytes += size;
-    if (void* const memory = std::malloc(size != 0 ? size : 1))
-        return memory;
-    throw std::bad_alloc();
-}
-void* operator new[](std::size_t size) { return ::operator new(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
 
 static_assert(std::ranges::random_access_range<hk::record_batch const>);
 static_assert(std::ranges::sized_range<hk::record_batch const>);
@@ -439,37 +414,4 @@ TEST_CASE("a shared record lives without its batch")
     hk::shared_record const copy = alone;
     alone = hk::shared_record();
     CHECK(copy.value().as_string() == "v7");
-}
-
-TEST_CASE("the number of allocations does not grow with the number of records")
-{
-    auto const needed = [](std::int64_t count, std::int32_t asked) {
-        std::vector<std::int64_t> all;
-        for (std::int64_t i = 0; i < count; ++i)
-            all.push_back(i);
-        byte_buffer body = bytes(records_at(all));
-        std::size_t const before = allocations;
-        auto const parsed = parse_batch(std::move(body), "5", {0, 0, asked});
-        std::size_t const made = allocations - before;
-        REQUIRE(parsed);
-        CHECK(parsed.value().size() == static_cast<std::size_t>(count));
-        return made;
-    };
-    std::size_t const for_one = needed(1, 1);
-    CHECK(for_one > 0);
-    CHECK(for_one <= 3);
-    CHECK(needed(10, 10) == for_one);
-    CHECK(needed(5000, 5000) == for_one);
-    CHECK(needed(5000, 2147483647) == for_one);
-    CHECK(needed(1, 2147483647) == for_one);
-}
-
-TEST_CASE("a small body does not make a large count reserve much")
-{
-    std::size_t const before = allocated_bytes;
-    auto const parsed = parse(R"([{"offset":0}])", {0, 0, 2147483647}); // 2^31 slices would be 200 GB
-    std::size_t const taken = allocated_bytes - before;
-    REQUIRE(parsed);
-    CHECK(parsed.value().size() == 1);
-    CHECK(taken < 4096);
 }

@@ -393,6 +393,8 @@ TEST_CASE("records behind one that cannot be read are looked for at doubling dis
     // They may be new: only if there is still nothing at the position they prove something.
     CHECK(reads(plan, 5, 10));
     plan.answered(std::nullopt, 5);
+    CHECK(plan.next() == stream_action::look); // for what retention may have done
+    plan.watermarks(marks(0, 1000));
     CHECK(failed_with(plan, hk::errc::unreadable_record));
     CHECK(cause_of(plan).find("offset 5 up to 70") != std::string::npos);
     CHECK(plan.position() == 5);
@@ -420,6 +422,8 @@ TEST_CASE("what is to be skipped is looked at offset by offset, then narrowed do
     plan.answered(59, 60);
     CHECK(reads(plan, 5, 10)); // the last word
     plan.answered(std::nullopt, 5);
+    CHECK(plan.next() == stream_action::look); // but for what retention may have done
+    plan.watermarks(marks(0, 1000));
     CHECK(reads(plan, 59, 10));
     auto const skipped = plan.take_skipped();
     REQUIRE(skipped.size() == 1);
@@ -462,8 +466,38 @@ TEST_CASE("nothing to be read up to the end is an error and no end")
             CHECK(plan.offset() < 9);
             plan.answered(std::nullopt, plan.offset());
         }
+        CHECK(plan.next() == stream_action::look);
+        plan.watermarks(marks(0, 9));
         CHECK(failed_with(plan, hk::errc::unreadable_record));
     }
+}
+
+TEST_CASE("records that retention has deleted while one looks further on are not called unreadable")
+{
+    for (bool const skips : {false, true}) {
+        hk::consume_options options = hk::consume_options().from(5);
+        if (skips)
+            options.on_unreadable(hk::skip);
+        stream_plan plan(options);
+        tries_before_probing(plan, marks(0, 9));
+        for (int i = 0; i < 10 && plan.next() == stream_action::read; ++i)
+            plan.answered(std::nullopt, plan.offset());
+        CHECK(plan.next() == stream_action::look);
+        plan.watermarks(marks(8, 12));
+        CHECK(failed_with(plan, hk::errc::offset_below_earliest));
+    }
+}
+
+TEST_CASE("where nothing was found up to the end, what is written meanwhile is read")
+{
+    stream_plan plan(hk::consume_options().from(5).max_records(10));
+    tries_before_probing(plan, marks(0, 9));
+    for (int i = 0; i < 10 && plan.next() == stream_action::read; ++i)
+        plan.answered(std::nullopt, plan.offset());
+    CHECK(plan.next() == stream_action::look);
+    plan.watermarks(marks(0, 10));
+    CHECK(reads(plan, 5, 10));
+    plan.answered(9, 10);
 }
 
 TEST_CASE("looking further on ends also in the longest of logs")
@@ -478,6 +512,8 @@ TEST_CASE("looking further on ends also in the longest of logs")
             ++reads;
         }
         CHECK(reads < 100);
+        CHECK(plan.next() == stream_action::look);
+        plan.watermarks(marks(0, max_offset));
         CHECK(failed_with(plan, hk::errc::unreadable_record));
     }
 }
@@ -662,6 +698,7 @@ public:
     std::vector<std::int64_t> read(stream_plan& plan)
     {
         std::int64_t const asked = plan.offset();
+        blocked_ = blocked(asked, plan.read_end());
         std::vector<std::int64_t> found;
         if (refuses_ && (asked < earliest_ || asked > end_)) {
             if (!plan.refused())
@@ -706,14 +743,16 @@ public:
         return out;
     }
 
-    /// Whether a read at `position` finds nothing although the end is further on.
-    bool blocked(std::int64_t position) const
-    {
-        auto const at = log_.lower_bound(position);
-        return position < end_ && (at == log_.end() || !at->second);
-    }
+    /// Whether the last read could find nothing although the end was further on.
+    bool was_blocked() const { return blocked_; }
 
 private:
+    bool blocked(std::int64_t position, std::int64_t until) const
+    {
+        auto const at = log_.lower_bound(position);
+        return position < end_ && (at == log_.end() || at->first >= until || !at->second);
+    }
+
     void append()
     {
         if (draw(0, 999) < hole_permille_)
@@ -738,6 +777,7 @@ private:
     bool deletes_ = false;
     bool refuses_ = false;
     bool refused_for_good_ = false;
+    bool blocked_ = false;
 };
 
 /// How one stream over one pretend partition ended; each end is right or a defect.
@@ -873,7 +913,7 @@ private:
     {
         auto const code = plan_.failure()->code();
         std::int64_t const position = plan_.position().value_or(-1);
-        if (code == hk::errc::unreadable_record && service_.blocked(position))
+        if (code == hk::errc::unreadable_record && service_.was_blocked())
             return missing(position);
         if (code == hk::errc::offset_below_earliest && position < service_.earliest())
             return "";

@@ -334,7 +334,8 @@ net::awaitable<void> commit_batch(stream_ptr stream, record_batch batch)
 template <class = void>
 net::awaitable<void> commit_one(stream_ptr stream, shared_record record)
 {
-    co_await commit_record<>(std::move(stream), record, record.offset() + 1);
+    auto const& last = static_cast<record_view const&>(record);
+    co_await commit_record<>(std::move(stream), last, last.offset() + 1);
 }
 
 /// How many offsets lie between the stream's positions and the high watermarks, by partition.
