@@ -1,6 +1,8 @@
 """hdikafka-emulator as a child process, for the checks of this folder, and requests to it in Python."""
 import http.client
 import json
+import os
+import re
 import ssl
 import subprocess
 import sys
@@ -14,6 +16,19 @@ LIMIT = 60  # seconds; far more than anything here takes
 def check(condition, what):
     if not condition:
         sys.exit(f"{Path(sys.argv[0]).name}: {what}")
+
+
+def environment(emulator=None):
+    """Without a cluster's address, or with the emulator's."""
+    mine = re.compile("HDIKAFKA_|AZURE_|SSL_CERT_|IDENTITY_|IMDS_|MSI_")
+    out = {name: value for name, value in os.environ.items() if not mine.match(name)}
+    if emulator:
+        out.update(HDIKAFKA_ENDPOINT=emulator.ready["endpoint"], AZURE_TENANT_ID=emulator.ready["tenant"],
+                   AZURE_CLIENT_ID=emulator.ready["client_id"],
+                   AZURE_CLIENT_SECRET=emulator.ready["client_secret"],
+                   AZURE_AUTHORITY_HOST=emulator.ready["authority_host"],
+                   SSL_CERT_FILE=emulator.ready["ca_file"])
+    return out
 
 
 class Emulator:
@@ -60,6 +75,17 @@ class Emulator:
             **{"Content-Type": "application/x-www-form-urlencoded"})
         check(status == 200, f"the token request was answered with {status}: {answer}")
         return answer
+
+    def produce(self, topic, values, partition=None):
+        """Values, or (key, value) pairs."""
+        token = self.token()["access_token"]
+        to = {} if partition is None else {"partition": partition}
+        pairs = [value if isinstance(value, tuple) else (None, value) for value in values]
+        body = {"records": [{**({} if key is None else {"key": key}), "value": value, **to} for key, value in pairs]}
+        # Over several lines, as JSON may be: a value that is no scalar then has line breaks in it.
+        status, answer = self.request("POST", f"/v1/producer/topics/{topic}", json.dumps(body, indent=1),
+                                      Authorization="Bearer " + token, **{"Content-Type": "application/json"})
+        check(status == 200, f"the produce was answered with {status}: {answer}")
 
     def end(self, number):
         self.process.send_signal(number)

@@ -6,6 +6,7 @@ prints, its exit status, and what it leaves in the topic. An example has at most
 """
 import json
 import os
+import pty
 import re
 import signal
 import socket
@@ -17,7 +18,7 @@ import threading
 from collections import Counter
 from pathlib import Path
 
-from emulator_process import LIMIT, Emulator, check
+from emulator_process import LIMIT, Emulator, check, environment
 
 LONGEST = 80  # lines of an example
 OWN_EMULATOR = r"HDIKAFKA_ENDPOINT is not set: using an emulator at https://127\.0\.0\.1:\d+"
@@ -45,6 +46,8 @@ PRINTED = {
         "in a hurry: (written|not written|perhaps written)", r"\|\|: the topics",
         r"cancelled: consume 'deadlines_\d+': .*"],
     "consumer": [OWN_EMULATOR, *(f"{i}: {i}" for i in range(10)), "read up to offset 10"],
+    "tail": [OWN_EMULATOR, *[r'[01]:(\d+) "line \d+"'] * 20],
+    "export": [OWN_EMULATOR, r"exported 500 records to \S+/export_\d+\.jsonl"],
     "own_test": ["passed: .*"] * 6,
     "observe_log": [
         OWN_EMULATOR, *(r"\[hdikafka\] " + line for line in [
@@ -62,21 +65,8 @@ PRINTED = {
 }
 
 
-def environment(emulator=None):
-    """Without a cluster's address, or with the emulator's."""
-    mine = re.compile("HDIKAFKA_|AZURE_|SSL_CERT_|IDENTITY_|IMDS_|MSI_")
-    out = {name: value for name, value in os.environ.items() if not mine.match(name)}
-    if emulator:
-        out.update(HDIKAFKA_ENDPOINT=emulator.ready["endpoint"], AZURE_TENANT_ID=emulator.ready["tenant"],
-                   AZURE_CLIENT_ID=emulator.ready["client_id"],
-                   AZURE_CLIENT_SECRET=emulator.ready["client_secret"],
-                   AZURE_AUTHORITY_HOST=emulator.ready["authority_host"],
-                   SSL_CERT_FILE=emulator.ready["ca_file"])
-    return out
-
-
-def run_to_the_end(program, settings):
-    return subprocess.run([program], env=settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+def run_to_the_end(program, settings, *arguments):
+    return subprocess.run([program, *arguments], env=settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           encoding="utf-8", timeout=LIMIT, check=False)
 
 
@@ -110,14 +100,6 @@ class Running:
         return match
 
 
-def produce(emulator, topic, values):
-    token = emulator.token()["access_token"]
-    body = json.dumps({"records": [{"value": value} for value in values]})
-    status, answer = emulator.request("POST", f"/v1/producer/topics/{topic}", body,
-                                      Authorization="Bearer " + token, **{"Content-Type": "application/json"})
-    check(status == 200, f"the produce was answered with {status}: {answer}")
-
-
 def records(emulator, topic):
     token = emulator.token()["access_token"]
     status, answer = emulator.request(
@@ -132,7 +114,7 @@ def check_consumer(emulator, program):
     with Running(settings, program, "consumed", "3") as consumer:
         consumer.expect("Using the cluster at https://.*")
         consumer.expect("nothing new, lag 0")
-        produce(emulator, "consumed", ["a", "b", "c", "d"])
+        emulator.produce("consumed", ["a", "b", "c", "d"])
         consumer.expect_end("read up to offset 3")
     for number in (signal.SIGINT, signal.SIGTERM):
         with Running(settings, program, "consumed", "1000") as consumer:
@@ -141,6 +123,78 @@ def check_consumer(emulator, program):
                 consumer.expect(f'{offset}: "{value}"')
             consumer.process.send_signal(number)
             consumer.expect_end("read up to offset 4")
+
+
+def check_tail(emulator, program):
+    """The last ten offsets of each partition, then what arrives, a line each, until it is told to end."""
+    settings = environment(emulator)
+    for partition in range(2):
+        emulator.produce("tailed", [f"{partition} {i}" for i in range(13)], partition)
+    last = {f'{partition}:{i} "{partition} {i}"' for partition in range(2) for i in range(3, 13)}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with Running(settings, program, "tailed") as tail:
+            tail.expect("Using the cluster at https://.*")
+            shown = {tail.expect(".*").group() for _ in range(20)}
+            check(shown == last, f"the last records are {last}, it printed {shown}")
+            emulator.produce("tailed", [{"more": [1, 2]}], 1)
+            line = tail.expect(r"1:\d+ .*").group()
+            offset, value = line.removeprefix("1:").split(" ", 1)
+            check(json.loads(value) == {"more": [1, 2]}, line)
+            tail.process.send_signal(number)
+            check(tail.process.stdout.read() == "" and tail.process.wait(LIMIT) == 0, "it did not end cleanly")
+        oldest = f'1:{int(offset) - 10} '
+        last = {line for line in last if not line.startswith(oldest)} | {line}
+    run = run_to_the_end(program, settings, "no_such_topic")
+    check(run.returncode == 1 and re.fullmatch(".*'no_such_topic'.*\n", run.stderr), run)
+
+
+def check_export(emulator, program):
+    """A line for each record; a later run appends what came meanwhile, behind the last whole line."""
+    settings = environment(emulator)
+    pairs = [("a key", "é\n"), (None, 1), ({"k": [1]}, {"v": [{}, None]}), (None, None), ("", "")] * 9
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "out.jsonl")
+        command = [program, "exported", "1", path, "4"]
+
+        def export(count):
+            run = run_to_the_end(*command[:1], settings, *command[1:])
+            check(run.returncode == 0 and not run.stderr, run)
+            check(run.stdout.splitlines()[1:] == [f"exported {count} records to {path}"], run.stdout)
+
+        def check_lines():
+            text = path.read_text(encoding="utf-8")
+            lines = [json.loads(line) for line in text.removesuffix("\n").split("\n")]
+            check(lines == [{"offset": i, "key": key, "value": value} for i, (key, value) in enumerate(pairs)],
+                  f"the file has {lines}")
+
+        emulator.produce("exported", pairs, 1)
+        export(len(pairs))
+        check_lines()
+        export(0)  # there is nothing new
+        check_lines()
+        with path.open("a", encoding="utf-8") as file:
+            file.write('{"offset":45,"key":nu')  # as a kill may leave it
+        emulator.produce("exported", pairs, 1)
+        export(len(pairs))
+        pairs = pairs * 2
+        check_lines()
+
+        path.unlink()
+        Path(f"{path}.checkpoint").unlink()
+        main_end, its_end = pty.openpty()  # on a terminal it says how far it is
+        with subprocess.Popen(command, env=settings, stdout=subprocess.DEVNULL, stderr=its_end) as process:
+            os.close(its_end)
+            shown = b""
+            try:
+                while part := os.read(main_end, 65536):
+                    shown += part
+            except OSError:
+                pass  # that is how Linux says that the other end is closed
+            check(process.wait(LIMIT) == 0, f"it ended with {process.returncode}")
+        os.close(main_end)
+        check(re.search(rb"\r90 records, 0\.0 MB, \d+\.\d MB/s, 100 %, 0 s left\x1b\[K\r\n$", shown), shown)
+        check_lines()
 
 
 def answers(peer):
@@ -227,7 +281,7 @@ def check_default_credential(emulator, program):
         check(len(lines) == len(patterns) and all(map(re.fullmatch, patterns, lines)), end)
         return end
 
-    cluster, topics = "Using the cluster at https://.*", r"the cluster has 2 topic\(s\)"
+    cluster, topics = "Using the cluster at https://.*", r"the cluster has 4 topic\(s\)"
     with socket.socket() as nobody, tempfile.TemporaryDirectory() as empty:
         nobody.bind(("127.0.0.1", 0))  # and does not listen: no managed identity, and no az in PATH
         settings = dict(environment(emulator), PATH=empty,
@@ -251,18 +305,19 @@ def main(name, folder):
     length = len(source.read_text(encoding="utf-8").splitlines())
     check(length <= LONGEST, f"{source.name} has {length} lines, more than {LONGEST}")
     if name in PRINTED:
-        run = run_to_the_end(program, environment())
+        with tempfile.TemporaryDirectory() as folder_of_its_own:
+            run = run_to_the_end(program, dict(environment(), TMPDIR=folder_of_its_own))
         lines = run.stdout.splitlines()
         check(run.returncode == 0 and not run.stderr, f"it ended with {run.returncode}: {run.stderr}")
         check(len(lines) == len(PRINTED[name]), f"it printed {len(lines)} lines: {lines}")
         for line, pattern in zip(lines, PRINTED[name]):
             check(re.fullmatch(pattern, line), f"expected {pattern!r}, it printed {line!r}")
-    further = {"quickstart": check_cluster, "consumer": check_consumer, "line_server": check_line_server,
-               "default_credential": check_default_credential}
+    further = {"quickstart": check_cluster, "consumer": check_consumer, "tail": check_tail, "export": check_export,
+               "line_server": check_line_server, "default_credential": check_default_credential}
     check(name in PRINTED or name in further, f"nothing is known about {name}: please say what it should print")
     if name in further:
         emulator = Emulator(Path(folder, "hdikafka-emulator"), "--topic", "lines", "--topic", "consumed",
-                            "--managed-identity", identities=True)
+                            "--topic", "tailed:2", "--topic", "exported:2", "--managed-identity", identities=True)
         try:
             further[name](emulator, program)
             emulator.end(signal.SIGTERM)
