@@ -15157,8 +15157,11 @@ public:
             return go_on_elsewhere(seen, skip_cause::recreated);
         if (evidence_ && evidence_->first < seen.earliest_offset)
             evidence_.reset(); // it is gone
+        bool const condemned = std::exchange(condemned_, false);
         if (*position_ < seen.earliest_offset)
             return below_earliest(seen);
+        if (condemned)
+            return judge_suspicion(seen);
         if (holding_)
             return;
         if (*position_ > seen.latest_offset)
@@ -15210,7 +15213,7 @@ public:
             // Compaction leaves gaps, and so does retention: only the watermarks tell which it was.
             must_look_ = *first > *position_;
         } else if (suspect_ && next <= *position_) {
-            unreadable(*suspect_);
+            condemned_ = must_look_ = true; // unless retention has struck meanwhile
         } else {
             must_look_ = true;
             empty_ = true;
@@ -15279,6 +15282,7 @@ private:
         position_ = position;
         probe_.reset();
         suspect_.reset();
+        condemned_ = false;
         refused_ = false;
         doubts_ = 0;
         doubted_ = milliseconds(0);
@@ -15358,6 +15362,16 @@ private:
     {
         probe_.reset();
         suspect_ = next;
+    }
+
+    /// Where nothing was found up to the end, what was written since may be what a read here returns.
+    void judge_suspicion(partition_info const& seen)
+    {
+        bool const to_the_end = !found_ && !(end_ && *suspect_ >= *end_);
+        if (!to_the_end || seen.latest_offset <= *suspect_)
+            return unreadable(*suspect_);
+        suspect_.reset();
+        doubts_ = 0;
     }
 
     void unreadable(std::int64_t next)
@@ -15445,6 +15459,7 @@ private:
     bool empty_ = false;
     bool refused_ = false;
     bool recreated_ = false;
+    bool condemned_ = false; // what suspect_ is about seems to be true
     bool pausing_ = false;
 };
 
