@@ -187,17 +187,19 @@ TEST_CASE("values of every kind come back as they went")
     for (auto const form : {hk::emulator_consume_answer::object, hk::emulator_consume_answer::array}) {
         test::emulated service(hk::emulator_options().consume_answer(form));
         service.emulator.add_topic("orders");
-        hk::records const sent("text with \"quotes\", \n and \xE2\x82\xAC", std::int64_t{9223372036854775807},
-                               std::uint64_t{18446744073709551615U}, -0.1, true, nullptr,
-                               hk::json::parse(R"({"a":[1,{"b":null}]})"), hk::record("key", "keyed"),
-                               hk::record("", "empty key"), hk::record(nullptr, "null key"));
+        hk::records const sent(
+            "text with \"quotes\", \n and \xE2\x82\xAC", std::int64_t{9223372036854775807},
+            std::uint64_t{18446744073709551615U}, -0.1, true, nullptr,
+            hk::json::parse(R"({"a":[1,{"b":null}]})"), hk::record("key", "keyed"),
+            hk::record("", "empty key"), hk::record(nullptr, "null key"),
+            hk::record("cl\xC3\xA9 \xF0\x9D\x84\x9E", "\xE9\x8D\xB5 of more than one byte"));
         auto const receipt = service.run(service->produce("orders", sent)).value();
         CHECK(receipt.size() == sent.size());
         CHECK(receipt.persisted() == hk::persistence::done);
 
         auto const batch = service.run(service->fetch("orders", 0, 0, 100)).value();
         REQUIRE(batch.size() == sent.size());
-        CHECK(batch.next_offset() == 10);
+        CHECK(batch.next_offset() == 11);
         for (std::size_t i = 0; i < sent.size(); ++i) {
             CHECK(batch[i].offset() == static_cast<std::int64_t>(i));
             CHECK(batch[i].value().text() == sent[i].value().text());
@@ -209,7 +211,24 @@ TEST_CASE("values of every kind come back as they went")
         CHECK(batch[7].key()->as_string() == "key");
         CHECK(batch[8].key()->as_string() == "");
         CHECK(batch[9].key()->is_null());
+        CHECK(batch[10].key()->as_string() == "cl\xC3\xA9 \xF0\x9D\x84\x9E");
     }
+}
+
+TEST_CASE("ten thousand topics are listed, or are more than the client takes")
+{
+    test::emulated service;
+    std::vector<std::string> names;
+    for (int i = 10'000; i != 20'000; ++i)
+        service.emulator.add_topic(names.emplace_back("topic-" + std::to_string(i)));
+    CHECK(service.run(service->topics()).value() == names);
+
+    hk::client const small(service.io.get_executor(),
+                           service.emulator.client_options().limits(hk::http_limits().body(64 * 1024)));
+    auto const refused = service.run(small.topics());
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code() == hk::errc::body_too_large);
+    CHECK_FALSE(refused.error().info().retriable());
 }
 
 TEST_CASE("receipts say what the service says")
