@@ -24,7 +24,7 @@ static_assert(!std::is_aggregate_v<hk::diagnostics>);
 
 namespace {
 
-constexpr int last_code = static_cast<int>(hk::errc::unreadable_record);
+constexpr int last_code = static_cast<int>(hk::errc::topic_recreated);
 
 hk::diagnostics about(std::string operation, std::string topic = {})
 {
