@@ -765,6 +765,41 @@ public:
 #ifndef HDIKAFKA_CHECKPOINT_STORE_HPP
 #define HDIKAFKA_CHECKPOINT_STORE_HPP
 
+// -------- hdikafka/detail/handles.hpp
+
+// What users' handles point to: declared here, defined where the work is done. Layer: I/O shell, no Asio.
+#ifndef HDIKAFKA_DETAIL_HANDLES_HPP
+#define HDIKAFKA_DETAIL_HANDLES_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+template <class = void>
+class session;
+using session_ptr = std::shared_ptr<session<>>;
+
+template <class = void>
+class stream_state;
+using stream_ptr = std::shared_ptr<stream_state<>>;
+
+template <class = void>
+class partition_reader;
+using partition_ptr = std::shared_ptr<partition_reader<>>;
+
+class token_source;
+using token_source_ptr = std::shared_ptr<token_source>;
+
+template <class = void>
+class token_cache;
+using token_cache_ptr = std::shared_ptr<token_cache<>>;
+
+template <class = void>
+class checkpoint_file;
+using checkpoint_file_ptr = std::shared_ptr<checkpoint_file<>>;
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
 namespace hdikafka::inline v0_1 {
 
 /// Where checkpoints are kept: derive from it to keep them in a database, say. A stream calls load() once,
@@ -803,10 +838,6 @@ protected:
 };
 
 namespace detail {
-
-template <class = void>
-class checkpoint_file;
-using checkpoint_file_ptr = std::shared_ptr<checkpoint_file<>>;
 
 template <class = void>
 checkpoint_file_ptr make_checkpoint_file(std::string path);
@@ -2861,6 +2892,7 @@ result<std::vector<checkpoint>> parse_checkpoints(std::string_view text)
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 #include <mutex>
 
 namespace hdikafka::inline v0_1::detail {
@@ -3193,37 +3225,6 @@ net::awaitable<void> basic_file_checkpoint_store<Lazy>::save(checkpoint what)
 // Credentials: who the program is, and how it proves it. Layer: what users see.
 #ifndef HDIKAFKA_CREDENTIAL_HPP
 #define HDIKAFKA_CREDENTIAL_HPP
-
-// -------- hdikafka/detail/handles.hpp
-
-// What users' handles point to: declared here, defined where the work is done. Layer: I/O shell, no Asio.
-#ifndef HDIKAFKA_DETAIL_HANDLES_HPP
-#define HDIKAFKA_DETAIL_HANDLES_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-template <class = void>
-class session;
-using session_ptr = std::shared_ptr<session<>>;
-
-template <class = void>
-class stream_state;
-using stream_ptr = std::shared_ptr<stream_state<>>;
-
-template <class = void>
-class partition_reader;
-using partition_ptr = std::shared_ptr<partition_reader<>>;
-
-class token_source;
-using token_source_ptr = std::shared_ptr<token_source>;
-
-template <class = void>
-class token_cache;
-using token_cache_ptr = std::shared_ptr<token_cache<>>;
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
 
 // -------- hdikafka/detail/token_settings.hpp
 

@@ -4,6 +4,7 @@
 
 #include <hdikafka/checkpoint.hpp>
 #include <hdikafka/detail/asio.hpp>
+#include <hdikafka/detail/handles.hpp>
 
 #include <memory>
 #include <string>
@@ -48,10 +49,6 @@ protected:
 };
 
 namespace detail {
-
-template <class = void>
-class checkpoint_file;
-using checkpoint_file_ptr = std::shared_ptr<checkpoint_file<>>;
 
 template <class = void>
 checkpoint_file_ptr make_checkpoint_file(std::string path);

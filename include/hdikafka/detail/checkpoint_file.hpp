@@ -2,9 +2,10 @@
 #ifndef HDIKAFKA_DETAIL_CHECKPOINT_FILE_HPP
 #define HDIKAFKA_DETAIL_CHECKPOINT_FILE_HPP
 
-#include <hdikafka/checkpoint_store.hpp>
+#include <hdikafka/checkpoint.hpp>
 #include <hdikafka/detail/asio_io.hpp>
 #include <hdikafka/detail/checkpoint_text.hpp>
+#include <hdikafka/detail/handles.hpp>
 #include <hdikafka/error.hpp>
 
 #if __has_include(<sys/file.h>)
@@ -18,6 +19,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <optional>

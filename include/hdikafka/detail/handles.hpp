@@ -27,6 +27,10 @@ template <class = void>
 class token_cache;
 using token_cache_ptr = std::shared_ptr<token_cache<>>;
 
+template <class = void>
+class checkpoint_file;
+using checkpoint_file_ptr = std::shared_ptr<checkpoint_file<>>;
+
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
