@@ -43,8 +43,9 @@ public:
         for (;;) {
             waiter place(this->shared_from_this(), *op);
             token = look(http, &place);
-            if (token || !place.failure)
-                co_return place.failure;
+            if (token)
+                co_return result<void>();
+            // Another thread may answer from now on: what it says is read when this has left the queue.
             while (place.waits() && !op->interrupted()) {
                 co_await op->park(steady_clock::now() + pulse);
                 feel_pulse();
