@@ -818,9 +818,8 @@ public:
     /// - Effect: reads what save() kept; a topic that has nothing there is no error.
     /// - Completion: on the executor of the coroutine that awaits it.
     /// - Errors: whatever it throws ends the stream's next(), which may be called again.
-    /// - Cancellation: terminal. A stream whose next() is cancelled or timed out leaves a load() behind that
-    /// does
-    ///   not heed it.
+    /// - Cancellation: terminal. A next() that is cancelled or timed out leaves one behind that does not heed
+    /// it.
     virtual net::awaitable<std::vector<checkpoint>> load(std::string topic) = 0;
 
     /// Keeps one in the place of what was kept for its partition.
@@ -2883,6 +2882,50 @@ result<std::vector<checkpoint>> parse_checkpoints(std::string_view text)
 
 #endif
 
+// -------- hdikafka/detail/owned_descriptor.hpp
+
+// Who closes a file descriptor. Layer: I/O shell (no Asio).
+#ifndef HDIKAFKA_DETAIL_OWNED_DESCRIPTOR_HPP
+#define HDIKAFKA_DETAIL_OWNED_DESCRIPTOR_HPP
+
+#if __has_include(<unistd.h>)
+#include <unistd.h>
+
+#include <utility>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// A file descriptor that is closed with this.
+class owned_descriptor
+{
+public:
+    owned_descriptor() = default;
+    explicit owned_descriptor(int number) noexcept : number_(number) {}
+    owned_descriptor(owned_descriptor&& other) noexcept : number_(other.release()) {}
+    owned_descriptor& operator=(owned_descriptor other) noexcept
+    {
+        std::swap(number_, other.number_);
+        return *this;
+    }
+    ~owned_descriptor()
+    {
+        if (number_ >= 0)
+            ::close(number_);
+    }
+
+    int number() const noexcept { return number_; }
+    int release() noexcept { return std::exchange(number_, -1); }
+
+private:
+    int number_ = -1;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+#endif
+
 #if __has_include(<sys/file.h>)
 #include <fcntl.h>
 #include <sys/file.h>
@@ -2914,17 +2957,8 @@ public:
         // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): that is open()
         : path_(std::move(path)), descriptor_(::open(path_.c_str(), flags | O_CLOEXEC, 0666))
     {}
-    file_handle(file_handle&& other) noexcept
-        : path_(std::move(other.path_)), descriptor_(std::exchange(other.descriptor_, -1))
-    {}
-    file_handle& operator=(file_handle&&) = delete;
-    ~file_handle()
-    {
-        if (descriptor_ >= 0)
-            ::close(descriptor_);
-    }
 
-    bool is_open() const noexcept { return descriptor_ >= 0; }
+    bool is_open() const noexcept { return descriptor_.number() >= 0; }
 
     void must_be_open() const
     {
@@ -2939,7 +2973,7 @@ public:
         for (;;) {
             std::size_t const before = out.size();
             out.resize(before + piece);
-            auto const count = ::read(descriptor_, out.data() + before, piece);
+            auto const count = ::read(descriptor_.number(), out.data() + before, piece);
             if (count < 0 && errno != EINTR)
                 throw file_error("reading", path_);
             out.resize(before + static_cast<std::size_t>(std::max<decltype(count)>(count, 0)));
@@ -2951,7 +2985,7 @@ public:
     void write(std::string_view text) const
     {
         while (!text.empty()) {
-            auto const count = ::write(descriptor_, text.data(), text.size());
+            auto const count = ::write(descriptor_.number(), text.data(), text.size());
             if (count < 0 && errno != EINTR)
                 throw file_error("writing", path_);
             text.remove_prefix(static_cast<std::size_t>(std::max<decltype(count)>(count, 0)));
@@ -2963,18 +2997,18 @@ public:
     {
         int failed = -1;
         do
-            failed = ::fsync(descriptor_);
+            failed = ::fsync(descriptor_.number());
         while (failed != 0 && errno == EINTR);
         if (failed != 0 && errno != EINVAL && errno != ENOTSUP)
             throw file_error("flushing", path_);
     }
 
     /// Whether nobody else has it. It is freed with the process, however that ends.
-    bool lock() const noexcept { return ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0; }
+    bool lock() const noexcept { return ::flock(descriptor_.number(), LOCK_EX | LOCK_NB) == 0; }
 
 private:
     std::string path_;
-    int descriptor_;
+    owned_descriptor descriptor_;
 };
 
 /// The file itself; every method blocks. One thread at a time.
@@ -3003,7 +3037,7 @@ public:
             *found = std::move(what);
         else
             changed.push_back(std::move(what));
-        replace(checkpoints_text(changed), changed);
+        replace(std::move(changed));
     }
 
 private:
@@ -3059,7 +3093,7 @@ private:
 
     /// The name is given to what is complete and on the disk, and then is on the disk itself. `all_` is what
     /// the file has, whatever fails.
-    void replace(std::string_view text, std::vector<checkpoint>& all)
+    void replace(std::vector<checkpoint> all)
     {
         std::string const beside = path_ + ".new";
         file_handle const directory(path_.substr(0, path_.rfind('/') + 1), O_RDONLY | O_DIRECTORY);
@@ -3067,12 +3101,12 @@ private:
         {
             file_handle const made(beside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW);
             made.must_be_open();
-            made.write(text);
+            made.write(checkpoints_text(all));
             made.flush();
         }
         if (std::rename(beside.c_str(), path_.c_str()) != 0)
             throw file_error("replacing", path_);
-        all_.swap(all);
+        all_ = std::move(all);
         directory.flush();
     }
 
@@ -3953,31 +3987,6 @@ public:
 };
 
 #if defined(ASIO_HAS_POSIX_STREAM_DESCRIPTOR) && __has_include(<spawn.h>)
-
-/// A file descriptor that is closed with this.
-class owned_descriptor
-{
-public:
-    owned_descriptor() = default;
-    explicit owned_descriptor(int number) noexcept : number_(number) {}
-    owned_descriptor(owned_descriptor&& other) noexcept : number_(other.release()) {}
-    owned_descriptor& operator=(owned_descriptor other) noexcept
-    {
-        std::swap(number_, other.number_);
-        return *this;
-    }
-    ~owned_descriptor()
-    {
-        if (number_ >= 0)
-            ::close(number_);
-    }
-
-    int number() const noexcept { return number_; }
-    int release() noexcept { return std::exchange(number_, -1); }
-
-private:
-    int number_ = -1;
-};
 
 /// 0, or the system's reason.
 inline int open_pipe(owned_descriptor& from, owned_descriptor& into) noexcept
@@ -10008,6 +10017,310 @@ public:
 
 #endif
 
+#include <ctime>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// "2026-11-22 18:47:09.000000" in this machine's time zone, as seconds since the epoch.
+template <class = void>
+std::optional<std::int64_t> parse_local_time(std::string_view text)
+{
+    constexpr std::string_view form = "dddd-dd-dd dd:dd:dd";
+    auto const fits = [](char expected, char c) { return expected == 'd' ? is_digit(c) : expected == c; };
+    std::string_view const fraction = text.substr(std::min(form.size(), text.size()));
+    bool const whole = fraction.empty() || (fraction.size() > 1 && fraction.front() == '.' &&
+                                            std::ranges::all_of(fraction.substr(1), is_digit));
+    if (!whole || !std::ranges::equal(form, text.substr(0, form.size()), fits))
+        return std::nullopt;
+    auto const number = [text](std::size_t at, std::size_t size) {
+        int out = 0;
+        for (char const digit : text.substr(at, size))
+            out = out * 10 + (digit - '0');
+        return out;
+    };
+    std::tm parts{};
+    parts.tm_year = number(0, 4) - 1900;
+    parts.tm_mon = number(5, 2) - 1;
+    parts.tm_mday = number(8, 2);
+    parts.tm_hour = number(11, 2);
+    parts.tm_min = number(14, 2);
+    parts.tm_sec = number(17, 2);
+    parts.tm_isdst = -1; // whichever is in force then
+    std::time_t const seconds = std::mktime(&parts);
+    return seconds < 0 ? std::nullopt : std::optional<std::int64_t>(seconds);
+}
+
+/// What `az account get-access-token --output json` prints. No error quotes it.
+template <class = void>
+result<access_token> parse_cli_output(std::string_view output, std::chrono::system_clock::time_point now)
+{
+    std::string token;
+    std::optional<std::int64_t> expires_on;
+    std::string expires_at;
+    json_reader in(output);
+    bool const read = read_object(in, [&](std::string_view name) {
+        if (name == "accessToken")
+            return read_text(in, token);
+        if (name == "expires_on")
+            return read_seconds(in, expires_on);
+        if (name == "expiresOn")
+            return read_text(in, expires_at);
+        return in.skip();
+    });
+    secret const text(std::move(token));
+    if (!read || !in.finish())
+        return error(errc::invalid_token_response, "the Azure CLI's output is not what it is known to print");
+    if (!sendable_token(text.text()))
+        return error(errc::invalid_token_response, "the Azure CLI's output has no usable accessToken");
+    if (!expires_on && !expires_at.empty()) {
+        expires_on = parse_local_time(expires_at);
+        if (!expires_on)
+            return error(errc::invalid_token_response,
+                         "the Azure CLI's output has an expiresOn that is no time");
+    }
+    std::chrono::seconds life(600);
+    if (expires_on)
+        life = std::chrono::seconds(*expires_on) -
+               std::chrono::floor<std::chrono::seconds>(now.time_since_epoch());
+    return access_token(text.text(), life);
+}
+
+/// What a program complained of, fit for an error: one line, in bounds, and nothing that may be a token.
+template <class = void>
+std::string one_line(std::string_view complaint)
+{
+    constexpr std::size_t most = 1'000;
+    constexpr std::size_t longest_word = 64; // tokens are longer, ids and most names are not
+    bool const readable = valid_utf8(complaint);
+    std::string out;
+    std::string word; // of the characters that tokens consist of
+    auto const end_word = [&] {
+        bool const secretive = word.size() > longest_word || word.starts_with("eyJ");
+        out += secretive ? "REDACTED" : word;
+        word.clear();
+    };
+    for (char const c : complaint) {
+        auto const byte = static_cast<unsigned char>(c);
+        bool const letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (letter || is_digit(c) || std::string_view("-._~+=").find(c) != std::string_view::npos) {
+            word += c;
+            continue;
+        }
+        end_word();
+        if (byte > ' ' && byte != 0x7f)
+            out += byte < 0x80 || readable ? c : '?';
+        else if (!out.empty() && out.back() != ' ')
+            out += ' ';
+    }
+    end_word();
+    out.erase(out.find_last_not_of(' ') + 1);
+    return bounded_message(out, most);
+}
+
+/// What a run of the Azure CLI came to.
+template <class = void>
+result<access_token> judge_cli_run(child_report const& run, std::chrono::system_clock::time_point now)
+{
+    auto const not_installed = [] {
+        return error(errc::no_credential, "the Azure CLI is not installed: there is no az in PATH");
+    };
+    switch (run.end) {
+    case child_end::not_supported:
+        return error(errc::no_credential, "the Azure CLI is not supported on this platform");
+    case child_end::not_started: {
+        if (run.code == ENOENT)
+            return not_installed();
+        constexpr std::array<int, 4> passing{EAGAIN, ENOMEM, EMFILE, ENFILE};
+        bool const passes = std::ranges::find(passing, run.code) != passing.end();
+        std::error_code const reason(run.code, std::system_category());
+        return error(passes ? reason : make_error_code(errc::no_credential),
+                     "the Azure CLI cannot be started: " + reason.message());
+    }
+    case child_end::too_slow: return error(errc::timed_out, "the Azure CLI took too long");
+    case child_end::too_much:
+        return error(errc::invalid_token_response, "the Azure CLI printed far more than a token");
+    case child_end::exited: break;
+    }
+    // Without an exit code (the program may wait for all of its children itself) the output decides.
+    if (run.code <= 0) {
+        auto token = parse_cli_output(run.output.text(), now);
+        if (token || run.code == 0)
+            return token;
+    }
+    std::string const words = one_line(run.complaint);
+    if (run.code == 127)
+        return not_installed();
+    if (run.complaint.find("az login") != std::string::npos)
+        return error(errc::no_credential, "the Azure CLI needs a new sign-in: " + words);
+    std::string const how =
+        run.code < 0 ? "ended without an exit code" : "exited with " + std::to_string(run.code);
+    return error(errc::token_refused, "the Azure CLI " + how + ": " + words);
+}
+
+template <class = void>
+class azure_cli_source final : public token_source
+{
+public:
+    explicit azure_cli_source(azure_cli_settings settings,
+                              std::chrono::milliseconds longest = std::chrono::seconds(13))
+        : settings_(std::move(settings)), limits_(longest)
+    {}
+
+    task request(operation_ptr op, transport_ptr, std::string const& claims, token_grant& grant) override
+    {
+        grant.source = "Azure CLI";
+        auto checked = check(claims);
+        if (!checked)
+            co_return checked;
+        child_report run;
+        auto outcome = co_await run_awaitable<child_report>(op, nullptr, run_child<>(command(), limits_), run,
+                                                            "waiting for the Azure CLI");
+        if (!outcome)
+            co_return outcome;
+        auto token = judge_cli_run(run, std::chrono::system_clock::now());
+        if (!token)
+            co_return token.error();
+        grant.token = std::move(token).value();
+        co_return outcome;
+    }
+
+private:
+    /// Whether it can be nothing but a value, whatever reads the command line: on some machines az is a
+    /// script.
+    static bool plain(std::string_view argument)
+    {
+        return !argument.empty() && argument.front() != '-' && std::ranges::all_of(argument, [](char c) {
+            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) ||
+                   std::string_view(".:/_-").find(c) != std::string_view::npos;
+        });
+    }
+
+    result<void> check(std::string const& claims) const
+    {
+        if (!plain(settings_.scope))
+            return error(errc::invalid_option,
+                         "a scope for the Azure CLI is made of letters, digits, '.', ':', '/', '_' and '-'");
+        if (!settings_.tenant.empty() && !plain(settings_.tenant))
+            return error(errc::invalid_option,
+                         "a tenant for the Azure CLI is made of letters, digits, '.' and '-'");
+        if (!claims.empty())
+            return error(errc::token_refused,
+                         "the service demands what only signing in anew can give: az login --scope " +
+                             settings_.scope + " --claims-challenge " +
+                             base64_encode(claims, base64_form::standard));
+        return result<void>();
+    }
+
+    std::vector<std::string> command() const
+    {
+        std::vector<std::string> out{"az",   "account", "get-access-token", "--output",
+                                     "json", "--scope", settings_.scope};
+        if (!settings_.tenant.empty()) {
+            out.emplace_back("--tenant");
+            out.push_back(settings_.tenant);
+        }
+        return out;
+    }
+
+    azure_cli_settings settings_;
+    child_limits limits_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/chained_source.hpp
+
+// Several sources of tokens, of which the first that is there is used. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_CHAINED_SOURCE_HPP
+#define HDIKAFKA_DETAIL_CHAINED_SOURCE_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+template <class = void>
+class chained_source final : public token_source
+{
+public:
+    explicit chained_source(std::vector<token_source_ptr> sources) : sources_(std::move(sources))
+    {
+        if (sources_.size() > 1)
+            chained_source::join_chain();
+    }
+
+    task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
+    {
+        if (kept_) {
+            auto outcome = co_await kept_->request(op, http, claims, grant);
+            co_return outcome;
+        }
+        for (token_source_ptr const& source : sources_) {
+            token_grant part;
+            result<void> outcome;
+            op->end_phase(); // that of the one before
+            try {
+                outcome = co_await source->request(op, http, claims, part);
+            } catch (error const& thrown) {
+                outcome = thrown;
+            } catch (...) {
+                grant.source = part.source;
+                throw;
+            }
+            bool const there = outcome || outcome.error().code() != errc::no_credential;
+            if (!there && part.passed_over.empty()) // it is no chain itself
+                part.passed_over = reason(part.source, outcome.error().cause());
+            append(grant.passed_over, part.passed_over);
+            if (there) {
+                grant.source = std::move(part.source);
+                grant.token = std::move(part.token);
+                kept_ = outcome ? source : nullptr;
+                co_return outcome;
+            }
+        }
+        co_return error(errc::no_credential, "no credential was found: " + grant.passed_over);
+    }
+
+    void join_chain() noexcept override
+    {
+        for (token_source_ptr const& source : sources_)
+            source->join_chain();
+    }
+
+    /// Only who has seen a token asks, hence after kept_ was set for good.
+    bool renewable() const noexcept override
+    {
+        auto const can = [](token_source_ptr const& source) { return source->renewable(); };
+        return kept_ ? kept_->renewable() : std::ranges::any_of(sources_, can);
+    }
+
+private:
+    /// Many a cause begins with the name itself, without the "(IMDS)" of "managed identity (IMDS)".
+    static std::string reason(std::string const& name, std::string const& cause)
+    {
+        return cause.starts_with(name.substr(0, name.find(" ("))) ? cause : name + ": " + cause;
+    }
+
+    static void append(std::string& reasons, std::string_view more)
+    {
+        if (!reasons.empty() && !more.empty())
+            reasons += "; ";
+        reasons += more;
+    }
+
+    std::vector<token_source_ptr> const sources_;
+    token_source_ptr kept_; // the one that has given a token
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/default_source.hpp
+
+// The credentials of Azure's own libraries, in their order. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_DEFAULT_SOURCE_HPP
+#define HDIKAFKA_DETAIL_DEFAULT_SOURCE_HPP
+
 // -------- hdikafka/detail/token_sources.hpp
 
 // Where tokens come from: Entra, for a secret, a certificate or an assertion; the program itself. Layer: I/O
@@ -12026,310 +12339,6 @@ private:
 
 #endif
 
-#include <ctime>
-
-namespace hdikafka::inline v0_1::detail {
-
-/// "2026-11-22 18:47:09.000000" in this machine's time zone, as seconds since the epoch.
-template <class = void>
-std::optional<std::int64_t> parse_local_time(std::string_view text)
-{
-    constexpr std::string_view form = "dddd-dd-dd dd:dd:dd";
-    auto const fits = [](char expected, char c) { return expected == 'd' ? is_digit(c) : expected == c; };
-    std::string_view const fraction = text.substr(std::min(form.size(), text.size()));
-    bool const whole = fraction.empty() || (fraction.size() > 1 && fraction.front() == '.' &&
-                                            std::ranges::all_of(fraction.substr(1), is_digit));
-    if (!whole || !std::ranges::equal(form, text.substr(0, form.size()), fits))
-        return std::nullopt;
-    auto const number = [text](std::size_t at, std::size_t size) {
-        int out = 0;
-        for (char const digit : text.substr(at, size))
-            out = out * 10 + (digit - '0');
-        return out;
-    };
-    std::tm parts{};
-    parts.tm_year = number(0, 4) - 1900;
-    parts.tm_mon = number(5, 2) - 1;
-    parts.tm_mday = number(8, 2);
-    parts.tm_hour = number(11, 2);
-    parts.tm_min = number(14, 2);
-    parts.tm_sec = number(17, 2);
-    parts.tm_isdst = -1; // whichever is in force then
-    std::time_t const seconds = std::mktime(&parts);
-    return seconds < 0 ? std::nullopt : std::optional<std::int64_t>(seconds);
-}
-
-/// What `az account get-access-token --output json` prints. No error quotes it.
-template <class = void>
-result<access_token> parse_cli_output(std::string_view output, std::chrono::system_clock::time_point now)
-{
-    std::string token;
-    std::optional<std::int64_t> expires_on;
-    std::string expires_at;
-    json_reader in(output);
-    bool const read = read_object(in, [&](std::string_view name) {
-        if (name == "accessToken")
-            return read_text(in, token);
-        if (name == "expires_on")
-            return read_seconds(in, expires_on);
-        if (name == "expiresOn")
-            return read_text(in, expires_at);
-        return in.skip();
-    });
-    secret const text(std::move(token));
-    if (!read || !in.finish())
-        return error(errc::invalid_token_response, "the Azure CLI's output is not what it is known to print");
-    if (!sendable_token(text.text()))
-        return error(errc::invalid_token_response, "the Azure CLI's output has no usable accessToken");
-    if (!expires_on && !expires_at.empty()) {
-        expires_on = parse_local_time(expires_at);
-        if (!expires_on)
-            return error(errc::invalid_token_response,
-                         "the Azure CLI's output has an expiresOn that is no time");
-    }
-    std::chrono::seconds life(600);
-    if (expires_on)
-        life = std::chrono::seconds(*expires_on) -
-               std::chrono::floor<std::chrono::seconds>(now.time_since_epoch());
-    return access_token(text.text(), life);
-}
-
-/// What a program complained of, fit for an error: one line, in bounds, and nothing that may be a token.
-template <class = void>
-std::string one_line(std::string_view complaint)
-{
-    constexpr std::size_t most = 1'000;
-    constexpr std::size_t longest_word = 64; // tokens are longer, ids and most names are not
-    bool const readable = valid_utf8(complaint);
-    std::string out;
-    std::string word; // of the characters that tokens consist of
-    auto const end_word = [&] {
-        bool const secretive = word.size() > longest_word || word.starts_with("eyJ");
-        out += secretive ? "REDACTED" : word;
-        word.clear();
-    };
-    for (char const c : complaint) {
-        auto const byte = static_cast<unsigned char>(c);
-        bool const letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        if (letter || is_digit(c) || std::string_view("-._~+=").find(c) != std::string_view::npos) {
-            word += c;
-            continue;
-        }
-        end_word();
-        if (byte > ' ' && byte != 0x7f)
-            out += byte < 0x80 || readable ? c : '?';
-        else if (!out.empty() && out.back() != ' ')
-            out += ' ';
-    }
-    end_word();
-    out.erase(out.find_last_not_of(' ') + 1);
-    return bounded_message(out, most);
-}
-
-/// What a run of the Azure CLI came to.
-template <class = void>
-result<access_token> judge_cli_run(child_report const& run, std::chrono::system_clock::time_point now)
-{
-    auto const not_installed = [] {
-        return error(errc::no_credential, "the Azure CLI is not installed: there is no az in PATH");
-    };
-    switch (run.end) {
-    case child_end::not_supported:
-        return error(errc::no_credential, "the Azure CLI is not supported on this platform");
-    case child_end::not_started: {
-        if (run.code == ENOENT)
-            return not_installed();
-        constexpr std::array<int, 4> passing{EAGAIN, ENOMEM, EMFILE, ENFILE};
-        bool const passes = std::ranges::find(passing, run.code) != passing.end();
-        std::error_code const reason(run.code, std::system_category());
-        return error(passes ? reason : make_error_code(errc::no_credential),
-                     "the Azure CLI cannot be started: " + reason.message());
-    }
-    case child_end::too_slow: return error(errc::timed_out, "the Azure CLI took too long");
-    case child_end::too_much:
-        return error(errc::invalid_token_response, "the Azure CLI printed far more than a token");
-    case child_end::exited: break;
-    }
-    // Without an exit code (the program may wait for all of its children itself) the output decides.
-    if (run.code <= 0) {
-        auto token = parse_cli_output(run.output.text(), now);
-        if (token || run.code == 0)
-            return token;
-    }
-    std::string const words = one_line(run.complaint);
-    if (run.code == 127)
-        return not_installed();
-    if (run.complaint.find("az login") != std::string::npos)
-        return error(errc::no_credential, "the Azure CLI needs a new sign-in: " + words);
-    std::string const how =
-        run.code < 0 ? "ended without an exit code" : "exited with " + std::to_string(run.code);
-    return error(errc::token_refused, "the Azure CLI " + how + ": " + words);
-}
-
-template <class = void>
-class azure_cli_source final : public token_source
-{
-public:
-    explicit azure_cli_source(azure_cli_settings settings,
-                              std::chrono::milliseconds longest = std::chrono::seconds(13))
-        : settings_(std::move(settings)), limits_(longest)
-    {}
-
-    task request(operation_ptr op, transport_ptr, std::string const& claims, token_grant& grant) override
-    {
-        grant.source = "Azure CLI";
-        auto checked = check(claims);
-        if (!checked)
-            co_return checked;
-        child_report run;
-        auto outcome = co_await run_awaitable<child_report>(op, nullptr, run_child<>(command(), limits_), run,
-                                                            "waiting for the Azure CLI");
-        if (!outcome)
-            co_return outcome;
-        auto token = judge_cli_run(run, std::chrono::system_clock::now());
-        if (!token)
-            co_return token.error();
-        grant.token = std::move(token).value();
-        co_return outcome;
-    }
-
-private:
-    /// Whether it can be nothing but a value, whatever reads the command line: on some machines az is a
-    /// script.
-    static bool plain(std::string_view argument)
-    {
-        return !argument.empty() && argument.front() != '-' && std::ranges::all_of(argument, [](char c) {
-            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) ||
-                   std::string_view(".:/_-").find(c) != std::string_view::npos;
-        });
-    }
-
-    result<void> check(std::string const& claims) const
-    {
-        if (!plain(settings_.scope))
-            return error(errc::invalid_option,
-                         "a scope for the Azure CLI is made of letters, digits, '.', ':', '/', '_' and '-'");
-        if (!settings_.tenant.empty() && !plain(settings_.tenant))
-            return error(errc::invalid_option,
-                         "a tenant for the Azure CLI is made of letters, digits, '.' and '-'");
-        if (!claims.empty())
-            return error(errc::token_refused,
-                         "the service demands what only signing in anew can give: az login --scope " +
-                             settings_.scope + " --claims-challenge " +
-                             base64_encode(claims, base64_form::standard));
-        return result<void>();
-    }
-
-    std::vector<std::string> command() const
-    {
-        std::vector<std::string> out{"az",   "account", "get-access-token", "--output",
-                                     "json", "--scope", settings_.scope};
-        if (!settings_.tenant.empty()) {
-            out.emplace_back("--tenant");
-            out.push_back(settings_.tenant);
-        }
-        return out;
-    }
-
-    azure_cli_settings settings_;
-    child_limits limits_;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/chained_source.hpp
-
-// Several sources of tokens, of which the first that is there is used. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_CHAINED_SOURCE_HPP
-#define HDIKAFKA_DETAIL_CHAINED_SOURCE_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-template <class = void>
-class chained_source final : public token_source
-{
-public:
-    explicit chained_source(std::vector<token_source_ptr> sources) : sources_(std::move(sources))
-    {
-        if (sources_.size() > 1)
-            chained_source::join_chain();
-    }
-
-    task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
-    {
-        if (kept_) {
-            auto outcome = co_await kept_->request(op, http, claims, grant);
-            co_return outcome;
-        }
-        for (token_source_ptr const& source : sources_) {
-            token_grant part;
-            result<void> outcome;
-            op->end_phase(); // that of the one before
-            try {
-                outcome = co_await source->request(op, http, claims, part);
-            } catch (error const& thrown) {
-                outcome = thrown;
-            } catch (...) {
-                grant.source = part.source;
-                throw;
-            }
-            bool const there = outcome || outcome.error().code() != errc::no_credential;
-            if (!there && part.passed_over.empty()) // it is no chain itself
-                part.passed_over = reason(part.source, outcome.error().cause());
-            append(grant.passed_over, part.passed_over);
-            if (there) {
-                grant.source = std::move(part.source);
-                grant.token = std::move(part.token);
-                kept_ = outcome ? source : nullptr;
-                co_return outcome;
-            }
-        }
-        co_return error(errc::no_credential, "no credential was found: " + grant.passed_over);
-    }
-
-    void join_chain() noexcept override
-    {
-        for (token_source_ptr const& source : sources_)
-            source->join_chain();
-    }
-
-    /// Only who has seen a token asks, hence after kept_ was set for good.
-    bool renewable() const noexcept override
-    {
-        auto const can = [](token_source_ptr const& source) { return source->renewable(); };
-        return kept_ ? kept_->renewable() : std::ranges::any_of(sources_, can);
-    }
-
-private:
-    /// Many a cause begins with the name itself, without the "(IMDS)" of "managed identity (IMDS)".
-    static std::string reason(std::string const& name, std::string const& cause)
-    {
-        return cause.starts_with(name.substr(0, name.find(" ("))) ? cause : name + ": " + cause;
-    }
-
-    static void append(std::string& reasons, std::string_view more)
-    {
-        if (!reasons.empty() && !more.empty())
-            reasons += "; ";
-        reasons += more;
-    }
-
-    std::vector<token_source_ptr> const sources_;
-    token_source_ptr kept_; // the one that has given a token
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/default_source.hpp
-
-// The credentials of Azure's own libraries, in their order. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_DEFAULT_SOURCE_HPP
-#define HDIKAFKA_DETAIL_DEFAULT_SOURCE_HPP
-
 namespace hdikafka::inline v0_1::detail {
 
 template <class = void>
@@ -12716,20 +12725,13 @@ public:
         // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): that is open()
         : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY))
     {}
-    open_file(open_file const&) = delete;
-    open_file& operator=(open_file const&) = delete;
-    ~open_file()
-    {
-        if (descriptor_ >= 0)
-            ::close(descriptor_);
-    }
 
-    explicit operator bool() const noexcept { return descriptor_ >= 0; }
+    explicit operator bool() const noexcept { return descriptor_.number() >= 0; }
 
     bool is_regular() const
     {
         struct stat about = {};
-        return ::fstat(descriptor_, &about) == 0 && S_ISREG(about.st_mode);
+        return ::fstat(descriptor_.number(), &about) == 0 && S_ISREG(about.st_mode);
     }
 
     /// At most `text.size()` bytes, which it is cut to.
@@ -12737,7 +12739,7 @@ public:
     {
         std::size_t size = 0;
         while (size != text.size()) {
-            auto const count = ::read(descriptor_, text.data() + size, text.size() - size);
+            auto const count = ::read(descriptor_.number(), text.data() + size, text.size() - size);
             if (count < 0 && errno == EINTR)
                 continue;
             if (count < 0)
@@ -12751,7 +12753,7 @@ public:
     }
 
 private:
-    int descriptor_;
+    owned_descriptor descriptor_;
 };
 
 /// The key in the file that an answer of the endpoint names; no other file is ever opened. The error never
@@ -15629,11 +15631,12 @@ inline bool may_be_out_of_range(error const& failure) noexcept
     return status == 400 || status == 404 || status == 416 || status == 422 || status == 500;
 }
 
-/// The error of a wait for records.
-inline error interruption(operation<> const& op, diagnostics about)
+/// The error of a wait that was ended.
+inline error interruption(operation<> const& op, diagnostics about,
+                          std::string_view doing = "waiting for records")
 {
     about.retriable(op.stopped() == errc::timed_out);
-    return error(op.stopped(), std::move(about), "waiting for records");
+    return error(op.stopped(), std::move(about), doing);
 }
 
 /// Reads a single record off the way.
@@ -16240,7 +16243,7 @@ task load_checkpoints_of(operation_ptr op, stream_ptr stream, call_options optio
 {
     std::shared_ptr<checkpoint_store> const store = stream->options.checkpoint();
     std::vector<checkpoint> saved;
-    diagnostics about = stream->about(options);
+    diagnostics const about = stream->about(options);
     result<void> loaded;
     try {
         auto loading = store->load(stream->topic);
@@ -16248,10 +16251,8 @@ task load_checkpoints_of(operation_ptr op, stream_ptr stream, call_options optio
     } catch (error const& told) {
         loaded = error(told.code(), about, told.cause());
     }
-    if (op->stopped()) {
-        about.retriable(op->stopped() == errc::timed_out);
-        co_return error(op->stopped(), about, "loading the checkpoints");
-    }
+    if (op->stopped())
+        co_return interruption(*op, about, "loading the checkpoints");
     if (loaded)
         stream->go_on_from(saved);
     co_return loaded;
@@ -16328,15 +16329,12 @@ net::awaitable<void> commit_record(stream_ptr stream, record_view last, std::int
     what.next_offset = next;
     what.last_offset = last.offset();
     what.last_timestamp = last.timestamp();
-    std::optional<error> failure;
     try {
         auto saving = store->save(std::move(what));
         co_await std::move(saving);
     } catch (error const& told) {
-        failure.emplace(told.code(), about, told.cause());
+        throw error(told.code(), about, told.cause());
     }
-    if (failure)
-        throw error(*failure);
 }
 
 template <class = void>

@@ -29,9 +29,8 @@ public:
     /// - Effect: reads what save() kept; a topic that has nothing there is no error.
     /// - Completion: on the executor of the coroutine that awaits it.
     /// - Errors: whatever it throws ends the stream's next(), which may be called again.
-    /// - Cancellation: terminal. A stream whose next() is cancelled or timed out leaves a load() behind that
-    /// does
-    ///   not heed it.
+    /// - Cancellation: terminal. A next() that is cancelled or timed out leaves one behind that does not heed
+    /// it.
     virtual net::awaitable<std::vector<checkpoint>> load(std::string topic) = 0;
 
     /// Keeps one in the place of what was kept for its partition.

@@ -4,6 +4,7 @@
 #define HDIKAFKA_DETAIL_ARC_KEY_HPP
 
 #include <hdikafka/detail/managed_identity_plan.hpp>
+#include <hdikafka/detail/owned_descriptor.hpp>
 #include <hdikafka/detail/secret.hpp>
 #include <hdikafka/detail/token_response.hpp>
 #include <hdikafka/result.hpp>
@@ -38,20 +39,13 @@ public:
         // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): that is open()
         : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY))
     {}
-    open_file(open_file const&) = delete;
-    open_file& operator=(open_file const&) = delete;
-    ~open_file()
-    {
-        if (descriptor_ >= 0)
-            ::close(descriptor_);
-    }
 
-    explicit operator bool() const noexcept { return descriptor_ >= 0; }
+    explicit operator bool() const noexcept { return descriptor_.number() >= 0; }
 
     bool is_regular() const
     {
         struct stat about = {};
-        return ::fstat(descriptor_, &about) == 0 && S_ISREG(about.st_mode);
+        return ::fstat(descriptor_.number(), &about) == 0 && S_ISREG(about.st_mode);
     }
 
     /// At most `text.size()` bytes, which it is cut to.
@@ -59,7 +53,7 @@ public:
     {
         std::size_t size = 0;
         while (size != text.size()) {
-            auto const count = ::read(descriptor_, text.data() + size, text.size() - size);
+            auto const count = ::read(descriptor_.number(), text.data() + size, text.size() - size);
             if (count < 0 && errno == EINTR)
                 continue;
             if (count < 0)
@@ -73,7 +67,7 @@ public:
     }
 
 private:
-    int descriptor_;
+    owned_descriptor descriptor_;
 };
 
 /// The key in the file that an answer of the endpoint names; no other file is ever opened. The error never

@@ -12,7 +12,6 @@
 #include <hdikafka/detail/token_response.hpp>
 #include <hdikafka/detail/token_settings.hpp>
 #include <hdikafka/detail/token_source.hpp>
-#include <hdikafka/detail/token_sources.hpp>
 #include <hdikafka/detail/utf8.hpp>
 #include <hdikafka/error.hpp>
 #include <hdikafka/result.hpp>

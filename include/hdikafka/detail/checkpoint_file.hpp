@@ -6,6 +6,7 @@
 #include <hdikafka/detail/asio_io.hpp>
 #include <hdikafka/detail/checkpoint_text.hpp>
 #include <hdikafka/detail/handles.hpp>
+#include <hdikafka/detail/owned_descriptor.hpp>
 #include <hdikafka/error.hpp>
 
 #if __has_include(<sys/file.h>)
@@ -48,17 +49,8 @@ public:
         // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): that is open()
         : path_(std::move(path)), descriptor_(::open(path_.c_str(), flags | O_CLOEXEC, 0666))
     {}
-    file_handle(file_handle&& other) noexcept
-        : path_(std::move(other.path_)), descriptor_(std::exchange(other.descriptor_, -1))
-    {}
-    file_handle& operator=(file_handle&&) = delete;
-    ~file_handle()
-    {
-        if (descriptor_ >= 0)
-            ::close(descriptor_);
-    }
 
-    bool is_open() const noexcept { return descriptor_ >= 0; }
+    bool is_open() const noexcept { return descriptor_.number() >= 0; }
 
     void must_be_open() const
     {
@@ -73,7 +65,7 @@ public:
         for (;;) {
             std::size_t const before = out.size();
             out.resize(before + piece);
-            auto const count = ::read(descriptor_, out.data() + before, piece);
+            auto const count = ::read(descriptor_.number(), out.data() + before, piece);
             if (count < 0 && errno != EINTR)
                 throw file_error("reading", path_);
             out.resize(before + static_cast<std::size_t>(std::max<decltype(count)>(count, 0)));
@@ -85,7 +77,7 @@ public:
     void write(std::string_view text) const
     {
         while (!text.empty()) {
-            auto const count = ::write(descriptor_, text.data(), text.size());
+            auto const count = ::write(descriptor_.number(), text.data(), text.size());
             if (count < 0 && errno != EINTR)
                 throw file_error("writing", path_);
             text.remove_prefix(static_cast<std::size_t>(std::max<decltype(count)>(count, 0)));
@@ -97,18 +89,18 @@ public:
     {
         int failed = -1;
         do
-            failed = ::fsync(descriptor_);
+            failed = ::fsync(descriptor_.number());
         while (failed != 0 && errno == EINTR);
         if (failed != 0 && errno != EINVAL && errno != ENOTSUP)
             throw file_error("flushing", path_);
     }
 
     /// Whether nobody else has it. It is freed with the process, however that ends.
-    bool lock() const noexcept { return ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0; }
+    bool lock() const noexcept { return ::flock(descriptor_.number(), LOCK_EX | LOCK_NB) == 0; }
 
 private:
     std::string path_;
-    int descriptor_;
+    owned_descriptor descriptor_;
 };
 
 /// The file itself; every method blocks. One thread at a time.
@@ -137,7 +129,7 @@ public:
             *found = std::move(what);
         else
             changed.push_back(std::move(what));
-        replace(checkpoints_text(changed), changed);
+        replace(std::move(changed));
     }
 
 private:
@@ -193,7 +185,7 @@ private:
 
     /// The name is given to what is complete and on the disk, and then is on the disk itself. `all_` is what
     /// the file has, whatever fails.
-    void replace(std::string_view text, std::vector<checkpoint>& all)
+    void replace(std::vector<checkpoint> all)
     {
         std::string const beside = path_ + ".new";
         file_handle const directory(path_.substr(0, path_.rfind('/') + 1), O_RDONLY | O_DIRECTORY);
@@ -201,12 +193,12 @@ private:
         {
             file_handle const made(beside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW);
             made.must_be_open();
-            made.write(text);
+            made.write(checkpoints_text(all));
             made.flush();
         }
         if (std::rename(beside.c_str(), path_.c_str()) != 0)
             throw file_error("replacing", path_);
-        all_.swap(all);
+        all_ = std::move(all);
         directory.flush();
     }
 

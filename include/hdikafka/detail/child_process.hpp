@@ -4,6 +4,7 @@
 #define HDIKAFKA_DETAIL_CHILD_PROCESS_HPP
 
 #include <hdikafka/detail/asio_io.hpp>
+#include <hdikafka/detail/owned_descriptor.hpp>
 #include <hdikafka/detail/secret.hpp>
 
 #include <algorithm>
@@ -64,31 +65,6 @@ public:
 };
 
 #if defined(ASIO_HAS_POSIX_STREAM_DESCRIPTOR) && __has_include(<spawn.h>)
-
-/// A file descriptor that is closed with this.
-class owned_descriptor
-{
-public:
-    owned_descriptor() = default;
-    explicit owned_descriptor(int number) noexcept : number_(number) {}
-    owned_descriptor(owned_descriptor&& other) noexcept : number_(other.release()) {}
-    owned_descriptor& operator=(owned_descriptor other) noexcept
-    {
-        std::swap(number_, other.number_);
-        return *this;
-    }
-    ~owned_descriptor()
-    {
-        if (number_ >= 0)
-            ::close(number_);
-    }
-
-    int number() const noexcept { return number_; }
-    int release() noexcept { return std::exchange(number_, -1); }
-
-private:
-    int number_ = -1;
-};
 
 /// 0, or the system's reason.
 inline int open_pipe(owned_descriptor& from, owned_descriptor& into) noexcept

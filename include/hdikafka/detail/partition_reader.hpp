@@ -26,6 +26,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace hdikafka::inline v0_1::detail {
@@ -188,11 +189,12 @@ inline bool may_be_out_of_range(error const& failure) noexcept
     return status == 400 || status == 404 || status == 416 || status == 422 || status == 500;
 }
 
-/// The error of a wait for records.
-inline error interruption(operation<> const& op, diagnostics about)
+/// The error of a wait that was ended.
+inline error interruption(operation<> const& op, diagnostics about,
+                          std::string_view doing = "waiting for records")
 {
     about.retriable(op.stopped() == errc::timed_out);
-    return error(op.stopped(), std::move(about), "waiting for records");
+    return error(op.stopped(), std::move(about), doing);
 }
 
 /// Reads a single record off the way.

@@ -224,7 +224,7 @@ task load_checkpoints_of(operation_ptr op, stream_ptr stream, call_options optio
 {
     std::shared_ptr<checkpoint_store> const store = stream->options.checkpoint();
     std::vector<checkpoint> saved;
-    diagnostics about = stream->about(options);
+    diagnostics const about = stream->about(options);
     result<void> loaded;
     try {
         auto loading = store->load(stream->topic);
@@ -232,10 +232,8 @@ task load_checkpoints_of(operation_ptr op, stream_ptr stream, call_options optio
     } catch (error const& told) {
         loaded = error(told.code(), about, told.cause());
     }
-    if (op->stopped()) {
-        about.retriable(op->stopped() == errc::timed_out);
-        co_return error(op->stopped(), about, "loading the checkpoints");
-    }
+    if (op->stopped())
+        co_return interruption(*op, about, "loading the checkpoints");
     if (loaded)
         stream->go_on_from(saved);
     co_return loaded;
@@ -312,15 +310,12 @@ net::awaitable<void> commit_record(stream_ptr stream, record_view last, std::int
     what.next_offset = next;
     what.last_offset = last.offset();
     what.last_timestamp = last.timestamp();
-    std::optional<error> failure;
     try {
         auto saving = store->save(std::move(what));
         co_await std::move(saving);
     } catch (error const& told) {
-        failure.emplace(told.code(), about, told.cause());
+        throw error(told.code(), about, told.cause());
     }
-    if (failure)
-        throw error(*failure);
 }
 
 template <class = void>

@@ -17,10 +17,8 @@
 #include <hdikafka/detail/url.hpp>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cstddef>
-#include <exception>
 #include <fstream>
 #include <functional>
 #include <ios>
