@@ -18,6 +18,9 @@
 #include <hdikafka/offsets.hpp>
 #include <hdikafka/options.hpp>
 #include <hdikafka/platform_credential.hpp>
+#include <hdikafka/producer.hpp>
+#include <hdikafka/producer_options.hpp>
+#include <hdikafka/producer_statistics.hpp>
 #include <hdikafka/receipt.hpp>
 #include <hdikafka/record.hpp>
 #include <hdikafka/record_batch.hpp>

@@ -785,6 +785,14 @@ template <class = void>
 class partition_reader;
 using partition_ptr = std::shared_ptr<partition_reader<>>;
 
+template <class = void>
+class producer_state;
+using producer_ptr = std::shared_ptr<producer_state<>>;
+
+template <class = void>
+class awaited_send;
+using awaited_ptr = std::shared_ptr<awaited_send<>>;
+
 class token_source;
 using token_source_ptr = std::shared_ptr<token_source>;
 
@@ -1700,6 +1708,15 @@ void append_json_integer(std::string& out, T value)
 {
     std::array<char, 24> digits{};
     out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
+}
+
+/// How many characters append_json_integer() writes.
+template <std::integral T>
+std::size_t integer_size(T value)
+{
+    std::array<char, 24> digits{};
+    auto const* const end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+    return static_cast<std::size_t>(end - digits.data());
 }
 
 /// Appends the shortest text that reads back as the same double. False, with `out` unchanged, if it is
@@ -5148,6 +5165,13 @@ public:
     {
         after_ = std::move(after);
         net::dispatch(executor(), event(this->shared_from_this(), begun));
+    }
+
+    /// The same, but not before the executor has done what it has to do already.
+    void start_later(completion_ptr after)
+    {
+        after_ = std::move(after);
+        post(begun);
     }
 
     /// Ends the call with operation_aborted wherever it waits. From any thread.
@@ -11252,12 +11276,16 @@ private:
     task work_;
 };
 
+/// `later`: not before the executor has done what it has to do already.
 template <class = void>
-void run_detached(operation_ptr const& op, task work)
+void run_detached(operation_ptr const& op, task work, bool later = false)
 {
     auto after = std::make_unique<nobody>(std::move(work));
     op->runs(after->work());
-    op->start(std::move(after));
+    if (later)
+        op->start_later(std::move(after));
+    else
+        op->start(std::move(after));
 }
 
 } // namespace hdikafka::inline v0_1::detail
@@ -11748,6 +11776,7 @@ public:
     call_info info;
     repeatable kind = repeatable::freely;
     bool settled = false;
+    int attempts = 0; ///< Requests that were begun, also when there is no answer.
 };
 
 /// The progress of a call, attempt by attempt; no I/O.
@@ -11882,6 +11911,7 @@ task call(operation_ptr op, transport_ptr http, call_spec& spec, call_answer& an
             co_return report.ends(
                 state.judge(error(errc::invalid_option, "a part of the request cannot be sent in HTTP")));
         report.attempt_begins();
+        ++answer.attempts;
         bool const fresh = state.begins_replay();
         auto const sent = co_await http->send(op, spec.pool, fresh, spec.request, token, spec.limits,
                                               state.outcome, answer.response, spec.on_header);
@@ -13931,35 +13961,66 @@ std::string consume_path(std::string_view topic, std::int32_t partition, std::in
     return path_to_topic("/v1/consumer/topics/", topic, which);
 }
 
-template <class = void>
-std::string write_records(records const& list)
+/// How many characters append_record() writes.
+inline std::size_t record_size(record const& one)
 {
-    std::size_t size = 16;
+    std::size_t size = std::string_view(R"({"value":})").size() + one.value().text().size();
+    if (one.key())
+        size += std::string_view(R"("key":,)").size() + one.key()->text().size();
+    if (one.partition())
+        size += std::string_view(R"("partition":,)").size() + integer_size(*one.partition());
+    return size;
+}
+
+/// How many characters the body of a produce has, of so many records that have `bytes` together.
+constexpr std::size_t body_size(std::size_t records, std::size_t bytes) noexcept
+{
+    std::size_t const commas = records == 0 ? 0 : records - 1;
+    return std::string_view(R"({"records":[]})").size() + bytes + commas;
+}
+
+inline void append_record(std::string& out, record const& one)
+{
+    out += '{';
+    if (one.key()) {
+        out += R"("key":)";
+        out += one.key()->text();
+        out += ',';
+    }
+    if (one.partition()) {
+        out += R"("partition":)";
+        append_json_integer(out, std::int64_t(*one.partition()));
+        out += ',';
+    }
+    out += R"("value":)";
+    out += one.value().text();
+    out += '}';
+}
+
+/// The body of a produce. `record_of(element)` is the record of an element of `list`.
+template <class List, class RecordOf>
+std::string write_records(List const& list, RecordOf record_of)
+{
+    std::size_t bytes = 0;
     for (auto const& one : list)
-        size += 48 + one.value().text().size() + (one.key() ? one.key()->text().size() : 0);
+        bytes += record_size(record_of(one));
     std::string out;
-    out.reserve(size);
+    out.reserve(body_size(list.size(), bytes));
     out += R"({"records":[)";
-    char const* separator = "{";
+    char const* separator = "";
     for (auto const& one : list) {
         out += separator;
-        separator = ",{";
-        if (one.key()) {
-            out += R"("key":)";
-            out += one.key()->text();
-            out += ',';
-        }
-        if (one.partition()) {
-            out += R"("partition":)";
-            append_json_integer(out, std::int64_t(*one.partition()));
-            out += ',';
-        }
-        out += R"("value":)";
-        out += one.value().text();
-        out += '}';
+        separator = ",";
+        append_record(out, record_of(one));
     }
     out += "]}";
     return out;
+}
+
+template <class = void>
+std::string write_records(records const& list)
+{
+    return write_records(list, [](record const& one) -> record const& { return one; });
 }
 
 /// The body of a topic's creation; an empty object leaves everything to the cluster. Fails with
@@ -14281,10 +14342,14 @@ public:
         auto checked = about(std::move(topic));
         if (checked)
             checked = check_records(list);
-        if (!checked)
-            return refused(checked);
-        auto request = owner_.request("POST", produce_path(info_.topic), write_records(list));
-        return finished(std::move(request), repeatable::unsent, std::nullopt);
+        return checked ? write(write_records(list)) : refused(checked);
+    }
+
+    /// The same with a body that is there already, of records and a topic that have been checked.
+    result<call_spec_ptr> produce_body(std::string topic, std::string body)
+    {
+        info_.topic = std::move(topic);
+        return write(std::move(body));
     }
 
 private:
@@ -14303,6 +14368,12 @@ private:
     result<call_spec_ptr> read(std::string path)
     {
         return finished(owner_.request("GET", std::move(path)), repeatable::freely, std::nullopt);
+    }
+
+    result<call_spec_ptr> write(std::string body)
+    {
+        auto request = owner_.request("POST", produce_path(info_.topic), std::move(body));
+        return finished(std::move(request), repeatable::unsent, std::nullopt);
     }
 
     result<call_spec_ptr> finished(http_request&& request, repeatable kind, std::optional<errc> settled_by)
@@ -16587,6 +16658,9 @@ public:
     void close() const;
 
 private:
+    template <class>
+    friend class basic_producer;
+
     detail::session_ptr session_;
 };
 
@@ -16687,6 +16761,1810 @@ template <class Lazy>
 void basic_client<Lazy>::close() const
 {
     session_->close();
+}
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+#endif
+
+// -------- hdikafka/producer.hpp
+
+// producer: records sent one by one, in batches that form by themselves. Layer: what users see.
+#ifndef HDIKAFKA_PRODUCER_HPP
+#define HDIKAFKA_PRODUCER_HPP
+
+// -------- hdikafka/producer_options.hpp
+
+// How a producer gathers, places and limits what it sends. Layer: values (no I/O, no Asio).
+#ifndef HDIKAFKA_PRODUCER_OPTIONS_HPP
+#define HDIKAFKA_PRODUCER_OPTIONS_HPP
+
+namespace hdikafka::inline v0_1 {
+
+/// Who chooses the partition of a record that has none of its own.
+class partitioner
+{
+public:
+    /// Given the topic, the record and how many partitions the topic has (at least 1): the partition, from 0
+    /// on. It is called by any thread, under a lock: it must be quick and must not call the producer. What it
+    /// throws, or a partition that the topic does not have (errc::invalid_partition), fails that one send.
+    using function =
+        std::function<std::int32_t(std::string_view topic, record const& one, std::int32_t partitions)>;
+
+    /// The ways that need no function.
+    enum scheme : unsigned char
+    {
+        server, ///< The service does, by its own rule; records of a topic travel together.
+        /// As the Java client does: by the hash of the key, of a string the one of its UTF-8 bytes. Keys that
+        /// are no strings are hashed as their JSON text. Records without a key, or with a null, go to one
+        /// partition until a batch for it leaves, then to another.
+        murmur2,
+    };
+
+    /// partitioner::server.
+    partitioner() = default;
+    /// That scheme.
+    partitioner(scheme which) noexcept : scheme_(which) {}
+    /// The user's own choice.
+    template <class F>
+    requires std::convertible_to<F, function> partitioner(F choose) : function_(std::move(choose)) {}
+
+    /// Whether somebody else than the service chooses, who must know how many partitions there are.
+    bool needs_partitions() const noexcept { return function_ || scheme_ != server; }
+    /// The user's function, or none.
+    function const& custom() const noexcept { return function_; }
+
+private:
+    scheme scheme_ = server;
+    function function_;
+};
+
+/// Options of a producer. Sizes in bytes are those of the records' JSON, which is what travels.
+class producer_options
+{
+public:
+    /// The most records in one request; 1,000 by default. Less than 1 is refused with errc::invalid_count.
+    producer_options& max_batch_records(std::size_t count) &
+    {
+        max_batch_records_ = count;
+        return *this;
+    }
+    producer_options&& max_batch_records(std::size_t count) && { return std::move(max_batch_records(count)); }
+
+    /// The most bytes in one request's body; 1,000,000 by default, at least 1,000. A record that no body of
+    /// that size holds is refused with errc::too_large. When the service finds a batch too large (413), which
+    /// is then sent in halves, later batches are no larger than the half.
+    producer_options& max_batch_bytes(std::size_t bytes) &
+    {
+        max_batch_bytes_ = bytes;
+        return *this;
+    }
+    producer_options&& max_batch_bytes(std::size_t bytes) && { return std::move(max_batch_bytes(bytes)); }
+
+    /// How long a record waits for others to travel with when no request of its lane is under way; not at all
+    /// by default. A full batch and flush() do not wait.
+    producer_options& linger(milliseconds time) &
+    {
+        linger_ = time;
+        return *this;
+    }
+    producer_options&& linger(milliseconds time) && { return std::move(linger(time)); }
+
+    /// Requests under way for each lane: a partition where the producer knows it, otherwise a topic. 1 by
+    /// default, which keeps records in the order they were sent in. More is faster over long distances, and
+    /// gives that order up: batches may overtake each other.
+    producer_options& max_in_flight(std::size_t requests) &
+    {
+        max_in_flight_ = requests;
+        return *this;
+    }
+    producer_options&& max_in_flight(std::size_t requests) && { return std::move(max_in_flight(requests)); }
+
+    /// Who chooses the partitions of records that have none; partitioner::server by default.
+    producer_options& partitioner(hdikafka::partitioner who) &
+    {
+        partitioner_ = std::move(who);
+        return *this;
+    }
+    producer_options&& partitioner(hdikafka::partitioner who) &&
+    {
+        return std::move(partitioner(std::move(who)));
+    }
+
+    /// The most bytes of records that have been taken and not been answered; 32 MiB by default, at least
+    /// max_batch_bytes. Further send()s wait for room, in their order.
+    producer_options& buffer_bytes(std::size_t bytes) &
+    {
+        buffer_bytes_ = bytes;
+        return *this;
+    }
+    producer_options&& buffer_bytes(std::size_t bytes) && { return std::move(buffer_bytes(bytes)); }
+
+    /// The most records that have been taken and not been answered; 100,000 by default, at least 1.
+    producer_options& buffer_records(std::size_t count) &
+    {
+        buffer_records_ = count;
+        return *this;
+    }
+    producer_options&& buffer_records(std::size_t count) && { return std::move(buffer_records(count)); }
+
+    /// How long a topic's number of partitions is taken for granted by a partitioner that needs it; 5 minutes
+    /// by default. It is asked for again beside the records, which do not wait.
+    producer_options& refresh_partitions(milliseconds interval) &
+    {
+        refresh_partitions_ = interval;
+        return *this;
+    }
+    producer_options&& refresh_partitions(milliseconds interval) &&
+    {
+        return std::move(refresh_partitions(interval));
+    }
+
+    /// Whether a batch may be sent again when it may have been written already, so that records can be there
+    /// twice. Off by default, whatever the client's retry policy says.
+    producer_options& at_least_once(bool allowed) &
+    {
+        at_least_once_ = allowed;
+        return *this;
+    }
+    producer_options&& at_least_once(bool allowed) && { return std::move(at_least_once(allowed)); }
+
+    std::size_t max_batch_records() const noexcept { return max_batch_records_; }
+    std::size_t max_batch_bytes() const noexcept { return max_batch_bytes_; }
+    milliseconds linger() const noexcept { return linger_; }
+    std::size_t max_in_flight() const noexcept { return max_in_flight_; }
+    hdikafka::partitioner const& partitioner() const noexcept { return partitioner_; }
+    std::size_t buffer_bytes() const noexcept { return buffer_bytes_; }
+    std::size_t buffer_records() const noexcept { return buffer_records_; }
+    milliseconds refresh_partitions() const noexcept { return refresh_partitions_; }
+    bool at_least_once() const noexcept { return at_least_once_; }
+
+private:
+    std::size_t max_batch_records_ = 1'000;
+    std::size_t max_batch_bytes_ = 1'000'000;
+    milliseconds linger_{0};
+    std::size_t max_in_flight_ = 1;
+    hdikafka::partitioner partitioner_;
+    std::size_t buffer_bytes_ = std::size_t(32) << 20;
+    std::size_t buffer_records_ = 100'000;
+    milliseconds refresh_partitions_{300'000};
+    bool at_least_once_ = false;
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+// -------- hdikafka/producer_statistics.hpp
+
+// What a producer has done so far, in figures. Layer: values (no I/O, no Asio).
+#ifndef HDIKAFKA_PRODUCER_STATISTICS_HPP
+#define HDIKAFKA_PRODUCER_STATISTICS_HPP
+
+#include <cmath>
+
+namespace hdikafka::inline v0_1 {
+
+/// How durations are spread, from one microsecond to days, each known to an eighth of itself.
+class duration_histogram
+{
+public:
+    /// The unit.
+    using microseconds = std::chrono::microseconds;
+
+    /// Counts one duration; a negative one as none.
+    void add(microseconds duration, std::uint64_t times = 1) noexcept
+    {
+        auto const value = static_cast<std::uint64_t>(std::max<microseconds::rep>(duration.count(), 0));
+        counts_[std::min(place(value), counts_.size() - 1)] += times;
+        count_ += times;
+        sum_ += value * times;
+        most_ = std::max(most_, value);
+    }
+
+    /// How many durations were counted.
+    std::uint64_t count() const noexcept { return count_; }
+    /// The longest.
+    microseconds max() const noexcept { return microseconds(most_); }
+    /// Their mean; 0 without any.
+    microseconds mean() const noexcept { return microseconds(count_ == 0 ? 0 : sum_ / count_); }
+
+    /// The duration that this share of them does not exceed, by an eighth too long at most: quantile(0.99).
+    /// 0 without any; a share outside [0, 1] counts as the nearer end.
+    microseconds quantile(double share) const noexcept
+    {
+        auto const wanted = std::ceil(std::clamp(share, 0.0, 1.0) * static_cast<double>(count_));
+        std::uint64_t seen = 0;
+        for (std::size_t i = 0; i != counts_.size(); ++i) {
+            seen += counts_[i];
+            if (seen != 0 && static_cast<double>(seen) >= wanted)
+                return microseconds(std::min(highest(i), most_));
+        }
+        return microseconds(0);
+    }
+
+private:
+    static constexpr unsigned fraction_bits = 3;
+    static constexpr unsigned octaves = 38;
+
+    /// Below 8 each value has a place of its own; from there on eight share each power of two.
+    static std::size_t place(std::uint64_t value) noexcept
+    {
+        if (value < 1U << fraction_bits)
+            return static_cast<std::size_t>(value);
+        auto const shift = static_cast<unsigned>(std::bit_width(value)) - 1 - fraction_bits;
+        return (std::size_t(shift + 1) << fraction_bits) + ((value >> shift) & ((1U << fraction_bits) - 1));
+    }
+
+    /// The highest value of a place.
+    static std::uint64_t highest(std::size_t place) noexcept
+    {
+        if (place < 1U << fraction_bits)
+            return place;
+        auto const shift = static_cast<unsigned>(place >> fraction_bits) - 1;
+        std::uint64_t const fraction = place & ((1U << fraction_bits) - 1);
+        return (((1U << fraction_bits) + fraction + 1) << shift) - 1;
+    }
+
+    std::array<std::uint64_t, (octaves + 1) << fraction_bits> counts_{};
+    std::uint64_t count_ = 0;
+    std::uint64_t sum_ = 0;
+    std::uint64_t most_ = 0;
+};
+
+/// A producer's figures at one moment; each counts from its making on unless it says otherwise.
+class producer_statistics
+{
+public:
+    producer_statistics() = default;
+
+    std::uint64_t acknowledged = 0;   ///< Records that are in their topics.
+    std::uint64_t failed = 0;         ///< Records that are certainly not.
+    std::uint64_t doubtful = 0;       ///< Records that may be.
+    std::uint64_t bytes = 0;          ///< Of the JSON of the acknowledged ones.
+    std::uint64_t batches = 0;        ///< Requests that were answered or given up; retries count below.
+    std::uint64_t retries = 0;        ///< Times that a batch was sent again.
+    std::size_t buffered_records = 0; ///< Now: taken and not answered, in flight or not.
+    std::size_t buffered_bytes = 0;   ///< Now: their JSON.
+    std::size_t waiting = 0;          ///< Now: send()s that wait for room.
+    std::size_t in_flight = 0;        ///< Now: batches under way.
+    duration_histogram queue_time;    ///< For each record that left: from its send() until its batch left.
+    duration_histogram flight_time;   ///< For each batch: until its answer, retries included.
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+namespace hdikafka::inline v0_1 {
+
+/// What producer::try_send() gives: whether the record was taken, and where to wait for its receipt. Dropping
+/// it changes nothing for the record. From any thread; a handle, copied freely.
+template <class Lazy = void>
+class basic_delivery
+{
+public:
+    /// A record that was not taken.
+    basic_delivery() = default;
+    /// For producer::try_send().
+    basic_delivery(detail::producer_ptr producer, detail::awaited_ptr sent);
+
+    /// Whether the record was taken; if not, nothing became of it.
+    explicit operator bool() const noexcept { return sent_ != nullptr; }
+
+    /// The record's receipt.
+    ///
+    /// - Effect: waits; may be called again.
+    /// - Completion: the caller resumes on its own executor.
+    /// - Errors: those of producer::send(); errc::already_running while somebody else waits for it;
+    ///   errc::invalid_option when the record was not taken.
+    /// - Cancellation: terminal; the record goes on, and info().persisted() says `possibly`. The same with
+    ///   errc::timed_out after the timeout.
+    /// - Lifetime: needs neither this handle nor the producer's.
+    /// - Thread safety: from any thread, by one at a time.
+    net::awaitable<hdikafka::receipt> receipt(call_options options = {}) const;
+
+private:
+    detail::producer_ptr producer_;
+    detail::awaited_ptr sent_;
+};
+
+/// The one to use.
+using delivery = basic_delivery<>;
+
+/// Sends records that come one by one, from any number of coroutines, in batches: at once when nothing is
+/// under way to the same place, and what comes meanwhile together with the next request.
+///
+///     hk::producer producer(client);
+///     auto receipt = co_await producer.send("orders", hk::record("key", "value"));
+///
+/// Records to one partition keep the order in which their send()s began, if the producer knows the partition
+/// (its partitioner or the record chooses it); otherwise records to one topic do, as far as the service keeps
+/// it. max_in_flight() above 1 gives that up.
+///
+/// A handle, copied freely; it holds a copy of the client. Errors of a batch are those of each of its
+/// records.
+///
+/// Lifetime: destroying the last handle does not block: what has not left fails with errc::closed, what is
+/// under way is broken off and says what may have become of it. Call close() before. The executor's context
+/// must outlive the handles and what is under way.
+///
+/// Thread safety: everything may be called from any thread.
+///
+/// A template for the reason that basic_client is one.
+template <class Lazy = void>
+class basic_producer
+{
+public:
+    /// Does no I/O. Throws hk::error when an option cannot be used: errc::invalid_count, invalid_option.
+    explicit basic_producer(client with, producer_options options = {});
+
+    /// Sends one record.
+    ///
+    /// - Effect: the record takes its place in the order of all send()s as soon as this is awaited, waits for
+    ///   room in the buffer if need be, and travels with the next batch of its partition or topic.
+    /// - Completion: the caller resumes on its own executor, with a receipt of one record when its batch had
+    /// a
+    ///   200. The receipt can still say that this record failed.
+    /// - Errors: bad arguments as client::produce(), and errc::too_large for a record that no request of
+    ///   max_batch_bytes holds, before anything is sent. errc::closed after close(). errc::timed_out after
+    ///   the timeout of the options, or the client's total_timeout, which counts from here. Otherwise those
+    ///   of client::produce(): what befalls a batch befalls each of its records. info().persisted() tells
+    ///   whether this record may be there all the same. The request id of the options is not used: a batch
+    ///   has one of its own, which the error names.
+    /// - Cancellation: terminal. A record that has not left is taken back (`none`); one that has is no longer
+    ///   waited for (`possibly`), and its batch goes on.
+    net::awaitable<receipt> send(std::string topic, record one, call_options options = {}) const;
+
+    /// The same without waiting for room: a delivery that is false when there is none, or when others wait
+    /// for it. Nobody has to wait for the receipt, but whoever does not will not be told what became of the
+    /// record; statistics() counts it. It may take as long as its batch takes. Throws hk::error for bad
+    /// arguments, and errc::closed.
+    delivery try_send(std::string topic, record one) const;
+
+    /// Waits until every record that was sent before has its answer.
+    ///
+    /// - Effect: none of them lingers.
+    /// - Completion: the caller resumes on its own executor. How the records fared is told to their senders.
+    /// - Errors: errc::timed_out after the timeout of the options, or the client's total_timeout.
+    /// - Cancellation: terminal. Like the timeout it changes nothing for the records.
+    net::awaitable<void> flush(call_options options = {}) const;
+
+    /// Ends the producer. May be called again.
+    ///
+    /// - Effect: takes no more records, and waits like flush().
+    /// - Completion: the caller resumes on its own executor when every sender has its answer.
+    /// - Errors: errc::timed_out after the timeout of the options, or the client's total_timeout. Every
+    /// record
+    ///   that has not left fails with errc::closed then, and what is under way is broken off.
+    /// - Cancellation: terminal, and like the timeout.
+    net::awaitable<void> close(call_options options = {}) const;
+
+    /// The producer's figures at this moment.
+    producer_statistics statistics() const;
+
+private:
+    detail::producer_ptr handle_;
+};
+
+/// The one to use.
+using producer = basic_producer<>;
+
+} // namespace hdikafka::inline v0_1
+
+// -------- hdikafka/impl/producer.hpp
+
+// What producer.hpp declares. Layer: what users see.
+#ifndef HDIKAFKA_IMPL_PRODUCER_HPP
+#define HDIKAFKA_IMPL_PRODUCER_HPP
+
+// -------- hdikafka/detail/producer_calls.hpp
+
+// A producer's operations, and its work in the background. Layer: what users see, behind producer.
+#ifndef HDIKAFKA_DETAIL_PRODUCER_CALLS_HPP
+#define HDIKAFKA_DETAIL_PRODUCER_CALLS_HPP
+
+// -------- hdikafka/detail/producer_state.hpp
+
+// A producer's plan under a lock, and who acts on it. Layer: what users see, behind producer.
+#ifndef HDIKAFKA_DETAIL_PRODUCER_STATE_HPP
+#define HDIKAFKA_DETAIL_PRODUCER_STATE_HPP
+
+// -------- hdikafka/detail/send_plan.hpp
+
+// What a producer does with its records, from send() to answer: a pure decision. Layer: decisions (no I/O, no
+// clock).
+//
+// A record waits for room, then, if somebody else than the service places it, for the number of its topic's
+// partitions, then in its lane for the next request. A lane is a partition, or a topic whose records the
+// service places; it has a few requests under way at a time, each with a courier: whoever carries it out
+// waits for the lane's linger, takes a batch, sends it, and lands it here.
+#ifndef HDIKAFKA_DETAIL_SEND_PLAN_HPP
+#define HDIKAFKA_DETAIL_SEND_PLAN_HPP
+
+// -------- hdikafka/detail/batcher.hpp
+
+// How records that are sent one by one become batches: a pure decision. Layer: decisions (no I/O, no clock).
+#ifndef HDIKAFKA_DETAIL_BATCHER_HPP
+#define HDIKAFKA_DETAIL_BATCHER_HPP
+
+#include <list>
+
+namespace hdikafka::inline v0_1::detail {
+
+class lane;
+class pending_send;
+
+/// A record goes from list to list on its way, its node with it: nothing is copied and nothing allocated.
+using pending_list = std::list<std::shared_ptr<pending_send>>;
+using send_time = std::chrono::steady_clock::time_point;
+
+/// A record from its send() to its answer. All of it belongs to the lock of its producer, but for `content`
+/// in flight, which nobody changes.
+class pending_send
+{
+public:
+    enum class stage : unsigned char
+    {
+        waiting,  ///< For room.
+        unplaced, ///< Until the number of its topic's partitions is known.
+        queued,   ///< In its lane.
+        flying,   ///< In a request that is under way.
+        answered,
+    };
+
+    pending_send(std::string to, record one, std::size_t size)
+        : topic(std::move(to)), content(std::move(one)), bytes(size)
+    {}
+    pending_send(pending_send const&) = delete;
+    pending_send& operator=(pending_send const&) = delete;
+    virtual ~pending_send() = default;
+
+    /// Called once, when the outcome is there.
+    virtual void answered() {}
+
+    std::string const topic;
+    record content;
+    std::size_t const bytes; ///< Of the record in a request's body, at most.
+    stage where = stage::waiting;
+    pending_list::iterator node;  ///< In whichever list it is.
+    lane* in = nullptr;           ///< Once it is queued.
+    std::uint64_t generation = 0; ///< How many flushes came before it.
+    send_time since;              ///< When it was sent.
+
+    record_outcome outcome;       ///< When there was a receipt.
+    std::optional<error> failure; ///< Why there was none.
+};
+
+using pending_ptr = std::shared_ptr<pending_send>;
+
+/// What a lane may put into one request.
+class batch_limits
+{
+public:
+    std::size_t records = 1;
+    std::size_t bytes = 0; ///< Of the body.
+    std::chrono::milliseconds linger{0};
+};
+
+/// The records that wait for their lane's next request, in the order they were sent in.
+class batcher
+{
+public:
+    bool empty() const noexcept { return list_.empty(); }
+    std::size_t size() const noexcept { return list_.size(); }
+
+    /// Takes the record from the front of another list.
+    void add(pending_list& from)
+    {
+        bytes_ += from.front()->bytes;
+        list_.splice(list_.end(), from, from.begin());
+    }
+
+    void remove(pending_send& one)
+    {
+        bytes_ -= one.bytes;
+        list_.erase(one.node);
+    }
+
+    /// Whether the next request would be as large as allowed.
+    bool full(batch_limits const& limits) const noexcept
+    {
+        return list_.size() >= limits.records || body_size(list_.size(), bytes_) >= limits.bytes;
+    }
+
+    /// When the next request is to leave; nullopt when there is nothing to send. Records of the generation
+    /// `hurried` and earlier ones do not linger.
+    std::optional<send_time> due(batch_limits const& limits, std::optional<std::uint64_t> hurried) const
+    {
+        if (list_.empty())
+            return std::nullopt;
+        pending_send const& first = *list_.front();
+        bool const at_once = full(limits) || (hurried && first.generation <= *hurried);
+        return at_once ? first.since : first.since + limits.linger;
+    }
+
+    /// The records of one request: at least one, if there is any.
+    pending_list take(batch_limits const& limits)
+    {
+        std::size_t count = 0;
+        std::size_t bytes = 0;
+        auto end = list_.begin();
+        for (; end != list_.end(); ++end) {
+            std::size_t const more = bytes + (*end)->bytes;
+            if (count != 0 && (count == limits.records || body_size(count + 1, more) > limits.bytes))
+                break;
+            ++count;
+            bytes = more;
+        }
+        bytes_ -= bytes;
+        pending_list out;
+        out.splice(out.end(), list_, list_.begin(), end);
+        return out;
+    }
+
+private:
+    pending_list list_;
+    std::size_t bytes_ = 0;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/partition_choice.hpp
+
+// Which partition a producer's records go to: a pure decision. Layer: decisions (no I/O, no clock).
+#ifndef HDIKAFKA_DETAIL_PARTITION_CHOICE_HPP
+#define HDIKAFKA_DETAIL_PARTITION_CHOICE_HPP
+
+// -------- hdikafka/detail/murmur2.hpp
+
+// murmur2: the hash by which the Java client picks a keyed record's partition.
+// Layer: decisions (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_MURMUR2_HPP
+#define HDIKAFKA_DETAIL_MURMUR2_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// MurmurHash2, 32 bits, with the seed that Kafka's DefaultPartitioner uses. Words are read as
+/// little-endian on every machine. The result is signed because the Java client's is.
+inline std::int32_t murmur2(std::string_view data) noexcept
+{
+    constexpr std::uint32_t seed = 0x9747b28c;
+    constexpr std::uint32_t mix = 0x5bd1e995;
+    constexpr unsigned shift = 24;
+
+    auto const byte = [data](std::size_t i) {
+        return static_cast<std::uint32_t>(static_cast<unsigned char>(data[i]));
+    };
+
+    std::uint32_t hash = seed ^ static_cast<std::uint32_t>(data.size());
+    std::size_t i = 0;
+    for (; data.size() - i >= 4; i += 4) {
+        std::uint32_t word = byte(i) | byte(i + 1) << 8 | byte(i + 2) << 16 | byte(i + 3) << 24;
+        word *= mix;
+        word ^= word >> shift;
+        word *= mix;
+        hash *= mix;
+        hash ^= word;
+    }
+
+    std::size_t const rest = data.size() - i;
+    if (rest > 0) {
+        if (rest > 2)
+            hash ^= byte(i + 2) << 16;
+        if (rest > 1)
+            hash ^= byte(i + 1) << 8;
+        hash ^= byte(i);
+        hash *= mix;
+    }
+
+    hash ^= hash >> 13;
+    hash *= mix;
+    hash ^= hash >> 15;
+    return static_cast<std::int32_t>(hash);
+}
+
+/// The Java client's toPositive: the sign bit cleared, not the absolute value.
+constexpr std::int32_t to_positive(std::int32_t hash) noexcept { return hash & 0x7fffffff; }
+
+/// The partition, of `partitions` (>= 1), that the Java client picks for a key of these bytes.
+inline std::int32_t partition_for_key(std::string_view key, std::int32_t partitions) noexcept
+{
+    return to_positive(murmur2(key)) % partitions;
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+/// The bytes that the Java client would hash: a string's UTF-8, else the JSON's text; none of null.
+inline std::optional<std::string> key_bytes(std::string_view key)
+{
+    if (key == "null")
+        return std::nullopt;
+    std::string decoded;
+    if (key.front() == '"' && json_unescape(key.substr(1, key.size() - 2), decoded))
+        return decoded;
+    return std::string(key);
+}
+
+/// What is known of a topic's partitions, and where the next record goes.
+class partition_choice
+{
+public:
+    bool known() const noexcept { return count_ > 0; }
+
+    /// `count` is at least 1.
+    void learned(std::int32_t count) noexcept
+    {
+        count_ = count;
+        if (sticky_ && *sticky_ >= count)
+            sticky_.reset();
+    }
+
+    /// For a record without a partition of its own, once the count is known.
+    result<std::int32_t> pick(partitioner const& who, std::string_view topic, record const& one,
+                              random_source& random)
+    {
+        if (who.custom())
+            return ask(who.custom(), topic, one);
+        std::optional<std::string> key;
+        if (one.key())
+            key = key_bytes(one.key()->text());
+        if (key)
+            return partition_for_key(*key, count_);
+        if (!sticky_)
+            sticky_ = another(random);
+        return *sticky_;
+    }
+
+    /// A batch for that partition is complete: records without a key go elsewhere now.
+    void completed(std::int32_t partition, random_source& random) noexcept
+    {
+        if (sticky_ == partition)
+            sticky_ = another(random);
+    }
+
+private:
+    result<std::int32_t> ask(partitioner::function const& choose, std::string_view topic,
+                             record const& one) const
+    {
+        try {
+            std::int32_t const chosen = choose(topic, one, count_);
+            if (chosen >= 0 && chosen < count_)
+                return chosen;
+            return error(errc::invalid_partition, "the partitioner chose " + std::to_string(chosen) + " of " +
+                                                      std::to_string(count_) + " partitions");
+        } catch (std::exception const& thrown) {
+            return error(errc::invalid_partition, std::string("the partitioner threw: ") + thrown.what());
+        } catch (...) {
+            return error(errc::invalid_partition, "the partitioner threw what is no std::exception");
+        }
+    }
+
+    /// Any but the present one, if there is another.
+    std::int32_t another(random_source& random) const noexcept
+    {
+        std::int32_t const others = count_ - (sticky_ ? 1 : 0);
+        if (others == 0)
+            return 0;
+        auto const drawn = static_cast<std::int32_t>(random.unit() * others);
+        return sticky_ && drawn >= *sticky_ ? drawn + 1 : drawn;
+    }
+
+    std::int32_t count_ = 0;
+    std::optional<std::int32_t> sticky_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+/// One that waits for its lane to become due.
+class lingering
+{
+public:
+    /// The lane is due earlier than it was.
+    virtual void hurry() = 0;
+
+protected:
+    ~lingering() = default;
+};
+
+class lane
+{
+public:
+    lane(std::string to, std::optional<std::int32_t> where) : topic(std::move(to)), partition(where) {}
+
+    std::string const topic;
+    std::optional<std::int32_t> const partition;
+    batcher queue;
+    std::size_t couriers = 0;     ///< With a batch, or waiting for one.
+    bool boarding = false;        ///< One of them has none yet.
+    lingering* waiting = nullptr; ///< That one, while it waits.
+};
+
+using lane_ptr = std::shared_ptr<lane>;
+
+/// What is to be started: a courier for a lane, or, without one, a question for a topic's partitions.
+class send_action
+{
+public:
+    send_action() = default;
+
+    lane_ptr courier;
+    std::string topic;
+};
+
+/// A batch on its way.
+class flight
+{
+public:
+    flight() = default;
+
+    pending_list batch;
+    send_time left;
+    std::size_t retries = 0; ///< So far.
+};
+
+/// Belongs to the lock of its producer. What is given to it has been checked.
+class send_plan
+{
+public:
+    explicit send_plan(producer_options options, std::uint64_t seed = 0)
+        : options_(std::move(options)), random_(seed)
+    {
+        limits_.records = options_.max_batch_records();
+        limits_.bytes = options_.max_batch_bytes();
+        limits_.linger = options_.linger();
+    }
+
+    static result<void> check(producer_options const& options)
+    {
+        if (options.max_batch_records() < 1 || options.max_in_flight() < 1 || options.buffer_records() < 1)
+            return error(errc::invalid_count,
+                         "max_batch_records, max_in_flight or buffer_records is less than 1");
+        constexpr std::size_t least = 1'000;
+        if (options.max_batch_bytes() < least)
+            return error(errc::invalid_count, "max_batch_bytes is less than 1000");
+        if (options.buffer_bytes() < options.max_batch_bytes())
+            return error(errc::invalid_option, "buffer_bytes is less than max_batch_bytes");
+        if (options.linger() < milliseconds(0) || options.refresh_partitions() < milliseconds(0))
+            return error(errc::invalid_option, "linger or refresh_partitions is negative");
+        return result<void>();
+    }
+
+    /// How large a record is in a request's body, at most.
+    std::size_t size_of(record const& one) const
+    {
+        // Its partition is written into it when it is chosen.
+        constexpr std::size_t partition_field = std::string_view(R"("partition":2147483647,)").size();
+        bool const chosen = !one.partition() && options_.partitioner().needs_partitions();
+        return record_size(one) + (chosen ? partition_field : 0);
+    }
+
+    result<void> check_size(std::size_t bytes) const
+    {
+        if (body_size(1, bytes) <= options_.max_batch_bytes())
+            return result<void>();
+        return error(errc::too_large, "the record takes a request of " + std::to_string(body_size(1, bytes)) +
+                                          " bytes, max_batch_bytes is " +
+                                          std::to_string(options_.max_batch_bytes()));
+    }
+
+    /// Whether a record of that size would be taken at once.
+    bool has_room(std::size_t bytes) const
+    {
+        return waiting_.empty() && statistics_.buffered_records < options_.buffer_records() &&
+               statistics_.buffered_bytes + bytes <= options_.buffer_bytes();
+    }
+
+    // What happens.
+
+    void submit(pending_ptr one, send_time now)
+    {
+        one->since = now;
+        one->generation = generation_;
+        pending_list alone{one};
+        one->node = alone.begin();
+        ++unanswered_[generation_];
+        waiting_.splice(waiting_.end(), alone);
+        admit(now);
+    }
+
+    /// Whoever sent it does not wait any longer: what becomes of the record, which is not sent unless it is
+    /// on its way. Not once it was answered.
+    persistence leave(pending_send& one, send_time now)
+    {
+        if (one.where == pending_send::stage::flying)
+            return persistence::possibly;
+        pending_ptr const kept = *one.node;
+        if (one.where == pending_send::stage::queued) {
+            one.in->queue.remove(one);
+            if (one.in->waiting && one.in->queue.empty())
+                one.in->waiting->hurry(); // there is nothing left to wait for
+        } else if (one.where == pending_send::stage::unplaced) {
+            topics_.at(one.topic).unplaced.erase(one.node);
+        } else {
+            waiting_.erase(one.node);
+        }
+        count(one, persistence::none);
+        settle(one);
+        admit(now);
+        return persistence::none;
+    }
+
+    /// What an action's question came to.
+    void partitions(std::string const& name, result<std::int32_t> const& count, send_time now)
+    {
+        topic_entry& topic = topics_.at(name);
+        topic.asking = false;
+        topic.doubtful = false;
+        topic.asked_at = now;
+        if (count)
+            topic.choice.learned(count.value());
+        pending_list placed;
+        placed.swap(topic.unplaced);
+        while (!placed.empty()) {
+            if (topic.choice.known())
+                choose(topic, placed);
+            else
+                refuse(placed, count.error());
+        }
+        if (!topic.choice.known())
+            topics_.erase(name);
+        admit(now);
+    }
+
+    /// From now on nothing that is in the buffer lingers. The generation to wait for.
+    std::uint64_t flush()
+    {
+        hurried_ = generation_;
+        for (auto const& [key, one] : lanes_)
+            if (one->waiting)
+                one->waiting->hurry();
+        return generation_++;
+    }
+
+    /// Whether everything of that generation, and of those before it, has been answered.
+    bool flushed(std::uint64_t generation) const
+    {
+        return unanswered_.empty() || unanswered_.begin()->first > generation;
+    }
+
+    /// Fails, with that error, everything that is not on its way.
+    void give_up(error const& why)
+    {
+        refuse(waiting_, why);
+        for (auto& [name, topic] : topics_)
+            refuse(topic.unplaced, why);
+        for (auto const& [key, one] : lanes_) {
+            batch_limits all;
+            all.records = one->queue.size();
+            all.bytes = std::size_t(-1);
+            pending_list given_up = one->queue.take(all);
+            refuse(given_up, why);
+            if (one->waiting)
+                one->waiting->hurry();
+        }
+        actions_.clear();
+    }
+
+    // What is to be done.
+
+    /// The next thing to start; started() when that has happened.
+    send_action const* next() const { return actions_.empty() ? nullptr : &actions_.front(); }
+    void started() { actions_.pop_front(); }
+
+    /// When a courier is to board; nullopt: there is nothing to send any more.
+    std::optional<send_time> due(lane const& one) const { return one.queue.due(limits_, hurried_); }
+
+    /// A courier leaves with a batch.
+    flight board(lane_ptr const& one, send_time now)
+    {
+        flight out;
+        out.batch = one->queue.take(limits_);
+        out.left = now;
+        one->boarding = false;
+        for (pending_ptr const& sent : out.batch) {
+            sent->where = pending_send::stage::flying;
+            statistics_.queue_time.add(since(sent->since, now));
+        }
+        ++statistics_.in_flight;
+        if (one->partition)
+            if (auto const found = topics_.find(one->topic); found != topics_.end())
+                found->second.choice.completed(*one->partition, random_);
+        consider(one);
+        return out;
+    }
+
+    /// The later half of a batch that the service found too large and has not written; it is sent after the
+    /// other.
+    flight halve(flight& whole)
+    {
+        std::size_t bytes = 0;
+        auto middle = whole.batch.begin();
+        for (std::size_t i = 0; i != whole.batch.size() / 2; ++i, ++middle)
+            bytes += (*middle)->bytes;
+        limits_.bytes = std::min(limits_.bytes, body_size(whole.batch.size() / 2, bytes));
+        flight out;
+        out.left = whole.left;
+        out.batch.splice(out.batch.end(), whole.batch, middle, whole.batch.end());
+        ++statistics_.in_flight;
+        return out;
+    }
+
+    /// What became of a batch. The receipt, if there is one, has an outcome for each record.
+    void land(flight& done, result<receipt> const& answer, send_time now)
+    {
+        --statistics_.in_flight;
+        ++statistics_.batches;
+        statistics_.retries += done.retries;
+        statistics_.flight_time.add(since(done.left, now));
+        if (answer ? answer.value().has_error() : refuses(answer.error()))
+            if (auto const found = topics_.find(done.batch.front()->topic); found != topics_.end())
+                found->second.doubtful = true;
+        for (std::size_t i = 0; !done.batch.empty(); ++i) {
+            pending_ptr const one = std::move(done.batch.front());
+            done.batch.pop_front();
+            if (answer) {
+                one->outcome.persisted = answer.value().persisted(i);
+                one->outcome.partition = answer.value().partition(i);
+                one->outcome.offset = answer.value().offset(i);
+                one->outcome.failure = answer.value().error(i);
+            } else {
+                one->failure = answer.error();
+            }
+            count(*one, answer ? one->outcome.persisted : answer.error().info().persisted());
+            settle(*one);
+        }
+        admit(now);
+    }
+
+    /// A courier has nothing more to do; `boarded`: it had a batch.
+    void returned(lane_ptr const& one, bool boarded)
+    {
+        --one->couriers;
+        one->boarding = one->boarding && boarded;
+        one->waiting = nullptr;
+        consider(one);
+        if (one->couriers == 0 && one->queue.empty())
+            lanes_.erase(lane_key(one->topic, one->partition));
+    }
+
+    producer_statistics statistics() const
+    {
+        producer_statistics out = statistics_;
+        out.waiting = waiting_.size();
+        return out;
+    }
+
+private:
+    using lane_key = std::pair<std::string, std::optional<std::int32_t>>;
+
+    class topic_entry
+    {
+    public:
+        topic_entry() = default;
+
+        partition_choice choice;
+        pending_list unplaced;
+        bool asking = false;
+        bool doubtful = false; ///< The service has refused records of it.
+        send_time asked_at;
+    };
+
+    static duration_histogram::microseconds since(send_time begun, send_time now)
+    {
+        return std::chrono::duration_cast<duration_histogram::microseconds>(now - begun);
+    }
+
+    /// Takes in what there is room for, in its order.
+    void admit(send_time now)
+    {
+        while (!waiting_.empty()) {
+            pending_send& one = *waiting_.front();
+            bool const fits = statistics_.buffered_records < options_.buffer_records() &&
+                              statistics_.buffered_bytes + one.bytes <= options_.buffer_bytes();
+            if (!fits)
+                return;
+            ++statistics_.buffered_records;
+            statistics_.buffered_bytes += one.bytes;
+            one.where = pending_send::stage::unplaced;
+            if (one.content.partition() || !options_.partitioner().needs_partitions())
+                enqueue(waiting_);
+            else
+                place(one, now);
+        }
+    }
+
+    /// The first that waits goes to a partition, or to those that wait until these are known.
+    void place(pending_send& one, send_time now)
+    {
+        topic_entry& topic = topics_[one.topic];
+        bool const old = topic.doubtful || now - topic.asked_at >= options_.refresh_partitions();
+        if (!topic.asking && (old || !topic.choice.known())) {
+            topic.asking = true;
+            actions_.emplace_back();
+            actions_.back().topic = one.topic;
+        }
+        if (topic.choice.known())
+            return choose(topic, waiting_);
+        topic.unplaced.splice(topic.unplaced.end(), waiting_, waiting_.begin());
+    }
+
+    /// Chooses a partition for the first of the list.
+    void choose(topic_entry& topic, pending_list& from)
+    {
+        pending_send& one = *from.front();
+        auto const chosen = topic.choice.pick(options_.partitioner(), one.topic, one.content, random_);
+        if (!chosen)
+            return fail_first(from, chosen.error());
+        one.content.partition(chosen.value());
+        lane_ptr const to = enqueue(from);
+        if (to->queue.full(limits_))
+            topic.choice.completed(chosen.value(), random_);
+    }
+
+    /// The first of the list joins its lane.
+    lane_ptr enqueue(pending_list& from)
+    {
+        pending_send& one = *from.front();
+        lane_ptr& found = lanes_[lane_key(one.topic, one.content.partition())];
+        if (!found)
+            found = std::make_shared<lane>(one.topic, one.content.partition());
+        lane_ptr const to = found;
+        one.where = pending_send::stage::queued;
+        one.in = to.get();
+        to->queue.add(from);
+        consider(to);
+        return to;
+    }
+
+    /// Has a courier come, or one that waits go.
+    void consider(lane_ptr const& one)
+    {
+        if (one->queue.empty())
+            return;
+        if (one->waiting && one->queue.full(limits_))
+            one->waiting->hurry();
+        if (one->boarding || one->couriers >= options_.max_in_flight())
+            return;
+        one->boarding = true;
+        ++one->couriers;
+        actions_.emplace_back();
+        actions_.back().courier = one;
+    }
+
+    void refuse(pending_list& list, error const& why)
+    {
+        while (!list.empty())
+            fail_first(list, why);
+    }
+
+    void fail_first(pending_list& list, error const& why)
+    {
+        pending_ptr const one = list.front();
+        list.pop_front();
+        diagnostics info = why.info();
+        info.operation = "send";
+        info.topic = one->topic;
+        one->failure.emplace(why.code(), std::move(info), why.cause());
+        count(*one, persistence::none);
+        settle(*one);
+    }
+
+    void count(pending_send const& one, persistence claim)
+    {
+        statistics_.acknowledged += claim == persistence::done ? 1 : 0;
+        statistics_.bytes += claim == persistence::done ? one.bytes : 0;
+        statistics_.failed += claim == persistence::none ? 1 : 0;
+        statistics_.doubtful += claim == persistence::possibly ? 1 : 0;
+    }
+
+    /// It needs no room any more.
+    void settle(pending_send& one)
+    {
+        if (one.where != pending_send::stage::waiting) {
+            --statistics_.buffered_records;
+            statistics_.buffered_bytes -= one.bytes;
+        }
+        auto const left = unanswered_.find(one.generation);
+        if (--left->second == 0)
+            unanswered_.erase(left);
+        one.where = pending_send::stage::answered;
+        one.content = record();
+        one.answered();
+    }
+
+    /// Whether that may be because a topic that was made anew has fewer partitions.
+    static bool refuses(error const& failure) noexcept
+    {
+        int const status = failure.info().http_status;
+        return status == 400 || status == 404 || status == 422 || status == 500;
+    }
+
+    producer_options const options_;
+    batch_limits limits_;
+    random_source random_;
+    pending_list waiting_;
+    std::map<std::string, topic_entry, std::less<>> topics_;
+    std::map<lane_key, lane_ptr> lanes_;
+    std::deque<send_action> actions_;
+    std::uint64_t generation_ = 0;
+    std::optional<std::uint64_t> hurried_;
+    std::map<std::uint64_t, std::size_t> unanswered_; ///< By generation.
+    producer_statistics statistics_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+/// The error of a producer's own making.
+inline error producer_error(std::error_code code, std::string_view operation, std::string topic,
+                            std::string cause, persistence claim = persistence::none)
+{
+    diagnostics info;
+    info.operation = operation;
+    info.topic = std::move(topic);
+    info.persisted(claim).retriable(code == errc::timed_out);
+    return error(code, std::move(info), std::move(cause));
+}
+
+/// A record whose outcome somebody may wait for.
+template <class>
+class awaited_send final : public pending_send
+{
+public:
+    using pending_send::pending_send;
+
+    void answered() override
+    {
+        if (waiter)
+            waiter->wake();
+    }
+
+    operation_ptr waiter;
+};
+
+/// One who acts on the plan in the background.
+template <class = void>
+class errand : public list_link
+{
+public:
+    explicit errand(operation_ptr by) : op(std::move(by)) {}
+
+    operation_ptr const op;
+
+protected:
+    ~errand() = default;
+};
+
+/// Takes one batch of a lane, and sends it. Made with the producer's lock held, and on the frame of a task:
+/// when that is destroyed half-way, with its executor's context, nothing more can be sent.
+template <class Lazy = void>
+class courier final : public errand<>, public lingering
+{
+public:
+    courier(producer_ptr producer, lane_ptr from, operation_ptr by)
+        : errand<>(std::move(by)), owner(std::move(producer)), where(std::move(from))
+    {
+        owner->add(*this);
+    }
+    courier(courier const&) = delete;
+    courier& operator=(courier const&) = delete;
+    ~courier() { owner->came_back(*this); }
+
+    void hurry() override { this->op->wake(); }
+
+    std::shared_ptr<producer_state<Lazy>> const owner;
+    lane_ptr const where;
+    std::vector<flight> flights; ///< Those that have not landed; the last one is the next.
+    bool boarded = false;
+    bool done = false;
+};
+
+/// Asks how many partitions a topic has. Otherwise like a courier.
+template <class Lazy = void>
+class inquiry final : public errand<>
+{
+public:
+    inquiry(producer_ptr producer, std::string about, operation_ptr by)
+        : errand<>(std::move(by)), owner(std::move(producer)), topic(std::move(about))
+    {
+        owner->add(*this);
+    }
+    inquiry(inquiry const&) = delete;
+    inquiry& operator=(inquiry const&) = delete;
+    ~inquiry() { owner->came_back(*this); }
+
+    std::shared_ptr<producer_state<Lazy>> const owner;
+    std::string const topic;
+    bool done = false;
+};
+
+/// Starts a task that has the courier or the inquiry.
+template <class = void>
+void start_errand(operation_ptr const& op, std::unique_ptr<courier<>> one);
+template <class = void>
+void start_errand(operation_ptr const& op, std::unique_ptr<inquiry<>> one);
+
+/// Thread-safe. Nothing is started with the lock held.
+template <class>
+class producer_state : public std::enable_shared_from_this<producer_state<>>
+{
+public:
+    /// Throws hk::error when the options cannot be used.
+    producer_state(session_ptr client, producer_options const& wanted)
+        : owner(std::move(client)), options(checked(wanted)), plan_(options, owner->http()->random().next())
+    {}
+
+    /// Sends a record, of whose outcome `waiter` is told. Without one, null when there is no room at once.
+    /// Throws hk::error for what cannot be sent.
+    awaited_ptr submit(std::string topic, record one, operation_ptr waiter)
+    {
+        std::size_t const bytes = plan_.size_of(one);
+        auto sound = check_topic(topic);
+        if (sound && one.partition())
+            sound = check_partition(*one.partition());
+        if (sound)
+            sound = plan_.check_size(bytes);
+        if (!sound)
+            throw producer_error(sound.error().code(), "send", std::move(topic), sound.error().cause());
+        auto const sent = std::make_shared<awaited_send<>>(std::move(topic), std::move(one), bytes);
+        sent->waiter = std::move(waiter);
+        std::unique_lock lock(mutex_);
+        if (closed_)
+            throw producer_error(errc::closed, "send", sent->topic, "the producer is closed");
+        if (!sent->waiter && !plan_.has_room(bytes))
+            return nullptr;
+        plan_.submit(sent, steady_clock::now());
+        act(lock);
+        return sent;
+    }
+
+    /// Whether the outcome is there, which then changes no more.
+    bool answered(pending_send const& one) const
+    {
+        std::lock_guard const lock(mutex_);
+        return one.where == pending_send::stage::answered;
+    }
+
+    /// Who is told of the outcome from now on. False when somebody is already.
+    bool wait_for(awaited_send<>& one, operation_ptr waiter)
+    {
+        std::lock_guard const lock(mutex_);
+        if (one.waiter)
+            return false;
+        one.waiter = std::move(waiter);
+        return true;
+    }
+
+    /// Nobody waits any longer, and the record goes on.
+    void leave_alone(awaited_send<>& one)
+    {
+        std::lock_guard const lock(mutex_);
+        one.waiter.reset();
+    }
+
+    /// Nobody waits any longer, and the record does not go unless it is on its way. What is to be said of it;
+    /// nothing when the outcome is there.
+    std::optional<persistence> withdraw(awaited_send<>& one)
+    {
+        std::unique_lock lock(mutex_);
+        one.waiter.reset();
+        if (one.where == pending_send::stage::answered)
+            return std::nullopt;
+        persistence const claim = plan_.leave(one, steady_clock::now());
+        act(lock);
+        return claim;
+    }
+
+    /// Fails what is not on its way, and has what is end: that says itself what became of its records. Takes
+    /// nothing any more.
+    void give_up(std::string const& cause)
+    {
+        std::unique_lock lock(mutex_);
+        closed_ = true;
+        plan_.give_up(error(errc::closed, cause));
+        if (!errands_.empty())
+            for (errand<>* one = &errands_.front(); one != nullptr; one = errands_.after(*one))
+                one->op->close();
+        act(lock);
+    }
+
+    producer_statistics statistics() const
+    {
+        std::lock_guard const lock(mutex_);
+        return plan_.statistics();
+    }
+
+    /// Somebody who waits until all that was sent before has its answer, on the frame of his coroutine.
+    class flush_place : public list_link
+    {
+    public:
+        /// `closing`: nothing is taken any more.
+        flush_place(producer_ptr producer, operation_ptr waiter, bool closing)
+            : producer_(std::move(producer)), waiter_(std::move(waiter))
+        {
+            std::lock_guard const lock(producer_->mutex_);
+            producer_->closed_ = producer_->closed_ || closing;
+            generation_ = producer_->plan_.flush();
+            producer_->flushes_.push_back(*this);
+        }
+        flush_place(flush_place const&) = delete;
+        flush_place& operator=(flush_place const&) = delete;
+        ~flush_place()
+        {
+            std::lock_guard const lock(producer_->mutex_);
+            producer_->flushes_.remove(*this);
+        }
+
+        bool done() const
+        {
+            std::lock_guard const lock(producer_->mutex_);
+            return producer_->plan_.flushed(generation_);
+        }
+
+        /// With the lock held.
+        void look()
+        {
+            if (producer_->plan_.flushed(generation_))
+                waiter_->wake();
+        }
+
+    private:
+        producer_ptr producer_;
+        operation_ptr waiter_;
+        std::uint64_t generation_ = 0;
+    };
+
+    // For couriers and inquiries.
+
+    /// With the lock held.
+    void add(errand<>& one) { errands_.push_back(one); }
+
+    /// When the courier is to board, who is told when that changes; nullopt when there is nothing to send.
+    std::optional<steady_clock::time_point> due(courier<>& one)
+    {
+        std::lock_guard const lock(mutex_);
+        one.where->waiting = &one;
+        return plan_.due(*one.where);
+    }
+
+    void board(courier<>& one)
+    {
+        std::unique_lock lock(mutex_);
+        one.where->waiting = nullptr;
+        if (!plan_.due(*one.where))
+            return;
+        one.boarded = true;
+        one.flights.push_back(plan_.board(one.where, steady_clock::now()));
+        act(lock);
+    }
+
+    /// The batch goes in two.
+    void halve(courier<>& one)
+    {
+        std::lock_guard const lock(mutex_);
+        flight later = plan_.halve(one.flights.back());
+        one.flights.insert(std::prev(one.flights.end()), std::move(later));
+    }
+
+    void land(courier<>& one, result<receipt> const& outcome)
+    {
+        std::unique_lock lock(mutex_);
+        plan_.land(one.flights.back(), outcome, steady_clock::now());
+        one.flights.pop_back();
+        act(lock);
+    }
+
+    void came_back(courier<>& one)
+    {
+        std::unique_lock lock(mutex_);
+        errands_.remove(one);
+        for (; !one.flights.empty(); one.flights.pop_back())
+            plan_.land(
+                one.flights.back(),
+                producer_error(errc::closed, "send", one.where->topic, context_gone, persistence::possibly),
+                steady_clock::now());
+        if (!one.done)
+            end_with_context();
+        plan_.returned(one.where, one.boarded);
+        act(lock);
+    }
+
+    void learn(inquiry<>& one, result<std::int32_t> const& count)
+    {
+        std::unique_lock lock(mutex_);
+        one.done = true;
+        plan_.partitions(one.topic, count, steady_clock::now());
+        act(lock);
+    }
+
+    void came_back(inquiry<>& one)
+    {
+        std::unique_lock lock(mutex_);
+        errands_.remove(one);
+        if (!one.done)
+            end_with_context();
+        act(lock);
+    }
+
+    session_ptr const owner;
+    producer_options const options;
+
+private:
+    static constexpr char const* context_gone = "the executor's context was destroyed";
+
+    static producer_options const& checked(producer_options const& wanted)
+    {
+        if (auto const sound = send_plan::check(wanted); !sound)
+            throw producer_error(sound.error().code(), "producer", std::string(), sound.error().cause());
+        return wanted;
+    }
+
+    void end_with_context()
+    {
+        closed_ = true;
+        plan_.give_up(error(errc::closed, context_gone));
+    }
+
+    /// Tells those who wait for a flush, and starts what the plan wants. The lock is released for that.
+    void act(std::unique_lock<std::mutex>& lock)
+    {
+        if (!flushes_.empty())
+            for (flush_place* one = &flushes_.front(); one != nullptr; one = flushes_.after(*one))
+                one->look();
+        while (send_action const* const due = plan_.next()) {
+            auto const op = owner->http()->make_operation(steady_clock::time_point::max());
+            if (due->courier)
+                start(op, std::make_unique<courier<>>(this->shared_from_this(), due->courier, op), lock);
+            else
+                start(op, std::make_unique<inquiry<>>(this->shared_from_this(), due->topic, op), lock);
+        }
+    }
+
+    template <class Errand>
+    void start(operation_ptr const& op, std::unique_ptr<Errand> one, std::unique_lock<std::mutex>& lock)
+    {
+        plan_.started();
+        lock.unlock();
+        start_errand<>(op, std::move(one));
+        lock.lock();
+    }
+
+    mutable std::mutex mutex_;
+    send_plan plan_;
+    linked_list<errand<>> errands_;
+    linked_list<flush_place> flushes_;
+    bool closed_ = false;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Sends the courier's next batch: one call, with its own time.
+template <class = void>
+task send_batch(operation_ptr op, courier<>& from, result<receipt>& outcome)
+{
+    session_ptr const owner = from.owner->owner;
+    flight& now = from.flights.back();
+    op->deadline(owner->deadline(std::nullopt));
+    call_options const none;
+    auto spec = rest_calls<>(*owner, "send", none)
+                    .produce_body(from.where->topic,
+                                  write_records(now.batch, [](pending_ptr const& one) -> record const& {
+                                      return one->content;
+                                  }));
+    if (!spec)
+        co_return spec.error();
+    spec.value()->retry.at_least_once(from.owner->options.at_least_once());
+    call_answer answer;
+    auto const sent = co_await call<>(op, owner->http(), *spec.value(), answer);
+    now.retries = answer.attempts > 1 ? static_cast<std::size_t>(answer.attempts - 1) : 0;
+    if (!sent)
+        co_return sent;
+    outcome = read_receipt<>(answer, now.batch.size());
+    co_return result<void>();
+}
+
+/// Whether the batch is to go in halves: the service has said that it is too large, and written nothing.
+inline bool goes_in_halves(error const& failure, flight const& batch)
+{
+    return failure.code() == errc::too_large && failure.info().persisted() == persistence::none &&
+           batch.batch.size() > 1;
+}
+
+template <class = void>
+task run_courier(operation_ptr op, std::unique_ptr<courier<>> one)
+{
+    producer_ptr const producer = one->owner;
+    registration<> const entry(producer->owner->http()->background(), op);
+    auto due = producer->due(*one);
+    while (entry.added() && due && steady_clock::now() < *due && !op->interrupted()) {
+        co_await op->park(*due);
+        due = producer->due(*one);
+    }
+    one->done = true;
+    if (!entry.added() || op->interrupted()) {
+        producer->give_up("the client is closed");
+        co_return result<void>();
+    }
+    producer->board(*one);
+    while (!one->flights.empty()) {
+        result<receipt> outcome = receipt();
+        auto const sent = co_await send_batch<>(op, *one, outcome);
+        if (!sent && goes_in_halves(sent.error(), one->flights.back())) {
+            producer->halve(*one);
+            continue;
+        }
+        if (!sent)
+            outcome = sent.error();
+        producer->land(*one, outcome);
+    }
+    co_return result<void>();
+}
+
+template <class = void>
+task run_inquiry(operation_ptr op, std::unique_ptr<inquiry<>> one)
+{
+    session_ptr const owner = one->owner->owner;
+    registration<> const entry(owner->http()->background(), op);
+    if (!entry.added()) {
+        one->owner->learn(*one, error(errc::closed, "the client is closed"));
+        co_return result<void>();
+    }
+    op->deadline(owner->deadline(std::nullopt));
+    call_options const none;
+    result<std::int32_t> count = std::int32_t(0);
+    auto spec = rest_calls<>(*owner, "send", none).partitions(one->topic);
+    if (!spec) {
+        one->owner->learn(*one, spec.error());
+        co_return result<void>();
+    }
+    call_answer answer;
+    auto const asked = co_await call<>(op, owner->http(), *spec.value(), answer);
+    if (asked) {
+        auto const found = read_partitions_answer<>(answer);
+        if (!found)
+            count = found.error();
+        else if (found.value().empty() || found.value().size() > std::numeric_limits<std::int32_t>::max())
+            count = answer.unreadable(error(errc::invalid_response, "the topic has no partitions"));
+        else
+            count = static_cast<std::int32_t>(found.value().size());
+    } else {
+        count = asked.error();
+    }
+    one->owner->learn(*one, count);
+    co_return result<void>();
+}
+
+// Not at once: what the executor is about to send travels together then.
+template <class>
+void start_errand(operation_ptr const& op, std::unique_ptr<courier<>> one)
+{
+    run_detached(op, run_courier<>(op, std::move(one)), true);
+}
+
+template <class>
+void start_errand(operation_ptr const& op, std::unique_ptr<inquiry<>> one)
+{
+    run_detached(op, run_inquiry<>(op, std::move(one)));
+}
+
+/// Holds a sender's place: with its coroutine destroyed, nobody waits for the record.
+template <class = void>
+class send_place
+{
+public:
+    send_place(producer_ptr producer, awaited_ptr sent)
+        : producer_(std::move(producer)), sent_(std::move(sent))
+    {}
+    send_place(send_place const&) = delete;
+    send_place& operator=(send_place const&) = delete;
+    ~send_place() { producer_->withdraw(*sent_); }
+
+private:
+    producer_ptr producer_;
+    awaited_ptr sent_;
+};
+
+/// The receipt of one record; throws when there is none.
+inline receipt receipt_of(pending_send const& one)
+{
+    if (one.failure)
+        throw *one.failure;
+    return receipt(std::vector<record_outcome>(1, one.outcome));
+}
+
+/// Waits for the record's outcome.
+template <class = void>
+task await_outcome(operation_ptr op, producer_ptr producer, awaited_ptr sent)
+{
+    while (!producer->answered(*sent)) {
+        co_await op->park();
+        if (!op->interrupted())
+            continue;
+        auto const claim = producer->withdraw(*sent);
+        if (!claim)
+            break;
+        bool const sure = *claim == persistence::none;
+        co_return producer_error(op->stopped(), "send", sent->topic,
+                                 sure ? "waiting to be sent" : "waiting for the answer to its batch", *claim);
+    }
+    co_return result<void>();
+}
+
+template <class = void>
+net::awaitable<receipt> send_record(producer_ptr producer, std::string topic, record one,
+                                    call_options options)
+{
+    auto const op = producer->owner->http()->make_operation(producer->owner->deadline(options.timeout()));
+    if (op->time_left() <= milliseconds(0))
+        throw producer_error(errc::timed_out, "send", std::move(topic), "there was no time for the call");
+    auto const sent = producer->submit(std::move(topic), std::move(one), op);
+    send_place<> const place(producer, sent);
+    task work = await_outcome<>(op, producer, sent);
+    op->runs(work);
+    co_await run_operation<>(op);
+    work.outcome().value();
+    co_return receipt_of(*sent);
+}
+
+/// Waits for the outcome of a record that goes on whoever waits.
+template <class = void>
+task await_delivery(operation_ptr op, producer_ptr producer, awaited_ptr sent)
+{
+    while (!producer->answered(*sent)) {
+        bool const going_on = co_await op->park();
+        if (!going_on)
+            co_return producer_error(op->stopped(), "send", sent->topic, "waiting for its receipt",
+                                     persistence::possibly);
+    }
+    co_return result<void>();
+}
+
+/// The one who waits for a delivery.
+template <class = void>
+class delivery_place
+{
+public:
+    delivery_place(producer_ptr producer, awaited_ptr sent, operation_ptr const& op)
+        : producer_(std::move(producer)), sent_(std::move(sent))
+    {
+        if (!producer_->wait_for(*sent_, op))
+            throw producer_error(errc::already_running, "send", sent_->topic, "");
+    }
+    delivery_place(delivery_place const&) = delete;
+    delivery_place& operator=(delivery_place const&) = delete;
+    ~delivery_place() { producer_->leave_alone(*sent_); }
+
+private:
+    producer_ptr producer_;
+    awaited_ptr sent_;
+};
+
+template <class = void>
+net::awaitable<receipt> await_receipt(producer_ptr producer, awaited_ptr sent, call_options options)
+{
+    auto const op = producer->owner->http()->make_operation(producer->owner->deadline(options.timeout()));
+    delivery_place<> const place(producer, sent, op);
+    task work = await_delivery<>(op, producer, sent);
+    op->runs(work);
+    co_await run_operation<>(op);
+    work.outcome().value();
+    co_return receipt_of(*sent);
+}
+
+template <class = void>
+task await_flush(operation_ptr op, producer_state<>::flush_place const& place, std::string_view operation)
+{
+    while (!place.done()) {
+        bool const going_on = co_await op->park();
+        if (!going_on)
+            co_return producer_error(op->stopped(), operation, std::string(),
+                                     "records are still on their way");
+    }
+    co_return result<void>();
+}
+
+template <class = void>
+net::awaitable<void> flush_producer(producer_ptr producer, call_options options, bool closing)
+{
+    auto const op = producer->owner->http()->make_operation(producer->owner->deadline(options.timeout()));
+    producer_state<>::flush_place const place(producer, op, closing);
+    task work = await_flush<>(op, place, closing ? "close" : "flush");
+    op->runs(work);
+    co_await run_operation<>(op);
+    auto const flushed = work.outcome();
+    if (!flushed && closing)
+        producer->give_up("the producer was closed");
+    flushed.value();
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+namespace hdikafka::inline v0_1 {
+
+namespace detail {
+
+/// What the user holds: with the last handle the producer ends. What is under way holds the state itself.
+template <class = void>
+producer_ptr producer_handle(producer_ptr state)
+{
+    auto* const bare = state.get();
+    return producer_ptr(
+        bare, [kept = std::move(state)](producer_state<>*) { kept->give_up("the producer was destroyed"); });
+}
+
+} // namespace detail
+
+template <class Lazy>
+basic_delivery<Lazy>::basic_delivery(detail::producer_ptr producer, detail::awaited_ptr sent)
+    : producer_(std::move(producer)), sent_(std::move(sent))
+{}
+
+template <class Lazy>
+net::awaitable<receipt> basic_delivery<Lazy>::receipt(call_options options) const
+{
+    if (!sent_)
+        throw error(errc::invalid_option, "there is no receipt of a record that was not taken");
+    return detail::await_receipt<Lazy>(producer_, sent_, std::move(options));
+}
+
+template <class Lazy>
+basic_producer<Lazy>::basic_producer(client with, producer_options options)
+    : handle_(detail::producer_handle<Lazy>(
+          std::make_shared<detail::producer_state<>>(std::move(with.session_), options)))
+{}
+
+template <class Lazy>
+net::awaitable<receipt> basic_producer<Lazy>::send(std::string topic, record one, call_options options) const
+{
+    return detail::send_record<Lazy>(handle_->shared_from_this(), std::move(topic), std::move(one),
+                                     std::move(options));
+}
+
+template <class Lazy>
+delivery basic_producer<Lazy>::try_send(std::string topic, record one) const
+{
+    auto sent = handle_->submit(std::move(topic), std::move(one), nullptr);
+    return sent ? delivery(handle_->shared_from_this(), std::move(sent)) : delivery();
+}
+
+template <class Lazy>
+net::awaitable<void> basic_producer<Lazy>::flush(call_options options) const
+{
+    return detail::flush_producer<Lazy>(handle_->shared_from_this(), std::move(options), false);
+}
+
+template <class Lazy>
+net::awaitable<void> basic_producer<Lazy>::close(call_options options) const
+{
+    return detail::flush_producer<Lazy>(handle_->shared_from_this(), std::move(options), true);
+}
+
+template <class Lazy>
+producer_statistics basic_producer<Lazy>::statistics() const
+{
+    return handle_->statistics();
 }
 
 } // namespace hdikafka::inline v0_1

@@ -107,6 +107,9 @@ public:
     void close() const;
 
 private:
+    template <class>
+    friend class basic_producer;
+
     detail::session_ptr session_;
 };
 

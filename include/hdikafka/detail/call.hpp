@@ -108,6 +108,7 @@ public:
     call_info info;
     repeatable kind = repeatable::freely;
     bool settled = false;
+    int attempts = 0; ///< Requests that were begun, also when there is no answer.
 };
 
 /// The progress of a call, attempt by attempt; no I/O.
@@ -242,6 +243,7 @@ task call(operation_ptr op, transport_ptr http, call_spec& spec, call_answer& an
             co_return report.ends(
                 state.judge(error(errc::invalid_option, "a part of the request cannot be sent in HTTP")));
         report.attempt_begins();
+        ++answer.attempts;
         bool const fresh = state.begins_replay();
         auto const sent = co_await http->send(op, spec.pool, fresh, spec.request, token, spec.limits,
                                               state.outcome, answer.response, spec.on_header);

@@ -8,6 +8,7 @@
 #include <hdikafka/detail/http_syntax.hpp>
 #include <hdikafka/detail/json_reader.hpp>
 #include <hdikafka/detail/json_writer.hpp>
+#include <hdikafka/detail/partition_choice.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -98,17 +99,6 @@ inline result<emulator_topic_config> read_topic_config(std::string_view body)
         }
     }
     return out;
-}
-
-/// The bytes that the Java client would hash: a string's UTF-8, else the JSON's text; none of null.
-inline std::optional<std::string> key_bytes(std::string_view key)
-{
-    if (key == "null")
-        return std::nullopt;
-    std::string decoded;
-    if (key.front() == '"' && json_unescape(key.substr(1, key.size() - 2), decoded))
-        return decoded;
-    return std::string(key);
 }
 
 /// One of a produce's records; `in` stands before it.

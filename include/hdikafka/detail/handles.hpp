@@ -20,6 +20,14 @@ template <class = void>
 class partition_reader;
 using partition_ptr = std::shared_ptr<partition_reader<>>;
 
+template <class = void>
+class producer_state;
+using producer_ptr = std::shared_ptr<producer_state<>>;
+
+template <class = void>
+class awaited_send;
+using awaited_ptr = std::shared_ptr<awaited_send<>>;
+
 class token_source;
 using token_source_ptr = std::shared_ptr<token_source>;
 

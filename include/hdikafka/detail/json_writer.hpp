@@ -62,6 +62,15 @@ void append_json_integer(std::string& out, T value)
     out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
 }
 
+/// How many characters append_json_integer() writes.
+template <std::integral T>
+std::size_t integer_size(T value)
+{
+    std::array<char, 24> digits{};
+    auto const* const end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+    return static_cast<std::size_t>(end - digits.data());
+}
+
 /// Appends the shortest text that reads back as the same double. False, with `out` unchanged, if it is
 /// not finite.
 inline bool append_json_double(std::string& out, double value)

@@ -67,6 +67,13 @@ public:
         net::dispatch(executor(), event(this->shared_from_this(), begun));
     }
 
+    /// The same, but not before the executor has done what it has to do already.
+    void start_later(completion_ptr after)
+    {
+        after_ = std::move(after);
+        post(begun);
+    }
+
     /// Ends the call with operation_aborted wherever it waits. From any thread.
     void cancel() { post(cancelled); }
 

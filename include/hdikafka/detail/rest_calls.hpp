@@ -92,10 +92,14 @@ public:
         auto checked = about(std::move(topic));
         if (checked)
             checked = check_records(list);
-        if (!checked)
-            return refused(checked);
-        auto request = owner_.request("POST", produce_path(info_.topic), write_records(list));
-        return finished(std::move(request), repeatable::unsent, std::nullopt);
+        return checked ? write(write_records(list)) : refused(checked);
+    }
+
+    /// The same with a body that is there already, of records and a topic that have been checked.
+    result<call_spec_ptr> produce_body(std::string topic, std::string body)
+    {
+        info_.topic = std::move(topic);
+        return write(std::move(body));
     }
 
 private:
@@ -114,6 +118,12 @@ private:
     result<call_spec_ptr> read(std::string path)
     {
         return finished(owner_.request("GET", std::move(path)), repeatable::freely, std::nullopt);
+    }
+
+    result<call_spec_ptr> write(std::string body)
+    {
+        auto request = owner_.request("POST", produce_path(info_.topic), std::move(body));
+        return finished(std::move(request), repeatable::unsent, std::nullopt);
     }
 
     result<call_spec_ptr> finished(http_request&& request, repeatable kind, std::optional<errc> settled_by)

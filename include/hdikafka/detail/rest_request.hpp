@@ -63,35 +63,66 @@ std::string consume_path(std::string_view topic, std::int32_t partition, std::in
     return path_to_topic("/v1/consumer/topics/", topic, which);
 }
 
-template <class = void>
-std::string write_records(records const& list)
+/// How many characters append_record() writes.
+inline std::size_t record_size(record const& one)
 {
-    std::size_t size = 16;
+    std::size_t size = std::string_view(R"({"value":})").size() + one.value().text().size();
+    if (one.key())
+        size += std::string_view(R"("key":,)").size() + one.key()->text().size();
+    if (one.partition())
+        size += std::string_view(R"("partition":,)").size() + integer_size(*one.partition());
+    return size;
+}
+
+/// How many characters the body of a produce has, of so many records that have `bytes` together.
+constexpr std::size_t body_size(std::size_t records, std::size_t bytes) noexcept
+{
+    std::size_t const commas = records == 0 ? 0 : records - 1;
+    return std::string_view(R"({"records":[]})").size() + bytes + commas;
+}
+
+inline void append_record(std::string& out, record const& one)
+{
+    out += '{';
+    if (one.key()) {
+        out += R"("key":)";
+        out += one.key()->text();
+        out += ',';
+    }
+    if (one.partition()) {
+        out += R"("partition":)";
+        append_json_integer(out, std::int64_t(*one.partition()));
+        out += ',';
+    }
+    out += R"("value":)";
+    out += one.value().text();
+    out += '}';
+}
+
+/// The body of a produce. `record_of(element)` is the record of an element of `list`.
+template <class List, class RecordOf>
+std::string write_records(List const& list, RecordOf record_of)
+{
+    std::size_t bytes = 0;
     for (auto const& one : list)
-        size += 48 + one.value().text().size() + (one.key() ? one.key()->text().size() : 0);
+        bytes += record_size(record_of(one));
     std::string out;
-    out.reserve(size);
+    out.reserve(body_size(list.size(), bytes));
     out += R"({"records":[)";
-    char const* separator = "{";
+    char const* separator = "";
     for (auto const& one : list) {
         out += separator;
-        separator = ",{";
-        if (one.key()) {
-            out += R"("key":)";
-            out += one.key()->text();
-            out += ',';
-        }
-        if (one.partition()) {
-            out += R"("partition":)";
-            append_json_integer(out, std::int64_t(*one.partition()));
-            out += ',';
-        }
-        out += R"("value":)";
-        out += one.value().text();
-        out += '}';
+        separator = ",";
+        append_record(out, record_of(one));
     }
     out += "]}";
     return out;
+}
+
+template <class = void>
+std::string write_records(records const& list)
+{
+    return write_records(list, [](record const& one) -> record const& { return one; });
 }
 
 /// The body of a topic's creation; an empty object leaves everything to the cluster. Fails with

@@ -93,12 +93,16 @@ private:
     task work_;
 };
 
+/// `later`: not before the executor has done what it has to do already.
 template <class = void>
-void run_detached(operation_ptr const& op, task work)
+void run_detached(operation_ptr const& op, task work, bool later = false)
 {
     auto after = std::make_unique<nobody>(std::move(work));
     op->runs(after->work());
-    op->start(std::move(after));
+    if (later)
+        op->start_later(std::move(after));
+    else
+        op->start(std::move(after));
 }
 
 } // namespace hdikafka::inline v0_1::detail

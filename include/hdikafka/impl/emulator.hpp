@@ -187,7 +187,7 @@ std::int64_t basic_emulator<Lazy>::append(std::string_view topic, record const& 
         one.front().value = record.value().text();
         if (record.key()) {
             one.front().key = record.key()->text();
-            one.front().key_bytes = detail::emulation::key_bytes(record.key()->text());
+            one.front().key_bytes = detail::key_bytes(record.key()->text());
         }
         one.front().partition = record.partition();
         return service.broker().produce(topic, std::move(one), 0, now).value().front().offset;

@@ -7,12 +7,15 @@
 #include <hdikafka/impl/checkpoint_store.hpp>
 #include <hdikafka/impl/client.hpp>
 #include <hdikafka/impl/credential.hpp>
+#include <hdikafka/impl/producer.hpp>
 #include <hdikafka/impl/record_stream.hpp>
 
 namespace hdikafka::inline v0_1 {
 
 template class basic_client<>;
 template class basic_file_checkpoint_store<>;
+template class basic_delivery<>;
+template class basic_producer<>;
 template class basic_record_stream<>;
 
 namespace detail {

@@ -1,0 +1,473 @@
+// What a producer does with its records, from send() to answer: a pure decision. Layer: decisions (no I/O, no
+// clock).
+//
+// A record waits for room, then, if somebody else than the service places it, for the number of its topic's
+// partitions, then in its lane for the next request. A lane is a partition, or a topic whose records the
+// service places; it has a few requests under way at a time, each with a courier: whoever carries it out
+// waits for the lane's linger, takes a batch, sends it, and lands it here.
+#ifndef HDIKAFKA_DETAIL_SEND_PLAN_HPP
+#define HDIKAFKA_DETAIL_SEND_PLAN_HPP
+
+#include <hdikafka/detail/batcher.hpp>
+#include <hdikafka/detail/partition_choice.hpp>
+#include <hdikafka/detail/random.hpp>
+#include <hdikafka/error.hpp>
+#include <hdikafka/producer_options.hpp>
+#include <hdikafka/producer_statistics.hpp>
+#include <hdikafka/receipt.hpp>
+#include <hdikafka/result.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// One that waits for its lane to become due.
+class lingering
+{
+public:
+    /// The lane is due earlier than it was.
+    virtual void hurry() = 0;
+
+protected:
+    ~lingering() = default;
+};
+
+class lane
+{
+public:
+    lane(std::string to, std::optional<std::int32_t> where) : topic(std::move(to)), partition(where) {}
+
+    std::string const topic;
+    std::optional<std::int32_t> const partition;
+    batcher queue;
+    std::size_t couriers = 0;     ///< With a batch, or waiting for one.
+    bool boarding = false;        ///< One of them has none yet.
+    lingering* waiting = nullptr; ///< That one, while it waits.
+};
+
+using lane_ptr = std::shared_ptr<lane>;
+
+/// What is to be started: a courier for a lane, or, without one, a question for a topic's partitions.
+class send_action
+{
+public:
+    send_action() = default;
+
+    lane_ptr courier;
+    std::string topic;
+};
+
+/// A batch on its way.
+class flight
+{
+public:
+    flight() = default;
+
+    pending_list batch;
+    send_time left;
+    std::size_t retries = 0; ///< So far.
+};
+
+/// Belongs to the lock of its producer. What is given to it has been checked.
+class send_plan
+{
+public:
+    explicit send_plan(producer_options options, std::uint64_t seed = 0)
+        : options_(std::move(options)), random_(seed)
+    {
+        limits_.records = options_.max_batch_records();
+        limits_.bytes = options_.max_batch_bytes();
+        limits_.linger = options_.linger();
+    }
+
+    static result<void> check(producer_options const& options)
+    {
+        if (options.max_batch_records() < 1 || options.max_in_flight() < 1 || options.buffer_records() < 1)
+            return error(errc::invalid_count,
+                         "max_batch_records, max_in_flight or buffer_records is less than 1");
+        constexpr std::size_t least = 1'000;
+        if (options.max_batch_bytes() < least)
+            return error(errc::invalid_count, "max_batch_bytes is less than 1000");
+        if (options.buffer_bytes() < options.max_batch_bytes())
+            return error(errc::invalid_option, "buffer_bytes is less than max_batch_bytes");
+        if (options.linger() < milliseconds(0) || options.refresh_partitions() < milliseconds(0))
+            return error(errc::invalid_option, "linger or refresh_partitions is negative");
+        return result<void>();
+    }
+
+    /// How large a record is in a request's body, at most.
+    std::size_t size_of(record const& one) const
+    {
+        // Its partition is written into it when it is chosen.
+        constexpr std::size_t partition_field = std::string_view(R"("partition":2147483647,)").size();
+        bool const chosen = !one.partition() && options_.partitioner().needs_partitions();
+        return record_size(one) + (chosen ? partition_field : 0);
+    }
+
+    result<void> check_size(std::size_t bytes) const
+    {
+        if (body_size(1, bytes) <= options_.max_batch_bytes())
+            return result<void>();
+        return error(errc::too_large, "the record takes a request of " + std::to_string(body_size(1, bytes)) +
+                                          " bytes, max_batch_bytes is " +
+                                          std::to_string(options_.max_batch_bytes()));
+    }
+
+    /// Whether a record of that size would be taken at once.
+    bool has_room(std::size_t bytes) const
+    {
+        return waiting_.empty() && statistics_.buffered_records < options_.buffer_records() &&
+               statistics_.buffered_bytes + bytes <= options_.buffer_bytes();
+    }
+
+    // What happens.
+
+    void submit(pending_ptr one, send_time now)
+    {
+        one->since = now;
+        one->generation = generation_;
+        pending_list alone{one};
+        one->node = alone.begin();
+        ++unanswered_[generation_];
+        waiting_.splice(waiting_.end(), alone);
+        admit(now);
+    }
+
+    /// Whoever sent it does not wait any longer: what becomes of the record, which is not sent unless it is
+    /// on its way. Not once it was answered.
+    persistence leave(pending_send& one, send_time now)
+    {
+        if (one.where == pending_send::stage::flying)
+            return persistence::possibly;
+        pending_ptr const kept = *one.node;
+        if (one.where == pending_send::stage::queued) {
+            one.in->queue.remove(one);
+            if (one.in->waiting && one.in->queue.empty())
+                one.in->waiting->hurry(); // there is nothing left to wait for
+        } else if (one.where == pending_send::stage::unplaced) {
+            topics_.at(one.topic).unplaced.erase(one.node);
+        } else {
+            waiting_.erase(one.node);
+        }
+        count(one, persistence::none);
+        settle(one);
+        admit(now);
+        return persistence::none;
+    }
+
+    /// What an action's question came to.
+    void partitions(std::string const& name, result<std::int32_t> const& count, send_time now)
+    {
+        topic_entry& topic = topics_.at(name);
+        topic.asking = false;
+        topic.doubtful = false;
+        topic.asked_at = now;
+        if (count)
+            topic.choice.learned(count.value());
+        pending_list placed;
+        placed.swap(topic.unplaced);
+        while (!placed.empty()) {
+            if (topic.choice.known())
+                choose(topic, placed);
+            else
+                refuse(placed, count.error());
+        }
+        if (!topic.choice.known())
+            topics_.erase(name);
+        admit(now);
+    }
+
+    /// From now on nothing that is in the buffer lingers. The generation to wait for.
+    std::uint64_t flush()
+    {
+        hurried_ = generation_;
+        for (auto const& [key, one] : lanes_)
+            if (one->waiting)
+                one->waiting->hurry();
+        return generation_++;
+    }
+
+    /// Whether everything of that generation, and of those before it, has been answered.
+    bool flushed(std::uint64_t generation) const
+    {
+        return unanswered_.empty() || unanswered_.begin()->first > generation;
+    }
+
+    /// Fails, with that error, everything that is not on its way.
+    void give_up(error const& why)
+    {
+        refuse(waiting_, why);
+        for (auto& [name, topic] : topics_)
+            refuse(topic.unplaced, why);
+        for (auto const& [key, one] : lanes_) {
+            batch_limits all;
+            all.records = one->queue.size();
+            all.bytes = std::size_t(-1);
+            pending_list given_up = one->queue.take(all);
+            refuse(given_up, why);
+            if (one->waiting)
+                one->waiting->hurry();
+        }
+        actions_.clear();
+    }
+
+    // What is to be done.
+
+    /// The next thing to start; started() when that has happened.
+    send_action const* next() const { return actions_.empty() ? nullptr : &actions_.front(); }
+    void started() { actions_.pop_front(); }
+
+    /// When a courier is to board; nullopt: there is nothing to send any more.
+    std::optional<send_time> due(lane const& one) const { return one.queue.due(limits_, hurried_); }
+
+    /// A courier leaves with a batch.
+    flight board(lane_ptr const& one, send_time now)
+    {
+        flight out;
+        out.batch = one->queue.take(limits_);
+        out.left = now;
+        one->boarding = false;
+        for (pending_ptr const& sent : out.batch) {
+            sent->where = pending_send::stage::flying;
+            statistics_.queue_time.add(since(sent->since, now));
+        }
+        ++statistics_.in_flight;
+        if (one->partition)
+            if (auto const found = topics_.find(one->topic); found != topics_.end())
+                found->second.choice.completed(*one->partition, random_);
+        consider(one);
+        return out;
+    }
+
+    /// The later half of a batch that the service found too large and has not written; it is sent after the
+    /// other.
+    flight halve(flight& whole)
+    {
+        std::size_t bytes = 0;
+        auto middle = whole.batch.begin();
+        for (std::size_t i = 0; i != whole.batch.size() / 2; ++i, ++middle)
+            bytes += (*middle)->bytes;
+        limits_.bytes = std::min(limits_.bytes, body_size(whole.batch.size() / 2, bytes));
+        flight out;
+        out.left = whole.left;
+        out.batch.splice(out.batch.end(), whole.batch, middle, whole.batch.end());
+        ++statistics_.in_flight;
+        return out;
+    }
+
+    /// What became of a batch. The receipt, if there is one, has an outcome for each record.
+    void land(flight& done, result<receipt> const& answer, send_time now)
+    {
+        --statistics_.in_flight;
+        ++statistics_.batches;
+        statistics_.retries += done.retries;
+        statistics_.flight_time.add(since(done.left, now));
+        if (answer ? answer.value().has_error() : refuses(answer.error()))
+            if (auto const found = topics_.find(done.batch.front()->topic); found != topics_.end())
+                found->second.doubtful = true;
+        for (std::size_t i = 0; !done.batch.empty(); ++i) {
+            pending_ptr const one = std::move(done.batch.front());
+            done.batch.pop_front();
+            if (answer) {
+                one->outcome.persisted = answer.value().persisted(i);
+                one->outcome.partition = answer.value().partition(i);
+                one->outcome.offset = answer.value().offset(i);
+                one->outcome.failure = answer.value().error(i);
+            } else {
+                one->failure = answer.error();
+            }
+            count(*one, answer ? one->outcome.persisted : answer.error().info().persisted());
+            settle(*one);
+        }
+        admit(now);
+    }
+
+    /// A courier has nothing more to do; `boarded`: it had a batch.
+    void returned(lane_ptr const& one, bool boarded)
+    {
+        --one->couriers;
+        one->boarding = one->boarding && boarded;
+        one->waiting = nullptr;
+        consider(one);
+        if (one->couriers == 0 && one->queue.empty())
+            lanes_.erase(lane_key(one->topic, one->partition));
+    }
+
+    producer_statistics statistics() const
+    {
+        producer_statistics out = statistics_;
+        out.waiting = waiting_.size();
+        return out;
+    }
+
+private:
+    using lane_key = std::pair<std::string, std::optional<std::int32_t>>;
+
+    class topic_entry
+    {
+    public:
+        topic_entry() = default;
+
+        partition_choice choice;
+        pending_list unplaced;
+        bool asking = false;
+        bool doubtful = false; ///< The service has refused records of it.
+        send_time asked_at;
+    };
+
+    static duration_histogram::microseconds since(send_time begun, send_time now)
+    {
+        return std::chrono::duration_cast<duration_histogram::microseconds>(now - begun);
+    }
+
+    /// Takes in what there is room for, in its order.
+    void admit(send_time now)
+    {
+        while (!waiting_.empty()) {
+            pending_send& one = *waiting_.front();
+            bool const fits = statistics_.buffered_records < options_.buffer_records() &&
+                              statistics_.buffered_bytes + one.bytes <= options_.buffer_bytes();
+            if (!fits)
+                return;
+            ++statistics_.buffered_records;
+            statistics_.buffered_bytes += one.bytes;
+            one.where = pending_send::stage::unplaced;
+            if (one.content.partition() || !options_.partitioner().needs_partitions())
+                enqueue(waiting_);
+            else
+                place(one, now);
+        }
+    }
+
+    /// The first that waits goes to a partition, or to those that wait until these are known.
+    void place(pending_send& one, send_time now)
+    {
+        topic_entry& topic = topics_[one.topic];
+        bool const old = topic.doubtful || now - topic.asked_at >= options_.refresh_partitions();
+        if (!topic.asking && (old || !topic.choice.known())) {
+            topic.asking = true;
+            actions_.emplace_back();
+            actions_.back().topic = one.topic;
+        }
+        if (topic.choice.known())
+            return choose(topic, waiting_);
+        topic.unplaced.splice(topic.unplaced.end(), waiting_, waiting_.begin());
+    }
+
+    /// Chooses a partition for the first of the list.
+    void choose(topic_entry& topic, pending_list& from)
+    {
+        pending_send& one = *from.front();
+        auto const chosen = topic.choice.pick(options_.partitioner(), one.topic, one.content, random_);
+        if (!chosen)
+            return fail_first(from, chosen.error());
+        one.content.partition(chosen.value());
+        lane_ptr const to = enqueue(from);
+        if (to->queue.full(limits_))
+            topic.choice.completed(chosen.value(), random_);
+    }
+
+    /// The first of the list joins its lane.
+    lane_ptr enqueue(pending_list& from)
+    {
+        pending_send& one = *from.front();
+        lane_ptr& found = lanes_[lane_key(one.topic, one.content.partition())];
+        if (!found)
+            found = std::make_shared<lane>(one.topic, one.content.partition());
+        lane_ptr const to = found;
+        one.where = pending_send::stage::queued;
+        one.in = to.get();
+        to->queue.add(from);
+        consider(to);
+        return to;
+    }
+
+    /// Has a courier come, or one that waits go.
+    void consider(lane_ptr const& one)
+    {
+        if (one->queue.empty())
+            return;
+        if (one->waiting && one->queue.full(limits_))
+            one->waiting->hurry();
+        if (one->boarding || one->couriers >= options_.max_in_flight())
+            return;
+        one->boarding = true;
+        ++one->couriers;
+        actions_.emplace_back();
+        actions_.back().courier = one;
+    }
+
+    void refuse(pending_list& list, error const& why)
+    {
+        while (!list.empty())
+            fail_first(list, why);
+    }
+
+    void fail_first(pending_list& list, error const& why)
+    {
+        pending_ptr const one = list.front();
+        list.pop_front();
+        diagnostics info = why.info();
+        info.operation = "send";
+        info.topic = one->topic;
+        one->failure.emplace(why.code(), std::move(info), why.cause());
+        count(*one, persistence::none);
+        settle(*one);
+    }
+
+    void count(pending_send const& one, persistence claim)
+    {
+        statistics_.acknowledged += claim == persistence::done ? 1 : 0;
+        statistics_.bytes += claim == persistence::done ? one.bytes : 0;
+        statistics_.failed += claim == persistence::none ? 1 : 0;
+        statistics_.doubtful += claim == persistence::possibly ? 1 : 0;
+    }
+
+    /// It needs no room any more.
+    void settle(pending_send& one)
+    {
+        if (one.where != pending_send::stage::waiting) {
+            --statistics_.buffered_records;
+            statistics_.buffered_bytes -= one.bytes;
+        }
+        auto const left = unanswered_.find(one.generation);
+        if (--left->second == 0)
+            unanswered_.erase(left);
+        one.where = pending_send::stage::answered;
+        one.content = record();
+        one.answered();
+    }
+
+    /// Whether that may be because a topic that was made anew has fewer partitions.
+    static bool refuses(error const& failure) noexcept
+    {
+        int const status = failure.info().http_status;
+        return status == 400 || status == 404 || status == 422 || status == 500;
+    }
+
+    producer_options const options_;
+    batch_limits limits_;
+    random_source random_;
+    pending_list waiting_;
+    std::map<std::string, topic_entry, std::less<>> topics_;
+    std::map<lane_key, lane_ptr> lanes_;
+    std::deque<send_action> actions_;
+    std::uint64_t generation_ = 0;
+    std::optional<std::uint64_t> hurried_;
+    std::map<std::uint64_t, std::size_t> unanswered_; ///< By generation.
+    producer_statistics statistics_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
