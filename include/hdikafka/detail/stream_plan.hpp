@@ -15,6 +15,7 @@
 #include <hdikafka/topic.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -27,7 +28,7 @@ namespace hdikafka::inline v0_1::detail {
 enum class stream_action : unsigned char
 {
     look,    ///< Read the watermarks, then watermarks().
-    seek,    ///< Read one record at offset(), then sought().
+    seek,    ///< Read one record at each of seeks(), then sought() for each.
     read,    ///< Read count() records at offset(), then answered() or refused().
     deliver, ///< Hand over the records of the last answer, then delivered().
     pause,   ///< Wait for pause(), then go on.
@@ -65,10 +66,19 @@ inline std::int64_t start_position(offset_spec from, partition_info const& seen)
     return seen.earliest_offset;
 }
 
+/// How many connections read at the same time; a read ahead has one of its own.
+inline std::size_t connections_of(consume_options const& options) noexcept
+{
+    return std::max(options.parallelism(), std::min<std::size_t>(options.read_ahead(), 1) + 1);
+}
+
 class stream_plan
 {
 public:
-    explicit stream_plan(consume_options const& options) : options_(options)
+    /// `connections`: how many it may use at a time, if that is less than the options say.
+    explicit stream_plan(consume_options const& options,
+                         std::size_t connections = std::numeric_limits<std::size_t>::max())
+        : options_(options), at_a_time_(std::min({connections_of(options), connections, most_seeks}))
     {
         if (options.from().which() == offset_spec::anchor::exact)
             position_ = options.from().offset();
@@ -127,29 +137,24 @@ public:
         return end_ && *position_ >= *end_ ? stream_action::finish : stream_action::read;
     }
 
-    std::int64_t offset() const noexcept
+    std::int64_t offset() const noexcept { return probe_ ? *probe_ : *position_; }
+
+    /// The offsets at which to seek: at the same time, or one after the other.
+    std::vector<std::int64_t> seeks() const
     {
-        if (search_)
-            return search_->offset();
-        if (evidence_)
-            return evidence_->first;
-        return probe_ ? *probe_ : *position_;
+        return search_ ? search_->offsets() : std::vector<std::int64_t>(1, evidence_->first);
     }
 
     std::int32_t count() const noexcept
     {
-        if (probe_ || search_ || evidence_)
+        if (probe_)
             return 1;
         std::int64_t const wanted = options_.max_records();
         return static_cast<std::int32_t>(end_ ? std::min(wanted, *end_ - *position_) : wanted);
     }
 
     /// Records from here on are not wanted.
-    std::int64_t read_end() const noexcept
-    {
-        constexpr std::int64_t none = std::numeric_limits<std::int64_t>::max();
-        return search_ || evidence_ ? none : end_.value_or(none);
-    }
+    std::int64_t read_end() const noexcept { return end_.value_or(std::numeric_limits<std::int64_t>::max()); }
 
     /// Whether offset() is off the way: looked at for a record behind an unreadable one.
     bool probing() const noexcept { return probe_.has_value(); }
@@ -197,19 +202,19 @@ public:
             judge_empty_answer();
     }
 
-    /// The answer to a seek: the record found, if there is one.
-    void sought(std::optional<std::int64_t> first, std::optional<std::int64_t> time)
+    /// The answer to the seek at `offset`: the record found, if there is one.
+    void sought(std::int64_t offset, std::optional<std::int64_t> first, std::optional<std::int64_t> time)
     {
         if (evidence_)
             return compare(first, time);
-        search_->answered(first, time);
+        search_->answered(offset, first, time);
         if (!search_->done())
             return;
-        position_ = search_->offset();
+        position_ = search_->start();
         search_.reset();
     }
 
-    /// The service refused the seek; like refused(). The search begins anew.
+    /// The service refused a seek; like refused(). The search begins anew, without the other answers.
     bool seek_refused()
     {
         if (evidence_)
@@ -271,6 +276,9 @@ private:
     /// Empty answers below the high watermark before records further on are looked for.
     static constexpr int patience = 3;
 
+    /// Seeks at a time: more would save hardly a round trip.
+    static constexpr std::size_t most_seeks = 16;
+
     /// How old a watermark may be: the service caches its metadata for seconds.
     static constexpr milliseconds staleness{10'000};
 
@@ -287,7 +295,8 @@ private:
         offset_spec const from = options_.from();
         position_ = start_position(from, seen);
         if (from.which() == offset_spec::anchor::time && seen.earliest_offset < seen.latest_offset)
-            search_.emplace(from.time().time_since_epoch().count(), seen.earliest_offset, seen.latest_offset);
+            search_.emplace(from.time().time_since_epoch().count(), seen.earliest_offset, seen.latest_offset,
+                            at_a_time_);
     }
 
     void moved_to(std::int64_t next)
@@ -456,6 +465,7 @@ private:
     }
 
     consume_options options_;
+    std::size_t at_a_time_; // seeks
     std::optional<time_search> search_;
     std::optional<std::pair<std::int64_t, std::int64_t>> evidence_; // an offset, and its record's time
     std::vector<skipped_range> skipped_;
