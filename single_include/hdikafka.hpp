@@ -14569,6 +14569,65 @@ net::awaitable<void> wait_for_topic(session_ptr owner, std::string topic, call_o
 
 #endif
 
+// -------- hdikafka/detail/consume_rules.hpp
+
+// What the options of a stream come to: whether they make sense, where it begins, how many connections it
+// has. Layer: decisions (no I/O, no clock).
+#ifndef HDIKAFKA_DETAIL_CONSUME_RULES_HPP
+#define HDIKAFKA_DETAIL_CONSUME_RULES_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// What is wrong with the options, if anything.
+inline std::optional<error> check_consume(consume_options const& options)
+{
+    using anchor = offset_spec::anchor;
+    auto const negative = [](offset_spec at) {
+        return (at.which() == anchor::exact || at.which() == anchor::before_end) && at.offset() < 0;
+    };
+    if (negative(options.from()))
+        return error(errc::invalid_offset, "from() is a negative offset");
+    if (options.until() && negative(*options.until()))
+        return error(errc::invalid_offset, "until() is a negative offset");
+    if (options.until() && options.until()->which() != anchor::end &&
+        options.until()->which() != anchor::exact)
+        return error(errc::invalid_option, "a stream ends at the latest offset or at an offset");
+    constexpr std::size_t most = 1024;
+    if (options.parallelism() < 1 || options.parallelism() > most || options.read_ahead() > most)
+        return error(errc::invalid_option, "parallelism() is not 1 to 1024, or read_ahead() not 0 to 1024");
+    if (options.max_records() < 1)
+        return error(errc::invalid_count, "max_records() is less than 1");
+    if (options.refresh_partitions() <= milliseconds(0))
+        return error(errc::invalid_option, "refresh_partitions() is not positive");
+    if (options.poll_least() <= milliseconds(0) || options.poll_most() < options.poll_least())
+        return error(errc::invalid_option, "poll() needs 0 < least <= most");
+    return std::nullopt;
+}
+
+/// Where a stream begins; one that begins at a point in time has yet to look for it from there.
+inline std::int64_t start_position(offset_spec from, partition_info const& seen) noexcept
+{
+    using anchor = offset_spec::anchor;
+    switch (from.which()) {
+    case anchor::exact: return from.offset();
+    case anchor::end: return seen.latest_offset;
+    case anchor::before_end: return std::max(seen.earliest_offset, seen.latest_offset - from.offset());
+    case anchor::beginning:
+    case anchor::time: break;
+    }
+    return seen.earliest_offset;
+}
+
+/// How many connections read at the same time; a read ahead has one of its own.
+inline std::size_t connections_of(consume_options const& options) noexcept
+{
+    return std::max(options.parallelism(), std::min<std::size_t>(options.read_ahead(), 1) + 1);
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
 // -------- hdikafka/detail/partition_reader.hpp
 
 // Reads one partition as its stream_plan decides, ahead of whoever wants the records. Layer: what users see,
@@ -14799,6 +14858,262 @@ private:
 #ifndef HDIKAFKA_DETAIL_READS_AHEAD_HPP
 #define HDIKAFKA_DETAIL_READS_AHEAD_HPP
 
+namespace hdikafka::inline v0_1::detail {
+
+/// Thread-safe: reads end on any thread of the client's executor.
+template <class = void>
+class reads_ahead
+{
+public:
+    explicit reads_ahead(consume_options const& options)
+        : ranges_(connections_of(options), options.parallelism() + options.read_ahead()),
+          size_(options.max_records())
+    {
+        if (options.parallelism() == 1 && options.read_ahead() == 0)
+            ranges_ = range_plan<result<record_batch>>(0, 0); // what is waited for, and nothing else
+    }
+
+    /// Who waits for what arrives.
+    void tells(std::weak_ptr<operation<>> op)
+    {
+        std::lock_guard const lock(mutex_);
+        waiting_ = std::move(op);
+    }
+
+    /// The answer at the stream's position, if it is here; reads go on from there.
+    /// `request_id`: of the one who waits; what is read from then on has it.
+    std::optional<result<record_batch>> take(read_target target, std::string const& request_id)
+    {
+        std::lock_guard const lock(mutex_);
+        request_id_ = request_id;
+        target.count = std::min(target.count, size_.count());
+        target.known_end = std::max(target.known_end, hinted_end_);
+        target_ = target;
+        stopped_ = false;
+        auto out = ranges_.take(target.position);
+        if (!out)
+            return out;
+        target_.demanded = false;
+        std::int64_t const next = *out ? out->value().next_offset() : target.position;
+        if (next > target.position)
+            target_.position = next;
+        else
+            target_.known_end = target.position; // how to go on is the stream's to say
+        return out;
+    }
+
+    /// The next read to make, which is under way then.
+    std::optional<range_read> next()
+    {
+        std::lock_guard const lock(mutex_);
+        return stopped_ ? std::nullopt : ranges_.next(target_);
+    }
+
+    /// Who makes that read.
+    void made_by(std::uint64_t id, operation_ptr const& op)
+    {
+        std::lock_guard const lock(mutex_);
+        readers_.insert_or_assign(id, op);
+    }
+
+    std::string request_id() const
+    {
+        std::lock_guard const lock(mutex_);
+        return request_id_;
+    }
+
+    std::int64_t end() const
+    {
+        std::lock_guard const lock(mutex_);
+        return target_.end;
+    }
+
+    void told(std::uint64_t id, std::int64_t next)
+    {
+        std::lock_guard const lock(mutex_);
+        ranges_.told(id, next);
+    }
+
+    void arrived(range_read const& what, result<record_batch> outcome, std::size_t bytes)
+    {
+        std::unique_lock lock(mutex_);
+        std::int64_t const next = outcome ? outcome.value().next_offset() : what.offset;
+        if (outcome)
+            size_.seen(outcome.value().size(), bytes);
+        // A full answer hints at more than the last look at the watermarks knew.
+        if (outcome && std::cmp_greater_equal(outcome.value().size(), what.count)) {
+            hinted_end_ = std::max(hinted_end_, next + 1);
+            target_.known_end = std::max(target_.known_end, hinted_end_);
+        }
+        readers_.erase(what.id);
+        ranges_.arrived(what.id, next, std::move(outcome));
+        wake(lock);
+    }
+
+    void forgotten(std::uint64_t id)
+    {
+        std::unique_lock lock(mutex_);
+        readers_.erase(id);
+        ranges_.forgotten(id);
+        wake(lock);
+    }
+
+    /// Gives up what is under way, until the next take(); what has arrived stays.
+    void stop()
+    {
+        std::map<std::uint64_t, std::weak_ptr<operation<>>> stopped;
+        {
+            std::lock_guard const lock(mutex_);
+            stopped_ = true;
+            ranges_.forget_all();
+            stopped.swap(readers_);
+        }
+        for (auto const& [id, reader] : stopped)
+            if (auto const op = reader.lock())
+                op->close();
+    }
+
+private:
+    void wake(std::unique_lock<std::mutex>& lock)
+    {
+        auto const waiting = waiting_.lock();
+        lock.unlock();
+        if (waiting)
+            waiting->wake();
+    }
+
+    mutable std::mutex mutex_;
+    range_plan<result<record_batch>> ranges_;
+    read_size size_;
+    read_target target_;
+    std::int64_t hinted_end_ = 0;
+    std::string request_id_;
+    bool stopped_ = false;
+    std::map<std::uint64_t, std::weak_ptr<operation<>>> readers_; ///< Those under way.
+    std::weak_ptr<operation<>> waiting_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/seek_round.hpp
+
+// The single records that a stream's plan wants to see, read at the same time. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_SEEK_ROUND_HPP
+#define HDIKAFKA_DETAIL_SEEK_ROUND_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Shared by the reads, each an operation of its own, and the one who waits for them. Thread-safe.
+template <class = void>
+class seek_round
+{
+public:
+    class seek
+    {
+    public:
+        std::int64_t offset = 0;
+        std::optional<result<record_batch>> outcome; ///< Once it has one.
+        std::weak_ptr<operation<>> reader;
+    };
+
+    seek_round(operation_ptr const& waiting, std::vector<std::int64_t> const& offsets)
+        : waiting_(waiting), seeks_(offsets.size())
+    {
+        for (std::size_t i = 0; i != offsets.size(); ++i)
+            seeks_[i].offset = offsets[i];
+    }
+
+    std::size_t size() const noexcept { return seeks_.size(); }
+    std::int64_t offset(std::size_t which) const noexcept { return seeks_[which].offset; }
+
+    void made_by(std::size_t which, operation_ptr const& op)
+    {
+        std::lock_guard const lock(mutex_);
+        seeks_[which].reader = op;
+    }
+
+    void landed(std::size_t which, result<record_batch> outcome)
+    {
+        {
+            std::lock_guard const lock(mutex_);
+            seeks_[which].outcome = std::move(outcome);
+        }
+        if (auto const waiting = waiting_.lock())
+            waiting->wake();
+    }
+
+    /// Those that have landed, once all have; the first one that failed, alone, as soon as there is one.
+    std::vector<seek> take()
+    {
+        std::lock_guard const lock(mutex_);
+        bool complete = true;
+        for (seek const& one : seeks_) {
+            if (one.outcome && !*one.outcome)
+                return {one};
+            complete = complete && one.outcome;
+        }
+        return complete ? std::move(seeks_) : std::vector<seek>();
+    }
+
+    /// Ends what is still under way.
+    void give_up()
+    {
+        std::vector<operation_ptr> under_way;
+        {
+            std::lock_guard const lock(mutex_);
+            for (seek const& one : seeks_)
+                if (auto reader = one.reader.lock(); reader && !one.outcome)
+                    under_way.push_back(std::move(reader));
+        }
+        for (operation_ptr const& one : under_way)
+            one->close();
+    }
+
+private:
+    std::mutex mutex_;
+    std::weak_ptr<operation<>> const waiting_;
+    std::vector<seek> seeks_;
+};
+
+using seek_round_ptr = std::shared_ptr<seek_round<>>;
+
+/// One read of a round; it lands also when its coroutine is destroyed half-way.
+template <class = void>
+class seek_under_way
+{
+public:
+    seek_under_way(seek_round_ptr round, std::size_t which) : round_(std::move(round)), which_(which) {}
+    seek_under_way(seek_under_way const&) = delete;
+    seek_under_way& operator=(seek_under_way const&) = delete;
+    ~seek_under_way() { round_->landed(which_, std::move(outcome)); }
+
+    result<record_batch> outcome = error(errc::closed);
+
+private:
+    seek_round_ptr round_;
+    std::size_t which_;
+};
+
+/// Whoever waits for a round takes its reads along.
+template <class = void>
+class seek_wait
+{
+public:
+    explicit seek_wait(seek_round_ptr round) : round_(std::move(round)) {}
+    seek_wait(seek_wait const&) = delete;
+    seek_wait& operator=(seek_wait const&) = delete;
+    ~seek_wait() { round_->give_up(); }
+
+private:
+    seek_round_ptr round_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
 // -------- hdikafka/detail/stream_plan.hpp
 
 // What a stream over one partition does next: a pure decision. Layer: decisions (no I/O, no clock).
@@ -14981,26 +15296,6 @@ inline milliseconds jittered(milliseconds pause, double random) noexcept
     return pause - milliseconds(static_cast<milliseconds::rep>(static_cast<double>(most.count()) * random));
 }
 
-/// Where a stream begins; one that begins at a point in time has yet to look for it from there.
-inline std::int64_t start_position(offset_spec from, partition_info const& seen) noexcept
-{
-    using anchor = offset_spec::anchor;
-    switch (from.which()) {
-    case anchor::exact: return from.offset();
-    case anchor::end: return seen.latest_offset;
-    case anchor::before_end: return std::max(seen.earliest_offset, seen.latest_offset - from.offset());
-    case anchor::beginning:
-    case anchor::time: break;
-    }
-    return seen.earliest_offset;
-}
-
-/// How many connections read at the same time; a read ahead has one of its own.
-inline std::size_t connections_of(consume_options const& options) noexcept
-{
-    return std::max(options.parallelism(), std::min<std::size_t>(options.read_ahead(), 1) + 1);
-}
-
 class stream_plan
 {
 public:
@@ -15013,33 +15308,6 @@ public:
             position_ = options.from().offset();
         if (options.until() && options.until()->which() == offset_spec::anchor::exact)
             end_ = options.until()->offset();
-    }
-
-    /// What is wrong with the options, if anything.
-    static std::optional<error> check(consume_options const& options)
-    {
-        using anchor = offset_spec::anchor;
-        auto const negative = [](offset_spec at) {
-            return (at.which() == anchor::exact || at.which() == anchor::before_end) && at.offset() < 0;
-        };
-        if (negative(options.from()))
-            return error(errc::invalid_offset, "from() is a negative offset");
-        if (options.until() && negative(*options.until()))
-            return error(errc::invalid_offset, "until() is a negative offset");
-        if (options.until() && options.until()->which() != anchor::end &&
-            options.until()->which() != anchor::exact)
-            return error(errc::invalid_option, "a stream ends at the latest offset or at an offset");
-        constexpr std::size_t most = 1024;
-        if (options.parallelism() < 1 || options.parallelism() > most || options.read_ahead() > most)
-            return error(errc::invalid_option,
-                         "parallelism() is not 1 to 1024, or read_ahead() not 0 to 1024");
-        if (options.max_records() < 1)
-            return error(errc::invalid_count, "max_records() is less than 1");
-        if (options.refresh_partitions() <= milliseconds(0))
-            return error(errc::invalid_option, "refresh_partitions() is not positive");
-        if (options.poll_least() <= milliseconds(0) || options.poll_most() < options.poll_least())
-            return error(errc::invalid_option, "poll() needs 0 < least <= most");
-        return std::nullopt;
     }
 
     /// The record at `offset`, which is before the start, was written at `time` (milliseconds since 1970): a
@@ -15428,262 +15696,6 @@ private:
 
 namespace hdikafka::inline v0_1::detail {
 
-/// Thread-safe: reads end on any thread of the client's executor.
-template <class = void>
-class reads_ahead
-{
-public:
-    explicit reads_ahead(consume_options const& options)
-        : ranges_(connections_of(options), options.parallelism() + options.read_ahead()),
-          size_(options.max_records())
-    {
-        if (options.parallelism() == 1 && options.read_ahead() == 0)
-            ranges_ = range_plan<result<record_batch>>(0, 0); // what is waited for, and nothing else
-    }
-
-    /// Who waits for what arrives.
-    void tells(std::weak_ptr<operation<>> op)
-    {
-        std::lock_guard const lock(mutex_);
-        waiting_ = std::move(op);
-    }
-
-    /// The answer at the stream's position, if it is here; reads go on from there.
-    /// `request_id`: of the one who waits; what is read from then on has it.
-    std::optional<result<record_batch>> take(read_target target, std::string const& request_id)
-    {
-        std::lock_guard const lock(mutex_);
-        request_id_ = request_id;
-        target.count = std::min(target.count, size_.count());
-        target.known_end = std::max(target.known_end, hinted_end_);
-        target_ = target;
-        stopped_ = false;
-        auto out = ranges_.take(target.position);
-        if (!out)
-            return out;
-        target_.demanded = false;
-        std::int64_t const next = *out ? out->value().next_offset() : target.position;
-        if (next > target.position)
-            target_.position = next;
-        else
-            target_.known_end = target.position; // how to go on is the stream's to say
-        return out;
-    }
-
-    /// The next read to make, which is under way then.
-    std::optional<range_read> next()
-    {
-        std::lock_guard const lock(mutex_);
-        return stopped_ ? std::nullopt : ranges_.next(target_);
-    }
-
-    /// Who makes that read.
-    void made_by(std::uint64_t id, operation_ptr const& op)
-    {
-        std::lock_guard const lock(mutex_);
-        readers_.insert_or_assign(id, op);
-    }
-
-    std::string request_id() const
-    {
-        std::lock_guard const lock(mutex_);
-        return request_id_;
-    }
-
-    std::int64_t end() const
-    {
-        std::lock_guard const lock(mutex_);
-        return target_.end;
-    }
-
-    void told(std::uint64_t id, std::int64_t next)
-    {
-        std::lock_guard const lock(mutex_);
-        ranges_.told(id, next);
-    }
-
-    void arrived(range_read const& what, result<record_batch> outcome, std::size_t bytes)
-    {
-        std::unique_lock lock(mutex_);
-        std::int64_t const next = outcome ? outcome.value().next_offset() : what.offset;
-        if (outcome)
-            size_.seen(outcome.value().size(), bytes);
-        // A full answer hints at more than the last look at the watermarks knew.
-        if (outcome && std::cmp_greater_equal(outcome.value().size(), what.count)) {
-            hinted_end_ = std::max(hinted_end_, next + 1);
-            target_.known_end = std::max(target_.known_end, hinted_end_);
-        }
-        readers_.erase(what.id);
-        ranges_.arrived(what.id, next, std::move(outcome));
-        wake(lock);
-    }
-
-    void forgotten(std::uint64_t id)
-    {
-        std::unique_lock lock(mutex_);
-        readers_.erase(id);
-        ranges_.forgotten(id);
-        wake(lock);
-    }
-
-    /// Gives up what is under way, until the next take(); what has arrived stays.
-    void stop()
-    {
-        std::map<std::uint64_t, std::weak_ptr<operation<>>> stopped;
-        {
-            std::lock_guard const lock(mutex_);
-            stopped_ = true;
-            ranges_.forget_all();
-            stopped.swap(readers_);
-        }
-        for (auto const& [id, reader] : stopped)
-            if (auto const op = reader.lock())
-                op->close();
-    }
-
-private:
-    void wake(std::unique_lock<std::mutex>& lock)
-    {
-        auto const waiting = waiting_.lock();
-        lock.unlock();
-        if (waiting)
-            waiting->wake();
-    }
-
-    mutable std::mutex mutex_;
-    range_plan<result<record_batch>> ranges_;
-    read_size size_;
-    read_target target_;
-    std::int64_t hinted_end_ = 0;
-    std::string request_id_;
-    bool stopped_ = false;
-    std::map<std::uint64_t, std::weak_ptr<operation<>>> readers_; ///< Those under way.
-    std::weak_ptr<operation<>> waiting_;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/seek_round.hpp
-
-// The single records that a stream's plan wants to see, read at the same time. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_SEEK_ROUND_HPP
-#define HDIKAFKA_DETAIL_SEEK_ROUND_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Shared by the reads, each an operation of its own, and the one who waits for them. Thread-safe.
-template <class = void>
-class seek_round
-{
-public:
-    class seek
-    {
-    public:
-        std::int64_t offset = 0;
-        std::optional<result<record_batch>> outcome; ///< Once it has one.
-        std::weak_ptr<operation<>> reader;
-    };
-
-    seek_round(operation_ptr const& waiting, std::vector<std::int64_t> const& offsets)
-        : waiting_(waiting), seeks_(offsets.size())
-    {
-        for (std::size_t i = 0; i != offsets.size(); ++i)
-            seeks_[i].offset = offsets[i];
-    }
-
-    std::size_t size() const noexcept { return seeks_.size(); }
-    std::int64_t offset(std::size_t which) const noexcept { return seeks_[which].offset; }
-
-    void made_by(std::size_t which, operation_ptr const& op)
-    {
-        std::lock_guard const lock(mutex_);
-        seeks_[which].reader = op;
-    }
-
-    void landed(std::size_t which, result<record_batch> outcome)
-    {
-        {
-            std::lock_guard const lock(mutex_);
-            seeks_[which].outcome = std::move(outcome);
-        }
-        if (auto const waiting = waiting_.lock())
-            waiting->wake();
-    }
-
-    /// Those that have landed, once all have; the first one that failed, alone, as soon as there is one.
-    std::vector<seek> take()
-    {
-        std::lock_guard const lock(mutex_);
-        bool complete = true;
-        for (seek const& one : seeks_) {
-            if (one.outcome && !*one.outcome)
-                return {one};
-            complete = complete && one.outcome;
-        }
-        return complete ? std::move(seeks_) : std::vector<seek>();
-    }
-
-    /// Ends what is still under way.
-    void give_up()
-    {
-        std::vector<operation_ptr> under_way;
-        {
-            std::lock_guard const lock(mutex_);
-            for (seek const& one : seeks_)
-                if (auto reader = one.reader.lock(); reader && !one.outcome)
-                    under_way.push_back(std::move(reader));
-        }
-        for (operation_ptr const& one : under_way)
-            one->close();
-    }
-
-private:
-    std::mutex mutex_;
-    std::weak_ptr<operation<>> const waiting_;
-    std::vector<seek> seeks_;
-};
-
-using seek_round_ptr = std::shared_ptr<seek_round<>>;
-
-/// One read of a round; it lands also when its coroutine is destroyed half-way.
-template <class = void>
-class seek_under_way
-{
-public:
-    seek_under_way(seek_round_ptr round, std::size_t which) : round_(std::move(round)), which_(which) {}
-    seek_under_way(seek_under_way const&) = delete;
-    seek_under_way& operator=(seek_under_way const&) = delete;
-    ~seek_under_way() { round_->landed(which_, std::move(outcome)); }
-
-    result<record_batch> outcome = error(errc::closed);
-
-private:
-    seek_round_ptr round_;
-    std::size_t which_;
-};
-
-/// Whoever waits for a round takes its reads along.
-template <class = void>
-class seek_wait
-{
-public:
-    explicit seek_wait(seek_round_ptr round) : round_(std::move(round)) {}
-    seek_wait(seek_wait const&) = delete;
-    seek_wait& operator=(seek_wait const&) = delete;
-    ~seek_wait() { round_->give_up(); }
-
-private:
-    seek_round_ptr round_;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-namespace hdikafka::inline v0_1::detail {
-
 /// One partition of a stream. Shared by the reads ahead; all but `ahead` belongs to the one who follows the
 /// plan, and to nobody in between.
 template <class>
@@ -15997,7 +16009,7 @@ void tell_skipped(partition_reader<>& stream)
 template <class = void>
 task follow_plan(operation_ptr op, partition_ptr stream, call_options options)
 {
-    if (auto wrong = stream_plan::check(stream->options))
+    if (auto wrong = check_consume(stream->options))
         co_return error(wrong->code(), stream->about(options), wrong->cause());
     stream_plan& plan = stream->plan;
     auto const due = op->deadline();
@@ -16463,7 +16475,7 @@ task look_for_partitions(operation_ptr op, stream_ptr stream, call_options optio
 template <class = void>
 task next_of_all(operation_ptr op, stream_ptr stream, call_options options, record_batch& batch)
 {
-    if (auto wrong = stream_plan::check(stream->options))
+    if (auto wrong = check_consume(stream->options))
         co_return error(wrong->code(), stream->about(options), wrong->cause());
     auto const due = op->deadline();
     milliseconds const one_request = stream->owner->options().total_timeout();

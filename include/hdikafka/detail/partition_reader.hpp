@@ -6,6 +6,7 @@
 #include <hdikafka/checkpoint.hpp>
 #include <hdikafka/detail/asio.hpp>
 #include <hdikafka/detail/client_calls.hpp>
+#include <hdikafka/detail/consume_rules.hpp>
 #include <hdikafka/detail/handles.hpp>
 #include <hdikafka/detail/operation_registry.hpp>
 #include <hdikafka/detail/range_plan.hpp>
@@ -346,7 +347,7 @@ void tell_skipped(partition_reader<>& stream)
 template <class = void>
 task follow_plan(operation_ptr op, partition_ptr stream, call_options options)
 {
-    if (auto wrong = stream_plan::check(stream->options))
+    if (auto wrong = check_consume(stream->options))
         co_return error(wrong->code(), stream->about(options), wrong->cause());
     stream_plan& plan = stream->plan;
     auto const due = op->deadline();

@@ -2,9 +2,9 @@
 #ifndef HDIKAFKA_DETAIL_READS_AHEAD_HPP
 #define HDIKAFKA_DETAIL_READS_AHEAD_HPP
 
+#include <hdikafka/detail/consume_rules.hpp>
 #include <hdikafka/detail/operation.hpp>
 #include <hdikafka/detail/range_plan.hpp>
-#include <hdikafka/detail/stream_plan.hpp>
 #include <hdikafka/options.hpp>
 #include <hdikafka/record_batch.hpp>
 #include <hdikafka/result.hpp>
