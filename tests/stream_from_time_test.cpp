@@ -4,19 +4,24 @@
 
 #include <hdikafka.hpp>
 
+#include <asio/co_spawn.hpp>
+#include <asio/error.hpp>
+#include <asio/thread_pool.hpp>
+#include <asio/use_future.hpp>
 #include <doctest/doctest.h>
 
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <future>
 #include <memory>
 #include <optional>
-
-#include <asio/error.hpp>
+#include <vector>
 
 using namespace std::chrono_literals;
 namespace hk = hdikafka;
+namespace net = asio;
 
 namespace {
 
@@ -119,6 +124,26 @@ TEST_CASE("a round of the search has as many reads under way as the stream has c
         CHECK(call.end.code() == hk::errc::closed);
     }
     SUBCASE("and goes with its context") {}
+}
+
+TEST_CASE("searches of many streams go on at the same time, on several threads")
+{
+    service there;
+    net::thread_pool threads(4);
+    hk::client const client(threads.get_executor(), there.emulator().client_options());
+    std::vector<hk::record_stream> streams;
+    std::vector<std::future<std::optional<hk::record_batch>>> batches;
+    for (int i = 0; i != 12; ++i)
+        streams.push_back(
+            client.consume("orders", i % 3, from(50 * i).parallelism(static_cast<std::size_t>(1 + i))));
+    for (auto& stream : streams)
+        batches.push_back(net::co_spawn(threads, stream.next(), net::use_future));
+    for (std::size_t i = 0; i != batches.size(); ++i) {
+        auto const batch = batches[i].get();
+        REQUIRE(batch.has_value());
+        CHECK((*batch)[0].offset() == 50 * static_cast<std::int64_t>(i));
+    }
+    threads.join();
 }
 
 TEST_CASE("a search that takes too long consumes nothing")
