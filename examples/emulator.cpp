@@ -214,8 +214,7 @@ std::vector<flag> const& all_flags()
                  name, text,
                  {{"embedded", emulator_value_form::embedded}, {"text", emulator_value_form::text}}));
          }},
-        {"--next-offset", "FORM",
-         "exact, asked (the offset of the request), behind (the one before) or absent (exact)",
+        {"--next-offset", "FORM", "exact, asked (the request's), behind (the one before) or absent (exact)",
          [](settings& to, view name, view text) {
              to.options.next_offset(choice<emulator_next_offset>(name, text,
                                                                  {{"exact", emulator_next_offset::exact},
