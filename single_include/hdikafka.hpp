@@ -4965,8 +4965,8 @@ class consume_options
 public:
     /// Where to start: hk::earliest (the default), hk::latest, an offset, or a point in time
     /// (std::chrono::sys_time): the first record that is not older. That one is searched for by reading
-    /// single records, and is exact where timestamps rise with the offsets; a record without one counts as
-    /// older.
+    /// single records, as many at a time as the stream has connections (at most 16), and is exact where
+    /// timestamps rise with the offsets; a record without one counts as older.
     consume_options& from(offset_spec start) &
     {
         from_ = start;
@@ -14640,6 +14640,65 @@ net::awaitable<void> wait_for_topic(session_ptr owner, std::string topic, call_o
 
 #endif
 
+// -------- hdikafka/detail/consume_rules.hpp
+
+// What the options of a stream come to: whether they make sense, where it begins, how many connections it
+// has. Layer: decisions (no I/O, no clock).
+#ifndef HDIKAFKA_DETAIL_CONSUME_RULES_HPP
+#define HDIKAFKA_DETAIL_CONSUME_RULES_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// What is wrong with the options, if anything.
+inline std::optional<error> check_consume(consume_options const& options)
+{
+    using anchor = offset_spec::anchor;
+    auto const negative = [](offset_spec at) {
+        return (at.which() == anchor::exact || at.which() == anchor::before_end) && at.offset() < 0;
+    };
+    if (negative(options.from()))
+        return error(errc::invalid_offset, "from() is a negative offset");
+    if (options.until() && negative(*options.until()))
+        return error(errc::invalid_offset, "until() is a negative offset");
+    if (options.until() && options.until()->which() != anchor::end &&
+        options.until()->which() != anchor::exact)
+        return error(errc::invalid_option, "a stream ends at the latest offset or at an offset");
+    constexpr std::size_t most = 1024;
+    if (options.parallelism() < 1 || options.parallelism() > most || options.read_ahead() > most)
+        return error(errc::invalid_option, "parallelism() is not 1 to 1024, or read_ahead() not 0 to 1024");
+    if (options.max_records() < 1)
+        return error(errc::invalid_count, "max_records() is less than 1");
+    if (options.refresh_partitions() <= milliseconds(0))
+        return error(errc::invalid_option, "refresh_partitions() is not positive");
+    if (options.poll_least() <= milliseconds(0) || options.poll_most() < options.poll_least())
+        return error(errc::invalid_option, "poll() needs 0 < least <= most");
+    return std::nullopt;
+}
+
+/// Where a stream begins; one that begins at a point in time has yet to look for it from there.
+inline std::int64_t start_position(offset_spec from, partition_info const& seen) noexcept
+{
+    using anchor = offset_spec::anchor;
+    switch (from.which()) {
+    case anchor::exact: return from.offset();
+    case anchor::end: return seen.latest_offset;
+    case anchor::before_end: return std::max(seen.earliest_offset, seen.latest_offset - from.offset());
+    case anchor::beginning:
+    case anchor::time: break;
+    }
+    return seen.earliest_offset;
+}
+
+/// How many connections read at the same time; a read ahead has one of its own.
+inline std::size_t connections_of(consume_options const& options) noexcept
+{
+    return std::max(options.parallelism(), std::min<std::size_t>(options.read_ahead(), 1) + 1);
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
 // -------- hdikafka/detail/partition_reader.hpp
 
 // Reads one partition as its stream_plan decides, ahead of whoever wants the records. Layer: what users see,
@@ -14878,8 +14937,7 @@ class reads_ahead
 {
 public:
     explicit reads_ahead(consume_options const& options)
-        : ranges_(std::max(options.parallelism(), std::min<std::size_t>(options.read_ahead(), 1) + 1),
-                  options.parallelism() + options.read_ahead()),
+        : ranges_(connections_of(options), options.parallelism() + options.read_ahead()),
           size_(options.max_records())
     {
         if (options.parallelism() == 1 && options.read_ahead() == 0)
@@ -15010,6 +15068,123 @@ private:
 
 #endif
 
+// -------- hdikafka/detail/seek_round.hpp
+
+// The single records that a stream's plan wants to see, read at the same time. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_SEEK_ROUND_HPP
+#define HDIKAFKA_DETAIL_SEEK_ROUND_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Shared by the reads, each an operation of its own, and the one who waits for them. Thread-safe.
+template <class = void>
+class seek_round
+{
+public:
+    class seek
+    {
+    public:
+        std::int64_t offset = 0;
+        std::optional<result<record_batch>> outcome; ///< Once it has one.
+        std::weak_ptr<operation<>> reader;
+    };
+
+    seek_round(operation_ptr const& waiting, std::vector<std::int64_t> const& offsets)
+        : waiting_(waiting), seeks_(offsets.size())
+    {
+        for (std::size_t i = 0; i != offsets.size(); ++i)
+            seeks_[i].offset = offsets[i];
+    }
+
+    std::size_t size() const noexcept { return seeks_.size(); }
+    std::int64_t offset(std::size_t which) const noexcept { return seeks_[which].offset; }
+
+    void made_by(std::size_t which, operation_ptr const& op)
+    {
+        std::lock_guard const lock(mutex_);
+        seeks_[which].reader = op;
+    }
+
+    void landed(std::size_t which, result<record_batch> outcome)
+    {
+        {
+            std::lock_guard const lock(mutex_);
+            seeks_[which].outcome = std::move(outcome);
+        }
+        if (auto const waiting = waiting_.lock())
+            waiting->wake();
+    }
+
+    /// Those that have landed, once all have; the first one that failed, alone, as soon as there is one.
+    std::vector<seek> take()
+    {
+        std::lock_guard const lock(mutex_);
+        bool complete = true;
+        for (seek const& one : seeks_) {
+            if (one.outcome && !*one.outcome)
+                return {one};
+            complete = complete && one.outcome;
+        }
+        return complete ? std::move(seeks_) : std::vector<seek>();
+    }
+
+    /// Ends what is still under way.
+    void give_up()
+    {
+        std::vector<operation_ptr> under_way;
+        {
+            std::lock_guard const lock(mutex_);
+            for (seek const& one : seeks_)
+                if (auto reader = one.reader.lock(); reader && !one.outcome)
+                    under_way.push_back(std::move(reader));
+        }
+        for (operation_ptr const& one : under_way)
+            one->close();
+    }
+
+private:
+    std::mutex mutex_;
+    std::weak_ptr<operation<>> const waiting_;
+    std::vector<seek> seeks_;
+};
+
+using seek_round_ptr = std::shared_ptr<seek_round<>>;
+
+/// One read of a round; it lands also when its coroutine is destroyed half-way.
+template <class = void>
+class seek_under_way
+{
+public:
+    seek_under_way(seek_round_ptr round, std::size_t which) : round_(std::move(round)), which_(which) {}
+    seek_under_way(seek_under_way const&) = delete;
+    seek_under_way& operator=(seek_under_way const&) = delete;
+    ~seek_under_way() { round_->landed(which_, std::move(outcome)); }
+
+    result<record_batch> outcome = error(errc::closed);
+
+private:
+    seek_round_ptr round_;
+    std::size_t which_;
+};
+
+/// Whoever waits for a round takes its reads along.
+template <class = void>
+class seek_wait
+{
+public:
+    explicit seek_wait(seek_round_ptr round) : round_(std::move(round)) {}
+    seek_wait(seek_wait const&) = delete;
+    seek_wait& operator=(seek_wait const&) = delete;
+    ~seek_wait() { round_->give_up(); }
+
+private:
+    seek_round_ptr round_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
 // -------- hdikafka/detail/stream_plan.hpp
 
 // What a stream over one partition does next: a pure decision. Layer: decisions (no I/O, no clock).
@@ -15030,46 +15205,132 @@ private:
 
 namespace hdikafka::inline v0_1::detail {
 
-/// Halves the range until it is empty, also where offsets have gaps. It ends whatever the answers say; where
-/// timestamps do not rise it ends at some place between an older record and one that is not.
+/// Cuts the range at several offsets at a time until it is empty, also where offsets have gaps: with `k` of
+/// them n offsets take log(n) to the base k + 1 rounds. It ends whatever the answers say; where timestamps do
+/// not rise it ends at some place between an older record and one that is not.
 class time_search
 {
 public:
     /// `time` in milliseconds since 1970. The record is in [first, end), or there is none and the end is what
-    /// is looked for.
-    time_search(std::int64_t time, std::int64_t first, std::int64_t end) noexcept
-        : time_(time), low_(first), high_(end)
-    {}
+    /// is looked for. `at_a_time` offsets are looked at in each round, at least one.
+    time_search(std::int64_t time, std::int64_t first, std::int64_t end, std::size_t at_a_time)
+        : time_(time), low_(first), high_(end), at_a_time_(std::max<std::size_t>(at_a_time, 1))
+    {
+        begin_round();
+    }
 
     bool done() const noexcept { return low_ >= high_; }
 
-    /// Where to read a record; where to start when done().
-    std::int64_t offset() const noexcept { return middle() + further_; }
+    /// Where to start, when done().
+    std::int64_t start() const noexcept { return low_; }
 
-    /// The first record at offset() or behind it, and its time if it has one.
-    void answered(std::optional<std::int64_t> first, std::optional<std::int64_t> time) noexcept
+    /// Where to read a record each: what this round still has to know.
+    std::vector<std::int64_t> offsets() const
     {
-        std::int64_t const asked = offset();
-        // A service may be silent at a record that is too large for it, or within a gap.
-        std::int64_t const next = further_ == 0 ? 1 : 2 * further_;
-        if (!first && next < high_ - middle()) {
-            further_ = next;
-            return;
-        }
-        bool const older = first && *first < high_ && *first >= asked && (!time || *time < time_);
-        if (older)
-            low_ = *first + 1;
-        else
-            high_ = middle();
-        further_ = 0;
+        std::vector<std::int64_t> out;
+        for (cut const& one : cuts_)
+            if (one.what == finding::unknown)
+                out.push_back(one.asked);
+        return out;
+    }
+
+    /// The first record at `asked` or behind it, and its time if it has one. In any order; what was not asked
+    /// for is ignored.
+    void answered(std::int64_t asked, std::optional<std::int64_t> first, std::optional<std::int64_t> time)
+    {
+        for (cut& one : cuts_)
+            if (one.what == finding::unknown && one.asked == asked)
+                one.what = judge(one, first, time);
+        auto const is_open = [](cut const& one) { return one.what == finding::unknown; };
+        if (std::ranges::none_of(cuts_, is_open) && !done())
+            end_round();
     }
 
 private:
-    std::int64_t middle() const noexcept { return low_ + (high_ - low_) / 2; }
+    enum class finding : unsigned char
+    {
+        unknown,
+        silence,
+        older,
+        not_older,
+    };
+
+    class cut
+    {
+    public:
+        std::int64_t at = 0;    ///< Where the range is cut.
+        std::int64_t asked = 0; ///< There, or further on where nothing was returned.
+        std::int64_t next = 0;  ///< Behind the record found.
+        finding what = finding::unknown;
+    };
+
+    finding judge(cut& one, std::optional<std::int64_t> first,
+                  std::optional<std::int64_t> time) const noexcept
+    {
+        if (!first)
+            return finding::silence;
+        if (*first < one.asked || *first >= high_ || (time && *time >= time_))
+            return finding::not_older;
+        one.next = *first + 1;
+        return finding::older;
+    }
+
+    void begin_round()
+    {
+        cuts_.clear();
+        further_ = 0;
+        std::int64_t const length = high_ - low_;
+        std::int64_t const pieces = std::min(static_cast<std::int64_t>(at_a_time_), length) + 1;
+        for (std::int64_t i = 1; i < pieces; ++i) {
+            cut& one = cuts_.emplace_back();
+            one.at = one.asked = low_ + length / pieces * i + length % pieces * i / pieces;
+        }
+    }
+
+    /// The first cut in offset order that is not older bounds the range, the older ones before it do so from
+    /// the other side. Silence says nothing as long as another cut says something.
+    void end_round()
+    {
+        bool found = false;
+        for (cut const& one : cuts_) {
+            found = found || one.what != finding::silence;
+            if (one.what == finding::older)
+                low_ = std::max(low_, one.next);
+            if (one.what == finding::not_older) {
+                high_ = one.at;
+                break;
+            }
+        }
+        if (!found && look_further())
+            return;
+        if (!found)
+            high_ = cuts_.front().at;
+        low_ = std::min(low_, high_);
+        begin_round();
+    }
+
+    /// A service may be silent at a record that is too large for it, or within a gap. False when everything
+    /// up to the next cut has been tried.
+    bool look_further()
+    {
+        further_ = further_ == 0 ? 1 : 2 * further_;
+        bool any = false;
+        for (std::size_t i = 0; i != cuts_.size(); ++i) {
+            std::int64_t const end = i + 1 == cuts_.size() ? high_ : cuts_[i + 1].at;
+            if (further_ >= end - cuts_[i].at)
+                continue;
+            cuts_[i].asked = cuts_[i].at + further_;
+            cuts_[i].what = finding::unknown;
+            any = true;
+        }
+        return any;
+    }
 
     std::int64_t time_;
     std::int64_t low_;
     std::int64_t high_;
+    std::size_t at_a_time_;
+    std::vector<cut> cuts_; ///< Of this round, by offset.
     std::int64_t further_ = 0;
 };
 
@@ -15082,7 +15343,7 @@ namespace hdikafka::inline v0_1::detail {
 enum class stream_action : unsigned char
 {
     look,    ///< Read the watermarks, then watermarks().
-    seek,    ///< Read one record at offset(), then sought().
+    seek,    ///< Read one record at each of seeks(), then sought() for each.
     read,    ///< Read count() records at offset(), then answered() or refused().
     deliver, ///< Hand over the records of the last answer, then delivered().
     pause,   ///< Wait for pause(), then go on.
@@ -15106,56 +15367,18 @@ inline milliseconds jittered(milliseconds pause, double random) noexcept
     return pause - milliseconds(static_cast<milliseconds::rep>(static_cast<double>(most.count()) * random));
 }
 
-/// Where a stream begins; one that begins at a point in time has yet to look for it from there.
-inline std::int64_t start_position(offset_spec from, partition_info const& seen) noexcept
-{
-    using anchor = offset_spec::anchor;
-    switch (from.which()) {
-    case anchor::exact: return from.offset();
-    case anchor::end: return seen.latest_offset;
-    case anchor::before_end: return std::max(seen.earliest_offset, seen.latest_offset - from.offset());
-    case anchor::beginning:
-    case anchor::time: break;
-    }
-    return seen.earliest_offset;
-}
-
 class stream_plan
 {
 public:
-    explicit stream_plan(consume_options const& options) : options_(options)
+    /// `connections`: how many it may use at a time, if that is less than the options say.
+    explicit stream_plan(consume_options const& options,
+                         std::size_t connections = std::numeric_limits<std::size_t>::max())
+        : options_(options), at_a_time_(std::min({connections_of(options), connections, most_seeks}))
     {
         if (options.from().which() == offset_spec::anchor::exact)
             position_ = options.from().offset();
         if (options.until() && options.until()->which() == offset_spec::anchor::exact)
             end_ = options.until()->offset();
-    }
-
-    /// What is wrong with the options, if anything.
-    static std::optional<error> check(consume_options const& options)
-    {
-        using anchor = offset_spec::anchor;
-        auto const negative = [](offset_spec at) {
-            return (at.which() == anchor::exact || at.which() == anchor::before_end) && at.offset() < 0;
-        };
-        if (negative(options.from()))
-            return error(errc::invalid_offset, "from() is a negative offset");
-        if (options.until() && negative(*options.until()))
-            return error(errc::invalid_offset, "until() is a negative offset");
-        if (options.until() && options.until()->which() != anchor::end &&
-            options.until()->which() != anchor::exact)
-            return error(errc::invalid_option, "a stream ends at the latest offset or at an offset");
-        constexpr std::size_t most = 1024;
-        if (options.parallelism() < 1 || options.parallelism() > most || options.read_ahead() > most)
-            return error(errc::invalid_option,
-                         "parallelism() is not 1 to 1024, or read_ahead() not 0 to 1024");
-        if (options.max_records() < 1)
-            return error(errc::invalid_count, "max_records() is less than 1");
-        if (options.refresh_partitions() <= milliseconds(0))
-            return error(errc::invalid_option, "refresh_partitions() is not positive");
-        if (options.poll_least() <= milliseconds(0) || options.poll_most() < options.poll_least())
-            return error(errc::invalid_option, "poll() needs 0 < least <= most");
-        return std::nullopt;
     }
 
     /// The record at `offset`, which is before the start, was written at `time` (milliseconds since 1970): a
@@ -15182,29 +15405,24 @@ public:
         return end_ && *position_ >= *end_ ? stream_action::finish : stream_action::read;
     }
 
-    std::int64_t offset() const noexcept
+    std::int64_t offset() const noexcept { return probe_ ? *probe_ : *position_; }
+
+    /// The offsets at which to seek: at the same time, or one after the other.
+    std::vector<std::int64_t> seeks() const
     {
-        if (search_)
-            return search_->offset();
-        if (evidence_)
-            return evidence_->first;
-        return probe_ ? *probe_ : *position_;
+        return search_ ? search_->offsets() : std::vector<std::int64_t>(1, evidence_->first);
     }
 
     std::int32_t count() const noexcept
     {
-        if (probe_ || search_ || evidence_)
+        if (probe_)
             return 1;
         std::int64_t const wanted = options_.max_records();
         return static_cast<std::int32_t>(end_ ? std::min(wanted, *end_ - *position_) : wanted);
     }
 
     /// Records from here on are not wanted.
-    std::int64_t read_end() const noexcept
-    {
-        constexpr std::int64_t none = std::numeric_limits<std::int64_t>::max();
-        return search_ || evidence_ ? none : end_.value_or(none);
-    }
+    std::int64_t read_end() const noexcept { return end_.value_or(std::numeric_limits<std::int64_t>::max()); }
 
     /// Whether offset() is off the way: looked at for a record behind an unreadable one.
     bool probing() const noexcept { return probe_.has_value(); }
@@ -15252,19 +15470,19 @@ public:
             judge_empty_answer();
     }
 
-    /// The answer to a seek: the record found, if there is one.
-    void sought(std::optional<std::int64_t> first, std::optional<std::int64_t> time)
+    /// The answer to the seek at `offset`: the record found, if there is one.
+    void sought(std::int64_t offset, std::optional<std::int64_t> first, std::optional<std::int64_t> time)
     {
         if (evidence_)
             return compare(first, time);
-        search_->answered(first, time);
+        search_->answered(offset, first, time);
         if (!search_->done())
             return;
-        position_ = search_->offset();
+        position_ = search_->start();
         search_.reset();
     }
 
-    /// The service refused the seek; like refused(). The search begins anew.
+    /// The service refused a seek; like refused(). The search begins anew, without the other answers.
     bool seek_refused()
     {
         if (evidence_)
@@ -15326,6 +15544,9 @@ private:
     /// Empty answers below the high watermark before records further on are looked for.
     static constexpr int patience = 3;
 
+    /// Seeks at a time: more would save hardly a round trip.
+    static constexpr std::size_t most_seeks = 16;
+
     /// How old a watermark may be: the service caches its metadata for seconds.
     static constexpr milliseconds staleness{10'000};
 
@@ -15342,7 +15563,8 @@ private:
         offset_spec const from = options_.from();
         position_ = start_position(from, seen);
         if (from.which() == offset_spec::anchor::time && seen.earliest_offset < seen.latest_offset)
-            search_.emplace(from.time().time_since_epoch().count(), seen.earliest_offset, seen.latest_offset);
+            search_.emplace(from.time().time_since_epoch().count(), seen.earliest_offset, seen.latest_offset,
+                            at_a_time_);
     }
 
     void moved_to(std::int64_t next)
@@ -15511,6 +15733,7 @@ private:
     }
 
     consume_options options_;
+    std::size_t at_a_time_; // seeks
     std::optional<time_search> search_;
     std::optional<std::pair<std::int64_t, std::int64_t>> evidence_; // an offset, and its record's time
     std::vector<skipped_range> skipped_;
@@ -15550,15 +15773,15 @@ template <class>
 class partition_reader
 {
 public:
-    /// From where `saved` says, if there is one.
+    /// From where `saved` says, if there is one. `sharers`: how many readers share the client's connections.
     partition_reader(session_ptr client, std::string name, std::int32_t id, consume_options wanted,
-                     checkpoint const* saved = nullptr)
+                     checkpoint const* saved = nullptr, std::size_t sharers = 1)
         : owner(std::move(client)),
           topic(std::move(name)),
           partition(id),
           options(saved ? wanted.from(saved->next_offset) : wanted),
           ahead(options),
-          plan(options)
+          plan(options, owner->options().max_connections() / sharers)
     {
         if (saved && saved->last_timestamp && saved->last_timestamp->time_since_epoch().count() >= 0)
             plan.expect(saved->last_offset, saved->last_timestamp->time_since_epoch().count());
@@ -15712,10 +15935,9 @@ inline error interruption(operation<> const& op, diagnostics about,
 
 /// Reads a single record off the way.
 template <class = void>
-task probe(operation_ptr op, partition_ptr stream, call_options options, result<record_batch>& outcome)
+task probe(operation_ptr op, partition_ptr stream, call_options options, batch_request asked,
+           result<record_batch>& outcome)
 {
-    stream_plan const& plan = stream->plan;
-    batch_request const asked(stream->partition, plan.offset(), plan.count(), plan.read_end());
     auto spec = rest_calls<>(*stream->owner, "consume", options).fetch(stream->topic, asked);
     if (!spec)
         co_return spec.error();
@@ -15739,9 +15961,9 @@ inline read_target target_of(stream_plan const& plan)
     return out;
 }
 
-/// Looks at one record in the search for a point in time.
+/// Makes the plan see what the seek at `offset` has brought.
 template <class = void>
-result<void> judge_seek(stream_plan& plan, result<record_batch> const& outcome)
+result<void> judge_seek(stream_plan& plan, std::int64_t offset, result<record_batch> const& outcome)
 {
     if (!outcome && may_be_out_of_range(outcome.error()) && plan.seek_refused())
         return result<void>();
@@ -15755,8 +15977,49 @@ result<void> judge_seek(stream_plan& plan, result<record_batch> const& outcome)
         if (auto const stamp = batch[0].timestamp())
             time = stamp->time_since_epoch().count();
     }
-    plan.sought(first, time);
+    plan.sought(offset, first, time);
     return result<void>();
+}
+
+template <class = void>
+task seek_one(operation_ptr op, partition_ptr stream, call_options options, seek_round_ptr round,
+              std::size_t which)
+{
+    seek_under_way<> place(round, which);
+    registration<> const entry(stream->owner->http()->background(), op);
+    if (!entry.added())
+        co_return result<void>();
+    constexpr std::int64_t no_end = std::numeric_limits<std::int64_t>::max();
+    batch_request const asked(stream->partition, round->offset(which), 1, no_end);
+    auto const went_well = co_await probe<>(op, stream, std::move(options), asked, place.outcome);
+    if (!went_well)
+        place.outcome = went_well.error();
+    co_return result<void>();
+}
+
+/// Looks at the records that the plan wants to see. One that fails takes the others along.
+template <class = void>
+task seek(operation_ptr op, partition_ptr stream, call_options options)
+{
+    auto const round = std::make_shared<seek_round<>>(op, stream->plan.seeks());
+    seek_wait<> const end(round);
+    for (std::size_t i = 0; i != round->size(); ++i) {
+        auto const reader = stream->owner->http()->make_operation(op->deadline());
+        round->made_by(i, reader);
+        run_detached(reader, seek_one<>(reader, stream, options, round, i));
+    }
+    auto landed = round->take();
+    while (landed.empty()) {
+        bool const going_on = co_await op->park();
+        if (!going_on)
+            co_return interruption(*op, stream->about(options));
+        landed = round->take();
+    }
+    result<void> went_well;
+    for (auto const& one : landed)
+        if (went_well)
+            went_well = judge_seek<>(stream->plan, one.offset, *one.outcome);
+    co_return went_well;
 }
 
 /// Waits for the read at the stream's position, which may have been made long ago.
@@ -15817,7 +16080,7 @@ void tell_skipped(partition_reader<>& stream)
 template <class = void>
 task follow_plan(operation_ptr op, partition_ptr stream, call_options options)
 {
-    if (auto wrong = stream_plan::check(stream->options))
+    if (auto wrong = check_consume(stream->options))
         co_return error(wrong->code(), stream->about(options), wrong->cause());
     stream_plan& plan = stream->plan;
     auto const due = op->deadline();
@@ -15844,20 +16107,22 @@ task follow_plan(operation_ptr op, partition_ptr stream, call_options options)
             stream->look_again_at = steady_clock::now() + std::min(pause, session<>::longest);
             continue;
         }
-        bool const looks = action == stream_action::look;
-        bool const ahead = action == stream_action::read && !plan.probing();
+        bool const reads = action == stream_action::read;
+        bool const ahead = reads && !plan.probing();
         op->deadline(ahead ? due : std::min(due, steady_clock::now() + one_request));
         result<record_batch> read;
         result<void> went_well;
-        if (looks)
+        if (action == stream_action::look) {
             went_well = co_await look_at_watermarks<>(op, stream, options);
-        else if (ahead)
+        } else if (action == stream_action::seek) {
+            went_well = co_await seek<>(op, stream, options);
+        } else if (ahead) {
             went_well = co_await await_read<>(op, stream, options, read);
-        else
-            went_well = co_await probe<>(op, stream, options, read);
-        if (went_well && action == stream_action::seek)
-            went_well = judge_seek<>(plan, read);
-        else if (went_well && !looks)
+        } else {
+            batch_request const asked(stream->partition, plan.offset(), plan.count(), plan.read_end());
+            went_well = co_await probe<>(op, stream, options, asked, read);
+        }
+        if (went_well && reads)
             went_well = judge_read<>(plan, std::move(read), stream->arrived);
         if (!went_well)
             co_return went_well;
@@ -16051,6 +16316,7 @@ public:
     void add(std::vector<partition_info> const& seen)
     {
         std::lock_guard const lock(mutex_);
+        readers_ = std::max<std::size_t>(seen.size(), 1);
         // What is new was written from its beginning on while the stream was there.
         bool const first_time = parts_.empty();
         consume_options later = options;
@@ -16082,7 +16348,8 @@ private:
         wanted.checkpoint(std::shared_ptr<checkpoint_store>());
         auto const found = saved_.find(id);
         checkpoint const* const saved = found == saved_.end() ? nullptr : &found->second;
-        stream_part out(std::make_shared<partition_reader<>>(owner, topic, id, std::move(wanted), saved));
+        stream_part out(
+            std::make_shared<partition_reader<>>(owner, topic, id, std::move(wanted), saved, readers_));
         out.position = saved ? saved->next_offset : -1;
         out.paused = paused;
         return out;
@@ -16091,6 +16358,7 @@ private:
     mutable std::mutex mutex_;
     std::map<std::int32_t, stream_part> parts_;
     std::map<std::int32_t, checkpoint> saved_;
+    std::size_t readers_ = 1; ///< Those that share the client's connections.
     record_batch rest_;
     operation_ptr current_;
     bool closed_ = false;
@@ -16278,7 +16546,7 @@ task look_for_partitions(operation_ptr op, stream_ptr stream, call_options optio
 template <class = void>
 task next_of_all(operation_ptr op, stream_ptr stream, call_options options, record_batch& batch)
 {
-    if (auto wrong = stream_plan::check(stream->options))
+    if (auto wrong = check_consume(stream->options))
         co_return error(wrong->code(), stream->about(options), wrong->cause());
     auto const due = op->deadline();
     milliseconds const one_request = stream->owner->options().total_timeout();
