@@ -1,6 +1,8 @@
 // A producer against the emulator: how records travel together, and what their senders are told.
 #include "support/sends.hpp"
 
+#include <hdikafka/detail/murmur2.hpp>
+
 #include <doctest/doctest.h>
 
 #include <cstddef>

@@ -177,7 +177,9 @@ public:
         pending_list placed;
         placed.swap(topic.unplaced);
         while (!placed.empty()) {
-            if (topic.choice.known())
+            if (placed.front()->content.partition())
+                enqueue(placed);
+            else if (topic.choice.known())
                 choose(topic, placed);
             else
                 refuse(placed, count.error());
@@ -342,7 +344,7 @@ private:
             ++statistics_.buffered_records;
             statistics_.buffered_bytes += one.bytes;
             one.where = pending_send::stage::unplaced;
-            if (one.content.partition() || !options_.partitioner().needs_partitions())
+            if (!options_.partitioner().needs_partitions())
                 enqueue(waiting_);
             else
                 place(one, now);
@@ -352,6 +354,11 @@ private:
     /// The first that waits goes to a partition, or to those that wait until these are known.
     void place(pending_send& one, send_time now)
     {
+        // A record with a partition of its own does not overtake one whose partition may be the same.
+        auto const found = topics_.find(one.topic);
+        bool const first = found == topics_.end() || found->second.unplaced.empty();
+        if (one.content.partition() && first)
+            return enqueue(waiting_);
         topic_entry& topic = topics_[one.topic];
         bool const old = topic.doubtful || now - topic.asked_at >= options_.refresh_partitions();
         if (!topic.asking && (old || !topic.choice.known())) {
