@@ -24,7 +24,7 @@ public:
     /// A record that was not taken.
     basic_delivery() = default;
     /// For producer::try_send().
-    basic_delivery(detail::producer_ptr producer, detail::awaited_ptr sent);
+    basic_delivery(detail::producer_ptr from, detail::awaited_ptr sent);
 
     /// Whether the record was taken; if not, nothing became of it.
     explicit operator bool() const noexcept { return sent_ != nullptr; }

@@ -1,6 +1,6 @@
 // What the bench's programs share: one command line, the same checks, the report at the end.
 //
-//   PROGRAM ENDPOINT CA_FILE TOKEN produce|fetch[:RECORDS]|stream|idle|token COUNT
+//   PROGRAM ENDPOINT CA_FILE TOKEN produce|send[:RECORDS]|fetch[:RECORDS]|stream|idle|token COUNT
 //
 // produce and fetch make COUNT requests one after the other on one connection. stream reads a partition from
 // its beginning to its end: COUNT reads, each with records of its own; hdikafka alone looks where these are.
@@ -49,8 +49,9 @@ public:
             throw std::invalid_argument("the endpoint must be https://HOST:PORT");
         host = endpoint.substr(scheme.size(), colon - scheme.size());
         port = endpoint.substr(colon + 1);
-        if (mode != "produce" && mode != "fetch" && mode != "stream" && mode != "idle" && mode != "token")
-            throw std::invalid_argument("the mode must be produce, fetch, stream, idle or token");
+        if (mode != "produce" && mode != "send" && mode != "fetch" && mode != "stream" && mode != "idle" &&
+            mode != "token")
+            throw std::invalid_argument("the mode must be produce, send, fetch, stream, idle or token");
     }
 
     /// The topic that is read has as many records as one read asks for, from offset 0 on; that of a stream
@@ -63,7 +64,8 @@ public:
         return "stream-" + std::string(reads.size() < 4 ? 4 - reads.size() : 0, '0') + reads;
     }
 
-    bool produces() const { return mode == "produce"; }
+    bool produces() const { return mode == "produce" || sends(); }
+    bool sends() const { return mode == "send"; }
     bool streams() const { return mode == "stream"; }
 
     /// Where the nth request begins to read.
@@ -73,7 +75,7 @@ public:
     std::string path(int nth) const
     {
         if (produces())
-            return "/v1/producer/topics/" + topic();
+            return "/v1/producer/topics/" + (sends() ? "sent" : topic());
         return "/v1/consumer/topics/" + topic() + "/partitions/0/offsets/" + std::to_string(offset(nth)) +
                "?count=" + std::to_string(records);
     }
@@ -119,8 +121,10 @@ template <class Measured>
 int run(int argc, char** argv, Measured measured)
 {
     try {
-        require(argc == 6,
-                "usage: PROGRAM ENDPOINT CA_FILE TOKEN produce|fetch[:RECORDS]|stream|idle|token COUNT");
+        require(
+            argc == 6,
+            "usage: PROGRAM ENDPOINT CA_FILE TOKEN produce|send[:RECORDS]|fetch[:RECORDS]|stream|idle|token "
+            "COUNT");
         measured(task(argv));
         return 0;
     } catch (std::exception const& failure) {

@@ -97,7 +97,11 @@ std::string ready_request(bench::task const& task, int nth)
                                "\r\nAccept: application/json\r\nUser-Agent: floor\r\n";
     if (!task.produces())
         return "GET " + task.path(nth) + common + "\r\n";
-    std::string const body = R"({"records":[{"value":")" + bench::record_value + R"("}]})";
+    std::string const record = R"({"value":")" + bench::record_value + R"("})";
+    std::string body = R"({"records":[)" + record;
+    for (int i = 1; task.sends() && i < task.records; ++i)
+        body += "," + record;
+    body += "]}";
     return "POST " + task.path(nth) + common +
            "Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
            body;

@@ -39,6 +39,8 @@ TASKS = {"produce": "produce one 150-byte record", "fetch": "fetch 100 records, 
          "stream": "stream: a read of 100 records, 110 KB"}
 LIMITS = {"produce": 2.0, "fetch": 2.5, "stream": 2.0}  # times the floor's instructions
 STREAMED = 100  # records of one read
+# Records of one batch -> lengths of runs.
+SENDS = {1: (100, 600), 10: (100, 600), 100: (20, 120), 1000: (10, 40)}
 TOKEN_LOOKS = (100, 10100)  # gets of a token from the cache
 FEW, MANY = "fetch:10", "fetch:1000"  # of the same size
 # Allocations per fetch that MANY may take more than FEW; some waits there are all the same.
@@ -62,8 +64,8 @@ class Client:
     """One program, and what was found about it: a figure for each task. Of CPU times the least one counts:
     whatever else the machine does only adds to it."""
 
-    def __init__(self, program, server, scratch):
-        self.program, self.server, self.scratch = program, server, scratch
+    def __init__(self, name, program, server, scratch):
+        self.name, self.program, self.server, self.scratch = name, program, server, scratch
         self.instructions, self.allocations, self.bytes, self.processor = {}, {}, {}, {}
         self.idle_heap = self.idle_resident = None
 
@@ -124,6 +126,11 @@ def measure(clients, plan):
             client.count_instructions(mode, plan.instructions[mode])
             client.count_allocations(mode, plan.allocations[mode])
         client.weigh_idle(plan.idle)
+    for name in ("floor", "ours"):
+        for count, lengths in SENDS.items():
+            clients[name].count_instructions(f"send:{count}", lengths)
+    for count in (100, 1000):
+        clients["ours"].count_allocations(f"send:{count}", SENDS[count])
     clients["ours"].count_instructions("token", TOKEN_LOOKS)
     clients["ours"].count_allocations("token", TOKEN_LOOKS)
     for mode in (FEW, MANY):
@@ -153,6 +160,14 @@ def table(clients):
         print(f"  {CLIENTS[name][0]:36} {one.instructions['stream'] / STREAMED:12,.0f}"
               f" {STREAMED * 1_000_000 / one.processor['stream']:33,.0f}")
     ours = clients["ours"]
+    print(f"\n{'150-byte records sent one by one':38} {'instructions per record, in batches of':>46}")
+    print(f"{'':38}" + "".join(f" {count:11,}" for count in SENDS))
+    for one in (floor, ours):
+        print(f"  {CLIENTS[one.name][0]:36}"
+              + "".join(f" {one.instructions[f'send:{count}'] / count:11,.0f}" for count in SENDS))
+    each = (ours.allocations["send:1000"] - ours.allocations["send:100"]) / 900
+    print(f"  of hdikafka's allocations {each:.1f} are a sender's, "
+          f"{ours.allocations['send:1000'] - 1000 * each:.1f} the batch's")
     print(f"\n{'allocations per fetch of 200 KB':38} {'10 records':>12} {'1,000 records':>21}")
     print(f"  {CLIENTS['ours'][0]:36} {ours.allocations[FEW]:12.1f} {ours.allocations[MANY]:21.1f}")
     print(f"\n{'authentication with a cached token':38} {'instructions':>12} {'allocations':>21}")
@@ -195,7 +210,7 @@ def main():
         del os.environ[name]
     with tempfile.TemporaryDirectory() as folder, Server(folder) as server:
         programs = {name: (options.bin / f"bench_{name}").resolve() for name in CLIENTS}
-        clients = {name: Client(program, server, Path(folder)) for name, program in programs.items()
+        clients = {name: Client(name, program, server, Path(folder)) for name, program in programs.items()
                    if program.exists() or CLIENTS[name][1] is None}
         measure(clients, Plan(options.short))
     table(clients)

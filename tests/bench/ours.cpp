@@ -1,5 +1,6 @@
 // hdikafka's client, in coroutines on one thread.
 #include "bench.hpp"
+#include "ours_send.hpp"
 #include "ours_stream.hpp"
 
 #include <hdikafka.hpp>
@@ -65,6 +66,8 @@ void measured(bench::task const& task)
     if (idle)
         for (int i = 0; i < task.count; ++i)
             asio::co_spawn(io, fetch(client, task.topic(), 1, task.records), ended);
+    else if (task.sends())
+        bench::send_in_rounds(io, client, task.count, task.records);
     else if (task.produces())
         asio::co_spawn(io, produce(client, task.topic(), task.count), ended);
     else if (task.streams())

@@ -38,6 +38,7 @@ http {
         ssl_certificate certificate.pem;
         ssl_certificate_key key.pem;
         ssl_protocols TLSv1.3;
+        location = /v1/producer/topics/sent { return 200 '"done"'; }
         location /v1/producer/ { return 200 '{"offsets":[{"partition":0,"offset":0}]}'; }
         location ~ "^/v1/metadata/topics/stream-(?<reads>[0-9]{4})/partitions/0$" {
             return 200 '{"partition_id":0,"earliest_offset":1000000,"latest_offset":1${reads}00,%(replicas)s}';

@@ -26,8 +26,8 @@ producer_ptr producer_handle(producer_ptr state)
 } // namespace detail
 
 template <class Lazy>
-basic_delivery<Lazy>::basic_delivery(detail::producer_ptr producer, detail::awaited_ptr sent)
-    : producer_(std::move(producer)), sent_(std::move(sent))
+basic_delivery<Lazy>::basic_delivery(detail::producer_ptr from, detail::awaited_ptr sent)
+    : producer_(std::move(from)), sent_(std::move(sent))
 {}
 
 template <class Lazy>
