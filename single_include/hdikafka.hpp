@@ -17735,8 +17735,10 @@ public:
     void returned(lane_ptr const& one, bool boarded)
     {
         --one->couriers;
-        one->boarding = one->boarding && boarded;
-        one->waiting = nullptr;
+        if (!boarded) { // otherwise these are of the one behind it
+            one->boarding = false;
+            one->waiting = nullptr;
+        }
         consider(one);
         if (one->couriers == 0 && one->queue.empty())
             lanes_.erase(lane_key(one->topic, one->partition));
