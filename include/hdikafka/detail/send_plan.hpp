@@ -177,10 +177,12 @@ public:
         pending_list placed;
         placed.swap(topic.unplaced);
         while (!placed.empty()) {
-            if (topic.choice.known())
+            if (placed.front()->content.partition())
+                enqueue(placed);
+            else if (topic.choice.known())
                 choose(topic, placed);
             else
-                refuse(placed, count.error());
+                fail_first(placed, count.error());
         }
         if (!topic.choice.known())
             topics_.erase(name);
@@ -344,11 +346,19 @@ private:
             ++statistics_.buffered_records;
             statistics_.buffered_bytes += one.bytes;
             one.where = pending_send::stage::unplaced;
-            if (one.content.partition() || !options_.partitioner().needs_partitions())
+            bool const placed = one.content.partition() && !overtakes(one);
+            if (placed || !options_.partitioner().needs_partitions())
                 enqueue(waiting_);
             else
                 place(one, now);
         }
+    }
+
+    /// Whether others of its topic, which may be going to the same partition, wait to be placed.
+    bool overtakes(pending_send const& one) const
+    {
+        auto const found = topics_.find(one.topic);
+        return found != topics_.end() && !found->second.unplaced.empty();
     }
 
     /// The first that waits goes to a partition, or to those that wait until these are known.
