@@ -87,7 +87,7 @@ public:
     {
         limits_.records = options_.max_batch_records();
         limits_.bytes = options_.max_batch_bytes();
-        limits_.linger = options_.linger();
+        limits_.linger = std::min(options_.linger(), longest);
     }
 
     static result<void> check(producer_options const& options)
@@ -315,6 +315,9 @@ public:
     }
 
 private:
+    /// Far beyond use, far from overflow.
+    static constexpr milliseconds longest = std::chrono::hours(24 * 365);
+
     using lane_key = std::pair<std::string, std::optional<std::int32_t>>;
 
     class topic_entry
@@ -365,7 +368,8 @@ private:
     void place(pending_send& one, send_time now)
     {
         topic_entry& topic = topics_[one.topic];
-        bool const old = topic.doubtful || now - topic.asked_at >= options_.refresh_partitions();
+        bool const old =
+            topic.doubtful || now - topic.asked_at >= std::min(options_.refresh_partitions(), longest);
         if (!topic.asking && (old || !topic.choice.known())) {
             topic.asking = true;
             actions_.emplace_back();
