@@ -22,6 +22,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
@@ -256,10 +257,12 @@ public:
     flight halve(flight& whole)
     {
         std::size_t bytes = 0;
-        auto middle = whole.batch.begin();
-        for (std::size_t i = 0; i != whole.batch.size() / 2; ++i, ++middle)
-            bytes += (*middle)->bytes;
-        limits_.bytes = std::min(limits_.bytes, body_size(whole.batch.size() / 2, bytes));
+        for (pending_ptr const& one : whole.batch)
+            bytes += one->bytes;
+        // Not the size of either half: a batch of a small and a large record says nothing of small batches.
+        limits_.bytes = std::min(limits_.bytes, body_size(whole.batch.size() / 2, bytes / 2));
+        auto const middle =
+            std::next(whole.batch.begin(), static_cast<std::ptrdiff_t>(whole.batch.size() / 2));
         flight out;
         out.left = whole.left;
         out.batch.splice(out.batch.end(), whole.batch, middle, whole.batch.end());
