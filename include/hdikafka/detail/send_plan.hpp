@@ -267,6 +267,9 @@ public:
         out.left = whole.left;
         out.batch.splice(out.batch.end(), whole.batch, middle, whole.batch.end());
         ++statistics_.in_flight;
+        for (auto const& [key, one] : lanes_)
+            if (one->waiting && one->queue.full(limits_))
+                one->waiting->hurry(); // by the new limit
         return out;
     }
 
