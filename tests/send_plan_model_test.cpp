@@ -1,7 +1,7 @@
 // A producer's plan with random options, records, cancellations, failures and flushes, carried out by
 // couriers that take their time: each record is answered once and in order, nothing waits for ever, and every
 // limit holds.
-#include "support/send_steps.hpp"
+#include "support/send_model.hpp"
 
 #include <doctest/doctest.h>
 
@@ -9,13 +9,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
-#include <random>
-#include <stdexcept>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -23,63 +21,12 @@ using namespace test;
 
 namespace {
 
-using random_engine = std::mt19937_64;
-
-int up_to(random_engine& random, int most) { return std::uniform_int_distribution<int>(0, most)(random); }
-bool chance(random_engine& random, int percent) { return up_to(random, 99) < percent; }
-
-/// A record with its place in the order of all, and what its answer must be.
-class numbered final : public pending_send
-{
-public:
-    numbered(std::size_t place, std::string to, hk::record one, std::size_t size)
-        : pending_send(std::move(to), std::move(one), size), number(place)
-    {}
-    void answered() override { ++answers; }
-
-    std::size_t const number;
-    int answers = 0;
-    int boarded = 0;
-    std::optional<hk::persistence> claim; ///< Once something has become of it.
-    bool fails = false;                   ///< Its answer is an error.
-};
-
-using numbered_ptr = std::shared_ptr<numbered>;
-
-numbered& of(pending_ptr const& one) { return static_cast<numbered&>(*one); }
-
-/// Like a courier of the library's, which looks again when its time has come or it is hurried.
-class slow_courier final : public lingering
-{
-public:
-    explicit slow_courier(lane_ptr from) : where(std::move(from)) {}
-    void hurry() override { hurried = true; }
-
-    lane_ptr const where;
-    std::vector<flight> flights;
-    std::optional<send_time> until; ///< While it waits.
-    bool boarded = false;
-    bool hurried = false;
-};
-
-class broken : public std::runtime_error
-{
-public:
-    using std::runtime_error::runtime_error;
-};
-
-void require(bool holds, std::string const& what)
-{
-    if (!holds)
-        throw broken(what);
-}
-
 class model_run
 {
 public:
     explicit model_run(std::uint64_t seed)
         : random_(seed),
-          options_(random_options()),
+          options_(random_options(random_)),
           plan_(options_, seed),
           faults_(chance(random_, 50) ? up_to(random_, 40) : 0),
           cancellations_(chance(random_, 50) ? up_to(random_, 15) : 0),
@@ -110,33 +57,6 @@ public:
     std::size_t hurried() const { return hurried_; }
 
 private:
-    hk::producer_options random_options()
-    {
-        hk::producer_options out;
-        out.max_batch_records(std::size_t(1 + up_to(random_, chance(random_, 50) ? 3 : 20)));
-        out.max_batch_bytes(std::size_t(1'000 + up_to(random_, 3'000)));
-        out.buffer_bytes(out.max_batch_bytes() + std::size_t(up_to(random_, 5'000)));
-        if (chance(random_, 50))
-            out.buffer_records(std::size_t(1 + up_to(random_, 20)));
-        if (chance(random_, 60))
-            out.linger(chance(random_, 10) ? milliseconds::max() : milliseconds(up_to(random_, 50)));
-        if (chance(random_, 50))
-            out.max_in_flight(std::size_t(1 + up_to(random_, 2)));
-        if (chance(random_, 50))
-            out.refresh_partitions(milliseconds(up_to(random_, 100)));
-        if (int const which = up_to(random_, 99); which < 50)
-            out.partitioner(hk::partitioner::murmur2);
-        else if (which < 70)
-            out.partitioner(
-                [](std::string_view topic, hk::record const& one, std::int32_t partitions) -> std::int32_t {
-                    std::size_t const size = one.value().text().size();
-                    if (size % 17 == 0)
-                        throw std::runtime_error("no idea about " + std::string(topic));
-                    return size % 13 == 0 ? partitions : std::int32_t(size) % partitions;
-                });
-        return out;
-    }
-
     void happen()
     {
         int const which = up_to(random_, 99);
@@ -161,12 +81,7 @@ private:
     {
         if (closed_)
             return;
-        std::string const value(std::size_t(up_to(random_, chance(random_, 20) ? 700 : 60)), '"');
-        hk::record one = chance(random_, 50)   ? hk::record(hk::json(up_to(random_, 4)), value)
-                         : chance(random_, 10) ? hk::record(nullptr, value)
-                                               : hk::record(hk::json(value));
-        if (chance(random_, 25))
-            one.partition(up_to(random_, 3));
+        hk::record one = random_record(random_);
         std::size_t const bytes = plan_.size_of(one);
         if (!plan_.check_size(bytes))
             return;
@@ -291,6 +206,7 @@ private:
 
     void board(slow_courier& one)
     {
+        check_time(*one.where);
         one.boarded = true;
         one.flights.push_back(plan_.board(one.where, now_));
         flight const& batch = one.flights.back();
@@ -309,6 +225,42 @@ private:
             require(sent->content.partition() == one.where->partition, "another lane's");
             ++left_;
         }
+        auto const queued = queue_of(*one.where);
+        bool const another =
+            !queued.empty() && batch.batch.size() < options_.max_batch_records() &&
+            bytes_of(batch.batch) + body_size(batch.batch.size() + 1, 0) + queued.front()->bytes <= learned_;
+        require(!another, "there was room for one more");
+    }
+
+    std::vector<pending_ptr> queue_of(lane const& one) const
+    {
+        std::vector<pending_ptr> out;
+        std::ranges::copy_if(all_, std::back_inserter(out), [&one](numbered_ptr const& sent) {
+            return sent->where == stage::queued && sent->in == &one;
+        });
+        return out;
+    }
+
+    template <class List>
+    static std::size_t bytes_of(List const& list)
+    {
+        std::size_t bytes = 0;
+        for (pending_ptr const& sent : list)
+            bytes += sent->bytes;
+        return bytes;
+    }
+
+    /// Whether it is time for what waits in the lane: it has lingered, is flushed or full.
+    void check_time(lane const& one) const
+    {
+        auto const queued = queue_of(one);
+        std::size_t const first = of(queued.front()).number;
+        bool const lingered = queued.front()->since + std::min<milliseconds>(options_.linger(), 24h) <= now_;
+        bool const full = queued.size() >= options_.max_batch_records() ||
+                          body_size(queued.size(), bytes_of(queued)) >= learned_;
+        bool const flushed =
+            std::ranges::any_of(flushed_, [first](auto const& flush) { return first < flush.second; });
+        require(lingered || full || flushed, "too early");
     }
 
     /// The service answers the next flight.
@@ -317,10 +269,7 @@ private:
         flight& now = one.flights.back();
         std::size_t const count = now.batch.size();
         if (body_of(now) > service_limit_ && count > 1) {
-            std::size_t bytes = 0;
-            for (pending_ptr const& sent : now.batch)
-                bytes += sent->bytes;
-            learned_ = std::min(learned_, body_size(count / 2, bytes / 2));
+            learned_ = std::min(learned_, body_size(count / 2, bytes_of(now.batch) / 2));
             flight later = plan_.halve(now);
             require(now.batch.size() == count / 2 && later.batch.size() == count - count / 2, "no halves");
             one.flights.insert(std::prev(one.flights.end()), std::move(later));
