@@ -32,7 +32,7 @@ public:
           cancellations_(chance(random_, 50) ? up_to(random_, 15) : 0),
           flushes_(chance(random_, 50) ? up_to(random_, 10) : 0),
           gives_up_(chance(random_, 10)),
-          service_limit_(chance(random_, 30) ? 200 + up_to(random_, 2'000) : 1'000'000),
+          service_limit_(std::size_t(chance(random_, 30) ? 200 + up_to(random_, 2'000) : 1'000'000)),
           learned_(options_.max_batch_bytes())
     {}
 
