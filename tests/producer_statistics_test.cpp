@@ -47,9 +47,9 @@ TEST_CASE("without any durations all figures are zero")
         CHECK(none.quantile(share) == 0us);
 }
 
-TEST_CASE("durations below eight microseconds are known exactly")
+TEST_CASE("durations below sixteen microseconds are known exactly")
 {
-    for (us::rep i = 0; i != 8; ++i)
+    for (us::rep i = 0; i != 16; ++i)
         CHECK(read_back(us(i)) == us(i));
 }
 

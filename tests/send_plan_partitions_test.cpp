@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <stdexcept>
@@ -237,10 +238,15 @@ TEST_CASE("after a batch that the service refused, the number is asked for again
 TEST_CASE("records without a key fill one partition's batch and then another's")
 {
     send_steps steps(murmur2().max_batch_records(3));
+    std::vector<sent_ptr> sent;
     for (int i = 0; i != 9; ++i)
-        steps.send("orders", hk::record(i));
+        sent.push_back(steps.send("orders", hk::record(i)));
     steps.start();
     steps.answer(100);
+    for (std::size_t i = 1; i != 9; ++i) {
+        bool const same = sent[i]->content.partition() == sent[i - 1]->content.partition();
+        CHECK(same == (i % 3 != 0));
+    }
     CHECK(steps.finish() == batches{{"0", "1", "2"}, {"3", "4", "5"}, {"6", "7", "8"}});
 }
 
