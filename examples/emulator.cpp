@@ -214,11 +214,12 @@ std::vector<flag> const& all_flags()
                  name, text,
                  {{"embedded", emulator_value_form::embedded}, {"text", emulator_value_form::text}}));
          }},
-        {"--next-offset", "FORM", "exact, asked (the offset of the request) or absent (exact)",
+        {"--next-offset", "FORM", "exact, asked (the request's), behind (the one before) or absent (exact)",
          [](settings& to, view name, view text) {
              to.options.next_offset(choice<emulator_next_offset>(name, text,
                                                                  {{"exact", emulator_next_offset::exact},
                                                                   {"asked", emulator_next_offset::asked},
+                                                                  {"behind", emulator_next_offset::behind},
                                                                   {"absent", emulator_next_offset::absent}}));
          }},
         {"--out-of-range-status", "N", "the status of a read outside of the offsets; 200 is empty (400)",

@@ -6,6 +6,7 @@
 
 #include <hdikafka/access_token.hpp>
 #include <hdikafka/as_result.hpp>
+#include <hdikafka/base64_codec.hpp>
 #include <hdikafka/checkpoint.hpp>
 #include <hdikafka/checkpoint_store.hpp>
 #include <hdikafka/client.hpp>

@@ -269,7 +269,8 @@ enum class errc // NOLINT(performance-enum-size): std::error_code holds an int
 {
     // Arguments, refused before anything is sent. Mend the call.
     invalid_topic = 1, ///< The topic is not [a-zA-Z0-9._-]{1,249}, or is "." or "..".
-    invalid_partition, ///< The partition is negative.
+    invalid_partition, ///< The partition is negative, or a partitioner chose one that the topic does not
+                       ///< have.
     invalid_offset,    ///< The offset is negative.
     invalid_count,     ///< A count, a size or a limit is below its least value.
     no_records,        ///< A produce was called without records.
@@ -280,16 +281,18 @@ enum class errc // NOLINT(performance-enum-size): std::error_code holds an int
     not_finite,        ///< A double that is infinite or NaN has no JSON form.
 
     // Values read from JSON.
-    invalid_json, ///< The text is not JSON (RFC 8259), or nests deeper than 512 levels.
-    wrong_kind,   ///< The JSON value is of another kind than was asked for.
-    out_of_range, ///< The JSON number does not fit the type that was asked for.
+    invalid_json,   ///< The text is not JSON (RFC 8259), or nests deeper than 512 levels.
+    wrong_kind,     ///< The JSON value is of another kind than was asked for.
+    out_of_range,   ///< The JSON number does not fit the type that was asked for.
+    invalid_base64, ///< The string is not base64 as base64_codec makes it.
 
     // Time and state.
     connect_timeout, ///< Resolving, connecting and the TLS handshake took longer than connect_timeout.
     idle_timeout,    ///< The server sent or took nothing for idle_timeout.
     timed_out,       ///< The call's total time is over.
     closed,          ///< The client (or stream) was closed while the call was waiting, or before it.
-    already_running, ///< A stream's next() was called while another one was under way.
+    already_running, ///< A stream's next() was called while another one was under way, or a delivery's
+                     ///< receipt().
 
     // The network and TLS.
     resolve_failed,      ///< The host name has no address, or the resolver did not answer.
@@ -327,7 +330,8 @@ enum class errc // NOLINT(performance-enum-size): std::error_code holds an int
     not_found,         ///< 404: no such topic or partition (a new topic takes seconds to show).
     not_supported,     ///< 405: this proxy does not offer the operation.
     already_exists,    ///< 409, or an answer that says the topic exists already.
-    too_large,         ///< 413: the request is larger than the service takes.
+    too_large,         ///< 413: the request is larger than the service takes; or a record is larger than a
+                       ///< producer's requests may be.
     throttled,         ///< 429: too many requests; info().retry_after says how long to wait if it is known.
     service_failed,    ///< 5xx.
     unexpected_status, ///< A status that has no meaning in this API.
@@ -437,7 +441,7 @@ public:
     {
         switch (value) {
         case errc::invalid_topic: return "the topic name is not valid";
-        case errc::invalid_partition: return "the partition is negative";
+        case errc::invalid_partition: return "there is no such partition";
         case errc::invalid_offset: return "the offset is negative";
         case errc::invalid_count: return "the count is too small";
         case errc::no_records: return "there are no records to send";
@@ -449,6 +453,7 @@ public:
         case errc::invalid_json: return "the text is not valid JSON";
         case errc::wrong_kind: return "the JSON value is of another kind";
         case errc::out_of_range: return "the number is out of range";
+        case errc::invalid_base64: return "the text is not base64";
         case errc::connect_timeout: return "connecting took too long";
         case errc::idle_timeout: return "the server was silent for too long";
         case errc::timed_out: return "the call took too long";
@@ -730,219 +735,116 @@ net::awaitable<result<T>> as_result(net::awaitable<T> call)
 
 #endif
 
-// -------- hdikafka/checkpoint.hpp
+// -------- hdikafka/base64_codec.hpp
 
-// A checkpoint: how far a consumer has got, kept for its next start. Layer: values (no I/O, no Asio).
-#ifndef HDIKAFKA_CHECKPOINT_HPP
-#define HDIKAFKA_CHECKPOINT_HPP
+// base64_codec: bytes of any kind as JSON, which holds text alone. Layer: values (no I/O, no Asio).
+#ifndef HDIKAFKA_BASE64_CODEC_HPP
+#define HDIKAFKA_BASE64_CODEC_HPP
 
-namespace hdikafka::inline v0_1 {
+// -------- hdikafka/detail/base64.hpp
 
-/// How far a consumer has got in one partition. The last record stands in it as evidence: when another one is
-/// at its offset later on, the topic was made anew.
-class checkpoint
-{
-public:
-    checkpoint() = default;
+// base64: bytes as letters, for Basic credentials, and base64url, which JSON web tokens are made of
+// (RFC 4648 §4 and §5). Layer: formats (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_BASE64_HPP
+#define HDIKAFKA_DETAIL_BASE64_HPP
 
-    std::string topic;            ///< Which topic.
-    std::int32_t partition = 0;   ///< Which partition of it.
-    std::int64_t next_offset = 0; ///< Where to go on: the first offset that was not processed.
-    std::int64_t last_offset = 0; ///< Of the last record that was processed.
-    /// That record's timestamp, if it has one.
-    std::optional<std::chrono::sys_time<std::chrono::milliseconds>> last_timestamp;
-
-    bool operator==(checkpoint const&) const = default;
-};
-
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-// -------- hdikafka/checkpoint_store.hpp
-
-// Where checkpoints are kept. Layer: what users see.
-#ifndef HDIKAFKA_CHECKPOINT_STORE_HPP
-#define HDIKAFKA_CHECKPOINT_STORE_HPP
-
-// -------- hdikafka/detail/handles.hpp
-
-// What users' handles point to: declared here, defined where the work is done. Layer: I/O shell, no Asio.
-#ifndef HDIKAFKA_DETAIL_HANDLES_HPP
-#define HDIKAFKA_DETAIL_HANDLES_HPP
+#include <array>
 
 namespace hdikafka::inline v0_1::detail {
 
-template <class = void>
-class session;
-using session_ptr = std::shared_ptr<session<>>;
+enum class base64_form : unsigned char
+{
+    standard, ///< With '+' and '/', padded with '='.
+    url       ///< With '-' and '_', never padded.
+};
 
-template <class = void>
-class stream_state;
-using stream_ptr = std::shared_ptr<stream_state<>>;
+constexpr std::string_view base64_digits(base64_form form) noexcept
+{
+    return form == base64_form::url ? "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+                                    : "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+}
 
-template <class = void>
-class partition_reader;
-using partition_ptr = std::shared_ptr<partition_reader<>>;
+inline constexpr unsigned char no_digit = 0xff;
 
-template <class = void>
-class producer_state;
-using producer_ptr = std::shared_ptr<producer_state<>>;
+constexpr std::array<unsigned char, 256> base64_table(base64_form form) noexcept
+{
+    std::array<unsigned char, 256> out{};
+    out.fill(no_digit);
+    unsigned char value = 0;
+    for (char const digit : base64_digits(form))
+        out[static_cast<unsigned char>(digit)] = value++;
+    return out;
+}
 
-template <class = void>
-class awaited_send;
-using awaited_ptr = std::shared_ptr<awaited_send<>>;
+/// What each byte is worth as a digit, or no_digit.
+inline std::array<unsigned char, 256> const& base64_values(base64_form form) noexcept
+{
+    static constexpr auto standard = base64_table(base64_form::standard);
+    static constexpr auto url = base64_table(base64_form::url);
+    return form == base64_form::url ? url : standard;
+}
 
-class token_source;
-using token_source_ptr = std::shared_ptr<token_source>;
+inline std::string base64_encode(std::string_view bytes, base64_form form)
+{
+    auto const digits = base64_digits(form);
+    std::string out;
+    out.reserve((bytes.size() + 2) / 3 * 4);
+    for (std::size_t at = 0; at < bytes.size(); at += 3) {
+        auto const group = bytes.substr(at, 3);
+        std::uint32_t bits = 0;
+        for (std::size_t i = 0; i != 3; ++i)
+            bits = bits << 8 | (i < group.size() ? static_cast<unsigned char>(group[i]) : 0U);
+        for (std::size_t i = 0; i != 4; ++i) {
+            if (i <= group.size())
+                out += digits[bits >> (18 - 6 * i) & 63];
+            else if (form == base64_form::standard)
+                out += '=';
+        }
+    }
+    return out;
+}
 
-template <class = void>
-class token_cache;
-using token_cache_ptr = std::shared_ptr<token_cache<>>;
-
-template <class = void>
-class checkpoint_file;
-using checkpoint_file_ptr = std::shared_ptr<checkpoint_file<>>;
+/// The bytes, or nothing when `text` is not exactly what base64_encode() makes of some: a blank or line
+/// end, a wrong length, padding too much or too little, and bits behind the last byte are all refused.
+inline std::optional<std::string> base64_decode(std::string_view text, base64_form form)
+{
+    if (form == base64_form::standard) {
+        if (text.size() % 4 != 0)
+            return std::nullopt;
+        for (int most = 2; most != 0 && text.ends_with('='); --most)
+            text.remove_suffix(1);
+    }
+    if (text.size() % 4 == 1)
+        return std::nullopt;
+    auto const& values = base64_values(form);
+    std::string out;
+    out.reserve(text.size() / 4 * 3 + 2);
+    std::uint32_t bits = 0; // what no whole byte was made of yet
+    unsigned count = 0;
+    for (char const digit : text) {
+        std::uint32_t const value = values[static_cast<unsigned char>(digit)];
+        if (value == no_digit)
+            return std::nullopt;
+        bits = bits << 6 | value;
+        count += 6;
+        if (count >= 8) {
+            count -= 8;
+            out += static_cast<char>(static_cast<unsigned char>(bits >> count));
+            bits &= (1U << count) - 1;
+        }
+    }
+    return bits == 0 ? std::optional(std::move(out)) : std::nullopt;
+}
 
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
 
-namespace hdikafka::inline v0_1 {
+// -------- hdikafka/json.hpp
 
-/// Where checkpoints are kept: derive from it to keep them in a database, say. A stream calls load() once,
-/// before its first read, and save() for each commit(); their exceptions are those of next() and commit().
-/// One store may serve several streams; of what two of them save for one partition, the last counts.
-///
-/// - Lifetime: streams share it; it lives as long as any of them, and as what it is asked to do.
-/// - Thread safety: called on the streams' executors, and by several streams at the same time.
-class checkpoint_store
-{
-public:
-    virtual ~checkpoint_store() = default;
-
-    /// The checkpoints of a topic, one for each partition that has one.
-    ///
-    /// - Effect: reads what save() kept; a topic that has nothing there is no error.
-    /// - Completion: on the executor of the coroutine that awaits it.
-    /// - Errors: whatever it throws ends the stream's next(), which may be called again.
-    /// - Cancellation: terminal. A next() that is cancelled or timed out leaves one behind that does not heed
-    /// it.
-    virtual net::awaitable<std::vector<checkpoint>> load(std::string topic) = 0;
-
-    /// Keeps one in the place of what was kept for its partition.
-    ///
-    /// - Effect: what was saved is there when the program is killed right after completion.
-    /// - Completion: on the executor of the coroutine that awaits it.
-    /// - Errors: whatever it throws is commit()'s; what was kept before should then still be there.
-    /// - Cancellation: its own affair.
-    virtual net::awaitable<void> save(checkpoint what) = 0;
-
-protected:
-    checkpoint_store() = default;
-    checkpoint_store(checkpoint_store const&) = default;
-    checkpoint_store& operator=(checkpoint_store const&) = default;
-};
-
-namespace detail {
-
-template <class = void>
-checkpoint_file_ptr make_checkpoint_file(std::string path);
-
-} // namespace detail
-
-/// Checkpoints in a file of JSON text: written anew beside it, flushed to the disk and renamed into its
-/// place, so that the old ones or the new ones are there whenever the program is killed. One process at a
-/// time: a lock on PATH.lock, held from the first use on until the last copy of this object is gone.
-///
-/// Lifetime: copies share the file and the lock; what has begun keeps them, and the end of the executor's
-/// context waits for it. A child that is forked while the lock is held has it, too.
-///
-/// Thread safety: all copies may be used from any thread. The work on files is done by a thread that the
-/// executor's context has for it, one piece at a time.
-///
-/// A template for the reason that basic_client is one.
-template <class Lazy = void>
-class basic_file_checkpoint_store final : public checkpoint_store
-{
-public:
-    /// Does no I/O. The file need not exist; its directory must, and must allow new files. The name is looked
-    /// up at the first use: later it does not matter where the program goes, nor what a link points to.
-    explicit basic_file_checkpoint_store(std::string path)
-        : file_(detail::make_checkpoint_file<Lazy>(std::move(path)))
-    {}
-
-    /// As checkpoint_store says.
-    ///
-    /// - Effect: takes the lock and reads the file if no copy of this object has done so.
-    /// - Completion: the caller resumes on its own executor.
-    /// - Errors: std::errc::device_or_resource_busy while another process, or another object of this one, has
-    ///   the lock; errc::invalid_json when the file is not what was written, which is then left as it is;
-    ///   what the system says to the work on files.
-    /// - Cancellation: none; it takes as long as the disk does.
-    net::awaitable<std::vector<checkpoint>> load(std::string topic) override;
-
-    /// As checkpoint_store says.
-    ///
-    /// - Effect: writes and flushes the whole file, so the time that it takes is the disk's.
-    /// - Completion: the caller resumes on its own executor.
-    /// - Errors: those of load(). When a save() has failed, what was kept before is there, or what was to be
-    ///   kept, and never anything else.
-    /// - Cancellation: none; a save() that has begun is carried out.
-    net::awaitable<void> save(checkpoint what) override;
-
-private:
-    detail::checkpoint_file_ptr file_;
-};
-
-/// The one to use.
-using file_checkpoint_store = basic_file_checkpoint_store<>;
-
-} // namespace hdikafka::inline v0_1
-
-// -------- hdikafka/impl/checkpoint_store.hpp
-
-// What checkpoint_store.hpp declares. Layer: what users see.
-#ifndef HDIKAFKA_IMPL_CHECKPOINT_STORE_HPP
-#define HDIKAFKA_IMPL_CHECKPOINT_STORE_HPP
-
-// -------- hdikafka/detail/checkpoint_file.hpp
-
-// The file of a file_checkpoint_store: what is done to it, and who does it. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_CHECKPOINT_FILE_HPP
-#define HDIKAFKA_DETAIL_CHECKPOINT_FILE_HPP
-
-// -------- hdikafka/detail/asio_io.hpp
-
-// What the I/O shell needs of Asio: sockets, timers, handlers. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_ASIO_IO_HPP
-#define HDIKAFKA_DETAIL_ASIO_IO_HPP
-
-#include <asio/associated_cancellation_slot.hpp>
-#include <asio/associated_executor.hpp>
-#include <asio/async_result.hpp>
-#include <asio/bind_cancellation_slot.hpp>
-#include <asio/buffer.hpp>
-#include <asio/cancellation_signal.hpp>
-#include <asio/cancellation_type.hpp>
-#include <asio/dispatch.hpp>
-#include <asio/error.hpp>
-#include <asio/execution_context.hpp>
-#include <asio/ip/tcp.hpp>
-#include <asio/posix/stream_descriptor.hpp>
-#include <asio/post.hpp>
-#include <asio/redirect_error.hpp>
-#include <asio/steady_timer.hpp>
-#include <asio/strand.hpp>
-#include <asio/thread_pool.hpp>
-
-#endif
-
-// -------- hdikafka/detail/checkpoint_text.hpp
-
-// Checkpoints as JSON text. Layer: formats.
-#ifndef HDIKAFKA_DETAIL_CHECKPOINT_TEXT_HPP
-#define HDIKAFKA_DETAIL_CHECKPOINT_TEXT_HPP
+// json and json_view: JSON as validated text, without a tree. Layer: values (no I/O, no Asio).
+#ifndef HDIKAFKA_JSON_HPP
+#define HDIKAFKA_JSON_HPP
 
 // -------- hdikafka/detail/json_reader.hpp
 
@@ -1294,8 +1196,6 @@ inline bool json_to_double(std::string_view number, double& out) noexcept
 } // namespace hdikafka::inline v0_1
 
 #endif
-
-#include <array>
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -1734,6 +1634,485 @@ inline bool append_json_double(std::string& out, double value)
 
 #endif
 
+namespace hdikafka::inline v0_1 {
+
+namespace detail {
+
+/// Says that a text is one JSON value without blanks around it: who makes a json_view has checked it.
+struct validated_json
+{
+    explicit validated_json() = default;
+};
+
+template <class T>
+concept character_type = std::same_as<T, char> || std::same_as<T, wchar_t> || std::same_as<T, char8_t> ||
+    std::same_as<T, char16_t> || std::same_as<T, char32_t>;
+
+template <class T>
+concept json_integer =
+    std::integral<T> && !std::same_as<T, bool> && !character_type<T> && sizeof(T) <= sizeof(std::uint64_t);
+
+template <class T>
+concept string_like = std::convertible_to<T const&, std::string_view> && !std::same_as<T, std::nullptr_t>;
+
+template <class T>
+concept u8string_like =
+    std::convertible_to<T const&, std::u8string_view> && !string_like<T> && !std::same_as<T, std::nullptr_t>;
+
+} // namespace detail
+
+/// A JSON value that lives elsewhere, in a record_batch or a json, and was validated there. It is
+/// valid as long as its owner. Asking for another kind than the value's throws hk::error.
+class json_view
+{
+public:
+    /// null
+    json_view() = default;
+    /// For the library's own use: the tag says that `slice` is one valid JSON value without blanks around it.
+    json_view(detail::validated_json, std::string_view slice) noexcept : text_(slice) {}
+
+    /// The exact JSON text, without blanks around it.
+    std::string_view text() const noexcept { return text_; }
+
+    /// Which of the six kinds of RFC 8259 the value is.
+    json_kind kind() const noexcept { return detail::json_kind_of(text_.front()); }
+    /// Whether it is JSON null.
+    bool is_null() const noexcept { return kind() == json_kind::null; }
+
+    /// The decoded string, as UTF-8.
+    /// Throws `wrong_kind`; `invalid_utf8` if it has half of a surrogate pair, which no UTF-8 can say
+    /// (text() still has it).
+    std::string as_string() const
+    {
+        expect(json_kind::string);
+        std::string decoded;
+        if (!detail::json_unescape(text_.substr(1, text_.size() - 2), decoded))
+            throw error(errc::invalid_utf8, "the JSON string contains half of a surrogate pair");
+        return decoded;
+    }
+
+    /// The number, exactly. Throws `wrong_kind`, also for a number with a fraction or an exponent;
+    /// `out_of_range`.
+    std::int64_t as_int64() const { return as_integer<std::int64_t>(); }
+    /// The same without a sign; `out_of_range` also below zero.
+    std::uint64_t as_uint64() const { return as_integer<std::uint64_t>(); }
+
+    /// The nearest double of any number. Throws `wrong_kind`; `out_of_range` beyond the largest double.
+    double as_double() const
+    {
+        expect(json_kind::number);
+        double value = 0;
+        if (!detail::json_to_double(text_, value))
+            throw error(errc::out_of_range);
+        return value;
+    }
+
+    /// The boolean. Throws `wrong_kind`.
+    bool as_bool() const
+    {
+        expect(json_kind::boolean);
+        return text_.front() == 't';
+    }
+
+    /// Whether both have the same text: 1 and 1.0 differ.
+    friend bool operator==(json_view a, json_view b) noexcept { return a.text_ == b.text_; }
+
+private:
+    void expect(json_kind wanted) const
+    {
+        if (kind() != wanted)
+            throw error(errc::wrong_kind, std::string("the JSON value is ") + detail::json_kind_name(kind()) +
+                                              ", not " + detail::json_kind_name(wanted));
+    }
+
+    template <class T>
+    T as_integer() const
+    {
+        expect(json_kind::number);
+        if (text_.find_first_of(".eE") != std::string_view::npos)
+            throw error(errc::wrong_kind, "the JSON number is not an integer");
+        if (text_ == "-0")
+            return 0;
+        T value = 0;
+        if (std::from_chars(text_.data(), text_.data() + text_.size(), value).ec != std::errc())
+            throw error(errc::out_of_range);
+        return value;
+    }
+
+    std::string_view text_ = "null";
+};
+
+/// A JSON value that owns its text, for what is sent. Made from
+/// - text that is UTF-8: a JSON *string*, whatever it looks like (`json("{}")` is a string of two
+///   characters; use parse() for raw JSON);
+/// - integers of any width, exactly; `float` and `double`, as the shortest text that reads back the same;
+/// - `bool` and `nullptr`;
+/// - a json_view, copied.
+///
+/// A single character has no obvious meaning and does not convert. Throws hk::error: `invalid_utf8`
+/// (also for a null `char const*`), `not_finite`. A moved-from json is null.
+class json
+{
+public:
+    /// null
+    json() = default;
+    /// null
+    json(std::nullptr_t) noexcept {}
+    /// A copy of the text.
+    json(json_view value) : text_(value.text()) {}
+
+    /// A JSON string of the text. Throws `invalid_utf8`.
+    template <class T>
+    requires detail::string_like<T> || detail::u8string_like<T> json(T const& text)
+    {
+        if constexpr (std::is_pointer_v<T>)
+            if (text == nullptr)
+                throw error(errc::invalid_utf8, "a null pointer is not text");
+        if constexpr (detail::string_like<T>) {
+            assign_string(text);
+        } else {
+            std::u8string_view const bytes = text;
+            assign_string(std::string_view(reinterpret_cast<char const*>(bytes.data()), bytes.size()));
+        }
+    }
+
+    /// An integer of at most 64 bits, exactly.
+    template <detail::json_integer T>
+    json(T value)
+    {
+        detail::append_json_integer(text_, value);
+    }
+
+    /// The shortest text that reads back as the same number. Throws `not_finite`.
+    template <class T>
+    requires std::same_as<T, float> || std::same_as<T, double> json(T value)
+    {
+        if (!detail::append_json_double(text_, value))
+            throw error(errc::not_finite);
+    }
+
+    /// true or false; nothing that merely converts to bool.
+    template <std::same_as<bool> T>
+    json(T value) : text_(value ? "true" : "false")
+    {}
+
+    template <detail::character_type T>
+    json(T) = delete;
+
+    json(json const&) = default;
+    json(json&& other) noexcept : text_(std::exchange(other.text_, std::string())) {}
+    json& operator=(json const&) = default;
+    json& operator=(json&& other) noexcept
+    {
+        text_ = std::exchange(other.text_, std::string());
+        return *this;
+    }
+    ~json() = default;
+
+    /// Takes raw JSON: one value of RFC 8259, nested at most 512 levels, blanks around it allowed (and
+    /// dropped). Throws hk::error `invalid_json`; the message names the byte.
+    static json parse(std::string_view text) { return try_parse(text).value(); }
+
+    /// The same, with the error as a value.
+    static result<json> try_parse(std::string_view text)
+    {
+        detail::json_reader in(text);
+        std::string_view slice;
+        if (!in.value(slice) || !in.finish())
+            return not_json(in);
+        return json(json_view(detail::validated_json(), slice));
+    }
+
+    /// The JSON text.
+    std::string_view text() const noexcept { return view().text(); }
+
+    /// The value to be looked at; valid as long as this object lives unchanged.
+    json_view view() const noexcept
+    {
+        return text_.empty() ? json_view() : json_view(detail::validated_json(), text_);
+    }
+    /// The same as view().
+    operator json_view() const noexcept { return view(); }
+
+    friend bool operator==(json const& a, json const& b) noexcept { return a.text() == b.text(); }
+    friend bool operator==(json const& a, json_view b) noexcept { return a.text() == b.text(); }
+
+private:
+    static error not_json(detail::json_reader const& in)
+    {
+        std::string cause = "the text is not valid JSON at byte ";
+        cause += std::to_string(in.position());
+        return error(in.fault(), cause);
+    }
+
+    void assign_string(std::string_view text)
+    {
+        if (!detail::append_json_string(text_, text))
+            throw error(errc::invalid_utf8);
+    }
+
+    std::string text_; // empty is null
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+#include <span>
+
+namespace hdikafka::inline v0_1 {
+
+/// Carries binary payloads as strings in base64 (RFC 4648 §4), padded: what is not UTF-8 does not survive in
+/// JSON. Both sides name it, nothing is detected:
+///
+///     hk::record(hk::base64_codec::encode(bytes))
+///     std::string bytes = hk::base64_codec::decode(received.value());
+///
+/// A consumer of another kind sees the string.
+class base64_codec
+{
+public:
+    /// The bytes as a JSON string.
+    static json encode(std::string_view bytes)
+    {
+        return json(detail::base64_encode(bytes, detail::base64_form::standard));
+    }
+    /// The same.
+    static json encode(std::span<std::byte const> bytes)
+    {
+        return encode(std::string_view(reinterpret_cast<char const*>(bytes.data()), bytes.size()));
+    }
+
+    /// The bytes that encode() was given. Throws hk::error: errc::wrong_kind when it is no string,
+    /// errc::invalid_base64 when the string is not exactly what encode() makes.
+    static std::string decode(json_view value)
+    {
+        std::string const text = value.as_string();
+        std::optional<std::string> bytes = detail::base64_decode(text, detail::base64_form::standard);
+        if (!bytes)
+            throw error(errc::invalid_base64, "the string is not base64 as base64_codec makes it");
+        return std::move(*bytes);
+    }
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+// -------- hdikafka/checkpoint.hpp
+
+// A checkpoint: how far a consumer has got, kept for its next start. Layer: values (no I/O, no Asio).
+#ifndef HDIKAFKA_CHECKPOINT_HPP
+#define HDIKAFKA_CHECKPOINT_HPP
+
+namespace hdikafka::inline v0_1 {
+
+/// How far a consumer has got in one partition. The last record stands in it as evidence: when another one is
+/// at its offset later on, the topic was made anew.
+class checkpoint
+{
+public:
+    checkpoint() = default;
+
+    std::string topic;            ///< Which topic.
+    std::int32_t partition = 0;   ///< Which partition of it.
+    std::int64_t next_offset = 0; ///< Where to go on: the first offset that was not processed.
+    std::int64_t last_offset = 0; ///< Of the last record that was processed.
+    /// That record's timestamp, if it has one.
+    std::optional<std::chrono::sys_time<std::chrono::milliseconds>> last_timestamp;
+
+    bool operator==(checkpoint const&) const = default;
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+// -------- hdikafka/checkpoint_store.hpp
+
+// Where checkpoints are kept. Layer: what users see.
+#ifndef HDIKAFKA_CHECKPOINT_STORE_HPP
+#define HDIKAFKA_CHECKPOINT_STORE_HPP
+
+// -------- hdikafka/detail/handles.hpp
+
+// What users' handles point to: declared here, defined where the work is done. Layer: I/O shell, no Asio.
+#ifndef HDIKAFKA_DETAIL_HANDLES_HPP
+#define HDIKAFKA_DETAIL_HANDLES_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+template <class = void>
+class session;
+using session_ptr = std::shared_ptr<session<>>;
+
+template <class = void>
+class stream_state;
+using stream_ptr = std::shared_ptr<stream_state<>>;
+
+template <class = void>
+class partition_reader;
+using partition_ptr = std::shared_ptr<partition_reader<>>;
+
+template <class = void>
+class producer_state;
+using producer_ptr = std::shared_ptr<producer_state<>>;
+
+template <class = void>
+class awaited_send;
+using awaited_ptr = std::shared_ptr<awaited_send<>>;
+
+class token_source;
+using token_source_ptr = std::shared_ptr<token_source>;
+
+template <class = void>
+class token_cache;
+using token_cache_ptr = std::shared_ptr<token_cache<>>;
+
+template <class = void>
+class checkpoint_file;
+using checkpoint_file_ptr = std::shared_ptr<checkpoint_file<>>;
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+namespace hdikafka::inline v0_1 {
+
+/// Where checkpoints are kept: derive from it to keep them in a database, say. A stream calls load() once,
+/// before its first read, and save() for each commit(); their exceptions are those of next() and commit().
+/// One store may serve several streams; of what two of them save for one partition, the last counts.
+///
+/// - Lifetime: streams share it; it lives as long as any of them, and as what it is asked to do.
+/// - Thread safety: called on the streams' executors, and by several streams at the same time.
+class checkpoint_store
+{
+public:
+    virtual ~checkpoint_store() = default;
+
+    /// The checkpoints of a topic, one for each partition that has one.
+    ///
+    /// - Effect: reads what save() kept; a topic that has nothing there is no error.
+    /// - Completion: on the executor of the coroutine that awaits it.
+    /// - Errors: whatever it throws ends the stream's next(), which may be called again.
+    /// - Cancellation: terminal. A next() that is cancelled or timed out leaves one behind that does not heed
+    /// it.
+    virtual net::awaitable<std::vector<checkpoint>> load(std::string topic) = 0;
+
+    /// Keeps one in the place of what was kept for its partition.
+    ///
+    /// - Effect: what was saved is there when the program is killed right after completion.
+    /// - Completion: on the executor of the coroutine that awaits it.
+    /// - Errors: whatever it throws is commit()'s; what was kept before should then still be there.
+    /// - Cancellation: its own affair.
+    virtual net::awaitable<void> save(checkpoint what) = 0;
+
+protected:
+    checkpoint_store() = default;
+    checkpoint_store(checkpoint_store const&) = default;
+    checkpoint_store& operator=(checkpoint_store const&) = default;
+};
+
+namespace detail {
+
+template <class = void>
+checkpoint_file_ptr make_checkpoint_file(std::string path);
+
+} // namespace detail
+
+/// Checkpoints in a file of JSON text: written anew beside it, flushed to the disk and renamed into its
+/// place, so that the old ones or the new ones are there whenever the program is killed. One process at a
+/// time: a lock on PATH.lock, held from the first use on until the last copy of this object is gone.
+///
+/// Lifetime: copies share the file and the lock; what has begun keeps them, and the end of the executor's
+/// context waits for it. A child that is forked while the lock is held has it, too.
+///
+/// Thread safety: all copies may be used from any thread. The work on files is done by a thread that the
+/// executor's context has for it, one piece at a time.
+///
+/// A template for the reason that basic_client is one.
+template <class Lazy = void>
+class basic_file_checkpoint_store final : public checkpoint_store
+{
+public:
+    /// Does no I/O. The file need not exist; its directory must, and must allow new files. The name is looked
+    /// up at the first use: later it does not matter where the program goes, nor what a link points to.
+    explicit basic_file_checkpoint_store(std::string path)
+        : file_(detail::make_checkpoint_file<Lazy>(std::move(path)))
+    {}
+
+    /// As checkpoint_store says.
+    ///
+    /// - Effect: takes the lock and reads the file if no copy of this object has done so.
+    /// - Completion: the caller resumes on its own executor.
+    /// - Errors: std::errc::device_or_resource_busy while another process, or another object of this one, has
+    ///   the lock; errc::invalid_json when the file is not what was written, which is then left as it is;
+    ///   what the system says to the work on files.
+    /// - Cancellation: none; it takes as long as the disk does.
+    net::awaitable<std::vector<checkpoint>> load(std::string topic) override;
+
+    /// As checkpoint_store says.
+    ///
+    /// - Effect: writes and flushes the whole file, so the time that it takes is the disk's.
+    /// - Completion: the caller resumes on its own executor.
+    /// - Errors: those of load(). When a save() has failed, what was kept before is there, or what was to be
+    ///   kept, and never anything else.
+    /// - Cancellation: none; a save() that has begun is carried out.
+    net::awaitable<void> save(checkpoint what) override;
+
+private:
+    detail::checkpoint_file_ptr file_;
+};
+
+/// The one to use.
+using file_checkpoint_store = basic_file_checkpoint_store<>;
+
+} // namespace hdikafka::inline v0_1
+
+// -------- hdikafka/impl/checkpoint_store.hpp
+
+// What checkpoint_store.hpp declares. Layer: what users see.
+#ifndef HDIKAFKA_IMPL_CHECKPOINT_STORE_HPP
+#define HDIKAFKA_IMPL_CHECKPOINT_STORE_HPP
+
+// -------- hdikafka/detail/checkpoint_file.hpp
+
+// The file of a file_checkpoint_store: what is done to it, and who does it. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_CHECKPOINT_FILE_HPP
+#define HDIKAFKA_DETAIL_CHECKPOINT_FILE_HPP
+
+// -------- hdikafka/detail/asio_io.hpp
+
+// What the I/O shell needs of Asio: sockets, timers, handlers. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_ASIO_IO_HPP
+#define HDIKAFKA_DETAIL_ASIO_IO_HPP
+
+#include <asio/associated_cancellation_slot.hpp>
+#include <asio/associated_executor.hpp>
+#include <asio/async_result.hpp>
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/buffer.hpp>
+#include <asio/cancellation_signal.hpp>
+#include <asio/cancellation_type.hpp>
+#include <asio/dispatch.hpp>
+#include <asio/error.hpp>
+#include <asio/execution_context.hpp>
+#include <asio/ip/tcp.hpp>
+#include <asio/posix/stream_descriptor.hpp>
+#include <asio/post.hpp>
+#include <asio/redirect_error.hpp>
+#include <asio/steady_timer.hpp>
+#include <asio/strand.hpp>
+#include <asio/thread_pool.hpp>
+
+#endif
+
+// -------- hdikafka/detail/checkpoint_text.hpp
+
+// Checkpoints as JSON text. Layer: formats.
+#ifndef HDIKAFKA_DETAIL_CHECKPOINT_TEXT_HPP
+#define HDIKAFKA_DETAIL_CHECKPOINT_TEXT_HPP
+
 // -------- hdikafka/detail/rest_response.hpp
 
 // The proxy's answers other than records: metadata, receipts, errors. Every answer that is not what
@@ -2120,236 +2499,6 @@ private:
 // Topics, partitions and brokers. Layer: values (no I/O, no Asio).
 #ifndef HDIKAFKA_TOPIC_HPP
 #define HDIKAFKA_TOPIC_HPP
-
-// -------- hdikafka/json.hpp
-
-// json and json_view: JSON as validated text, without a tree. Layer: values (no I/O, no Asio).
-#ifndef HDIKAFKA_JSON_HPP
-#define HDIKAFKA_JSON_HPP
-
-namespace hdikafka::inline v0_1 {
-
-namespace detail {
-
-/// Says that a text is one JSON value without blanks around it: who makes a json_view has checked it.
-struct validated_json
-{
-    explicit validated_json() = default;
-};
-
-template <class T>
-concept character_type = std::same_as<T, char> || std::same_as<T, wchar_t> || std::same_as<T, char8_t> ||
-    std::same_as<T, char16_t> || std::same_as<T, char32_t>;
-
-template <class T>
-concept json_integer =
-    std::integral<T> && !std::same_as<T, bool> && !character_type<T> && sizeof(T) <= sizeof(std::uint64_t);
-
-template <class T>
-concept string_like = std::convertible_to<T const&, std::string_view> && !std::same_as<T, std::nullptr_t>;
-
-template <class T>
-concept u8string_like =
-    std::convertible_to<T const&, std::u8string_view> && !string_like<T> && !std::same_as<T, std::nullptr_t>;
-
-} // namespace detail
-
-/// A JSON value that lives elsewhere, in a record_batch or a json, and was validated there. It is
-/// valid as long as its owner. Asking for another kind than the value's throws hk::error.
-class json_view
-{
-public:
-    /// null
-    json_view() = default;
-    /// For the library's own use: the tag says that `slice` is one valid JSON value without blanks around it.
-    json_view(detail::validated_json, std::string_view slice) noexcept : text_(slice) {}
-
-    /// The exact JSON text, without blanks around it.
-    std::string_view text() const noexcept { return text_; }
-
-    /// Which of the six kinds of RFC 8259 the value is.
-    json_kind kind() const noexcept { return detail::json_kind_of(text_.front()); }
-    /// Whether it is JSON null.
-    bool is_null() const noexcept { return kind() == json_kind::null; }
-
-    /// The decoded string, as UTF-8.
-    /// Throws `wrong_kind`; `invalid_utf8` if it has half of a surrogate pair, which no UTF-8 can say
-    /// (text() still has it).
-    std::string as_string() const
-    {
-        expect(json_kind::string);
-        std::string decoded;
-        if (!detail::json_unescape(text_.substr(1, text_.size() - 2), decoded))
-            throw error(errc::invalid_utf8, "the JSON string contains half of a surrogate pair");
-        return decoded;
-    }
-
-    /// The number, exactly. Throws `wrong_kind`, also for a number with a fraction or an exponent;
-    /// `out_of_range`.
-    std::int64_t as_int64() const { return as_integer<std::int64_t>(); }
-    /// The same without a sign; `out_of_range` also below zero.
-    std::uint64_t as_uint64() const { return as_integer<std::uint64_t>(); }
-
-    /// The nearest double of any number. Throws `wrong_kind`; `out_of_range` beyond the largest double.
-    double as_double() const
-    {
-        expect(json_kind::number);
-        double value = 0;
-        if (!detail::json_to_double(text_, value))
-            throw error(errc::out_of_range);
-        return value;
-    }
-
-    /// The boolean. Throws `wrong_kind`.
-    bool as_bool() const
-    {
-        expect(json_kind::boolean);
-        return text_.front() == 't';
-    }
-
-    /// Whether both have the same text: 1 and 1.0 differ.
-    friend bool operator==(json_view a, json_view b) noexcept { return a.text_ == b.text_; }
-
-private:
-    void expect(json_kind wanted) const
-    {
-        if (kind() != wanted)
-            throw error(errc::wrong_kind, std::string("the JSON value is ") + detail::json_kind_name(kind()) +
-                                              ", not " + detail::json_kind_name(wanted));
-    }
-
-    template <class T>
-    T as_integer() const
-    {
-        expect(json_kind::number);
-        if (text_.find_first_of(".eE") != std::string_view::npos)
-            throw error(errc::wrong_kind, "the JSON number is not an integer");
-        if (text_ == "-0")
-            return 0;
-        T value = 0;
-        if (std::from_chars(text_.data(), text_.data() + text_.size(), value).ec != std::errc())
-            throw error(errc::out_of_range);
-        return value;
-    }
-
-    std::string_view text_ = "null";
-};
-
-/// A JSON value that owns its text, for what is sent. Made from
-/// - text that is UTF-8: a JSON *string*, whatever it looks like (`json("{}")` is a string of two
-///   characters; use parse() for raw JSON);
-/// - integers of any width, exactly; `float` and `double`, as the shortest text that reads back the same;
-/// - `bool` and `nullptr`;
-/// - a json_view, copied.
-///
-/// A single character has no obvious meaning and does not convert. Throws hk::error: `invalid_utf8`
-/// (also for a null `char const*`), `not_finite`. A moved-from json is null.
-class json
-{
-public:
-    /// null
-    json() = default;
-    /// null
-    json(std::nullptr_t) noexcept {}
-    /// A copy of the text.
-    json(json_view value) : text_(value.text()) {}
-
-    /// A JSON string of the text. Throws `invalid_utf8`.
-    template <class T>
-    requires detail::string_like<T> || detail::u8string_like<T> json(T const& text)
-    {
-        if constexpr (std::is_pointer_v<T>)
-            if (text == nullptr)
-                throw error(errc::invalid_utf8, "a null pointer is not text");
-        if constexpr (detail::string_like<T>) {
-            assign_string(text);
-        } else {
-            std::u8string_view const bytes = text;
-            assign_string(std::string_view(reinterpret_cast<char const*>(bytes.data()), bytes.size()));
-        }
-    }
-
-    /// An integer of at most 64 bits, exactly.
-    template <detail::json_integer T>
-    json(T value)
-    {
-        detail::append_json_integer(text_, value);
-    }
-
-    /// The shortest text that reads back as the same number. Throws `not_finite`.
-    template <class T>
-    requires std::same_as<T, float> || std::same_as<T, double> json(T value)
-    {
-        if (!detail::append_json_double(text_, value))
-            throw error(errc::not_finite);
-    }
-
-    /// true or false; nothing that merely converts to bool.
-    template <std::same_as<bool> T>
-    json(T value) : text_(value ? "true" : "false")
-    {}
-
-    template <detail::character_type T>
-    json(T) = delete;
-
-    json(json const&) = default;
-    json(json&& other) noexcept : text_(std::exchange(other.text_, std::string())) {}
-    json& operator=(json const&) = default;
-    json& operator=(json&& other) noexcept
-    {
-        text_ = std::exchange(other.text_, std::string());
-        return *this;
-    }
-    ~json() = default;
-
-    /// Takes raw JSON: one value of RFC 8259, nested at most 512 levels, blanks around it allowed (and
-    /// dropped). Throws hk::error `invalid_json`; the message names the byte.
-    static json parse(std::string_view text) { return try_parse(text).value(); }
-
-    /// The same, with the error as a value.
-    static result<json> try_parse(std::string_view text)
-    {
-        detail::json_reader in(text);
-        std::string_view slice;
-        if (!in.value(slice) || !in.finish())
-            return not_json(in);
-        return json(json_view(detail::validated_json(), slice));
-    }
-
-    /// The JSON text.
-    std::string_view text() const noexcept { return view().text(); }
-
-    /// The value to be looked at; valid as long as this object lives unchanged.
-    json_view view() const noexcept
-    {
-        return text_.empty() ? json_view() : json_view(detail::validated_json(), text_);
-    }
-    /// The same as view().
-    operator json_view() const noexcept { return view(); }
-
-    friend bool operator==(json const& a, json const& b) noexcept { return a.text() == b.text(); }
-    friend bool operator==(json const& a, json_view b) noexcept { return a.text() == b.text(); }
-
-private:
-    static error not_json(detail::json_reader const& in)
-    {
-        std::string cause = "the text is not valid JSON at byte ";
-        cause += std::to_string(in.position());
-        return error(in.fault(), cause);
-    }
-
-    void assign_string(std::string_view text)
-    {
-        if (!detail::append_json_string(text_, text))
-            throw error(errc::invalid_utf8);
-    }
-
-    std::string text_; // empty is null
-};
-
-} // namespace hdikafka::inline v0_1
-
-#endif
 
 namespace hdikafka::inline v0_1 {
 
@@ -2753,7 +2902,7 @@ bool read_outcome(json_reader& in, record_outcome& out, diagnostics const& about
     if (failed) {
         bool const refused =
             code && (*code == 1 || (*code >= 400 && *code < 500) || (*code >= 40000 && *code < 50000));
-        out.persisted = refused ? persistence::none : persistence::possibly;
+        out.persisted = refused ? about.persisted() : persistence::possibly;
         diagnostics info = about;
         info.operation = "produce";
         info.server_code = code ? std::to_string(*code) : std::string();
@@ -2769,7 +2918,8 @@ bool read_outcome(json_reader& in, record_outcome& out, diagnostics const& about
 
 /// The answer to a produce of `count` records: a bare string, nothing, or an object with `offsets`.
 /// A list that does not match the request tells nothing about single records: all are `possibly`.
-/// `about` is what is known of the produce, for the errors of single records.
+/// `about` is what is known of the produce, for the errors of single records; its persisted() is what is to
+/// be said of one that is refused.
 template <class = void>
 result<receipt> parse_receipt(std::string_view body, std::string_view content_type, std::size_t count,
                               diagnostics const& about = diagnostics())
@@ -3872,83 +4022,6 @@ private:
 #ifndef HDIKAFKA_DETAIL_AZURE_CLI_HPP
 #define HDIKAFKA_DETAIL_AZURE_CLI_HPP
 
-// -------- hdikafka/detail/base64.hpp
-
-// base64: bytes as letters, for Basic credentials, and base64url, which JSON web tokens are made of
-// (RFC 4648 §4 and §5). Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_BASE64_HPP
-#define HDIKAFKA_DETAIL_BASE64_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-enum class base64_form : unsigned char
-{
-    standard, ///< With '+' and '/', padded with '='.
-    url       ///< With '-' and '_', never padded.
-};
-
-constexpr std::string_view base64_digits(base64_form form) noexcept
-{
-    return form == base64_form::url ? "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-                                    : "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-}
-
-inline std::string base64_encode(std::string_view bytes, base64_form form)
-{
-    auto const digits = base64_digits(form);
-    std::string out;
-    out.reserve((bytes.size() + 2) / 3 * 4);
-    for (std::size_t at = 0; at < bytes.size(); at += 3) {
-        auto const group = bytes.substr(at, 3);
-        std::uint32_t bits = 0;
-        for (std::size_t i = 0; i != 3; ++i)
-            bits = bits << 8 | (i < group.size() ? static_cast<unsigned char>(group[i]) : 0U);
-        for (std::size_t i = 0; i != 4; ++i) {
-            if (i <= group.size())
-                out += digits[bits >> (18 - 6 * i) & 63];
-            else if (form == base64_form::standard)
-                out += '=';
-        }
-    }
-    return out;
-}
-
-/// The bytes, or nothing when `text` is not exactly what base64_encode() makes of some: a blank or line
-/// end, a wrong length, padding too much or too little, and bits behind the last byte are all refused.
-inline std::optional<std::string> base64_decode(std::string_view text, base64_form form)
-{
-    if (form == base64_form::standard) {
-        if (text.size() % 4 != 0)
-            return std::nullopt;
-        for (int most = 2; most != 0 && text.ends_with('='); --most)
-            text.remove_suffix(1);
-    }
-    if (text.size() % 4 == 1)
-        return std::nullopt;
-    auto const digits = base64_digits(form);
-    std::string out;
-    out.reserve(text.size() / 4 * 3 + 2);
-    std::uint32_t bits = 0; // what no whole byte was made of yet
-    unsigned count = 0;
-    for (char const digit : text) {
-        auto const value = digits.find(digit);
-        if (value == std::string_view::npos)
-            return std::nullopt;
-        bits = bits << 6 | static_cast<std::uint32_t>(value);
-        count += 6;
-        if (count >= 8) {
-            count -= 8;
-            out += static_cast<char>(static_cast<unsigned char>(bits >> count));
-            bits &= (1U << count) - 1;
-        }
-    }
-    return bits == 0 ? std::optional(std::move(out)) : std::nullopt;
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
 // -------- hdikafka/detail/child_process.hpp
 
 // Another program, run without a shell: its output in bounds, its end within a limit, and nothing of it left
@@ -4965,8 +5038,8 @@ class consume_options
 public:
     /// Where to start: hk::earliest (the default), hk::latest, an offset, or a point in time
     /// (std::chrono::sys_time): the first record that is not older. That one is searched for by reading
-    /// single records, and is exact where timestamps rise with the offsets; a record without one counts as
-    /// older.
+    /// single records, as many at a time as the stream has connections (at most 16), and is exact where
+    /// timestamps rise with the offsets; a record without one counts as older.
     consume_options& from(offset_spec start) &
     {
         from_ = start;
@@ -5836,8 +5909,6 @@ void read_authority_error(std::string_view body, std::vector<std::string> const&
 // Layer: formats (no I/O, no Asio).
 #ifndef HDIKAFKA_DETAIL_BYTE_BUFFER_HPP
 #define HDIKAFKA_DETAIL_BYTE_BUFFER_HPP
-
-#include <span>
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -11776,7 +11847,8 @@ public:
     call_info info;
     repeatable kind = repeatable::freely;
     bool settled = false;
-    int attempts = 0; ///< Requests that were begun, also when there is no answer.
+    bool repeated = false; ///< An earlier attempt may have been carried out, too.
+    int attempts = 0;      ///< Requests that were begun, also when there is no answer.
 };
 
 /// The progress of a call, attempt by attempt; no I/O.
@@ -11926,6 +11998,7 @@ task call(operation_ptr op, transport_ptr http, call_spec& spec, call_answer& an
             answer.info = std::move(spec.info);
             answer.kind = spec.kind;
             answer.settled = settled;
+            answer.repeated = repeated;
             co_return done;
         }
         if (op->time_left() > milliseconds(0) && repeats_at_once(state, spec, token, answer.response)) {
@@ -14443,8 +14516,11 @@ result<receipt> read_receipt(call_answer const& answer, std::size_t count)
     if (!parsed)
         return answer.unreadable(parsed.error());
     // What is known of the call is put together only where a record's error is to tell it.
-    if (parsed.value().has_error())
-        parsed = parse_receipt(body, type, count, answer.describe());
+    if (parsed.value().has_error()) {
+        diagnostics about = answer.describe();
+        about.persisted(answer.repeated ? persistence::possibly : persistence::none);
+        parsed = parse_receipt(body, type, count, about);
+    }
     return parsed;
 }
 
@@ -14634,6 +14710,65 @@ net::awaitable<void> wait_for_topic(session_ptr owner, std::string topic, call_o
     op->runs(work);
     co_await run_operation<>(op);
     work.outcome().value();
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/consume_rules.hpp
+
+// What the options of a stream come to: whether they make sense, where it begins, how many connections it
+// has. Layer: decisions (no I/O, no clock).
+#ifndef HDIKAFKA_DETAIL_CONSUME_RULES_HPP
+#define HDIKAFKA_DETAIL_CONSUME_RULES_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// What is wrong with the options, if anything.
+inline std::optional<error> check_consume(consume_options const& options)
+{
+    using anchor = offset_spec::anchor;
+    auto const negative = [](offset_spec at) {
+        return (at.which() == anchor::exact || at.which() == anchor::before_end) && at.offset() < 0;
+    };
+    if (negative(options.from()))
+        return error(errc::invalid_offset, "from() is a negative offset");
+    if (options.until() && negative(*options.until()))
+        return error(errc::invalid_offset, "until() is a negative offset");
+    if (options.until() && options.until()->which() != anchor::end &&
+        options.until()->which() != anchor::exact)
+        return error(errc::invalid_option, "a stream ends at the latest offset or at an offset");
+    constexpr std::size_t most = 1024;
+    if (options.parallelism() < 1 || options.parallelism() > most || options.read_ahead() > most)
+        return error(errc::invalid_option, "parallelism() is not 1 to 1024, or read_ahead() not 0 to 1024");
+    if (options.max_records() < 1)
+        return error(errc::invalid_count, "max_records() is less than 1");
+    if (options.refresh_partitions() <= milliseconds(0))
+        return error(errc::invalid_option, "refresh_partitions() is not positive");
+    if (options.poll_least() <= milliseconds(0) || options.poll_most() < options.poll_least())
+        return error(errc::invalid_option, "poll() needs 0 < least <= most");
+    return std::nullopt;
+}
+
+/// Where a stream begins; one that begins at a point in time has yet to look for it from there.
+inline std::int64_t start_position(offset_spec from, partition_info const& seen) noexcept
+{
+    using anchor = offset_spec::anchor;
+    switch (from.which()) {
+    case anchor::exact: return from.offset();
+    case anchor::end: return seen.latest_offset;
+    case anchor::before_end: return std::max(seen.earliest_offset, seen.latest_offset - from.offset());
+    case anchor::beginning:
+    case anchor::time: break;
+    }
+    return seen.earliest_offset;
+}
+
+/// How many connections read at the same time; a read ahead has one of its own.
+inline std::size_t connections_of(consume_options const& options) noexcept
+{
+    return std::max(options.parallelism(), std::min<std::size_t>(options.read_ahead(), 1) + 1);
 }
 
 } // namespace hdikafka::inline v0_1::detail
@@ -14878,8 +15013,7 @@ class reads_ahead
 {
 public:
     explicit reads_ahead(consume_options const& options)
-        : ranges_(std::max(options.parallelism(), std::min<std::size_t>(options.read_ahead(), 1) + 1),
-                  options.parallelism() + options.read_ahead()),
+        : ranges_(connections_of(options), options.parallelism() + options.read_ahead()),
           size_(options.max_records())
     {
         if (options.parallelism() == 1 && options.read_ahead() == 0)
@@ -15010,6 +15144,123 @@ private:
 
 #endif
 
+// -------- hdikafka/detail/seek_round.hpp
+
+// The single records that a stream's plan wants to see, read at the same time. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_SEEK_ROUND_HPP
+#define HDIKAFKA_DETAIL_SEEK_ROUND_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Shared by the reads, each an operation of its own, and the one who waits for them. Thread-safe.
+template <class = void>
+class seek_round
+{
+public:
+    class seek
+    {
+    public:
+        std::int64_t offset = 0;
+        std::optional<result<record_batch>> outcome; ///< Once it has one.
+        std::weak_ptr<operation<>> reader;
+    };
+
+    seek_round(operation_ptr const& waiting, std::vector<std::int64_t> const& offsets)
+        : waiting_(waiting), seeks_(offsets.size())
+    {
+        for (std::size_t i = 0; i != offsets.size(); ++i)
+            seeks_[i].offset = offsets[i];
+    }
+
+    std::size_t size() const noexcept { return seeks_.size(); }
+    std::int64_t offset(std::size_t which) const noexcept { return seeks_[which].offset; }
+
+    void made_by(std::size_t which, operation_ptr const& op)
+    {
+        std::lock_guard const lock(mutex_);
+        seeks_[which].reader = op;
+    }
+
+    void landed(std::size_t which, result<record_batch> outcome)
+    {
+        {
+            std::lock_guard const lock(mutex_);
+            seeks_[which].outcome = std::move(outcome);
+        }
+        if (auto const waiting = waiting_.lock())
+            waiting->wake();
+    }
+
+    /// Those that have landed, once all have; the first one that failed, alone, as soon as there is one.
+    std::vector<seek> take()
+    {
+        std::lock_guard const lock(mutex_);
+        bool complete = true;
+        for (seek const& one : seeks_) {
+            if (one.outcome && !*one.outcome)
+                return {one};
+            complete = complete && one.outcome;
+        }
+        return complete ? std::move(seeks_) : std::vector<seek>();
+    }
+
+    /// Ends what is still under way.
+    void give_up()
+    {
+        std::vector<operation_ptr> under_way;
+        {
+            std::lock_guard const lock(mutex_);
+            for (seek const& one : seeks_)
+                if (auto reader = one.reader.lock(); reader && !one.outcome)
+                    under_way.push_back(std::move(reader));
+        }
+        for (operation_ptr const& one : under_way)
+            one->close();
+    }
+
+private:
+    std::mutex mutex_;
+    std::weak_ptr<operation<>> const waiting_;
+    std::vector<seek> seeks_;
+};
+
+using seek_round_ptr = std::shared_ptr<seek_round<>>;
+
+/// One read of a round; it lands also when its coroutine is destroyed half-way.
+template <class = void>
+class seek_under_way
+{
+public:
+    seek_under_way(seek_round_ptr round, std::size_t which) : round_(std::move(round)), which_(which) {}
+    seek_under_way(seek_under_way const&) = delete;
+    seek_under_way& operator=(seek_under_way const&) = delete;
+    ~seek_under_way() { round_->landed(which_, std::move(outcome)); }
+
+    result<record_batch> outcome = error(errc::closed);
+
+private:
+    seek_round_ptr round_;
+    std::size_t which_;
+};
+
+/// Whoever waits for a round takes its reads along.
+template <class = void>
+class seek_wait
+{
+public:
+    explicit seek_wait(seek_round_ptr round) : round_(std::move(round)) {}
+    seek_wait(seek_wait const&) = delete;
+    seek_wait& operator=(seek_wait const&) = delete;
+    ~seek_wait() { round_->give_up(); }
+
+private:
+    seek_round_ptr round_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
 // -------- hdikafka/detail/stream_plan.hpp
 
 // What a stream over one partition does next: a pure decision. Layer: decisions (no I/O, no clock).
@@ -15030,46 +15281,132 @@ private:
 
 namespace hdikafka::inline v0_1::detail {
 
-/// Halves the range until it is empty, also where offsets have gaps. It ends whatever the answers say; where
-/// timestamps do not rise it ends at some place between an older record and one that is not.
+/// Cuts the range at several offsets at a time until it is empty, also where offsets have gaps: with `k` of
+/// them n offsets take log(n) to the base k + 1 rounds. It ends whatever the answers say; where timestamps do
+/// not rise it ends at some place between an older record and one that is not.
 class time_search
 {
 public:
     /// `time` in milliseconds since 1970. The record is in [first, end), or there is none and the end is what
-    /// is looked for.
-    time_search(std::int64_t time, std::int64_t first, std::int64_t end) noexcept
-        : time_(time), low_(first), high_(end)
-    {}
+    /// is looked for. `at_a_time` offsets are looked at in each round, at least one.
+    time_search(std::int64_t time, std::int64_t first, std::int64_t end, std::size_t at_a_time)
+        : time_(time), low_(first), high_(end), at_a_time_(std::max<std::size_t>(at_a_time, 1))
+    {
+        begin_round();
+    }
 
     bool done() const noexcept { return low_ >= high_; }
 
-    /// Where to read a record; where to start when done().
-    std::int64_t offset() const noexcept { return middle() + further_; }
+    /// Where to start, when done().
+    std::int64_t start() const noexcept { return low_; }
 
-    /// The first record at offset() or behind it, and its time if it has one.
-    void answered(std::optional<std::int64_t> first, std::optional<std::int64_t> time) noexcept
+    /// Where to read a record each: what this round still has to know.
+    std::vector<std::int64_t> offsets() const
     {
-        std::int64_t const asked = offset();
-        // A service may be silent at a record that is too large for it, or within a gap.
-        std::int64_t const next = further_ == 0 ? 1 : 2 * further_;
-        if (!first && next < high_ - middle()) {
-            further_ = next;
-            return;
-        }
-        bool const older = first && *first < high_ && *first >= asked && (!time || *time < time_);
-        if (older)
-            low_ = *first + 1;
-        else
-            high_ = middle();
-        further_ = 0;
+        std::vector<std::int64_t> out;
+        for (cut const& one : cuts_)
+            if (one.what == finding::unknown)
+                out.push_back(one.asked);
+        return out;
+    }
+
+    /// The first record at `asked` or behind it, and its time if it has one. In any order; what was not asked
+    /// for is ignored.
+    void answered(std::int64_t asked, std::optional<std::int64_t> first, std::optional<std::int64_t> time)
+    {
+        for (cut& one : cuts_)
+            if (one.what == finding::unknown && one.asked == asked)
+                one.what = judge(one, first, time);
+        auto const is_open = [](cut const& one) { return one.what == finding::unknown; };
+        if (std::ranges::none_of(cuts_, is_open) && !done())
+            end_round();
     }
 
 private:
-    std::int64_t middle() const noexcept { return low_ + (high_ - low_) / 2; }
+    enum class finding : unsigned char
+    {
+        unknown,
+        silence,
+        older,
+        not_older,
+    };
+
+    class cut
+    {
+    public:
+        std::int64_t at = 0;    ///< Where the range is cut.
+        std::int64_t asked = 0; ///< There, or further on where nothing was returned.
+        std::int64_t next = 0;  ///< Behind the record found.
+        finding what = finding::unknown;
+    };
+
+    finding judge(cut& one, std::optional<std::int64_t> first,
+                  std::optional<std::int64_t> time) const noexcept
+    {
+        if (!first)
+            return finding::silence;
+        if (*first < one.asked || *first >= high_ || (time && *time >= time_))
+            return finding::not_older;
+        one.next = *first + 1;
+        return finding::older;
+    }
+
+    void begin_round()
+    {
+        cuts_.clear();
+        further_ = 0;
+        std::int64_t const length = high_ - low_;
+        std::int64_t const pieces = std::min(static_cast<std::int64_t>(at_a_time_), length) + 1;
+        for (std::int64_t i = 1; i < pieces; ++i) {
+            cut& one = cuts_.emplace_back();
+            one.at = one.asked = low_ + length / pieces * i + length % pieces * i / pieces;
+        }
+    }
+
+    /// The first cut in offset order that is not older bounds the range, the older ones before it do so from
+    /// the other side. Silence says nothing as long as another cut says something.
+    void end_round()
+    {
+        bool found = false;
+        for (cut const& one : cuts_) {
+            found = found || one.what != finding::silence;
+            if (one.what == finding::older)
+                low_ = std::max(low_, one.next);
+            if (one.what == finding::not_older) {
+                high_ = one.at;
+                break;
+            }
+        }
+        if (!found && look_further())
+            return;
+        if (!found)
+            high_ = cuts_.front().at;
+        low_ = std::min(low_, high_);
+        begin_round();
+    }
+
+    /// A service may be silent at a record that is too large for it, or within a gap. False when everything
+    /// up to the next cut has been tried.
+    bool look_further()
+    {
+        further_ = further_ == 0 ? 1 : 2 * further_;
+        bool any = false;
+        for (std::size_t i = 0; i != cuts_.size(); ++i) {
+            std::int64_t const end = i + 1 == cuts_.size() ? high_ : cuts_[i + 1].at;
+            if (further_ >= end - cuts_[i].at)
+                continue;
+            cuts_[i].asked = cuts_[i].at + further_;
+            cuts_[i].what = finding::unknown;
+            any = true;
+        }
+        return any;
+    }
 
     std::int64_t time_;
     std::int64_t low_;
     std::int64_t high_;
+    std::size_t at_a_time_;
+    std::vector<cut> cuts_; ///< Of this round, by offset.
     std::int64_t further_ = 0;
 };
 
@@ -15082,7 +15419,7 @@ namespace hdikafka::inline v0_1::detail {
 enum class stream_action : unsigned char
 {
     look,    ///< Read the watermarks, then watermarks().
-    seek,    ///< Read one record at offset(), then sought().
+    seek,    ///< Read one record at each of seeks(), then sought() for each.
     read,    ///< Read count() records at offset(), then answered() or refused().
     deliver, ///< Hand over the records of the last answer, then delivered().
     pause,   ///< Wait for pause(), then go on.
@@ -15106,56 +15443,18 @@ inline milliseconds jittered(milliseconds pause, double random) noexcept
     return pause - milliseconds(static_cast<milliseconds::rep>(static_cast<double>(most.count()) * random));
 }
 
-/// Where a stream begins; one that begins at a point in time has yet to look for it from there.
-inline std::int64_t start_position(offset_spec from, partition_info const& seen) noexcept
-{
-    using anchor = offset_spec::anchor;
-    switch (from.which()) {
-    case anchor::exact: return from.offset();
-    case anchor::end: return seen.latest_offset;
-    case anchor::before_end: return std::max(seen.earliest_offset, seen.latest_offset - from.offset());
-    case anchor::beginning:
-    case anchor::time: break;
-    }
-    return seen.earliest_offset;
-}
-
 class stream_plan
 {
 public:
-    explicit stream_plan(consume_options const& options) : options_(options)
+    /// `connections`: how many it may use at a time, if that is less than the options say.
+    explicit stream_plan(consume_options const& options,
+                         std::size_t connections = std::numeric_limits<std::size_t>::max())
+        : options_(options), at_a_time_(std::min({connections_of(options), connections, most_seeks}))
     {
         if (options.from().which() == offset_spec::anchor::exact)
             position_ = options.from().offset();
         if (options.until() && options.until()->which() == offset_spec::anchor::exact)
             end_ = options.until()->offset();
-    }
-
-    /// What is wrong with the options, if anything.
-    static std::optional<error> check(consume_options const& options)
-    {
-        using anchor = offset_spec::anchor;
-        auto const negative = [](offset_spec at) {
-            return (at.which() == anchor::exact || at.which() == anchor::before_end) && at.offset() < 0;
-        };
-        if (negative(options.from()))
-            return error(errc::invalid_offset, "from() is a negative offset");
-        if (options.until() && negative(*options.until()))
-            return error(errc::invalid_offset, "until() is a negative offset");
-        if (options.until() && options.until()->which() != anchor::end &&
-            options.until()->which() != anchor::exact)
-            return error(errc::invalid_option, "a stream ends at the latest offset or at an offset");
-        constexpr std::size_t most = 1024;
-        if (options.parallelism() < 1 || options.parallelism() > most || options.read_ahead() > most)
-            return error(errc::invalid_option,
-                         "parallelism() is not 1 to 1024, or read_ahead() not 0 to 1024");
-        if (options.max_records() < 1)
-            return error(errc::invalid_count, "max_records() is less than 1");
-        if (options.refresh_partitions() <= milliseconds(0))
-            return error(errc::invalid_option, "refresh_partitions() is not positive");
-        if (options.poll_least() <= milliseconds(0) || options.poll_most() < options.poll_least())
-            return error(errc::invalid_option, "poll() needs 0 < least <= most");
-        return std::nullopt;
     }
 
     /// The record at `offset`, which is before the start, was written at `time` (milliseconds since 1970): a
@@ -15182,29 +15481,24 @@ public:
         return end_ && *position_ >= *end_ ? stream_action::finish : stream_action::read;
     }
 
-    std::int64_t offset() const noexcept
+    std::int64_t offset() const noexcept { return probe_ ? *probe_ : *position_; }
+
+    /// The offsets at which to seek: at the same time, or one after the other.
+    std::vector<std::int64_t> seeks() const
     {
-        if (search_)
-            return search_->offset();
-        if (evidence_)
-            return evidence_->first;
-        return probe_ ? *probe_ : *position_;
+        return search_ ? search_->offsets() : std::vector<std::int64_t>(1, evidence_->first);
     }
 
     std::int32_t count() const noexcept
     {
-        if (probe_ || search_ || evidence_)
+        if (probe_)
             return 1;
         std::int64_t const wanted = options_.max_records();
         return static_cast<std::int32_t>(end_ ? std::min(wanted, *end_ - *position_) : wanted);
     }
 
     /// Records from here on are not wanted.
-    std::int64_t read_end() const noexcept
-    {
-        constexpr std::int64_t none = std::numeric_limits<std::int64_t>::max();
-        return search_ || evidence_ ? none : end_.value_or(none);
-    }
+    std::int64_t read_end() const noexcept { return end_.value_or(std::numeric_limits<std::int64_t>::max()); }
 
     /// Whether offset() is off the way: looked at for a record behind an unreadable one.
     bool probing() const noexcept { return probe_.has_value(); }
@@ -15252,19 +15546,19 @@ public:
             judge_empty_answer();
     }
 
-    /// The answer to a seek: the record found, if there is one.
-    void sought(std::optional<std::int64_t> first, std::optional<std::int64_t> time)
+    /// The answer to the seek at `offset`: the record found, if there is one.
+    void sought(std::int64_t offset, std::optional<std::int64_t> first, std::optional<std::int64_t> time)
     {
         if (evidence_)
             return compare(first, time);
-        search_->answered(first, time);
+        search_->answered(offset, first, time);
         if (!search_->done())
             return;
-        position_ = search_->offset();
+        position_ = search_->start();
         search_.reset();
     }
 
-    /// The service refused the seek; like refused(). The search begins anew.
+    /// The service refused a seek; like refused(). The search begins anew, without the other answers.
     bool seek_refused()
     {
         if (evidence_)
@@ -15326,6 +15620,9 @@ private:
     /// Empty answers below the high watermark before records further on are looked for.
     static constexpr int patience = 3;
 
+    /// Seeks at a time: more would save hardly a round trip.
+    static constexpr std::size_t most_seeks = 16;
+
     /// How old a watermark may be: the service caches its metadata for seconds.
     static constexpr milliseconds staleness{10'000};
 
@@ -15342,7 +15639,8 @@ private:
         offset_spec const from = options_.from();
         position_ = start_position(from, seen);
         if (from.which() == offset_spec::anchor::time && seen.earliest_offset < seen.latest_offset)
-            search_.emplace(from.time().time_since_epoch().count(), seen.earliest_offset, seen.latest_offset);
+            search_.emplace(from.time().time_since_epoch().count(), seen.earliest_offset, seen.latest_offset,
+                            at_a_time_);
     }
 
     void moved_to(std::int64_t next)
@@ -15511,6 +15809,7 @@ private:
     }
 
     consume_options options_;
+    std::size_t at_a_time_; // seeks
     std::optional<time_search> search_;
     std::optional<std::pair<std::int64_t, std::int64_t>> evidence_; // an offset, and its record's time
     std::vector<skipped_range> skipped_;
@@ -15550,15 +15849,15 @@ template <class>
 class partition_reader
 {
 public:
-    /// From where `saved` says, if there is one.
+    /// From where `saved` says, if there is one. `sharers`: how many readers share the client's connections.
     partition_reader(session_ptr client, std::string name, std::int32_t id, consume_options wanted,
-                     checkpoint const* saved = nullptr)
+                     checkpoint const* saved = nullptr, std::size_t sharers = 1)
         : owner(std::move(client)),
           topic(std::move(name)),
           partition(id),
           options(saved ? wanted.from(saved->next_offset) : wanted),
           ahead(options),
-          plan(options)
+          plan(options, owner->options().max_connections() / sharers)
     {
         if (saved && saved->last_timestamp && saved->last_timestamp->time_since_epoch().count() >= 0)
             plan.expect(saved->last_offset, saved->last_timestamp->time_since_epoch().count());
@@ -15712,10 +16011,9 @@ inline error interruption(operation<> const& op, diagnostics about,
 
 /// Reads a single record off the way.
 template <class = void>
-task probe(operation_ptr op, partition_ptr stream, call_options options, result<record_batch>& outcome)
+task probe(operation_ptr op, partition_ptr stream, call_options options, batch_request asked,
+           result<record_batch>& outcome)
 {
-    stream_plan const& plan = stream->plan;
-    batch_request const asked(stream->partition, plan.offset(), plan.count(), plan.read_end());
     auto spec = rest_calls<>(*stream->owner, "consume", options).fetch(stream->topic, asked);
     if (!spec)
         co_return spec.error();
@@ -15739,9 +16037,9 @@ inline read_target target_of(stream_plan const& plan)
     return out;
 }
 
-/// Looks at one record in the search for a point in time.
+/// Makes the plan see what the seek at `offset` has brought.
 template <class = void>
-result<void> judge_seek(stream_plan& plan, result<record_batch> const& outcome)
+result<void> judge_seek(stream_plan& plan, std::int64_t offset, result<record_batch> const& outcome)
 {
     if (!outcome && may_be_out_of_range(outcome.error()) && plan.seek_refused())
         return result<void>();
@@ -15755,8 +16053,49 @@ result<void> judge_seek(stream_plan& plan, result<record_batch> const& outcome)
         if (auto const stamp = batch[0].timestamp())
             time = stamp->time_since_epoch().count();
     }
-    plan.sought(first, time);
+    plan.sought(offset, first, time);
     return result<void>();
+}
+
+template <class = void>
+task seek_one(operation_ptr op, partition_ptr stream, call_options options, seek_round_ptr round,
+              std::size_t which)
+{
+    seek_under_way<> place(round, which);
+    registration<> const entry(stream->owner->http()->background(), op);
+    if (!entry.added())
+        co_return result<void>();
+    constexpr std::int64_t no_end = std::numeric_limits<std::int64_t>::max();
+    batch_request const asked(stream->partition, round->offset(which), 1, no_end);
+    auto const went_well = co_await probe<>(op, stream, std::move(options), asked, place.outcome);
+    if (!went_well)
+        place.outcome = went_well.error();
+    co_return result<void>();
+}
+
+/// Looks at the records that the plan wants to see. One that fails takes the others along.
+template <class = void>
+task seek(operation_ptr op, partition_ptr stream, call_options options)
+{
+    auto const round = std::make_shared<seek_round<>>(op, stream->plan.seeks());
+    seek_wait<> const end(round);
+    for (std::size_t i = 0; i != round->size(); ++i) {
+        auto const reader = stream->owner->http()->make_operation(op->deadline());
+        round->made_by(i, reader);
+        run_detached(reader, seek_one<>(reader, stream, options, round, i));
+    }
+    auto landed = round->take();
+    while (landed.empty()) {
+        bool const going_on = co_await op->park();
+        if (!going_on)
+            co_return interruption(*op, stream->about(options));
+        landed = round->take();
+    }
+    result<void> went_well;
+    for (auto const& one : landed)
+        if (went_well)
+            went_well = judge_seek<>(stream->plan, one.offset, *one.outcome);
+    co_return went_well;
 }
 
 /// Waits for the read at the stream's position, which may have been made long ago.
@@ -15817,7 +16156,7 @@ void tell_skipped(partition_reader<>& stream)
 template <class = void>
 task follow_plan(operation_ptr op, partition_ptr stream, call_options options)
 {
-    if (auto wrong = stream_plan::check(stream->options))
+    if (auto wrong = check_consume(stream->options))
         co_return error(wrong->code(), stream->about(options), wrong->cause());
     stream_plan& plan = stream->plan;
     auto const due = op->deadline();
@@ -15844,20 +16183,22 @@ task follow_plan(operation_ptr op, partition_ptr stream, call_options options)
             stream->look_again_at = steady_clock::now() + std::min(pause, session<>::longest);
             continue;
         }
-        bool const looks = action == stream_action::look;
-        bool const ahead = action == stream_action::read && !plan.probing();
+        bool const reads = action == stream_action::read;
+        bool const ahead = reads && !plan.probing();
         op->deadline(ahead ? due : std::min(due, steady_clock::now() + one_request));
         result<record_batch> read;
         result<void> went_well;
-        if (looks)
+        if (action == stream_action::look) {
             went_well = co_await look_at_watermarks<>(op, stream, options);
-        else if (ahead)
+        } else if (action == stream_action::seek) {
+            went_well = co_await seek<>(op, stream, options);
+        } else if (ahead) {
             went_well = co_await await_read<>(op, stream, options, read);
-        else
-            went_well = co_await probe<>(op, stream, options, read);
-        if (went_well && action == stream_action::seek)
-            went_well = judge_seek<>(plan, read);
-        else if (went_well && !looks)
+        } else {
+            batch_request const asked(stream->partition, plan.offset(), plan.count(), plan.read_end());
+            went_well = co_await probe<>(op, stream, options, asked, read);
+        }
+        if (went_well && reads)
             went_well = judge_read<>(plan, std::move(read), stream->arrived);
         if (!went_well)
             co_return went_well;
@@ -16051,6 +16392,7 @@ public:
     void add(std::vector<partition_info> const& seen)
     {
         std::lock_guard const lock(mutex_);
+        readers_ = std::max<std::size_t>(seen.size(), 1);
         // What is new was written from its beginning on while the stream was there.
         bool const first_time = parts_.empty();
         consume_options later = options;
@@ -16082,7 +16424,8 @@ private:
         wanted.checkpoint(std::shared_ptr<checkpoint_store>());
         auto const found = saved_.find(id);
         checkpoint const* const saved = found == saved_.end() ? nullptr : &found->second;
-        stream_part out(std::make_shared<partition_reader<>>(owner, topic, id, std::move(wanted), saved));
+        stream_part out(
+            std::make_shared<partition_reader<>>(owner, topic, id, std::move(wanted), saved, readers_));
         out.position = saved ? saved->next_offset : -1;
         out.paused = paused;
         return out;
@@ -16091,6 +16434,7 @@ private:
     mutable std::mutex mutex_;
     std::map<std::int32_t, stream_part> parts_;
     std::map<std::int32_t, checkpoint> saved_;
+    std::size_t readers_ = 1; ///< Those that share the client's connections.
     record_batch rest_;
     operation_ptr current_;
     bool closed_ = false;
@@ -16278,7 +16622,7 @@ task look_for_partitions(operation_ptr op, stream_ptr stream, call_options optio
 template <class = void>
 task next_of_all(operation_ptr op, stream_ptr stream, call_options options, record_batch& batch)
 {
-    if (auto wrong = stream_plan::check(stream->options))
+    if (auto wrong = check_consume(stream->options))
         co_return error(wrong->code(), stream->about(options), wrong->cause());
     auto const due = op->deadline();
     milliseconds const one_request = stream->owner->options().total_timeout();
@@ -17410,9 +17754,9 @@ public:
             sticky_.reset();
     }
 
-    /// For a record without a partition of its own, once the count is known.
+    /// For a record of that size without a partition of its own, once the count is known.
     result<std::int32_t> pick(partitioner const& who, std::string_view topic, record const& one,
-                              random_source& random)
+                              std::size_t bytes, batch_limits const& limits, random_source& random)
     {
         if (who.custom())
             return ask(who.custom(), topic, one);
@@ -17421,16 +17765,21 @@ public:
             key = key_bytes(one.key()->text());
         if (key)
             return partition_for_key(*key, count_);
-        if (!sticky_)
-            sticky_ = another(random);
+        // A full batch without keys is enough for one partition.
+        bool const full =
+            records_ >= limits.records || body_size(records_ + 1, bytes_ + bytes) > limits.bytes;
+        if (!sticky_ || full)
+            move_on(random);
+        ++records_;
+        bytes_ += bytes;
         return *sticky_;
     }
 
-    /// A batch for that partition is complete: records without a key go elsewhere now.
-    void completed(std::int32_t partition, random_source& random) noexcept
+    /// All that waited for that partition has left: records without a key go elsewhere now.
+    void emptied(std::int32_t partition, random_source& random) noexcept
     {
         if (sticky_ == partition)
-            sticky_ = another(random);
+            move_on(random);
     }
 
 private:
@@ -17450,18 +17799,22 @@ private:
         }
     }
 
-    /// Any but the present one, if there is another.
-    std::int32_t another(random_source& random) const noexcept
+    /// To any but the present one, if there is another.
+    void move_on(random_source& random) noexcept
     {
+        records_ = 0;
+        bytes_ = 0;
         std::int32_t const others = count_ - (sticky_ ? 1 : 0);
         if (others == 0)
-            return 0;
+            return;
         auto const drawn = static_cast<std::int32_t>(random.unit() * others);
-        return sticky_ && drawn >= *sticky_ ? drawn + 1 : drawn;
+        sticky_ = sticky_ && drawn >= *sticky_ ? drawn + 1 : drawn;
     }
 
     std::int32_t count_ = 0;
-    std::optional<std::int32_t> sticky_;
+    std::optional<std::int32_t> sticky_; ///< Where records without a key go.
+    std::size_t records_ = 0;            ///< That went there since it was chosen.
+    std::size_t bytes_ = 0;
 };
 
 } // namespace hdikafka::inline v0_1::detail
@@ -17683,9 +18036,9 @@ public:
             statistics_.queue_time.add(since(sent->since, now));
         }
         ++statistics_.in_flight;
-        if (one->partition)
+        if (one->partition && one->queue.empty())
             if (auto const found = topics_.find(one->topic); found != topics_.end())
-                found->second.choice.completed(*one->partition, random_);
+                found->second.choice.emptied(*one->partition, random_);
         consider(one);
         return out;
     }
@@ -17793,24 +18146,21 @@ private:
             ++statistics_.buffered_records;
             statistics_.buffered_bytes += one.bytes;
             one.where = pending_send::stage::unplaced;
-            bool const placed = one.content.partition() && !overtakes(one);
-            if (placed || !options_.partitioner().needs_partitions())
+            if (!options_.partitioner().needs_partitions())
                 enqueue(waiting_);
             else
                 place(one, now);
         }
     }
 
-    /// Whether others of its topic, which may be going to the same partition, wait to be placed.
-    bool overtakes(pending_send const& one) const
-    {
-        auto const found = topics_.find(one.topic);
-        return found != topics_.end() && !found->second.unplaced.empty();
-    }
-
     /// The first that waits goes to a partition, or to those that wait until these are known.
     void place(pending_send& one, send_time now)
     {
+        // A record with a partition of its own does not overtake one whose partition may be the same.
+        auto const found = topics_.find(one.topic);
+        bool const first = found == topics_.end() || found->second.unplaced.empty();
+        if (one.content.partition() && first)
+            return enqueue(waiting_);
         topic_entry& topic = topics_[one.topic];
         bool const old =
             topic.doubtful || now - topic.asked_at >= std::min(options_.refresh_partitions(), longest);
@@ -17828,28 +18178,25 @@ private:
     void choose(topic_entry& topic, pending_list& from)
     {
         pending_send& one = *from.front();
-        auto const chosen = topic.choice.pick(options_.partitioner(), one.topic, one.content, random_);
+        auto const chosen =
+            topic.choice.pick(options_.partitioner(), one.topic, one.content, one.bytes, limits_, random_);
         if (!chosen)
             return fail_first(from, chosen.error());
         one.content.partition(chosen.value());
-        lane_ptr const to = enqueue(from);
-        if (to->queue.full(limits_))
-            topic.choice.completed(chosen.value(), random_);
+        enqueue(from);
     }
 
     /// The first of the list joins its lane.
-    lane_ptr enqueue(pending_list& from)
+    void enqueue(pending_list& from)
     {
         pending_send& one = *from.front();
-        lane_ptr& found = lanes_[lane_key(one.topic, one.content.partition())];
-        if (!found)
-            found = std::make_shared<lane>(one.topic, one.content.partition());
-        lane_ptr const to = found;
+        lane_ptr& to = lanes_[lane_key(one.topic, one.content.partition())];
+        if (!to)
+            to = std::make_shared<lane>(one.topic, one.content.partition());
         one.where = pending_send::stage::queued;
         one.in = to.get();
         to->queue.add(from);
         consider(to);
-        return to;
     }
 
     /// Has a courier come, or one that waits go.
@@ -18471,7 +18818,8 @@ public:
         : producer_(std::move(producer)), sent_(std::move(sent))
     {
         if (!producer_->wait_for(*sent_, op))
-            throw producer_error(errc::already_running, "send", sent_->topic, "");
+            throw producer_error(errc::already_running, "send", sent_->topic,
+                                 "somebody else waits for this receipt");
     }
     delivery_place(delivery_place const&) = delete;
     delivery_place& operator=(delivery_place const&) = delete;

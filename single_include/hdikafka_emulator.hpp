@@ -106,6 +106,14 @@ public:
     /// The request is handled, and nothing is answered for as long as the peer waits.
     static emulator_fault stall() { return emulator_fault(kind::stall, 0); }
 
+    /// The request is handled at once, and its answer comes that much later.
+    static emulator_fault slow(std::chrono::milliseconds delay)
+    {
+        emulator_fault out(kind::slow, 0);
+        out.delay_ = delay;
+        return out;
+    }
+
     /// The route to befall.
     emulator_fault& on(emulator_route route) &
     {
@@ -137,6 +145,7 @@ public:
         drop_request, ///< Not handled, not answered.
         drop_answer,  ///< Handled, not answered.
         stall,        ///< Handled, and silence.
+        slow,         ///< Handled, answered after delay().
     };
 
     /// What becomes of the request.
@@ -146,6 +155,8 @@ public:
     /// The argument of on(); nothing when it was not called.
     std::optional<emulator_route> route() const noexcept { return route_; }
     std::size_t times() const noexcept { return times_; }
+    /// The argument of slow(); 0 for every other kind.
+    std::chrono::milliseconds delay() const noexcept { return delay_; }
     std::optional<std::chrono::seconds> retry_after() const noexcept { return retry_after_; }
 
 private:
@@ -155,6 +166,7 @@ private:
     int status_;
     std::optional<emulator_route> route_;
     std::size_t times_ = 1;
+    std::chrono::milliseconds delay_{0};
     std::optional<std::chrono::seconds> retry_after_;
 };
 
@@ -212,6 +224,7 @@ enum class emulator_next_offset : unsigned char
 {
     exact,  ///< Where the next read should start.
     asked,  ///< The offset that was asked for, whatever was returned.
+    behind, ///< The offset before that one, whatever was returned; 0 for 0.
     absent, ///< No such field.
 };
 
@@ -779,6 +792,10 @@ public:
     /// Adds a topic that metadata shows at once.
     void add_topic(std::string_view topic, std::int32_t partitions = 1);
 
+    /// Deletes a topic and makes it anew, with as many partitions and without a record: its offsets begin at
+    /// 0 again. Metadata shows it at once.
+    void recreate_topic(std::string_view topic);
+
     /// Writes a record as a produce would; gives its offset.
     std::int64_t append(std::string_view topic, record const& record);
 
@@ -810,6 +827,12 @@ public:
 
     /// Changes the application's secret at the authority.
     void rotate_client_secret(std::string secret);
+
+    /// Calls `script` with each request from now on, when it has been handled and before it is answered: what
+    /// is to happen in the middle of something happens there, such as retention (trim()) behind the third
+    /// read. It is called on the thread that serves the request, by several of them if there are, and may
+    /// call any function of the emulator but stop(). Empty ends that.
+    void on_call(std::function<void(emulator_call const&)> script);
 
     // What goes wrong.
 
@@ -1087,6 +1110,7 @@ public:
     std::vector<std::pair<std::string, std::string>> fields;
     std::string body; ///< JSON, or nothing.
     emulator_action action = emulator_action::send;
+    std::chrono::milliseconds delay{0}; ///< Before it is sent.
 };
 
 using emulator_pairs = std::vector<std::pair<std::string, std::string>>;
@@ -1614,15 +1638,13 @@ private:
         }
         if (!complete || closed_)
             co_return false;
-        if (latency_.count() > 0) {
-            net::error_code cancelled;
-            allow(idle_timeout_ + latency_);
-            pause_.expires_after(latency_);
-            co_await pause_.async_wait(net::redirect_error(net::use_awaitable, cancelled));
-            if (cancelled)
-                co_return false;
-        }
+        bool in_time = co_await rest(latency_);
+        if (!in_time)
+            co_return false;
         emulator_answer const answer = handle_(request());
+        in_time = co_await rest(answer.delay);
+        if (!in_time)
+            co_return false;
         if (answer.action == emulator_action::drop)
             co_return false;
         if (answer.action == emulator_action::stall) {
@@ -1639,6 +1661,18 @@ private:
         else
             reader_.reset();
         co_return keep_alive;
+    }
+
+    /// False when the connection was closed meanwhile.
+    net::awaitable<bool> rest(milliseconds time)
+    {
+        net::error_code cancelled;
+        if (time.count() > 0) {
+            allow(idle_timeout_ + time);
+            pause_.expires_after(time);
+            co_await pause_.async_wait(net::redirect_error(net::use_awaitable, cancelled));
+        }
+        co_return !cancelled;
     }
 
     /// Whether a whole request came; if not, the peer has gone or sent what is none.
@@ -3603,6 +3637,8 @@ inline emulator_answer consume_answer(emulator_broker const& broker, emulator_op
     emulator_answer answer(200, std::move(body));
     if (options.next_offset() == emulator_next_offset::asked)
         answer.field("NextOffset", std::to_string(*offset));
+    if (options.next_offset() == emulator_next_offset::behind)
+        answer.field("NextOffset", std::to_string(std::max<std::int64_t>(*offset - 1, 0)));
     if (options.next_offset() == emulator_next_offset::exact)
         answer.field("NextOffset", std::to_string(next));
     return answer;
@@ -3723,6 +3759,8 @@ public:
         return counts_[static_cast<std::size_t>(route)];
     }
     std::vector<emulator_call> calls() const { return {calls_.begin(), calls_.end()}; }
+    /// The one that was handled last.
+    emulator_call const& last_call() const noexcept { return calls_.back(); }
     void forget_calls()
     {
         calls_.clear();
@@ -3784,9 +3822,13 @@ private:
         emulator_answer answer;
         if (!fault || fault->what() != emulator_fault::kind::drop_request)
             answer = answer_for(request, route, target, allowed, now, random);
-        if (fault)
-            answer.action =
-                fault->what() == emulator_fault::kind::stall ? emulator_action::stall : emulator_action::drop;
+        if (!fault)
+            return answer;
+        answer.delay = fault->delay();
+        if (fault->what() == emulator_fault::kind::stall)
+            answer.action = emulator_action::stall;
+        else if (fault->what() != emulator_fault::kind::slow)
+            answer.action = emulator_action::drop;
         return answer;
     }
 
@@ -4005,6 +4047,13 @@ public:
         return function(service_);
     }
 
+    /// What is called with each request that was handled, without the lock.
+    void script(std::function<void(emulator_call const&)> script)
+    {
+        std::lock_guard const lock(service_mutex_);
+        script_ = std::move(script);
+    }
+
     emulator_time now() const
     {
         auto const& clock = service_.options().clock();
@@ -4115,11 +4164,17 @@ private:
     emulator_answer handle(emulator_request const& request)
     {
         emulator_time const time = now();
-        std::lock_guard const lock(service_mutex_);
-        return service_.handle(request, time, [](std::span<unsigned char> bytes) {
+        std::unique_lock lock(service_mutex_);
+        emulator_answer answer = service_.handle(request, time, [](std::span<unsigned char> bytes) {
             if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1)
                 throw error(errc::tls_failed, "there is no randomness");
         });
+        if (auto const script = script_) {
+            emulator_call const call = service_.last_call();
+            lock.unlock(); // it may use the emulator
+            script(call);
+        }
+        return answer;
     }
 
     net::ssl::context context_;
@@ -4135,6 +4190,7 @@ private:
     std::mutex service_mutex_;
     emulator_key_file key_file_; // the service's
     emulator_service service_;
+    std::function<void(emulator_call const&)> script_; ///< With service_mutex_.
 };
 
 } // namespace hdikafka::inline v0_1::detail::emulation
@@ -4307,6 +4363,24 @@ void basic_emulator<Lazy>::add_topic(std::string_view topic, std::int32_t partit
 }
 
 template <class Lazy>
+void basic_emulator<Lazy>::recreate_topic(std::string_view topic)
+{
+    auto const now = server_->now() - server_->options().visibility_delay();
+    server_->with_service([&](detail::emulation::emulator_service& service) {
+        auto& broker = service.broker();
+        auto const* const old = broker.find(topic);
+        if (old == nullptr)
+            throw detail::emulation::emulator_broker::no_topic(topic);
+        detail::emulation::emulator_topic_config config;
+        config.partition_count = static_cast<std::int32_t>(old->partitions.size());
+        config.replication_factor = old->replication_factor;
+        config.properties = old->properties;
+        broker.remove(topic, now).value();
+        broker.create(topic, std::move(config), now).value();
+    });
+}
+
+template <class Lazy>
 std::int64_t basic_emulator<Lazy>::append(std::string_view topic, record const& record)
 {
     auto const now = server_->now();
@@ -4391,6 +4465,12 @@ void basic_emulator<Lazy>::inject(emulator_fault fault)
 {
     server_->with_service(
         [&](detail::emulation::emulator_service& service) { service.inject(std::move(fault)); });
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::on_call(std::function<void(emulator_call const&)> script)
+{
+    server_->script(std::move(script));
 }
 
 template <class Lazy>

@@ -1,4 +1,5 @@
 // base64 and base64url, in both directions.
+#include <hdikafka/base64_codec.hpp>
 #include <hdikafka/detail/base64.hpp>
 
 #include <doctest/doctest.h>
@@ -7,8 +8,10 @@
 #include <cstddef>
 #include <optional>
 #include <random>
+#include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 namespace {
 
@@ -171,4 +174,39 @@ TEST_CASE("of all short texts those are taken that Python takes strictly, each f
         CHECK(taken(standard, size) == expected_standard[size]);
         CHECK(taken(url, size) == expected_url[size]);
     }
+}
+
+TEST_CASE("the codec carries any bytes through JSON, in whatever way their string is escaped")
+{
+    using hdikafka::base64_codec;
+    std::mt19937_64 random(20'261'123);
+    for (std::size_t size = 0; size != 300; ++size) {
+        string bytes(size, '\0');
+        for (char& one : bytes)
+            one = static_cast<char>(random());
+        hdikafka::json const text = base64_codec::encode(bytes);
+        CHECK(text.view().as_string() == base64_encode(bytes, standard));
+        CHECK(base64_codec::decode(text) == bytes);
+        CHECK(base64_codec::encode(std::as_bytes(std::span(bytes))) == text);
+    }
+    CHECK(base64_codec::decode(hdikafka::json::parse(R"("\/\u002bA=")")) == "\xff\xe0");
+}
+
+TEST_CASE("the codec refuses what it has not made")
+{
+    using hdikafka::base64_codec;
+    auto const code_of = [](hdikafka::json const& value) -> std::error_code {
+        try {
+            base64_codec::decode(value);
+        } catch (hdikafka::error const& thrown) {
+            return thrown.code();
+        }
+        return {};
+    };
+    for (char const* const text :
+         {"A", "AA", "AAA", "AA= ", "AB==", "A===", "AA==\n", "_-8=", "AAAA====", "ab d"})
+        CHECK_MESSAGE(code_of(text) == hdikafka::errc::invalid_base64, text);
+    CHECK(code_of(nullptr) == hdikafka::errc::wrong_kind);
+    CHECK(code_of(42) == hdikafka::errc::wrong_kind);
+    CHECK_FALSE(code_of(""));
 }

@@ -61,6 +61,30 @@ TEST_CASE("garbage instead of an answer is an error that names the operation")
     CHECK(binary.info().persisted() == hk::persistence::possibly);
 }
 
+TEST_CASE("a record that is refused may be there all the same when an earlier attempt may have written it")
+{
+    std::string const refusal = http(200, R"({"offsets":[{"partition":0,"offset":4},{"error_code":40002,)"
+                                          R"("error":"not now"}]})");
+    for (bool const sent_before : {false, true}) {
+        CAPTURE(sent_before);
+        std::vector<script> scripts(1, script().read().send(refusal).stall());
+        if (sent_before)
+            scripts.insert(scripts.begin(), script().read().fin());
+        scripted_server const server(std::move(scripts));
+        net::io_context io;
+        hk::client const client(io.get_executor(),
+                                options_for(server.endpoint()).retry(quickly(1).at_least_once(true)));
+        auto const told = run(io, client.produce("orders", hk::records(1, 2)));
+        REQUIRE(told.good());
+        auto const wanted = sent_before ? hk::persistence::possibly : hk::persistence::none;
+        hk::receipt const& receipt = told.get().value();
+        CHECK(receipt.persisted(0) == hk::persistence::done);
+        CHECK(receipt.persisted(1) == wanted);
+        REQUIRE(receipt.error(1));
+        CHECK(receipt.error(1)->info().persisted() == wanted);
+    }
+}
+
 TEST_CASE("half an answer, cut anywhere, is a lost connection and never a shorter answer")
 {
     std::string const whole = http(200, R"({"topics":["orders"]})");

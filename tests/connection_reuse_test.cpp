@@ -248,8 +248,8 @@ TEST_CASE("those who wait are served when a connection breaks, too")
         REQUIRE(end.happened());
         good += end.good();
     }
-    // Each connection serves one call and loses the next, which is made once more at the end of the line, over
-    // a connection of its own.
+    // Each connection serves one call and loses the next, which is made once more at the end of the line,
+    // over a connection of its own.
     CHECK(good == 10);
     CHECK(server.connections() == 5 + 5);
 }

@@ -1,6 +1,7 @@
 // What a test can do with an emulator that serves: arrange, inspect, break.
 #include "support/served_emulator.hpp"
 
+#include <asio/post.hpp>
 #include <doctest/doctest.h>
 
 #include <atomic>
@@ -91,6 +92,75 @@ TEST_CASE("tokens stop being good when the clock says so, or the emulator")
     CHECK(server.emulator.token_requests() == 4);
     server.emulator.forget_calls();
     CHECK(server.emulator.token_requests() == 0);
+}
+
+TEST_CASE("an answer can be slow, and others are not held up by it")
+{
+    served_emulator server;
+    blocking_peer peer = server.peer();
+    std::string const token = peer.fetch_token();
+    server.emulator.inject(hk::emulator_fault::slow(milliseconds(50)).on(hk::emulator_route::brokers));
+    CHECK(peer.exchange("GET", "/v1/metadata/topics", token).status == 200);
+    auto const start = std::chrono::steady_clock::now();
+    CHECK(peer.exchange("GET", "/v1/metadata/brokers", token).status == 200);
+    CHECK(std::chrono::steady_clock::now() - start >= milliseconds(50));
+
+    // One that would never come in this test: it ends with the emulator.
+    server.emulator.inject(hk::emulator_fault::slow(std::chrono::hours(1)).on(hk::emulator_route::brokers));
+    blocking_peer waiting = server.peer();
+    server.emulator.on_call([&server](hk::emulator_call const& call) {
+        if (call.route == hk::emulator_route::topics)
+            asio::post(server.io, [&server] { server.emulator.stop(); });
+    });
+    std::thread other([&] { CHECK(waiting.exchange("GET", "/v1/metadata/brokers", token).status == 0); });
+    while (server.emulator.request_count(hk::emulator_route::brokers) < 2)
+        std::this_thread::yield();
+    peer.exchange("GET", "/v1/metadata/topics", token);
+    other.join();
+}
+
+TEST_CASE("a script hears of each request between its handling and its answer, and may change things")
+{
+    served_emulator server;
+    auto& emulator = server.emulator;
+    emulator.add_topic("orders");
+    for (int i = 0; i < 4; ++i)
+        emulator.append("orders", hk::record(i));
+    std::vector<hk::emulator_call> heard;
+    emulator.on_call([&](hk::emulator_call const& call) {
+        heard.push_back(call);
+        if (call.route == hk::emulator_route::consume)
+            emulator.trim("orders", 0, 2);
+    });
+    blocking_peer peer = server.peer();
+    std::string const token = peer.fetch_token();
+    std::string_view const read = "/v1/consumer/topics/orders/partitions/0/offsets/0";
+    CHECK(peer.exchange("GET", read, token).status == 200);
+    CHECK(peer.exchange("GET", read, token).status == 400);
+    emulator.on_call({});
+    CHECK(peer.exchange("GET", read, token).status == 400);
+    REQUIRE(heard.size() == 3);
+    CHECK(heard[0].route == hk::emulator_route::token);
+    CHECK(heard[1].status == 200);
+    CHECK(heard[1].target == read);
+    CHECK(heard[2].status == 400);
+}
+
+TEST_CASE("a topic can be made anew")
+{
+    served_emulator server(hk::emulator_options().visibility_delay(std::chrono::hours(1)));
+    auto& emulator = server.emulator;
+    emulator.add_topic("orders", 3);
+    emulator.append("orders", hk::record(1).partition(2));
+    emulator.append("orders", hk::record(2).partition(2));
+    emulator.recreate_topic("orders");
+    CHECK(emulator.watermarks("orders", 2) == std::pair<std::int64_t, std::int64_t>(0, 0));
+    CHECK(emulator.append("orders", hk::record(3).partition(2)) == 0);
+    blocking_peer peer = server.peer();
+    std::string const seen =
+        peer.exchange("GET", "/v1/metadata/topics/orders/partitions/2", peer.fetch_token()).body;
+    CHECK(contains(seen, "\"earliest_offset\":0,\"latest_offset\":1"));
+    CHECK_THROWS_AS(emulator.recreate_topic("absent"), hk::error);
 }
 
 TEST_CASE("a test can arrange topics and records, and look at them")

@@ -246,6 +246,13 @@ TEST_CASE("consume: a bare array, text values and other NextOffset fields by opt
     CHECK(field(answer, "NextOffset") == "0");
     CHECK(f.get(consume("2")).body == "[]");
 
+    service_fixture behind(hk::emulator_options().next_offset(hk::emulator_next_offset::behind));
+    behind.create("orders");
+    behind.produce("orders", R"({"records":[{"value":0},{"value":1},{"value":2}]})");
+    CHECK(field(behind.get(consume("0?count=2")), "NextOffset") == "0");
+    CHECK(field(behind.get(consume("2?count=2")), "NextOffset") == "1");
+    CHECK(field(behind.get(consume("3?count=2")), "NextOffset") == "2");
+
     service_fixture absent(hk::emulator_options().next_offset(hk::emulator_next_offset::absent));
     absent.create("orders");
     CHECK(!field(absent.get(consume("0")), "NextOffset"));

@@ -234,6 +234,12 @@ TEST_CASE("injected faults befall the requests they are meant for, as often as t
     CHECK(f.service.broker().log("orders", 0).value()->latest() == 1);
     f.service.inject(hk::emulator_fault::stall().on(hk::emulator_route::token));
     CHECK(f.token_request(good_form()).action == hk::detail::emulation::emulator_action::stall);
+    f.service.inject(hk::emulator_fault::slow(seconds(2)));
+    auto const late = f.get("/v1/metadata/topics");
+    CHECK(late.status == 200);
+    CHECK(late.action == hk::detail::emulation::emulator_action::send);
+    CHECK(late.delay == seconds(2));
+    CHECK(f.get("/v1/metadata/topics").delay == seconds(0));
 }
 
 TEST_CASE("every request is counted by its route and remembered")

@@ -57,6 +57,15 @@ std::int32_t java_partition(std::string_view key, std::int32_t partitions)
     return static_cast<std::int32_t>(positive % partitions);
 }
 
+/// Limits that are not reached.
+batch_limits wide()
+{
+    batch_limits out;
+    out.records = 100'000;
+    out.bytes = 100'000'000;
+    return out;
+}
+
 /// The choice of a topic that has so many partitions.
 class known_topic
 {
@@ -68,13 +77,17 @@ public:
         choice.learned(partitions);
     }
 
-    hk::result<std::int32_t> ask(hk::record const& one) { return choice.pick(who, "orders", one, random); }
+    hk::result<std::int32_t> ask(hk::record const& one)
+    {
+        return choice.pick(who, "orders", one, record_size(one), limits, random);
+    }
     std::int32_t pick(hk::record const& one) { return ask(one).value(); }
     std::int32_t pick_without_key() { return pick(hk::record(1)); }
-    void completed(std::int32_t partition) { choice.completed(partition, random); }
+    void emptied(std::int32_t partition) { choice.emptied(partition, random); }
 
     hk::partitioner who;
     partition_choice choice;
+    batch_limits limits = wide();
     random_source random;
 };
 
@@ -189,16 +202,43 @@ TEST_CASE("nothing is known of a topic's partitions before they were counted")
     CHECK(choice.known());
 }
 
-TEST_CASE("records without a key stay with one partition until a batch for it is complete")
+TEST_CASE("records without a key stay with one partition until all that waited for it has left")
 {
     known_topic topic(50);
     std::int32_t const first = topic.pick_without_key();
     for (int i = 0; i != 100; ++i)
         CHECK(topic.pick_without_key() == first);
-    topic.completed(first == 0 ? 1 : 0); // a batch of keyed records, elsewhere
+    topic.emptied(first == 0 ? 1 : 0); // a batch of keyed records, elsewhere
     CHECK(topic.pick_without_key() == first);
-    topic.completed(first);
+    topic.emptied(first);
     CHECK(topic.pick_without_key() != first);
+}
+
+TEST_CASE("records without a key stay with one partition until they fill a batch, by records or to the byte")
+{
+    known_topic by_records(2);
+    by_records.limits.records = 3;
+    known_topic by_bytes(2);
+    by_bytes.limits.bytes = body_size(3, 3 * record_size(hk::record(1)));
+    for (known_topic* const topic : {&by_records, &by_bytes}) {
+        std::vector<std::int32_t> chosen;
+        for (int i = 0; i != 12; ++i)
+            chosen.push_back(topic->pick_without_key());
+        for (std::size_t i = 1; i != 12; ++i)
+            CHECK((chosen[i] == chosen[i - 1]) == (i % 3 != 0));
+    }
+}
+
+TEST_CASE("once all has left, the batch that records without a key fill begins anew")
+{
+    known_topic topic(2);
+    topic.limits.records = 3;
+    std::int32_t const first = topic.pick_without_key();
+    topic.pick_without_key();
+    topic.emptied(first);
+    for (int i = 0; i != 3; ++i)
+        CHECK(topic.pick_without_key() == 1 - first);
+    CHECK(topic.pick_without_key() == first);
 }
 
 TEST_CASE("a null key is none")
@@ -206,7 +246,7 @@ TEST_CASE("a null key is none")
     known_topic topic(1'000);
     std::int32_t const first = topic.pick(hk::record(nullptr, 1));
     CHECK(topic.pick_without_key() == first);
-    topic.completed(first);
+    topic.emptied(first);
     std::int32_t const second = topic.pick(hk::record(nullptr, 1));
     CHECK(second != first);
     CHECK(topic.pick_without_key() == second);
@@ -234,7 +274,7 @@ TEST_CASE("the next partition is always another one, and in time each has its sh
             if (chosen == before || chosen < 0 || chosen >= partitions)
                 CHECK(chosen != before);
             ++shares[chosen];
-            topic.completed(chosen);
+            topic.emptied(chosen);
             before = chosen;
         }
         CHECK(shares.size() == std::size_t(partitions));
@@ -252,7 +292,8 @@ TEST_CASE("producers that start together do not all start with the same partitio
         random_source random(seed);
         partition_choice choice;
         choice.learned(10);
-        chosen.insert(choice.pick(hk::partitioner::murmur2, "orders", hk::record(1), random).value());
+        chosen.insert(
+            choice.pick(hk::partitioner::murmur2, "orders", hk::record(1), 1, wide(), random).value());
     }
     CHECK(chosen.size() == 10);
 }
@@ -261,7 +302,7 @@ TEST_CASE("where there is but one partition, all records go there")
 {
     known_topic topic(1);
     CHECK(topic.pick_without_key() == 0);
-    topic.completed(0);
+    topic.emptied(0);
     CHECK(topic.pick_without_key() == 0);
     CHECK(topic.pick(hk::record("21", 1)) == 0);
 }
@@ -282,7 +323,7 @@ TEST_CASE("with fewer partitions than before none is chosen that is no more")
         topic.pick_without_key();
         topic.choice.learned(2);
         CHECK(topic.pick_without_key() < 2);
-        topic.completed(topic.pick_without_key());
+        topic.emptied(topic.pick_without_key());
         CHECK(topic.pick_without_key() < 2);
     }
 }

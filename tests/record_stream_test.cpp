@@ -192,7 +192,8 @@ TEST_CASE("what retention deleted before it was read is an error that names the 
     test::emulated service;
     service.emulator.add_topic("orders");
     fill(service, 10);
-    auto stream = service->consume("orders", 0, hk::consume_options().from(0).max_records(2).read_ahead(0).poll(1ms, 2ms));
+    auto stream = service->consume("orders", 0,
+                                   hk::consume_options().from(0).max_records(2).read_ahead(0).poll(1ms, 2ms));
     CHECK(service.run(stream.next()).value()->size() == 2);
     service.emulator.trim("orders", 0, 6);
     auto const lost = service.run(stream.next());

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <iterator>
+#include <limits>
 #include <map>
 #include <optional>
 #include <random>
@@ -235,12 +236,18 @@ private:
             log_.trim(log_.earliest() + up_to(random_, 60));
     }
 
+    /// The records looked at come in any order, or one of them fails and a user calls next() again.
     void seek()
     {
-        range_read what;
-        what.offset = plan_.offset();
-        what.count = plan_.count();
-        (void)judge_seek(plan_, answer_to(what, plan_.read_end())); // a user would call next() again
+        std::vector<std::int64_t> offsets = plan_.seeks();
+        std::ranges::shuffle(offsets, random_);
+        for (std::int64_t const offset : offsets) {
+            bool const refused = !log_.in_range(offset);
+            auto const outcome =
+                answer_to(range_read{0, offset, 1}, std::numeric_limits<std::int64_t>::max());
+            if (!judge_seek(plan_, offset, outcome) || refused)
+                return;
+        }
     }
 
     /// Whether the stream starts where its options say.

@@ -36,7 +36,7 @@ int tries_before_probing(stream_plan& plan, hk::partition_info const& seen)
 
 hk::errc refusal(hk::consume_options const& options)
 {
-    auto const wrong = stream_plan::check(options);
+    auto const wrong = hk::detail::check_consume(options);
     return wrong ? static_cast<hk::errc>(wrong->code().value()) : hk::errc();
 }
 

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 using namespace std::chrono_literals;
 using namespace test;
@@ -26,7 +27,7 @@ bool seeks(stream_plan& plan, std::int64_t offset, hk::partition_info const& see
     if (plan.next() != stream_action::look)
         return false;
     plan.watermarks(seen);
-    return plan.next() == stream_action::seek && plan.offset() == offset && plan.count() == 1;
+    return plan.next() == stream_action::seek && plan.seeks() == std::vector{offset};
 }
 
 } // namespace
@@ -38,21 +39,21 @@ TEST_CASE("a stream that goes on looks at the last record first")
     {
         stream_plan plan = resumed(7, 1'000, options);
         REQUIRE(seeks(plan, 7, marks(0, 20)));
-        plan.sought(7, 1'000);
+        plan.sought(7, 7, 1'000);
         CHECK(reads(plan, 8, 10));
     }
     SUBCASE("it was compacted away")
     {
         stream_plan plan = resumed(7, 1'000, options);
         REQUIRE(seeks(plan, 7, marks(0, 20)));
-        plan.sought(9, 3'000);
+        plan.sought(7, 9, 3'000);
         CHECK(reads(plan, 8, 10));
     }
     SUBCASE("it has no time any more")
     {
         stream_plan plan = resumed(7, 1'000, options);
         REQUIRE(seeks(plan, 7, marks(0, 20)));
-        plan.sought(7, std::nullopt);
+        plan.sought(7, 7, std::nullopt);
         CHECK(reads(plan, 8, 10));
     }
     SUBCASE("retention has deleted it")
@@ -66,7 +67,7 @@ TEST_CASE("a stream that goes on looks at the last record first")
     {
         stream_plan plan = resumed(7, 1'000, options);
         REQUIRE(seeks(plan, 7, marks(0, 20)));
-        plan.sought(7, 2'000);
+        plan.sought(7, 7, 2'000);
         CHECK(failed_with(plan, hk::errc::topic_recreated));
     }
 }
@@ -85,12 +86,12 @@ TEST_CASE("no answer about the last record is no answer to the question")
     SUBCASE("silence")
     {
         for (int i = 0; i < 2; ++i) {
-            plan.sought(std::nullopt, std::nullopt);
+            plan.sought(7, std::nullopt, std::nullopt);
             REQUIRE(plan.next() == stream_action::pause);
             REQUIRE(plan.next() == stream_action::seek);
         }
     }
-    plan.sought(7, 2'000);
+    plan.sought(7, 7, 2'000);
     CHECK(failed_with(plan, hk::errc::topic_recreated));
 }
 
@@ -99,11 +100,11 @@ TEST_CASE("silence about the last record is believed in the end")
     stream_plan plan = resumed(7, 1'000, hk::consume_options().max_records(10));
     REQUIRE(seeks(plan, 7, marks(0, 20)));
     for (int i = 0; i < 2; ++i) {
-        plan.sought(std::nullopt, std::nullopt);
+        plan.sought(7, std::nullopt, std::nullopt);
         REQUIRE(plan.next() == stream_action::pause);
         REQUIRE(plan.next() == stream_action::seek);
     }
-    plan.sought(std::nullopt, std::nullopt);
+    plan.sought(7, std::nullopt, std::nullopt);
     CHECK(reads(plan, 8, 10));
 }
 
@@ -118,7 +119,7 @@ TEST_CASE("a shorter topic that grows past the position is looked at before anyt
         plan.watermarks(marks(0, 4'000));
         REQUIRE(plan.next() == stream_action::pause);
         REQUIRE(seeks(plan, 5'000, marks(0, 6'000)));
-        plan.sought(5'000, 2'000);
+        plan.sought(5'000, 5'000, 2'000);
         CHECK(failed_with(plan, hk::errc::topic_recreated));
     }
 }
@@ -146,7 +147,7 @@ TEST_CASE("in a topic that was made anew a stream goes on where its policy says,
     {
         stream_plan plan = resumed(1'999, 1'000, hk::consume_options(options).on_out_of_range(hk::earliest));
         REQUIRE(seeks(plan, 1'999, marks(1'000, 2'500)));
-        plan.sought(1'999, 2'000);
+        plan.sought(1'999, 1'999, 2'000);
         REQUIRE(plan.next() == stream_action::pause);
         CHECK(plan.pause() == 10s); // as long as the service may show those of the topic that was
         REQUIRE(plan.next() == stream_action::look);
@@ -163,7 +164,7 @@ TEST_CASE("in a topic that was made anew a stream goes on where its policy says,
     {
         stream_plan plan = resumed(1'999, 1'000, hk::consume_options(options).on_out_of_range(hk::latest));
         REQUIRE(seeks(plan, 1'999, marks(0, 2'500)));
-        plan.sought(1'999, 2'000);
+        plan.sought(1'999, 1'999, 2'000);
         REQUIRE(plan.next() == stream_action::pause);
         REQUIRE(plan.next() == stream_action::look);
         plan.watermarks(marks(0, 2'400));

@@ -121,6 +121,10 @@ public:
     /// Adds a topic that metadata shows at once.
     void add_topic(std::string_view topic, std::int32_t partitions = 1);
 
+    /// Deletes a topic and makes it anew, with as many partitions and without a record: its offsets begin at
+    /// 0 again. Metadata shows it at once.
+    void recreate_topic(std::string_view topic);
+
     /// Writes a record as a produce would; gives its offset.
     std::int64_t append(std::string_view topic, record const& record);
 
@@ -152,6 +156,12 @@ public:
 
     /// Changes the application's secret at the authority.
     void rotate_client_secret(std::string secret);
+
+    /// Calls `script` with each request from now on, when it has been handled and before it is answered: what
+    /// is to happen in the middle of something happens there, such as retention (trim()) behind the third
+    /// read. It is called on the thread that serves the request, by several of them if there are, and may
+    /// call any function of the emulator but stop(). Empty ends that.
+    void on_call(std::function<void(emulator_call const&)> script);
 
     // What goes wrong.
 

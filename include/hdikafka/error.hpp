@@ -23,7 +23,8 @@ enum class errc // NOLINT(performance-enum-size): std::error_code holds an int
 {
     // Arguments, refused before anything is sent. Mend the call.
     invalid_topic = 1, ///< The topic is not [a-zA-Z0-9._-]{1,249}, or is "." or "..".
-    invalid_partition, ///< The partition is negative.
+    invalid_partition, ///< The partition is negative, or a partitioner chose one that the topic does not
+                       ///< have.
     invalid_offset,    ///< The offset is negative.
     invalid_count,     ///< A count, a size or a limit is below its least value.
     no_records,        ///< A produce was called without records.
@@ -34,16 +35,18 @@ enum class errc // NOLINT(performance-enum-size): std::error_code holds an int
     not_finite,        ///< A double that is infinite or NaN has no JSON form.
 
     // Values read from JSON.
-    invalid_json, ///< The text is not JSON (RFC 8259), or nests deeper than 512 levels.
-    wrong_kind,   ///< The JSON value is of another kind than was asked for.
-    out_of_range, ///< The JSON number does not fit the type that was asked for.
+    invalid_json,   ///< The text is not JSON (RFC 8259), or nests deeper than 512 levels.
+    wrong_kind,     ///< The JSON value is of another kind than was asked for.
+    out_of_range,   ///< The JSON number does not fit the type that was asked for.
+    invalid_base64, ///< The string is not base64 as base64_codec makes it.
 
     // Time and state.
     connect_timeout, ///< Resolving, connecting and the TLS handshake took longer than connect_timeout.
     idle_timeout,    ///< The server sent or took nothing for idle_timeout.
     timed_out,       ///< The call's total time is over.
     closed,          ///< The client (or stream) was closed while the call was waiting, or before it.
-    already_running, ///< A stream's next() was called while another one was under way.
+    already_running, ///< A stream's next() was called while another one was under way, or a delivery's
+                     ///< receipt().
 
     // The network and TLS.
     resolve_failed,      ///< The host name has no address, or the resolver did not answer.
@@ -81,7 +84,8 @@ enum class errc // NOLINT(performance-enum-size): std::error_code holds an int
     not_found,         ///< 404: no such topic or partition (a new topic takes seconds to show).
     not_supported,     ///< 405: this proxy does not offer the operation.
     already_exists,    ///< 409, or an answer that says the topic exists already.
-    too_large,         ///< 413: the request is larger than the service takes.
+    too_large,         ///< 413: the request is larger than the service takes; or a record is larger than a
+                       ///< producer's requests may be.
     throttled,         ///< 429: too many requests; info().retry_after says how long to wait if it is known.
     service_failed,    ///< 5xx.
     unexpected_status, ///< A status that has no meaning in this API.
@@ -191,7 +195,7 @@ public:
     {
         switch (value) {
         case errc::invalid_topic: return "the topic name is not valid";
-        case errc::invalid_partition: return "the partition is negative";
+        case errc::invalid_partition: return "there is no such partition";
         case errc::invalid_offset: return "the offset is negative";
         case errc::invalid_count: return "the count is too small";
         case errc::no_records: return "there are no records to send";
@@ -203,6 +207,7 @@ public:
         case errc::invalid_json: return "the text is not valid JSON";
         case errc::wrong_kind: return "the JSON value is of another kind";
         case errc::out_of_range: return "the number is out of range";
+        case errc::invalid_base64: return "the text is not base64";
         case errc::connect_timeout: return "connecting took too long";
         case errc::idle_timeout: return "the server was silent for too long";
         case errc::timed_out: return "the call took too long";

@@ -194,8 +194,8 @@ class consume_options
 public:
     /// Where to start: hk::earliest (the default), hk::latest, an offset, or a point in time
     /// (std::chrono::sys_time): the first record that is not older. That one is searched for by reading
-    /// single records, and is exact where timestamps rise with the offsets; a record without one counts as
-    /// older.
+    /// single records, as many at a time as the stream has connections (at most 16), and is exact where
+    /// timestamps rise with the offsets; a record without one counts as older.
     consume_options& from(offset_spec start) &
     {
         from_ = start;

@@ -33,7 +33,7 @@ public:
     {
         request_.version(http_1_1);
         request_.method(task.produces() ? http::verb::post : http::verb::get);
-        request_.target(task.path());
+        request_.target(task.path(0));
         request_.set(http::field::host, task.host + ":" + task.port);
         request_.set(http::field::authorization, "Bearer " + task.token);
         request_.set(http::field::accept, "application/json");
@@ -55,8 +55,10 @@ public:
         co_await stream_.async_handshake(net::ssl::stream_base::client, net::use_awaitable);
     }
 
-    net::awaitable<void> exchange()
+    net::awaitable<void> exchange(int nth)
     {
+        if (task_.streams())
+            request_.target(task_.path(nth));
         if (task_.produces()) {
             request_.body() = bench::produce_body();
             request_.prepare_payload();
@@ -69,7 +71,7 @@ public:
         beast::get_lowest_layer(stream_).expires_never();
         bench::require(parser.get().result() == http::status::ok && parser.keep_alive(), "not a success");
         auto const tree = bench::parse_answer(parser.get().body());
-        bench::check_answer(task_, tree);
+        bench::check_answer(task_, nth, tree);
     }
 
 private:
@@ -87,7 +89,7 @@ net::awaitable<void> use(connection& one, int times)
 {
     co_await one.open();
     for (int i = 0; i < times; ++i)
-        co_await one.exchange();
+        co_await one.exchange(i);
 }
 
 void measured(bench::task const& task)

@@ -1,10 +1,11 @@
 // What the bench's programs share: one command line, the same checks, the report at the end.
 //
-//   PROGRAM ENDPOINT CA_FILE TOKEN produce|fetch[:RECORDS]|idle|token COUNT
+//   PROGRAM ENDPOINT CA_FILE TOKEN produce|fetch[:RECORDS]|stream|idle|token COUNT
 //
-// produce and fetch make COUNT requests one after the other on one connection. idle makes one fetch on each
-// of COUNT connections and leaves them open. token makes one fetch, then gets the token that lies in the cache
-// COUNT times, as every call does first (hdikafka alone).
+// produce and fetch make COUNT requests one after the other on one connection. stream reads a partition from
+// its beginning to its end: COUNT reads, each with records of its own; hdikafka alone looks where these are.
+// idle makes one fetch on each of COUNT connections and leaves them open. token makes one fetch, then gets
+// the token that lies in the cache COUNT times, as every call does first (hdikafka alone).
 #ifndef HDIKAFKA_BENCH_HPP
 #define HDIKAFKA_BENCH_HPP
 
@@ -48,20 +49,33 @@ public:
             throw std::invalid_argument("the endpoint must be https://HOST:PORT");
         host = endpoint.substr(scheme.size(), colon - scheme.size());
         port = endpoint.substr(colon + 1);
-        if (mode != "produce" && mode != "fetch" && mode != "idle" && mode != "token")
-            throw std::invalid_argument("the mode must be produce, fetch, idle or token");
+        if (mode != "produce" && mode != "fetch" && mode != "stream" && mode != "idle" && mode != "token")
+            throw std::invalid_argument("the mode must be produce, fetch, stream, idle or token");
     }
 
-    /// The topic that is read has as many records as one read asks for, from offset 0 on.
-    std::string topic() const { return "records-" + std::to_string(records); }
+    /// The topic that is read has as many records as one read asks for, from offset 0 on; that of a stream
+    /// has what COUNT of them ask for, from an offset on that has as many digits as all that follow.
+    std::string topic() const
+    {
+        if (!streams())
+            return "records-" + std::to_string(records);
+        std::string const reads = std::to_string(count);
+        return "stream-" + std::string(reads.size() < 4 ? 4 - reads.size() : 0, '0') + reads;
+    }
 
     bool produces() const { return mode == "produce"; }
+    bool streams() const { return mode == "stream"; }
 
-    std::string path() const
+    /// Where the nth request begins to read.
+    int offset(int nth) const { return streams() ? 1'000'000 + nth * records : 0; }
+
+    /// Of the nth request.
+    std::string path(int nth) const
     {
         if (produces())
             return "/v1/producer/topics/" + topic();
-        return "/v1/consumer/topics/" + topic() + "/partitions/0/offsets/0?count=" + std::to_string(records);
+        return "/v1/consumer/topics/" + topic() + "/partitions/0/offsets/" + std::to_string(offset(nth)) +
+               "?count=" + std::to_string(records);
     }
 
     std::string endpoint;
@@ -105,7 +119,8 @@ template <class Measured>
 int run(int argc, char** argv, Measured measured)
 {
     try {
-        require(argc == 6, "usage: PROGRAM ENDPOINT CA_FILE TOKEN produce|fetch[:RECORDS]|idle COUNT");
+        require(argc == 6,
+                "usage: PROGRAM ENDPOINT CA_FILE TOKEN produce|fetch[:RECORDS]|stream|idle|token COUNT");
         measured(task(argv));
         return 0;
     } catch (std::exception const& failure) {

@@ -36,7 +36,7 @@ public:
         add_field("Accept: application/json");
         if (task.produces())
             add_field("Content-Type: application/json");
-        set(CURLOPT_URL, (task.endpoint + task.path()).c_str());
+        set(CURLOPT_URL, (task.endpoint + task.path(0)).c_str());
         set(CURLOPT_CAINFO, task.ca_file.c_str());
         set(CURLOPT_HTTPHEADER, fields_.get());
         set(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
@@ -49,8 +49,11 @@ public:
     requester(requester const&) = delete;
     requester& operator=(requester const&) = delete;
 
-    void start(CURLM* multi)
+    void start(CURLM* multi, int nth)
     {
+        nth_ = nth;
+        if (task_.streams())
+            set(CURLOPT_URL, (task_.endpoint + task_.path(nth)).c_str());
         answer_.clear();
         if (task_.produces()) {
             request_ = bench::produce_body();
@@ -68,7 +71,7 @@ public:
         require(curl_multi_remove_handle(multi, easy_.get()));
         bench::require(status == 200, "not a success");
         auto const tree = bench::parse_answer(answer_);
-        bench::check_answer(task_, tree);
+        bench::check_answer(task_, nth_, tree);
     }
 
 private:
@@ -99,6 +102,7 @@ private:
     }
 
     bench::task const& task_;
+    int nth_ = 0;
     easy_ptr easy_;
     fields_ptr fields_;
     std::string request_;
@@ -131,12 +135,12 @@ void measured(bench::task const& task)
         require(curl_multi_setopt(multi.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(task.count)));
         std::deque<requester> requesters;
         for (int i = 0; i < task.count; ++i)
-            requesters.emplace_back(task).start(multi.get());
+            requesters.emplace_back(task).start(multi.get(), i);
         run_all(multi.get());
     } else {
         requester requester(task);
         for (int i = 0; i < task.count; ++i) {
-            requester.start(multi.get());
+            requester.start(multi.get(), i);
             run_all(multi.get());
         }
     }

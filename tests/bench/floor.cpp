@@ -90,15 +90,15 @@ private:
     SSL* session_;
 };
 
-std::string ready_request(bench::task const& task)
+std::string ready_request(bench::task const& task, int nth)
 {
     std::string const common = " HTTP/1.1\r\nHost: " + task.host + ":" + task.port +
                                "\r\nAuthorization: Bearer " + task.token +
                                "\r\nAccept: application/json\r\nUser-Agent: floor\r\n";
     if (!task.produces())
-        return "GET " + task.path() + common + "\r\n";
+        return "GET " + task.path(nth) + common + "\r\n";
     std::string const body = R"({"records":[{"value":")" + bench::record_value + R"("}]})";
-    return "POST " + task.path() + common +
+    return "POST " + task.path(nth) + common +
            "Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
            body;
 }
@@ -108,15 +108,18 @@ void measured(bench::task const& task)
     context_ptr const context(SSL_CTX_new(TLS_client_method()), &SSL_CTX_free);
     SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
     bench::require(SSL_CTX_load_verify_file(context.get(), task.ca_file.c_str()) == 1, "no authorities");
-    std::string const request = ready_request(task);
+    std::string request = ready_request(task, 0);
     std::vector<char> buffer(256 * 1024);
 
     bool const idle = task.mode == "idle";
     std::vector<std::unique_ptr<connection>> connections;
     for (int i = 0; i < (idle ? task.count : 1); ++i)
         connections.push_back(std::make_unique<connection>(context.get(), task));
-    for (int i = 0; i < task.count; ++i)
+    for (int i = 0; i < task.count; ++i) {
+        if (task.streams())
+            request = ready_request(task, i);
         connections[idle ? static_cast<std::size_t>(i) : 0]->exchange(request, buffer);
+    }
     bench::report();
 }
 

@@ -35,8 +35,10 @@ CLIENTS = {
     "beast": ("Boost.Beast + Boost.JSON tree", "libboost1.81-dev"),
     "curl": ("libcurl multi + Boost.JSON tree", "libcurl4-openssl-dev or libboost1.81-dev"),
 }
-TASKS = {"produce": "produce one 150-byte record", "fetch": "fetch 100 records, 110 KB"}
-LIMITS = {"produce": 2.0, "fetch": 2.5}  # times the floor's instructions
+TASKS = {"produce": "produce one 150-byte record", "fetch": "fetch 100 records, 110 KB",
+         "stream": "stream: a read of 100 records, 110 KB"}
+LIMITS = {"produce": 2.0, "fetch": 2.5, "stream": 2.0}  # times the floor's instructions
+STREAMED = 100  # records of one read
 TOKEN_LOOKS = (100, 10100)  # gets of a token from the cache
 FEW, MANY = "fetch:10", "fetch:1000"  # of the same size
 # Allocations per fetch that MANY may take more than FEW; some waits there are all the same.
@@ -47,11 +49,11 @@ class Plan:
     """How long the runs are: the shorter and the longer one of each pair."""
 
     def __init__(self, short):
-        self.instructions = {"produce": (100, 600), "fetch": (20, 70)} if short else \
-                            {"produce": (100, 2100), "fetch": (20, 220)}
-        self.allocations = {"produce": (50, 550), "fetch": (20, 220)}
-        self.processor = {"produce": (500, 5500), "fetch": (100, 1100)} if short else \
-                         {"produce": (1000, 21000), "fetch": (200, 4200)}
+        self.instructions = {"produce": (100, 600), "fetch": (20, 70), "stream": (20, 70)} if short else \
+                            {"produce": (100, 2100), "fetch": (20, 220), "stream": (20, 220)}
+        self.allocations = {"produce": (50, 550), "fetch": (20, 220), "stream": (20, 220)}
+        self.processor = {"produce": (500, 5500), "fetch": (100, 1100), "stream": (100, 600)} if short else \
+                         {"produce": (1000, 21000), "fetch": (200, 4200), "stream": (100, 1200)}
         self.rounds = 3 if short else 5
         self.idle = 100 if short else 200
 
@@ -146,6 +148,10 @@ def table(clients):
             instructions, cpu = one.instructions[mode], one.processor[mode]
             print(f"  {what:36} {instructions:12,.0f} {instructions / floor.instructions[mode]:8.2f}"
                   f" {cpu / floor.processor[mode]:12.2f} {one.allocations[mode]:12.1f} {one.bytes[mode]:12,.0f}")
+    print(f"\n{'stream, by the record':38} {'instructions':>12} {'records per CPU-second':>33}")
+    for name, one in clients.items():
+        print(f"  {CLIENTS[name][0]:36} {one.instructions['stream'] / STREAMED:12,.0f}"
+              f" {STREAMED * 1_000_000 / one.processor['stream']:33,.0f}")
     ours = clients["ours"]
     print(f"\n{'allocations per fetch of 200 KB':38} {'10 records':>12} {'1,000 records':>21}")
     print(f"  {CLIENTS['ours'][0]:36} {ours.allocations[FEW]:12.1f} {ours.allocations[MANY]:21.1f}")

@@ -1,5 +1,6 @@
 // hdikafka's client, in coroutines on one thread.
 #include "bench.hpp"
+#include "ours_stream.hpp"
 
 #include <hdikafka.hpp>
 
@@ -46,13 +47,15 @@ void look(hk::credential const& who, asio::any_io_executor const& executor, int 
 void measured(bench::task const& task)
 {
     bool const idle = task.mode == "idle";
+    // What a stream reads ahead has a connection of its own.
+    int const reading = task.streams() ? 2 : 1;
+    auto const connections = static_cast<std::size_t>(idle ? task.count : reading);
     asio::io_context io(1);
     hk::credential const who = hk::bearer_token(task.token);
-    hk::client client(io.get_executor(),
-                      hk::client_options(task.endpoint)
-                          .credential(who)
-                          .tls(hk::tls_options().ca_file(task.ca_file))
-                          .max_connections(static_cast<std::size_t>(idle ? task.count : 1)));
+    hk::client client(io.get_executor(), hk::client_options(task.endpoint)
+                                             .credential(who)
+                                             .tls(hk::tls_options().ca_file(task.ca_file))
+                                             .max_connections(connections));
     std::exception_ptr failure;
     auto const ended = [&failure](std::exception_ptr thrown) {
         if (thrown)
@@ -64,6 +67,8 @@ void measured(bench::task const& task)
             asio::co_spawn(io, fetch(client, task.topic(), 1, task.records), ended);
     else if (task.produces())
         asio::co_spawn(io, produce(client, task.topic(), task.count), ended);
+    else if (task.streams())
+        asio::co_spawn(io, bench::read_stream(client, task.topic(), task.count, task.records), ended);
     else
         asio::co_spawn(io, fetch(client, task.topic(), task.mode == "token" ? 1 : task.count, task.records),
                        ended);

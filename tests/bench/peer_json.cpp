@@ -23,7 +23,7 @@ json::value parse_answer(std::string_view body)
     return json::parse(body, json::make_shared_resource<json::monotonic_resource>());
 }
 
-void check_answer(task const& task, json::value const& answer)
+void check_answer(task const& task, int nth, json::value const& answer)
 {
     if (task.produces()) {
         require(answer.at("offsets").at(0).at("offset").as_int64() == 0, "not the receipt");
@@ -31,7 +31,7 @@ void check_answer(task const& task, json::value const& answer)
     }
     auto const& records = answer.as_array();
     require(records.size() == static_cast<std::size_t>(task.records) &&
-                records.back().at("offset").as_int64() == task.records - 1,
+                records.back().at("offset").as_int64() == task.offset(nth) + task.records - 1,
             "not the records");
 }
 

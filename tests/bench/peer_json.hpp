@@ -17,8 +17,8 @@ std::string produce_body();
 /// The answer's tree, for whoever wants its records.
 boost::json::value parse_answer(std::string_view body);
 
-/// What ours.cpp requires of an answer.
-void check_answer(task const& task, boost::json::value const& answer);
+/// What ours.cpp requires of the nth answer.
+void check_answer(task const& task, int nth, boost::json::value const& answer);
 
 } // namespace bench
 

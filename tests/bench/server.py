@@ -27,14 +27,25 @@ http {
     keepalive_requests 100000000;
     keepalive_timeout 600s;
     large_client_header_buffers 4 16k;
-    open_file_cache max=16 inactive=600s;
+    open_file_cache max=2000 inactive=600s;
     default_type application/json;
+    map_hash_max_size 8192;
+    map $at $behind {
+%(behind)s
+    }
     server {
         listen 127.0.0.1:%(port)d ssl;
         ssl_certificate certificate.pem;
         ssl_certificate_key key.pem;
         ssl_protocols TLSv1.3;
         location /v1/producer/ { return 200 '{"offsets":[{"partition":0,"offset":0}]}'; }
+        location ~ "^/v1/metadata/topics/stream-(?<reads>[0-9]{4})/partitions/0$" {
+            return 200 '{"partition_id":0,"earliest_offset":1000000,"latest_offset":1${reads}00,%(replicas)s}';
+        }
+        location ~ "^/v1/consumer/topics/stream-[0-9]{4}/partitions/0/offsets/(?<at>[0-9]{7})$" {
+            alias %(folder)s/stream/$at.json;
+            add_header NextOffset $behind;
+        }
 %(reads)s
     }
 }
@@ -44,6 +55,9 @@ READ = """
             alias %(folder)s/records-%(count)d.json;
             add_header NextOffset %(count)d;
         }"""
+
+BROKER = '{"hostName":"wn0","port":9092,"id":1001}'
+REPLICAS = f'"leader":{BROKER},"replicas":[{BROKER}],"isr":[{BROKER}]'
 
 PR_SET_PDEATHSIG = 1
 
@@ -55,14 +69,16 @@ def end_with_the_parent():
 
 # Records of a read -> bytes of its answer. Those of 10 and of 1,000 differ in nothing but the number.
 READS = {10: 200_000, 100: 110_000, 1000: 200_000}
+# A stream's: the topic stream-0070 has what 70 reads of 100 records bring, each of the size above.
+STREAM_FIRST, STREAM_COUNT, STREAM_READS = 1_000_000, 100, 1_200
 
 
-def records(count, size):
+def records(count, size, first=0):
     """A JSON array of `count` records, `size` bytes in all; the values are text without escapes."""
     def written(lengths):
         return json.dumps([
             {"key": f"key{i:04}", "value": (string.ascii_letters * (length // 52 + 1))[:length], "partition": 0,
-             "offset": i, "timestamp": 1700000000000 + i, "timestampType": "CREATE_TIME"}
+             "offset": first + i, "timestamp": 1700000000000 + i, "timestampType": "CREATE_TIME"}
             for i, length in enumerate(lengths)], separators=(",", ":"))
     rest, odd = divmod(size - len(written([0] * count)), count)
     return written([rest + (i < odd) for i in range(count)])
@@ -100,6 +116,12 @@ class Server:
         for count, size in READS.items():
             (folder / f"records-{count}.json").write_text(records(count, size))
 
+        stream = range(STREAM_FIRST, STREAM_FIRST + STREAM_READS * STREAM_COUNT, STREAM_COUNT)
+        (folder / "stream").mkdir()
+        for first in stream:
+            (folder / "stream" / f"{first}.json").write_text(records(STREAM_COUNT, READS[STREAM_COUNT], first))
+        behind = "\n".join(f"        {first} {first + STREAM_COUNT};" for first in stream)
+
         # nginx is given the socket, as when it replaces itself by a newer one: so nobody else can take the port.
         # Its worker must be able to read this folder.
         with socket.socket() as listener:
@@ -109,7 +131,8 @@ class Server:
             port = listener.getsockname()[1]
             reads = "".join(READ % {"count": count, "folder": folder} for count in READS)
             (folder / "nginx.conf").write_text(CONFIGURATION % {
-                "port": port, "reads": reads, "user": "" if os.geteuid() else "user root;"})
+                "port": port, "reads": reads, "behind": behind, "replicas": REPLICAS, "folder": folder,
+                "user": "" if os.geteuid() else "user root;"})
             self.process = subprocess.Popen(
                 [program, "-p", folder, "-c", "nginx.conf", "-e", "error.log"], pass_fds=[listener.fileno()],
                 env={**os.environ, "NGINX": f"{listener.fileno()};"}, stdin=subprocess.DEVNULL,
@@ -130,6 +153,15 @@ class Server:
                 body = answer.read()
                 assert answer.status == 200 and answer.getheader("NextOffset") == str(count), answer.headers
                 assert len(body) == size and len(json.loads(body)) == count, len(body)
+            for first in (STREAM_FIRST, STREAM_FIRST + (STREAM_READS - 1) * STREAM_COUNT):
+                connection.request("GET", f"/v1/consumer/topics/stream-0070/partitions/0/offsets/{first}?count=100")
+                answer = connection.getresponse()
+                body = answer.read()
+                assert answer.getheader("NextOffset") == str(first + STREAM_COUNT), answer.headers
+                assert len(body) == READS[STREAM_COUNT] and json.loads(body)[0]["offset"] == first, len(body)
+            connection.request("GET", "/v1/metadata/topics/stream-0070/partitions/0")
+            answer = connection.getresponse()
+            assert json.loads(answer.read())["latest_offset"] == STREAM_FIRST + 70 * STREAM_COUNT, answer.status
             connection.request("POST", "/v1/producer/topics/any", b"{}")
             answer = connection.getresponse()
             assert answer.status == 200 and json.loads(answer.read())["offsets"], answer.status

@@ -125,10 +125,11 @@ private:
         try {
             for (;;) {
                 std::size_t const count = co_await from.async_read_some(into, net::use_awaitable);
-                std::size_t const passing = count_passing(*one, direction, count);
+                bool last = false;
+                std::size_t const passing = count_passing(*one, direction, count, last);
                 auto const bytes = net::buffer(part.data(), passing);
                 co_await net::async_write(to, bytes, net::use_awaitable);
-                if (one->all->left == 0U && one->all->direction == direction)
+                if (last)
                     sever(*one, one->all->how);
             }
         } catch (std::system_error const&) { // NOLINT(bugprone-empty-catch): see below
@@ -142,7 +143,9 @@ private:
         one->all->unsettled -= one->severed ? 1 : 0;
     }
 
-    static std::size_t count_passing(peer& one, way direction, std::size_t count)
+    /// How many of the bytes go through, and whether they are the last before the cut: another connection
+    /// may be at work before that is made.
+    static std::size_t count_passing(peer& one, way direction, std::size_t count, bool& last)
     {
         state& all = *one.all;
         if (one.severed)
@@ -150,6 +153,9 @@ private:
         if (all.left && all.direction == direction) {
             count = std::min(count, *all.left);
             *all.left -= count;
+            last = *all.left == 0;
+            if (last)
+                all.left.reset();
         }
         all.passed.at(static_cast<std::size_t>(direction)) += count;
         return count;
@@ -159,7 +165,6 @@ private:
     {
         if (std::exchange(one.severed, true))
             return;
-        one.all->left.reset();
         one.all->unsettled += one.server_gone ? 0 : 1;
         std::error_code ignored;
         if (how == parting::reset)

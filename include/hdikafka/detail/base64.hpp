@@ -5,6 +5,7 @@
 
 #include <hdikafka/version.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -24,6 +25,26 @@ constexpr std::string_view base64_digits(base64_form form) noexcept
 {
     return form == base64_form::url ? "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
                                     : "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+}
+
+inline constexpr unsigned char no_digit = 0xff;
+
+constexpr std::array<unsigned char, 256> base64_table(base64_form form) noexcept
+{
+    std::array<unsigned char, 256> out{};
+    out.fill(no_digit);
+    unsigned char value = 0;
+    for (char const digit : base64_digits(form))
+        out[static_cast<unsigned char>(digit)] = value++;
+    return out;
+}
+
+/// What each byte is worth as a digit, or no_digit.
+inline std::array<unsigned char, 256> const& base64_values(base64_form form) noexcept
+{
+    static constexpr auto standard = base64_table(base64_form::standard);
+    static constexpr auto url = base64_table(base64_form::url);
+    return form == base64_form::url ? url : standard;
 }
 
 inline std::string base64_encode(std::string_view bytes, base64_form form)
@@ -58,16 +79,16 @@ inline std::optional<std::string> base64_decode(std::string_view text, base64_fo
     }
     if (text.size() % 4 == 1)
         return std::nullopt;
-    auto const digits = base64_digits(form);
+    auto const& values = base64_values(form);
     std::string out;
     out.reserve(text.size() / 4 * 3 + 2);
     std::uint32_t bits = 0; // what no whole byte was made of yet
     unsigned count = 0;
     for (char const digit : text) {
-        auto const value = digits.find(digit);
-        if (value == std::string_view::npos)
+        std::uint32_t const value = values[static_cast<unsigned char>(digit)];
+        if (value == no_digit)
             return std::nullopt;
-        bits = bits << 6 | static_cast<std::uint32_t>(value);
+        bits = bits << 6 | value;
         count += 6;
         if (count >= 8) {
             count -= 8;

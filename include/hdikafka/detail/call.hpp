@@ -108,7 +108,8 @@ public:
     call_info info;
     repeatable kind = repeatable::freely;
     bool settled = false;
-    int attempts = 0; ///< Requests that were begun, also when there is no answer.
+    bool repeated = false; ///< An earlier attempt may have been carried out, too.
+    int attempts = 0;      ///< Requests that were begun, also when there is no answer.
 };
 
 /// The progress of a call, attempt by attempt; no I/O.
@@ -258,6 +259,7 @@ task call(operation_ptr op, transport_ptr http, call_spec& spec, call_answer& an
             answer.info = std::move(spec.info);
             answer.kind = spec.kind;
             answer.settled = settled;
+            answer.repeated = repeated;
             co_return done;
         }
         if (op->time_left() > milliseconds(0) && repeats_at_once(state, spec, token, answer.response)) {

@@ -74,8 +74,11 @@ result<receipt> read_receipt(call_answer const& answer, std::size_t count)
     if (!parsed)
         return answer.unreadable(parsed.error());
     // What is known of the call is put together only where a record's error is to tell it.
-    if (parsed.value().has_error())
-        parsed = parse_receipt(body, type, count, answer.describe());
+    if (parsed.value().has_error()) {
+        diagnostics about = answer.describe();
+        about.persisted(answer.repeated ? persistence::possibly : persistence::none);
+        parsed = parse_receipt(body, type, count, about);
+    }
     return parsed;
 }
 

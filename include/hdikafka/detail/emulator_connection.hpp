@@ -102,15 +102,13 @@ private:
         }
         if (!complete || closed_)
             co_return false;
-        if (latency_.count() > 0) {
-            net::error_code cancelled;
-            allow(idle_timeout_ + latency_);
-            pause_.expires_after(latency_);
-            co_await pause_.async_wait(net::redirect_error(net::use_awaitable, cancelled));
-            if (cancelled)
-                co_return false;
-        }
+        bool in_time = co_await rest(latency_);
+        if (!in_time)
+            co_return false;
         emulator_answer const answer = handle_(request());
+        in_time = co_await rest(answer.delay);
+        if (!in_time)
+            co_return false;
         if (answer.action == emulator_action::drop)
             co_return false;
         if (answer.action == emulator_action::stall) {
@@ -127,6 +125,18 @@ private:
         else
             reader_.reset();
         co_return keep_alive;
+    }
+
+    /// False when the connection was closed meanwhile.
+    net::awaitable<bool> rest(milliseconds time)
+    {
+        net::error_code cancelled;
+        if (time.count() > 0) {
+            allow(idle_timeout_ + time);
+            pause_.expires_after(time);
+            co_await pause_.async_wait(net::redirect_error(net::use_awaitable, cancelled));
+        }
+        co_return !cancelled;
     }
 
     /// Whether a whole request came; if not, the peer has gone or sent what is none.

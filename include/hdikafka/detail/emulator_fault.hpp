@@ -70,6 +70,14 @@ public:
     /// The request is handled, and nothing is answered for as long as the peer waits.
     static emulator_fault stall() { return emulator_fault(kind::stall, 0); }
 
+    /// The request is handled at once, and its answer comes that much later.
+    static emulator_fault slow(std::chrono::milliseconds delay)
+    {
+        emulator_fault out(kind::slow, 0);
+        out.delay_ = delay;
+        return out;
+    }
+
     /// The route to befall.
     emulator_fault& on(emulator_route route) &
     {
@@ -101,6 +109,7 @@ public:
         drop_request, ///< Not handled, not answered.
         drop_answer,  ///< Handled, not answered.
         stall,        ///< Handled, and silence.
+        slow,         ///< Handled, answered after delay().
     };
 
     /// What becomes of the request.
@@ -110,6 +119,8 @@ public:
     /// The argument of on(); nothing when it was not called.
     std::optional<emulator_route> route() const noexcept { return route_; }
     std::size_t times() const noexcept { return times_; }
+    /// The argument of slow(); 0 for every other kind.
+    std::chrono::milliseconds delay() const noexcept { return delay_; }
     std::optional<std::chrono::seconds> retry_after() const noexcept { return retry_after_; }
 
 private:
@@ -119,6 +130,7 @@ private:
     int status_;
     std::optional<emulator_route> route_;
     std::size_t times_ = 1;
+    std::chrono::milliseconds delay_{0};
     std::optional<std::chrono::seconds> retry_after_;
 };
 

@@ -34,6 +34,7 @@ enum class emulator_next_offset : unsigned char
 {
     exact,  ///< Where the next read should start.
     asked,  ///< The offset that was asked for, whatever was returned.
+    behind, ///< The offset before that one, whatever was returned; 0 for 0.
     absent, ///< No such field.
 };
 

@@ -7,6 +7,7 @@
 #include <hdikafka/version.hpp>
 
 #include <charconv>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -65,6 +66,7 @@ public:
     std::vector<std::pair<std::string, std::string>> fields;
     std::string body; ///< JSON, or nothing.
     emulator_action action = emulator_action::send;
+    std::chrono::milliseconds delay{0}; ///< Before it is sent.
 };
 
 using emulator_pairs = std::vector<std::pair<std::string, std::string>>;

@@ -8,6 +8,7 @@
 #include <hdikafka/detail/emulator_message.hpp>
 #include <hdikafka/detail/emulator_options.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -250,6 +251,8 @@ inline emulator_answer consume_answer(emulator_broker const& broker, emulator_op
     emulator_answer answer(200, std::move(body));
     if (options.next_offset() == emulator_next_offset::asked)
         answer.field("NextOffset", std::to_string(*offset));
+    if (options.next_offset() == emulator_next_offset::behind)
+        answer.field("NextOffset", std::to_string(std::max<std::int64_t>(*offset - 1, 0)));
     if (options.next_offset() == emulator_next_offset::exact)
         answer.field("NextOffset", std::to_string(next));
     return answer;

@@ -117,6 +117,13 @@ public:
         return function(service_);
     }
 
+    /// What is called with each request that was handled, without the lock.
+    void script(std::function<void(emulator_call const&)> script)
+    {
+        std::lock_guard const lock(service_mutex_);
+        script_ = std::move(script);
+    }
+
     emulator_time now() const
     {
         auto const& clock = service_.options().clock();
@@ -227,11 +234,17 @@ private:
     emulator_answer handle(emulator_request const& request)
     {
         emulator_time const time = now();
-        std::lock_guard const lock(service_mutex_);
-        return service_.handle(request, time, [](std::span<unsigned char> bytes) {
+        std::unique_lock lock(service_mutex_);
+        emulator_answer answer = service_.handle(request, time, [](std::span<unsigned char> bytes) {
             if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1)
                 throw error(errc::tls_failed, "there is no randomness");
         });
+        if (auto const script = script_) {
+            emulator_call const call = service_.last_call();
+            lock.unlock(); // it may use the emulator
+            script(call);
+        }
+        return answer;
     }
 
     net::ssl::context context_;
@@ -247,6 +260,7 @@ private:
     std::mutex service_mutex_;
     emulator_key_file key_file_; // the service's
     emulator_service service_;
+    std::function<void(emulator_call const&)> script_; ///< With service_mutex_.
 };
 
 } // namespace hdikafka::inline v0_1::detail::emulation

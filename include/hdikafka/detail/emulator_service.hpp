@@ -134,6 +134,8 @@ public:
         return counts_[static_cast<std::size_t>(route)];
     }
     std::vector<emulator_call> calls() const { return {calls_.begin(), calls_.end()}; }
+    /// The one that was handled last.
+    emulator_call const& last_call() const noexcept { return calls_.back(); }
     void forget_calls()
     {
         calls_.clear();
@@ -195,9 +197,13 @@ private:
         emulator_answer answer;
         if (!fault || fault->what() != emulator_fault::kind::drop_request)
             answer = answer_for(request, route, target, allowed, now, random);
-        if (fault)
-            answer.action =
-                fault->what() == emulator_fault::kind::stall ? emulator_action::stall : emulator_action::drop;
+        if (!fault)
+            return answer;
+        answer.delay = fault->delay();
+        if (fault->what() == emulator_fault::kind::stall)
+            answer.action = emulator_action::stall;
+        else if (fault->what() != emulator_fault::kind::slow)
+            answer.action = emulator_action::drop;
         return answer;
     }
 

@@ -2,13 +2,16 @@
 #ifndef HDIKAFKA_DETAIL_PARTITION_CHOICE_HPP
 #define HDIKAFKA_DETAIL_PARTITION_CHOICE_HPP
 
+#include <hdikafka/detail/batcher.hpp>
 #include <hdikafka/detail/json_text.hpp>
 #include <hdikafka/detail/murmur2.hpp>
 #include <hdikafka/detail/random.hpp>
+#include <hdikafka/detail/rest_request.hpp>
 #include <hdikafka/producer_options.hpp>
 #include <hdikafka/record.hpp>
 #include <hdikafka/result.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <optional>
@@ -42,9 +45,9 @@ public:
             sticky_.reset();
     }
 
-    /// For a record without a partition of its own, once the count is known.
+    /// For a record of that size without a partition of its own, once the count is known.
     result<std::int32_t> pick(partitioner const& who, std::string_view topic, record const& one,
-                              random_source& random)
+                              std::size_t bytes, batch_limits const& limits, random_source& random)
     {
         if (who.custom())
             return ask(who.custom(), topic, one);
@@ -53,16 +56,21 @@ public:
             key = key_bytes(one.key()->text());
         if (key)
             return partition_for_key(*key, count_);
-        if (!sticky_)
-            sticky_ = another(random);
+        // A full batch without keys is enough for one partition.
+        bool const full =
+            records_ >= limits.records || body_size(records_ + 1, bytes_ + bytes) > limits.bytes;
+        if (!sticky_ || full)
+            move_on(random);
+        ++records_;
+        bytes_ += bytes;
         return *sticky_;
     }
 
-    /// A batch for that partition is complete: records without a key go elsewhere now.
-    void completed(std::int32_t partition, random_source& random) noexcept
+    /// All that waited for that partition has left: records without a key go elsewhere now.
+    void emptied(std::int32_t partition, random_source& random) noexcept
     {
         if (sticky_ == partition)
-            sticky_ = another(random);
+            move_on(random);
     }
 
 private:
@@ -82,18 +90,22 @@ private:
         }
     }
 
-    /// Any but the present one, if there is another.
-    std::int32_t another(random_source& random) const noexcept
+    /// To any but the present one, if there is another.
+    void move_on(random_source& random) noexcept
     {
+        records_ = 0;
+        bytes_ = 0;
         std::int32_t const others = count_ - (sticky_ ? 1 : 0);
         if (others == 0)
-            return 0;
+            return;
         auto const drawn = static_cast<std::int32_t>(random.unit() * others);
-        return sticky_ && drawn >= *sticky_ ? drawn + 1 : drawn;
+        sticky_ = sticky_ && drawn >= *sticky_ ? drawn + 1 : drawn;
     }
 
     std::int32_t count_ = 0;
-    std::optional<std::int32_t> sticky_;
+    std::optional<std::int32_t> sticky_; ///< Where records without a key go.
+    std::size_t records_ = 0;            ///< That went there since it was chosen.
+    std::size_t bytes_ = 0;
 };
 
 } // namespace hdikafka::inline v0_1::detail

@@ -6,12 +6,14 @@
 #include <hdikafka/checkpoint.hpp>
 #include <hdikafka/detail/asio.hpp>
 #include <hdikafka/detail/client_calls.hpp>
+#include <hdikafka/detail/consume_rules.hpp>
 #include <hdikafka/detail/handles.hpp>
 #include <hdikafka/detail/operation_registry.hpp>
 #include <hdikafka/detail/range_plan.hpp>
 #include <hdikafka/detail/reads_ahead.hpp>
 #include <hdikafka/detail/rest_calls.hpp>
 #include <hdikafka/detail/run_operation.hpp>
+#include <hdikafka/detail/seek_round.hpp>
 #include <hdikafka/detail/session.hpp>
 #include <hdikafka/detail/stream_plan.hpp>
 #include <hdikafka/detail/task.hpp>
@@ -23,6 +25,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,15 +40,15 @@ template <class>
 class partition_reader
 {
 public:
-    /// From where `saved` says, if there is one.
+    /// From where `saved` says, if there is one. `sharers`: how many readers share the client's connections.
     partition_reader(session_ptr client, std::string name, std::int32_t id, consume_options wanted,
-                     checkpoint const* saved = nullptr)
+                     checkpoint const* saved = nullptr, std::size_t sharers = 1)
         : owner(std::move(client)),
           topic(std::move(name)),
           partition(id),
           options(saved ? wanted.from(saved->next_offset) : wanted),
           ahead(options),
-          plan(options)
+          plan(options, owner->options().max_connections() / sharers)
     {
         if (saved && saved->last_timestamp && saved->last_timestamp->time_since_epoch().count() >= 0)
             plan.expect(saved->last_offset, saved->last_timestamp->time_since_epoch().count());
@@ -199,10 +202,9 @@ inline error interruption(operation<> const& op, diagnostics about,
 
 /// Reads a single record off the way.
 template <class = void>
-task probe(operation_ptr op, partition_ptr stream, call_options options, result<record_batch>& outcome)
+task probe(operation_ptr op, partition_ptr stream, call_options options, batch_request asked,
+           result<record_batch>& outcome)
 {
-    stream_plan const& plan = stream->plan;
-    batch_request const asked(stream->partition, plan.offset(), plan.count(), plan.read_end());
     auto spec = rest_calls<>(*stream->owner, "consume", options).fetch(stream->topic, asked);
     if (!spec)
         co_return spec.error();
@@ -226,9 +228,9 @@ inline read_target target_of(stream_plan const& plan)
     return out;
 }
 
-/// Looks at one record in the search for a point in time.
+/// Makes the plan see what the seek at `offset` has brought.
 template <class = void>
-result<void> judge_seek(stream_plan& plan, result<record_batch> const& outcome)
+result<void> judge_seek(stream_plan& plan, std::int64_t offset, result<record_batch> const& outcome)
 {
     if (!outcome && may_be_out_of_range(outcome.error()) && plan.seek_refused())
         return result<void>();
@@ -242,8 +244,49 @@ result<void> judge_seek(stream_plan& plan, result<record_batch> const& outcome)
         if (auto const stamp = batch[0].timestamp())
             time = stamp->time_since_epoch().count();
     }
-    plan.sought(first, time);
+    plan.sought(offset, first, time);
     return result<void>();
+}
+
+template <class = void>
+task seek_one(operation_ptr op, partition_ptr stream, call_options options, seek_round_ptr round,
+              std::size_t which)
+{
+    seek_under_way<> place(round, which);
+    registration<> const entry(stream->owner->http()->background(), op);
+    if (!entry.added())
+        co_return result<void>();
+    constexpr std::int64_t no_end = std::numeric_limits<std::int64_t>::max();
+    batch_request const asked(stream->partition, round->offset(which), 1, no_end);
+    auto const went_well = co_await probe<>(op, stream, std::move(options), asked, place.outcome);
+    if (!went_well)
+        place.outcome = went_well.error();
+    co_return result<void>();
+}
+
+/// Looks at the records that the plan wants to see. One that fails takes the others along.
+template <class = void>
+task seek(operation_ptr op, partition_ptr stream, call_options options)
+{
+    auto const round = std::make_shared<seek_round<>>(op, stream->plan.seeks());
+    seek_wait<> const end(round);
+    for (std::size_t i = 0; i != round->size(); ++i) {
+        auto const reader = stream->owner->http()->make_operation(op->deadline());
+        round->made_by(i, reader);
+        run_detached(reader, seek_one<>(reader, stream, options, round, i));
+    }
+    auto landed = round->take();
+    while (landed.empty()) {
+        bool const going_on = co_await op->park();
+        if (!going_on)
+            co_return interruption(*op, stream->about(options));
+        landed = round->take();
+    }
+    result<void> went_well;
+    for (auto const& one : landed)
+        if (went_well)
+            went_well = judge_seek<>(stream->plan, one.offset, *one.outcome);
+    co_return went_well;
 }
 
 /// Waits for the read at the stream's position, which may have been made long ago.
@@ -304,7 +347,7 @@ void tell_skipped(partition_reader<>& stream)
 template <class = void>
 task follow_plan(operation_ptr op, partition_ptr stream, call_options options)
 {
-    if (auto wrong = stream_plan::check(stream->options))
+    if (auto wrong = check_consume(stream->options))
         co_return error(wrong->code(), stream->about(options), wrong->cause());
     stream_plan& plan = stream->plan;
     auto const due = op->deadline();
@@ -331,20 +374,22 @@ task follow_plan(operation_ptr op, partition_ptr stream, call_options options)
             stream->look_again_at = steady_clock::now() + std::min(pause, session<>::longest);
             continue;
         }
-        bool const looks = action == stream_action::look;
-        bool const ahead = action == stream_action::read && !plan.probing();
+        bool const reads = action == stream_action::read;
+        bool const ahead = reads && !plan.probing();
         op->deadline(ahead ? due : std::min(due, steady_clock::now() + one_request));
         result<record_batch> read;
         result<void> went_well;
-        if (looks)
+        if (action == stream_action::look) {
             went_well = co_await look_at_watermarks<>(op, stream, options);
-        else if (ahead)
+        } else if (action == stream_action::seek) {
+            went_well = co_await seek<>(op, stream, options);
+        } else if (ahead) {
             went_well = co_await await_read<>(op, stream, options, read);
-        else
-            went_well = co_await probe<>(op, stream, options, read);
-        if (went_well && action == stream_action::seek)
-            went_well = judge_seek<>(plan, read);
-        else if (went_well && !looks)
+        } else {
+            batch_request const asked(stream->partition, plan.offset(), plan.count(), plan.read_end());
+            went_well = co_await probe<>(op, stream, options, asked, read);
+        }
+        if (went_well && reads)
             went_well = judge_read<>(plan, std::move(read), stream->arrived);
         if (!went_well)
             co_return went_well;

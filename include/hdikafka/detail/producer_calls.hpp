@@ -219,7 +219,8 @@ public:
         : producer_(std::move(producer)), sent_(std::move(sent))
     {
         if (!producer_->wait_for(*sent_, op))
-            throw producer_error(errc::already_running, "send", sent_->topic, "");
+            throw producer_error(errc::already_running, "send", sent_->topic,
+                                 "somebody else waits for this receipt");
     }
     delivery_place(delivery_place const&) = delete;
     delivery_place& operator=(delivery_place const&) = delete;

@@ -2,6 +2,7 @@
 #ifndef HDIKAFKA_DETAIL_READS_AHEAD_HPP
 #define HDIKAFKA_DETAIL_READS_AHEAD_HPP
 
+#include <hdikafka/detail/consume_rules.hpp>
 #include <hdikafka/detail/operation.hpp>
 #include <hdikafka/detail/range_plan.hpp>
 #include <hdikafka/options.hpp>
@@ -26,8 +27,7 @@ class reads_ahead
 {
 public:
     explicit reads_ahead(consume_options const& options)
-        : ranges_(std::max(options.parallelism(), std::min<std::size_t>(options.read_ahead(), 1) + 1),
-                  options.parallelism() + options.read_ahead()),
+        : ranges_(connections_of(options), options.parallelism() + options.read_ahead()),
           size_(options.max_records())
     {
         if (options.parallelism() == 1 && options.read_ahead() == 0)

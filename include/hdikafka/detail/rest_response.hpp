@@ -337,7 +337,7 @@ bool read_outcome(json_reader& in, record_outcome& out, diagnostics const& about
     if (failed) {
         bool const refused =
             code && (*code == 1 || (*code >= 400 && *code < 500) || (*code >= 40000 && *code < 50000));
-        out.persisted = refused ? persistence::none : persistence::possibly;
+        out.persisted = refused ? about.persisted() : persistence::possibly;
         diagnostics info = about;
         info.operation = "produce";
         info.server_code = code ? std::to_string(*code) : std::string();
@@ -353,7 +353,8 @@ bool read_outcome(json_reader& in, record_outcome& out, diagnostics const& about
 
 /// The answer to a produce of `count` records: a bare string, nothing, or an object with `offsets`.
 /// A list that does not match the request tells nothing about single records: all are `possibly`.
-/// `about` is what is known of the produce, for the errors of single records.
+/// `about` is what is known of the produce, for the errors of single records; its persisted() is what is to
+/// be said of one that is refused.
 template <class = void>
 result<receipt> parse_receipt(std::string_view body, std::string_view content_type, std::size_t count,
                               diagnostics const& about = diagnostics())

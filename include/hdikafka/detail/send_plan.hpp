@@ -245,9 +245,9 @@ public:
             statistics_.queue_time.add(since(sent->since, now));
         }
         ++statistics_.in_flight;
-        if (one->partition)
+        if (one->partition && one->queue.empty())
             if (auto const found = topics_.find(one->topic); found != topics_.end())
-                found->second.choice.completed(*one->partition, random_);
+                found->second.choice.emptied(*one->partition, random_);
         consider(one);
         return out;
     }
@@ -355,24 +355,21 @@ private:
             ++statistics_.buffered_records;
             statistics_.buffered_bytes += one.bytes;
             one.where = pending_send::stage::unplaced;
-            bool const placed = one.content.partition() && !overtakes(one);
-            if (placed || !options_.partitioner().needs_partitions())
+            if (!options_.partitioner().needs_partitions())
                 enqueue(waiting_);
             else
                 place(one, now);
         }
     }
 
-    /// Whether others of its topic, which may be going to the same partition, wait to be placed.
-    bool overtakes(pending_send const& one) const
-    {
-        auto const found = topics_.find(one.topic);
-        return found != topics_.end() && !found->second.unplaced.empty();
-    }
-
     /// The first that waits goes to a partition, or to those that wait until these are known.
     void place(pending_send& one, send_time now)
     {
+        // A record with a partition of its own does not overtake one whose partition may be the same.
+        auto const found = topics_.find(one.topic);
+        bool const first = found == topics_.end() || found->second.unplaced.empty();
+        if (one.content.partition() && first)
+            return enqueue(waiting_);
         topic_entry& topic = topics_[one.topic];
         bool const old =
             topic.doubtful || now - topic.asked_at >= std::min(options_.refresh_partitions(), longest);
@@ -390,28 +387,25 @@ private:
     void choose(topic_entry& topic, pending_list& from)
     {
         pending_send& one = *from.front();
-        auto const chosen = topic.choice.pick(options_.partitioner(), one.topic, one.content, random_);
+        auto const chosen =
+            topic.choice.pick(options_.partitioner(), one.topic, one.content, one.bytes, limits_, random_);
         if (!chosen)
             return fail_first(from, chosen.error());
         one.content.partition(chosen.value());
-        lane_ptr const to = enqueue(from);
-        if (to->queue.full(limits_))
-            topic.choice.completed(chosen.value(), random_);
+        enqueue(from);
     }
 
     /// The first of the list joins its lane.
-    lane_ptr enqueue(pending_list& from)
+    void enqueue(pending_list& from)
     {
         pending_send& one = *from.front();
-        lane_ptr& found = lanes_[lane_key(one.topic, one.content.partition())];
-        if (!found)
-            found = std::make_shared<lane>(one.topic, one.content.partition());
-        lane_ptr const to = found;
+        lane_ptr& to = lanes_[lane_key(one.topic, one.content.partition())];
+        if (!to)
+            to = std::make_shared<lane>(one.topic, one.content.partition());
         one.where = pending_send::stage::queued;
         one.in = to.get();
         to->queue.add(from);
         consider(to);
-        return to;
     }
 
     /// Has a courier come, or one that waits go.

@@ -7,6 +7,7 @@
 #ifndef HDIKAFKA_DETAIL_STREAM_PLAN_HPP
 #define HDIKAFKA_DETAIL_STREAM_PLAN_HPP
 
+#include <hdikafka/detail/consume_rules.hpp>
 #include <hdikafka/detail/time_search.hpp>
 #include <hdikafka/error.hpp>
 #include <hdikafka/observer.hpp>
@@ -15,6 +16,7 @@
 #include <hdikafka/topic.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -27,7 +29,7 @@ namespace hdikafka::inline v0_1::detail {
 enum class stream_action : unsigned char
 {
     look,    ///< Read the watermarks, then watermarks().
-    seek,    ///< Read one record at offset(), then sought().
+    seek,    ///< Read one record at each of seeks(), then sought() for each.
     read,    ///< Read count() records at offset(), then answered() or refused().
     deliver, ///< Hand over the records of the last answer, then delivered().
     pause,   ///< Wait for pause(), then go on.
@@ -51,56 +53,18 @@ inline milliseconds jittered(milliseconds pause, double random) noexcept
     return pause - milliseconds(static_cast<milliseconds::rep>(static_cast<double>(most.count()) * random));
 }
 
-/// Where a stream begins; one that begins at a point in time has yet to look for it from there.
-inline std::int64_t start_position(offset_spec from, partition_info const& seen) noexcept
-{
-    using anchor = offset_spec::anchor;
-    switch (from.which()) {
-    case anchor::exact: return from.offset();
-    case anchor::end: return seen.latest_offset;
-    case anchor::before_end: return std::max(seen.earliest_offset, seen.latest_offset - from.offset());
-    case anchor::beginning:
-    case anchor::time: break;
-    }
-    return seen.earliest_offset;
-}
-
 class stream_plan
 {
 public:
-    explicit stream_plan(consume_options const& options) : options_(options)
+    /// `connections`: how many it may use at a time, if that is less than the options say.
+    explicit stream_plan(consume_options const& options,
+                         std::size_t connections = std::numeric_limits<std::size_t>::max())
+        : options_(options), at_a_time_(std::min({connections_of(options), connections, most_seeks}))
     {
         if (options.from().which() == offset_spec::anchor::exact)
             position_ = options.from().offset();
         if (options.until() && options.until()->which() == offset_spec::anchor::exact)
             end_ = options.until()->offset();
-    }
-
-    /// What is wrong with the options, if anything.
-    static std::optional<error> check(consume_options const& options)
-    {
-        using anchor = offset_spec::anchor;
-        auto const negative = [](offset_spec at) {
-            return (at.which() == anchor::exact || at.which() == anchor::before_end) && at.offset() < 0;
-        };
-        if (negative(options.from()))
-            return error(errc::invalid_offset, "from() is a negative offset");
-        if (options.until() && negative(*options.until()))
-            return error(errc::invalid_offset, "until() is a negative offset");
-        if (options.until() && options.until()->which() != anchor::end &&
-            options.until()->which() != anchor::exact)
-            return error(errc::invalid_option, "a stream ends at the latest offset or at an offset");
-        constexpr std::size_t most = 1024;
-        if (options.parallelism() < 1 || options.parallelism() > most || options.read_ahead() > most)
-            return error(errc::invalid_option,
-                         "parallelism() is not 1 to 1024, or read_ahead() not 0 to 1024");
-        if (options.max_records() < 1)
-            return error(errc::invalid_count, "max_records() is less than 1");
-        if (options.refresh_partitions() <= milliseconds(0))
-            return error(errc::invalid_option, "refresh_partitions() is not positive");
-        if (options.poll_least() <= milliseconds(0) || options.poll_most() < options.poll_least())
-            return error(errc::invalid_option, "poll() needs 0 < least <= most");
-        return std::nullopt;
     }
 
     /// The record at `offset`, which is before the start, was written at `time` (milliseconds since 1970): a
@@ -127,29 +91,24 @@ public:
         return end_ && *position_ >= *end_ ? stream_action::finish : stream_action::read;
     }
 
-    std::int64_t offset() const noexcept
+    std::int64_t offset() const noexcept { return probe_ ? *probe_ : *position_; }
+
+    /// The offsets at which to seek: at the same time, or one after the other.
+    std::vector<std::int64_t> seeks() const
     {
-        if (search_)
-            return search_->offset();
-        if (evidence_)
-            return evidence_->first;
-        return probe_ ? *probe_ : *position_;
+        return search_ ? search_->offsets() : std::vector<std::int64_t>(1, evidence_->first);
     }
 
     std::int32_t count() const noexcept
     {
-        if (probe_ || search_ || evidence_)
+        if (probe_)
             return 1;
         std::int64_t const wanted = options_.max_records();
         return static_cast<std::int32_t>(end_ ? std::min(wanted, *end_ - *position_) : wanted);
     }
 
     /// Records from here on are not wanted.
-    std::int64_t read_end() const noexcept
-    {
-        constexpr std::int64_t none = std::numeric_limits<std::int64_t>::max();
-        return search_ || evidence_ ? none : end_.value_or(none);
-    }
+    std::int64_t read_end() const noexcept { return end_.value_or(std::numeric_limits<std::int64_t>::max()); }
 
     /// Whether offset() is off the way: looked at for a record behind an unreadable one.
     bool probing() const noexcept { return probe_.has_value(); }
@@ -197,19 +156,19 @@ public:
             judge_empty_answer();
     }
 
-    /// The answer to a seek: the record found, if there is one.
-    void sought(std::optional<std::int64_t> first, std::optional<std::int64_t> time)
+    /// The answer to the seek at `offset`: the record found, if there is one.
+    void sought(std::int64_t offset, std::optional<std::int64_t> first, std::optional<std::int64_t> time)
     {
         if (evidence_)
             return compare(first, time);
-        search_->answered(first, time);
+        search_->answered(offset, first, time);
         if (!search_->done())
             return;
-        position_ = search_->offset();
+        position_ = search_->start();
         search_.reset();
     }
 
-    /// The service refused the seek; like refused(). The search begins anew.
+    /// The service refused a seek; like refused(). The search begins anew, without the other answers.
     bool seek_refused()
     {
         if (evidence_)
@@ -271,6 +230,9 @@ private:
     /// Empty answers below the high watermark before records further on are looked for.
     static constexpr int patience = 3;
 
+    /// Seeks at a time: more would save hardly a round trip.
+    static constexpr std::size_t most_seeks = 16;
+
     /// How old a watermark may be: the service caches its metadata for seconds.
     static constexpr milliseconds staleness{10'000};
 
@@ -287,7 +249,8 @@ private:
         offset_spec const from = options_.from();
         position_ = start_position(from, seen);
         if (from.which() == offset_spec::anchor::time && seen.earliest_offset < seen.latest_offset)
-            search_.emplace(from.time().time_since_epoch().count(), seen.earliest_offset, seen.latest_offset);
+            search_.emplace(from.time().time_since_epoch().count(), seen.earliest_offset, seen.latest_offset,
+                            at_a_time_);
     }
 
     void moved_to(std::int64_t next)
@@ -456,6 +419,7 @@ private:
     }
 
     consume_options options_;
+    std::size_t at_a_time_; // seeks
     std::optional<time_search> search_;
     std::optional<std::pair<std::int64_t, std::int64_t>> evidence_; // an offset, and its record's time
     std::vector<skipped_range> skipped_;

@@ -6,6 +6,7 @@
 #include <hdikafka/checkpoint_store.hpp>
 #include <hdikafka/detail/asio.hpp>
 #include <hdikafka/detail/client_calls.hpp>
+#include <hdikafka/detail/consume_rules.hpp>
 #include <hdikafka/detail/handles.hpp>
 #include <hdikafka/detail/partition_reader.hpp>
 #include <hdikafka/detail/rest_calls.hpp>
@@ -188,7 +189,7 @@ task look_for_partitions(operation_ptr op, stream_ptr stream, call_options optio
 template <class = void>
 task next_of_all(operation_ptr op, stream_ptr stream, call_options options, record_batch& batch)
 {
-    if (auto wrong = stream_plan::check(stream->options))
+    if (auto wrong = check_consume(stream->options))
         co_return error(wrong->code(), stream->about(options), wrong->cause());
     auto const due = op->deadline();
     milliseconds const one_request = stream->owner->options().total_timeout();

@@ -179,6 +179,24 @@ void basic_emulator<Lazy>::add_topic(std::string_view topic, std::int32_t partit
 }
 
 template <class Lazy>
+void basic_emulator<Lazy>::recreate_topic(std::string_view topic)
+{
+    auto const now = server_->now() - server_->options().visibility_delay();
+    server_->with_service([&](detail::emulation::emulator_service& service) {
+        auto& broker = service.broker();
+        auto const* const old = broker.find(topic);
+        if (old == nullptr)
+            throw detail::emulation::emulator_broker::no_topic(topic);
+        detail::emulation::emulator_topic_config config;
+        config.partition_count = static_cast<std::int32_t>(old->partitions.size());
+        config.replication_factor = old->replication_factor;
+        config.properties = old->properties;
+        broker.remove(topic, now).value();
+        broker.create(topic, std::move(config), now).value();
+    });
+}
+
+template <class Lazy>
 std::int64_t basic_emulator<Lazy>::append(std::string_view topic, record const& record)
 {
     auto const now = server_->now();
@@ -263,6 +281,12 @@ void basic_emulator<Lazy>::inject(emulator_fault fault)
 {
     server_->with_service(
         [&](detail::emulation::emulator_service& service) { service.inject(std::move(fault)); });
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::on_call(std::function<void(emulator_call const&)> script)
+{
+    server_->script(std::move(script));
 }
 
 template <class Lazy>
