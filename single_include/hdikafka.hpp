@@ -17301,6 +17301,8 @@ public:
     /// Counts one duration; a negative one as none.
     void add(microseconds duration, std::uint64_t times = 1) noexcept
     {
+        if (times == 0)
+            return;
         auto const value = static_cast<std::uint64_t>(std::max<microseconds::rep>(duration.count(), 0));
         counts_[std::min(place(value), counts_.size() - 1)] += times;
         count_ += times;
@@ -17324,7 +17326,7 @@ public:
         for (std::size_t i = 0; i != counts_.size(); ++i) {
             seen += counts_[i];
             if (seen != 0 && static_cast<double>(seen) >= wanted)
-                return microseconds(std::min(highest(i), most_));
+                return microseconds(i + 1 == counts_.size() ? most_ : std::min(highest(i), most_));
         }
         return microseconds(0);
     }
@@ -17352,7 +17354,7 @@ private:
         return (((1U << fraction_bits) + fraction + 1) << shift) - 1;
     }
 
-    std::array<std::uint64_t, (octaves + 1) << fraction_bits> counts_{};
+    std::array<std::uint64_t, ((octaves + 1) << fraction_bits) + 1> counts_{}; ///< The last: all beyond.
     std::uint64_t count_ = 0;
     std::uint64_t sum_ = 0;
     std::uint64_t most_ = 0;
@@ -17877,7 +17879,7 @@ public:
     {
         limits_.records = options_.max_batch_records();
         limits_.bytes = options_.max_batch_bytes();
-        limits_.linger = options_.linger();
+        limits_.linger = std::min(options_.linger(), longest);
     }
 
     static result<void> check(producer_options const& options)
@@ -17972,7 +17974,7 @@ public:
             else if (topic.choice.known())
                 choose(topic, placed);
             else
-                refuse(placed, count.error());
+                fail_first(placed, count.error());
         }
         if (!topic.choice.known())
             topics_.erase(name);
@@ -18046,14 +18048,19 @@ public:
     flight halve(flight& whole)
     {
         std::size_t bytes = 0;
-        auto middle = whole.batch.begin();
-        for (std::size_t i = 0; i != whole.batch.size() / 2; ++i, ++middle)
-            bytes += (*middle)->bytes;
-        limits_.bytes = std::min(limits_.bytes, body_size(whole.batch.size() / 2, bytes));
+        for (pending_ptr const& one : whole.batch)
+            bytes += one->bytes;
+        // Not the size of either half: a batch of a small and a large record says nothing of small batches.
+        limits_.bytes = std::min(limits_.bytes, body_size(whole.batch.size() / 2, bytes / 2));
+        auto const middle =
+            std::next(whole.batch.begin(), static_cast<std::ptrdiff_t>(whole.batch.size() / 2));
         flight out;
         out.left = whole.left;
         out.batch.splice(out.batch.end(), whole.batch, middle, whole.batch.end());
         ++statistics_.in_flight;
+        for (auto const& [key, one] : lanes_)
+            if (one->waiting && one->queue.full(limits_))
+                one->waiting->hurry(); // by the new limit
         return out;
     }
 
@@ -18088,8 +18095,10 @@ public:
     void returned(lane_ptr const& one, bool boarded)
     {
         --one->couriers;
-        one->boarding = one->boarding && boarded;
-        one->waiting = nullptr;
+        if (!boarded) { // otherwise these are of the one behind it
+            one->boarding = false;
+            one->waiting = nullptr;
+        }
         consider(one);
         if (one->couriers == 0 && one->queue.empty())
             lanes_.erase(lane_key(one->topic, one->partition));
@@ -18103,6 +18112,9 @@ public:
     }
 
 private:
+    /// Far beyond use, far from overflow.
+    static constexpr milliseconds longest = std::chrono::hours(24 * 365);
+
     using lane_key = std::pair<std::string, std::optional<std::int32_t>>;
 
     class topic_entry
@@ -18150,7 +18162,8 @@ private:
         if (one.content.partition() && first)
             return enqueue(waiting_);
         topic_entry& topic = topics_[one.topic];
-        bool const old = topic.doubtful || now - topic.asked_at >= options_.refresh_partitions();
+        bool const old =
+            topic.doubtful || now - topic.asked_at >= std::min(options_.refresh_partitions(), longest);
         if (!topic.asking && (old || !topic.choice.known())) {
             topic.asking = true;
             actions_.emplace_back();

@@ -24,6 +24,8 @@ public:
     /// Counts one duration; a negative one as none.
     void add(microseconds duration, std::uint64_t times = 1) noexcept
     {
+        if (times == 0)
+            return;
         auto const value = static_cast<std::uint64_t>(std::max<microseconds::rep>(duration.count(), 0));
         counts_[std::min(place(value), counts_.size() - 1)] += times;
         count_ += times;
@@ -47,7 +49,7 @@ public:
         for (std::size_t i = 0; i != counts_.size(); ++i) {
             seen += counts_[i];
             if (seen != 0 && static_cast<double>(seen) >= wanted)
-                return microseconds(std::min(highest(i), most_));
+                return microseconds(i + 1 == counts_.size() ? most_ : std::min(highest(i), most_));
         }
         return microseconds(0);
     }
@@ -75,7 +77,7 @@ private:
         return (((1U << fraction_bits) + fraction + 1) << shift) - 1;
     }
 
-    std::array<std::uint64_t, (octaves + 1) << fraction_bits> counts_{};
+    std::array<std::uint64_t, ((octaves + 1) << fraction_bits) + 1> counts_{}; ///< The last: all beyond.
     std::uint64_t count_ = 0;
     std::uint64_t sum_ = 0;
     std::uint64_t most_ = 0;

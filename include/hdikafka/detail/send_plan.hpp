@@ -22,6 +22,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
@@ -87,7 +88,7 @@ public:
     {
         limits_.records = options_.max_batch_records();
         limits_.bytes = options_.max_batch_bytes();
-        limits_.linger = options_.linger();
+        limits_.linger = std::min(options_.linger(), longest);
     }
 
     static result<void> check(producer_options const& options)
@@ -182,7 +183,7 @@ public:
             else if (topic.choice.known())
                 choose(topic, placed);
             else
-                refuse(placed, count.error());
+                fail_first(placed, count.error());
         }
         if (!topic.choice.known())
             topics_.erase(name);
@@ -256,14 +257,19 @@ public:
     flight halve(flight& whole)
     {
         std::size_t bytes = 0;
-        auto middle = whole.batch.begin();
-        for (std::size_t i = 0; i != whole.batch.size() / 2; ++i, ++middle)
-            bytes += (*middle)->bytes;
-        limits_.bytes = std::min(limits_.bytes, body_size(whole.batch.size() / 2, bytes));
+        for (pending_ptr const& one : whole.batch)
+            bytes += one->bytes;
+        // Not the size of either half: a batch of a small and a large record says nothing of small batches.
+        limits_.bytes = std::min(limits_.bytes, body_size(whole.batch.size() / 2, bytes / 2));
+        auto const middle =
+            std::next(whole.batch.begin(), static_cast<std::ptrdiff_t>(whole.batch.size() / 2));
         flight out;
         out.left = whole.left;
         out.batch.splice(out.batch.end(), whole.batch, middle, whole.batch.end());
         ++statistics_.in_flight;
+        for (auto const& [key, one] : lanes_)
+            if (one->waiting && one->queue.full(limits_))
+                one->waiting->hurry(); // by the new limit
         return out;
     }
 
@@ -298,8 +304,10 @@ public:
     void returned(lane_ptr const& one, bool boarded)
     {
         --one->couriers;
-        one->boarding = one->boarding && boarded;
-        one->waiting = nullptr;
+        if (!boarded) { // otherwise these are of the one behind it
+            one->boarding = false;
+            one->waiting = nullptr;
+        }
         consider(one);
         if (one->couriers == 0 && one->queue.empty())
             lanes_.erase(lane_key(one->topic, one->partition));
@@ -313,6 +321,9 @@ public:
     }
 
 private:
+    /// Far beyond use, far from overflow.
+    static constexpr milliseconds longest = std::chrono::hours(24 * 365);
+
     using lane_key = std::pair<std::string, std::optional<std::int32_t>>;
 
     class topic_entry
@@ -360,7 +371,8 @@ private:
         if (one.content.partition() && first)
             return enqueue(waiting_);
         topic_entry& topic = topics_[one.topic];
-        bool const old = topic.doubtful || now - topic.asked_at >= options_.refresh_partitions();
+        bool const old =
+            topic.doubtful || now - topic.asked_at >= std::min(options_.refresh_partitions(), longest);
         if (!topic.asking && (old || !topic.choice.known())) {
             topic.asking = true;
             actions_.emplace_back();
