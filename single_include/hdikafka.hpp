@@ -17395,7 +17395,7 @@ public:
     /// A record that was not taken.
     basic_delivery() = default;
     /// For producer::try_send().
-    basic_delivery(detail::producer_ptr producer, detail::awaited_ptr sent);
+    basic_delivery(detail::producer_ptr from, detail::awaited_ptr sent);
 
     /// Whether the record was taken; if not, nothing became of it.
     explicit operator bool() const noexcept { return sent_ != nullptr; }
@@ -18888,8 +18888,8 @@ producer_ptr producer_handle(producer_ptr state)
 } // namespace detail
 
 template <class Lazy>
-basic_delivery<Lazy>::basic_delivery(detail::producer_ptr producer, detail::awaited_ptr sent)
-    : producer_(std::move(producer)), sent_(std::move(sent))
+basic_delivery<Lazy>::basic_delivery(detail::producer_ptr from, detail::awaited_ptr sent)
+    : producer_(std::move(from)), sent_(std::move(sent))
 {}
 
 template <class Lazy>
