@@ -9651,6 +9651,12 @@ public:
         live_.remove(op);
     }
 
+    bool closed() const
+    {
+        std::lock_guard const lock(mutex_);
+        return closed_;
+    }
+
     void close()
     {
         std::lock_guard const lock(mutex_);
@@ -9662,7 +9668,7 @@ public:
     }
 
 private:
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     linked_list<operation<>> live_;
     bool closed_ = false;
 };
@@ -11501,6 +11507,9 @@ public:
     task wait(operation_ptr op, transport_ptr http, authorization& token)
     {
         for (;;) {
+            // A closed client's requests are abandoned at once: to ask again and again would never end.
+            if (http->background()->closed())
+                co_return error(errc::closed, "waiting for a token");
             waiter place(this->shared_from_this(), *op);
             token = look(http, &place);
             if (token)
@@ -17132,8 +17141,9 @@ class partitioner
 {
 public:
     /// Given the topic, the record and how many partitions the topic has (at least 1): the partition, from 0
-    /// on. It is called by any thread, under a lock: it must be quick and must not call the producer. What it
-    /// throws, or a partition that the topic does not have (errc::invalid_partition), fails that one send.
+    /// on. It is called by any thread, under a lock: it must be quick, and must neither call a producer nor
+    /// hold one. What it throws, or a partition that the topic does not have (errc::invalid_partition), fails
+    /// that one send.
     using function =
         std::function<std::int32_t(std::string_view topic, record const& one, std::int32_t partitions)>;
 
@@ -17151,16 +17161,22 @@ public:
     partitioner() = default;
     /// That scheme.
     partitioner(scheme which) noexcept : scheme_(which) {}
-    /// The user's own choice.
+    /// The user's own choice. An empty function is refused by the producer with errc::invalid_option.
     template <class F>
-    requires std::convertible_to<F, function> partitioner(F choose) : function_(std::move(choose)) {}
+    requires std::convertible_to<F, function> partitioner(F choose)
+        : scheme_(custom_function), function_(std::move(choose))
+    {}
 
     /// Whether somebody else than the service chooses, who must know how many partitions there are.
-    bool needs_partitions() const noexcept { return function_ || scheme_ != server; }
+    bool needs_partitions() const noexcept { return scheme_ != server; }
+    /// Whether it was given a function that is none.
+    bool is_empty() const noexcept { return scheme_ == custom_function && !function_; }
     /// The user's function, or none.
     function const& custom() const noexcept { return function_; }
 
 private:
+    static constexpr auto custom_function = static_cast<scheme>(2);
+
     scheme scheme_ = server;
     function function_;
 };
@@ -17179,7 +17195,7 @@ public:
 
     /// The most bytes in one request's body; 1,000,000 by default, at least 1,000. A record that no body of
     /// that size holds is refused with errc::too_large. When the service finds a batch too large (413), which
-    /// is then sent in halves, later batches are no larger than the half.
+    /// is then sent in halves, later batches are smaller, until many of them went well.
     producer_options& max_batch_bytes(std::size_t bytes) &
     {
         max_batch_bytes_ = bytes;
@@ -17197,8 +17213,8 @@ public:
     producer_options&& linger(milliseconds time) && { return std::move(linger(time)); }
 
     /// Requests under way for each lane: a partition where the producer knows it, otherwise a topic. 1 by
-    /// default, which keeps records in the order they were sent in. More is faster over long distances, and
-    /// gives that order up: batches may overtake each other.
+    /// default, which keeps records in the order they were sent in, see producer. More is faster over long
+    /// distances, and gives that order up: batches may overtake each other.
     producer_options& max_in_flight(std::size_t requests) &
     {
         max_in_flight_ = requests;
@@ -17389,7 +17405,7 @@ namespace hdikafka::inline v0_1 {
 /// What producer::try_send() gives: whether the record was taken, and where to wait for its receipt. Dropping
 /// it changes nothing for the record. From any thread; a handle, copied freely.
 template <class Lazy = void>
-class basic_delivery
+class [[nodiscard]] basic_delivery
 {
 public:
     /// A record that was not taken.
@@ -17428,7 +17444,10 @@ using delivery = basic_delivery<>;
 ///
 /// Records to one partition keep the order in which their send()s began, if the producer knows the partition
 /// (its partitioner or the record chooses it); otherwise records to one topic do, as far as the service keeps
-/// it. max_in_flight() above 1 gives that up.
+/// it. max_in_flight() above 1 gives that up. A batch whose outcome is unknown (`possibly`) does not hold up
+/// the next, which it may follow if the service was still at work on it; so may a second copy with
+/// at_least_once(). While a service that refused a batch wants to be left alone (Retry-After), nothing is
+/// sent.
 ///
 /// A handle, copied freely; it holds a copy of the client. Errors of a batch are those of each of its
 /// records.
@@ -17465,10 +17484,10 @@ public:
     net::awaitable<receipt> send(std::string topic, record one, call_options options = {}) const;
 
     /// The same without waiting for room: a delivery that is false when there is none, or when others wait
-    /// for it. Nobody has to wait for the receipt, but whoever does not will not be told what became of the
-    /// record; statistics() counts it. It may take as long as its batch takes. Throws hk::error for bad
-    /// arguments, and errc::closed.
-    delivery try_send(std::string topic, record one) const;
+    /// for it, and nothing becomes of the record. Otherwise nobody has to wait for the receipt, but whoever
+    /// does not will not be told what became of the record; statistics() counts it. It may take as long as
+    /// its batch takes. Throws hk::error for bad arguments, and errc::closed.
+    [[nodiscard]] delivery try_send(std::string topic, record one) const;
 
     /// Waits until every record that was sent before has its answer.
     ///
@@ -17517,6 +17536,108 @@ using producer = basic_producer<>;
 // A producer's plan under a lock, and who acts on it. Layer: what users see, behind producer.
 #ifndef HDIKAFKA_DETAIL_PRODUCER_STATE_HPP
 #define HDIKAFKA_DETAIL_PRODUCER_STATE_HPP
+
+// -------- hdikafka/detail/producer_rules.hpp
+
+// What a producer refuses, and what a record counts for. Layer: decisions (no I/O, no clock).
+#ifndef HDIKAFKA_DETAIL_PRODUCER_RULES_HPP
+#define HDIKAFKA_DETAIL_PRODUCER_RULES_HPP
+
+// -------- hdikafka/detail/body_limit.hpp
+
+// How large a service lets requests be, which it tells by refusing one (413): a pure decision. Layer:
+// decisions (no I/O, no clock).
+#ifndef HDIKAFKA_DETAIL_BODY_LIMIT_HPP
+#define HDIKAFKA_DETAIL_BODY_LIMIT_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Goes down by halves, never below what was taken, and up again when nothing was refused for long: a refusal
+/// may have been about one record, or one topic.
+class body_limit
+{
+public:
+    /// Below it a refusal is taken for one of the records, not of the batch.
+    static constexpr std::size_t least = 1'000;
+
+    explicit body_limit(std::size_t most) noexcept : most_(most), value_(most) {}
+
+    /// Of bodies to come.
+    std::size_t value() const noexcept { return value_; }
+
+    /// A body of `size` bytes was too large, and goes in halves of about `half`.
+    void refused(std::size_t size, std::size_t half) noexcept
+    {
+        if (size <= taken_)
+            taken_ = 0; // not what it was any more
+        value_ = std::min(value_, std::max({half, taken_, least}));
+        in_a_row_ = 0;
+    }
+
+    /// A body of that size was not.
+    void taken(std::size_t size) noexcept
+    {
+        taken_ = std::max(taken_, size);
+        if (value_ == most_ || size < value_ / 2)
+            return;
+        constexpr int many = 100;
+        if (++in_a_row_ < many)
+            return;
+        in_a_row_ = 0;
+        value_ = std::min(most_, 2 * value_);
+    }
+
+private:
+    std::size_t most_;
+    std::size_t value_;
+    std::size_t taken_ = 0; ///< The largest.
+    int in_a_row_ = 0;      ///< About as large as allowed, without a refusal.
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+inline result<void> check_producer(producer_options const& options)
+{
+    if (options.max_batch_records() < 1 || options.max_in_flight() < 1 || options.buffer_records() < 1)
+        return error(errc::invalid_count,
+                     "max_batch_records, max_in_flight or buffer_records is less than 1");
+    if (options.max_batch_bytes() < body_limit::least)
+        return error(errc::invalid_count, "max_batch_bytes is less than 1000");
+    if (options.buffer_bytes() < options.max_batch_bytes())
+        return error(errc::invalid_option, "buffer_bytes is less than max_batch_bytes");
+    if (options.partitioner().is_empty())
+        return error(errc::invalid_option, "the partitioner is an empty function");
+    if (options.linger() < milliseconds(0) || options.refresh_partitions() < milliseconds(0))
+        return error(errc::invalid_option, "linger or refresh_partitions is negative");
+    return result<void>();
+}
+
+/// How large a record is in a request's body, at most.
+inline std::size_t size_in_body(record const& one, producer_options const& options)
+{
+    // Its partition is written into it when it is chosen.
+    constexpr std::size_t partition_field = std::string_view(R"("partition":2147483647,)").size();
+    bool const chosen = !one.partition() && options.partitioner().needs_partitions();
+    return record_size(one) + (chosen ? partition_field : 0);
+}
+
+/// Of a record that takes so many bytes.
+inline result<void> check_size(std::size_t bytes, producer_options const& options)
+{
+    if (body_size(1, bytes) <= options.max_batch_bytes())
+        return result<void>();
+    return error(errc::too_large, "the record takes a request of " + std::to_string(body_size(1, bytes)) +
+                                      " bytes, max_batch_bytes is " +
+                                      std::to_string(options.max_batch_bytes()));
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
 
 // -------- hdikafka/detail/send_plan.hpp
 
@@ -17609,6 +17730,14 @@ public:
         list_.splice(list_.end(), from, from.begin());
     }
 
+    /// They come before all others.
+    void put_back(pending_list& earlier)
+    {
+        for (std::shared_ptr<pending_send> const& one : earlier)
+            bytes_ += one->bytes;
+        list_.splice(list_.begin(), earlier);
+    }
+
     void remove(pending_send& one)
     {
         bytes_ -= one.bytes;
@@ -17654,6 +17783,66 @@ public:
 private:
     pending_list list_;
     std::size_t bytes_ = 0;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/lane.hpp
+
+// A producer's lane: a partition, or a topic whose records the service places. Layer: decisions (no I/O, no
+// clock).
+#ifndef HDIKAFKA_DETAIL_LANE_HPP
+#define HDIKAFKA_DETAIL_LANE_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// One that waits for its lane to become due.
+class lingering
+{
+public:
+    /// The lane is due earlier than it was.
+    virtual void hurry() = 0;
+
+protected:
+    ~lingering() = default;
+};
+
+class lane
+{
+public:
+    lane(std::string to, std::optional<std::int32_t> where) : topic(std::move(to)), partition(where) {}
+
+    std::string const topic;
+    std::optional<std::int32_t> const partition;
+    batcher queue;
+    std::size_t couriers = 0;     ///< With a batch, or waiting for one.
+    bool boarding = false;        ///< One of them has none yet.
+    lingering* waiting = nullptr; ///< That one, while it waits.
+};
+
+using lane_ptr = std::shared_ptr<lane>;
+
+/// What is to be started: a courier for a lane, or, without one, a question for a topic's partitions.
+class send_action
+{
+public:
+    send_action() = default;
+
+    lane_ptr courier;
+    std::string topic;
+};
+
+/// A batch on its way.
+class flight
+{
+public:
+    flight() = default;
+
+    pending_list batch;
+    send_time left;
+    std::size_t retries = 0; ///< So far.
 };
 
 } // namespace hdikafka::inline v0_1::detail
@@ -17823,96 +18012,16 @@ private:
 
 namespace hdikafka::inline v0_1::detail {
 
-/// One that waits for its lane to become due.
-class lingering
-{
-public:
-    /// The lane is due earlier than it was.
-    virtual void hurry() = 0;
-
-protected:
-    ~lingering() = default;
-};
-
-class lane
-{
-public:
-    lane(std::string to, std::optional<std::int32_t> where) : topic(std::move(to)), partition(where) {}
-
-    std::string const topic;
-    std::optional<std::int32_t> const partition;
-    batcher queue;
-    std::size_t couriers = 0;     ///< With a batch, or waiting for one.
-    bool boarding = false;        ///< One of them has none yet.
-    lingering* waiting = nullptr; ///< That one, while it waits.
-};
-
-using lane_ptr = std::shared_ptr<lane>;
-
-/// What is to be started: a courier for a lane, or, without one, a question for a topic's partitions.
-class send_action
-{
-public:
-    send_action() = default;
-
-    lane_ptr courier;
-    std::string topic;
-};
-
-/// A batch on its way.
-class flight
-{
-public:
-    flight() = default;
-
-    pending_list batch;
-    send_time left;
-    std::size_t retries = 0; ///< So far.
-};
-
 /// Belongs to the lock of its producer. What is given to it has been checked.
 class send_plan
 {
 public:
     explicit send_plan(producer_options options, std::uint64_t seed = 0)
-        : options_(std::move(options)), random_(seed)
+        : options_(std::move(options)), largest_(options_.max_batch_bytes()), random_(seed)
     {
         limits_.records = options_.max_batch_records();
         limits_.bytes = options_.max_batch_bytes();
         limits_.linger = std::min(options_.linger(), longest);
-    }
-
-    static result<void> check(producer_options const& options)
-    {
-        if (options.max_batch_records() < 1 || options.max_in_flight() < 1 || options.buffer_records() < 1)
-            return error(errc::invalid_count,
-                         "max_batch_records, max_in_flight or buffer_records is less than 1");
-        constexpr std::size_t least = 1'000;
-        if (options.max_batch_bytes() < least)
-            return error(errc::invalid_count, "max_batch_bytes is less than 1000");
-        if (options.buffer_bytes() < options.max_batch_bytes())
-            return error(errc::invalid_option, "buffer_bytes is less than max_batch_bytes");
-        if (options.linger() < milliseconds(0) || options.refresh_partitions() < milliseconds(0))
-            return error(errc::invalid_option, "linger or refresh_partitions is negative");
-        return result<void>();
-    }
-
-    /// How large a record is in a request's body, at most.
-    std::size_t size_of(record const& one) const
-    {
-        // Its partition is written into it when it is chosen.
-        constexpr std::size_t partition_field = std::string_view(R"("partition":2147483647,)").size();
-        bool const chosen = !one.partition() && options_.partitioner().needs_partitions();
-        return record_size(one) + (chosen ? partition_field : 0);
-    }
-
-    result<void> check_size(std::size_t bytes) const
-    {
-        if (body_size(1, bytes) <= options_.max_batch_bytes())
-            return result<void>();
-        return error(errc::too_large, "the record takes a request of " + std::to_string(body_size(1, bytes)) +
-                                          " bytes, max_batch_bytes is " +
-                                          std::to_string(options_.max_batch_bytes()));
     }
 
     /// Whether a record of that size would be taken at once.
@@ -17932,7 +18041,12 @@ public:
         one->node = alone.begin();
         ++unanswered_[generation_];
         waiting_.splice(waiting_.end(), alone);
-        admit(now);
+        try {
+            admit(now);
+        } catch (...) {
+            remove(*one); // whoever sends it is told that it was not taken
+            throw;
+        }
     }
 
     /// Whoever sent it does not wait any longer: what becomes of the record, which is not sent unless it is
@@ -17941,18 +18055,7 @@ public:
     {
         if (one.where == pending_send::stage::flying)
             return persistence::possibly;
-        pending_ptr const kept = *one.node;
-        if (one.where == pending_send::stage::queued) {
-            one.in->queue.remove(one);
-            if (one.in->waiting && one.in->queue.empty())
-                one.in->waiting->hurry(); // there is nothing left to wait for
-        } else if (one.where == pending_send::stage::unplaced) {
-            topics_.at(one.topic).unplaced.erase(one.node);
-        } else {
-            waiting_.erase(one.node);
-        }
-        count(one, persistence::none);
-        settle(one);
+        remove(one);
         admit(now);
         return persistence::none;
     }
@@ -18015,6 +18118,9 @@ public:
         actions_.clear();
     }
 
+    /// Of the bodies of requests to come.
+    std::size_t largest_body() const noexcept { return limits_.bytes; }
+
     // What is to be done.
 
     /// The next thing to start; started() when that has happened.
@@ -18022,7 +18128,11 @@ public:
     void started() { actions_.pop_front(); }
 
     /// When a courier is to board; nullopt: there is nothing to send any more.
-    std::optional<send_time> due(lane const& one) const { return one.queue.due(limits_, hurried_); }
+    std::optional<send_time> due(lane const& one) const
+    {
+        auto const due = one.queue.due(limits_, hurried_);
+        return due ? std::optional(std::max(*due, not_before_)) : due;
+    }
 
     /// A courier leaves with a batch.
     flight board(lane_ptr const& one, send_time now)
@@ -18039,7 +18149,8 @@ public:
         if (one->partition && one->queue.empty())
             if (auto const found = topics_.find(one->topic); found != topics_.end())
                 found->second.choice.emptied(*one->partition, random_);
-        consider(one);
+        if (!one->queue.empty())
+            call_courier(one);
         return out;
     }
 
@@ -18047,11 +18158,12 @@ public:
     /// other.
     flight halve(flight& whole)
     {
-        std::size_t bytes = 0;
-        for (pending_ptr const& one : whole.batch)
-            bytes += one->bytes;
+        std::size_t const size = body_of(whole.batch);
         // Not the size of either half: a batch of a small and a large record says nothing of small batches.
-        limits_.bytes = std::min(limits_.bytes, body_size(whole.batch.size() / 2, bytes / 2));
+        std::size_t const bytes = size - body_size(whole.batch.size(), 0);
+        largest_.refused(size, body_size(whole.batch.size() / 2, bytes / 2));
+        limits_.bytes = largest_.value();
+        ++statistics_.retries;
         auto const middle =
             std::next(whole.batch.begin(), static_cast<std::ptrdiff_t>(whole.batch.size() / 2));
         flight out;
@@ -18071,6 +18183,12 @@ public:
         ++statistics_.batches;
         statistics_.retries += done.retries;
         statistics_.flight_time.add(since(done.left, now));
+        if (answer) {
+            largest_.taken(body_of(done.batch));
+            limits_.bytes = largest_.value();
+        } else if (auto const pause = answer.error().info().retry_after) {
+            not_before_ = std::max(not_before_, now + std::min<milliseconds>(*pause, longest_pause));
+        }
         if (answer ? answer.value().has_error() : refuses(answer.error()))
             if (auto const found = topics_.find(done.batch.front()->topic); found != topics_.end())
                 found->second.doubtful = true;
@@ -18091,6 +18209,15 @@ public:
         admit(now);
     }
 
+    /// A batch has not been sent after all: its records are the next of their lane.
+    void put_back(lane_ptr const& from, flight& unsent)
+    {
+        --statistics_.in_flight;
+        for (pending_ptr const& one : unsent.batch)
+            one->where = pending_send::stage::queued;
+        from->queue.put_back(unsent.batch);
+    }
+
     /// A courier has nothing more to do; `boarded`: it had a batch.
     void returned(lane_ptr const& one, bool boarded)
     {
@@ -18099,7 +18226,8 @@ public:
             one->boarding = false;
             one->waiting = nullptr;
         }
-        consider(one);
+        if (!one->queue.empty())
+            call_courier(one);
         if (one->couriers == 0 && one->queue.empty())
             lanes_.erase(lane_key(one->topic, one->partition));
     }
@@ -18114,6 +18242,9 @@ public:
 private:
     /// Far beyond use, far from overflow.
     static constexpr milliseconds longest = std::chrono::hours(24 * 365);
+    /// The most that the service is left alone for because it says so.
+    static constexpr milliseconds longest_pause = std::chrono::hours(1);
+    static constexpr std::size_t known_topics = 1'000;
 
     using lane_key = std::pair<std::string, std::optional<std::int32_t>>;
 
@@ -18143,9 +18274,6 @@ private:
                               statistics_.buffered_bytes + one.bytes <= options_.buffer_bytes();
             if (!fits)
                 return;
-            ++statistics_.buffered_records;
-            statistics_.buffered_bytes += one.bytes;
-            one.where = pending_send::stage::unplaced;
             if (!options_.partitioner().needs_partitions())
                 enqueue(waiting_);
             else
@@ -18158,6 +18286,10 @@ private:
     {
         // A record with a partition of its own does not overtake one whose partition may be the same.
         auto const found = topics_.find(one.topic);
+        if (found == topics_.end() && topics_.size() >= known_topics)
+            std::erase_if(topics_, [](auto const& known) {
+                return known.second.unplaced.empty() && !known.second.asking;
+            });
         bool const first = found == topics_.end() || found->second.unplaced.empty();
         if (one.content.partition() && first)
             return enqueue(waiting_);
@@ -18165,12 +18297,12 @@ private:
         bool const old =
             topic.doubtful || now - topic.asked_at >= std::min(options_.refresh_partitions(), longest);
         if (!topic.asking && (old || !topic.choice.known())) {
+            actions_.emplace_back().topic = one.topic;
             topic.asking = true;
-            actions_.emplace_back();
-            actions_.back().topic = one.topic;
         }
         if (topic.choice.known())
             return choose(topic, waiting_);
+        take_in(one);
         topic.unplaced.splice(topic.unplaced.end(), waiting_, waiting_.begin());
     }
 
@@ -18190,28 +18322,65 @@ private:
     void enqueue(pending_list& from)
     {
         pending_send& one = *from.front();
-        lane_ptr& to = lanes_[lane_key(one.topic, one.content.partition())];
-        if (!to)
-            to = std::make_shared<lane>(one.topic, one.content.partition());
+        lane_key const key(one.topic, one.content.partition());
+        auto found = lanes_.find(key);
+        if (found == lanes_.end())
+            found = lanes_.emplace(key, std::make_shared<lane>(one.topic, one.content.partition())).first;
+        lane_ptr const& to = found->second;
+        call_courier(to);
+        // From here on nothing fails: a record is where its counters say.
+        take_in(one);
         one.where = pending_send::stage::queued;
         one.in = to.get();
         to->queue.add(from);
-        consider(to);
+        if (to->waiting && to->queue.full(limits_))
+            to->waiting->hurry();
     }
 
-    /// Has a courier come, or one that waits go.
-    void consider(lane_ptr const& one)
+    /// It has room in the buffer.
+    void take_in(pending_send& one) noexcept
     {
-        if (one->queue.empty())
+        if (one.where != pending_send::stage::waiting)
             return;
-        if (one->waiting && one->queue.full(limits_))
-            one->waiting->hurry();
+        one.where = pending_send::stage::unplaced;
+        ++statistics_.buffered_records;
+        statistics_.buffered_bytes += one.bytes;
+    }
+
+    /// Has a courier come for what is, or will be, in the lane.
+    void call_courier(lane_ptr const& one)
+    {
         if (one->boarding || one->couriers >= options_.max_in_flight())
             return;
+        actions_.emplace_back().courier = one;
         one->boarding = true;
         ++one->couriers;
-        actions_.emplace_back();
-        actions_.back().courier = one;
+    }
+
+    /// Takes a record that has not left out of wherever it is.
+    void remove(pending_send& one)
+    {
+        pending_ptr const kept = *one.node;
+        if (one.where == pending_send::stage::queued) {
+            one.in->queue.remove(one);
+            if (one.in->waiting && one.in->queue.empty())
+                one.in->waiting->hurry(); // there is nothing left to wait for
+        } else if (one.where == pending_send::stage::unplaced) {
+            topics_.at(one.topic).unplaced.erase(one.node);
+        } else {
+            waiting_.erase(one.node);
+        }
+        count(one, persistence::none);
+        settle(one);
+    }
+
+    /// Of the request that carries these.
+    static std::size_t body_of(pending_list const& batch)
+    {
+        std::size_t bytes = 0;
+        for (pending_ptr const& one : batch)
+            bytes += one->bytes;
+        return body_size(batch.size(), bytes);
     }
 
     void refuse(pending_list& list, error const& why)
@@ -18263,6 +18432,7 @@ private:
     }
 
     producer_options const options_;
+    body_limit largest_;
     batch_limits limits_;
     random_source random_;
     pending_list waiting_;
@@ -18271,6 +18441,7 @@ private:
     std::deque<send_action> actions_;
     std::uint64_t generation_ = 0;
     std::optional<std::uint64_t> hurried_;
+    send_time not_before_;                            ///< The service wants to be left alone until then.
     std::map<std::uint64_t, std::size_t> unanswered_; ///< By generation.
     producer_statistics statistics_;
 };
@@ -18330,6 +18501,7 @@ public:
     courier(producer_ptr producer, lane_ptr from, operation_ptr by)
         : errand<>(std::move(by)), owner(std::move(producer)), where(std::move(from))
     {
+        flights.reserve(1); // a batch that has left its lane must not be lost
         owner->add(*this);
     }
     courier(courier const&) = delete;
@@ -18342,6 +18514,7 @@ public:
     lane_ptr const where;
     std::vector<flight> flights; ///< Those that have not landed; the last one is the next.
     bool boarded = false;
+    bool sending = false; ///< The next flight's request is under way, or was.
     bool done = false;
 };
 
@@ -18384,19 +18557,19 @@ public:
     /// Throws hk::error for what cannot be sent.
     awaited_ptr submit(std::string topic, record one, operation_ptr waiter)
     {
-        std::size_t const bytes = plan_.size_of(one);
+        std::size_t const bytes = size_in_body(one, options);
         auto sound = check_topic(topic);
         if (sound && one.partition())
             sound = check_partition(*one.partition());
         if (sound)
-            sound = plan_.check_size(bytes);
+            sound = check_size(bytes, options);
         if (!sound)
             throw producer_error(sound.error().code(), "send", std::move(topic), sound.error().cause());
         auto const sent = std::make_shared<awaited_send<>>(std::move(topic), std::move(one), bytes);
         sent->waiter = std::move(waiter);
         std::unique_lock lock(mutex_);
         if (closed_)
-            throw producer_error(errc::closed, "send", sent->topic, "the producer is closed");
+            throw producer_error(errc::closed, "send", sent->topic, closed_text);
         if (!sent->waiter && !plan_.has_room(bytes))
             return nullptr;
         plan_.submit(sent, steady_clock::now());
@@ -18446,7 +18619,7 @@ public:
     void give_up(std::string const& cause)
     {
         std::unique_lock lock(mutex_);
-        closed_ = true;
+        closed_ = given_up_ = true;
         plan_.give_up(error(errc::closed, cause));
         if (!errands_.empty())
             for (errand<>* one = &errands_.front(); one != nullptr; one = errands_.after(*one))
@@ -18527,6 +18700,7 @@ public:
     /// The batch goes in two.
     void halve(courier<>& one)
     {
+        one.flights.reserve(one.flights.size() + 1);
         std::lock_guard const lock(mutex_);
         flight later = plan_.halve(one.flights.back());
         one.flights.insert(std::prev(one.flights.end()), std::move(later));
@@ -18537,18 +18711,35 @@ public:
         std::unique_lock lock(mutex_);
         plan_.land(one.flights.back(), outcome, steady_clock::now());
         one.flights.pop_back();
+        one.sending = false;
         act(lock);
+    }
+
+    /// Batches that have not been sent go with the next courier.
+    void put_back(courier<>& one)
+    {
+        std::lock_guard const lock(mutex_);
+        for (flight& unsent : one.flights) {
+            if (given_up_)
+                plan_.land(unsent, producer_error(errc::closed, "send", one.where->topic, closed_text),
+                           steady_clock::now());
+            else
+                plan_.put_back(one.where, unsent);
+        }
+        one.flights.clear();
     }
 
     void came_back(courier<>& one)
     {
         std::unique_lock lock(mutex_);
         errands_.remove(one);
-        for (; !one.flights.empty(); one.flights.pop_back())
-            plan_.land(
-                one.flights.back(),
-                producer_error(errc::closed, "send", one.where->topic, context_gone, persistence::possibly),
-                steady_clock::now());
+        for (; !one.flights.empty(); one.flights.pop_back()) {
+            auto const claim = one.sending ? persistence::possibly : persistence::none;
+            plan_.land(one.flights.back(),
+                       producer_error(errc::closed, "send", one.where->topic, context_gone, claim),
+                       steady_clock::now());
+            one.sending = false; // the others have not been sent
+        }
         if (!one.done)
             end_with_context();
         plan_.returned(one.where, one.boarded);
@@ -18576,18 +18767,19 @@ public:
     producer_options const options;
 
 private:
+    static constexpr char const* closed_text = "the producer is closed";
     static constexpr char const* context_gone = "the executor's context was destroyed";
 
     static producer_options const& checked(producer_options const& wanted)
     {
-        if (auto const sound = send_plan::check(wanted); !sound)
+        if (auto const sound = check_producer(wanted); !sound)
             throw producer_error(sound.error().code(), "producer", std::string(), sound.error().cause());
         return wanted;
     }
 
     void end_with_context()
     {
-        closed_ = true;
+        closed_ = given_up_ = true;
         plan_.give_up(error(errc::closed, context_gone));
     }
 
@@ -18619,7 +18811,8 @@ private:
     send_plan plan_;
     linked_list<errand<>> errands_;
     linked_list<flush_place> flushes_;
-    bool closed_ = false;
+    bool closed_ = false;   ///< Takes nothing more.
+    bool given_up_ = false; ///< Sends nothing more.
 };
 
 } // namespace hdikafka::inline v0_1::detail
@@ -18645,8 +18838,9 @@ task send_batch(operation_ptr op, courier<>& from, result<receipt>& outcome)
         co_return spec.error();
     spec.value()->retry.at_least_once(from.owner->options.at_least_once());
     call_answer answer;
+    from.sending = true;
     auto const sent = co_await call<>(op, owner->http(), *spec.value(), answer);
-    now.retries = answer.attempts > 1 ? static_cast<std::size_t>(answer.attempts - 1) : 0;
+    now.retries += answer.attempts > 1 ? static_cast<std::size_t>(answer.attempts - 1) : 0;
     if (!sent)
         co_return sent;
     outcome = read_receipt<>(answer, now.batch.size());
@@ -18658,6 +18852,26 @@ inline bool goes_in_halves(error const& failure, flight const& batch)
 {
     return failure.code() == errc::too_large && failure.info().persisted() == persistence::none &&
            batch.batch.size() > 1;
+}
+
+/// What was thrown on the way, by a function that an option holds or for want of memory, as the error of its
+/// records.
+inline error thrown_error(std::string topic, persistence claim)
+{
+    try {
+        throw;
+    } catch (error const& thrown) {
+        return producer_error(thrown.code(), "send", std::move(topic), thrown.cause(), claim);
+    } catch (std::bad_alloc const&) {
+        return producer_error(std::make_error_code(std::errc::not_enough_memory), "send", std::move(topic),
+                              "no memory is left", claim);
+    } catch (std::exception const& thrown) {
+        return producer_error(errc::invalid_option, "send", std::move(topic),
+                              std::string("a function of the options threw: ") + thrown.what(), claim);
+    } catch (...) {
+        return producer_error(errc::invalid_option, "send", std::move(topic),
+                              "a function of the options threw what is no std::exception", claim);
+    }
 }
 
 template <class = void>
@@ -18678,15 +18892,44 @@ task run_courier(operation_ptr op, std::unique_ptr<courier<>> one)
     producer->board(*one);
     while (!one->flights.empty()) {
         result<receipt> outcome = receipt();
-        auto const sent = co_await send_batch<>(op, *one, outcome);
-        if (!sent && goes_in_halves(sent.error(), one->flights.back())) {
-            producer->halve(*one);
-            continue;
+        result<void> sent;
+        try {
+            sent = co_await send_batch<>(op, *one, outcome);
+            if (!sent && goes_in_halves(sent.error(), one->flights.back())) {
+                producer->halve(*one);
+                continue;
+            }
+        } catch (...) {
+            sent = thrown_error(one->where->topic, one->sending ? persistence::possibly : persistence::none);
         }
         if (!sent)
             outcome = sent.error();
         producer->land(*one, outcome);
+        if (op->stopped() == errc::timed_out)
+            producer->put_back(*one); // the other halves have a time of their own
     }
+    co_return result<void>();
+}
+
+/// How many partitions the topic has.
+template <class = void>
+task count_partitions(operation_ptr op, session_ptr owner, std::string topic, result<std::int32_t>& count)
+{
+    op->deadline(owner->deadline(std::nullopt));
+    call_options const none;
+    auto spec = rest_calls<>(*owner, "send", none).partitions(std::move(topic));
+    if (!spec)
+        co_return spec.error();
+    call_answer answer;
+    auto const asked = co_await call<>(op, owner->http(), *spec.value(), answer);
+    if (!asked)
+        co_return asked;
+    auto const found = read_partitions_answer<>(answer);
+    if (!found)
+        co_return found.error();
+    if (found.value().empty() || found.value().size() > std::numeric_limits<std::int32_t>::max())
+        co_return answer.unreadable(error(errc::invalid_response, "the topic has no partitions"));
+    count = static_cast<std::int32_t>(found.value().size());
     co_return result<void>();
 }
 
@@ -18695,30 +18938,16 @@ task run_inquiry(operation_ptr op, std::unique_ptr<inquiry<>> one)
 {
     session_ptr const owner = one->owner->owner;
     registration<> const entry(owner->http()->background(), op);
-    if (!entry.added()) {
-        one->owner->learn(*one, error(errc::closed, "the client is closed"));
-        co_return result<void>();
-    }
-    op->deadline(owner->deadline(std::nullopt));
-    call_options const none;
-    result<std::int32_t> count = std::int32_t(0);
-    auto spec = rest_calls<>(*owner, "send", none).partitions(one->topic);
-    if (!spec) {
-        one->owner->learn(*one, spec.error());
-        co_return result<void>();
-    }
-    call_answer answer;
-    auto const asked = co_await call<>(op, owner->http(), *spec.value(), answer);
-    if (asked) {
-        auto const found = read_partitions_answer<>(answer);
-        if (!found)
-            count = found.error();
-        else if (found.value().empty() || found.value().size() > std::numeric_limits<std::int32_t>::max())
-            count = answer.unreadable(error(errc::invalid_response, "the topic has no partitions"));
-        else
-            count = static_cast<std::int32_t>(found.value().size());
-    } else {
-        count = asked.error();
+    result<std::int32_t> count = error(errc::closed, "the client is closed");
+    if (entry.added()) {
+        result<void> asked;
+        try {
+            asked = co_await count_partitions<>(op, owner, one->topic, count);
+        } catch (...) {
+            asked = thrown_error(one->topic, persistence::none);
+        }
+        if (!asked)
+            count = asked.error();
     }
     one->owner->learn(*one, count);
     co_return result<void>();
@@ -18833,6 +19062,9 @@ private:
 template <class = void>
 net::awaitable<receipt> await_receipt(producer_ptr producer, awaited_ptr sent, call_options options)
 {
+    if (!sent)
+        throw producer_error(errc::invalid_option, "send", std::string(),
+                             "there is no receipt of a record that was not taken");
     auto const op = producer->owner->http()->make_operation(producer->owner->deadline(options.timeout()));
     delivery_place<> const place(producer, sent, op);
     task work = await_delivery<>(op, producer, sent);
@@ -18895,8 +19127,6 @@ basic_delivery<Lazy>::basic_delivery(detail::producer_ptr from, detail::awaited_
 template <class Lazy>
 net::awaitable<receipt> basic_delivery<Lazy>::receipt(call_options options) const
 {
-    if (!sent_)
-        throw error(errc::invalid_option, "there is no receipt of a record that was not taken");
     return detail::await_receipt<Lazy>(producer_, sent_, std::move(options));
 }
 

@@ -10,6 +10,7 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -201,6 +202,91 @@ TEST_CASE("a batch that is too large for the service goes in halves, and the nex
     all.finish();
     CHECK(all[250].code() == hk::errc::too_large);
     CHECK(all.claim(250) == hk::persistence::none);
+}
+
+TEST_CASE("one record that is too large for the service does not make the batches of the others small")
+{
+    emulated service(hk::emulator_options().max_body(5'000));
+    service.emulator.add_topic("orders");
+    hk::producer const producer(*service.client);
+    sends all(service.io, producer);
+    all.start("orders", hk::record(0));
+    all.start("orders", hk::record(std::string(6'000, 'x')));
+    all.finish();
+    CHECK(all.claim(0) == hk::persistence::done);
+    CHECK(all[1].code() == hk::errc::too_large);
+    std::size_t const before = service.emulator.request_count(hk::emulator_route::produce);
+    all.start_many("orders", 200);
+    all.finish();
+    CHECK(service.emulator.records("orders", 0).size() == 201);
+    CHECK(service.emulator.request_count(hk::emulator_route::produce) <= before + 3);
+}
+
+TEST_CASE("when the first half of a batch takes all its time, the other half has a time of its own")
+{
+    emulated service;
+    service.emulator.add_topic("orders");
+    hk::client const client(service.io.get_executor(),
+                            service.emulator.client_options().total_timeout(100ms).retry(quickly(0)));
+    hk::producer const producer(client);
+    sends all(service.io, producer);
+    CHECK(service.run(client.topics()));
+    service.emulator.inject(hk::emulator_fault::answer(413).on(hk::emulator_route::produce));
+    service.emulator.inject(hk::emulator_fault::stall().on(hk::emulator_route::produce));
+    for (int i = 0; i != 4; ++i)
+        all.start("orders", hk::record(i), hk::call_options().timeout(60s));
+    all.finish();
+    for (std::size_t i = 0; i != 4; ++i)
+        CHECK(all.claim(i) == (i < 2 ? hk::persistence::possibly : hk::persistence::done));
+    CHECK(values(service.emulator, "orders") == std::vector<std::string>{"0", "1", "2", "3"});
+}
+
+TEST_CASE("a service that wants to be left alone is left alone, and nothing is burnt meanwhile")
+{
+    bench test;
+    test.service.emulator.inject(
+        hk::emulator_fault::answer(429).on(hk::emulator_route::produce).retry_after(std::chrono::hours(1)));
+    test.all.start_many("orders", 1);
+    test.all.finish();
+    CHECK(test.all[0].code() == hk::errc::throttled);
+    test.all.start("orders", hk::record(1), hk::call_options().timeout(20ms));
+    test.all.start("others", hk::record(2), hk::call_options().timeout(20ms));
+    test.all.finish();
+    for (std::size_t const i : {1U, 2U}) {
+        CHECK(test.all[i].code() == hk::errc::timed_out);
+        CHECK(test.all.claim(i) == hk::persistence::none);
+    }
+    CHECK(test.service.emulator.request_count(hk::emulator_route::produce) == 1);
+}
+
+TEST_CASE("a function of the options that throws fails the records at hand, not the producer")
+{
+    emulated service;
+    service.emulator.add_topic("orders");
+    bool throws = true;
+    auto const share = [&throws]() -> double {
+        if (throws)
+            throw std::runtime_error("no dice");
+        return 0;
+    };
+    hk::client const client(service.io.get_executor(),
+                            service.emulator.client_options().retry(quickly(2).jitter(share)));
+    hk::producer const producer(client, hk::producer_options().partitioner(hk::partitioner::murmur2));
+    sends all(service.io, producer);
+    service.emulator.inject(hk::emulator_fault::answer(503).on(hk::emulator_route::partitions));
+    all.start("orders", hk::record("key", 1)); // asks for the partitions
+    all.finish();
+    CHECK(std::string(all[0].error().what()).find("no dice") != std::string::npos);
+    CHECK(all.claim(0) == hk::persistence::none);
+    service.emulator.inject(hk::emulator_fault::answer(429).on(hk::emulator_route::produce));
+    all.start("orders", hk::record(1).partition(0)); // asks for nothing
+    all.finish();
+    CHECK(std::string(all[1].error().what()).find("no dice") != std::string::npos);
+    CHECK(all.claim(1) != hk::persistence::done);
+    throws = false;
+    all.start("orders", hk::record("key", 1));
+    all.finish();
+    CHECK(all.claim(2) == hk::persistence::done);
 }
 
 TEST_CASE("the service refuses single records: their receipts say so, the others are there")

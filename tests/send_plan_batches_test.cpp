@@ -123,22 +123,35 @@ TEST_CASE("that a large record was too large in a batch with a small one says no
     CHECK(next_batch(steps, 100) == 44);
 }
 
-TEST_CASE("what the service has found too large never makes batches larger again")
+TEST_CASE("nothing is sent while the service wants to be left alone, whatever the lane")
 {
-    send_steps steps(options().max_batch_bytes(10'000).max_in_flight(2));
-    for (int i = 0; i != 20; ++i)
-        steps.send("orders", of_size(490));
-    auto large = steps.start_one();
-    steps.board(*large); // before anything was learned
-    steps.send("orders", of_size(300));
-    steps.send("orders", of_size(300));
-    auto small = steps.start_one();
-    steps.board(*small);
-    steps.halve(*small);
-    std::size_t const learned = next_batch(steps, 100);
-    steps.halve(*large);
-    CHECK(next_batch(steps, 100) == learned);
-    CHECK(learned == 2);
+    send_steps steps{options()};
+    send_some(steps, 1);
+    auto refused = steps.start_one();
+    steps.board(*refused);
+    hk::diagnostics about;
+    about.retry_after = 30s;
+    steps.land(*refused, hk::error(hk::errc::throttled, about, "too many"));
+    steps.send("other", hk::record(1));
+    auto waiting = steps.start_one();
+    CHECK(steps.due(*waiting) == steps.now + 30s);
+    steps.plan.flush();
+    CHECK(steps.due(*waiting) == steps.now + 30s);
+}
+
+TEST_CASE("a batch that was not sent after all is the next of its lane")
+{
+    send_steps steps(options().max_batch_records(2));
+    auto const sent = send_some(steps, 3);
+    auto courier = steps.start_one();
+    steps.board(*courier);
+    steps.plan.put_back(courier->where, courier->flights.back());
+    courier->flights.clear();
+    CHECK(sent[0]->where == stage::queued);
+    CHECK(steps.plan.statistics().in_flight == 0);
+    steps.come_back(courier);
+    auto next = steps.start_one();
+    CHECK(steps.board(*next) == texts{"0", "1"});
 }
 
 TEST_CASE("records larger than what was learned still go, one by one")
@@ -156,10 +169,11 @@ TEST_CASE("records larger than what was learned still go, one by one")
 TEST_CASE("a courier that waits is told when its batch is full by what was learned")
 {
     send_steps steps(options().linger(20ms));
-    send_some(steps, 2);
+    steps.send("orders", of_size(1'000));
+    steps.send("orders", of_size(1'000));
     auto large = steps.start_one();
     steps.board(*large);
-    steps.send("other", of_size(400));
+    steps.send("other", of_size(1'000));
     auto waiting = steps.start_one();
     steps.due(*waiting);
     CHECK_FALSE(waiting->hurried);
@@ -267,6 +281,6 @@ TEST_CASE("halves count their flight from when the whole has left")
     steps.land(*courier);
     CHECK(steps.plan.statistics().flight_time.max() == microseconds(30ms));
     CHECK(steps.plan.statistics().flight_time.mean() == microseconds(20ms));
-    CHECK(steps.plan.statistics().retries == 3);
+    CHECK(steps.plan.statistics().retries == 4);
     CHECK(steps.plan.statistics().queue_time.count() == 2);
 }

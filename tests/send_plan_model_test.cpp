@@ -82,8 +82,8 @@ private:
         if (closed_)
             return;
         hk::record one = random_record(random_);
-        std::size_t const bytes = plan_.size_of(one);
-        if (!plan_.check_size(bytes))
+        std::size_t const bytes = size_in_body(one, options_);
+        if (!check_size(bytes, options_))
             return;
         bool const room = plan_.has_room(bytes);
         auto const sent = std::make_shared<numbered>(
@@ -269,8 +269,9 @@ private:
         flight& now = one.flights.back();
         std::size_t const count = now.batch.size();
         if (body_of(now) > service_limit_ && count > 1) {
-            learned_ = std::min(learned_, body_size(count / 2, bytes_of(now.batch) / 2));
             flight later = plan_.halve(now);
+            learned_ = plan_.largest_body();
+            ++retries_;
             require(now.batch.size() == count / 2 && later.batch.size() == count - count / 2, "no halves");
             one.flights.insert(std::prev(one.flights.end()), std::move(later));
             ++halved_;

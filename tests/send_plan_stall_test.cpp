@@ -98,7 +98,7 @@ private:
             return;
         --one.left;
         hk::record content(hk::json(int(which)), std::string(which % 7 * 300, 'x'));
-        std::size_t const bytes = plan_.size_of(content);
+        std::size_t const bytes = size_in_body(content, options_);
         one.sent = std::make_shared<sent_record>(which % 3 == 0 ? "a" : "b", std::move(content), bytes);
         one.number = sent_++;
         one.gives_up = now_ + patience;

@@ -19,7 +19,7 @@ using batches = std::vector<texts>;
 
 hk::errc refusal(options const& wanted)
 {
-    auto const sound = send_plan::check(wanted);
+    auto const sound = check_producer(wanted);
     return sound ? hk::errc() : static_cast<hk::errc>(sound.error().code().value());
 }
 
@@ -51,11 +51,11 @@ TEST_CASE("options that make no sense are refused")
 
 TEST_CASE("a record that fits into no request is refused, to the byte")
 {
-    send_plan const plan(options().max_batch_bytes(1'000));
+    options const limited = options().max_batch_bytes(1'000);
     std::size_t const most = 1'000 - body_size(1, 0);
-    CHECK(plan.size_of(of_size(most)) == most);
-    CHECK(plan.check_size(most));
-    auto const refused = plan.check_size(most + 1);
+    CHECK(size_in_body(of_size(most), limited) == most);
+    CHECK(check_size(most, limited));
+    auto const refused = check_size(most + 1, limited);
     REQUIRE_FALSE(refused);
     CHECK(refused.error().code() == hk::errc::too_large);
     CHECK(refused.error().cause() == "the record takes a request of 1001 bytes, max_batch_bytes is 1000");
@@ -63,12 +63,12 @@ TEST_CASE("a record that fits into no request is refused, to the byte")
 
 TEST_CASE("the size of a record has room for the partition that will be chosen, and only for that")
 {
-    send_plan const unplaced{options()};
-    send_plan const placed(options().partitioner(hk::partitioner::murmur2));
+    options const unplaced;
+    options const placed = options().partitioner(hk::partitioner::murmur2);
     hk::record const one("k", "v");
-    CHECK(unplaced.size_of(one) == record_size(one));
-    CHECK(placed.size_of(one) == record_size(hk::record(one).partition(2'147'483'647)));
-    CHECK(placed.size_of(hk::record(one).partition(3)) == record_size(hk::record(one).partition(3)));
+    CHECK(size_in_body(one, unplaced) == record_size(one));
+    CHECK(size_in_body(one, placed) == record_size(hk::record(one).partition(2'147'483'647)));
+    CHECK(size_in_body(hk::record(one).partition(3), placed) == record_size(hk::record(one).partition(3)));
 }
 
 TEST_CASE("a record that comes when nothing is under way goes at once")

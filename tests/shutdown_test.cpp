@@ -1,6 +1,7 @@
 // A program that ends with calls in flight, wherever they wait: handles and context go in every order that
 // the client's documentation allows (no handle outlives the context), with one thread and with several. Meant
 // to be run under AddressSanitizer: nothing is touched after its end, and nothing leaks.
+#include "support/emulated.hpp"
 #include "support/fault_operations.hpp"
 #include "support/fault_site.hpp"
 #include "support/fault_steps.hpp"
@@ -286,4 +287,16 @@ TEST_CASE("threads may be stopped at any moment of many calls")
         CHECK(ended >= enough);
         CHECK(client_sockets() == before);
     }
+}
+
+TEST_CASE("a client that is closed before it has its first token ends its calls")
+{
+    emulated service;
+    std::optional<hk::client> client;
+    auto const close = [&client](hk::request_started const&) { client->close(); };
+    client.emplace(service.io.get_executor(),
+                   service.emulator.client_options().observer(hk::observer(close)));
+    auto const told = service.run(client->topics());
+    REQUIRE_FALSE(told);
+    CHECK(told.error().code() == hk::errc::closed);
 }

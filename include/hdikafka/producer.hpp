@@ -18,7 +18,7 @@ namespace hdikafka::inline v0_1 {
 /// What producer::try_send() gives: whether the record was taken, and where to wait for its receipt. Dropping
 /// it changes nothing for the record. From any thread; a handle, copied freely.
 template <class Lazy = void>
-class basic_delivery
+class [[nodiscard]] basic_delivery
 {
 public:
     /// A record that was not taken.
@@ -57,7 +57,10 @@ using delivery = basic_delivery<>;
 ///
 /// Records to one partition keep the order in which their send()s began, if the producer knows the partition
 /// (its partitioner or the record chooses it); otherwise records to one topic do, as far as the service keeps
-/// it. max_in_flight() above 1 gives that up.
+/// it. max_in_flight() above 1 gives that up. A batch whose outcome is unknown (`possibly`) does not hold up
+/// the next, which it may follow if the service was still at work on it; so may a second copy with
+/// at_least_once(). While a service that refused a batch wants to be left alone (Retry-After), nothing is
+/// sent.
 ///
 /// A handle, copied freely; it holds a copy of the client. Errors of a batch are those of each of its
 /// records.
@@ -94,10 +97,10 @@ public:
     net::awaitable<receipt> send(std::string topic, record one, call_options options = {}) const;
 
     /// The same without waiting for room: a delivery that is false when there is none, or when others wait
-    /// for it. Nobody has to wait for the receipt, but whoever does not will not be told what became of the
-    /// record; statistics() counts it. It may take as long as its batch takes. Throws hk::error for bad
-    /// arguments, and errc::closed.
-    delivery try_send(std::string topic, record one) const;
+    /// for it, and nothing becomes of the record. Otherwise nobody has to wait for the receipt, but whoever
+    /// does not will not be told what became of the record; statistics() counts it. It may take as long as
+    /// its batch takes. Throws hk::error for bad arguments, and errc::closed.
+    [[nodiscard]] delivery try_send(std::string topic, record one) const;
 
     /// Waits until every record that was sent before has its answer.
     ///

@@ -21,8 +21,9 @@ class partitioner
 {
 public:
     /// Given the topic, the record and how many partitions the topic has (at least 1): the partition, from 0
-    /// on. It is called by any thread, under a lock: it must be quick and must not call the producer. What it
-    /// throws, or a partition that the topic does not have (errc::invalid_partition), fails that one send.
+    /// on. It is called by any thread, under a lock: it must be quick, and must neither call a producer nor
+    /// hold one. What it throws, or a partition that the topic does not have (errc::invalid_partition), fails
+    /// that one send.
     using function =
         std::function<std::int32_t(std::string_view topic, record const& one, std::int32_t partitions)>;
 
@@ -40,16 +41,22 @@ public:
     partitioner() = default;
     /// That scheme.
     partitioner(scheme which) noexcept : scheme_(which) {}
-    /// The user's own choice.
+    /// The user's own choice. An empty function is refused by the producer with errc::invalid_option.
     template <class F>
-    requires std::convertible_to<F, function> partitioner(F choose) : function_(std::move(choose)) {}
+    requires std::convertible_to<F, function> partitioner(F choose)
+        : scheme_(custom_function), function_(std::move(choose))
+    {}
 
     /// Whether somebody else than the service chooses, who must know how many partitions there are.
-    bool needs_partitions() const noexcept { return function_ || scheme_ != server; }
+    bool needs_partitions() const noexcept { return scheme_ != server; }
+    /// Whether it was given a function that is none.
+    bool is_empty() const noexcept { return scheme_ == custom_function && !function_; }
     /// The user's function, or none.
     function const& custom() const noexcept { return function_; }
 
 private:
+    static constexpr auto custom_function = static_cast<scheme>(2);
+
     scheme scheme_ = server;
     function function_;
 };
@@ -68,7 +75,7 @@ public:
 
     /// The most bytes in one request's body; 1,000,000 by default, at least 1,000. A record that no body of
     /// that size holds is refused with errc::too_large. When the service finds a batch too large (413), which
-    /// is then sent in halves, later batches are no larger than the half.
+    /// is then sent in halves, later batches are smaller, until many of them went well.
     producer_options& max_batch_bytes(std::size_t bytes) &
     {
         max_batch_bytes_ = bytes;
@@ -86,8 +93,8 @@ public:
     producer_options&& linger(milliseconds time) && { return std::move(linger(time)); }
 
     /// Requests under way for each lane: a partition where the producer knows it, otherwise a topic. 1 by
-    /// default, which keeps records in the order they were sent in. More is faster over long distances, and
-    /// gives that order up: batches may overtake each other.
+    /// default, which keeps records in the order they were sent in, see producer. More is faster over long
+    /// distances, and gives that order up: batches may overtake each other.
     producer_options& max_in_flight(std::size_t requests) &
     {
         max_in_flight_ = requests;

@@ -2,6 +2,7 @@
 #ifndef HDIKAFKA_TESTS_SUPPORT_SEND_STEPS_HPP
 #define HDIKAFKA_TESTS_SUPPORT_SEND_STEPS_HPP
 
+#include <hdikafka/detail/producer_rules.hpp>
 #include <hdikafka/detail/send_plan.hpp>
 
 #include <doctest/doctest.h>
@@ -89,11 +90,11 @@ inline bool is(std::optional<hk::error> const& failure, hk::errc code)
 class send_steps
 {
 public:
-    explicit send_steps(hk::producer_options const& options) : plan(options, 1) {}
+    explicit send_steps(hk::producer_options const& options) : plan(options, 1), options_(options) {}
 
     sent_ptr send(std::string topic, hk::record one)
     {
-        std::size_t const bytes = plan.size_of(one);
+        std::size_t const bytes = size_in_body(one, options_);
         auto const sent = std::make_shared<sent_record>(std::move(topic), std::move(one), bytes);
         plan.submit(sent, now);
         return sent;
@@ -195,6 +196,9 @@ public:
     send_plan plan;
     send_time now = at(0ms);
     std::deque<std::string> questions; ///< Topics whose partitions are asked for.
+
+private:
+    hk::producer_options options_;
 };
 
 } // namespace test

@@ -87,6 +87,14 @@ public:
         list_.splice(list_.end(), from, from.begin());
     }
 
+    /// They come before all others.
+    void put_back(pending_list& earlier)
+    {
+        for (std::shared_ptr<pending_send> const& one : earlier)
+            bytes_ += one->bytes;
+        list_.splice(list_.begin(), earlier);
+    }
+
     void remove(pending_send& one)
     {
         bytes_ -= one.bytes;

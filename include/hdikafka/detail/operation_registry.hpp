@@ -31,6 +31,12 @@ public:
         live_.remove(op);
     }
 
+    bool closed() const
+    {
+        std::lock_guard const lock(mutex_);
+        return closed_;
+    }
+
     void close()
     {
         std::lock_guard const lock(mutex_);
@@ -42,7 +48,7 @@ public:
     }
 
 private:
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     linked_list<operation<>> live_;
     bool closed_ = false;
 };

@@ -19,11 +19,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <limits>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -46,8 +49,9 @@ task send_batch(operation_ptr op, courier<>& from, result<receipt>& outcome)
         co_return spec.error();
     spec.value()->retry.at_least_once(from.owner->options.at_least_once());
     call_answer answer;
+    from.sending = true;
     auto const sent = co_await call<>(op, owner->http(), *spec.value(), answer);
-    now.retries = answer.attempts > 1 ? static_cast<std::size_t>(answer.attempts - 1) : 0;
+    now.retries += answer.attempts > 1 ? static_cast<std::size_t>(answer.attempts - 1) : 0;
     if (!sent)
         co_return sent;
     outcome = read_receipt<>(answer, now.batch.size());
@@ -59,6 +63,26 @@ inline bool goes_in_halves(error const& failure, flight const& batch)
 {
     return failure.code() == errc::too_large && failure.info().persisted() == persistence::none &&
            batch.batch.size() > 1;
+}
+
+/// What was thrown on the way, by a function that an option holds or for want of memory, as the error of its
+/// records.
+inline error thrown_error(std::string topic, persistence claim)
+{
+    try {
+        throw;
+    } catch (error const& thrown) {
+        return producer_error(thrown.code(), "send", std::move(topic), thrown.cause(), claim);
+    } catch (std::bad_alloc const&) {
+        return producer_error(std::make_error_code(std::errc::not_enough_memory), "send", std::move(topic),
+                              "no memory is left", claim);
+    } catch (std::exception const& thrown) {
+        return producer_error(errc::invalid_option, "send", std::move(topic),
+                              std::string("a function of the options threw: ") + thrown.what(), claim);
+    } catch (...) {
+        return producer_error(errc::invalid_option, "send", std::move(topic),
+                              "a function of the options threw what is no std::exception", claim);
+    }
 }
 
 template <class = void>
@@ -79,15 +103,44 @@ task run_courier(operation_ptr op, std::unique_ptr<courier<>> one)
     producer->board(*one);
     while (!one->flights.empty()) {
         result<receipt> outcome = receipt();
-        auto const sent = co_await send_batch<>(op, *one, outcome);
-        if (!sent && goes_in_halves(sent.error(), one->flights.back())) {
-            producer->halve(*one);
-            continue;
+        result<void> sent;
+        try {
+            sent = co_await send_batch<>(op, *one, outcome);
+            if (!sent && goes_in_halves(sent.error(), one->flights.back())) {
+                producer->halve(*one);
+                continue;
+            }
+        } catch (...) {
+            sent = thrown_error(one->where->topic, one->sending ? persistence::possibly : persistence::none);
         }
         if (!sent)
             outcome = sent.error();
         producer->land(*one, outcome);
+        if (op->stopped() == errc::timed_out)
+            producer->put_back(*one); // the other halves have a time of their own
     }
+    co_return result<void>();
+}
+
+/// How many partitions the topic has.
+template <class = void>
+task count_partitions(operation_ptr op, session_ptr owner, std::string topic, result<std::int32_t>& count)
+{
+    op->deadline(owner->deadline(std::nullopt));
+    call_options const none;
+    auto spec = rest_calls<>(*owner, "send", none).partitions(std::move(topic));
+    if (!spec)
+        co_return spec.error();
+    call_answer answer;
+    auto const asked = co_await call<>(op, owner->http(), *spec.value(), answer);
+    if (!asked)
+        co_return asked;
+    auto const found = read_partitions_answer<>(answer);
+    if (!found)
+        co_return found.error();
+    if (found.value().empty() || found.value().size() > std::numeric_limits<std::int32_t>::max())
+        co_return answer.unreadable(error(errc::invalid_response, "the topic has no partitions"));
+    count = static_cast<std::int32_t>(found.value().size());
     co_return result<void>();
 }
 
@@ -96,30 +149,16 @@ task run_inquiry(operation_ptr op, std::unique_ptr<inquiry<>> one)
 {
     session_ptr const owner = one->owner->owner;
     registration<> const entry(owner->http()->background(), op);
-    if (!entry.added()) {
-        one->owner->learn(*one, error(errc::closed, "the client is closed"));
-        co_return result<void>();
-    }
-    op->deadline(owner->deadline(std::nullopt));
-    call_options const none;
-    result<std::int32_t> count = std::int32_t(0);
-    auto spec = rest_calls<>(*owner, "send", none).partitions(one->topic);
-    if (!spec) {
-        one->owner->learn(*one, spec.error());
-        co_return result<void>();
-    }
-    call_answer answer;
-    auto const asked = co_await call<>(op, owner->http(), *spec.value(), answer);
-    if (asked) {
-        auto const found = read_partitions_answer<>(answer);
-        if (!found)
-            count = found.error();
-        else if (found.value().empty() || found.value().size() > std::numeric_limits<std::int32_t>::max())
-            count = answer.unreadable(error(errc::invalid_response, "the topic has no partitions"));
-        else
-            count = static_cast<std::int32_t>(found.value().size());
-    } else {
-        count = asked.error();
+    result<std::int32_t> count = error(errc::closed, "the client is closed");
+    if (entry.added()) {
+        result<void> asked;
+        try {
+            asked = co_await count_partitions<>(op, owner, one->topic, count);
+        } catch (...) {
+            asked = thrown_error(one->topic, persistence::none);
+        }
+        if (!asked)
+            count = asked.error();
     }
     one->owner->learn(*one, count);
     co_return result<void>();
@@ -234,6 +273,9 @@ private:
 template <class = void>
 net::awaitable<receipt> await_receipt(producer_ptr producer, awaited_ptr sent, call_options options)
 {
+    if (!sent)
+        throw producer_error(errc::invalid_option, "send", std::string(),
+                             "there is no receipt of a record that was not taken");
     auto const op = producer->owner->http()->make_operation(producer->owner->deadline(options.timeout()));
     delivery_place<> const place(producer, sent, op);
     task work = await_delivery<>(op, producer, sent);

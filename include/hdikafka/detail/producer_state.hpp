@@ -7,6 +7,7 @@
 #include <hdikafka/detail/handles.hpp>
 #include <hdikafka/detail/linked_list.hpp>
 #include <hdikafka/detail/operation.hpp>
+#include <hdikafka/detail/producer_rules.hpp>
 #include <hdikafka/detail/send_plan.hpp>
 #include <hdikafka/detail/session.hpp>
 #include <hdikafka/error.hpp>
@@ -79,6 +80,7 @@ public:
     courier(producer_ptr producer, lane_ptr from, operation_ptr by)
         : errand<>(std::move(by)), owner(std::move(producer)), where(std::move(from))
     {
+        flights.reserve(1); // a batch that has left its lane must not be lost
         owner->add(*this);
     }
     courier(courier const&) = delete;
@@ -91,6 +93,7 @@ public:
     lane_ptr const where;
     std::vector<flight> flights; ///< Those that have not landed; the last one is the next.
     bool boarded = false;
+    bool sending = false; ///< The next flight's request is under way, or was.
     bool done = false;
 };
 
@@ -133,19 +136,19 @@ public:
     /// Throws hk::error for what cannot be sent.
     awaited_ptr submit(std::string topic, record one, operation_ptr waiter)
     {
-        std::size_t const bytes = plan_.size_of(one);
+        std::size_t const bytes = size_in_body(one, options);
         auto sound = check_topic(topic);
         if (sound && one.partition())
             sound = check_partition(*one.partition());
         if (sound)
-            sound = plan_.check_size(bytes);
+            sound = check_size(bytes, options);
         if (!sound)
             throw producer_error(sound.error().code(), "send", std::move(topic), sound.error().cause());
         auto const sent = std::make_shared<awaited_send<>>(std::move(topic), std::move(one), bytes);
         sent->waiter = std::move(waiter);
         std::unique_lock lock(mutex_);
         if (closed_)
-            throw producer_error(errc::closed, "send", sent->topic, "the producer is closed");
+            throw producer_error(errc::closed, "send", sent->topic, closed_text);
         if (!sent->waiter && !plan_.has_room(bytes))
             return nullptr;
         plan_.submit(sent, steady_clock::now());
@@ -195,7 +198,7 @@ public:
     void give_up(std::string const& cause)
     {
         std::unique_lock lock(mutex_);
-        closed_ = true;
+        closed_ = given_up_ = true;
         plan_.give_up(error(errc::closed, cause));
         if (!errands_.empty())
             for (errand<>* one = &errands_.front(); one != nullptr; one = errands_.after(*one))
@@ -276,6 +279,7 @@ public:
     /// The batch goes in two.
     void halve(courier<>& one)
     {
+        one.flights.reserve(one.flights.size() + 1);
         std::lock_guard const lock(mutex_);
         flight later = plan_.halve(one.flights.back());
         one.flights.insert(std::prev(one.flights.end()), std::move(later));
@@ -286,18 +290,35 @@ public:
         std::unique_lock lock(mutex_);
         plan_.land(one.flights.back(), outcome, steady_clock::now());
         one.flights.pop_back();
+        one.sending = false;
         act(lock);
+    }
+
+    /// Batches that have not been sent go with the next courier.
+    void put_back(courier<>& one)
+    {
+        std::lock_guard const lock(mutex_);
+        for (flight& unsent : one.flights) {
+            if (given_up_)
+                plan_.land(unsent, producer_error(errc::closed, "send", one.where->topic, closed_text),
+                           steady_clock::now());
+            else
+                plan_.put_back(one.where, unsent);
+        }
+        one.flights.clear();
     }
 
     void came_back(courier<>& one)
     {
         std::unique_lock lock(mutex_);
         errands_.remove(one);
-        for (; !one.flights.empty(); one.flights.pop_back())
-            plan_.land(
-                one.flights.back(),
-                producer_error(errc::closed, "send", one.where->topic, context_gone, persistence::possibly),
-                steady_clock::now());
+        for (; !one.flights.empty(); one.flights.pop_back()) {
+            auto const claim = one.sending ? persistence::possibly : persistence::none;
+            plan_.land(one.flights.back(),
+                       producer_error(errc::closed, "send", one.where->topic, context_gone, claim),
+                       steady_clock::now());
+            one.sending = false; // the others have not been sent
+        }
         if (!one.done)
             end_with_context();
         plan_.returned(one.where, one.boarded);
@@ -325,18 +346,19 @@ public:
     producer_options const options;
 
 private:
+    static constexpr char const* closed_text = "the producer is closed";
     static constexpr char const* context_gone = "the executor's context was destroyed";
 
     static producer_options const& checked(producer_options const& wanted)
     {
-        if (auto const sound = send_plan::check(wanted); !sound)
+        if (auto const sound = check_producer(wanted); !sound)
             throw producer_error(sound.error().code(), "producer", std::string(), sound.error().cause());
         return wanted;
     }
 
     void end_with_context()
     {
-        closed_ = true;
+        closed_ = given_up_ = true;
         plan_.give_up(error(errc::closed, context_gone));
     }
 
@@ -368,7 +390,8 @@ private:
     send_plan plan_;
     linked_list<errand<>> errands_;
     linked_list<flush_place> flushes_;
-    bool closed_ = false;
+    bool closed_ = false;   ///< Takes nothing more.
+    bool given_up_ = false; ///< Sends nothing more.
 };
 
 } // namespace hdikafka::inline v0_1::detail

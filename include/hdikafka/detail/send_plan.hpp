@@ -9,6 +9,8 @@
 #define HDIKAFKA_DETAIL_SEND_PLAN_HPP
 
 #include <hdikafka/detail/batcher.hpp>
+#include <hdikafka/detail/body_limit.hpp>
+#include <hdikafka/detail/lane.hpp>
 #include <hdikafka/detail/partition_choice.hpp>
 #include <hdikafka/detail/random.hpp>
 #include <hdikafka/error.hpp>
@@ -32,96 +34,16 @@
 
 namespace hdikafka::inline v0_1::detail {
 
-/// One that waits for its lane to become due.
-class lingering
-{
-public:
-    /// The lane is due earlier than it was.
-    virtual void hurry() = 0;
-
-protected:
-    ~lingering() = default;
-};
-
-class lane
-{
-public:
-    lane(std::string to, std::optional<std::int32_t> where) : topic(std::move(to)), partition(where) {}
-
-    std::string const topic;
-    std::optional<std::int32_t> const partition;
-    batcher queue;
-    std::size_t couriers = 0;     ///< With a batch, or waiting for one.
-    bool boarding = false;        ///< One of them has none yet.
-    lingering* waiting = nullptr; ///< That one, while it waits.
-};
-
-using lane_ptr = std::shared_ptr<lane>;
-
-/// What is to be started: a courier for a lane, or, without one, a question for a topic's partitions.
-class send_action
-{
-public:
-    send_action() = default;
-
-    lane_ptr courier;
-    std::string topic;
-};
-
-/// A batch on its way.
-class flight
-{
-public:
-    flight() = default;
-
-    pending_list batch;
-    send_time left;
-    std::size_t retries = 0; ///< So far.
-};
-
 /// Belongs to the lock of its producer. What is given to it has been checked.
 class send_plan
 {
 public:
     explicit send_plan(producer_options options, std::uint64_t seed = 0)
-        : options_(std::move(options)), random_(seed)
+        : options_(std::move(options)), largest_(options_.max_batch_bytes()), random_(seed)
     {
         limits_.records = options_.max_batch_records();
         limits_.bytes = options_.max_batch_bytes();
         limits_.linger = std::min(options_.linger(), longest);
-    }
-
-    static result<void> check(producer_options const& options)
-    {
-        if (options.max_batch_records() < 1 || options.max_in_flight() < 1 || options.buffer_records() < 1)
-            return error(errc::invalid_count,
-                         "max_batch_records, max_in_flight or buffer_records is less than 1");
-        constexpr std::size_t least = 1'000;
-        if (options.max_batch_bytes() < least)
-            return error(errc::invalid_count, "max_batch_bytes is less than 1000");
-        if (options.buffer_bytes() < options.max_batch_bytes())
-            return error(errc::invalid_option, "buffer_bytes is less than max_batch_bytes");
-        if (options.linger() < milliseconds(0) || options.refresh_partitions() < milliseconds(0))
-            return error(errc::invalid_option, "linger or refresh_partitions is negative");
-        return result<void>();
-    }
-
-    /// How large a record is in a request's body, at most.
-    std::size_t size_of(record const& one) const
-    {
-        // Its partition is written into it when it is chosen.
-        constexpr std::size_t partition_field = std::string_view(R"("partition":2147483647,)").size();
-        bool const chosen = !one.partition() && options_.partitioner().needs_partitions();
-        return record_size(one) + (chosen ? partition_field : 0);
-    }
-
-    result<void> check_size(std::size_t bytes) const
-    {
-        if (body_size(1, bytes) <= options_.max_batch_bytes())
-            return result<void>();
-        return error(errc::too_large, "the record takes a request of " + std::to_string(body_size(1, bytes)) +
-                                          " bytes, max_batch_bytes is " +
-                                          std::to_string(options_.max_batch_bytes()));
     }
 
     /// Whether a record of that size would be taken at once.
@@ -141,7 +63,12 @@ public:
         one->node = alone.begin();
         ++unanswered_[generation_];
         waiting_.splice(waiting_.end(), alone);
-        admit(now);
+        try {
+            admit(now);
+        } catch (...) {
+            remove(*one); // whoever sends it is told that it was not taken
+            throw;
+        }
     }
 
     /// Whoever sent it does not wait any longer: what becomes of the record, which is not sent unless it is
@@ -150,18 +77,7 @@ public:
     {
         if (one.where == pending_send::stage::flying)
             return persistence::possibly;
-        pending_ptr const kept = *one.node;
-        if (one.where == pending_send::stage::queued) {
-            one.in->queue.remove(one);
-            if (one.in->waiting && one.in->queue.empty())
-                one.in->waiting->hurry(); // there is nothing left to wait for
-        } else if (one.where == pending_send::stage::unplaced) {
-            topics_.at(one.topic).unplaced.erase(one.node);
-        } else {
-            waiting_.erase(one.node);
-        }
-        count(one, persistence::none);
-        settle(one);
+        remove(one);
         admit(now);
         return persistence::none;
     }
@@ -224,6 +140,9 @@ public:
         actions_.clear();
     }
 
+    /// Of the bodies of requests to come.
+    std::size_t largest_body() const noexcept { return limits_.bytes; }
+
     // What is to be done.
 
     /// The next thing to start; started() when that has happened.
@@ -231,7 +150,11 @@ public:
     void started() { actions_.pop_front(); }
 
     /// When a courier is to board; nullopt: there is nothing to send any more.
-    std::optional<send_time> due(lane const& one) const { return one.queue.due(limits_, hurried_); }
+    std::optional<send_time> due(lane const& one) const
+    {
+        auto const due = one.queue.due(limits_, hurried_);
+        return due ? std::optional(std::max(*due, not_before_)) : due;
+    }
 
     /// A courier leaves with a batch.
     flight board(lane_ptr const& one, send_time now)
@@ -248,7 +171,8 @@ public:
         if (one->partition && one->queue.empty())
             if (auto const found = topics_.find(one->topic); found != topics_.end())
                 found->second.choice.emptied(*one->partition, random_);
-        consider(one);
+        if (!one->queue.empty())
+            call_courier(one);
         return out;
     }
 
@@ -256,11 +180,12 @@ public:
     /// other.
     flight halve(flight& whole)
     {
-        std::size_t bytes = 0;
-        for (pending_ptr const& one : whole.batch)
-            bytes += one->bytes;
+        std::size_t const size = body_of(whole.batch);
         // Not the size of either half: a batch of a small and a large record says nothing of small batches.
-        limits_.bytes = std::min(limits_.bytes, body_size(whole.batch.size() / 2, bytes / 2));
+        std::size_t const bytes = size - body_size(whole.batch.size(), 0);
+        largest_.refused(size, body_size(whole.batch.size() / 2, bytes / 2));
+        limits_.bytes = largest_.value();
+        ++statistics_.retries;
         auto const middle =
             std::next(whole.batch.begin(), static_cast<std::ptrdiff_t>(whole.batch.size() / 2));
         flight out;
@@ -280,6 +205,12 @@ public:
         ++statistics_.batches;
         statistics_.retries += done.retries;
         statistics_.flight_time.add(since(done.left, now));
+        if (answer) {
+            largest_.taken(body_of(done.batch));
+            limits_.bytes = largest_.value();
+        } else if (auto const pause = answer.error().info().retry_after) {
+            not_before_ = std::max(not_before_, now + std::min<milliseconds>(*pause, longest_pause));
+        }
         if (answer ? answer.value().has_error() : refuses(answer.error()))
             if (auto const found = topics_.find(done.batch.front()->topic); found != topics_.end())
                 found->second.doubtful = true;
@@ -300,6 +231,15 @@ public:
         admit(now);
     }
 
+    /// A batch has not been sent after all: its records are the next of their lane.
+    void put_back(lane_ptr const& from, flight& unsent)
+    {
+        --statistics_.in_flight;
+        for (pending_ptr const& one : unsent.batch)
+            one->where = pending_send::stage::queued;
+        from->queue.put_back(unsent.batch);
+    }
+
     /// A courier has nothing more to do; `boarded`: it had a batch.
     void returned(lane_ptr const& one, bool boarded)
     {
@@ -308,7 +248,8 @@ public:
             one->boarding = false;
             one->waiting = nullptr;
         }
-        consider(one);
+        if (!one->queue.empty())
+            call_courier(one);
         if (one->couriers == 0 && one->queue.empty())
             lanes_.erase(lane_key(one->topic, one->partition));
     }
@@ -323,6 +264,9 @@ public:
 private:
     /// Far beyond use, far from overflow.
     static constexpr milliseconds longest = std::chrono::hours(24 * 365);
+    /// The most that the service is left alone for because it says so.
+    static constexpr milliseconds longest_pause = std::chrono::hours(1);
+    static constexpr std::size_t known_topics = 1'000;
 
     using lane_key = std::pair<std::string, std::optional<std::int32_t>>;
 
@@ -352,9 +296,6 @@ private:
                               statistics_.buffered_bytes + one.bytes <= options_.buffer_bytes();
             if (!fits)
                 return;
-            ++statistics_.buffered_records;
-            statistics_.buffered_bytes += one.bytes;
-            one.where = pending_send::stage::unplaced;
             if (!options_.partitioner().needs_partitions())
                 enqueue(waiting_);
             else
@@ -367,6 +308,10 @@ private:
     {
         // A record with a partition of its own does not overtake one whose partition may be the same.
         auto const found = topics_.find(one.topic);
+        if (found == topics_.end() && topics_.size() >= known_topics)
+            std::erase_if(topics_, [](auto const& known) {
+                return known.second.unplaced.empty() && !known.second.asking;
+            });
         bool const first = found == topics_.end() || found->second.unplaced.empty();
         if (one.content.partition() && first)
             return enqueue(waiting_);
@@ -374,12 +319,12 @@ private:
         bool const old =
             topic.doubtful || now - topic.asked_at >= std::min(options_.refresh_partitions(), longest);
         if (!topic.asking && (old || !topic.choice.known())) {
+            actions_.emplace_back().topic = one.topic;
             topic.asking = true;
-            actions_.emplace_back();
-            actions_.back().topic = one.topic;
         }
         if (topic.choice.known())
             return choose(topic, waiting_);
+        take_in(one);
         topic.unplaced.splice(topic.unplaced.end(), waiting_, waiting_.begin());
     }
 
@@ -399,28 +344,65 @@ private:
     void enqueue(pending_list& from)
     {
         pending_send& one = *from.front();
-        lane_ptr& to = lanes_[lane_key(one.topic, one.content.partition())];
-        if (!to)
-            to = std::make_shared<lane>(one.topic, one.content.partition());
+        lane_key const key(one.topic, one.content.partition());
+        auto found = lanes_.find(key);
+        if (found == lanes_.end())
+            found = lanes_.emplace(key, std::make_shared<lane>(one.topic, one.content.partition())).first;
+        lane_ptr const& to = found->second;
+        call_courier(to);
+        // From here on nothing fails: a record is where its counters say.
+        take_in(one);
         one.where = pending_send::stage::queued;
         one.in = to.get();
         to->queue.add(from);
-        consider(to);
+        if (to->waiting && to->queue.full(limits_))
+            to->waiting->hurry();
     }
 
-    /// Has a courier come, or one that waits go.
-    void consider(lane_ptr const& one)
+    /// It has room in the buffer.
+    void take_in(pending_send& one) noexcept
     {
-        if (one->queue.empty())
+        if (one.where != pending_send::stage::waiting)
             return;
-        if (one->waiting && one->queue.full(limits_))
-            one->waiting->hurry();
+        one.where = pending_send::stage::unplaced;
+        ++statistics_.buffered_records;
+        statistics_.buffered_bytes += one.bytes;
+    }
+
+    /// Has a courier come for what is, or will be, in the lane.
+    void call_courier(lane_ptr const& one)
+    {
         if (one->boarding || one->couriers >= options_.max_in_flight())
             return;
+        actions_.emplace_back().courier = one;
         one->boarding = true;
         ++one->couriers;
-        actions_.emplace_back();
-        actions_.back().courier = one;
+    }
+
+    /// Takes a record that has not left out of wherever it is.
+    void remove(pending_send& one)
+    {
+        pending_ptr const kept = *one.node;
+        if (one.where == pending_send::stage::queued) {
+            one.in->queue.remove(one);
+            if (one.in->waiting && one.in->queue.empty())
+                one.in->waiting->hurry(); // there is nothing left to wait for
+        } else if (one.where == pending_send::stage::unplaced) {
+            topics_.at(one.topic).unplaced.erase(one.node);
+        } else {
+            waiting_.erase(one.node);
+        }
+        count(one, persistence::none);
+        settle(one);
+    }
+
+    /// Of the request that carries these.
+    static std::size_t body_of(pending_list const& batch)
+    {
+        std::size_t bytes = 0;
+        for (pending_ptr const& one : batch)
+            bytes += one->bytes;
+        return body_size(batch.size(), bytes);
     }
 
     void refuse(pending_list& list, error const& why)
@@ -472,6 +454,7 @@ private:
     }
 
     producer_options const options_;
+    body_limit largest_;
     batch_limits limits_;
     random_source random_;
     pending_list waiting_;
@@ -480,6 +463,7 @@ private:
     std::deque<send_action> actions_;
     std::uint64_t generation_ = 0;
     std::optional<std::uint64_t> hurried_;
+    send_time not_before_;                            ///< The service wants to be left alone until then.
     std::map<std::uint64_t, std::size_t> unanswered_; ///< By generation.
     producer_statistics statistics_;
 };

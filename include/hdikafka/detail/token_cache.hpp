@@ -41,6 +41,9 @@ public:
     task wait(operation_ptr op, transport_ptr http, authorization& token)
     {
         for (;;) {
+            // A closed client's requests are abandoned at once: to ask again and again would never end.
+            if (http->background()->closed())
+                co_return error(errc::closed, "waiting for a token");
             waiter place(this->shared_from_this(), *op);
             token = look(http, &place);
             if (token)

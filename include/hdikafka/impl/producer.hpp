@@ -33,8 +33,6 @@ basic_delivery<Lazy>::basic_delivery(detail::producer_ptr from, detail::awaited_
 template <class Lazy>
 net::awaitable<receipt> basic_delivery<Lazy>::receipt(call_options options) const
 {
-    if (!sent_)
-        throw error(errc::invalid_option, "there is no receipt of a record that was not taken");
     return detail::await_receipt<Lazy>(producer_, sent_, std::move(options));
 }
 
