@@ -106,7 +106,7 @@ hk::producer_options random_options(std::mt19937& random)
 {
     hk::producer_options out;
     out.buffer_records(1 + random() % 20).max_batch_records(1 + random() % 6).max_in_flight(1 + random() % 3);
-    out.linger(std::chrono::milliseconds(random() % 3 ? random() % 3 : 1'000));
+    out.linger(std::chrono::milliseconds(random() % 6));
     if (random() % 2)
         out.partitioner(hk::partitioner::murmur2).refresh_partitions(std::chrono::milliseconds(random() % 5));
     return out;
