@@ -24,7 +24,7 @@ asio::awaitable<void> load(hk::client client, std::string topic, std::string pat
         path = examples::new_lines_file(topic, 500);
         co_await client.create_topic(topic);
     }
-    examples::loaded_lines file(path, topic, 900'000); // bytes a line: a request takes a million
+    examples::loaded_lines file(path, topic + ':' + std::to_string(partition), 900'000); // bytes a line
     examples::progress progress(0, file.size());
     int const half = (window + 1) / 2; // one half travels while the other is gathered
     hk::producer const producer(client, hk::producer_options().at_least_once(true)); // batches of up to 1,000

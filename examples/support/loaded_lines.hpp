@@ -55,8 +55,7 @@ public:
         }
         read_ = saved_;
         check(fseeko(file_.get(), std::max<off_t>(read_.byte - 1, 0), SEEK_SET) == 0, path_);
-        if (read_.byte > 0 &&
-            std::fgetc(file_.get()) != '\n') { // the last one may have no end; it may have got one
+        if (read_.byte > 0 && std::fgetc(file_.get()) != '\n') { // the last had no end; has it got one?
             int const following = std::fgetc(file_.get());
             if (following == '\n')
                 ++read_.byte;
@@ -104,6 +103,8 @@ public:
     /// Everything up to there is loaded.
     void save(line_end upto)
     {
+        if (upto.byte == saved_.byte)
+            return;
         std::string const text =
             std::to_string(upto.byte) + ' ' + std::to_string(upto.line) + ' ' + target_ + '\n';
         std::string const beside = saved_path() + ".new";
