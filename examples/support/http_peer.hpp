@@ -47,13 +47,14 @@ public:
     /// understand, and a peer that takes a minute for a request.
     asio::awaitable<std::optional<std::string>> next(std::chrono::milliseconds time)
     {
+        if (last_)
+            co_await hang_up();
         http_request const request(received_, longest_body_);
         if (request.refusal() != 0) {
             last_ = true;
             answer(request.refusal(), hdikafka::json("not understood"));
-        }
-        if (last_)
             co_await hang_up();
+        }
         if (request.whole()) {
             last_ = request.last();
             std::string body(request.body());

@@ -20,13 +20,16 @@ public:
     http_request(std::string_view received, std::size_t longest_body)
     {
         std::size_t const end = received.find("\r\n\r\n");
-        if (end == std::string_view::npos || end > longest_head)
+        if (end > longest_head) { // or there is none
             refusal_ = received.size() > longest_head ? 431 : 0;
-        else if (refusal_ = read_head(received.substr(0, end + 2), longest_body); refusal_ == 0)
-            size_ = end + 4 + length_;
-        if (size_ > 0 && received.size() >= size_)
-            body_ = received.substr(end + 4, length_);
-        whole_ = size_ > 0 && received.size() >= size_;
+            return;
+        }
+        refusal_ = read_head(received.substr(0, end + 2), longest_body);
+        if (refusal_ != 0 || received.size() - (end + 4) < length_)
+            return;
+        whole_ = true;
+        size_ = end + 4 + length_;
+        body_ = received.substr(end + 4, length_);
     }
 
     /// The status to refuse it with, or 0. Where the next request begins is unknown then: hang up.
@@ -51,37 +54,47 @@ private:
             return 400;
         if (line.substr(0, space) != "POST")
             return 405;
-        int hosts = 0, lengths = 0;
         for (auto fields = head.substr(line_end + 2); !fields.empty();) {
             auto const field = fields.substr(0, fields.find("\r\n"));
             fields.remove_prefix(field.size() + 2);
-            auto const colon = field.find(':');
-            if (colon == std::string_view::npos || !is_token(field.substr(0, colon)))
-                return 400; // a folded line, too
-            auto const name = lower(field.substr(0, colon));
-            auto const value = trimmed(field.substr(colon + 1));
-            if (!std::ranges::all_of(value, [](char c) { return printable(c) || c == '\t'; }))
-                return 400;
-            if (name == "transfer-encoding")
-                return 411; // the length, please
-            if (name == "content-encoding")
-                return 415;
-            if (name == "expect")
-                return 417;
-            if (name == "connection")
-                last_ = last_ || lower(value).find("close") != std::string::npos;
-            hosts += name == "host";
-            if (name == "content-length") {
-                ++lengths;
-                if (value.empty() || !std::ranges::all_of(value, [](char c) { return c >= '0' && c <= '9'; }))
-                    return 400;
-                for (char const c : value)
-                    length_ = std::min(length_ * 10 + static_cast<std::size_t>(c - '0'), longest_body + 1);
-            }
+            if (int const status = read_field(field, longest_body); status != 0)
+                return status;
         }
-        if (hosts != 1 || lengths > 1)
+        if (hosts_ != 1 || lengths_ > 1)
             return 400;
-        return lengths == 0 ? 411 : length_ > longest_body ? 413 : 0;
+        return lengths_ == 0 ? 411 : length_ > longest_body ? 413 : 0;
+    }
+
+    int read_field(std::string_view field, std::size_t longest_body)
+    {
+        auto const colon = field.find(':');
+        if (colon == std::string_view::npos || !is_token(field.substr(0, colon)))
+            return 400; // a folded line, too
+        auto const name = lower(field.substr(0, colon));
+        auto const value = trimmed(field.substr(colon + 1));
+        if (!std::ranges::all_of(value, [](char c) { return printable(c) || c == '\t'; }))
+            return 400;
+        if (name == "transfer-encoding")
+            return 411; // the length, please
+        if (name == "content-encoding")
+            return 415;
+        if (name == "expect")
+            return 417;
+        if (name == "connection")
+            last_ = last_ || lower(value).find("close") != std::string::npos;
+        if (name == "host")
+            ++hosts_;
+        return name == "content-length" ? read_length(value, longest_body) : 0;
+    }
+
+    int read_length(std::string_view value, std::size_t longest_body)
+    {
+        ++lengths_;
+        if (value.empty() || !std::ranges::all_of(value, [](char c) { return c >= '0' && c <= '9'; }))
+            return 400;
+        for (char const c : value) // no further than too long
+            length_ = std::min(length_ * 10 + static_cast<std::size_t>(c - '0'), longest_body + 1);
+        return 0;
     }
 
     static bool printable(char c) noexcept { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f; }
@@ -109,8 +122,12 @@ private:
     }
 
     int refusal_ = 0;
-    bool whole_ = false, last_ = false;
-    std::size_t length_ = 0, size_ = 0;
+    bool whole_ = false;
+    bool last_ = false;
+    int hosts_ = 0;
+    int lengths_ = 0;
+    std::size_t length_ = 0;
+    std::size_t size_ = 0;
     std::string_view body_;
 };
 

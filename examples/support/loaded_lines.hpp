@@ -117,6 +117,7 @@ public:
         }
         check(std::rename(beside.c_str(), saved_path().c_str()) == 0, saved_path());
         auto const folder = std::filesystem::absolute(path_).parent_path();
+        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): that is open()
         int const descriptor = open(folder.c_str(), O_RDONLY | O_DIRECTORY);
         bool const good = descriptor >= 0 && fsync(descriptor) == 0; // or a power cut undoes the rename
         if (descriptor >= 0)

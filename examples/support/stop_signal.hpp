@@ -14,8 +14,8 @@ class stop_signal
 public:
     stop_signal() noexcept
     {
-        std::signal(SIGINT, note);
-        std::signal(SIGTERM, note);
+        static_cast<void>(std::signal(SIGINT, note));
+        static_cast<void>(std::signal(SIGTERM, note));
     }
 
     /// Whether one came.
@@ -25,7 +25,7 @@ private:
     static void note(int number) noexcept
     {
         noted = true;
-        std::signal(number, SIG_DFL);
+        static_cast<void>(std::signal(number, SIG_DFL));
     }
 
     static inline std::atomic<bool> noted = false;

@@ -418,7 +418,7 @@ def check_ingest_server(emulator, program):
             for body in (b"{", b"", b"\xff", b'"\xff"', b"1 2"):  # no JSON: the next request is not hurt
                 with connect() as peer:
                     value = [number, "after", body.hex()]
-                    peer.sendall(post(body) + post(json.dumps(value).encode(), b"Connection: close\r\n"))
+                    peer.sendall(post(body) + post(json.dumps(value).encode(), b"Connection: close\r\n") + b"more\r\n\r\n")
                     check(http_answer(peer)[0] == 400, f"{body} was taken")
                     keep(value, http_answer(peer))
                     check(peer.recv(1) == b"", "it did not hang up, as it was asked to")
