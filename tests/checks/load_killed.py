@@ -10,10 +10,12 @@ import random
 import signal
 import sys
 import tempfile
+import urllib.parse
 from pathlib import Path
 
 from emulator_process import Emulator, check, environment
 from kills import run_and_kill, run_to_its_end
+from relay import Relay
 
 LINES = 3000
 WINDOW = 10  # lines that may be under way
@@ -54,7 +56,12 @@ class Load:
 
     def kill(self):
         self.begin()
-        return run_and_kill(self.command, self.settings, self.chance, lambda: self.loaded()[0], 12_000)
+        if self.chance.random() < 0.5:
+            return run_and_kill(self.command, self.settings, self.chance, lambda: self.loaded()[0], 12_000)
+        address = urllib.parse.urlsplit(self.settings["HDIKAFKA_ENDPOINT"])
+        with Relay(address.port, self.chance.randint(1000, 60_000)) as relay:  # and what is under way is lost
+            settings = dict(self.settings, HDIKAFKA_ENDPOINT=f"https://127.0.0.1:{relay.port}")
+            return run_and_kill(self.command, settings, self.chance, lambda: int(relay.lost > 0), 1)
 
     def finish(self):
         self.begin()
