@@ -56,7 +56,7 @@ asio::awaitable<void> run(hk::client client, std::string topic, int partition, s
         }
         file.append(lines);
         co_await stream.commit(*batch); // not before the lines are on the disk
-        progress.add(*batch, lines.size());
+        progress.add(batch->size(), std::ssize(lines), (*batch)[0].offset(), batch->next_offset());
     }
     std::cout << "exported " << progress.finish() << " records to " << path << std::endl;
 }

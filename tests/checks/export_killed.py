@@ -8,13 +8,12 @@ import json
 import os
 import random
 import signal
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-from emulator_process import LIMIT, Emulator, check, environment
+from emulator_process import Emulator, check, environment
+from kills import run_and_kill, run_to_its_end
 
 RECORDS = 3000
 BATCH = 5  # records a read, and so a commit
@@ -49,27 +48,10 @@ class Export:
         whole = text.rfind(b"\n") + 1
         self.torn += whole < len(text)
         self.starts.append(whole)
-        with subprocess.Popen(self.command, env=self.settings, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE) as process:
-            if kill:
-                self.wait_for_the_moment(process, whole)
-                process.kill()
-            out, err = process.communicate(timeout=LIMIT)
-        if kill and process.returncode == -signal.SIGKILL:
-            return True
-        check(process.returncode == 0 and not err, f"it ended with {process.returncode}: {err}")
-        check(f" records to {self.path}\n".encode() in out, f"it printed {out}")
+        if kill:
+            return run_and_kill(self.command, self.settings, self.chance, lambda: size_of(self.path), 6000)
+        run_to_its_end(self.command, self.settings)
         return False
-
-    def wait_for_the_moment(self, process, before):
-        """After some bytes more than there were, or some time from the start on."""
-        if self.chance.random() < 0.7:
-            size = before + self.chance.randint(1, 6000)
-            latest = time.monotonic() + LIMIT
-            while size_of(self.path) < size and process.poll() is None and time.monotonic() < latest:
-                time.sleep(self.chance.uniform(0, 0.002))
-        else:
-            time.sleep(self.chance.uniform(0, 0.1))
 
     def repeats(self):
         """How many records are there twice; says what is wrong."""
