@@ -32,6 +32,9 @@ public:
         return sound;
     }
 
+    /// The same for a name and a value of our own making, which need no check.
+    void add_own(std::string_view name, std::string_view value) { write(text_, name, value); }
+
     bool sound() const noexcept { return sound_; }
     std::string const& text() const noexcept { return text_; }
 
@@ -96,6 +99,8 @@ public:
 
     /// Adds a field; see request_fields::add.
     bool add(std::string_view name, std::string_view value) { return fields_.add(name, value); }
+    /// See request_fields::add_own.
+    void add_own(std::string_view name, std::string_view value) { fields_.add_own(name, value); }
 
     http_request& body(std::string content) &
     {

@@ -70,9 +70,12 @@ public:
     /// `info` names operation and topic.
     result<call_spec_ptr> prepare(http_request&& request, call_info&& info, call_options const& call)
     {
+        constexpr std::string_view field = "x-ms-client-request-id";
         bool const own = call.request_id().empty();
         info.request_id = own ? http_->random().uuid() : call.request_id();
-        if (!(own || is_visible(info.request_id)) || !request.add("x-ms-client-request-id", info.request_id))
+        if (own)
+            request.add_own(field, info.request_id);
+        else if (!is_visible(info.request_id) || !request.add(field, info.request_id))
             return error(errc::invalid_option, info.describe(),
                          "the request id has characters that no field may have");
         if (!options_.credential())
