@@ -18052,7 +18052,8 @@ public:
         try {
             admit(now);
         } catch (...) {
-            remove(*one); // whoever sends it is told that it was not taken
+            if (one->where != pending_send::stage::answered)
+                remove(*one); // whoever sends it is told that it was not taken
             throw;
         }
     }
@@ -18400,11 +18401,11 @@ private:
     void fail_first(pending_list& list, error const& why)
     {
         pending_ptr const one = list.front();
-        list.pop_front();
         diagnostics info = why.info();
         info.operation = "send";
         info.topic = one->topic;
         one->failure.emplace(why.code(), std::move(info), why.cause());
+        list.pop_front();
         count(*one, persistence::none);
         settle(*one);
     }
