@@ -80,8 +80,8 @@ asio::awaitable<void> use(hk::producer producer, unsigned seed, std::atomic<int>
         ++*begun;
         hk::call_options options;
         if (random() % 3 == 0)
-            options.timeout(std::chrono::milliseconds(1 + random() % 4));
-        unsigned const what = random() % 10;
+            options.timeout(std::chrono::milliseconds(1 + static_cast<int>(random() % 4)));
+        auto const what = random() % 10;
         if (what == 0) {
             auto const flushed = co_await hk::as_result(producer.flush(options));
             (void)flushed;
@@ -106,9 +106,9 @@ hk::producer_options random_options(std::mt19937& random)
 {
     hk::producer_options out;
     out.buffer_records(1 + random() % 20).max_batch_records(1 + random() % 6).max_in_flight(1 + random() % 3);
-    out.linger(std::chrono::milliseconds(random() % 6));
+    out.linger(std::chrono::milliseconds(static_cast<int>(random() % 6)));
     if (random() % 2)
-        out.partitioner(hk::partitioner::murmur2).refresh_partitions(std::chrono::milliseconds(random() % 5));
+        out.partitioner(hk::partitioner::murmur2).refresh_partitions(std::chrono::milliseconds(static_cast<int>(random() % 5)));
     return out;
 }
 
