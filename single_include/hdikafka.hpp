@@ -5039,7 +5039,8 @@ public:
     /// Where to start: hk::earliest (the default), hk::latest, an offset, or a point in time
     /// (std::chrono::sys_time): the first record that is not older. That one is searched for by reading
     /// single records, as many at a time as the stream has connections (at most 16), and is exact where
-    /// timestamps rise with the offsets; a record without one counts as older.
+    /// timestamps rise with the offsets and the service answers from within a gap with the record behind it;
+    /// otherwise it may be too early. A record without a timestamp counts as older.
     consume_options& from(offset_spec start) &
     {
         from_ = start;
@@ -15573,6 +15574,7 @@ public:
             return;
         position_ = search_->start();
         search_.reset();
+        refused_ = false; // what is read from there may be refused, too
     }
 
     /// The service refused a seek; like refused(). The search begins anew, without the other answers.
@@ -16553,10 +16555,13 @@ task follow_part(operation_ptr op, stream_ptr stream, partition_ptr reader, call
 {
     following<> place(stream, reader->partition);
     registration<> const entry(stream->owner->http()->background(), op);
+    auto const due = op->deadline(); // of next(); a single request may have an earlier one
     result<void> outcome = error(errc::closed);
     if (entry.added())
         outcome = co_await follow_plan<>(op, reader, std::move(options));
-    place.ends(outcome, op->stopped() || !entry.added());
+    bool const in_time = steady_clock::now() < due;
+    bool const ended = op->stopped() && !(op->stopped() == errc::timed_out && in_time);
+    place.ends(outcome, ended || !in_time || !entry.added());
     co_return outcome;
 }
 

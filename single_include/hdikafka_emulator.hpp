@@ -831,7 +831,8 @@ public:
     /// Calls `script` with each request from now on, when it has been handled and before it is answered: what
     /// is to happen in the middle of something happens there, such as retention (trim()) behind the third
     /// read. It is called on the thread that serves the request, by several of them if there are, and may
-    /// call any function of the emulator but stop(). Empty ends that.
+    /// call any function of the emulator but stop(). Empty ends that, and does not wait for one that is
+    /// running.
     void on_call(std::function<void(emulator_call const&)> script);
 
     // What goes wrong.
@@ -1672,7 +1673,7 @@ private:
             pause_.expires_after(time);
             co_await pause_.async_wait(net::redirect_error(net::use_awaitable, cancelled));
         }
-        co_return !cancelled;
+        co_return !cancelled && !closed_;
     }
 
     /// Whether a whole request came; if not, the peer has gone or sent what is none.
@@ -4047,11 +4048,14 @@ public:
         return function(service_);
     }
 
+    using script_function = std::function<void(emulator_call const&)>;
+
     /// What is called with each request that was handled, without the lock.
-    void script(std::function<void(emulator_call const&)> script)
+    void script(script_function script)
     {
+        auto next = script ? std::make_shared<script_function>(std::move(script)) : nullptr;
         std::lock_guard const lock(service_mutex_);
-        script_ = std::move(script);
+        script_.swap(next); // the old one ends behind the lock
     }
 
     emulator_time now() const
@@ -4172,7 +4176,7 @@ private:
         if (auto const script = script_) {
             emulator_call const call = service_.last_call();
             lock.unlock(); // it may use the emulator
-            script(call);
+            (*script)(call);
         }
         return answer;
     }
@@ -4190,7 +4194,7 @@ private:
     std::mutex service_mutex_;
     emulator_key_file key_file_; // the service's
     emulator_service service_;
-    std::function<void(emulator_call const&)> script_; ///< With service_mutex_.
+    std::shared_ptr<script_function> script_; ///< With service_mutex_.
 };
 
 } // namespace hdikafka::inline v0_1::detail::emulation

@@ -156,6 +156,21 @@ TEST_CASE("a search that takes too long consumes nothing")
     CHECK(first_offset(there, stream) == 350);
 }
 
+TEST_CASE("a service that says nothing is the error of next(), of one partition and of all")
+{
+    service there;
+    there.client.emplace(there.io.get_executor(), there.emulator().client_options().total_timeout(100ms));
+    REQUIRE(test::run(there.io, there.client->topics()).good()); // there is a token
+    for (bool const all : {false, true}) {
+        CAPTURE(all);
+        there.emulator().inject(hk::emulator_fault::stall().on(hk::emulator_route::consume).times(1'000));
+        auto stream =
+            all ? there.client->consume("orders", from(400)) : there.client->consume("orders", 0, from(400));
+        auto const end = test::run(there.io, stream.next()); // which has no timeout of its own
+        CHECK(end.code() == hk::errc::timed_out);
+    }
+}
+
 TEST_CASE("a read of the search that fails is the error of next(), which can be called again")
 {
     service there;

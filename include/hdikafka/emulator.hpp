@@ -160,7 +160,8 @@ public:
     /// Calls `script` with each request from now on, when it has been handled and before it is answered: what
     /// is to happen in the middle of something happens there, such as retention (trim()) behind the third
     /// read. It is called on the thread that serves the request, by several of them if there are, and may
-    /// call any function of the emulator but stop(). Empty ends that.
+    /// call any function of the emulator but stop(). Empty ends that, and does not wait for one that is
+    /// running.
     void on_call(std::function<void(emulator_call const&)> script);
 
     // What goes wrong.

@@ -36,6 +36,9 @@ public:
     explicit closed_doors(unsigned port) : refusing_(io_, net::ip::tcp::v4()), full_(io_, net::ip::tcp::v4())
     {
         auto const number = static_cast<net::ip::port_type>(port);
+        // Connections to an earlier pair of doors with that number may not be forgotten yet.
+        refusing_.set_option(net::socket_base::reuse_address(true));
+        full_.set_option(net::socket_base::reuse_address(true));
         refusing_.bind(net::ip::tcp::endpoint(net::ip::make_address(refusing_address), number));
         full_.bind(net::ip::tcp::endpoint(net::ip::make_address(full_address), number));
         full_.listen(0);

@@ -136,7 +136,7 @@ private:
             pause_.expires_after(time);
             co_await pause_.async_wait(net::redirect_error(net::use_awaitable, cancelled));
         }
-        co_return !cancelled;
+        co_return !cancelled && !closed_;
     }
 
     /// Whether a whole request came; if not, the peer has gone or sent what is none.

@@ -117,11 +117,14 @@ public:
         return function(service_);
     }
 
+    using script_function = std::function<void(emulator_call const&)>;
+
     /// What is called with each request that was handled, without the lock.
-    void script(std::function<void(emulator_call const&)> script)
+    void script(script_function script)
     {
+        auto next = script ? std::make_shared<script_function>(std::move(script)) : nullptr;
         std::lock_guard const lock(service_mutex_);
-        script_ = std::move(script);
+        script_.swap(next); // the old one ends behind the lock
     }
 
     emulator_time now() const
@@ -242,7 +245,7 @@ private:
         if (auto const script = script_) {
             emulator_call const call = service_.last_call();
             lock.unlock(); // it may use the emulator
-            script(call);
+            (*script)(call);
         }
         return answer;
     }
@@ -260,7 +263,7 @@ private:
     std::mutex service_mutex_;
     emulator_key_file key_file_; // the service's
     emulator_service service_;
-    std::function<void(emulator_call const&)> script_; ///< With service_mutex_.
+    std::shared_ptr<script_function> script_; ///< With service_mutex_.
 };
 
 } // namespace hdikafka::inline v0_1::detail::emulation

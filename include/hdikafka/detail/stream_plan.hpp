@@ -166,6 +166,7 @@ public:
             return;
         position_ = search_->start();
         search_.reset();
+        refused_ = false; // what is read from there may be refused, too
     }
 
     /// The service refused a seek; like refused(). The search begins anew, without the other answers.

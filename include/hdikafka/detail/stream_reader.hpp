@@ -103,10 +103,13 @@ task follow_part(operation_ptr op, stream_ptr stream, partition_ptr reader, call
 {
     following<> place(stream, reader->partition);
     registration<> const entry(stream->owner->http()->background(), op);
+    auto const due = op->deadline(); // of next(); a single request may have an earlier one
     result<void> outcome = error(errc::closed);
     if (entry.added())
         outcome = co_await follow_plan<>(op, reader, std::move(options));
-    place.ends(outcome, op->stopped() || !entry.added());
+    bool const in_time = steady_clock::now() < due;
+    bool const ended = op->stopped() && !(op->stopped() == errc::timed_out && in_time);
+    place.ends(outcome, ended || !in_time || !entry.added());
     co_return outcome;
 }
 
