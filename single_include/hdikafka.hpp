@@ -14108,7 +14108,7 @@ std::string write_records(List const& list, RecordOf record_of)
 template <class = void>
 std::string write_records(records const& list)
 {
-    return write_records(list, [](record const& one) -> record const& { return one; });
+    return write_records(list, std::identity());
 }
 
 /// The body of a topic's creation; an empty object leaves everything to the cluster. Fails with
@@ -18579,7 +18579,7 @@ public:
             sound = check_size(bytes, options);
         if (!sound)
             throw producer_error(sound.error().code(), "send", std::move(topic), sound.error().cause());
-        auto const sent = std::make_shared<awaited_send<>>(std::move(topic), std::move(one), bytes);
+        auto sent = std::make_shared<awaited_send<>>(std::move(topic), std::move(one), bytes);
         sent->waiter = std::move(waiter);
         std::unique_lock lock(mutex_);
         if (closed_)
@@ -18653,11 +18653,11 @@ public:
     public:
         /// `closing`: nothing is taken any more.
         flush_place(producer_ptr producer, operation_ptr waiter, bool closing)
-            : producer_(std::move(producer)), waiter_(std::move(waiter))
+            : producer_(std::move(producer)),
+              waiter_(std::move(waiter)),
+              generation_(producer_->begin_flush(closing))
         {
             std::lock_guard const lock(producer_->mutex_);
-            producer_->closed_ = producer_->closed_ || closing;
-            generation_ = producer_->plan_.flush();
             producer_->flushes_.push_back(*this);
         }
         flush_place(flush_place const&) = delete;
@@ -18684,7 +18684,7 @@ public:
     private:
         producer_ptr producer_;
         operation_ptr waiter_;
-        std::uint64_t generation_ = 0;
+        std::uint64_t const generation_;
     };
 
     // For couriers and inquiries.
@@ -18784,11 +18784,18 @@ private:
     static constexpr char const* closed_text = "the producer is closed";
     static constexpr char const* context_gone = "the executor's context was destroyed";
 
-    static producer_options const& checked(producer_options const& wanted)
+    static producer_options checked(producer_options const& wanted)
     {
         if (auto const sound = check_producer(wanted); !sound)
             throw producer_error(sound.error().code(), "producer", std::string(), sound.error().cause());
         return wanted;
+    }
+
+    std::uint64_t begin_flush(bool closing)
+    {
+        std::lock_guard const lock(mutex_);
+        closed_ = closed_ || closing;
+        return plan_.flush();
     }
 
     void end_with_context()

@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -122,7 +123,7 @@ std::string write_records(List const& list, RecordOf record_of)
 template <class = void>
 std::string write_records(records const& list)
 {
-    return write_records(list, [](record const& one) -> record const& { return one; });
+    return write_records(list, std::identity());
 }
 
 /// The body of a topic's creation; an empty object leaves everything to the cluster. Fails with
