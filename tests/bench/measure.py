@@ -165,9 +165,8 @@ def table(clients):
     for one in (floor, ours):
         print(f"  {CLIENTS[one.name][0]:36}"
               + "".join(f" {one.instructions[f'send:{count}'] / count:11,.0f}" for count in SENDS))
-    each = (ours.allocations["send:1000"] - ours.allocations["send:100"]) / 900
-    print(f"  of hdikafka's allocations {each:.1f} are a sender's, "
-          f"{ours.allocations['send:1000'] - 1000 * each:.1f} the batch's")
+    each = [f"{ours.allocations[f'send:{count}'] / count:.2f} in batches of {count:,}" for count in (100, 1000)]
+    print("  hdikafka's allocations per record, its sender's among them: " + ", ".join(each))
     print(f"\n{'allocations per fetch of 200 KB':38} {'10 records':>12} {'1,000 records':>21}")
     print(f"  {CLIENTS['ours'][0]:36} {ours.allocations[FEW]:12.1f} {ours.allocations[MANY]:21.1f}")
     print(f"\n{'authentication with a cached token':38} {'instructions':>12} {'allocations':>21}")

@@ -47,11 +47,7 @@ public:
     }
 
     /// Whether a record of that size would be taken at once.
-    bool has_room(std::size_t bytes) const
-    {
-        return waiting_.empty() && statistics_.buffered_records < options_.buffer_records() &&
-               statistics_.buffered_bytes + bytes <= options_.buffer_bytes();
-    }
+    bool has_room(std::size_t bytes) const { return waiting_.empty() && fits(bytes); }
 
     // What happens.
 
@@ -288,14 +284,18 @@ private:
         return std::chrono::duration_cast<duration_histogram::microseconds>(now - begun);
     }
 
+    bool fits(std::size_t bytes) const
+    {
+        return statistics_.buffered_records < options_.buffer_records() &&
+               statistics_.buffered_bytes + bytes <= options_.buffer_bytes();
+    }
+
     /// Takes in what there is room for, in its order.
     void admit(send_time now)
     {
         while (!waiting_.empty()) {
             pending_send& one = *waiting_.front();
-            bool const fits = statistics_.buffered_records < options_.buffer_records() &&
-                              statistics_.buffered_bytes + one.bytes <= options_.buffer_bytes();
-            if (!fits)
+            if (!fits(one.bytes))
                 return;
             if (!options_.partitioner().needs_partitions())
                 enqueue(waiting_);
