@@ -26,7 +26,6 @@ asio::awaitable<void> load(hk::client client, std::string topic, std::string pat
     }
     examples::loaded_lines file(path, topic + ':' + std::to_string(partition), 900'000); // bytes a line
     examples::progress progress(0, file.size());
-    int const half = (window + 1) / 2; // one half travels while the other is gathered
     hk::producer const producer(client, hk::producer_options().at_least_once(true)); // batches of up to 1,000
     std::deque<std::pair<hk::delivery, examples::line_end>> sent;
     std::string end; // what keeps it from the next line
@@ -51,7 +50,7 @@ asio::awaitable<void> load(hk::client client, std::string topic, std::string pat
         }
         progress.add(1, sent.front().second.byte - loaded.byte, loaded.byte, sent.front().second.byte);
         loaded = sent.front().second;
-        if (sent.size() == 1 || loaded.line - file.saved().line >= half) {
+        if (sent.size() == 1 || loaded.line - file.saved().line >= (window + 1) / 2) { // half travels
             file.save(loaded);
             if (end.empty())
                 fill();
@@ -65,15 +64,16 @@ asio::awaitable<void> load(hk::client client, std::string topic, std::string pat
 
 int main(int argc, char** argv)
 try {
-    bool const given = argc > 2;
     examples::cluster const cluster; // your own, or an emulator: see support/cluster.hpp
     asio::io_context io;
     hk::client const client(io.get_executor(), cluster.options());
-    auto job = load(client, given ? argv[1] : examples::new_name("load"), given ? argv[2] : "",
+    auto job = load(client, argc > 2 ? argv[1] : examples::new_name("load"), argc > 2 ? argv[2] : "",
                     argc > 3 ? std::stoi(argv[3]) : 0, argc > 4 ? std::max(std::stoi(argv[4]), 1) : 2000);
-    auto done = asio::co_spawn(io, std::move(job), asio::use_future);
+    asio::co_spawn(io, std::move(job), [](std::exception_ptr failure) {
+        if (failure)
+            std::rethrow_exception(failure); // out of run()
+    });
     io.run();
-    done.get(); // throws what load() threw
 } catch (std::exception const& failure) {
     std::cerr << failure.what() << "\n";
     return 1;
