@@ -4,8 +4,8 @@
 
 #include <hdikafka.hpp>
 
+#include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
-#include <asio/use_future.hpp>
 
 #include <chrono>
 #include <exception>
@@ -68,9 +68,11 @@ try {
     examples::cluster const cluster; // your own, or an emulator: see support/cluster.hpp
     asio::io_context io;
     hk::client const client(io.get_executor(), cluster.options());
-    auto done = asio::co_spawn(io, journey(client, examples::new_name("hello_topic")), asio::use_future);
+    asio::co_spawn(io, journey(client, examples::new_name("hello_topic")), [](std::exception_ptr failure) {
+        if (failure)
+            std::rethrow_exception(failure); // out of run()
+    });
     io.run();
-    done.get(); // throws what the journey threw
     std::cout << "\nDone.\n";
 } catch (std::exception const& failure) {
     std::cerr << failure.what() << "\n";

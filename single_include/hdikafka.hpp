@@ -3179,6 +3179,7 @@ private:
 };
 
 /// The file itself; every method blocks. One thread at a time.
+template <class>
 class checkpoint_table
 {
 public:
@@ -3284,6 +3285,7 @@ private:
 
 #else
 
+template <class>
 class checkpoint_table
 {
 public:
@@ -3303,7 +3305,7 @@ private:
 #endif
 
 /// What the copies of a store share.
-template <class>
+template <class Lazy>
 class checkpoint_file
 {
 public:
@@ -3319,12 +3321,12 @@ public:
 
 private:
     std::mutex mutex_;
-    checkpoint_table table_;
+    checkpoint_table<Lazy> table_;
 };
 
 /// The thread of a context that works on files. The context's end waits for what is under way, so that
 /// nothing comes back to a context that is gone.
-template <class = void>
+template <class>
 class file_worker final : public net::execution_context::service
 {
 public:
@@ -3340,39 +3342,40 @@ private:
     net::thread_pool thread_{1};
 };
 
-inline auto file_executor(net::any_io_executor const& caller)
+template <class Lazy>
+auto file_executor(net::any_io_executor const& caller)
 {
-    return net::use_service<file_worker<>>(net::query(caller, net::execution::context)).executor();
+    return net::use_service<file_worker<Lazy>>(net::query(caller, net::execution::context)).executor();
 }
 
-template <class = void>
+template <class>
 net::awaitable<std::vector<checkpoint>> load_from(checkpoint_file_ptr file, std::string topic)
 {
-    co_return file->with_table([&](checkpoint_table& table) { return table.load(topic); });
+    co_return file->with_table([&](auto& table) { return table.load(topic); });
 }
 
-template <class = void>
+template <class>
 net::awaitable<void> save_to(checkpoint_file_ptr file, checkpoint what)
 {
-    file->with_table([&](checkpoint_table& table) { table.save(std::move(what)); });
+    file->with_table([&](auto& table) { table.save(std::move(what)); });
     co_return;
 }
 
-template <class = void>
+template <class Lazy>
 net::awaitable<std::vector<checkpoint>> load_checkpoints(checkpoint_file_ptr file, std::string topic)
 {
     auto const caller = co_await net::this_coro::executor;
-    auto work = load_from<>(std::move(file), std::move(topic));
-    auto out = co_await net::co_spawn(file_executor(caller), std::move(work), net::use_awaitable);
+    auto work = load_from<Lazy>(std::move(file), std::move(topic));
+    auto out = co_await net::co_spawn(file_executor<Lazy>(caller), std::move(work), net::use_awaitable);
     co_return out;
 }
 
-template <class = void>
+template <class Lazy>
 net::awaitable<void> save_checkpoint(checkpoint_file_ptr file, checkpoint what)
 {
     auto const caller = co_await net::this_coro::executor;
-    auto work = save_to<>(std::move(file), std::move(what));
-    co_await net::co_spawn(file_executor(caller), std::move(work), net::use_awaitable);
+    auto work = save_to<Lazy>(std::move(file), std::move(what));
+    co_await net::co_spawn(file_executor<Lazy>(caller), std::move(work), net::use_awaitable);
 }
 
 } // namespace hdikafka::inline v0_1::detail
@@ -3383,10 +3386,10 @@ namespace hdikafka::inline v0_1 {
 
 namespace detail {
 
-template <class>
+template <class Lazy>
 checkpoint_file_ptr make_checkpoint_file(std::string path)
 {
-    return std::make_shared<checkpoint_file<>>(std::move(path));
+    return std::make_shared<checkpoint_file<Lazy>>(std::move(path));
 }
 
 } // namespace detail
@@ -4526,10 +4529,11 @@ private:
 //
 // About compile time, which is a feature: gcc compiles an inline coroutine, and all that it uses, also
 // where nobody calls it, unless it is a template. Hence `template <class = void>` throughout the I/O
-// shell: a program that includes the library pays for the operations that it calls. And each type that
-// Asio, a smart pointer or a container is used with costs some hundred functions. Hence one type of task,
-// whose product goes into an object of the caller's; one type of handler (see operation); and links in
-// the elements of lists.
+// shell: a program that includes the library pays for the operations that it calls. What a user's call
+// makes first depends on the parameter (`Lazy`): clang, where a class is named that does not, compiles its
+// virtual functions. And each type that Asio, a smart pointer or a container is used with costs some
+// hundred functions. Hence one type of task, whose product goes into an object of the caller's; one type
+// of handler (see operation); and links in the elements of lists.
 #ifndef HDIKAFKA_DETAIL_TASK_HPP
 #define HDIKAFKA_DETAIL_TASK_HPP
 
@@ -10428,514 +10432,466 @@ private:
 #ifndef HDIKAFKA_DETAIL_DEFAULT_SOURCE_HPP
 #define HDIKAFKA_DETAIL_DEFAULT_SOURCE_HPP
 
-// -------- hdikafka/detail/token_sources.hpp
+namespace hdikafka::inline v0_1::detail {
 
-// Where tokens come from: Entra, for a secret, a certificate or an assertion; the program itself. Layer: I/O
-// shell.
-#ifndef HDIKAFKA_DETAIL_TOKEN_SOURCES_HPP
-#define HDIKAFKA_DETAIL_TOKEN_SOURCES_HPP
+template <class = void>
+class default_source final : public token_source
+{
+public:
+    explicit default_source(entra_settings settings) : settings_(std::move(settings)) {}
 
-// -------- hdikafka/detail/client_assertion.hpp
+    task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
+    {
+        if (!chain_) {
+            auto const made = make_chain();
+            if (!made)
+                co_return made.error();
+        }
+        auto outcome = co_await chain_->request(op, http, claims, grant);
+        co_return outcome;
+    }
 
-// The token by which a client proves that it has its certificate's key: a JWT (RFC 7519) as Entra wants it.
-// Layer: formats (OpenSSL signs; no I/O, no Asio; the time and the id are handed in).
-#ifndef HDIKAFKA_DETAIL_CLIENT_ASSERTION_HPP
-#define HDIKAFKA_DETAIL_CLIENT_ASSERTION_HPP
+    void join_chain() noexcept override { joined_ = true; }
 
-// -------- hdikafka/detail/client_certificate.hpp
+private:
+    /// Names one kind as AZURE_TOKEN_CREDENTIALS does.
+    class kind
+    {
+    public:
+        std::string_view name;
+        std::string_view group; ///< Which of "prod" and "dev" means it, too.
+        token_source_ptr (*make)(entra_settings const& settings) = nullptr;
+    };
 
-// The certificate by which a client says who it is, with its private key: read from PEM or PFX.
-// Layer: I/O shell (OpenSSL and one file, no Asio).
-#ifndef HDIKAFKA_DETAIL_CLIENT_CERTIFICATE_HPP
-#define HDIKAFKA_DETAIL_CLIENT_CERTIFICATE_HPP
+    static constexpr kind kinds[] = {
+        {"EnvironmentCredential", "prod",
+         [](entra_settings const& settings) { return make_environment_source<>(settings); }},
+        {"WorkloadIdentityCredential", "prod",
+         [](entra_settings const& settings) {
+             return make_workload_identity_source<>(settings, std::string());
+         }},
+        {"ManagedIdentityCredential", "prod",
+         [](entra_settings const& settings) {
+             managed_identity_settings whose;
+             whose.client_id = environment_variable("AZURE_CLIENT_ID");
+             whose.scope = settings.scope;
+             return make_managed_identity_source<>(std::move(whose));
+         }},
+        {"AzureCliCredential", "dev",
+         [](entra_settings const& settings) {
+             azure_cli_settings how;
+             how.scope = settings.scope;
+             return make_azure_cli_source<>(std::move(how));
+         }},
+    };
 
-#include <openssl/evp.h>
-#include <openssl/pkcs12.h>
+    result<void> make_chain()
+    {
+        std::string const variable = environment_variable("AZURE_TOKEN_CREDENTIALS");
+        std::string_view const choice = trim_blanks(variable);
+        std::vector<token_source_ptr> chosen;
+        std::string choices = "prod, dev";
+        for (kind const& one : kinds) {
+            if (choice.empty() || equals_ignoring_case(choice, one.name) ||
+                equals_ignoring_case(choice, one.group))
+                chosen.push_back(one.make(settings_));
+            choices += ", ";
+            choices += one.name;
+        }
+        if (chosen.empty())
+            return error(errc::invalid_option, "AZURE_TOKEN_CREDENTIALS is '" + bounded_message(choice, 100) +
+                                                   "', which is none of: " + choices);
+        chain_ = std::make_shared<chained_source<>>(std::move(chosen));
+        if (joined_)
+            chain_->join_chain();
+        return result<void>();
+    }
+
+    entra_settings settings_;
+    token_source_ptr chain_; // of what the environment wants, since the first request
+    bool joined_ = false;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/managed_identity.hpp
+
+// Tokens for the identity that Azure gives to the machine. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_MANAGED_IDENTITY_HPP
+#define HDIKAFKA_DETAIL_MANAGED_IDENTITY_HPP
+
+// -------- hdikafka/detail/arc_key.hpp
+
+// The file in which the agent of Azure Arc leaves the key to a token: who may read it is entitled to one.
+// Layer: I/O shell (no Asio).
+#ifndef HDIKAFKA_DETAIL_ARC_KEY_HPP
+#define HDIKAFKA_DETAIL_ARC_KEY_HPP
+
+// -------- hdikafka/detail/managed_identity_plan.hpp
+
+// Who gives the machine's identity its tokens, what it is asked, and when again: pure decisions, and the one
+// look at the environment that they need. Layer: decisions (no Asio).
+#ifndef HDIKAFKA_DETAIL_MANAGED_IDENTITY_PLAN_HPP
+#define HDIKAFKA_DETAIL_MANAGED_IDENTITY_PLAN_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
-using pkey_ptr = openssl_handle<EVP_PKEY, &EVP_PKEY_free>;
-using pkcs12_ptr = openssl_handle<PKCS12, &PKCS12_free>;
-using x509_sig_ptr = openssl_handle<X509_SIG, &X509_SIG_free>;
-using pkcs8_ptr = openssl_handle<PKCS8_PRIV_KEY_INFO, &PKCS8_PRIV_KEY_INFO_free>;
-
-/// May be shared: nothing here changes when it signs.
-class client_certificate
+/// Who hands out a managed identity's tokens.
+enum class identity_host : unsigned char
 {
-public:
-    client_certificate() = default;
-
-    pkey_ptr key;                   ///< Private, RSA, of 2048 bits at least.
-    std::vector<std::string> chain; ///< DER: the key's own certificate, then those that certify it.
+    app_service, ///< App Service, Functions, Container Apps: API version 2019-08-01.
+    arc,         ///< The agent of Azure Arc on a machine outside Azure: 2019-11-01.
+    imds,        ///< The instance metadata service of virtual machines: 2018-02-01.
 };
 
-/// Memory that is wiped before it is given back.
-class secret_memory
+/// For events and errors.
+inline char const* source_name(identity_host host) noexcept
+{
+    switch (host) {
+    case identity_host::app_service: return "managed identity (App Service)";
+    case identity_host::arc: return "managed identity (Azure Arc)";
+    case identity_host::imds: break;
+    }
+    return "managed identity (IMDS)";
+}
+
+/// What the environment says; empty where it says nothing.
+class identity_variables
 {
 public:
-    explicit secret_memory(std::size_t size)
-        : data_(std::make_unique_for_overwrite<char[]>(size)), size_(size)
-    {}
-    secret_memory(secret_memory const&) = delete;
-    secret_memory& operator=(secret_memory const&) = delete;
-    ~secret_memory() { OPENSSL_cleanse(data_.get(), size_); }
-
-    char* data() const noexcept { return data_.get(); }
-
-private:
-    std::unique_ptr<char[]> data_;
-    std::size_t size_;
+    std::string identity_endpoint; ///< IDENTITY_ENDPOINT
+    secret identity_header;        ///< IDENTITY_HEADER
+    std::string server_thumbprint; ///< IDENTITY_SERVER_THUMBPRINT
+    std::string imds_endpoint;     ///< IMDS_ENDPOINT
+    std::string msi_endpoint;      ///< MSI_ENDPOINT
+    std::string imds_authority;    ///< AZURE_POD_IDENTITY_AUTHORITY_HOST
 };
 
-/// Leaves this thread's queue of OpenSSL's errors as empty as it makes it.
-class openssl_errors
+inline identity_variables identity_environment()
 {
-public:
-    openssl_errors() noexcept { ERR_clear_error(); }
-    openssl_errors(openssl_errors const&) = delete;
-    openssl_errors& operator=(openssl_errors const&) = delete;
-    ~openssl_errors() { ERR_clear_error(); }
-};
+    identity_variables out;
+    out.identity_endpoint = environment_variable("IDENTITY_ENDPOINT");
+    out.identity_header = secret(environment_variable("IDENTITY_HEADER"));
+    out.server_thumbprint = environment_variable("IDENTITY_SERVER_THUMBPRINT");
+    out.imds_endpoint = environment_variable("IMDS_ENDPOINT");
+    out.msi_endpoint = environment_variable("MSI_ENDPOINT");
+    out.imds_authority = environment_variable("AZURE_POD_IDENTITY_AUTHORITY_HOST");
+    return out;
+}
 
-/// One block of a PEM text; its bytes are wiped.
-class pem_block
+/// Whom the environment names, in the order in which Azure's own libraries look. Those that are not supported
+/// are told by their variables, and never taken for another: one must not see the secret of the other.
+inline result<identity_host> choose_identity_host(identity_variables const& variables)
+{
+    bool const endpoint = !variables.identity_endpoint.empty();
+    if (endpoint && !variables.server_thumbprint.empty())
+        return error(errc::no_credential, "managed identity: Service Fabric's endpoint "
+                                          "(IDENTITY_SERVER_THUMBPRINT is set) is not supported");
+    if (endpoint && !variables.identity_header.empty())
+        return identity_host::app_service;
+    // App Service sets this one too, for the programs of its first years.
+    if (!variables.msi_endpoint.empty())
+        return error(errc::no_credential,
+                     "managed identity: the endpoint of Cloud Shell and Azure Machine Learning (MSI_ENDPOINT "
+                     "is set) is not supported");
+    return endpoint && !variables.imds_endpoint.empty() ? identity_host::arc : identity_host::imds;
+}
+
+/// The request for a token. Its field is one that a request forged by way of some other program lacks.
+class identity_plan
 {
 public:
-    pem_block() = default;
-    pem_block(pem_block const&) = delete;
-    pem_block& operator=(pem_block const&) = delete;
-    ~pem_block()
+    /// What no error may show.
+    std::vector<std::string> secrets() const
     {
-        OPENSSL_secure_free(name_);
-        OPENSSL_secure_free(header_);
-        OPENSSL_secure_clear_free(data_, size_);
+        std::vector<std::string> out;
+        if (host == identity_host::app_service)
+            out.push_back(value.text());
+        return out;
     }
 
-    /// Once only. False at the end and at a fault: OpenSSL's queue says which.
-    bool read(BIO* from)
+    identity_host host = identity_host::imds;
+    url endpoint;      ///< With the query.
+    std::string field; ///< Its name…
+    secret value;      ///< …and what it holds.
+};
+
+inline constexpr char const* imds_token_path = "/metadata/identity/oauth2/token";
+
+/// IMDS without a query or a field: any answer shows that it is there.
+inline url imds_probe(identity_plan const& plan)
+{
+    url out = plan.endpoint;
+    out.path = imds_token_path;
+    return out;
+}
+
+/// Adds a parameter to a URL's query.
+inline void append_query(url& to, std::string_view name, std::string_view value)
+{
+    to.path += to.path.find('?') == std::string::npos ? '?' : '&';
+    to.path.append(name) += '=';
+    append_percent_encoded(to.path, value, unreserved_marks);
+}
+
+/// Refuses what no endpoint can be asked for; otherwise the `resource` for the scope.
+inline result<std::string> resource_of(managed_identity_settings const& settings)
+{
+    int const named =
+        !settings.client_id.empty() + !settings.object_id.empty() + !settings.resource_id.empty();
+    if (named > 1)
+        return error(errc::invalid_option, "managed identity: two of client_id, object_id and resource_id "
+                                           "are set, which name one identity each");
+    for (std::string const* const text :
+         {&settings.client_id, &settings.object_id, &settings.resource_id, &settings.scope})
+        if (!request_fields::is_value(*text))
+            return error(errc::invalid_option, "managed identity: an id or the scope has control characters, "
+                                               "or blanks around it");
+    constexpr std::string_view all_permissions = "/.default";
+    std::string const& scope = settings.scope;
+    if (scope.size() <= all_permissions.size() || !scope.ends_with(all_permissions))
+        return error(errc::invalid_option, "managed identity: the scope does not end in \"/.default\"");
+    return scope.substr(0, scope.size() - all_permissions.size());
+}
+
+/// The URL of the chosen endpoint, without a query of ours.
+inline result<url> identity_endpoint(identity_host host, identity_variables const& variables)
+{
+    bool const imds = host == identity_host::imds;
+    std::string text = imds ? variables.imds_authority : variables.identity_endpoint;
+    if (text.empty())
+        text = "http://169.254.169.254";
+    auto parsed = parse_url(text);
+    if (!parsed)
+        return error(errc::invalid_endpoint,
+                     std::string(imds ? "AZURE_POD_IDENTITY_AUTHORITY_HOST: " : "IDENTITY_ENDPOINT: ") +
+                         parsed.error().cause());
+    url out = std::move(parsed).value();
+    if (imds)
+        out.path = imds_token_path;
+    return out;
+}
+
+/// Whom to ask, and with what request.
+inline result<identity_plan> plan_identity(managed_identity_settings const& settings,
+                                           identity_variables const& variables)
+{
+    auto const resource = resource_of(settings);
+    if (!resource)
+        return resource.error();
+    auto const host = choose_identity_host(variables);
+    if (!host)
+        return host.error();
+    auto endpoint = identity_endpoint(host.value(), variables);
+    if (!endpoint)
+        return endpoint.error();
+
+    identity_plan out;
+    out.host = host.value();
+    out.endpoint = std::move(endpoint).value();
+    std::string_view version = "2018-02-01";
+    std::string_view resource_id = "msi_res_id";
+    out.field = "Metadata";
+    out.value = secret("true");
+    if (out.host == identity_host::app_service) {
+        version = "2019-08-01";
+        resource_id = "mi_res_id";
+        out.field = "X-IDENTITY-HEADER";
+        out.value = variables.identity_header;
+        if (!request_fields::is_value(out.value.text()))
+            return error(errc::invalid_option, "IDENTITY_HEADER has characters that no field may have");
+    } else if (out.host == identity_host::arc) {
+        version = "2019-11-01";
+        if (!settings.client_id.empty() || !settings.object_id.empty() || !settings.resource_id.empty())
+            return error(errc::invalid_option,
+                         "managed identity: Azure Arc has no user-assigned identities, but one is named");
+    }
+    append_query(out.endpoint, "api-version", version);
+    append_query(out.endpoint, "resource", resource.value());
+    if (!settings.client_id.empty())
+        append_query(out.endpoint, "client_id", settings.client_id);
+    if (!settings.object_id.empty())
+        append_query(out.endpoint, "object_id", settings.object_id);
+    if (!settings.resource_id.empty())
+        append_query(out.endpoint, resource_id, settings.resource_id);
+    return out;
+}
+
+/// Whether and when IMDS is asked again, as its documentation asks for: it answers 404 while it is updated,
+/// 410 for up to 70 s after that, and 429 or 5xx when it is busy.
+class imds_retries
+{
+public:
+    imds_retries() = default;
+
+    /// Whether an answer with this status may be another one later.
+    static bool passes(int status) noexcept
     {
-        // "Secure" has OpenSSL wipe its own copies, too.
-        if (PEM_read_bio_ex(from, &name_, &header_, &data_, &length_, PEM_FLAG_SECURE) != 1)
-            return false;
-        size_ = static_cast<std::size_t>(length_);
+        return status == 404 || status == 408 || status == 410 || status == 429 ||
+               (status >= 500 && status < 600);
+    }
+
+    /// Decides after a failed attempt: nullopt to give up, else how long to wait before the next one.
+    /// `left` is the time to the deadline.
+    std::optional<milliseconds> next(error const& failure, milliseconds left)
+    {
+        using namespace std::chrono_literals;
+        int const status = failure.info().http_status;
+        if (status == 0 ? !transient_failure(failure.code()) : !passes(status))
+            return std::nullopt;
+        int& made = status == 410 ? gone_ : others_;
+        milliseconds delay = status == 410 ? 10s : 1s * (1 << made);
+        if (made == (status == 410 ? 7 : 3))
+            return std::nullopt;
+        delay = std::max(delay, failure.info().retry_after.value_or(0ms));
+        if (delay >= left)
+            return std::nullopt;
+        ++made;
+        return delay;
+    }
+
+private:
+    int gone_ = 0;
+    int others_ = 0;
+};
+
+/// Whether nothing at all was reached.
+inline bool unreachable(std::error_code code) noexcept
+{
+    return code == errc::connect_failed || code == errc::connect_timeout || code == errc::resolve_failed;
+}
+
+/// Whether a refusal means that there is no such identity here: the endpoints answer also where none is
+/// assigned, and Docker Desktop answers in the place of IMDS.
+inline bool lacks_identity(identity_host host, int status, std::string_view text)
+{
+    std::string words(text);
+    std::ranges::transform(words, words.begin(), ascii_lower);
+    if (status != 400)
+        return host == identity_host::imds && status == 403 && words.find("unreachable") != std::string::npos;
+    constexpr std::array<std::string_view, 6> known{
+        "identity not found",      "identity found for specified",
+        "msi found for specified", "no managed identity",
+        "not been assigned",       "unable to load the proper managed identity"};
+    return std::ranges::any_of(
+        known, [&words](std::string_view one) { return words.find(one) != std::string::npos; });
+}
+
+/// Whether `path` is NAME.key right in `folder`, written without any detour.
+inline bool is_arc_key_path(std::string_view path, std::string_view folder)
+{
+    constexpr std::string_view suffix = ".key";
+    if (!path.starts_with(folder))
+        return false;
+    path.remove_prefix(folder.size());
+    return path.starts_with('/') && path.find('/', 1) == std::string_view::npos && has_no_control(path) &&
+           path.size() > suffix.size() + 1 && path.ends_with(suffix);
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+#if __has_include(<unistd.h>)
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#endif
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Where the agent writes them, which nobody else may.
+inline constexpr char const* arc_key_folder = "/var/opt/azcmagent/tokens";
+
+#if __has_include(<unistd.h>)
+
+/// A file that is open for reading.
+class open_file
+{
+public:
+    /// Never one behind a symbolic link, and without waiting for the other end of a pipe.
+    explicit open_file(std::string const& path)
+        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): that is open()
+        : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY))
+    {}
+
+    explicit operator bool() const noexcept { return descriptor_.number() >= 0; }
+
+    bool is_regular() const
+    {
+        struct stat about = {};
+        return ::fstat(descriptor_.number(), &about) == 0 && S_ISREG(about.st_mode);
+    }
+
+    /// At most `text.size()` bytes, which it is cut to.
+    bool read(std::string& text) const
+    {
+        std::size_t size = 0;
+        while (size != text.size()) {
+            auto const count = ::read(descriptor_.number(), text.data() + size, text.size() - size);
+            if (count < 0 && errno == EINTR)
+                continue;
+            if (count < 0)
+                return false;
+            if (count == 0)
+                break;
+            size += static_cast<std::size_t>(count);
+        }
+        text.resize(size);
         return true;
     }
 
-    /// Decrypts what a header like "DEK-Info: AES-256-CBC,…" says is encrypted.
-    bool decrypt(std::string_view passphrase)
-    {
-        EVP_CIPHER_INFO cipher{};
-        return PEM_get_EVP_CIPHER_INFO(header_, &cipher) == 1 &&
-               PEM_do_header(&cipher, data_, &length_, &give, &passphrase) == 1;
-    }
-
-    std::string_view name() const noexcept { return name_; }
-    bool has_header() const noexcept { return *header_ != '\0'; }
-    unsigned char const* data() const noexcept { return data_; }
-    long length() const noexcept { return length_; }
-
 private:
-    /// Without a callback OpenSSL asks at the terminal.
-    static int give(char* out, int size, int /*writing*/, void* passphrase)
-    {
-        auto const& text = *static_cast<std::string_view const*>(passphrase);
-        if (text.size() > static_cast<std::size_t>(size))
-            return -1;
-        return static_cast<int>(text.copy(out, text.size()));
-    }
-
-    char* name_ = nullptr;
-    char* header_ = nullptr;
-    unsigned char* data_ = nullptr;
-    long length_ = 0;
-    std::size_t size_ = 0; // of data_, of which decrypting may leave less
+    owned_descriptor descriptor_;
 };
 
-/// What a file holds, in its order.
-class certificate_parts
-{
-public:
-    pkey_ptr key;
-    std::vector<x509_ptr> certificates;
-};
-
-// The functions below say what is wrong, in words that go on from the file's name, or nothing.
-
-/// Why something encrypted could not be read, by OpenSSL's queue, which is emptied.
+/// The key in the file that an answer of the endpoint names; no other file is ever opened. The error never
+/// shows what the file holds.
 template <class = void>
-std::string decryption_fault(std::string const& passphrase, std::string_view conversion)
+result<secret> read_arc_key(std::string const& path, std::string_view folder)
 {
-    char const* const oldest = ERR_reason_error_string(ERR_peek_error());
-    bool legacy = false;
-    bool no_checksum = false;
-    while (unsigned long const code = ERR_get_error()) {
-        auto const is = [code](int library, int reason) {
-            return ERR_GET_LIB(code) == library && ERR_GET_REASON(code) == reason;
-        };
-        legacy = legacy || is(ERR_LIB_EVP, ERR_R_UNSUPPORTED);
-        no_checksum = no_checksum || is(ERR_LIB_PKCS12, PKCS12_R_MAC_GENERATION_ERROR) ||
-                      is(ERR_LIB_PKCS12, PKCS12_R_MAC_ABSENT);
-    }
-    if (legacy)
-        return "is encrypted with an algorithm of OpenSSL's legacy provider: convert it with " +
-               std::string(conversion) + ", or load that provider";
-    if (no_checksum) // nothing was compared: no word on the passphrase
-        return std::string("cannot be read: ") + (oldest ? oldest : "unknown reason");
-    return passphrase.empty() ? "is encrypted and needs a passphrase" : "does not open with this passphrase";
-}
-
-template <class = void>
-std::string read_pem_key(pem_block& block, std::string const& passphrase, certificate_parts& out)
-{
-    if (out.key)
-        return "has more than one private key";
-    constexpr std::string_view conversion = "openssl pkey -provider legacy -provider default";
-    unsigned char const* at = block.data();
-    if (block.name() == "ENCRYPTED PRIVATE KEY") {
-        x509_sig_ptr const encrypted(d2i_X509_SIG(nullptr, &at, block.length()));
-        if (!encrypted)
-            return "has a damaged private key: " + take_openssl_reason();
-        pkcs8_ptr const plain(
-            PKCS8_decrypt(encrypted.get(), passphrase.data(), static_cast<int>(passphrase.size())));
-        if (!plain)
-            return decryption_fault(passphrase, conversion);
-        out.key = pkey_ptr(EVP_PKCS82PKEY(plain.get()));
-    } else {
-        bool const encrypted = block.has_header();
-        if (!block.decrypt(passphrase))
-            return decryption_fault(passphrase, conversion);
-        out.key = pkey_ptr(d2i_AutoPrivateKey(nullptr, &at, block.length()));
-        if (!out.key && encrypted) // a wrong passphrase may leave something that looks well padded
-            return decryption_fault(passphrase, conversion);
-    }
-    return out.key ? std::string() : "has an unusable private key: " + take_openssl_reason();
-}
-
-template <class = void>
-std::string read_pem(std::string_view text, std::string const& passphrase, certificate_parts& out)
-{
-    ERR_clear_error();
-    bio_ptr const in(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-    if (!in)
-        return "cannot be read: " + take_openssl_reason();
-    for (;;) {
-        pem_block block;
-        if (!block.read(in.get()))
-            break;
-        std::string_view const name = block.name();
-        if (name == "CERTIFICATE" || name == "X509 CERTIFICATE" || name == "TRUSTED CERTIFICATE") {
-            unsigned char const* at = block.data();
-            out.certificates.emplace_back(d2i_X509_AUX(nullptr, &at, block.length()));
-            if (!out.certificates.back())
-                return "has a damaged certificate: " + take_openssl_reason();
-        } else if (name.ends_with("PRIVATE KEY")) {
-            if (std::string fault = read_pem_key(block, passphrase, out); !fault.empty())
-                return fault;
-        }
-    }
-    bool const whole = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-    return whole ? std::string() : "is damaged: " + take_openssl_reason();
-}
-
-template <class = void>
-std::string read_pfx(PKCS12* from, std::string const& passphrase, certificate_parts& out)
-{
-    if (passphrase.find('\0') != std::string::npos) // OpenSSL would take what stands before it
-        return "does not open with this passphrase: it holds NUL";
-    EVP_PKEY* key = nullptr;
-    X509* leaf = nullptr;
-    STACK_OF(X509)* others = nullptr;
-    bool const parsed = PKCS12_parse(from, passphrase.c_str(), &key, &leaf, &others) == 1;
-    out.key = pkey_ptr(key);
-    if (leaf)
-        out.certificates.emplace_back(leaf);
-    while (X509* const other = sk_X509_shift(others))
-        out.certificates.emplace_back(other);
-    sk_X509_free(others);
-    if (parsed)
-        return {};
-    return decryption_fault(passphrase, "openssl pkcs12 -legacy -in OLD -out NEW.pem");
-}
-
-inline std::string certificate_der(X509* from)
-{
-    unsigned char* der = nullptr;
-    int const size = i2d_X509(from, &der);
-    std::string out(reinterpret_cast<char const*>(der), size > 0 ? static_cast<std::size_t>(size) : 0);
-    OPENSSL_free(der);
-    return out;
-}
-
-/// The DER of the certificate that is the key's, then of its issuer, and so on (the order of RFC 7515
-/// §4.1.6); the rest of them comes last. Empty when no certificate is the key's.
-template <class = void>
-std::vector<std::string> order_chain(certificate_parts const& parts)
-{
-    std::vector<X509*> left;
-    left.reserve(parts.certificates.size());
-    for (auto const& certificate : parts.certificates)
-        left.push_back(certificate.get());
-    std::vector<std::string> out;
-    X509* last = nullptr;
-    auto const next = [&] {
-        return std::ranges::find_if(left, [&](X509* each) {
-            return last ? X509_check_issued(each, last) == X509_V_OK
-                        : X509_check_private_key(each, parts.key.get()) == 1;
-        });
+    auto const refuse = [](std::string const& why) {
+        return error(errc::token_refused, "the key file that Azure Arc's agent names " + why);
     };
-    for (auto at = next(); !left.empty(); at = next()) {
-        if (at == left.end() && !last)
-            return out;
-        if (at == left.end())
-            at = left.begin();
-        last = *at;
-        left.erase(at);
-        std::string der = certificate_der(last);
-        if (std::ranges::find(out, der) == out.end())
-            out.push_back(std::move(der));
+    if (!is_arc_key_path(path, folder))
+        return refuse("is not a .key file in " + std::string(folder));
+    open_file const file(path);
+    if (!file) {
+        std::error_code const cause(errno, std::generic_category());
+        return refuse("cannot be opened (which takes the group himds): " + cause.message());
     }
-    return out;
+    constexpr std::size_t most = 4096;
+    std::string text(most + 1, '\0');
+    bool const good = file.is_regular() && file.read(text);
+    secret const whole(std::move(text));
+    if (!good)
+        return refuse("is no file that can be read");
+    if (whole.text().size() > most)
+        return refuse("is larger than 4096 bytes");
+    constexpr std::string_view blanks = " \t\r\n";
+    std::string_view key = whole.text();
+    key.remove_suffix(key.size() - (key.find_last_not_of(blanks) + 1));
+    key.remove_prefix(std::min(key.find_first_not_of(blanks), key.size()));
+    if (!sendable_token(key))
+        return refuse("is empty, or has characters that no field may have");
+    return secret(std::string(key));
 }
+
+#else
 
 template <class = void>
-std::string use_parts(certificate_parts parts, client_certificate& out)
+result<secret> read_arc_key(std::string const&, std::string_view)
 {
-    if (!parts.key)
-        return "has no private key";
-    if (parts.certificates.empty())
-        return "has no certificate";
-    if (EVP_PKEY_get_base_id(parts.key.get()) != EVP_PKEY_RSA)
-        return "has a private key that is not for RSA";
-    if (EVP_PKEY_get_bits(parts.key.get()) < 2048)
-        return "has a private key of less than 2048 bits";
-    out.chain = order_chain(parts);
-    if (out.chain.empty())
-        return "has a private key that belongs to none of its certificates";
-    out.key = std::move(parts.key);
-    return {};
+    return error(errc::token_refused, "managed identities of Azure Arc are not supported on this system");
 }
 
-inline error certificate_refusal(std::string_view path, std::string_view fault)
-{
-    std::string what = "the client certificate ";
-    what += path;
-    what += path.empty() ? "" : " ";
-    what += fault;
-    return error(errc::invalid_option, what);
-}
-
-inline constexpr std::size_t max_certificate_size = std::size_t(1) << 20;
-
-/// The same from bytes that are in memory; `path` is for the refusal's text.
-template <class = void>
-result<client_certificate> parse_client_certificate(std::string_view bytes, std::string const& passphrase,
-                                                    std::string_view path = {})
-{
-    if (bytes.size() > max_certificate_size)
-        return certificate_refusal(path, "is larger than 1 MiB");
-    openssl_errors const none_left;
-    certificate_parts parts;
-    client_certificate out;
-    std::string fault;
-    auto const* at = reinterpret_cast<unsigned char const*>(bytes.data());
-    if (pkcs12_ptr const pfx{d2i_PKCS12(nullptr, &at, static_cast<long>(bytes.size()))})
-        fault = read_pfx(pfx.get(), passphrase, parts);
-    else if (bytes.find("-----BEGIN ") != std::string_view::npos)
-        fault = read_pem(bytes, passphrase, parts);
-    else
-        fault = "is neither PEM nor PFX (PKCS#12)";
-    if (fault.empty())
-        fault = use_parts(std::move(parts), out);
-    if (!fault.empty())
-        return certificate_refusal(path, fault);
-    return out;
-}
-
-/// Reads a certificate, its chain and its private key from a file: PEM, with the blocks in any order, or PFX;
-/// its content tells which. The passphrase is for what is encrypted; OpenSSL never asks for one itself.
-/// Whether the certificate is valid today is for the authority to say. Every refusal is errc::invalid_option.
-template <class = void>
-result<client_certificate> load_client_certificate(std::string const& path, std::string const& passphrase)
-{
-    auto const reason = [] { return std::generic_category().message(errno); };
-    std::unique_ptr<std::FILE, int (*)(std::FILE*)> const file(std::fopen(path.c_str(), "rb"), &std::fclose);
-    if (!file)
-        return certificate_refusal(path, "cannot be opened: " + reason());
-    (void)std::setvbuf(file.get(), nullptr, _IONBF, 0); // no copy of the key there
-    secret_memory const content(max_certificate_size + 1);
-    std::size_t const size = std::fread(content.data(), 1, max_certificate_size + 1, file.get());
-    if (std::ferror(file.get()) != 0)
-        return certificate_refusal(path, "cannot be read: " + reason());
-    return parse_client_certificate(std::string_view(content.data(), size), passphrase, path);
-}
+#endif
 
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
-
-#include <openssl/rsa.h>
-
-namespace hdikafka::inline v0_1::detail {
-
-using digest_context_ptr = openssl_handle<EVP_MD_CTX, &EVP_MD_CTX_free>;
-
-/// How an assertion is signed (RFC 7518 §3), and by which of its digests it names the certificate.
-enum class assertion_algorithm : unsigned char
-{
-    ps256, ///< With `x5t#S256`.
-    rs256, ///< With `x5t`, for authorities that know nothing newer, like AD FS.
-};
-
-class assertion_claims
-{
-public:
-    assertion_claims(std::string token_url, std::string client, std::string unique_id,
-                     std::chrono::system_clock::time_point at)
-        : audience(std::move(token_url)), client_id(std::move(client)), id(std::move(unique_id)), now(at)
-    {}
-
-    std::string audience;                      ///< `aud`: the URL that the assertion is sent to.
-    std::string client_id;                     ///< `iss` and `sub`.
-    std::string id;                            ///< `jti`: a new UUID for each.
-    std::chrono::system_clock::time_point now; ///< `nbf` and `iat`; `exp` is ten minutes later.
-};
-
-/// What an authority may want otherwise than by default.
-class assertion_form
-{
-public:
-    assertion_form() = default;
-    explicit assertion_form(assertion_algorithm sign_with, bool with_chain = false)
-        : algorithm(sign_with), whole_chain(with_chain)
-    {}
-
-    assertion_algorithm algorithm = assertion_algorithm::ps256;
-    bool whole_chain = false; ///< As `x5c`: for a registration by subject and issuer instead of thumbprint.
-};
-
-inline error signing_fault()
-{
-    return error(errc::invalid_option, "the client certificate's key cannot sign: " + take_openssl_reason());
-}
-
-template <class = void>
-result<std::string> assertion_header(client_certificate const& certificate, assertion_form const& form)
-{
-    bool const newer = form.algorithm == assertion_algorithm::ps256;
-    std::array<unsigned char, EVP_MAX_MD_SIZE> thumbprint{};
-    unsigned size = 0;
-    auto const& leaf = certificate.chain.front();
-    if (EVP_Digest(leaf.data(), leaf.size(), thumbprint.data(), &size, newer ? EVP_sha256() : EVP_sha1(),
-                   nullptr) != 1)
-        return signing_fault();
-    std::string out =
-        newer ? R"({"alg":"PS256","typ":"JWT","x5t#S256":")" : R"({"alg":"RS256","typ":"JWT","x5t":")";
-    out += base64_encode(std::string_view(reinterpret_cast<char const*>(thumbprint.data()), size),
-                         base64_form::url);
-    out += '"';
-    if (form.whole_chain) {
-        out += R"(,"x5c":)";
-        char before = '[';
-        for (auto const& der : certificate.chain) {
-            out += before;
-            out += '"';
-            out += base64_encode(der, base64_form::standard);
-            out += '"';
-            before = ',';
-        }
-        out += ']';
-    }
-    out += '}';
-    return out;
-}
-
-template <class = void>
-result<std::string> assertion_body(assertion_claims const& claims)
-{
-    auto const now = std::chrono::floor<std::chrono::seconds>(claims.now.time_since_epoch()).count();
-    std::string out = R"({"aud":)";
-    bool written = append_json_string(out, claims.audience);
-    for (std::string_view const name : {R"(,"iss":)", R"(,"sub":)"}) {
-        out += name;
-        written = append_json_string(out, claims.client_id) && written;
-    }
-    out += R"(,"jti":)";
-    written = append_json_string(out, claims.id) && written;
-    if (!written)
-        return error(errc::invalid_utf8, "a claim of the client assertion is not UTF-8");
-    out += R"(,"nbf":)";
-    append_json_integer(out, now);
-    out += R"(,"iat":)";
-    append_json_integer(out, now);
-    out += R"(,"exp":)";
-    append_json_integer(out, now + 600);
-    out += '}';
-    return out;
-}
-
-/// The signature of RFC 7518 §3.3 (RS256) or §3.5 (PS256: as much salt as digest, MGF1 with SHA-256).
-template <class = void>
-result<std::string> sign_assertion(EVP_PKEY* key, assertion_algorithm algorithm, std::string_view text)
-{
-    digest_context_ptr const context(EVP_MD_CTX_new());
-    EVP_PKEY_CTX* settings = nullptr; // the context's own
-    if (!context || EVP_DigestSignInit(context.get(), &settings, EVP_sha256(), nullptr, key) != 1)
-        return signing_fault();
-    if (algorithm == assertion_algorithm::ps256 &&
-        (EVP_PKEY_CTX_set_rsa_padding(settings, RSA_PKCS1_PSS_PADDING) != 1 ||
-         EVP_PKEY_CTX_set_rsa_pss_saltlen(settings, RSA_PSS_SALTLEN_DIGEST) != 1 ||
-         EVP_PKEY_CTX_set_rsa_mgf1_md(settings, EVP_sha256()) != 1))
-        return signing_fault();
-    auto const* const bytes = reinterpret_cast<unsigned char const*>(text.data());
-    std::size_t size = 0;
-    if (EVP_DigestSign(context.get(), nullptr, &size, bytes, text.size()) != 1)
-        return signing_fault();
-    std::string out(size, '\0');
-    if (EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(out.data()), &size, bytes,
-                       text.size()) != 1)
-        return signing_fault();
-    out.resize(size);
-    return out;
-}
-
-/// For the request's `client_assertion`. Whoever has it is the client for ten minutes: it is a secret.
-template <class = void>
-result<std::string> make_client_assertion(client_certificate const& certificate,
-                                          assertion_claims const& claims, assertion_form const& form = {})
-{
-    openssl_errors const none_left;
-    auto header = assertion_header(certificate, form);
-    if (!header)
-        return header;
-    auto body = assertion_body(claims);
-    if (!body)
-        return body;
-    std::string out =
-        base64_encode(header.value(), base64_form::url) + '.' + base64_encode(body.value(), base64_form::url);
-    auto signature = sign_assertion(certificate.key.get(), form.algorithm, out);
-    if (!signature)
-        return signature;
-    out += '.';
-    out += base64_encode(signature.value(), base64_form::url);
-    return out;
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/entra.hpp
-
-// A token request to Entra: the client-credentials grant, with a secret or an assertion. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_ENTRA_HPP
-#define HDIKAFKA_DETAIL_ENTRA_HPP
-
-// -------- hdikafka/detail/call.hpp
-
-// One call to a service: attempts, tokens, retries, and the error that says how it ended.
-// Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_CALL_HPP
-#define HDIKAFKA_DETAIL_CALL_HPP
 
 // -------- hdikafka/detail/auth_challenge.hpp
 
@@ -11057,6 +11013,13 @@ std::string demanded_claims(http_response const& response)
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
+
+// -------- hdikafka/detail/call.hpp
+
+// One call to a service: attempts, tokens, retries, and the error that says how it ended.
+// Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_CALL_HPP
+#define HDIKAFKA_DETAIL_CALL_HPP
 
 // -------- hdikafka/detail/call_report.hpp
 
@@ -12039,6 +12002,728 @@ task call(operation_ptr op, transport_ptr http, call_spec& spec, call_answer& an
 
 namespace hdikafka::inline v0_1::detail {
 
+/// A request to an endpoint that gives tokens to the machine's identity.
+class identity_request
+{
+public:
+    identity_request(url where, std::string name) : target(std::move(where)), id(std::move(name))
+    {
+        retry.max_retries(0);
+    }
+
+    url target;
+    std::string id;                      ///< x-ms-client-request-id
+    identity_plan const* plan = nullptr; ///< Whose field it carries; null: no endpoint's.
+    retry_policy retry;                  ///< None unless it is changed.
+    authorization shown;                 ///< For Authorization, or null.
+};
+
+/// `answer` has the last answer also after a failure.
+template <class = void>
+task call_identity_host(operation_ptr op, transport_ptr http, identity_request const& asked,
+                        call_answer& answer)
+{
+    call_info info("token", std::string());
+    info.request_id = asked.id;
+    http_request request("GET", asked.target.path);
+    if (asked.plan)
+        request.add(asked.plan->field, asked.plan->value.text());
+    request.add("Accept", "application/json");
+    request.add("Accept-Encoding", "identity");
+    request.add("User-Agent", http->settings().user_agent);
+    request.add("x-ms-client-request-id", asked.id);
+    call_spec spec(std::move(request), std::move(info), http->pool(asked.target, route::direct));
+    constexpr std::size_t largest_answer = 64 * 1024;
+    spec.limits.body(largest_answer);
+    spec.retry = asked.retry;
+    spec.shown = asked.shown;
+    if (asked.plan)
+        spec.secrets = asked.plan->secrets();
+    auto outcome = co_await call<>(op, http, spec, answer);
+    co_return outcome;
+}
+
+/// Looking for IMDS, which must not take long: an operation of its own, with a deadline of its own.
+class imds_search
+{
+public:
+    std::atomic<bool> finished = false; ///< What follows may be looked at.
+    bool found = false;
+    std::string cause; ///< Why not.
+};
+
+template <class = void>
+task search_imds(operation_ptr op, transport_ptr http, identity_request probe, operation_ptr waiting,
+                 std::shared_ptr<imds_search> search)
+{
+    try {
+        call_answer answer;
+        auto const outcome = co_await call_identity_host<>(op, http, probe, answer);
+        search->found = outcome || outcome.error().info().http_status != 0;
+        if (!search->found)
+            search->cause = outcome.error().cause();
+    } catch (std::exception const& thrown) {
+        search->cause = thrown.what();
+    }
+    search->finished = true;
+    waiting->wake();
+    co_return result<void>();
+}
+
+template <class = void>
+class managed_identity_source final : public token_source
+{
+public:
+    /// For tests: another folder for the keys of Azure Arc, and pauses between requests to IMDS that are so
+    /// many times shorter.
+    explicit managed_identity_source(managed_identity_settings settings,
+                                     std::string key_folder = arc_key_folder, int haste = 1)
+        : settings_(std::move(settings)), key_folder_(std::move(key_folder)), haste_(haste)
+    {}
+
+    /// None of the endpoints takes claims.
+    task request(operation_ptr op, transport_ptr http, std::string const&, token_grant& grant) override
+    {
+        grant.source = "managed identity";
+        auto const planned = plan_identity(settings_, identity_environment());
+        if (!planned)
+            co_return planned.error();
+        identity_plan const& plan = planned.value();
+        grant.source = source_name(plan.host);
+        identity_request asked(plan.endpoint, http->random().uuid());
+        asked.plan = &plan;
+        call_answer answer;
+        auto outcome = result<void>();
+        if (plan.host == identity_host::imds)
+            outcome = co_await ask_imds(op, http, asked, answer);
+        else
+            outcome = co_await ask_local(op, http, asked, answer);
+        if (!outcome)
+            co_return outcome;
+        auto parsed = parse_token_response(answer.response.body_text(), std::chrono::system_clock::now());
+        answer.response.cleanse();
+        if (!parsed)
+            co_return answer.unreadable(parsed.error());
+        grant.token = std::move(parsed).value();
+        co_return result<void>();
+    }
+
+    void join_chain() noexcept override { in_chain_ = true; }
+
+private:
+    /// App Service, or the agent of Azure Arc: its first answer names a file whose content the second request
+    /// has to show.
+    task ask_local(operation_ptr op, transport_ptr http, identity_request& asked, call_answer& answer)
+    {
+        asked.retry = http->settings().retry;
+        auto outcome = co_await call_identity_host<>(op, http, asked, answer);
+        secret key;
+        if (asked.plan->host == identity_host::arc && !outcome && outcome.error().info().http_status == 401) {
+            auto const path = challenge_parameter(answer.response, "Basic", "realm");
+            auto found = read_arc_key(path.value_or(std::string()), key_folder_);
+            if (!found)
+                co_return error(found.error().code(), outcome.error().info(), found.error().cause());
+            key = std::move(found).value();
+            asked.shown = std::make_shared<field_value const>("Basic " + key.text());
+            outcome = co_await call_identity_host<>(op, http, asked, answer);
+        }
+        if (!outcome)
+            co_return explain(*asked.plan, outcome.error(), answer.response, key.text());
+        co_return outcome;
+    }
+
+    task ask_imds(operation_ptr op, transport_ptr http, identity_request& asked, call_answer& answer)
+    {
+        if (in_chain_ && !found_) {
+            auto const found = co_await find_imds(op, http, asked);
+            if (!found)
+                co_return found;
+            found_ = true;
+        }
+        imds_retries retries;
+        for (;;) {
+            auto const outcome = co_await call_identity_host<>(op, http, asked, answer);
+            if (outcome)
+                co_return outcome;
+            auto const pause = retries.next(outcome.error(), op->time_left());
+            if (!pause)
+                co_return explain(*asked.plan, outcome.error(), answer.response, std::string_view());
+            bool const in_time = co_await op->rest(steady_clock::now() + *pause / haste_);
+            if (!in_time)
+                co_return op->interruption("waiting to try again after: " + outcome.error().cause());
+        }
+    }
+
+    task find_imds(operation_ptr op, transport_ptr http, identity_request const& asked)
+    {
+        constexpr std::chrono::seconds limit(1);
+        auto const search = std::make_shared<imds_search>();
+        auto const own = http->make_operation(steady_clock::now() + limit);
+        identity_request probe(imds_probe(*asked.plan), asked.id);
+        op->end_phase(); // of what was done before: only the operation's own end may end the wait
+        run_detached(own, search_imds<>(own, http, std::move(probe), op, search));
+        while (!search->finished && !op->stopped())
+            co_await op->park();
+        if (!search->finished) {
+            own->cancel();
+            co_return op->interruption("looking for the instance metadata service");
+        }
+        if (!search->found)
+            co_return error(errc::no_credential,
+                            "managed identity: there is no instance metadata service: " + search->cause);
+        co_return result<void>();
+    }
+
+    /// What a failed call means for the identity. `key`: what the request showed.
+    error explain(identity_plan const& plan, error const& failure, http_response const& answer,
+                  std::string_view key) const
+    {
+        std::string cause = std::string(source_name(plan.host)) + ": ";
+        diagnostics about = failure.info();
+        int const status = about.http_status;
+        bool const imds = plan.host == identity_host::imds;
+        std::error_code code = failure.code();
+        if (status == 0) {
+            if (imds && in_chain_ && unreachable(code))
+                code = errc::no_credential;
+            return error(code, std::move(about), cause + failure.cause());
+        }
+        std::vector<std::string> secrets = plan.secrets();
+        secrets.emplace_back(key);
+        read_authority_error(answer.body_text(), secrets, about);
+        for (std::string& one : secrets)
+            cleanse(one);
+        if (lacks_identity(plan.host, status, about.server_message))
+            code = errc::no_credential;
+        else if (status >= 400 && status < 500 && status != 408 && status != 429)
+            code = errc::token_refused;
+        about.retriable(imds ? imds_retries::passes(status) : about.retriable());
+        // The service's own failures have texts that speak of topics.
+        if (code == failure.code())
+            cause += failure.cause();
+        else
+            cause +=
+                "HTTP " + std::to_string(status) + ": " + bounded_message(about.server_message, shown_words);
+        return error(code, std::move(about), cause);
+    }
+
+    static constexpr std::size_t shown_words = 300;
+
+    managed_identity_settings settings_;
+    std::string key_folder_;
+    int haste_;
+    bool in_chain_ = false;
+    bool found_ = false; ///< IMDS has answered: it is not looked for again.
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/token_sources.hpp
+
+// Where tokens come from: Entra, for a secret, a certificate or an assertion; the program itself. Layer: I/O
+// shell.
+#ifndef HDIKAFKA_DETAIL_TOKEN_SOURCES_HPP
+#define HDIKAFKA_DETAIL_TOKEN_SOURCES_HPP
+
+// -------- hdikafka/detail/client_assertion.hpp
+
+// The token by which a client proves that it has its certificate's key: a JWT (RFC 7519) as Entra wants it.
+// Layer: formats (OpenSSL signs; no I/O, no Asio; the time and the id are handed in).
+#ifndef HDIKAFKA_DETAIL_CLIENT_ASSERTION_HPP
+#define HDIKAFKA_DETAIL_CLIENT_ASSERTION_HPP
+
+// -------- hdikafka/detail/client_certificate.hpp
+
+// The certificate by which a client says who it is, with its private key: read from PEM or PFX.
+// Layer: I/O shell (OpenSSL and one file, no Asio).
+#ifndef HDIKAFKA_DETAIL_CLIENT_CERTIFICATE_HPP
+#define HDIKAFKA_DETAIL_CLIENT_CERTIFICATE_HPP
+
+#include <openssl/evp.h>
+#include <openssl/pkcs12.h>
+
+namespace hdikafka::inline v0_1::detail {
+
+using pkey_ptr = openssl_handle<EVP_PKEY, &EVP_PKEY_free>;
+using pkcs12_ptr = openssl_handle<PKCS12, &PKCS12_free>;
+using x509_sig_ptr = openssl_handle<X509_SIG, &X509_SIG_free>;
+using pkcs8_ptr = openssl_handle<PKCS8_PRIV_KEY_INFO, &PKCS8_PRIV_KEY_INFO_free>;
+
+/// May be shared: nothing here changes when it signs.
+class client_certificate
+{
+public:
+    client_certificate() = default;
+
+    pkey_ptr key;                   ///< Private, RSA, of 2048 bits at least.
+    std::vector<std::string> chain; ///< DER: the key's own certificate, then those that certify it.
+};
+
+/// Memory that is wiped before it is given back.
+class secret_memory
+{
+public:
+    explicit secret_memory(std::size_t size)
+        : data_(std::make_unique_for_overwrite<char[]>(size)), size_(size)
+    {}
+    secret_memory(secret_memory const&) = delete;
+    secret_memory& operator=(secret_memory const&) = delete;
+    ~secret_memory() { OPENSSL_cleanse(data_.get(), size_); }
+
+    char* data() const noexcept { return data_.get(); }
+
+private:
+    std::unique_ptr<char[]> data_;
+    std::size_t size_;
+};
+
+/// Leaves this thread's queue of OpenSSL's errors as empty as it makes it.
+class openssl_errors
+{
+public:
+    openssl_errors() noexcept { ERR_clear_error(); }
+    openssl_errors(openssl_errors const&) = delete;
+    openssl_errors& operator=(openssl_errors const&) = delete;
+    ~openssl_errors() { ERR_clear_error(); }
+};
+
+/// One block of a PEM text; its bytes are wiped.
+class pem_block
+{
+public:
+    pem_block() = default;
+    pem_block(pem_block const&) = delete;
+    pem_block& operator=(pem_block const&) = delete;
+    ~pem_block()
+    {
+        OPENSSL_secure_free(name_);
+        OPENSSL_secure_free(header_);
+        OPENSSL_secure_clear_free(data_, size_);
+    }
+
+    /// Once only. False at the end and at a fault: OpenSSL's queue says which.
+    bool read(BIO* from)
+    {
+        // "Secure" has OpenSSL wipe its own copies, too.
+        if (PEM_read_bio_ex(from, &name_, &header_, &data_, &length_, PEM_FLAG_SECURE) != 1)
+            return false;
+        size_ = static_cast<std::size_t>(length_);
+        return true;
+    }
+
+    /// Decrypts what a header like "DEK-Info: AES-256-CBC,…" says is encrypted.
+    bool decrypt(std::string_view passphrase)
+    {
+        EVP_CIPHER_INFO cipher{};
+        return PEM_get_EVP_CIPHER_INFO(header_, &cipher) == 1 &&
+               PEM_do_header(&cipher, data_, &length_, &give, &passphrase) == 1;
+    }
+
+    std::string_view name() const noexcept { return name_; }
+    bool has_header() const noexcept { return *header_ != '\0'; }
+    unsigned char const* data() const noexcept { return data_; }
+    long length() const noexcept { return length_; }
+
+private:
+    /// Without a callback OpenSSL asks at the terminal.
+    static int give(char* out, int size, int /*writing*/, void* passphrase)
+    {
+        auto const& text = *static_cast<std::string_view const*>(passphrase);
+        if (text.size() > static_cast<std::size_t>(size))
+            return -1;
+        return static_cast<int>(text.copy(out, text.size()));
+    }
+
+    char* name_ = nullptr;
+    char* header_ = nullptr;
+    unsigned char* data_ = nullptr;
+    long length_ = 0;
+    std::size_t size_ = 0; // of data_, of which decrypting may leave less
+};
+
+/// What a file holds, in its order.
+class certificate_parts
+{
+public:
+    pkey_ptr key;
+    std::vector<x509_ptr> certificates;
+};
+
+// The functions below say what is wrong, in words that go on from the file's name, or nothing.
+
+/// Why something encrypted could not be read, by OpenSSL's queue, which is emptied.
+template <class = void>
+std::string decryption_fault(std::string const& passphrase, std::string_view conversion)
+{
+    char const* const oldest = ERR_reason_error_string(ERR_peek_error());
+    bool legacy = false;
+    bool no_checksum = false;
+    while (unsigned long const code = ERR_get_error()) {
+        auto const is = [code](int library, int reason) {
+            return ERR_GET_LIB(code) == library && ERR_GET_REASON(code) == reason;
+        };
+        legacy = legacy || is(ERR_LIB_EVP, ERR_R_UNSUPPORTED);
+        no_checksum = no_checksum || is(ERR_LIB_PKCS12, PKCS12_R_MAC_GENERATION_ERROR) ||
+                      is(ERR_LIB_PKCS12, PKCS12_R_MAC_ABSENT);
+    }
+    if (legacy)
+        return "is encrypted with an algorithm of OpenSSL's legacy provider: convert it with " +
+               std::string(conversion) + ", or load that provider";
+    if (no_checksum) // nothing was compared: no word on the passphrase
+        return std::string("cannot be read: ") + (oldest ? oldest : "unknown reason");
+    return passphrase.empty() ? "is encrypted and needs a passphrase" : "does not open with this passphrase";
+}
+
+template <class = void>
+std::string read_pem_key(pem_block& block, std::string const& passphrase, certificate_parts& out)
+{
+    if (out.key)
+        return "has more than one private key";
+    constexpr std::string_view conversion = "openssl pkey -provider legacy -provider default";
+    unsigned char const* at = block.data();
+    if (block.name() == "ENCRYPTED PRIVATE KEY") {
+        x509_sig_ptr const encrypted(d2i_X509_SIG(nullptr, &at, block.length()));
+        if (!encrypted)
+            return "has a damaged private key: " + take_openssl_reason();
+        pkcs8_ptr const plain(
+            PKCS8_decrypt(encrypted.get(), passphrase.data(), static_cast<int>(passphrase.size())));
+        if (!plain)
+            return decryption_fault(passphrase, conversion);
+        out.key = pkey_ptr(EVP_PKCS82PKEY(plain.get()));
+    } else {
+        bool const encrypted = block.has_header();
+        if (!block.decrypt(passphrase))
+            return decryption_fault(passphrase, conversion);
+        out.key = pkey_ptr(d2i_AutoPrivateKey(nullptr, &at, block.length()));
+        if (!out.key && encrypted) // a wrong passphrase may leave something that looks well padded
+            return decryption_fault(passphrase, conversion);
+    }
+    return out.key ? std::string() : "has an unusable private key: " + take_openssl_reason();
+}
+
+template <class = void>
+std::string read_pem(std::string_view text, std::string const& passphrase, certificate_parts& out)
+{
+    ERR_clear_error();
+    bio_ptr const in(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+    if (!in)
+        return "cannot be read: " + take_openssl_reason();
+    for (;;) {
+        pem_block block;
+        if (!block.read(in.get()))
+            break;
+        std::string_view const name = block.name();
+        if (name == "CERTIFICATE" || name == "X509 CERTIFICATE" || name == "TRUSTED CERTIFICATE") {
+            unsigned char const* at = block.data();
+            out.certificates.emplace_back(d2i_X509_AUX(nullptr, &at, block.length()));
+            if (!out.certificates.back())
+                return "has a damaged certificate: " + take_openssl_reason();
+        } else if (name.ends_with("PRIVATE KEY")) {
+            if (std::string fault = read_pem_key(block, passphrase, out); !fault.empty())
+                return fault;
+        }
+    }
+    bool const whole = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+    return whole ? std::string() : "is damaged: " + take_openssl_reason();
+}
+
+template <class = void>
+std::string read_pfx(PKCS12* from, std::string const& passphrase, certificate_parts& out)
+{
+    if (passphrase.find('\0') != std::string::npos) // OpenSSL would take what stands before it
+        return "does not open with this passphrase: it holds NUL";
+    EVP_PKEY* key = nullptr;
+    X509* leaf = nullptr;
+    STACK_OF(X509)* others = nullptr;
+    bool const parsed = PKCS12_parse(from, passphrase.c_str(), &key, &leaf, &others) == 1;
+    out.key = pkey_ptr(key);
+    if (leaf)
+        out.certificates.emplace_back(leaf);
+    while (X509* const other = sk_X509_shift(others))
+        out.certificates.emplace_back(other);
+    sk_X509_free(others);
+    if (parsed)
+        return {};
+    return decryption_fault(passphrase, "openssl pkcs12 -legacy -in OLD -out NEW.pem");
+}
+
+inline std::string certificate_der(X509* from)
+{
+    unsigned char* der = nullptr;
+    int const size = i2d_X509(from, &der);
+    std::string out(reinterpret_cast<char const*>(der), size > 0 ? static_cast<std::size_t>(size) : 0);
+    OPENSSL_free(der);
+    return out;
+}
+
+/// The DER of the certificate that is the key's, then of its issuer, and so on (the order of RFC 7515
+/// §4.1.6); the rest of them comes last. Empty when no certificate is the key's.
+template <class = void>
+std::vector<std::string> order_chain(certificate_parts const& parts)
+{
+    std::vector<X509*> left;
+    left.reserve(parts.certificates.size());
+    for (auto const& certificate : parts.certificates)
+        left.push_back(certificate.get());
+    std::vector<std::string> out;
+    X509* last = nullptr;
+    auto const next = [&] {
+        return std::ranges::find_if(left, [&](X509* each) {
+            return last ? X509_check_issued(each, last) == X509_V_OK
+                        : X509_check_private_key(each, parts.key.get()) == 1;
+        });
+    };
+    for (auto at = next(); !left.empty(); at = next()) {
+        if (at == left.end() && !last)
+            return out;
+        if (at == left.end())
+            at = left.begin();
+        last = *at;
+        left.erase(at);
+        std::string der = certificate_der(last);
+        if (std::ranges::find(out, der) == out.end())
+            out.push_back(std::move(der));
+    }
+    return out;
+}
+
+template <class = void>
+std::string use_parts(certificate_parts parts, client_certificate& out)
+{
+    if (!parts.key)
+        return "has no private key";
+    if (parts.certificates.empty())
+        return "has no certificate";
+    if (EVP_PKEY_get_base_id(parts.key.get()) != EVP_PKEY_RSA)
+        return "has a private key that is not for RSA";
+    if (EVP_PKEY_get_bits(parts.key.get()) < 2048)
+        return "has a private key of less than 2048 bits";
+    out.chain = order_chain(parts);
+    if (out.chain.empty())
+        return "has a private key that belongs to none of its certificates";
+    out.key = std::move(parts.key);
+    return {};
+}
+
+inline error certificate_refusal(std::string_view path, std::string_view fault)
+{
+    std::string what = "the client certificate ";
+    what += path;
+    what += path.empty() ? "" : " ";
+    what += fault;
+    return error(errc::invalid_option, what);
+}
+
+inline constexpr std::size_t max_certificate_size = std::size_t(1) << 20;
+
+/// The same from bytes that are in memory; `path` is for the refusal's text.
+template <class = void>
+result<client_certificate> parse_client_certificate(std::string_view bytes, std::string const& passphrase,
+                                                    std::string_view path = {})
+{
+    if (bytes.size() > max_certificate_size)
+        return certificate_refusal(path, "is larger than 1 MiB");
+    openssl_errors const none_left;
+    certificate_parts parts;
+    client_certificate out;
+    std::string fault;
+    auto const* at = reinterpret_cast<unsigned char const*>(bytes.data());
+    if (pkcs12_ptr const pfx{d2i_PKCS12(nullptr, &at, static_cast<long>(bytes.size()))})
+        fault = read_pfx(pfx.get(), passphrase, parts);
+    else if (bytes.find("-----BEGIN ") != std::string_view::npos)
+        fault = read_pem(bytes, passphrase, parts);
+    else
+        fault = "is neither PEM nor PFX (PKCS#12)";
+    if (fault.empty())
+        fault = use_parts(std::move(parts), out);
+    if (!fault.empty())
+        return certificate_refusal(path, fault);
+    return out;
+}
+
+/// Reads a certificate, its chain and its private key from a file: PEM, with the blocks in any order, or PFX;
+/// its content tells which. The passphrase is for what is encrypted; OpenSSL never asks for one itself.
+/// Whether the certificate is valid today is for the authority to say. Every refusal is errc::invalid_option.
+template <class = void>
+result<client_certificate> load_client_certificate(std::string const& path, std::string const& passphrase)
+{
+    auto const reason = [] { return std::generic_category().message(errno); };
+    std::unique_ptr<std::FILE, int (*)(std::FILE*)> const file(std::fopen(path.c_str(), "rb"), &std::fclose);
+    if (!file)
+        return certificate_refusal(path, "cannot be opened: " + reason());
+    (void)std::setvbuf(file.get(), nullptr, _IONBF, 0); // no copy of the key there
+    secret_memory const content(max_certificate_size + 1);
+    std::size_t const size = std::fread(content.data(), 1, max_certificate_size + 1, file.get());
+    if (std::ferror(file.get()) != 0)
+        return certificate_refusal(path, "cannot be read: " + reason());
+    return parse_client_certificate(std::string_view(content.data(), size), passphrase, path);
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+#include <openssl/rsa.h>
+
+namespace hdikafka::inline v0_1::detail {
+
+using digest_context_ptr = openssl_handle<EVP_MD_CTX, &EVP_MD_CTX_free>;
+
+/// How an assertion is signed (RFC 7518 §3), and by which of its digests it names the certificate.
+enum class assertion_algorithm : unsigned char
+{
+    ps256, ///< With `x5t#S256`.
+    rs256, ///< With `x5t`, for authorities that know nothing newer, like AD FS.
+};
+
+class assertion_claims
+{
+public:
+    assertion_claims(std::string token_url, std::string client, std::string unique_id,
+                     std::chrono::system_clock::time_point at)
+        : audience(std::move(token_url)), client_id(std::move(client)), id(std::move(unique_id)), now(at)
+    {}
+
+    std::string audience;                      ///< `aud`: the URL that the assertion is sent to.
+    std::string client_id;                     ///< `iss` and `sub`.
+    std::string id;                            ///< `jti`: a new UUID for each.
+    std::chrono::system_clock::time_point now; ///< `nbf` and `iat`; `exp` is ten minutes later.
+};
+
+/// What an authority may want otherwise than by default.
+class assertion_form
+{
+public:
+    assertion_form() = default;
+    explicit assertion_form(assertion_algorithm sign_with, bool with_chain = false)
+        : algorithm(sign_with), whole_chain(with_chain)
+    {}
+
+    assertion_algorithm algorithm = assertion_algorithm::ps256;
+    bool whole_chain = false; ///< As `x5c`: for a registration by subject and issuer instead of thumbprint.
+};
+
+inline error signing_fault()
+{
+    return error(errc::invalid_option, "the client certificate's key cannot sign: " + take_openssl_reason());
+}
+
+template <class = void>
+result<std::string> assertion_header(client_certificate const& certificate, assertion_form const& form)
+{
+    bool const newer = form.algorithm == assertion_algorithm::ps256;
+    std::array<unsigned char, EVP_MAX_MD_SIZE> thumbprint{};
+    unsigned size = 0;
+    auto const& leaf = certificate.chain.front();
+    if (EVP_Digest(leaf.data(), leaf.size(), thumbprint.data(), &size, newer ? EVP_sha256() : EVP_sha1(),
+                   nullptr) != 1)
+        return signing_fault();
+    std::string out =
+        newer ? R"({"alg":"PS256","typ":"JWT","x5t#S256":")" : R"({"alg":"RS256","typ":"JWT","x5t":")";
+    out += base64_encode(std::string_view(reinterpret_cast<char const*>(thumbprint.data()), size),
+                         base64_form::url);
+    out += '"';
+    if (form.whole_chain) {
+        out += R"(,"x5c":)";
+        char before = '[';
+        for (auto const& der : certificate.chain) {
+            out += before;
+            out += '"';
+            out += base64_encode(der, base64_form::standard);
+            out += '"';
+            before = ',';
+        }
+        out += ']';
+    }
+    out += '}';
+    return out;
+}
+
+template <class = void>
+result<std::string> assertion_body(assertion_claims const& claims)
+{
+    auto const now = std::chrono::floor<std::chrono::seconds>(claims.now.time_since_epoch()).count();
+    std::string out = R"({"aud":)";
+    bool written = append_json_string(out, claims.audience);
+    for (std::string_view const name : {R"(,"iss":)", R"(,"sub":)"}) {
+        out += name;
+        written = append_json_string(out, claims.client_id) && written;
+    }
+    out += R"(,"jti":)";
+    written = append_json_string(out, claims.id) && written;
+    if (!written)
+        return error(errc::invalid_utf8, "a claim of the client assertion is not UTF-8");
+    out += R"(,"nbf":)";
+    append_json_integer(out, now);
+    out += R"(,"iat":)";
+    append_json_integer(out, now);
+    out += R"(,"exp":)";
+    append_json_integer(out, now + 600);
+    out += '}';
+    return out;
+}
+
+/// The signature of RFC 7518 §3.3 (RS256) or §3.5 (PS256: as much salt as digest, MGF1 with SHA-256).
+template <class = void>
+result<std::string> sign_assertion(EVP_PKEY* key, assertion_algorithm algorithm, std::string_view text)
+{
+    digest_context_ptr const context(EVP_MD_CTX_new());
+    EVP_PKEY_CTX* settings = nullptr; // the context's own
+    if (!context || EVP_DigestSignInit(context.get(), &settings, EVP_sha256(), nullptr, key) != 1)
+        return signing_fault();
+    if (algorithm == assertion_algorithm::ps256 &&
+        (EVP_PKEY_CTX_set_rsa_padding(settings, RSA_PKCS1_PSS_PADDING) != 1 ||
+         EVP_PKEY_CTX_set_rsa_pss_saltlen(settings, RSA_PSS_SALTLEN_DIGEST) != 1 ||
+         EVP_PKEY_CTX_set_rsa_mgf1_md(settings, EVP_sha256()) != 1))
+        return signing_fault();
+    auto const* const bytes = reinterpret_cast<unsigned char const*>(text.data());
+    std::size_t size = 0;
+    if (EVP_DigestSign(context.get(), nullptr, &size, bytes, text.size()) != 1)
+        return signing_fault();
+    std::string out(size, '\0');
+    if (EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(out.data()), &size, bytes,
+                       text.size()) != 1)
+        return signing_fault();
+    out.resize(size);
+    return out;
+}
+
+/// For the request's `client_assertion`. Whoever has it is the client for ten minutes: it is a secret.
+template <class = void>
+result<std::string> make_client_assertion(client_certificate const& certificate,
+                                          assertion_claims const& claims, assertion_form const& form = {})
+{
+    openssl_errors const none_left;
+    auto header = assertion_header(certificate, form);
+    if (!header)
+        return header;
+    auto body = assertion_body(claims);
+    if (!body)
+        return body;
+    std::string out =
+        base64_encode(header.value(), base64_form::url) + '.' + base64_encode(body.value(), base64_form::url);
+    auto signature = sign_assertion(certificate.key.get(), form.algorithm, out);
+    if (!signature)
+        return signature;
+    out += '.';
+    out += base64_encode(signature.value(), base64_form::url);
+    return out;
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/entra.hpp
+
+// A token request to Entra: the client-credentials grant, with a secret or an assertion. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_ENTRA_HPP
+#define HDIKAFKA_DETAIL_ENTRA_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
 /// Refuses what cannot be sent; otherwise the token endpoint.
 inline result<url> token_endpoint(entra_settings const& settings)
 {
@@ -12459,759 +13144,76 @@ private:
 
 namespace hdikafka::inline v0_1::detail {
 
-template <class = void>
-class default_source final : public token_source
-{
-public:
-    explicit default_source(entra_settings settings) : settings_(std::move(settings)) {}
-
-    task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
-    {
-        if (!chain_) {
-            auto const made = make_chain();
-            if (!made)
-                co_return made.error();
-        }
-        auto outcome = co_await chain_->request(op, http, claims, grant);
-        co_return outcome;
-    }
-
-    void join_chain() noexcept override { joined_ = true; }
-
-private:
-    /// Names one kind as AZURE_TOKEN_CREDENTIALS does.
-    class kind
-    {
-    public:
-        std::string_view name;
-        std::string_view group; ///< Which of "prod" and "dev" means it, too.
-        token_source_ptr (*make)(entra_settings const& settings) = nullptr;
-    };
-
-    static constexpr kind kinds[] = {
-        {"EnvironmentCredential", "prod",
-         [](entra_settings const& settings) -> token_source_ptr {
-             return std::make_shared<environment_source<>>(settings);
-         }},
-        {"WorkloadIdentityCredential", "prod",
-         [](entra_settings const& settings) -> token_source_ptr {
-             return std::make_shared<workload_identity_source<>>(settings, std::string());
-         }},
-        {"ManagedIdentityCredential", "prod",
-         [](entra_settings const& settings) {
-             managed_identity_settings whose;
-             whose.client_id = environment_variable("AZURE_CLIENT_ID");
-             whose.scope = settings.scope;
-             return make_managed_identity_source<>(std::move(whose));
-         }},
-        {"AzureCliCredential", "dev",
-         [](entra_settings const& settings) -> token_source_ptr {
-             azure_cli_settings how;
-             how.scope = settings.scope;
-             return std::make_shared<azure_cli_source<>>(std::move(how));
-         }},
-    };
-
-    result<void> make_chain()
-    {
-        std::string const variable = environment_variable("AZURE_TOKEN_CREDENTIALS");
-        std::string_view const choice = trim_blanks(variable);
-        std::vector<token_source_ptr> chosen;
-        std::string choices = "prod, dev";
-        for (kind const& one : kinds) {
-            if (choice.empty() || equals_ignoring_case(choice, one.name) ||
-                equals_ignoring_case(choice, one.group))
-                chosen.push_back(one.make(settings_));
-            choices += ", ";
-            choices += one.name;
-        }
-        if (chosen.empty())
-            return error(errc::invalid_option, "AZURE_TOKEN_CREDENTIALS is '" + bounded_message(choice, 100) +
-                                                   "', which is none of: " + choices);
-        chain_ = std::make_shared<chained_source<>>(std::move(chosen));
-        if (joined_)
-            chain_->join_chain();
-        return result<void>();
-    }
-
-    entra_settings settings_;
-    token_source_ptr chain_; // of what the environment wants, since the first request
-    bool joined_ = false;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/managed_identity.hpp
-
-// Tokens for the identity that Azure gives to the machine. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_MANAGED_IDENTITY_HPP
-#define HDIKAFKA_DETAIL_MANAGED_IDENTITY_HPP
-
-// -------- hdikafka/detail/arc_key.hpp
-
-// The file in which the agent of Azure Arc leaves the key to a token: who may read it is entitled to one.
-// Layer: I/O shell (no Asio).
-#ifndef HDIKAFKA_DETAIL_ARC_KEY_HPP
-#define HDIKAFKA_DETAIL_ARC_KEY_HPP
-
-// -------- hdikafka/detail/managed_identity_plan.hpp
-
-// Who gives the machine's identity its tokens, what it is asked, and when again: pure decisions, and the one
-// look at the environment that they need. Layer: decisions (no Asio).
-#ifndef HDIKAFKA_DETAIL_MANAGED_IDENTITY_PLAN_HPP
-#define HDIKAFKA_DETAIL_MANAGED_IDENTITY_PLAN_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Who hands out a managed identity's tokens.
-enum class identity_host : unsigned char
-{
-    app_service, ///< App Service, Functions, Container Apps: API version 2019-08-01.
-    arc,         ///< The agent of Azure Arc on a machine outside Azure: 2019-11-01.
-    imds,        ///< The instance metadata service of virtual machines: 2018-02-01.
-};
-
-/// For events and errors.
-inline char const* source_name(identity_host host) noexcept
-{
-    switch (host) {
-    case identity_host::app_service: return "managed identity (App Service)";
-    case identity_host::arc: return "managed identity (Azure Arc)";
-    case identity_host::imds: break;
-    }
-    return "managed identity (IMDS)";
-}
-
-/// What the environment says; empty where it says nothing.
-class identity_variables
-{
-public:
-    std::string identity_endpoint; ///< IDENTITY_ENDPOINT
-    secret identity_header;        ///< IDENTITY_HEADER
-    std::string server_thumbprint; ///< IDENTITY_SERVER_THUMBPRINT
-    std::string imds_endpoint;     ///< IMDS_ENDPOINT
-    std::string msi_endpoint;      ///< MSI_ENDPOINT
-    std::string imds_authority;    ///< AZURE_POD_IDENTITY_AUTHORITY_HOST
-};
-
-inline identity_variables identity_environment()
-{
-    identity_variables out;
-    out.identity_endpoint = environment_variable("IDENTITY_ENDPOINT");
-    out.identity_header = secret(environment_variable("IDENTITY_HEADER"));
-    out.server_thumbprint = environment_variable("IDENTITY_SERVER_THUMBPRINT");
-    out.imds_endpoint = environment_variable("IMDS_ENDPOINT");
-    out.msi_endpoint = environment_variable("MSI_ENDPOINT");
-    out.imds_authority = environment_variable("AZURE_POD_IDENTITY_AUTHORITY_HOST");
-    return out;
-}
-
-/// Whom the environment names, in the order in which Azure's own libraries look. Those that are not supported
-/// are told by their variables, and never taken for another: one must not see the secret of the other.
-inline result<identity_host> choose_identity_host(identity_variables const& variables)
-{
-    bool const endpoint = !variables.identity_endpoint.empty();
-    if (endpoint && !variables.server_thumbprint.empty())
-        return error(errc::no_credential, "managed identity: Service Fabric's endpoint "
-                                          "(IDENTITY_SERVER_THUMBPRINT is set) is not supported");
-    if (endpoint && !variables.identity_header.empty())
-        return identity_host::app_service;
-    // App Service sets this one too, for the programs of its first years.
-    if (!variables.msi_endpoint.empty())
-        return error(errc::no_credential,
-                     "managed identity: the endpoint of Cloud Shell and Azure Machine Learning (MSI_ENDPOINT "
-                     "is set) is not supported");
-    return endpoint && !variables.imds_endpoint.empty() ? identity_host::arc : identity_host::imds;
-}
-
-/// The request for a token. Its field is one that a request forged by way of some other program lacks.
-class identity_plan
-{
-public:
-    /// What no error may show.
-    std::vector<std::string> secrets() const
-    {
-        std::vector<std::string> out;
-        if (host == identity_host::app_service)
-            out.push_back(value.text());
-        return out;
-    }
-
-    identity_host host = identity_host::imds;
-    url endpoint;      ///< With the query.
-    std::string field; ///< Its name…
-    secret value;      ///< …and what it holds.
-};
-
-inline constexpr char const* imds_token_path = "/metadata/identity/oauth2/token";
-
-/// IMDS without a query or a field: any answer shows that it is there.
-inline url imds_probe(identity_plan const& plan)
-{
-    url out = plan.endpoint;
-    out.path = imds_token_path;
-    return out;
-}
-
-/// Adds a parameter to a URL's query.
-inline void append_query(url& to, std::string_view name, std::string_view value)
-{
-    to.path += to.path.find('?') == std::string::npos ? '?' : '&';
-    to.path.append(name) += '=';
-    append_percent_encoded(to.path, value, unreserved_marks);
-}
-
-/// Refuses what no endpoint can be asked for; otherwise the `resource` for the scope.
-inline result<std::string> resource_of(managed_identity_settings const& settings)
-{
-    int const named =
-        !settings.client_id.empty() + !settings.object_id.empty() + !settings.resource_id.empty();
-    if (named > 1)
-        return error(errc::invalid_option, "managed identity: two of client_id, object_id and resource_id "
-                                           "are set, which name one identity each");
-    for (std::string const* const text :
-         {&settings.client_id, &settings.object_id, &settings.resource_id, &settings.scope})
-        if (!request_fields::is_value(*text))
-            return error(errc::invalid_option, "managed identity: an id or the scope has control characters, "
-                                               "or blanks around it");
-    constexpr std::string_view all_permissions = "/.default";
-    std::string const& scope = settings.scope;
-    if (scope.size() <= all_permissions.size() || !scope.ends_with(all_permissions))
-        return error(errc::invalid_option, "managed identity: the scope does not end in \"/.default\"");
-    return scope.substr(0, scope.size() - all_permissions.size());
-}
-
-/// The URL of the chosen endpoint, without a query of ours.
-inline result<url> identity_endpoint(identity_host host, identity_variables const& variables)
-{
-    bool const imds = host == identity_host::imds;
-    std::string text = imds ? variables.imds_authority : variables.identity_endpoint;
-    if (text.empty())
-        text = "http://169.254.169.254";
-    auto parsed = parse_url(text);
-    if (!parsed)
-        return error(errc::invalid_endpoint,
-                     std::string(imds ? "AZURE_POD_IDENTITY_AUTHORITY_HOST: " : "IDENTITY_ENDPOINT: ") +
-                         parsed.error().cause());
-    url out = std::move(parsed).value();
-    if (imds)
-        out.path = imds_token_path;
-    return out;
-}
-
-/// Whom to ask, and with what request.
-inline result<identity_plan> plan_identity(managed_identity_settings const& settings,
-                                           identity_variables const& variables)
-{
-    auto const resource = resource_of(settings);
-    if (!resource)
-        return resource.error();
-    auto const host = choose_identity_host(variables);
-    if (!host)
-        return host.error();
-    auto endpoint = identity_endpoint(host.value(), variables);
-    if (!endpoint)
-        return endpoint.error();
-
-    identity_plan out;
-    out.host = host.value();
-    out.endpoint = std::move(endpoint).value();
-    std::string_view version = "2018-02-01";
-    std::string_view resource_id = "msi_res_id";
-    out.field = "Metadata";
-    out.value = secret("true");
-    if (out.host == identity_host::app_service) {
-        version = "2019-08-01";
-        resource_id = "mi_res_id";
-        out.field = "X-IDENTITY-HEADER";
-        out.value = variables.identity_header;
-        if (!request_fields::is_value(out.value.text()))
-            return error(errc::invalid_option, "IDENTITY_HEADER has characters that no field may have");
-    } else if (out.host == identity_host::arc) {
-        version = "2019-11-01";
-        if (!settings.client_id.empty() || !settings.object_id.empty() || !settings.resource_id.empty())
-            return error(errc::invalid_option,
-                         "managed identity: Azure Arc has no user-assigned identities, but one is named");
-    }
-    append_query(out.endpoint, "api-version", version);
-    append_query(out.endpoint, "resource", resource.value());
-    if (!settings.client_id.empty())
-        append_query(out.endpoint, "client_id", settings.client_id);
-    if (!settings.object_id.empty())
-        append_query(out.endpoint, "object_id", settings.object_id);
-    if (!settings.resource_id.empty())
-        append_query(out.endpoint, resource_id, settings.resource_id);
-    return out;
-}
-
-/// Whether and when IMDS is asked again, as its documentation asks for: it answers 404 while it is updated,
-/// 410 for up to 70 s after that, and 429 or 5xx when it is busy.
-class imds_retries
-{
-public:
-    imds_retries() = default;
-
-    /// Whether an answer with this status may be another one later.
-    static bool passes(int status) noexcept
-    {
-        return status == 404 || status == 408 || status == 410 || status == 429 ||
-               (status >= 500 && status < 600);
-    }
-
-    /// Decides after a failed attempt: nullopt to give up, else how long to wait before the next one.
-    /// `left` is the time to the deadline.
-    std::optional<milliseconds> next(error const& failure, milliseconds left)
-    {
-        using namespace std::chrono_literals;
-        int const status = failure.info().http_status;
-        if (status == 0 ? !transient_failure(failure.code()) : !passes(status))
-            return std::nullopt;
-        int& made = status == 410 ? gone_ : others_;
-        milliseconds delay = status == 410 ? 10s : 1s * (1 << made);
-        if (made == (status == 410 ? 7 : 3))
-            return std::nullopt;
-        delay = std::max(delay, failure.info().retry_after.value_or(0ms));
-        if (delay >= left)
-            return std::nullopt;
-        ++made;
-        return delay;
-    }
-
-private:
-    int gone_ = 0;
-    int others_ = 0;
-};
-
-/// Whether nothing at all was reached.
-inline bool unreachable(std::error_code code) noexcept
-{
-    return code == errc::connect_failed || code == errc::connect_timeout || code == errc::resolve_failed;
-}
-
-/// Whether a refusal means that there is no such identity here: the endpoints answer also where none is
-/// assigned, and Docker Desktop answers in the place of IMDS.
-inline bool lacks_identity(identity_host host, int status, std::string_view text)
-{
-    std::string words(text);
-    std::ranges::transform(words, words.begin(), ascii_lower);
-    if (status != 400)
-        return host == identity_host::imds && status == 403 && words.find("unreachable") != std::string::npos;
-    constexpr std::array<std::string_view, 6> known{
-        "identity not found",      "identity found for specified",
-        "msi found for specified", "no managed identity",
-        "not been assigned",       "unable to load the proper managed identity"};
-    return std::ranges::any_of(
-        known, [&words](std::string_view one) { return words.find(one) != std::string::npos; });
-}
-
-/// Whether `path` is NAME.key right in `folder`, written without any detour.
-inline bool is_arc_key_path(std::string_view path, std::string_view folder)
-{
-    constexpr std::string_view suffix = ".key";
-    if (!path.starts_with(folder))
-        return false;
-    path.remove_prefix(folder.size());
-    return path.starts_with('/') && path.find('/', 1) == std::string_view::npos && has_no_control(path) &&
-           path.size() > suffix.size() + 1 && path.ends_with(suffix);
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-#if __has_include(<unistd.h>)
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#endif
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Where the agent writes them, which nobody else may.
-inline constexpr char const* arc_key_folder = "/var/opt/azcmagent/tokens";
-
-#if __has_include(<unistd.h>)
-
-/// A file that is open for reading.
-class open_file
-{
-public:
-    /// Never one behind a symbolic link, and without waiting for the other end of a pipe.
-    explicit open_file(std::string const& path)
-        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): that is open()
-        : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY))
-    {}
-
-    explicit operator bool() const noexcept { return descriptor_.number() >= 0; }
-
-    bool is_regular() const
-    {
-        struct stat about = {};
-        return ::fstat(descriptor_.number(), &about) == 0 && S_ISREG(about.st_mode);
-    }
-
-    /// At most `text.size()` bytes, which it is cut to.
-    bool read(std::string& text) const
-    {
-        std::size_t size = 0;
-        while (size != text.size()) {
-            auto const count = ::read(descriptor_.number(), text.data() + size, text.size() - size);
-            if (count < 0 && errno == EINTR)
-                continue;
-            if (count < 0)
-                return false;
-            if (count == 0)
-                break;
-            size += static_cast<std::size_t>(count);
-        }
-        text.resize(size);
-        return true;
-    }
-
-private:
-    owned_descriptor descriptor_;
-};
-
-/// The key in the file that an answer of the endpoint names; no other file is ever opened. The error never
-/// shows what the file holds.
-template <class = void>
-result<secret> read_arc_key(std::string const& path, std::string_view folder)
-{
-    auto const refuse = [](std::string const& why) {
-        return error(errc::token_refused, "the key file that Azure Arc's agent names " + why);
-    };
-    if (!is_arc_key_path(path, folder))
-        return refuse("is not a .key file in " + std::string(folder));
-    open_file const file(path);
-    if (!file) {
-        std::error_code const cause(errno, std::generic_category());
-        return refuse("cannot be opened (which takes the group himds): " + cause.message());
-    }
-    constexpr std::size_t most = 4096;
-    std::string text(most + 1, '\0');
-    bool const good = file.is_regular() && file.read(text);
-    secret const whole(std::move(text));
-    if (!good)
-        return refuse("is no file that can be read");
-    if (whole.text().size() > most)
-        return refuse("is larger than 4096 bytes");
-    constexpr std::string_view blanks = " \t\r\n";
-    std::string_view key = whole.text();
-    key.remove_suffix(key.size() - (key.find_last_not_of(blanks) + 1));
-    key.remove_prefix(std::min(key.find_first_not_of(blanks), key.size()));
-    if (!sendable_token(key))
-        return refuse("is empty, or has characters that no field may have");
-    return secret(std::string(key));
-}
-
-#else
-
-template <class = void>
-result<secret> read_arc_key(std::string const&, std::string_view)
-{
-    return error(errc::token_refused, "managed identities of Azure Arc are not supported on this system");
-}
-
-#endif
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-namespace hdikafka::inline v0_1::detail {
-
-/// A request to an endpoint that gives tokens to the machine's identity.
-class identity_request
-{
-public:
-    identity_request(url where, std::string name) : target(std::move(where)), id(std::move(name))
-    {
-        retry.max_retries(0);
-    }
-
-    url target;
-    std::string id;                      ///< x-ms-client-request-id
-    identity_plan const* plan = nullptr; ///< Whose field it carries; null: no endpoint's.
-    retry_policy retry;                  ///< None unless it is changed.
-    authorization shown;                 ///< For Authorization, or null.
-};
-
-/// `answer` has the last answer also after a failure.
-template <class = void>
-task call_identity_host(operation_ptr op, transport_ptr http, identity_request const& asked,
-                        call_answer& answer)
-{
-    call_info info("token", std::string());
-    info.request_id = asked.id;
-    http_request request("GET", asked.target.path);
-    if (asked.plan)
-        request.add(asked.plan->field, asked.plan->value.text());
-    request.add("Accept", "application/json");
-    request.add("Accept-Encoding", "identity");
-    request.add("User-Agent", http->settings().user_agent);
-    request.add("x-ms-client-request-id", asked.id);
-    call_spec spec(std::move(request), std::move(info), http->pool(asked.target, route::direct));
-    constexpr std::size_t largest_answer = 64 * 1024;
-    spec.limits.body(largest_answer);
-    spec.retry = asked.retry;
-    spec.shown = asked.shown;
-    if (asked.plan)
-        spec.secrets = asked.plan->secrets();
-    auto outcome = co_await call<>(op, http, spec, answer);
-    co_return outcome;
-}
-
-/// Looking for IMDS, which must not take long: an operation of its own, with a deadline of its own.
-class imds_search
-{
-public:
-    std::atomic<bool> finished = false; ///< What follows may be looked at.
-    bool found = false;
-    std::string cause; ///< Why not.
-};
-
-template <class = void>
-task search_imds(operation_ptr op, transport_ptr http, identity_request probe, operation_ptr waiting,
-                 std::shared_ptr<imds_search> search)
-{
-    try {
-        call_answer answer;
-        auto const outcome = co_await call_identity_host<>(op, http, probe, answer);
-        search->found = outcome || outcome.error().info().http_status != 0;
-        if (!search->found)
-            search->cause = outcome.error().cause();
-    } catch (std::exception const& thrown) {
-        search->cause = thrown.what();
-    }
-    search->finished = true;
-    waiting->wake();
-    co_return result<void>();
-}
-
-template <class = void>
-class managed_identity_source final : public token_source
-{
-public:
-    /// For tests: another folder for the keys of Azure Arc, and pauses between requests to IMDS that are so
-    /// many times shorter.
-    explicit managed_identity_source(managed_identity_settings settings,
-                                     std::string key_folder = arc_key_folder, int haste = 1)
-        : settings_(std::move(settings)), key_folder_(std::move(key_folder)), haste_(haste)
-    {}
-
-    /// None of the endpoints takes claims.
-    task request(operation_ptr op, transport_ptr http, std::string const&, token_grant& grant) override
-    {
-        grant.source = "managed identity";
-        auto const planned = plan_identity(settings_, identity_environment());
-        if (!planned)
-            co_return planned.error();
-        identity_plan const& plan = planned.value();
-        grant.source = source_name(plan.host);
-        identity_request asked(plan.endpoint, http->random().uuid());
-        asked.plan = &plan;
-        call_answer answer;
-        auto outcome = result<void>();
-        if (plan.host == identity_host::imds)
-            outcome = co_await ask_imds(op, http, asked, answer);
-        else
-            outcome = co_await ask_local(op, http, asked, answer);
-        if (!outcome)
-            co_return outcome;
-        auto parsed = parse_token_response(answer.response.body_text(), std::chrono::system_clock::now());
-        answer.response.cleanse();
-        if (!parsed)
-            co_return answer.unreadable(parsed.error());
-        grant.token = std::move(parsed).value();
-        co_return result<void>();
-    }
-
-    void join_chain() noexcept override { in_chain_ = true; }
-
-private:
-    /// App Service, or the agent of Azure Arc: its first answer names a file whose content the second request
-    /// has to show.
-    task ask_local(operation_ptr op, transport_ptr http, identity_request& asked, call_answer& answer)
-    {
-        asked.retry = http->settings().retry;
-        auto outcome = co_await call_identity_host<>(op, http, asked, answer);
-        secret key;
-        if (asked.plan->host == identity_host::arc && !outcome && outcome.error().info().http_status == 401) {
-            auto const path = challenge_parameter(answer.response, "Basic", "realm");
-            auto found = read_arc_key(path.value_or(std::string()), key_folder_);
-            if (!found)
-                co_return error(found.error().code(), outcome.error().info(), found.error().cause());
-            key = std::move(found).value();
-            asked.shown = std::make_shared<field_value const>("Basic " + key.text());
-            outcome = co_await call_identity_host<>(op, http, asked, answer);
-        }
-        if (!outcome)
-            co_return explain(*asked.plan, outcome.error(), answer.response, key.text());
-        co_return outcome;
-    }
-
-    task ask_imds(operation_ptr op, transport_ptr http, identity_request& asked, call_answer& answer)
-    {
-        if (in_chain_ && !found_) {
-            auto const found = co_await find_imds(op, http, asked);
-            if (!found)
-                co_return found;
-            found_ = true;
-        }
-        imds_retries retries;
-        for (;;) {
-            auto const outcome = co_await call_identity_host<>(op, http, asked, answer);
-            if (outcome)
-                co_return outcome;
-            auto const pause = retries.next(outcome.error(), op->time_left());
-            if (!pause)
-                co_return explain(*asked.plan, outcome.error(), answer.response, std::string_view());
-            bool const in_time = co_await op->rest(steady_clock::now() + *pause / haste_);
-            if (!in_time)
-                co_return op->interruption("waiting to try again after: " + outcome.error().cause());
-        }
-    }
-
-    task find_imds(operation_ptr op, transport_ptr http, identity_request const& asked)
-    {
-        constexpr std::chrono::seconds limit(1);
-        auto const search = std::make_shared<imds_search>();
-        auto const own = http->make_operation(steady_clock::now() + limit);
-        identity_request probe(imds_probe(*asked.plan), asked.id);
-        op->end_phase(); // of what was done before: only the operation's own end may end the wait
-        run_detached(own, search_imds<>(own, http, std::move(probe), op, search));
-        while (!search->finished && !op->stopped())
-            co_await op->park();
-        if (!search->finished) {
-            own->cancel();
-            co_return op->interruption("looking for the instance metadata service");
-        }
-        if (!search->found)
-            co_return error(errc::no_credential,
-                            "managed identity: there is no instance metadata service: " + search->cause);
-        co_return result<void>();
-    }
-
-    /// What a failed call means for the identity. `key`: what the request showed.
-    error explain(identity_plan const& plan, error const& failure, http_response const& answer,
-                  std::string_view key) const
-    {
-        std::string cause = std::string(source_name(plan.host)) + ": ";
-        diagnostics about = failure.info();
-        int const status = about.http_status;
-        bool const imds = plan.host == identity_host::imds;
-        std::error_code code = failure.code();
-        if (status == 0) {
-            if (imds && in_chain_ && unreachable(code))
-                code = errc::no_credential;
-            return error(code, std::move(about), cause + failure.cause());
-        }
-        std::vector<std::string> secrets = plan.secrets();
-        secrets.emplace_back(key);
-        read_authority_error(answer.body_text(), secrets, about);
-        for (std::string& one : secrets)
-            cleanse(one);
-        if (lacks_identity(plan.host, status, about.server_message))
-            code = errc::no_credential;
-        else if (status >= 400 && status < 500 && status != 408 && status != 429)
-            code = errc::token_refused;
-        about.retriable(imds ? imds_retries::passes(status) : about.retriable());
-        // The service's own failures have texts that speak of topics.
-        if (code == failure.code())
-            cause += failure.cause();
-        else
-            cause +=
-                "HTTP " + std::to_string(status) + ": " + bounded_message(about.server_message, shown_words);
-        return error(code, std::move(about), cause);
-    }
-
-    static constexpr std::size_t shown_words = 300;
-
-    managed_identity_settings settings_;
-    std::string key_folder_;
-    int haste_;
-    bool in_chain_ = false;
-    bool found_ = false; ///< IMDS has answered: it is not looked for again.
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-namespace hdikafka::inline v0_1::detail {
-
-template <class>
+template <class Lazy>
 token_source_ptr make_client_secret_source(entra_settings settings, secret text)
 {
-    return std::make_shared<client_secret_source<>>(std::move(settings), std::move(text));
+    return std::make_shared<client_secret_source<Lazy>>(std::move(settings), std::move(text));
 }
 
-template <class>
+template <class Lazy>
 token_source_ptr make_client_certificate_source(entra_settings settings, certificate_settings certificate)
 {
-    return std::make_shared<client_certificate_source<>>(std::move(settings), std::move(certificate));
+    return std::make_shared<client_certificate_source<Lazy>>(std::move(settings), std::move(certificate));
 }
 
-template <class>
+template <class Lazy>
 token_source_ptr make_client_assertion_source(entra_settings settings, assertion_function function)
 {
-    return std::make_shared<client_assertion_source<>>(std::move(settings), std::move(function));
+    return std::make_shared<client_assertion_source<Lazy>>(std::move(settings), std::move(function));
 }
 
-template <class>
+template <class Lazy>
 token_source_ptr make_workload_identity_source(entra_settings settings, std::string file)
 {
-    return std::make_shared<workload_identity_source<>>(std::move(settings), std::move(file));
+    return std::make_shared<workload_identity_source<Lazy>>(std::move(settings), std::move(file));
 }
 
-template <class>
+template <class Lazy>
 token_source_ptr make_environment_source(entra_settings settings)
 {
-    return std::make_shared<environment_source<>>(std::move(settings));
+    return std::make_shared<environment_source<Lazy>>(std::move(settings));
 }
 
-template <class>
+template <class Lazy>
 token_source_ptr make_fixed_token_source(secret token)
 {
-    return std::make_shared<fixed_token_source<>>(std::move(token));
+    return std::make_shared<fixed_token_source<Lazy>>(std::move(token));
 }
 
-template <class>
+template <class Lazy>
 token_source_ptr make_callback_token_source(token_function function, std::string scope)
 {
-    return std::make_shared<callback_token_source<>>(std::move(function), std::move(scope));
+    return std::make_shared<callback_token_source<Lazy>>(std::move(function), std::move(scope));
 }
 
-template <class>
+template <class Lazy>
 token_source_ptr make_azure_cli_source(azure_cli_settings settings)
 {
-    return std::make_shared<azure_cli_source<>>(std::move(settings));
+    return std::make_shared<azure_cli_source<Lazy>>(std::move(settings));
 }
 
-template <class>
+template <class Lazy>
 token_source_ptr make_chained_source(std::vector<token_source_ptr> sources)
 {
-    return std::make_shared<chained_source<>>(std::move(sources));
+    return std::make_shared<chained_source<Lazy>>(std::move(sources));
 }
 
-template <class>
+template <class Lazy>
 token_source_ptr make_default_source(entra_settings settings)
 {
-    return std::make_shared<default_source<>>(std::move(settings));
+    return std::make_shared<default_source<Lazy>>(std::move(settings));
 }
 
-template <class>
+template <class Lazy>
 token_source_ptr make_managed_identity_source(managed_identity_settings settings)
 {
-    return std::make_shared<managed_identity_source<>>(std::move(settings));
+    return std::make_shared<managed_identity_source<Lazy>>(std::move(settings));
 }
 
-template <class>
+template <class Lazy>
 token_cache_ptr make_token_cache(token_source_ptr source)
 {
-    return std::make_shared<token_cache<>>(std::move(source));
+    return std::make_shared<token_cache<Lazy>>(std::move(source));
 }
 
 } // namespace hdikafka::inline v0_1::detail
@@ -16850,7 +16852,7 @@ template <class Lazy>
 basic_record_stream<Lazy>::basic_record_stream(detail::session_ptr owner, std::string topic,
                                                std::optional<std::int32_t> partition, consume_options options)
     : state_(detail::stream_handle<Lazy>(
-          std::make_shared<detail::stream_state<>>(std::move(owner), std::move(topic), partition, options)))
+          std::make_shared<detail::stream_state<Lazy>>(std::move(owner), std::move(topic), partition, options)))
 {}
 
 template <class Lazy>
@@ -17045,7 +17047,7 @@ namespace hdikafka::inline v0_1 {
 
 template <class Lazy>
 basic_client<Lazy>::basic_client(net::any_io_executor executor, client_options options)
-    : session_(std::make_shared<detail::session<>>(std::move(executor), std::move(options)))
+    : session_(std::make_shared<detail::session<Lazy>>(std::move(executor), std::move(options)))
 {}
 
 template <class Lazy>
@@ -17316,8 +17318,6 @@ private:
 #ifndef HDIKAFKA_PRODUCER_STATISTICS_HPP
 #define HDIKAFKA_PRODUCER_STATISTICS_HPP
 
-#include <cmath>
-
 namespace hdikafka::inline v0_1 {
 
 /// How durations are spread, from one microsecond to days, each known to an eighth of itself.
@@ -17350,7 +17350,7 @@ public:
     /// 0 without any; a share outside [0, 1] counts as the nearer end.
     microseconds quantile(double share) const noexcept
     {
-        auto const wanted = std::ceil(std::clamp(share, 0.0, 1.0) * static_cast<double>(count_));
+        auto const wanted = std::clamp(share, 0.0, 1.0) * static_cast<double>(count_);
         std::uint64_t seen = 0;
         for (std::size_t i = 0; i != counts_.size(); ++i) {
             seen += counts_[i];
@@ -19154,7 +19154,7 @@ net::awaitable<receipt> basic_delivery<Lazy>::receipt(call_options options) cons
 template <class Lazy>
 basic_producer<Lazy>::basic_producer(client with, producer_options options)
     : handle_(detail::producer_handle<Lazy>(
-          std::make_shared<detail::producer_state<>>(std::move(with.session_), options)))
+          std::make_shared<detail::producer_state<Lazy>>(std::move(with.session_), options)))
 {}
 
 template <class Lazy>

@@ -8,7 +8,6 @@
 #include <array>
 #include <bit>
 #include <chrono>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -44,7 +43,7 @@ public:
     /// 0 without any; a share outside [0, 1] counts as the nearer end.
     microseconds quantile(double share) const noexcept
     {
-        auto const wanted = std::ceil(std::clamp(share, 0.0, 1.0) * static_cast<double>(count_));
+        auto const wanted = std::clamp(share, 0.0, 1.0) * static_cast<double>(count_);
         std::uint64_t seen = 0;
         for (std::size_t i = 0; i != counts_.size(); ++i) {
             seen += counts_[i];

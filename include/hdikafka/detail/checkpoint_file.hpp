@@ -104,6 +104,7 @@ private:
 };
 
 /// The file itself; every method blocks. One thread at a time.
+template <class>
 class checkpoint_table
 {
 public:
@@ -209,6 +210,7 @@ private:
 
 #else
 
+template <class>
 class checkpoint_table
 {
 public:
@@ -228,7 +230,7 @@ private:
 #endif
 
 /// What the copies of a store share.
-template <class>
+template <class Lazy>
 class checkpoint_file
 {
 public:
@@ -244,12 +246,12 @@ public:
 
 private:
     std::mutex mutex_;
-    checkpoint_table table_;
+    checkpoint_table<Lazy> table_;
 };
 
 /// The thread of a context that works on files. The context's end waits for what is under way, so that
 /// nothing comes back to a context that is gone.
-template <class = void>
+template <class>
 class file_worker final : public net::execution_context::service
 {
 public:
@@ -265,39 +267,40 @@ private:
     net::thread_pool thread_{1};
 };
 
-inline auto file_executor(net::any_io_executor const& caller)
+template <class Lazy>
+auto file_executor(net::any_io_executor const& caller)
 {
-    return net::use_service<file_worker<>>(net::query(caller, net::execution::context)).executor();
+    return net::use_service<file_worker<Lazy>>(net::query(caller, net::execution::context)).executor();
 }
 
-template <class = void>
+template <class>
 net::awaitable<std::vector<checkpoint>> load_from(checkpoint_file_ptr file, std::string topic)
 {
-    co_return file->with_table([&](checkpoint_table& table) { return table.load(topic); });
+    co_return file->with_table([&](auto& table) { return table.load(topic); });
 }
 
-template <class = void>
+template <class>
 net::awaitable<void> save_to(checkpoint_file_ptr file, checkpoint what)
 {
-    file->with_table([&](checkpoint_table& table) { table.save(std::move(what)); });
+    file->with_table([&](auto& table) { table.save(std::move(what)); });
     co_return;
 }
 
-template <class = void>
+template <class Lazy>
 net::awaitable<std::vector<checkpoint>> load_checkpoints(checkpoint_file_ptr file, std::string topic)
 {
     auto const caller = co_await net::this_coro::executor;
-    auto work = load_from<>(std::move(file), std::move(topic));
-    auto out = co_await net::co_spawn(file_executor(caller), std::move(work), net::use_awaitable);
+    auto work = load_from<Lazy>(std::move(file), std::move(topic));
+    auto out = co_await net::co_spawn(file_executor<Lazy>(caller), std::move(work), net::use_awaitable);
     co_return out;
 }
 
-template <class = void>
+template <class Lazy>
 net::awaitable<void> save_checkpoint(checkpoint_file_ptr file, checkpoint what)
 {
     auto const caller = co_await net::this_coro::executor;
-    auto work = save_to<>(std::move(file), std::move(what));
-    co_await net::co_spawn(file_executor(caller), std::move(work), net::use_awaitable);
+    auto work = save_to<Lazy>(std::move(file), std::move(what));
+    co_await net::co_spawn(file_executor<Lazy>(caller), std::move(work), net::use_awaitable);
 }
 
 } // namespace hdikafka::inline v0_1::detail

@@ -2,7 +2,6 @@
 #ifndef HDIKAFKA_DETAIL_DEFAULT_SOURCE_HPP
 #define HDIKAFKA_DETAIL_DEFAULT_SOURCE_HPP
 
-#include <hdikafka/detail/azure_cli.hpp>
 #include <hdikafka/detail/chained_source.hpp>
 #include <hdikafka/detail/environment.hpp>
 #include <hdikafka/detail/handles.hpp>
@@ -12,11 +11,11 @@
 #include <hdikafka/detail/task.hpp>
 #include <hdikafka/detail/token_settings.hpp>
 #include <hdikafka/detail/token_source.hpp>
-#include <hdikafka/detail/token_sources.hpp>
 #include <hdikafka/detail/transport.hpp>
 #include <hdikafka/error.hpp>
 #include <hdikafka/platform_credential.hpp>
 #include <hdikafka/result.hpp>
+#include <hdikafka/service_principal.hpp>
 
 #include <memory>
 #include <string>
@@ -57,12 +56,10 @@ private:
 
     static constexpr kind kinds[] = {
         {"EnvironmentCredential", "prod",
-         [](entra_settings const& settings) -> token_source_ptr {
-             return std::make_shared<environment_source<>>(settings);
-         }},
+         [](entra_settings const& settings) { return make_environment_source<>(settings); }},
         {"WorkloadIdentityCredential", "prod",
-         [](entra_settings const& settings) -> token_source_ptr {
-             return std::make_shared<workload_identity_source<>>(settings, std::string());
+         [](entra_settings const& settings) {
+             return make_workload_identity_source<>(settings, std::string());
          }},
         {"ManagedIdentityCredential", "prod",
          [](entra_settings const& settings) {
@@ -72,10 +69,10 @@ private:
              return make_managed_identity_source<>(std::move(whose));
          }},
         {"AzureCliCredential", "dev",
-         [](entra_settings const& settings) -> token_source_ptr {
+         [](entra_settings const& settings) {
              azure_cli_settings how;
              how.scope = settings.scope;
-             return std::make_shared<azure_cli_source<>>(std::move(how));
+             return make_azure_cli_source<>(std::move(how));
          }},
     };
 

@@ -5,10 +5,11 @@
 //
 // About compile time, which is a feature: gcc compiles an inline coroutine, and all that it uses, also
 // where nobody calls it, unless it is a template. Hence `template <class = void>` throughout the I/O
-// shell: a program that includes the library pays for the operations that it calls. And each type that
-// Asio, a smart pointer or a container is used with costs some hundred functions. Hence one type of task,
-// whose product goes into an object of the caller's; one type of handler (see operation); and links in
-// the elements of lists.
+// shell: a program that includes the library pays for the operations that it calls. What a user's call
+// makes first depends on the parameter (`Lazy`): clang, where a class is named that does not, compiles its
+// virtual functions. And each type that Asio, a smart pointer or a container is used with costs some
+// hundred functions. Hence one type of task, whose product goes into an object of the caller's; one type
+// of handler (see operation); and links in the elements of lists.
 #ifndef HDIKAFKA_DETAIL_TASK_HPP
 #define HDIKAFKA_DETAIL_TASK_HPP
 

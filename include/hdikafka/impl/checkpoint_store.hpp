@@ -12,10 +12,10 @@ namespace hdikafka::inline v0_1 {
 
 namespace detail {
 
-template <class>
+template <class Lazy>
 checkpoint_file_ptr make_checkpoint_file(std::string path)
 {
-    return std::make_shared<checkpoint_file<>>(std::move(path));
+    return std::make_shared<checkpoint_file<Lazy>>(std::move(path));
 }
 
 } // namespace detail

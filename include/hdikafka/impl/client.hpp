@@ -13,7 +13,7 @@ namespace hdikafka::inline v0_1 {
 
 template <class Lazy>
 basic_client<Lazy>::basic_client(net::any_io_executor executor, client_options options)
-    : session_(std::make_shared<detail::session<>>(std::move(executor), std::move(options)))
+    : session_(std::make_shared<detail::session<Lazy>>(std::move(executor), std::move(options)))
 {}
 
 template <class Lazy>

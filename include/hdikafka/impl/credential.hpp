@@ -17,76 +17,76 @@
 
 namespace hdikafka::inline v0_1::detail {
 
-template <class>
+template <class Lazy>
 token_source_ptr make_client_secret_source(entra_settings settings, secret text)
 {
-    return std::make_shared<client_secret_source<>>(std::move(settings), std::move(text));
+    return std::make_shared<client_secret_source<Lazy>>(std::move(settings), std::move(text));
 }
 
-template <class>
+template <class Lazy>
 token_source_ptr make_client_certificate_source(entra_settings settings, certificate_settings certificate)
 {
-    return std::make_shared<client_certificate_source<>>(std::move(settings), std::move(certificate));
+    return std::make_shared<client_certificate_source<Lazy>>(std::move(settings), std::move(certificate));
 }
 
-template <class>
+template <class Lazy>
 token_source_ptr make_client_assertion_source(entra_settings settings, assertion_function function)
 {
-    return std::make_shared<client_assertion_source<>>(std::move(settings), std::move(function));
+    return std::make_shared<client_assertion_source<Lazy>>(std::move(settings), std::move(function));
 }
 
-template <class>
+template <class Lazy>
 token_source_ptr make_workload_identity_source(entra_settings settings, std::string file)
 {
-    return std::make_shared<workload_identity_source<>>(std::move(settings), std::move(file));
+    return std::make_shared<workload_identity_source<Lazy>>(std::move(settings), std::move(file));
 }
 
-template <class>
+template <class Lazy>
 token_source_ptr make_environment_source(entra_settings settings)
 {
-    return std::make_shared<environment_source<>>(std::move(settings));
+    return std::make_shared<environment_source<Lazy>>(std::move(settings));
 }
 
-template <class>
+template <class Lazy>
 token_source_ptr make_fixed_token_source(secret token)
 {
-    return std::make_shared<fixed_token_source<>>(std::move(token));
+    return std::make_shared<fixed_token_source<Lazy>>(std::move(token));
 }
 
-template <class>
+template <class Lazy>
 token_source_ptr make_callback_token_source(token_function function, std::string scope)
 {
-    return std::make_shared<callback_token_source<>>(std::move(function), std::move(scope));
+    return std::make_shared<callback_token_source<Lazy>>(std::move(function), std::move(scope));
 }
 
-template <class>
+template <class Lazy>
 token_source_ptr make_azure_cli_source(azure_cli_settings settings)
 {
-    return std::make_shared<azure_cli_source<>>(std::move(settings));
+    return std::make_shared<azure_cli_source<Lazy>>(std::move(settings));
 }
 
-template <class>
+template <class Lazy>
 token_source_ptr make_chained_source(std::vector<token_source_ptr> sources)
 {
-    return std::make_shared<chained_source<>>(std::move(sources));
+    return std::make_shared<chained_source<Lazy>>(std::move(sources));
 }
 
-template <class>
+template <class Lazy>
 token_source_ptr make_default_source(entra_settings settings)
 {
-    return std::make_shared<default_source<>>(std::move(settings));
+    return std::make_shared<default_source<Lazy>>(std::move(settings));
 }
 
-template <class>
+template <class Lazy>
 token_source_ptr make_managed_identity_source(managed_identity_settings settings)
 {
-    return std::make_shared<managed_identity_source<>>(std::move(settings));
+    return std::make_shared<managed_identity_source<Lazy>>(std::move(settings));
 }
 
-template <class>
+template <class Lazy>
 token_cache_ptr make_token_cache(token_source_ptr source)
 {
-    return std::make_shared<token_cache<>>(std::move(source));
+    return std::make_shared<token_cache<Lazy>>(std::move(source));
 }
 
 } // namespace hdikafka::inline v0_1::detail

@@ -39,7 +39,7 @@ net::awaitable<receipt> basic_delivery<Lazy>::receipt(call_options options) cons
 template <class Lazy>
 basic_producer<Lazy>::basic_producer(client with, producer_options options)
     : handle_(detail::producer_handle<Lazy>(
-          std::make_shared<detail::producer_state<>>(std::move(with.session_), options)))
+          std::make_shared<detail::producer_state<Lazy>>(std::move(with.session_), options)))
 {}
 
 template <class Lazy>

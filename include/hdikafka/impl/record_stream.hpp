@@ -26,7 +26,7 @@ template <class Lazy>
 basic_record_stream<Lazy>::basic_record_stream(detail::session_ptr owner, std::string topic,
                                                std::optional<std::int32_t> partition, consume_options options)
     : state_(detail::stream_handle<Lazy>(
-          std::make_shared<detail::stream_state<>>(std::move(owner), std::move(topic), partition, options)))
+          std::make_shared<detail::stream_state<Lazy>>(std::move(owner), std::move(topic), partition, options)))
 {}
 
 template <class Lazy>
