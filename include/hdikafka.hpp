@@ -1,6 +1,7 @@
 // hdikafka: Apache Kafka in Azure HDInsight through its REST proxy, with C++20 coroutines.
 //
-// Includes everything but the optional parts: <hdikafka/emulator.hpp> for tests.
+// Includes everything but the optional parts: <hdikafka/emulator.hpp> for tests. Where
+// HDIKAFKA_SEPARATE_COMPILATION is defined, the declarations only; HDIKAFKA_SOURCE, in one file, the rest.
 #ifndef HDIKAFKA_HPP
 #define HDIKAFKA_HPP
 
@@ -30,5 +31,9 @@
 #include <hdikafka/service_principal.hpp>
 #include <hdikafka/topic.hpp>
 #include <hdikafka/version.hpp>
+
+#ifdef HDIKAFKA_SOURCE
+#include <hdikafka/impl/src.hpp>
+#endif
 
 #endif

@@ -22,7 +22,12 @@ UMBRELLA = "hdikafka.hpp"
 COMMAND = "python3 single_include/amalgamate.py"
 
 DIRECTIVE = re.compile(r"\s*#\s*(\w+)\s*(.*)")
-SEPARATE = "HDIKAFKA_SEPARATE_COMPILATION"  # a single header is whole, whether that is defined or not
+# What a header has around the #includes of what implements it -> the same in a single header, where the file
+# that implements all comes by it in its place.
+CONDITIONS = {
+    ("ifndef", "HDIKAFKA_SEPARATE_COMPILATION"): "!defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)",
+    ("ifdef", "HDIKAFKA_SOURCE"): "defined(HDIKAFKA_SOURCE)",
+}
 TARGET = re.compile(r'([<"])([^>"]+)[>"]')
 
 
@@ -56,59 +61,89 @@ def first_guard(lines):
 
 
 class Single:
-    """One single header in the making."""
+    """One single header in the making: a section for each header, which holds no other. What implements the
+    library, rather than declares it, is read unless a program compiles that once, in another file."""
 
     def __init__(self, root, others):
         self.root = root
         self.others = others  # header -> the single header that it is to be taken from
         self.held = []  # the headers inside
-        self.system = set()  # what was included from outside, whatever the configuration
+        self.system = {"": set()}  # condition -> what was included from outside under it
         self.needs = set()  # the single headers that this one includes
+        self.declared = set()  # the headers that are read by every file
+        self.find_declared(root)
 
-    def embed(self, name):
-        if name in self.held:
-            return []
-        self.held.append(name)
+    def find_declared(self, name):
+        if name in self.declared or name in self.others:
+            return
+        self.declared.add(name)
+        for condition, own, _ in self.lines(name):
+            if own and not condition:
+                self.find_declared(own)
+
+    def lines(self, name):
+        """The lines of a header, but for the lines around the #includes of what implements it: for each the
+        condition that an #include of ours is under, the header that it names, if any, and its text."""
         lines = (INCLUDE / name).read_text(encoding="utf-8").rstrip("\n").split("\n")
         if first_guard(lines) is None:
             raise Unfit(f"{name} does not begin with an include guard (#ifndef, #define)")
-        out, depth, dropped, whole = ["", f"// -------- {name}", ""], 0, False, False
+        depth, condition = 0, ""
         for number, line in enumerate(lines, 1):
             match = DIRECTIVE.match(line)
             word, rest = match.groups() if match else ("", "")
-            if (word, rest) == ("ifndef", SEPARATE) or (whole and word == "endif"):
-                whole = not whole
-                dropped = True
+            if (word, rest) in CONDITIONS:
+                condition = CONDITIONS[word, rest]
                 continue
-            if word in ("if", "ifdef", "ifndef"):
-                depth += 1
-            elif word == "endif":
-                depth -= 1
-            if word != "include":
-                # No second empty line where an #include was.
-                if line or out[-1] or not dropped:
-                    out.append(line)
-                dropped = dropped and not line
+            if condition and word == "endif":
+                condition = ""
                 continue
-            dropped = True
-            own = own_header(name, rest)
-            if own is None:
-                # Inside the guard alone it is read in any configuration: once is enough.
-                if depth > 1 or rest not in self.system:
-                    out.append(line)
-                    dropped = False
-                if depth == 1:
-                    self.system.add(rest)
-            elif depth != 1:
+            depth += {"if": 1, "ifdef": 1, "ifndef": 1, "endif": -1}.get(word, 0)
+            own = own_header(name, rest) if word == "include" else None
+            if own and depth != 1:
                 raise Unfit(f"{name}:{number}: {own} is included under a condition: it would be held or not")
-            elif own in self.others:
+            yield condition, own, line
+
+    def sections(self, name, condition=""):
+        """What a header includes first, itself, and what it includes at its end: (condition, lines) each."""
+        if name in self.held:
+            return []
+        self.held.append(name)
+        if name in self.declared:
+            condition = ""
+        mine, before, behind, depth = ["", f"// -------- {name}", ""], [], [], 0
+        for under, own, line in self.lines(name):
+            match = DIRECTIVE.match(line)
+            word, rest = match.groups() if match else ("", "")
+            depth += {"if": 1, "ifdef": 1, "ifndef": 1, "endif": -1}.get(word, 0)
+            if own in self.others:
                 if self.others[own] not in self.needs:
                     self.needs.add(self.others[own])
-                    out.append(f'#include "{self.others[own]}"')
-                    dropped = False
-            else:
-                embedded = self.embed(own)
-                out += embedded if out[-1] else embedded[1:]
+                    before.append(("", ["", f'#include "{self.others[own]}"']))
+            elif own and under:
+                behind += self.sections(own, under)
+            elif own:
+                before += self.sections(own, condition)
+            # Inside the guard alone it is read in any configuration: once is enough.
+            elif word != "include" or depth > 1 or not self.has_read(rest, condition):
+                # One empty line is enough where #includes were.
+                if line or mine[-1]:
+                    mine.append(line)
+        return before + [(condition, mine)] + behind
+
+    def has_read(self, header, condition):
+        """Whether an earlier section included that header from outside. From now on, one has."""
+        known = header in self.system[""] or header in self.system.setdefault(condition, set())
+        self.system[condition].add(header)
+        return known
+
+    def body(self):
+        out, before = [], ""
+        for condition, lines in self.sections(self.root) + [("", [])]:
+            if condition != before:
+                out += ["", f"#endif // {before}"] if before else []
+                out += ["", f"#if {condition}"] if condition else []
+            out += lines
+            before = condition
         return out
 
     def text(self):
@@ -117,7 +152,7 @@ class Single:
         licence = (HERE.parent / "LICENSE").read_text(encoding="utf-8").strip().split("\n")
         head = [f"hdikafka {version}: {self.root} and what it reaches, in one file."]
         head += [f"Generated by {COMMAND}: please change include/ instead.", ""] + licence
-        return "\n".join([f"// {line}".rstrip() for line in head] + self.embed(self.root)) + "\n"
+        return "\n".join([f"// {line}".rstrip() for line in head] + self.body()) + "\n"
 
 
 def make():

@@ -25,27 +25,6 @@
 // ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER
 // DEALINGS IN THE SOFTWARE.
 
-// -------- hdikafka.hpp
-
-// hdikafka: Apache Kafka in Azure HDInsight through its REST proxy, with C++20 coroutines.
-//
-// Includes everything but the optional parts: <hdikafka/emulator.hpp> for tests.
-#ifndef HDIKAFKA_HPP
-#define HDIKAFKA_HPP
-
-// -------- hdikafka/access_token.hpp
-
-// What a credential is asked for, and what it gives: a token and how long it lives. Layer: values (no I/O, no
-// Asio).
-#ifndef HDIKAFKA_ACCESS_TOKEN_HPP
-#define HDIKAFKA_ACCESS_TOKEN_HPP
-
-// -------- hdikafka/detail/secret.hpp
-
-// Texts that must not outlive their use. Layer: values (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_SECRET_HPP
-#define HDIKAFKA_DETAIL_SECRET_HPP
-
 // -------- hdikafka/version.hpp
 
 // Version of the library. Layer: values (no I/O, no Asio).
@@ -70,6 +49,12 @@
 namespace hdikafka::inline v0_1 {}
 
 #endif
+
+// -------- hdikafka/detail/secret.hpp
+
+// Texts that must not outlive their use. Layer: values (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_SECRET_HPP
+#define HDIKAFKA_DETAIL_SECRET_HPP
 
 #include <openssl/crypto.h>
 
@@ -115,6 +100,13 @@ private:
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
+
+// -------- hdikafka/access_token.hpp
+
+// What a credential is asked for, and what it gives: a token and how long it lives. Layer: values (no I/O, no
+// Asio).
+#ifndef HDIKAFKA_ACCESS_TOKEN_HPP
+#define HDIKAFKA_ACCESS_TOKEN_HPP
 
 #include <chrono>
 #include <optional>
@@ -181,12 +173,6 @@ private:
 
 #endif
 
-// -------- hdikafka/as_result.hpp
-
-// as_result: a call's outcome as a value instead of an exception. Layer: what users see.
-#ifndef HDIKAFKA_AS_RESULT_HPP
-#define HDIKAFKA_AS_RESULT_HPP
-
 // -------- hdikafka/detail/asio.hpp
 
 // Asio: the one place that knows its versions and names it `net`. Layer: I/O shell.
@@ -242,12 +228,6 @@ namespace net = ::asio;
 } // namespace hdikafka::inline v0_1
 
 #endif
-
-// -------- hdikafka/result.hpp
-
-// result<T>: a value or an hk::error. Layer: values (no I/O, no Asio).
-#ifndef HDIKAFKA_RESULT_HPP
-#define HDIKAFKA_RESULT_HPP
 
 // -------- hdikafka/error.hpp
 
@@ -580,6 +560,12 @@ struct std::is_error_code_enum<hdikafka::errc> : std::true_type
 
 #endif
 
+// -------- hdikafka/result.hpp
+
+// result<T>: a value or an hk::error. Layer: values (no I/O, no Asio).
+#ifndef HDIKAFKA_RESULT_HPP
+#define HDIKAFKA_RESULT_HPP
+
 #include <concepts>
 #include <stdexcept>
 
@@ -697,6 +683,12 @@ private:
 
 #endif
 
+// -------- hdikafka/as_result.hpp
+
+// as_result: a call's outcome as a value instead of an exception. Layer: what users see.
+#ifndef HDIKAFKA_AS_RESULT_HPP
+#define HDIKAFKA_AS_RESULT_HPP
+
 #include <type_traits>
 
 namespace hdikafka::inline v0_1 {
@@ -734,12 +726,6 @@ net::awaitable<result<T>> as_result(net::awaitable<T> call)
 } // namespace hdikafka::inline v0_1
 
 #endif
-
-// -------- hdikafka/base64_codec.hpp
-
-// base64_codec: bytes of any kind as JSON, which holds text alone. Layer: values (no I/O, no Asio).
-#ifndef HDIKAFKA_BASE64_CODEC_HPP
-#define HDIKAFKA_BASE64_CODEC_HPP
 
 // -------- hdikafka/detail/base64.hpp
 
@@ -839,26 +825,6 @@ inline std::optional<std::string> base64_decode(std::string_view text, base64_fo
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
-
-// -------- hdikafka/json.hpp
-
-// json and json_view: JSON as validated text, without a tree. Layer: values (no I/O, no Asio).
-#ifndef HDIKAFKA_JSON_HPP
-#define HDIKAFKA_JSON_HPP
-
-// -------- hdikafka/detail/json_reader.hpp
-
-// Reading JSON (RFC 8259): one validating pass that the caller pulls, without tree, allocation or recursion.
-// Layer: formats (bytes in, values out; no Asio).
-#ifndef HDIKAFKA_DETAIL_JSON_READER_HPP
-#define HDIKAFKA_DETAIL_JSON_READER_HPP
-
-// -------- hdikafka/detail/json_text.hpp
-
-// What single JSON tokens mean: a value's kind, the characters of a string, a number as a double.
-// Layer: formats (bytes in, values out; no Asio).
-#ifndef HDIKAFKA_DETAIL_JSON_TEXT_HPP
-#define HDIKAFKA_DETAIL_JSON_TEXT_HPP
 
 // -------- hdikafka/detail/utf8.hpp
 
@@ -1042,6 +1008,13 @@ inline void append_utf8(std::string& out, char32_t code_point)
 
 #endif
 
+// -------- hdikafka/detail/json_text.hpp
+
+// What single JSON tokens mean: a value's kind, the characters of a string, a number as a double.
+// Layer: formats (bytes in, values out; no Asio).
+#ifndef HDIKAFKA_DETAIL_JSON_TEXT_HPP
+#define HDIKAFKA_DETAIL_JSON_TEXT_HPP
+
 #include <charconv>
 #include <limits>
 
@@ -1196,6 +1169,13 @@ inline bool json_to_double(std::string_view number, double& out) noexcept
 } // namespace hdikafka::inline v0_1
 
 #endif
+
+// -------- hdikafka/detail/json_reader.hpp
+
+// Reading JSON (RFC 8259): one validating pass that the caller pulls, without tree, allocation or recursion.
+// Layer: formats (bytes in, values out; no Asio).
+#ifndef HDIKAFKA_DETAIL_JSON_READER_HPP
+#define HDIKAFKA_DETAIL_JSON_READER_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -1634,6 +1614,12 @@ inline bool append_json_double(std::string& out, double value)
 
 #endif
 
+// -------- hdikafka/json.hpp
+
+// json and json_view: JSON as validated text, without a tree. Layer: values (no I/O, no Asio).
+#ifndef HDIKAFKA_JSON_HPP
+#define HDIKAFKA_JSON_HPP
+
 namespace hdikafka::inline v0_1 {
 
 namespace detail {
@@ -1858,6 +1844,12 @@ private:
 
 #endif
 
+// -------- hdikafka/base64_codec.hpp
+
+// base64_codec: bytes of any kind as JSON, which holds text alone. Layer: values (no I/O, no Asio).
+#ifndef HDIKAFKA_BASE64_CODEC_HPP
+#define HDIKAFKA_BASE64_CODEC_HPP
+
 #include <span>
 
 namespace hdikafka::inline v0_1 {
@@ -1928,12 +1920,6 @@ public:
 
 #endif
 
-// -------- hdikafka/checkpoint_store.hpp
-
-// Where checkpoints are kept. Layer: what users see.
-#ifndef HDIKAFKA_CHECKPOINT_STORE_HPP
-#define HDIKAFKA_CHECKPOINT_STORE_HPP
-
 // -------- hdikafka/detail/handles.hpp
 
 // What users' handles point to: declared here, defined where the work is done. Layer: I/O shell, no Asio.
@@ -1976,6 +1962,12 @@ using checkpoint_file_ptr = std::shared_ptr<checkpoint_file<>>;
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
+
+// -------- hdikafka/checkpoint_store.hpp
+
+// Where checkpoints are kept. Layer: what users see.
+#ifndef HDIKAFKA_CHECKPOINT_STORE_HPP
+#define HDIKAFKA_CHECKPOINT_STORE_HPP
 
 namespace hdikafka::inline v0_1 {
 
@@ -2069,17 +2061,9 @@ using file_checkpoint_store = basic_file_checkpoint_store<>;
 
 } // namespace hdikafka::inline v0_1
 
-// -------- hdikafka/impl/checkpoint_store.hpp
+#endif
 
-// What checkpoint_store.hpp declares. Layer: what users see.
-#ifndef HDIKAFKA_IMPL_CHECKPOINT_STORE_HPP
-#define HDIKAFKA_IMPL_CHECKPOINT_STORE_HPP
-
-// -------- hdikafka/detail/checkpoint_file.hpp
-
-// The file of a file_checkpoint_store: what is done to it, and who does it. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_CHECKPOINT_FILE_HPP
-#define HDIKAFKA_DETAIL_CHECKPOINT_FILE_HPP
+#if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
 
 // -------- hdikafka/detail/asio_io.hpp
 
@@ -2106,26 +2090,6 @@ using file_checkpoint_store = basic_file_checkpoint_store<>;
 #include <asio/thread_pool.hpp>
 
 #endif
-
-// -------- hdikafka/detail/checkpoint_text.hpp
-
-// Checkpoints as JSON text. Layer: formats.
-#ifndef HDIKAFKA_DETAIL_CHECKPOINT_TEXT_HPP
-#define HDIKAFKA_DETAIL_CHECKPOINT_TEXT_HPP
-
-// -------- hdikafka/detail/rest_response.hpp
-
-// The proxy's answers other than records: metadata, receipts, errors. Every answer that is not what
-// the API describes becomes errc::invalid_response. Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_REST_RESPONSE_HPP
-#define HDIKAFKA_DETAIL_REST_RESPONSE_HPP
-
-// -------- hdikafka/detail/http_syntax.hpp
-
-// The small rules of HTTP/1.1 that reading and writing share: characters, lists, numbers, lines
-// (RFC 9110 §5.5 and §5.6, RFC 9112 §2.2). Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_HTTP_SYNTAX_HPP
-#define HDIKAFKA_DETAIL_HTTP_SYNTAX_HPP
 
 // -------- hdikafka/detail/http_scan.hpp
 
@@ -2277,6 +2241,13 @@ inline std::size_t token_size(std::string_view text) noexcept
 
 #endif
 
+// -------- hdikafka/detail/http_syntax.hpp
+
+// The small rules of HTTP/1.1 that reading and writing share: characters, lists, numbers, lines
+// (RFC 9110 §5.5 and §5.6, RFC 9112 §2.2). Layer: formats (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_HTTP_SYNTAX_HPP
+#define HDIKAFKA_DETAIL_HTTP_SYNTAX_HPP
+
 namespace hdikafka::inline v0_1::detail {
 
 /// What is wrong with a message: nothing, or a code and a whole sentence about it.
@@ -2419,6 +2390,8 @@ inline line_state cut_line(std::string_view text, std::size_t& scanned, std::siz
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
+
+#endif // !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
 
 // -------- hdikafka/receipt.hpp
 
@@ -2582,6 +2555,15 @@ public:
 } // namespace hdikafka::inline v0_1
 
 #endif
+
+#if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
+
+// -------- hdikafka/detail/rest_response.hpp
+
+// The proxy's answers other than records: metadata, receipts, errors. Every answer that is not what
+// the API describes becomes errc::invalid_response. Layer: formats (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_REST_RESPONSE_HPP
+#define HDIKAFKA_DETAIL_REST_RESPONSE_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -2961,6 +2943,12 @@ result<receipt> parse_receipt(std::string_view body, std::string_view content_ty
 
 #endif
 
+// -------- hdikafka/detail/checkpoint_text.hpp
+
+// Checkpoints as JSON text. Layer: formats.
+#ifndef HDIKAFKA_DETAIL_CHECKPOINT_TEXT_HPP
+#define HDIKAFKA_DETAIL_CHECKPOINT_TEXT_HPP
+
 namespace hdikafka::inline v0_1::detail {
 
 /// A line for each, so that people can read it.
@@ -3092,6 +3080,12 @@ private:
 #endif
 
 #endif
+
+// -------- hdikafka/detail/checkpoint_file.hpp
+
+// The file of a file_checkpoint_store: what is done to it, and who does it. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_CHECKPOINT_FILE_HPP
+#define HDIKAFKA_DETAIL_CHECKPOINT_FILE_HPP
 
 #if __has_include(<sys/file.h>)
 #include <fcntl.h>
@@ -3382,6 +3376,12 @@ net::awaitable<void> save_checkpoint(checkpoint_file_ptr file, checkpoint what)
 
 #endif
 
+// -------- hdikafka/impl/checkpoint_store.hpp
+
+// What checkpoint_store.hpp declares. Layer: what users see.
+#ifndef HDIKAFKA_IMPL_CHECKPOINT_STORE_HPP
+#define HDIKAFKA_IMPL_CHECKPOINT_STORE_HPP
+
 namespace hdikafka::inline v0_1 {
 
 namespace detail {
@@ -3410,31 +3410,7 @@ net::awaitable<void> basic_file_checkpoint_store<Lazy>::save(checkpoint what)
 
 #endif
 
-#endif
-
-// -------- hdikafka/client.hpp
-
-// client: the operations of the Kafka REST proxy as awaitables. Layer: what users see.
-#ifndef HDIKAFKA_CLIENT_HPP
-#define HDIKAFKA_CLIENT_HPP
-
-// -------- hdikafka/client_options.hpp
-
-// What a client is made from. Layer: what users see.
-#ifndef HDIKAFKA_CLIENT_OPTIONS_HPP
-#define HDIKAFKA_CLIENT_OPTIONS_HPP
-
-// -------- hdikafka/credential.hpp
-
-// Credentials: who the program is, and how it proves it. Layer: what users see.
-#ifndef HDIKAFKA_CREDENTIAL_HPP
-#define HDIKAFKA_CREDENTIAL_HPP
-
-// -------- hdikafka/detail/token_settings.hpp
-
-// What a credential is made from. Layer: what users see, behind credential.
-#ifndef HDIKAFKA_DETAIL_TOKEN_SETTINGS_HPP
-#define HDIKAFKA_DETAIL_TOKEN_SETTINGS_HPP
+#endif // !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
 
 // -------- hdikafka/detail/managed_identity_settings.hpp
 
@@ -3462,6 +3438,12 @@ public:
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
+
+// -------- hdikafka/detail/token_settings.hpp
+
+// What a credential is made from. Layer: what users see, behind credential.
+#ifndef HDIKAFKA_DETAIL_TOKEN_SETTINGS_HPP
+#define HDIKAFKA_DETAIL_TOKEN_SETTINGS_HPP
 
 #include <functional>
 
@@ -3855,6 +3837,12 @@ public:
 
 #endif
 
+// -------- hdikafka/credential.hpp
+
+// Credentials: who the program is, and how it proves it. Layer: what users see.
+#ifndef HDIKAFKA_CREDENTIAL_HPP
+#define HDIKAFKA_CREDENTIAL_HPP
+
 namespace hdikafka::inline v0_1 {
 
 namespace detail {
@@ -4013,17 +4001,9 @@ private:
 
 } // namespace hdikafka::inline v0_1
 
-// -------- hdikafka/impl/credential.hpp
+#endif
 
-// What credential.hpp declares. Layer: what users see.
-#ifndef HDIKAFKA_IMPL_CREDENTIAL_HPP
-#define HDIKAFKA_IMPL_CREDENTIAL_HPP
-
-// -------- hdikafka/detail/azure_cli.hpp
-
-// The developer's own sign-in: a token from the Azure CLI. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_AZURE_CLI_HPP
-#define HDIKAFKA_DETAIL_AZURE_CLI_HPP
+#if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
 
 // -------- hdikafka/detail/child_process.hpp
 
@@ -4376,25 +4356,6 @@ net::awaitable<child_report> run_child(std::vector<std::string>, child_limits)
 
 #endif
 
-// -------- hdikafka/detail/run_awaitable.hpp
-
-// An awaitable of the program's own, or as foreign, within an operation. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_RUN_AWAITABLE_HPP
-#define HDIKAFKA_DETAIL_RUN_AWAITABLE_HPP
-
-// -------- hdikafka/detail/operation.hpp
-
-// One call: its turn on a thread, its deadline, its waits, its cancellation. Layer: I/O shell.
-//
-// The coroutines that do a call's work run on the client's executor, one thread at a time, and wait in two
-// ways only: for a socket, or parked. Whatever they wait for, three things can
-// end the wait: the caller's cancellation, the call's deadline, and a limit of the phase it is in
-// (connecting, reading). All three go through interrupt(), in the call's own turn, so that they never race
-// with the work. After each wait the coroutine asks interrupted() why it was woken; once interrupted, nothing
-// waits.
-#ifndef HDIKAFKA_DETAIL_OPERATION_HPP
-#define HDIKAFKA_DETAIL_OPERATION_HPP
-
 // -------- hdikafka/detail/event_gate.hpp
 
 // One thread at a time, without locks or queues. Layer: decisions (no I/O, no Asio).
@@ -4715,11 +4676,7 @@ using shelf_ptr = std::shared_ptr<timer_shelf<>>;
 
 #endif
 
-// -------- hdikafka/options.hpp
-
-// Options of calls, retries, TLS and streams. Layer: values (no I/O, no Asio).
-#ifndef HDIKAFKA_OPTIONS_HPP
-#define HDIKAFKA_OPTIONS_HPP
+#endif // !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
 
 // -------- hdikafka/offsets.hpp
 
@@ -4861,6 +4818,12 @@ private:
 } // namespace hdikafka::inline v0_1
 
 #endif
+
+// -------- hdikafka/options.hpp
+
+// Options of calls, retries, TLS and streams. Layer: values (no I/O, no Asio).
+#ifndef HDIKAFKA_OPTIONS_HPP
+#define HDIKAFKA_OPTIONS_HPP
 
 struct ssl_ctx_st;
 
@@ -5202,6 +5165,21 @@ private:
 } // namespace hdikafka::inline v0_1
 
 #endif
+
+#if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
+
+// -------- hdikafka/detail/operation.hpp
+
+// One call: its turn on a thread, its deadline, its waits, its cancellation. Layer: I/O shell.
+//
+// The coroutines that do a call's work run on the client's executor, one thread at a time, and wait in two
+// ways only: for a socket, or parked. Whatever they wait for, three things can
+// end the wait: the caller's cancellation, the call's deadline, and a limit of the phase it is in
+// (connecting, reading). All three go through interrupt(), in the call's own turn, so that they never race
+// with the work. After each wait the coroutine asks interrupted() why it was woken; once interrupted, nothing
+// waits.
+#ifndef HDIKAFKA_DETAIL_OPERATION_HPP
+#define HDIKAFKA_DETAIL_OPERATION_HPP
 
 #include <new>
 
@@ -5595,6 +5573,12 @@ using operation_ptr = std::shared_ptr<operation<>>;
 
 #endif
 
+// -------- hdikafka/detail/run_awaitable.hpp
+
+// An awaitable of the program's own, or as foreign, within an operation. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_RUN_AWAITABLE_HPP
+#define HDIKAFKA_DETAIL_RUN_AWAITABLE_HPP
+
 namespace hdikafka::inline v0_1::detail {
 
 /// A program's function under way, on a strand of its own.
@@ -5643,12 +5627,6 @@ task run_awaitable(operation_ptr op, std::shared_ptr<void const> owner, net::awa
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
-
-// -------- hdikafka/detail/token_response.hpp
-
-// The authority's answer to a token request (RFC 6749 §5). Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_TOKEN_RESPONSE_HPP
-#define HDIKAFKA_DETAIL_TOKEN_RESPONSE_HPP
 
 // -------- hdikafka/detail/retry_after.hpp
 
@@ -5757,6 +5735,12 @@ std::optional<milliseconds> parse_retry_after(Field const& field, std::chrono::s
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
+
+// -------- hdikafka/detail/token_response.hpp
+
+// The authority's answer to a token request (RFC 6749 §5). Layer: formats (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_TOKEN_RESPONSE_HPP
+#define HDIKAFKA_DETAIL_TOKEN_RESPONSE_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -5870,43 +5854,7 @@ void read_authority_error(std::string_view body, std::vector<std::string> const&
 
 #endif
 
-// -------- hdikafka/detail/token_source.hpp
-
-// Where tokens come from: what the cache asks, and what every kind of credential answers. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_TOKEN_SOURCE_HPP
-#define HDIKAFKA_DETAIL_TOKEN_SOURCE_HPP
-
-// -------- hdikafka/detail/transport.hpp
-
-// HTTPS to any origin: pools, the TLS context, one attempt at a request. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_TRANSPORT_HPP
-#define HDIKAFKA_DETAIL_TRANSPORT_HPP
-
-// -------- hdikafka/detail/connection.hpp
-
-// A connection: its stream, the exchange on it, and whether it may be used again. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_CONNECTION_HPP
-#define HDIKAFKA_DETAIL_CONNECTION_HPP
-
-// -------- hdikafka/detail/exchange.hpp
-
-// One HTTP exchange on one connection: write the request, read the answer. Layer: I/O shell (it waits for
-// nothing itself).
-#ifndef HDIKAFKA_DETAIL_EXCHANGE_HPP
-#define HDIKAFKA_DETAIL_EXCHANGE_HPP
-
-// -------- hdikafka/detail/http_parser.hpp
-
-// response_parser: bytes in, one final answer or one fault out (RFC 9112). Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_HTTP_PARSER_HPP
-#define HDIKAFKA_DETAIL_HTTP_PARSER_HPP
-
-// -------- hdikafka/detail/http_body.hpp
-
-// body_reader: takes a message's body out of the bytes that follow its head (RFC 9112 §6 and §7).
-// Shared by response_parser and request_reader. Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_HTTP_BODY_HPP
-#define HDIKAFKA_DETAIL_HTTP_BODY_HPP
+#endif // !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
 
 // -------- hdikafka/detail/byte_buffer.hpp
 
@@ -5914,6 +5862,9 @@ void read_authority_error(std::string_view body, std::vector<std::string> const&
 // Layer: formats (no I/O, no Asio).
 #ifndef HDIKAFKA_DETAIL_BYTE_BUFFER_HPP
 #define HDIKAFKA_DETAIL_BYTE_BUFFER_HPP
+
+#include <cstdlib>
+#include <new>
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -6017,6 +5968,8 @@ private:
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
+
+#if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
 
 // -------- hdikafka/detail/http_chunk_line.hpp
 
@@ -6144,12 +6097,7 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/http_head.hpp
-
-// The head of an HTTP/1.1 message: start line and fields, and what reads them incrementally
-// (RFC 9112 §2 and §5). Shared by response_parser and request_reader. Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_HTTP_HEAD_HPP
-#define HDIKAFKA_DETAIL_HTTP_HEAD_HPP
+#endif // !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
 
 // -------- hdikafka/http_limits.hpp
 
@@ -6215,6 +6163,15 @@ private:
 } // namespace hdikafka::inline v0_1
 
 #endif
+
+#if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
+
+// -------- hdikafka/detail/http_head.hpp
+
+// The head of an HTTP/1.1 message: start line and fields, and what reads them incrementally
+// (RFC 9112 §2 and §5). Shared by response_parser and request_reader. Layer: formats (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_HTTP_HEAD_HPP
+#define HDIKAFKA_DETAIL_HTTP_HEAD_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -6471,6 +6428,13 @@ private:
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
+
+// -------- hdikafka/detail/http_body.hpp
+
+// body_reader: takes a message's body out of the bytes that follow its head (RFC 9112 §6 and §7).
+// Shared by response_parser and request_reader. Layer: formats (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_HTTP_BODY_HPP
+#define HDIKAFKA_DETAIL_HTTP_BODY_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -6874,6 +6838,12 @@ private:
 
 #endif
 
+// -------- hdikafka/detail/http_parser.hpp
+
+// response_parser: bytes in, one final answer or one fault out (RFC 9112). Layer: formats (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_HTTP_PARSER_HPP
+#define HDIKAFKA_DETAIL_HTTP_PARSER_HPP
+
 namespace hdikafka::inline v0_1::detail {
 
 /// Reads the answer to one request: `prepare()` says where the next bytes go, `commit(n)` takes them.
@@ -7115,23 +7085,6 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/tls_stream.hpp
-
-// A TCP connection with TLS on it, or without. Layer: I/O shell.
-//
-// OpenSSL drives the non-blocking socket itself through a small BIO; nothing is copied through memory
-// BIOs. Every step returns at once and says what it needs: the caller waits for the socket with
-// async_wait and takes the step again. The socket writes with MSG_NOSIGNAL (Asio's doing, OpenSSL's
-// own socket BIO would not), so that a peer that has gone cannot end the process with SIGPIPE.
-#ifndef HDIKAFKA_DETAIL_TLS_STREAM_HPP
-#define HDIKAFKA_DETAIL_TLS_STREAM_HPP
-
-// -------- hdikafka/detail/tls_context.hpp
-
-// The SSL_CTX of a client: whom it trusts, and how strictly. Layer: I/O shell (OpenSSL, no Asio).
-#ifndef HDIKAFKA_DETAIL_TLS_CONTEXT_HPP
-#define HDIKAFKA_DETAIL_TLS_CONTEXT_HPP
-
 // -------- hdikafka/detail/openssl_handle.hpp
 
 // OpenSSL's objects as C++ objects. Layer: I/O shell (OpenSSL, no Asio).
@@ -7278,6 +7231,12 @@ private:
 
 #endif
 
+// -------- hdikafka/detail/tls_context.hpp
+
+// The SSL_CTX of a client: whom it trusts, and how strictly. Layer: I/O shell (OpenSSL, no Asio).
+#ifndef HDIKAFKA_DETAIL_TLS_CONTEXT_HPP
+#define HDIKAFKA_DETAIL_TLS_CONTEXT_HPP
+
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -7399,6 +7358,17 @@ result<void> check_pins(SSL* connection, std::vector<std::string> const& pins)
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
+
+// -------- hdikafka/detail/tls_stream.hpp
+
+// A TCP connection with TLS on it, or without. Layer: I/O shell.
+//
+// OpenSSL drives the non-blocking socket itself through a small BIO; nothing is copied through memory
+// BIOs. Every step returns at once and says what it needs: the caller waits for the socket with
+// async_wait and takes the step again. The socket writes with MSG_NOSIGNAL (Asio's doing, OpenSSL's
+// own socket BIO would not), so that a peer that has gone cannot end the process with SIGPIPE.
+#ifndef HDIKAFKA_DETAIL_TLS_STREAM_HPP
+#define HDIKAFKA_DETAIL_TLS_STREAM_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -7652,6 +7622,13 @@ private:
 
 #endif
 
+// -------- hdikafka/detail/exchange.hpp
+
+// One HTTP exchange on one connection: write the request, read the answer. Layer: I/O shell (it waits for
+// nothing itself).
+#ifndef HDIKAFKA_DETAIL_EXCHANGE_HPP
+#define HDIKAFKA_DETAIL_EXCHANGE_HPP
+
 namespace hdikafka::inline v0_1::detail {
 
 /// Sends a request (a whole message) and reads its answer, as far as the socket goes along. The stream and
@@ -7765,13 +7742,6 @@ private:
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
-
-// -------- hdikafka/detail/url.hpp
-
-// url: an endpoint's address, and the two encodings of text that requests are built with (RFC 3986,
-// application/x-www-form-urlencoded). Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_URL_HPP
-#define HDIKAFKA_DETAIL_URL_HPP
 
 // -------- hdikafka/detail/ip_address.hpp
 
@@ -7902,6 +7872,13 @@ inline bool is_loopback(std::string_view host) noexcept
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
+
+// -------- hdikafka/detail/url.hpp
+
+// url: an endpoint's address, and the two encodings of text that requests are built with (RFC 3986,
+// application/x-www-form-urlencoded). Layer: formats (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_URL_HPP
+#define HDIKAFKA_DETAIL_URL_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -8135,6 +8112,8 @@ inline void append_form(std::string& body, std::string_view name, std::string_vi
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
+
+#endif // !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
 
 // -------- hdikafka/observer.hpp
 
@@ -8381,6 +8360,14 @@ private:
 } // namespace hdikafka::inline v0_1
 
 #endif
+
+#if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
+
+// -------- hdikafka/detail/connection.hpp
+
+// A connection: its stream, the exchange on it, and whether it may be used again. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_CONNECTION_HPP
+#define HDIKAFKA_DETAIL_CONNECTION_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -8700,18 +8687,6 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/connector.hpp
-
-// Making a connection: look up, connect, a tunnel through the proxy, TLS handshake. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_CONNECTOR_HPP
-#define HDIKAFKA_DETAIL_CONNECTOR_HPP
-
-// -------- hdikafka/detail/address_race.hpp
-
-// Connecting to whichever of a host's addresses answers first (RFC 8305 §5). Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_ADDRESS_RACE_HPP
-#define HDIKAFKA_DETAIL_ADDRESS_RACE_HPP
-
 // -------- hdikafka/detail/pool_policy.hpp
 
 // How long a connection may be kept. Layer: decisions (no I/O, no Asio).
@@ -8762,6 +8737,12 @@ inline std::chrono::steady_clock::time_point next_attempt(std::chrono::steady_cl
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
+
+// -------- hdikafka/detail/address_race.hpp
+
+// Connecting to whichever of a host's addresses answers first (RFC 8305 §5). Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_ADDRESS_RACE_HPP
+#define HDIKAFKA_DETAIL_ADDRESS_RACE_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -8898,13 +8879,6 @@ private:
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
-
-// -------- hdikafka/detail/proxy_policy.hpp
-
-// Whether the service is reached through an HTTP proxy, through which one, and what it is asked for: pure
-// decisions, and the one look at the environment that they need. Layer: decisions (no Asio).
-#ifndef HDIKAFKA_DETAIL_PROXY_POLICY_HPP
-#define HDIKAFKA_DETAIL_PROXY_POLICY_HPP
 
 // -------- hdikafka/detail/environment.hpp
 
@@ -9100,6 +9074,13 @@ private:
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
+
+// -------- hdikafka/detail/proxy_policy.hpp
+
+// Whether the service is reached through an HTTP proxy, through which one, and what it is asked for: pure
+// decisions, and the one look at the environment that they need. Layer: decisions (no Asio).
+#ifndef HDIKAFKA_DETAIL_PROXY_POLICY_HPP
+#define HDIKAFKA_DETAIL_PROXY_POLICY_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -9387,6 +9368,12 @@ inline std::string connect_request(url const& target, proxy_settings const& prox
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
+
+// -------- hdikafka/detail/connector.hpp
+
+// Making a connection: look up, connect, a tunnel through the proxy, TLS handshake. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_CONNECTOR_HPP
+#define HDIKAFKA_DETAIL_CONNECTOR_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -9864,6 +9851,12 @@ inline std::optional<milliseconds> decide_retry(retry_policy const& policy, repe
 
 #endif
 
+// -------- hdikafka/detail/transport.hpp
+
+// HTTPS to any origin: pools, the TLS context, one attempt at a request. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_TRANSPORT_HPP
+#define HDIKAFKA_DETAIL_TRANSPORT_HPP
+
 #include <openssl/rand.h>
 
 namespace hdikafka::inline v0_1::detail {
@@ -10093,6 +10086,12 @@ using transport_ptr = std::shared_ptr<transport<>>;
 
 #endif
 
+// -------- hdikafka/detail/token_source.hpp
+
+// Where tokens come from: what the cache asks, and what every kind of credential answers. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_TOKEN_SOURCE_HPP
+#define HDIKAFKA_DETAIL_TOKEN_SOURCE_HPP
+
 namespace hdikafka::inline v0_1::detail {
 
 /// A token, and who gave it.
@@ -10127,6 +10126,12 @@ public:
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
+
+// -------- hdikafka/detail/azure_cli.hpp
+
+// The developer's own sign-in: a token from the Azure CLI. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_AZURE_CLI_HPP
+#define HDIKAFKA_DETAIL_AZURE_CLI_HPP
 
 #include <ctime>
 
@@ -10516,19 +10521,6 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/managed_identity.hpp
-
-// Tokens for the identity that Azure gives to the machine. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_MANAGED_IDENTITY_HPP
-#define HDIKAFKA_DETAIL_MANAGED_IDENTITY_HPP
-
-// -------- hdikafka/detail/arc_key.hpp
-
-// The file in which the agent of Azure Arc leaves the key to a token: who may read it is entitled to one.
-// Layer: I/O shell (no Asio).
-#ifndef HDIKAFKA_DETAIL_ARC_KEY_HPP
-#define HDIKAFKA_DETAIL_ARC_KEY_HPP
-
 // -------- hdikafka/detail/managed_identity_plan.hpp
 
 // Who gives the machine's identity its tokens, what it is asked, and when again: pure decisions, and the one
@@ -10794,6 +10786,13 @@ inline bool is_arc_key_path(std::string_view path, std::string_view folder)
 
 #endif
 
+// -------- hdikafka/detail/arc_key.hpp
+
+// The file in which the agent of Azure Arc leaves the key to a token: who may read it is entitled to one.
+// Layer: I/O shell (no Asio).
+#ifndef HDIKAFKA_DETAIL_ARC_KEY_HPP
+#define HDIKAFKA_DETAIL_ARC_KEY_HPP
+
 #if __has_include(<unistd.h>)
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -11014,13 +11013,6 @@ std::string demanded_claims(http_response const& response)
 
 #endif
 
-// -------- hdikafka/detail/call.hpp
-
-// One call to a service: attempts, tokens, retries, and the error that says how it ended.
-// Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_CALL_HPP
-#define HDIKAFKA_DETAIL_CALL_HPP
-
 // -------- hdikafka/detail/call_report.hpp
 
 // What an observer is told of one call. Layer: I/O shell (no Asio).
@@ -11225,12 +11217,6 @@ error describe_status(int status, std::string_view body, std::string_view locati
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
-
-// -------- hdikafka/detail/token_cache.hpp
-
-// The token cache: one request however many wait, renewal in the background. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_TOKEN_CACHE_HPP
-#define HDIKAFKA_DETAIL_TOKEN_CACHE_HPP
 
 // -------- hdikafka/detail/run_operation.hpp
 
@@ -11459,6 +11445,12 @@ private:
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
+
+// -------- hdikafka/detail/token_cache.hpp
+
+// The token cache: one request however many wait, renewal in the background. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_TOKEN_CACHE_HPP
+#define HDIKAFKA_DETAIL_TOKEN_CACHE_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -11745,6 +11737,13 @@ private:
 
 #endif
 
+// -------- hdikafka/detail/call.hpp
+
+// One call to a service: attempts, tokens, retries, and the error that says how it ended.
+// Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_CALL_HPP
+#define HDIKAFKA_DETAIL_CALL_HPP
+
 namespace hdikafka::inline v0_1::detail {
 
 /// Which call it is, in what becomes diagnostics when something goes wrong.
@@ -12000,6 +11999,12 @@ task call(operation_ptr op, transport_ptr http, call_spec& spec, call_answer& an
 
 #endif
 
+// -------- hdikafka/detail/managed_identity.hpp
+
+// Tokens for the identity that Azure gives to the machine. Layer: I/O shell.
+#ifndef HDIKAFKA_DETAIL_MANAGED_IDENTITY_HPP
+#define HDIKAFKA_DETAIL_MANAGED_IDENTITY_HPP
+
 namespace hdikafka::inline v0_1::detail {
 
 /// A request to an endpoint that gives tokens to the machine's identity.
@@ -12219,20 +12224,6 @@ private:
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
-
-// -------- hdikafka/detail/token_sources.hpp
-
-// Where tokens come from: Entra, for a secret, a certificate or an assertion; the program itself. Layer: I/O
-// shell.
-#ifndef HDIKAFKA_DETAIL_TOKEN_SOURCES_HPP
-#define HDIKAFKA_DETAIL_TOKEN_SOURCES_HPP
-
-// -------- hdikafka/detail/client_assertion.hpp
-
-// The token by which a client proves that it has its certificate's key: a JWT (RFC 7519) as Entra wants it.
-// Layer: formats (OpenSSL signs; no I/O, no Asio; the time and the id are handed in).
-#ifndef HDIKAFKA_DETAIL_CLIENT_ASSERTION_HPP
-#define HDIKAFKA_DETAIL_CLIENT_ASSERTION_HPP
 
 // -------- hdikafka/detail/client_certificate.hpp
 
@@ -12565,6 +12556,13 @@ result<client_certificate> load_client_certificate(std::string const& path, std:
 
 #endif
 
+// -------- hdikafka/detail/client_assertion.hpp
+
+// The token by which a client proves that it has its certificate's key: a JWT (RFC 7519) as Entra wants it.
+// Layer: formats (OpenSSL signs; no I/O, no Asio; the time and the id are handed in).
+#ifndef HDIKAFKA_DETAIL_CLIENT_ASSERTION_HPP
+#define HDIKAFKA_DETAIL_CLIENT_ASSERTION_HPP
+
 #include <openssl/rsa.h>
 
 namespace hdikafka::inline v0_1::detail {
@@ -12829,6 +12827,13 @@ task ask_with_assertion(operation_ptr op, transport_ptr http, url endpoint, entr
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
+
+// -------- hdikafka/detail/token_sources.hpp
+
+// Where tokens come from: Entra, for a secret, a certificate or an assertion; the program itself. Layer: I/O
+// shell.
+#ifndef HDIKAFKA_DETAIL_TOKEN_SOURCES_HPP
+#define HDIKAFKA_DETAIL_TOKEN_SOURCES_HPP
 
 #include <fstream>
 #include <ios>
@@ -13142,6 +13147,12 @@ private:
 
 #endif
 
+// -------- hdikafka/impl/credential.hpp
+
+// What credential.hpp declares. Layer: what users see.
+#ifndef HDIKAFKA_IMPL_CREDENTIAL_HPP
+#define HDIKAFKA_IMPL_CREDENTIAL_HPP
+
 namespace hdikafka::inline v0_1::detail {
 
 template <class Lazy>
@@ -13220,7 +13231,13 @@ token_cache_ptr make_token_cache(token_source_ptr source)
 
 #endif
 
-#endif
+#endif // !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
+
+// -------- hdikafka/client_options.hpp
+
+// What a client is made from. Layer: what users see.
+#ifndef HDIKAFKA_CLIENT_OPTIONS_HPP
+#define HDIKAFKA_CLIENT_OPTIONS_HPP
 
 namespace hdikafka::inline v0_1 {
 
@@ -13756,24 +13773,9 @@ using record_stream = basic_record_stream<>;
 
 } // namespace hdikafka::inline v0_1
 
-// -------- hdikafka/impl/record_stream.hpp
+#endif
 
-// What record_stream.hpp declares. Layer: what users see.
-#ifndef HDIKAFKA_IMPL_RECORD_STREAM_HPP
-#define HDIKAFKA_IMPL_RECORD_STREAM_HPP
-
-// -------- hdikafka/detail/stream_reader.hpp
-
-// What a stream's next() does: one reader's next batch, or the next of many in turn. Layer: what users see,
-// behind record_stream.
-#ifndef HDIKAFKA_DETAIL_STREAM_READER_HPP
-#define HDIKAFKA_DETAIL_STREAM_READER_HPP
-
-// -------- hdikafka/detail/client_calls.hpp
-
-// The client's operations: the call, and how its answer is read. Layer: what users see, behind client.
-#ifndef HDIKAFKA_DETAIL_CLIENT_CALLS_HPP
-#define HDIKAFKA_DETAIL_CLIENT_CALLS_HPP
+#if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
 
 // -------- hdikafka/detail/batch_parser.hpp
 
@@ -13917,12 +13919,6 @@ result<record_batch> parse_batch(byte_buffer body, std::optional<std::string_vie
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
-
-// -------- hdikafka/detail/rest_calls.hpp
-
-// The proxy's operations as calls: arguments checked, request made. Layer: I/O shell (no I/O itself).
-#ifndef HDIKAFKA_DETAIL_REST_CALLS_HPP
-#define HDIKAFKA_DETAIL_REST_CALLS_HPP
 
 // -------- hdikafka/detail/arguments.hpp
 
@@ -14363,6 +14359,12 @@ net::awaitable<T> perform(session_ptr owner, std::optional<milliseconds> timeout
 
 #endif
 
+// -------- hdikafka/detail/rest_calls.hpp
+
+// The proxy's operations as calls: arguments checked, request made. Layer: I/O shell (no I/O itself).
+#ifndef HDIKAFKA_DETAIL_REST_CALLS_HPP
+#define HDIKAFKA_DETAIL_REST_CALLS_HPP
+
 namespace hdikafka::inline v0_1::detail {
 
 /// Builds calls for one operation of one client.
@@ -14487,6 +14489,12 @@ private:
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
+
+// -------- hdikafka/detail/client_calls.hpp
+
+// The client's operations: the call, and how its answer is read. Layer: what users see, behind client.
+#ifndef HDIKAFKA_DETAIL_CLIENT_CALLS_HPP
+#define HDIKAFKA_DETAIL_CLIENT_CALLS_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -14794,13 +14802,6 @@ inline std::size_t connections_of(consume_options const& options) noexcept
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
-
-// -------- hdikafka/detail/partition_reader.hpp
-
-// Reads one partition as its stream_plan decides, ahead of whoever wants the records. Layer: what users see,
-// behind record_stream.
-#ifndef HDIKAFKA_DETAIL_PARTITION_READER_HPP
-#define HDIKAFKA_DETAIL_PARTITION_READER_HPP
 
 // -------- hdikafka/detail/range_plan.hpp
 
@@ -15281,17 +15282,6 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/stream_plan.hpp
-
-// What a stream over one partition does next: a pure decision. Layer: decisions (no I/O, no clock).
-//
-// Positions only move forward, and only past what was delivered or what the service said to skip.
-// An empty answer is the end only when the position has reached the high watermark; below it the read
-// is repeated, and then records further on are looked for, so that a record which the service cannot
-// return (larger than its cap) becomes an error instead of a stream that stands still for ever.
-#ifndef HDIKAFKA_DETAIL_STREAM_PLAN_HPP
-#define HDIKAFKA_DETAIL_STREAM_PLAN_HPP
-
 // -------- hdikafka/detail/time_search.hpp
 
 // The first record that is not older than a point in time, found by reading single records: a pure decision.
@@ -15433,6 +15423,17 @@ private:
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
+
+// -------- hdikafka/detail/stream_plan.hpp
+
+// What a stream over one partition does next: a pure decision. Layer: decisions (no I/O, no clock).
+//
+// Positions only move forward, and only past what was delivered or what the service said to skip.
+// An empty answer is the end only when the position has reached the high watermark; below it the read
+// is repeated, and then records further on are looked for, so that a record which the service cannot
+// return (larger than its cap) becomes an error instead of a stream that stands still for ever.
+#ifndef HDIKAFKA_DETAIL_STREAM_PLAN_HPP
+#define HDIKAFKA_DETAIL_STREAM_PLAN_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -15861,6 +15862,13 @@ private:
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
+
+// -------- hdikafka/detail/partition_reader.hpp
+
+// Reads one partition as its stream_plan decides, ahead of whoever wants the records. Layer: what users see,
+// behind record_stream.
+#ifndef HDIKAFKA_DETAIL_PARTITION_READER_HPP
+#define HDIKAFKA_DETAIL_PARTITION_READER_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -16482,6 +16490,13 @@ private:
 
 #endif
 
+// -------- hdikafka/detail/stream_reader.hpp
+
+// What a stream's next() does: one reader's next batch, or the next of many in turn. Layer: what users see,
+// behind record_stream.
+#ifndef HDIKAFKA_DETAIL_STREAM_READER_HPP
+#define HDIKAFKA_DETAIL_STREAM_READER_HPP
+
 namespace hdikafka::inline v0_1::detail {
 
 /// What a reader found out while its plan was followed. With the stream's lock.
@@ -16834,6 +16849,12 @@ net::awaitable<std::int64_t> stream_lag(stream_ptr stream, call_options options)
 
 #endif
 
+// -------- hdikafka/impl/record_stream.hpp
+
+// What record_stream.hpp declares. Layer: what users see.
+#ifndef HDIKAFKA_IMPL_RECORD_STREAM_HPP
+#define HDIKAFKA_IMPL_RECORD_STREAM_HPP
+
 namespace hdikafka::inline v0_1 {
 
 namespace detail {
@@ -16935,7 +16956,13 @@ void basic_record_stream<Lazy>::close()
 
 #endif
 
-#endif
+#endif // !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
+
+// -------- hdikafka/client.hpp
+
+// client: the operations of the Kafka REST proxy as awaitables. Layer: what users see.
+#ifndef HDIKAFKA_CLIENT_HPP
+#define HDIKAFKA_CLIENT_HPP
 
 namespace hdikafka::inline v0_1 {
 
@@ -17037,6 +17064,10 @@ using client = basic_client<>;
 
 } // namespace hdikafka::inline v0_1
 
+#endif
+
+#if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
+
 // -------- hdikafka/impl/client.hpp
 
 // What client.hpp declares. Layer: what users see.
@@ -17135,13 +17166,7 @@ void basic_client<Lazy>::close() const
 
 #endif
 
-#endif
-
-// -------- hdikafka/producer.hpp
-
-// producer: records sent one by one, in batches that form by themselves. Layer: what users see.
-#ifndef HDIKAFKA_PRODUCER_HPP
-#define HDIKAFKA_PRODUCER_HPP
+#endif // !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
 
 // -------- hdikafka/producer_options.hpp
 
@@ -17413,6 +17438,12 @@ public:
 
 #endif
 
+// -------- hdikafka/producer.hpp
+
+// producer: records sent one by one, in batches that form by themselves. Layer: what users see.
+#ifndef HDIKAFKA_PRODUCER_HPP
+#define HDIKAFKA_PRODUCER_HPP
+
 namespace hdikafka::inline v0_1 {
 
 /// What producer::try_send() gives: whether the record was taken, and where to wait for its receipt. Dropping
@@ -17532,29 +17563,9 @@ using producer = basic_producer<>;
 
 } // namespace hdikafka::inline v0_1
 
-// -------- hdikafka/impl/producer.hpp
+#endif
 
-// What producer.hpp declares. Layer: what users see.
-#ifndef HDIKAFKA_IMPL_PRODUCER_HPP
-#define HDIKAFKA_IMPL_PRODUCER_HPP
-
-// -------- hdikafka/detail/producer_calls.hpp
-
-// A producer's operations, and its work in the background. Layer: what users see, behind producer.
-#ifndef HDIKAFKA_DETAIL_PRODUCER_CALLS_HPP
-#define HDIKAFKA_DETAIL_PRODUCER_CALLS_HPP
-
-// -------- hdikafka/detail/producer_state.hpp
-
-// A producer's plan under a lock, and who acts on it. Layer: what users see, behind producer.
-#ifndef HDIKAFKA_DETAIL_PRODUCER_STATE_HPP
-#define HDIKAFKA_DETAIL_PRODUCER_STATE_HPP
-
-// -------- hdikafka/detail/producer_rules.hpp
-
-// What a producer refuses, and what a record counts for. Layer: decisions (no I/O, no clock).
-#ifndef HDIKAFKA_DETAIL_PRODUCER_RULES_HPP
-#define HDIKAFKA_DETAIL_PRODUCER_RULES_HPP
+#if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
 
 // -------- hdikafka/detail/body_limit.hpp
 
@@ -17611,6 +17622,12 @@ private:
 
 #endif
 
+// -------- hdikafka/detail/producer_rules.hpp
+
+// What a producer refuses, and what a record counts for. Layer: decisions (no I/O, no clock).
+#ifndef HDIKAFKA_DETAIL_PRODUCER_RULES_HPP
+#define HDIKAFKA_DETAIL_PRODUCER_RULES_HPP
+
 namespace hdikafka::inline v0_1::detail {
 
 inline result<void> check_producer(producer_options const& options)
@@ -17651,18 +17668,6 @@ inline result<void> check_size(std::size_t bytes, producer_options const& option
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
-
-// -------- hdikafka/detail/send_plan.hpp
-
-// What a producer does with its records, from send() to answer: a pure decision. Layer: decisions (no I/O, no
-// clock).
-//
-// A record waits for room, then, if somebody else than the service places it, for the number of its topic's
-// partitions, then in its lane for the next request. A lane is a partition, or a topic whose records the
-// service places; it has a few requests under way at a time, each with a courier: whoever carries it out
-// waits for the lane's linger, takes a batch, sends it, and lands it here.
-#ifndef HDIKAFKA_DETAIL_SEND_PLAN_HPP
-#define HDIKAFKA_DETAIL_SEND_PLAN_HPP
 
 // -------- hdikafka/detail/batcher.hpp
 
@@ -17862,12 +17867,6 @@ public:
 
 #endif
 
-// -------- hdikafka/detail/partition_choice.hpp
-
-// Which partition a producer's records go to: a pure decision. Layer: decisions (no I/O, no clock).
-#ifndef HDIKAFKA_DETAIL_PARTITION_CHOICE_HPP
-#define HDIKAFKA_DETAIL_PARTITION_CHOICE_HPP
-
 // -------- hdikafka/detail/murmur2.hpp
 
 // murmur2: the hash by which the Java client picks a keyed record's partition.
@@ -17928,6 +17927,12 @@ inline std::int32_t partition_for_key(std::string_view key, std::int32_t partiti
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
+
+// -------- hdikafka/detail/partition_choice.hpp
+
+// Which partition a producer's records go to: a pure decision. Layer: decisions (no I/O, no clock).
+#ifndef HDIKAFKA_DETAIL_PARTITION_CHOICE_HPP
+#define HDIKAFKA_DETAIL_PARTITION_CHOICE_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -18022,6 +18027,18 @@ private:
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
+
+// -------- hdikafka/detail/send_plan.hpp
+
+// What a producer does with its records, from send() to answer: a pure decision. Layer: decisions (no I/O, no
+// clock).
+//
+// A record waits for room, then, if somebody else than the service places it, for the number of its topic's
+// partitions, then in its lane for the next request. A lane is a partition, or a topic whose records the
+// service places; it has a few requests under way at a time, each with a courier: whoever carries it out
+// waits for the lane's linger, takes a batch, sends it, and lands it here.
+#ifndef HDIKAFKA_DETAIL_SEND_PLAN_HPP
+#define HDIKAFKA_DETAIL_SEND_PLAN_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -18464,6 +18481,12 @@ private:
 
 #endif
 
+// -------- hdikafka/detail/producer_state.hpp
+
+// A producer's plan under a lock, and who acts on it. Layer: what users see, behind producer.
+#ifndef HDIKAFKA_DETAIL_PRODUCER_STATE_HPP
+#define HDIKAFKA_DETAIL_PRODUCER_STATE_HPP
+
 namespace hdikafka::inline v0_1::detail {
 
 /// The error of a producer's own making.
@@ -18840,6 +18863,12 @@ private:
 
 #endif
 
+// -------- hdikafka/detail/producer_calls.hpp
+
+// A producer's operations, and its work in the background. Layer: what users see, behind producer.
+#ifndef HDIKAFKA_DETAIL_PRODUCER_CALLS_HPP
+#define HDIKAFKA_DETAIL_PRODUCER_CALLS_HPP
+
 namespace hdikafka::inline v0_1::detail {
 
 /// Sends the courier's next batch: one call, with its own time.
@@ -19125,6 +19154,12 @@ net::awaitable<void> flush_producer(producer_ptr producer, call_options options,
 
 #endif
 
+// -------- hdikafka/impl/producer.hpp
+
+// What producer.hpp declares. Layer: what users see.
+#ifndef HDIKAFKA_IMPL_PRODUCER_HPP
+#define HDIKAFKA_IMPL_PRODUCER_HPP
+
 namespace hdikafka::inline v0_1 {
 
 namespace detail {
@@ -19193,6 +19228,55 @@ producer_statistics basic_producer<Lazy>::statistics() const
 
 #endif
 
-#endif
+#endif // !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
+
+// -------- hdikafka.hpp
+
+// hdikafka: Apache Kafka in Azure HDInsight through its REST proxy, with C++20 coroutines.
+//
+// Includes everything but the optional parts: <hdikafka/emulator.hpp> for tests. Where
+// HDIKAFKA_SEPARATE_COMPILATION is defined, the declarations only; HDIKAFKA_SOURCE, in one file, the rest.
+#ifndef HDIKAFKA_HPP
+#define HDIKAFKA_HPP
 
 #endif
+
+#if defined(HDIKAFKA_SOURCE)
+
+// -------- hdikafka/impl/src.hpp
+
+// The library's definitions, for the one source file of a program that says HDIKAFKA_SOURCE, where all are
+// compiled with HDIKAFKA_SEPARATE_COMPILATION: the others then have the declarations alone, and compile in a
+// fraction of the time. Layer: what users see.
+#ifndef HDIKAFKA_IMPL_SRC_HPP
+#define HDIKAFKA_IMPL_SRC_HPP
+
+namespace hdikafka::inline v0_1 {
+
+template class basic_client<>;
+template class basic_file_checkpoint_store<>;
+template class basic_delivery<>;
+template class basic_producer<>;
+template class basic_record_stream<>;
+
+namespace detail {
+template token_source_ptr make_client_secret_source<>(entra_settings, secret);
+template token_source_ptr make_client_certificate_source<>(entra_settings, certificate_settings);
+template token_source_ptr make_client_assertion_source<>(entra_settings, assertion_function);
+template token_source_ptr make_workload_identity_source<>(entra_settings, std::string);
+template token_source_ptr make_environment_source<>(entra_settings);
+template token_source_ptr make_fixed_token_source<>(secret);
+template token_source_ptr make_callback_token_source<>(token_function, std::string);
+template token_source_ptr make_azure_cli_source<>(azure_cli_settings);
+template token_source_ptr make_chained_source<>(std::vector<token_source_ptr>);
+template token_source_ptr make_default_source<>(entra_settings);
+template token_source_ptr make_managed_identity_source<>(managed_identity_settings);
+template checkpoint_file_ptr make_checkpoint_file<>(std::string);
+template token_cache_ptr make_token_cache<>(token_source_ptr);
+} // namespace detail
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+#endif // defined(HDIKAFKA_SOURCE)

@@ -25,6 +25,8 @@
 // ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER
 // DEALINGS IN THE SOFTWARE.
 
+#include "hdikafka.hpp"
+
 // -------- hdikafka/boost_json.hpp
 
 // The bridge between Boost.JSON and hk::json: to_json, value_of, value_to.
@@ -38,8 +40,6 @@
 #if !__has_include(<boost/json/value.hpp>)
 #error "<hdikafka/boost_json.hpp> needs Boost.JSON: install Boost 1.75 or newer, or add its include directory"
 #endif
-
-#include "hdikafka.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>

@@ -25,13 +25,6 @@
 // ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER
 // DEALINGS IN THE SOFTWARE.
 
-// -------- hdikafka/emulator.hpp
-
-// hk::emulator: the Kafka REST proxy and its authority in one process, for tests and for trying things
-// out. Layer: optional; never included by the core.
-#ifndef HDIKAFKA_EMULATOR_HPP
-#define HDIKAFKA_EMULATOR_HPP
-
 #include "hdikafka.hpp"
 
 // -------- hdikafka/detail/emulator_fault.hpp
@@ -174,20 +167,6 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/emulator_log.hpp
-
-// One partition's records: the offsets, their gaps, and what retention leaves of them.
-// Layer: emulator (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_EMULATOR_LOG_HPP
-#define HDIKAFKA_DETAIL_EMULATOR_LOG_HPP
-
-// -------- hdikafka/detail/emulator_options.hpp
-
-// The emulator's options, and the values that its inspection functions give. Layer: emulator (no I/O,
-// no Asio); included through <hdikafka/emulator.hpp>.
-#ifndef HDIKAFKA_DETAIL_EMULATOR_OPTIONS_HPP
-#define HDIKAFKA_DETAIL_EMULATOR_OPTIONS_HPP
-
 // -------- hdikafka/detail/emulator_forms.hpp
 
 // The forms of answers that the API leaves open, for the emulator's options to choose from. Layer: emulator
@@ -231,6 +210,13 @@ enum class emulator_next_offset : unsigned char
 } // namespace hdikafka::inline v0_1
 
 #endif
+
+// -------- hdikafka/detail/emulator_options.hpp
+
+// The emulator's options, and the values that its inspection functions give. Layer: emulator (no I/O,
+// no Asio); included through <hdikafka/emulator.hpp>.
+#ifndef HDIKAFKA_DETAIL_EMULATOR_OPTIONS_HPP
+#define HDIKAFKA_DETAIL_EMULATOR_OPTIONS_HPP
 
 #include <functional>
 #include <vector>
@@ -582,6 +568,13 @@ private:
 
 #endif
 
+// -------- hdikafka/detail/emulator_log.hpp
+
+// One partition's records: the offsets, their gaps, and what retention leaves of them.
+// Layer: emulator (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_EMULATOR_LOG_HPP
+#define HDIKAFKA_DETAIL_EMULATOR_LOG_HPP
+
 #include <algorithm>
 #include <deque>
 
@@ -687,6 +680,13 @@ private:
 } // namespace hdikafka::inline v0_1::detail::emulation
 
 #endif
+
+// -------- hdikafka/emulator.hpp
+
+// hk::emulator: the Kafka REST proxy and its authority in one process, for tests and for trying things
+// out. Layer: optional; never included by the core.
+#ifndef HDIKAFKA_EMULATOR_HPP
+#define HDIKAFKA_EMULATOR_HPP
 
 #include <map>
 #include <memory>
@@ -867,11 +867,9 @@ using emulator = basic_emulator<>;
 
 } // namespace hdikafka::inline v0_1
 
-// -------- hdikafka/impl/emulator.hpp
+#endif
 
-// What emulator.hpp declares. Layer: optional; never included by the core.
-#ifndef HDIKAFKA_IMPL_EMULATOR_HPP
-#define HDIKAFKA_IMPL_EMULATOR_HPP
+#if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
 
 // -------- hdikafka/detail/emulator_certificate.hpp
 
@@ -1037,20 +1035,6 @@ inline result<emulator_certificate> make_emulator_certificate(std::vector<std::s
 } // namespace hdikafka::inline v0_1::detail::emulation
 
 #endif
-
-// -------- hdikafka/detail/emulator_server.hpp
-
-// The emulator's listeners: they bind, accept, and close everything when the emulator is stopped. The pure
-// service behind them is guarded by a lock. Layer: emulator (I/O shell).
-#ifndef HDIKAFKA_DETAIL_EMULATOR_SERVER_HPP
-#define HDIKAFKA_DETAIL_EMULATOR_SERVER_HPP
-
-// -------- hdikafka/detail/emulator_connection.hpp
-
-// One connection to the emulator, with TLS or without: reads requests, hands them on, writes answers, and
-// never waits for its peer beyond a deadline. Layer: emulator (I/O shell).
-#ifndef HDIKAFKA_DETAIL_EMULATOR_CONNECTION_HPP
-#define HDIKAFKA_DETAIL_EMULATOR_CONNECTION_HPP
 
 // -------- hdikafka/detail/emulator_message.hpp
 
@@ -1558,6 +1542,13 @@ private:
 
 #endif
 
+// -------- hdikafka/detail/emulator_connection.hpp
+
+// One connection to the emulator, with TLS or without: reads requests, hands them on, writes answers, and
+// never waits for its peer beyond a deadline. Layer: emulator (I/O shell).
+#ifndef HDIKAFKA_DETAIL_EMULATOR_CONNECTION_HPP
+#define HDIKAFKA_DETAIL_EMULATOR_CONNECTION_HPP
+
 #include <asio/ssl/stream_base.hpp>
 #include <asio/write.hpp>
 
@@ -1862,22 +1853,6 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/emulator_service.hpp
-
-// The emulator without its network: a request in, an answer out. Finds the route, checks the token,
-// lets injected faults happen and remembers what was asked. Layer: emulator (no I/O, no Asio; time,
-// randomness and the writing of Arc's key are handed in).
-#ifndef HDIKAFKA_DETAIL_EMULATOR_SERVICE_HPP
-#define HDIKAFKA_DETAIL_EMULATOR_SERVICE_HPP
-
-// -------- hdikafka/detail/emulator_authority.hpp
-
-// The pretend authority: who may have a token, and whose tokens are good. Entra's error codes and
-// words are imitated as far as programs look at them. Layer: emulator (no I/O, no Asio; time and
-// randomness are handed in).
-#ifndef HDIKAFKA_DETAIL_EMULATOR_AUTHORITY_HPP
-#define HDIKAFKA_DETAIL_EMULATOR_AUTHORITY_HPP
-
 // -------- hdikafka/detail/emulator_assertion.hpp
 
 // The authority's side of a client assertion: whose certificate signed it, and what it claims. Entra's error
@@ -2146,6 +2121,14 @@ inline std::optional<assertion_fault> judge_assertion_time(verified_assertion co
 } // namespace hdikafka::inline v0_1::detail::emulation
 
 #endif
+
+// -------- hdikafka/detail/emulator_authority.hpp
+
+// The pretend authority: who may have a token, and whose tokens are good. Entra's error codes and
+// words are imitated as far as programs look at them. Layer: emulator (no I/O, no Asio; time and
+// randomness are handed in).
+#ifndef HDIKAFKA_DETAIL_EMULATOR_AUTHORITY_HPP
+#define HDIKAFKA_DETAIL_EMULATOR_AUTHORITY_HPP
 
 namespace hdikafka::inline v0_1::detail::emulation {
 
@@ -3161,13 +3144,6 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/emulator_rest.hpp
-
-// The proxy's part of the emulator: one function for each operation of the API.
-// Layer: emulator (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_EMULATOR_REST_HPP
-#define HDIKAFKA_DETAIL_EMULATOR_REST_HPP
-
 // -------- hdikafka/detail/emulator_codec.hpp
 
 // The proxy's JSON from its own side: what a create and a produce ask for, checked strictly, and the
@@ -3405,6 +3381,13 @@ inline void append_placement(std::string& out, emulator_placement const& placeme
 } // namespace hdikafka::inline v0_1::detail::emulation
 
 #endif
+
+// -------- hdikafka/detail/emulator_rest.hpp
+
+// The proxy's part of the emulator: one function for each operation of the API.
+// Layer: emulator (no I/O, no Asio).
+#ifndef HDIKAFKA_DETAIL_EMULATOR_REST_HPP
+#define HDIKAFKA_DETAIL_EMULATOR_REST_HPP
 
 namespace hdikafka::inline v0_1::detail::emulation {
 
@@ -3648,6 +3631,14 @@ inline emulator_answer consume_answer(emulator_broker const& broker, emulator_op
 } // namespace hdikafka::inline v0_1::detail::emulation
 
 #endif
+
+// -------- hdikafka/detail/emulator_service.hpp
+
+// The emulator without its network: a request in, an answer out. Finds the route, checks the token,
+// lets injected faults happen and remembers what was asked. Layer: emulator (no I/O, no Asio; time,
+// randomness and the writing of Arc's key are handed in).
+#ifndef HDIKAFKA_DETAIL_EMULATOR_SERVICE_HPP
+#define HDIKAFKA_DETAIL_EMULATOR_SERVICE_HPP
 
 namespace hdikafka::inline v0_1::detail::emulation {
 
@@ -3954,6 +3945,13 @@ private:
 
 #endif
 
+// -------- hdikafka/detail/emulator_server.hpp
+
+// The emulator's listeners: they bind, accept, and close everything when the emulator is stopped. The pure
+// service behind them is guarded by a lock. Layer: emulator (I/O shell).
+#ifndef HDIKAFKA_DETAIL_EMULATOR_SERVER_HPP
+#define HDIKAFKA_DETAIL_EMULATOR_SERVER_HPP
+
 #include <openssl/crypto.h>
 
 #include <mutex>
@@ -4200,6 +4198,12 @@ private:
 } // namespace hdikafka::inline v0_1::detail::emulation
 
 #endif
+
+// -------- hdikafka/impl/emulator.hpp
+
+// What emulator.hpp declares. Layer: optional; never included by the core.
+#ifndef HDIKAFKA_IMPL_EMULATOR_HPP
+#define HDIKAFKA_IMPL_EMULATOR_HPP
 
 namespace hdikafka::inline v0_1 {
 
@@ -4519,4 +4523,22 @@ std::vector<std::string> basic_emulator<Lazy>::own_addresses() const
 
 #endif
 
+#endif // !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
+
+#if defined(HDIKAFKA_SOURCE)
+
+// -------- hdikafka/impl/emulator_src.hpp
+
+// What impl/src.hpp is to the library, for the emulator. Layer: optional.
+#ifndef HDIKAFKA_IMPL_EMULATOR_SRC_HPP
+#define HDIKAFKA_IMPL_EMULATOR_SRC_HPP
+
+namespace hdikafka::inline v0_1 {
+
+template class basic_emulator<>;
+
+} // namespace hdikafka::inline v0_1
+
 #endif
+
+#endif // defined(HDIKAFKA_SOURCE)

@@ -199,5 +199,8 @@ using emulator = basic_emulator<>;
 #ifndef HDIKAFKA_SEPARATE_COMPILATION
 #include <hdikafka/impl/emulator.hpp>
 #endif
+#ifdef HDIKAFKA_SOURCE
+#include <hdikafka/impl/emulator_src.hpp>
+#endif
 
 #endif

@@ -88,7 +88,7 @@ read -ra libs < <(pkg-config --libs hdikafka)
 "${cxx[@]}" -std=c++20 "${cflags[@]}" -c "$scratch/consumers/main.cpp" -o "$scratch/pkg-config.o"
 g++ "$scratch/pkg-config.o" "${libs[@]}" -o "$scratch/pkg-config"
 runs pkg-config "$scratch/pkg-config"
-echo '#include <hdikafka/impl/src.hpp>' >"$scratch/consumers/library.cpp"
+printf '#define HDIKAFKA_SOURCE\n#include <hdikafka.hpp>\n' >"$scratch/consumers/library.cpp"
 for unit in main library; do
     "${cxx[@]}" -std=c++20 -DHDIKAFKA_SEPARATE_COMPILATION "${cflags[@]}" -c "$scratch/consumers/$unit.cpp" \
         -o "$scratch/$unit.o"
@@ -124,6 +124,13 @@ grep -q '/asio/awaitable.hpp$' files || fail "the list of included files is not 
 [[ $(grep -c hdikafka files) == 1 ]] || fail "more than the single header: $(grep hdikafka files)"
 g++ "${strictly[@]}" main.cpp -lssl -lcrypto
 runs single ./a.out
+# The same, compiled once for all files of a program.
+printf '#define HDIKAFKA_SOURCE\n#include "hdikafka.hpp"\n' >library.cpp
+for unit in main library; do
+    g++ "${strictly[@]}" -DHDIKAFKA_SEPARATE_COMPILATION -c "$unit.cpp"
+done
+g++ main.o library.o -lssl -lcrypto
+runs single-separate ./a.out
 
 sanitized=(-std=c++20 -O1 -g1 -fsanitize=address -fsanitize=undefined -fno-sanitize-recover=all
     -fno-omit-frame-pointer)

@@ -1,6 +1,6 @@
-// The library's definitions, for one source file of a program that is compiled with
-// HDIKAFKA_SEPARATE_COMPILATION: all others then have the declarations alone, and compile in a fraction of
-// the time. Layer: what users see.
+// The library's definitions, for the one source file of a program that says HDIKAFKA_SOURCE, where all are
+// compiled with HDIKAFKA_SEPARATE_COMPILATION: the others then have the declarations alone, and compile in a
+// fraction of the time. Layer: what users see.
 #ifndef HDIKAFKA_IMPL_SRC_HPP
 #define HDIKAFKA_IMPL_SRC_HPP
 
