@@ -77,13 +77,14 @@ class Single:
         if name in self.declared or name in self.others:
             return
         self.declared.add(name)
-        for condition, own, _ in self.lines(name):
+        for condition, own, _, _ in self.lines(name):
             if own and not condition:
                 self.find_declared(own)
 
     def lines(self, name):
-        """The lines of a header, but for the lines around the #includes of what implements it: for each the
-        condition that an #include of ours is under, the header that it names, if any, and its text."""
+        """The lines of a header, but for those around the #includes of what implements it. With each: the
+        condition that it is under for their sake; what it includes of ours; what it includes from outside,
+        whatever the configuration."""
         lines = (INCLUDE / name).read_text(encoding="utf-8").rstrip("\n").split("\n")
         if first_guard(lines) is None:
             raise Unfit(f"{name} does not begin with an include guard (#ifndef, #define)")
@@ -101,7 +102,7 @@ class Single:
             own = own_header(name, rest) if word == "include" else None
             if own and depth != 1:
                 raise Unfit(f"{name}:{number}: {own} is included under a condition: it would be held or not")
-            yield condition, own, line
+            yield condition, own, rest if word == "include" and depth == 1 else None, line
 
     def sections(self, name, condition=""):
         """What a header includes first, itself, and what it includes at its end: (condition, lines) each."""
@@ -110,11 +111,8 @@ class Single:
         self.held.append(name)
         if name in self.declared:
             condition = ""
-        mine, before, behind, depth = ["", f"// -------- {name}", ""], [], [], 0
-        for under, own, line in self.lines(name):
-            match = DIRECTIVE.match(line)
-            word, rest = match.groups() if match else ("", "")
-            depth += {"if": 1, "ifdef": 1, "ifndef": 1, "endif": -1}.get(word, 0)
+        before, mine, behind = [], ["", f"// -------- {name}", ""], []
+        for under, own, outside, line in self.lines(name):
             if own in self.others:
                 if self.others[own] not in self.needs:
                     self.needs.add(self.others[own])
@@ -123,11 +121,8 @@ class Single:
                 behind += self.sections(own, under)
             elif own:
                 before += self.sections(own, condition)
-            # Inside the guard alone it is read in any configuration: once is enough.
-            elif word != "include" or depth > 1 or not self.has_read(rest, condition):
-                # One empty line is enough where #includes were.
-                if line or mine[-1]:
-                    mine.append(line)
+            elif not (outside and self.has_read(outside, condition)) and (line or mine[-1]):
+                mine.append(line)  # one empty line is enough where #includes were
         return before + [(condition, mine)] + behind
 
     def has_read(self, header, condition):
