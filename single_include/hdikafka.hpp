@@ -18028,6 +18028,152 @@ private:
 
 #endif
 
+// -------- hdikafka/detail/send_ledger.hpp
+
+// What a producer owes its senders: room in its buffer, an answer to each of them, and figures about all of
+// it. Layer: decisions (no I/O, no clock).
+#ifndef HDIKAFKA_DETAIL_SEND_LEDGER_HPP
+#define HDIKAFKA_DETAIL_SEND_LEDGER_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Follows each record from send() to its answer; where it waits meanwhile is the plan's business.
+class send_ledger
+{
+public:
+    /// What the buffer may hold.
+    send_ledger(std::size_t records, std::size_t bytes) : records_(records), bytes_(bytes) {}
+
+    /// Whether the buffer has room for another of that size.
+    bool fits(std::size_t bytes) const
+    {
+        return figures_.buffered_records < records_ && figures_.buffered_bytes + bytes <= bytes_;
+    }
+
+    /// It was sent, and waits for room.
+    void open(pending_send& one, send_time now)
+    {
+        one.since = now;
+        one.generation = generation_;
+        ++unanswered_[generation_];
+    }
+
+    /// It has room in the buffer, now if it had none.
+    void take_in(pending_send& one) noexcept
+    {
+        if (one.where != pending_send::stage::waiting)
+            return;
+        one.where = pending_send::stage::unplaced;
+        ++figures_.buffered_records;
+        figures_.buffered_bytes += one.bytes;
+    }
+
+    /// A batch leaves.
+    void depart(flight& batch, send_time now)
+    {
+        batch.left = now;
+        ++figures_.in_flight;
+        for (pending_ptr const& one : batch.batch) {
+            one->where = pending_send::stage::flying;
+            figures_.queue_time.add(since(one->since, now));
+        }
+    }
+
+    /// It became two.
+    void split()
+    {
+        ++figures_.retries;
+        ++figures_.in_flight;
+    }
+
+    /// It has not left after all.
+    void call_off(flight const& batch)
+    {
+        --figures_.in_flight;
+        for (pending_ptr const& one : batch.batch)
+            one->where = pending_send::stage::queued;
+    }
+
+    /// It has its answer, of which each of its records is still to be told.
+    void arrive(flight const& batch, send_time now)
+    {
+        --figures_.in_flight;
+        ++figures_.batches;
+        figures_.retries += batch.retries;
+        figures_.flight_time.add(since(batch.left, now));
+    }
+
+    /// What became of a record, once. It needs no room any more; whoever sent it is woken.
+    void answer(pending_send& one, persistence claim)
+    {
+        figures_.acknowledged += claim == persistence::done ? 1 : 0;
+        figures_.bytes += claim == persistence::done ? one.bytes : 0;
+        figures_.failed += claim == persistence::none ? 1 : 0;
+        figures_.doubtful += claim == persistence::possibly ? 1 : 0;
+        if (one.where != pending_send::stage::waiting) {
+            --figures_.buffered_records;
+            figures_.buffered_bytes -= one.bytes;
+        }
+        auto const left = unanswered_.find(one.generation);
+        if (--left->second == 0)
+            unanswered_.erase(left);
+        one.where = pending_send::stage::answered;
+        one.content = record();
+        one.answered();
+    }
+
+    /// Answers the first of a list, which was not sent, with that error, and takes it out.
+    void fail_first(pending_list& list, error const& why)
+    {
+        pending_ptr const one = list.front();
+        diagnostics info = why.info();
+        info.operation = "send";
+        info.topic = one->topic;
+        one->failure.emplace(why.code(), std::move(info), why.cause());
+        list.pop_front();
+        answer(*one, persistence::none);
+    }
+
+    /// All of them.
+    void fail(pending_list& list, error const& why)
+    {
+        while (!list.empty())
+            fail_first(list, why);
+    }
+
+    /// Ends a generation: everything that was sent until now, and its number.
+    std::uint64_t flush()
+    {
+        hurried_ = generation_;
+        return generation_++;
+    }
+    /// The generation that is not to linger, and those before it.
+    std::optional<std::uint64_t> hurried() const noexcept { return hurried_; }
+    /// Whether everything of that generation, and of those before it, has been answered.
+    bool flushed(std::uint64_t generation) const
+    {
+        return unanswered_.empty() || unanswered_.begin()->first > generation;
+    }
+
+    producer_statistics const& figures() const noexcept { return figures_; }
+
+private:
+    static duration_histogram::microseconds since(send_time begun, send_time now)
+    {
+        return std::chrono::duration_cast<duration_histogram::microseconds>(now - begun);
+    }
+
+    std::size_t const records_, bytes_;
+    std::uint64_t generation_ = 0;
+    std::optional<std::uint64_t> hurried_;
+    std::map<std::uint64_t, std::size_t> unanswered_; ///< By generation.
+    producer_statistics figures_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
 // -------- hdikafka/detail/send_plan.hpp
 
 // What a producer does with its records, from send() to answer: a pure decision. Layer: decisions (no I/O, no
@@ -18047,7 +18193,10 @@ class send_plan
 {
 public:
     explicit send_plan(producer_options options, std::uint64_t seed = 0)
-        : options_(std::move(options)), largest_(options_.max_batch_bytes()), random_(seed)
+        : options_(std::move(options)),
+          ledger_(options_.buffer_records(), options_.buffer_bytes()),
+          largest_(options_.max_batch_bytes()),
+          random_(seed)
     {
         limits_.records = options_.max_batch_records();
         limits_.bytes = options_.max_batch_bytes();
@@ -18055,17 +18204,15 @@ public:
     }
 
     /// Whether a record of that size would be taken at once.
-    bool has_room(std::size_t bytes) const { return waiting_.empty() && fits(bytes); }
+    bool has_room(std::size_t bytes) const { return waiting_.empty() && ledger_.fits(bytes); }
 
     // What happens.
 
     void submit(pending_ptr one, send_time now)
     {
-        one->since = now;
-        one->generation = generation_;
         pending_list alone{one};
         one->node = alone.begin();
-        ++unanswered_[generation_];
+        ledger_.open(*one, now);
         waiting_.splice(waiting_.end(), alone);
         try {
             admit(now);
@@ -18104,7 +18251,7 @@ public:
             else if (topic.choice.known())
                 choose(topic, placed);
             else
-                fail_first(placed, count.error());
+                ledger_.fail_first(placed, count.error());
         }
         if (!topic.choice.known())
             topics_.erase(name);
@@ -18114,31 +18261,28 @@ public:
     /// From now on nothing that is in the buffer lingers. The generation to wait for.
     std::uint64_t flush()
     {
-        hurried_ = generation_;
+        std::uint64_t const generation = ledger_.flush();
         for (auto const& [key, one] : lanes_)
             if (one->waiting)
                 one->waiting->hurry();
-        return generation_++;
+        return generation;
     }
 
     /// Whether everything of that generation, and of those before it, has been answered.
-    bool flushed(std::uint64_t generation) const
-    {
-        return unanswered_.empty() || unanswered_.begin()->first > generation;
-    }
+    bool flushed(std::uint64_t generation) const { return ledger_.flushed(generation); }
 
     /// Fails, with that error, everything that is not on its way.
     void give_up(error const& why)
     {
-        refuse(waiting_, why);
+        ledger_.fail(waiting_, why);
         for (auto& [name, topic] : topics_)
-            refuse(topic.unplaced, why);
+            ledger_.fail(topic.unplaced, why);
         for (auto const& [key, one] : lanes_) {
             batch_limits all;
             all.records = one->queue.size();
             all.bytes = std::size_t(-1);
             pending_list given_up = one->queue.take(all);
-            refuse(given_up, why);
+            ledger_.fail(given_up, why);
             if (one->waiting)
                 one->waiting->hurry();
         }
@@ -18157,7 +18301,7 @@ public:
     /// When a courier is to board; nullopt: there is nothing to send any more.
     std::optional<send_time> due(lane const& one) const
     {
-        auto const due = one.queue.due(limits_, hurried_);
+        auto const due = one.queue.due(limits_, ledger_.hurried());
         return due ? std::optional(std::max(*due, not_before_)) : due;
     }
 
@@ -18166,13 +18310,8 @@ public:
     {
         flight out;
         out.batch = one->queue.take(limits_);
-        out.left = now;
+        ledger_.depart(out, now);
         one->boarding = false;
-        for (pending_ptr const& sent : out.batch) {
-            sent->where = pending_send::stage::flying;
-            statistics_.queue_time.add(since(sent->since, now));
-        }
-        ++statistics_.in_flight;
         if (one->partition && one->queue.empty())
             if (auto const found = topics_.find(one->topic); found != topics_.end())
                 found->second.choice.emptied(*one->partition, random_);
@@ -18190,13 +18329,12 @@ public:
         std::size_t const bytes = size - body_size(whole.batch.size(), 0);
         largest_.refused(size, body_size(whole.batch.size() / 2, bytes / 2));
         limits_.bytes = largest_.value();
-        ++statistics_.retries;
         auto const middle =
             std::next(whole.batch.begin(), static_cast<std::ptrdiff_t>(whole.batch.size() / 2));
         flight out;
         out.left = whole.left;
         out.batch.splice(out.batch.end(), whole.batch, middle, whole.batch.end());
-        ++statistics_.in_flight;
+        ledger_.split();
         for (auto const& [key, one] : lanes_)
             if (one->waiting && one->queue.full(limits_))
                 one->waiting->hurry(); // by the new limit
@@ -18206,10 +18344,7 @@ public:
     /// What became of a batch. The receipt, if there is one, has an outcome for each record.
     void land(flight& done, result<receipt> const& answer, send_time now)
     {
-        --statistics_.in_flight;
-        ++statistics_.batches;
-        statistics_.retries += done.retries;
-        statistics_.flight_time.add(since(done.left, now));
+        ledger_.arrive(done, now);
         if (answer) {
             largest_.taken(body_of(done.batch));
             limits_.bytes = largest_.value();
@@ -18230,8 +18365,7 @@ public:
             } else {
                 one->failure = answer.error();
             }
-            count(*one, answer ? one->outcome.persisted : answer.error().info().persisted());
-            settle(*one);
+            ledger_.answer(*one, answer ? one->outcome.persisted : answer.error().info().persisted());
         }
         admit(now);
     }
@@ -18239,9 +18373,7 @@ public:
     /// A batch has not been sent after all: its records are the next of their lane.
     void put_back(lane_ptr const& from, flight& unsent)
     {
-        --statistics_.in_flight;
-        for (pending_ptr const& one : unsent.batch)
-            one->where = pending_send::stage::queued;
+        ledger_.call_off(unsent);
         from->queue.put_back(unsent.batch);
     }
 
@@ -18261,7 +18393,7 @@ public:
 
     producer_statistics statistics() const
     {
-        producer_statistics out = statistics_;
+        producer_statistics out = ledger_.figures();
         out.waiting = waiting_.size();
         return out;
     }
@@ -18287,23 +18419,12 @@ private:
         send_time asked_at;
     };
 
-    static duration_histogram::microseconds since(send_time begun, send_time now)
-    {
-        return std::chrono::duration_cast<duration_histogram::microseconds>(now - begun);
-    }
-
-    bool fits(std::size_t bytes) const
-    {
-        return statistics_.buffered_records < options_.buffer_records() &&
-               statistics_.buffered_bytes + bytes <= options_.buffer_bytes();
-    }
-
     /// Takes in what there is room for, in its order.
     void admit(send_time now)
     {
         while (!waiting_.empty()) {
             pending_send& one = *waiting_.front();
-            if (!fits(one.bytes))
+            if (!ledger_.fits(one.bytes))
                 return;
             if (!options_.partitioner().needs_partitions())
                 enqueue(waiting_);
@@ -18333,7 +18454,7 @@ private:
         }
         if (topic.choice.known())
             return choose(topic, waiting_);
-        take_in(one);
+        ledger_.take_in(one);
         topic.unplaced.splice(topic.unplaced.end(), waiting_, waiting_.begin());
     }
 
@@ -18344,7 +18465,7 @@ private:
         auto const chosen =
             topic.choice.pick(options_.partitioner(), one.topic, one.content, one.bytes, limits_, random_);
         if (!chosen)
-            return fail_first(from, chosen.error());
+            return ledger_.fail_first(from, chosen.error());
         one.content.partition(chosen.value());
         enqueue(from);
     }
@@ -18360,22 +18481,12 @@ private:
         lane_ptr const& to = found->second;
         call_courier(to);
         // From here on nothing fails: a record is where its counters say.
-        take_in(one);
+        ledger_.take_in(one);
         one.where = pending_send::stage::queued;
         one.in = to.get();
         to->queue.add(from);
         if (to->waiting && to->queue.full(limits_))
             to->waiting->hurry();
-    }
-
-    /// It has room in the buffer.
-    void take_in(pending_send& one) noexcept
-    {
-        if (one.where != pending_send::stage::waiting)
-            return;
-        one.where = pending_send::stage::unplaced;
-        ++statistics_.buffered_records;
-        statistics_.buffered_bytes += one.bytes;
     }
 
     /// Has a courier come for what is, or will be, in the lane.
@@ -18401,8 +18512,7 @@ private:
         } else {
             waiting_.erase(one.node);
         }
-        count(one, persistence::none);
-        settle(one);
+        ledger_.answer(one, persistence::none);
     }
 
     /// Of the request that carries these.
@@ -18414,47 +18524,6 @@ private:
         return body_size(batch.size(), bytes);
     }
 
-    void refuse(pending_list& list, error const& why)
-    {
-        while (!list.empty())
-            fail_first(list, why);
-    }
-
-    void fail_first(pending_list& list, error const& why)
-    {
-        pending_ptr const one = list.front();
-        diagnostics info = why.info();
-        info.operation = "send";
-        info.topic = one->topic;
-        one->failure.emplace(why.code(), std::move(info), why.cause());
-        list.pop_front();
-        count(*one, persistence::none);
-        settle(*one);
-    }
-
-    void count(pending_send const& one, persistence claim)
-    {
-        statistics_.acknowledged += claim == persistence::done ? 1 : 0;
-        statistics_.bytes += claim == persistence::done ? one.bytes : 0;
-        statistics_.failed += claim == persistence::none ? 1 : 0;
-        statistics_.doubtful += claim == persistence::possibly ? 1 : 0;
-    }
-
-    /// It needs no room any more.
-    void settle(pending_send& one)
-    {
-        if (one.where != pending_send::stage::waiting) {
-            --statistics_.buffered_records;
-            statistics_.buffered_bytes -= one.bytes;
-        }
-        auto const left = unanswered_.find(one.generation);
-        if (--left->second == 0)
-            unanswered_.erase(left);
-        one.where = pending_send::stage::answered;
-        one.content = record();
-        one.answered();
-    }
-
     /// Whether that may be because a topic that was made anew has fewer partitions.
     static bool refuses(error const& failure) noexcept
     {
@@ -18463,6 +18532,7 @@ private:
     }
 
     producer_options const options_;
+    send_ledger ledger_;
     body_limit largest_;
     batch_limits limits_;
     random_source random_;
@@ -18470,11 +18540,7 @@ private:
     std::map<std::string, topic_entry, std::less<>> topics_;
     std::map<lane_key, lane_ptr> lanes_;
     std::deque<send_action> actions_;
-    std::uint64_t generation_ = 0;
-    std::optional<std::uint64_t> hurried_;
-    send_time not_before_;                            ///< The service wants to be left alone until then.
-    std::map<std::uint64_t, std::size_t> unanswered_; ///< By generation.
-    producer_statistics statistics_;
+    send_time not_before_; ///< The service wants to be left alone until then.
 };
 
 } // namespace hdikafka::inline v0_1::detail
