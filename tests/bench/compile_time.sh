@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Prints how much longer than the headers it stands on a file takes to compile that includes hdikafka.hpp: user
-# CPU time at -O0, median of several rounds, with g++ and, where it is there, clang++-19. Only prints: times
-# differ from machine to machine and from run to run.
+# Prints how much longer than the headers it stands on a file takes to compile that includes hdikafka.hpp; beside
+# it, the least that a program does that asks for something over HTTPS with Asio alone. User CPU time at -O0,
+# median of several rounds, with g++ and, where it is there, clang++-19. Only prints: times differ from machine to
+# machine and from run to run.
 #
 #   compile_time.sh [ROUNDS]
 set -euo pipefail
@@ -17,7 +18,8 @@ include hdikafka.hpp >"$scratch/header.cpp"
 awk '/^```/ { if (inside) exit; inside = /cpp/; next } inside' "$root/README.md" >"$scratch/readme.cpp"
 cp "$root/examples/quickstart.cpp" "$scratch/quickstart.cpp"
 include boost/asio/ssl.hpp boost/beast.hpp boost/beast/ssl.hpp >"$scratch/beast.cpp"
-names=(asio header readme quickstart header_separate readme_separate quickstart_separate beast)
+cp "$root/tests/bench/asio_get.cpp" "$scratch/get.cpp"
+names=(asio header readme quickstart header_separate readme_separate quickstart_separate get beast)
 declare -A what=(
     [asio]="narrow Asio headers and openssl/ssl.h"
     [header]="hdikafka.hpp, nothing called"
@@ -26,6 +28,7 @@ declare -A what=(
     [header_separate]="hdikafka.hpp, compiled separately"
     [readme_separate]="the README's program, so too"
     [quickstart_separate]="examples/quickstart.cpp, so too"
+    [get]="one GET with asio::ssl, a deadline"
     [beast]="Boost.Beast and asio/ssl"
 )
 

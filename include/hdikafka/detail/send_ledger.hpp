@@ -39,7 +39,7 @@ public:
         ++unanswered_[generation_];
     }
 
-    /// It has room in the buffer, now if it had none.
+    /// From now on it has room in the buffer, if it had none.
     void take_in(pending_send& one) noexcept
     {
         if (one.where != pending_send::stage::waiting)
