@@ -1,5 +1,6 @@
 // Making connections: addresses raced, TLS sessions taken up again, a pinned key.
 #include "support/emulated.hpp"
+#include "support/full_listener.hpp"
 #include "support/running.hpp"
 
 #include <hdikafka/detail/address_race.hpp>
@@ -12,11 +13,9 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
-#include <sys/socket.h>
 
 #include <array>
 #include <chrono>
-#include <list>
 #include <memory>
 #include <string>
 #include <utility>
@@ -35,31 +34,6 @@ tcp::endpoint nobody(net::io_context& io)
     tcp::acceptor const gone(io, tcp::endpoint(net::ip::address_v4::loopback(), 0));
     return gone.local_endpoint();
 }
-
-/// An address that neither takes a connection nor refuses it: its queue is full.
-class silent_listener
-{
-public:
-    explicit silent_listener(net::io_context& io) : acceptor_(io, tcp::v4())
-    {
-        acceptor_.bind(tcp::endpoint(net::ip::address_v4::loopback(), 0));
-        acceptor_.listen(0);
-        // Fills the queue; from then on the kernel drops what asks for a connection.
-        for (int i = 0; i < 8; ++i) {
-            tcp::socket& one = filling_.emplace_back(io);
-            one.open(tcp::v4());
-            one.native_non_blocking(true);
-            auto const to = acceptor_.local_endpoint();
-            ::connect(one.native_handle(), to.data(), static_cast<socklen_t>(to.size())); // Asio's would wait
-        }
-    }
-
-    tcp::endpoint address() const { return acceptor_.local_endpoint(); }
-
-private:
-    tcp::acceptor acceptor_;
-    std::list<tcp::socket> filling_;
-};
 
 /// A race of its own, under way until its operation ends.
 class racing
@@ -150,7 +124,7 @@ TEST_CASE("an address that refuses makes room for the next at once")
 TEST_CASE("an address that stays silent does not keep the next one waiting for its own end")
 {
     net::io_context io;
-    silent_listener const silent(io);
+    full_listener const silent;
     tcp::acceptor const good(io, tcp::endpoint(net::ip::address_v4::loopback(), 0));
     racing one(io, {silent.address(), good.local_endpoint()}, 1h);
     io.run();
@@ -163,7 +137,7 @@ TEST_CASE("an address that stays silent does not keep the next one waiting for i
 TEST_CASE("while an address is silent, the next one is left alone for 250 ms")
 {
     net::io_context io;
-    silent_listener const silent(io);
+    full_listener const silent;
     tcp::acceptor next(io, tcp::endpoint(net::ip::address_v4::loopback(), 0));
     next.non_blocking(true);
     // Who is kept from looking for so long looks again.
@@ -201,7 +175,7 @@ TEST_CASE("when all addresses refuse, the last reason is told; without any, that
 TEST_CASE("a race that nobody wins ends with its time, or when the call is cancelled; no socket stays open")
 {
     net::io_context io;
-    silent_listener const silent(io);
+    full_listener const silent;
     address_list const addresses(3, silent.address());
     racing slow(io, addresses, 20ms);
     racing cancelled(io, addresses, 1h);
@@ -216,7 +190,7 @@ TEST_CASE("a context can be destroyed in the middle of a race")
     bool finished = false;
     {
         net::io_context io;
-        silent_listener const silent(io);
+        full_listener const silent;
         racing one(io, {silent.address(), silent.address()}, 1h);
         io.poll();
         finished = one.finished;

@@ -4,6 +4,7 @@
 
 #include "fault_operations.hpp"
 #include "fault_resolver.hpp"
+#include "full_listener.hpp"
 #include "running.hpp"
 
 #include <asio/ip/tcp.hpp>
@@ -14,7 +15,6 @@
 
 #include <chrono>
 #include <cstddef>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <set>
@@ -33,25 +33,21 @@ inline std::string const full_address = "127.0.0.3";
 class closed_doors
 {
 public:
-    explicit closed_doors(unsigned port) : refusing_(io_, net::ip::tcp::v4()), full_(io_, net::ip::tcp::v4())
+    explicit closed_doors(unsigned port) : refusing_(io_, net::ip::tcp::v4()), full_(at(full_address, port))
     {
-        auto const number = static_cast<net::ip::port_type>(port);
-        // Connections to an earlier pair of doors with that number may not be forgotten yet.
-        refusing_.set_option(net::socket_base::reuse_address(true));
-        full_.set_option(net::socket_base::reuse_address(true));
-        refusing_.bind(net::ip::tcp::endpoint(net::ip::make_address(refusing_address), number));
-        full_.bind(net::ip::tcp::endpoint(net::ip::make_address(full_address), number));
-        full_.listen(0);
-        for (int i = 0; i < 4; ++i)
-            fillers_.emplace_back(io_).async_connect(full_.local_endpoint(), [](std::error_code) {});
-        io_.poll();
+        refusing_.set_option(net::socket_base::reuse_address(true)); // an earlier pair had it a moment ago
+        refusing_.bind(at(refusing_address, port));
     }
 
 private:
+    static net::ip::tcp::endpoint at(std::string const& address, unsigned port)
+    {
+        return {net::ip::make_address(address), static_cast<net::ip::port_type>(port)};
+    }
+
     net::io_context io_;
     net::ip::tcp::acceptor refusing_;
-    net::ip::tcp::acceptor full_;
-    std::deque<net::ip::tcp::socket> fillers_;
+    full_listener full_;
 };
 
 /// How many TCP sockets of this process are, or try to become, the client's end of a connection: all
