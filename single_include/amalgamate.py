@@ -22,8 +22,8 @@ UMBRELLA = "hdikafka.hpp"
 COMMAND = "python3 single_include/amalgamate.py"
 
 DIRECTIVE = re.compile(r"\s*#\s*(\w+)\s*(.*)")
-# What a header has around the #includes of what implements it -> the same in a single header, where the file
-# that implements all comes by it in its place.
+# What a header has around the #includes of what implements it -> what a single header has around these sections.
+# The file that says HDIKAFKA_SOURCE needs them as well: unlike in include/, they stand nowhere else.
 CONDITIONS = {
     ("ifndef", "HDIKAFKA_SEPARATE_COMPILATION"): "!defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)",
     ("ifdef", "HDIKAFKA_SOURCE"): "defined(HDIKAFKA_SOURCE)",

@@ -76,8 +76,8 @@ in_cmake() {
     runs "$name" "$scratch/$name/consumer"
 }
 in_cmake find_package -DCMAKE_PREFIX_PATH="$scratch/installed"
-in_cmake fetch_content -DHDIKAFKA_SOURCE="$source"
-in_cmake add_subdirectory -DHDIKAFKA_SOURCE="$source"
+in_cmake fetch_content -DCHECKOUT="$source"
+in_cmake add_subdirectory -DCHECKOUT="$source"
 runs compiled "$scratch/add_subdirectory/consumer_compiled"
 
 export PKG_CONFIG_PATH=$scratch/installed/share/pkgconfig
@@ -88,7 +88,6 @@ read -ra libs < <(pkg-config --libs hdikafka)
 "${cxx[@]}" -std=c++20 "${cflags[@]}" -c "$scratch/consumers/main.cpp" -o "$scratch/pkg-config.o"
 g++ "$scratch/pkg-config.o" "${libs[@]}" -o "$scratch/pkg-config"
 runs pkg-config "$scratch/pkg-config"
-printf '#define HDIKAFKA_SOURCE\n#include <hdikafka.hpp>\n' >"$scratch/consumers/library.cpp"
 for unit in main library; do
     "${cxx[@]}" -std=c++20 -DHDIKAFKA_SEPARATE_COMPILATION "${cflags[@]}" -c "$scratch/consumers/$unit.cpp" \
         -o "$scratch/$unit.o"
@@ -102,7 +101,7 @@ touch "$scratch/old/asio/awaitable.hpp"
 echo "#define ASIO_VERSION 101800" >"$scratch/old/asio/version.hpp"
 for name in find_package add_subdirectory; do
     if cmake -S "$scratch/consumers/$name" -B "$scratch/refused-$name" -DHDIKAFKA_ASIO_INCLUDE_DIR="$scratch/old" \
-        -DCMAKE_PREFIX_PATH="$scratch/installed" -DHDIKAFKA_SOURCE="$source" >"$scratch/output" 2>&1; then
+        -DCMAKE_PREFIX_PATH="$scratch/installed" -DCHECKOUT="$source" >"$scratch/output" 2>&1; then
         fail "$name: Asio 1.18 was accepted"
     fi
     # CMake breaks the lines of a message.
@@ -125,7 +124,6 @@ grep -q '/asio/awaitable.hpp$' files || fail "the list of included files is not 
 g++ "${strictly[@]}" main.cpp -lssl -lcrypto
 runs single ./a.out
 # The same, compiled once for all files of a program.
-printf '#define HDIKAFKA_SOURCE\n#include "hdikafka.hpp"\n' >library.cpp
 for unit in main library; do
     g++ "${strictly[@]}" -DHDIKAFKA_SEPARATE_COMPILATION -c "$unit.cpp"
 done
