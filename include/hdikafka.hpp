@@ -16,6 +16,7 @@
 #include <hdikafka/error.hpp>
 #include <hdikafka/http_limits.hpp>
 #include <hdikafka/json.hpp>
+#include <hdikafka/metadata.hpp>
 #include <hdikafka/observer.hpp>
 #include <hdikafka/offsets.hpp>
 #include <hdikafka/options.hpp>
@@ -29,7 +30,6 @@
 #include <hdikafka/record_stream.hpp>
 #include <hdikafka/result.hpp>
 #include <hdikafka/service_principal.hpp>
-#include <hdikafka/topic.hpp>
 #include <hdikafka/version.hpp>
 
 #ifdef HDIKAFKA_SOURCE

@@ -27,7 +27,7 @@
 
 // -------- hdikafka/version.hpp
 
-// Version of the library. Layer: values (no I/O, no Asio).
+// Version of the library.
 #ifndef HDIKAFKA_VERSION_HPP
 #define HDIKAFKA_VERSION_HPP
 
@@ -50,11 +50,11 @@ namespace hdikafka::inline v0_1 {}
 
 #endif
 
-// -------- hdikafka/detail/secret.hpp
+// -------- hdikafka/detail/base/secret.hpp
 
-// Texts that must not outlive their use. Layer: values (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_SECRET_HPP
-#define HDIKAFKA_DETAIL_SECRET_HPP
+// Texts that must not outlive their use.
+#ifndef HDIKAFKA_DETAIL_BASE_SECRET_HPP
+#define HDIKAFKA_DETAIL_BASE_SECRET_HPP
 
 #include <openssl/crypto.h>
 
@@ -103,8 +103,7 @@ private:
 
 // -------- hdikafka/access_token.hpp
 
-// What a credential is asked for, and what it gives: a token and how long it lives. Layer: values (no I/O, no
-// Asio).
+// What a credential is asked for, and what it gives: a token and how long it lives.
 #ifndef HDIKAFKA_ACCESS_TOKEN_HPP
 #define HDIKAFKA_ACCESS_TOKEN_HPP
 
@@ -173,15 +172,15 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/asio.hpp
+// -------- hdikafka/detail/run/asio.hpp
 
-// Asio: the one place that knows its versions and names it `net`. Layer: I/O shell.
+// Asio: the one place that knows its versions and names it `net`.
 //
 // Only what the headers that users see and most programs need, for compile time is a feature; asio_io.hpp has
 // the rest. Everything between Asio 1.22.1 and the newest version that differs is evened out here and nowhere
 // else.
-#ifndef HDIKAFKA_DETAIL_ASIO_HPP
-#define HDIKAFKA_DETAIL_ASIO_HPP
+#ifndef HDIKAFKA_DETAIL_RUN_ASIO_HPP
+#define HDIKAFKA_DETAIL_RUN_ASIO_HPP
 
 #if !__has_include(<asio/version.hpp>)
 #error "hdikafka needs standalone Asio 1.22.1 or newer: install libasio-dev or add Asio's include directory"
@@ -232,7 +231,6 @@ namespace net = ::asio;
 // -------- hdikafka/error.hpp
 
 // Errors: what can go wrong, what is known about it, and what became of the records.
-// Layer: values (no I/O, no Asio).
 #ifndef HDIKAFKA_ERROR_HPP
 #define HDIKAFKA_ERROR_HPP
 
@@ -562,7 +560,7 @@ struct std::is_error_code_enum<hdikafka::errc> : std::true_type
 
 // -------- hdikafka/result.hpp
 
-// result<T>: a value or an hk::error. Layer: values (no I/O, no Asio).
+// result<T>: a value or an hk::error.
 #ifndef HDIKAFKA_RESULT_HPP
 #define HDIKAFKA_RESULT_HPP
 
@@ -622,7 +620,9 @@ public:
     /// A failure.
     result(hdikafka::error failure) : state_(std::move(failure)) {}
 
-    result(result const& other) requires std::copy_constructible<T> : state_(other.state_)
+    result(result const& other)
+        requires std::copy_constructible<T>
+        : state_(other.state_)
     {
         if (state_)
             std::construct_at(&value_, other.value_);
@@ -685,7 +685,7 @@ private:
 
 // -------- hdikafka/as_result.hpp
 
-// as_result: a call's outcome as a value instead of an exception. Layer: what users see.
+// as_result: a call's outcome as a value instead of an exception.
 #ifndef HDIKAFKA_AS_RESULT_HPP
 #define HDIKAFKA_AS_RESULT_HPP
 
@@ -727,12 +727,12 @@ net::awaitable<result<T>> as_result(net::awaitable<T> call)
 
 #endif
 
-// -------- hdikafka/detail/base64.hpp
+// -------- hdikafka/detail/base/base64.hpp
 
-// base64: bytes as letters, for Basic credentials, and base64url, which JSON web tokens are made of
-// (RFC 4648 §4 and §5). Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_BASE64_HPP
-#define HDIKAFKA_DETAIL_BASE64_HPP
+// base64: bytes as letters, for Basic credentials, and base64url, which JSON web tokens are made of (RFC 4648
+// §4 and §5).
+#ifndef HDIKAFKA_DETAIL_BASE_BASE64_HPP
+#define HDIKAFKA_DETAIL_BASE_BASE64_HPP
 
 #include <array>
 
@@ -826,12 +826,11 @@ inline std::optional<std::string> base64_decode(std::string_view text, base64_fo
 
 #endif
 
-// -------- hdikafka/detail/utf8.hpp
+// -------- hdikafka/detail/base/utf8.hpp
 
 // UTF-8: strict validation, encoding, and the scan for bytes that need no attention in a JSON string.
-// Layer: formats (bytes in, values out; no Asio).
-#ifndef HDIKAFKA_DETAIL_UTF8_HPP
-#define HDIKAFKA_DETAIL_UTF8_HPP
+#ifndef HDIKAFKA_DETAIL_BASE_UTF8_HPP
+#define HDIKAFKA_DETAIL_BASE_UTF8_HPP
 
 #include <bit>
 #include <cstring>
@@ -1008,10 +1007,9 @@ inline void append_utf8(std::string& out, char32_t code_point)
 
 #endif
 
-// -------- hdikafka/detail/json_text.hpp
+// -------- hdikafka/detail/json/text.hpp
 
 // What single JSON tokens mean: a value's kind, the characters of a string, a number as a double.
-// Layer: formats (bytes in, values out; no Asio).
 #ifndef HDIKAFKA_DETAIL_JSON_TEXT_HPP
 #define HDIKAFKA_DETAIL_JSON_TEXT_HPP
 
@@ -1170,10 +1168,9 @@ inline bool json_to_double(std::string_view number, double& out) noexcept
 
 #endif
 
-// -------- hdikafka/detail/json_reader.hpp
+// -------- hdikafka/detail/json/reader.hpp
 
 // Reading JSON (RFC 8259): one validating pass that the caller pulls, without tree, allocation or recursion.
-// Layer: formats (bytes in, values out; no Asio).
 #ifndef HDIKAFKA_DETAIL_JSON_READER_HPP
 #define HDIKAFKA_DETAIL_JSON_READER_HPP
 
@@ -1535,9 +1532,9 @@ inline bool valid_json(std::string_view text) noexcept
 
 #endif
 
-// -------- hdikafka/detail/json_writer.hpp
+// -------- hdikafka/detail/json/writer.hpp
 
-// Writing JSON scalars into a growing text. Layer: formats (bytes in, values out; no Asio).
+// Writing JSON scalars into a growing text.
 #ifndef HDIKAFKA_DETAIL_JSON_WRITER_HPP
 #define HDIKAFKA_DETAIL_JSON_WRITER_HPP
 
@@ -1616,7 +1613,7 @@ inline bool append_json_double(std::string& out, double value)
 
 // -------- hdikafka/json.hpp
 
-// json and json_view: JSON as validated text, without a tree. Layer: values (no I/O, no Asio).
+// json and json_view: JSON as validated text, without a tree.
 #ifndef HDIKAFKA_JSON_HPP
 #define HDIKAFKA_JSON_HPP
 
@@ -1632,7 +1629,7 @@ struct validated_json
 
 template <class T>
 concept character_type = std::same_as<T, char> || std::same_as<T, wchar_t> || std::same_as<T, char8_t> ||
-    std::same_as<T, char16_t> || std::same_as<T, char32_t>;
+                         std::same_as<T, char16_t> || std::same_as<T, char32_t>;
 
 template <class T>
 concept json_integer =
@@ -1749,7 +1746,8 @@ public:
 
     /// A JSON string of the text. Throws `invalid_utf8`.
     template <class T>
-    requires detail::string_like<T> || detail::u8string_like<T> json(T const& text)
+        requires detail::string_like<T> || detail::u8string_like<T>
+    json(T const& text)
     {
         if constexpr (std::is_pointer_v<T>)
             if (text == nullptr)
@@ -1771,7 +1769,8 @@ public:
 
     /// The shortest text that reads back as the same number. Throws `not_finite`.
     template <class T>
-    requires std::same_as<T, float> || std::same_as<T, double> json(T value)
+        requires std::same_as<T, float> || std::same_as<T, double>
+    json(T value)
     {
         if (!detail::append_json_double(text_, value))
             throw error(errc::not_finite);
@@ -1846,7 +1845,7 @@ private:
 
 // -------- hdikafka/base64_codec.hpp
 
-// base64_codec: bytes of any kind as JSON, which holds text alone. Layer: values (no I/O, no Asio).
+// base64_codec: bytes of any kind as JSON, which holds text alone.
 #ifndef HDIKAFKA_BASE64_CODEC_HPP
 #define HDIKAFKA_BASE64_CODEC_HPP
 
@@ -1893,7 +1892,7 @@ public:
 
 // -------- hdikafka/checkpoint.hpp
 
-// A checkpoint: how far a consumer has got, kept for its next start. Layer: values (no I/O, no Asio).
+// A checkpoint: how far a consumer has got, kept for its next start.
 #ifndef HDIKAFKA_CHECKPOINT_HPP
 #define HDIKAFKA_CHECKPOINT_HPP
 
@@ -1920,17 +1919,17 @@ public:
 
 #endif
 
-// -------- hdikafka/detail/handles.hpp
+// -------- hdikafka/detail/base/fwd.hpp
 
-// What users' handles point to: declared here, defined where the work is done. Layer: I/O shell, no Asio.
-#ifndef HDIKAFKA_DETAIL_HANDLES_HPP
-#define HDIKAFKA_DETAIL_HANDLES_HPP
+// What users' handles point to: declared here, defined where the work is done.
+#ifndef HDIKAFKA_DETAIL_BASE_FWD_HPP
+#define HDIKAFKA_DETAIL_BASE_FWD_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
 template <class = void>
-class session;
-using session_ptr = std::shared_ptr<session<>>;
+class client_core;
+using client_ptr = std::shared_ptr<client_core<>>;
 
 template <class = void>
 class stream_state;
@@ -1965,7 +1964,7 @@ using checkpoint_file_ptr = std::shared_ptr<checkpoint_file<>>;
 
 // -------- hdikafka/checkpoint_store.hpp
 
-// Where checkpoints are kept. Layer: what users see.
+// Where checkpoints are kept.
 #ifndef HDIKAFKA_CHECKPOINT_STORE_HPP
 #define HDIKAFKA_CHECKPOINT_STORE_HPP
 
@@ -2065,11 +2064,55 @@ using file_checkpoint_store = basic_file_checkpoint_store<>;
 
 #if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
 
-// -------- hdikafka/detail/asio_io.hpp
+// -------- hdikafka/detail/base/owned_descriptor.hpp
 
-// What the I/O shell needs of Asio: sockets, timers, handlers. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_ASIO_IO_HPP
-#define HDIKAFKA_DETAIL_ASIO_IO_HPP
+// Who closes a file descriptor.
+#ifndef HDIKAFKA_DETAIL_BASE_OWNED_DESCRIPTOR_HPP
+#define HDIKAFKA_DETAIL_BASE_OWNED_DESCRIPTOR_HPP
+
+#if __has_include(<unistd.h>)
+#include <unistd.h>
+
+#include <utility>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// A file descriptor that is closed with this.
+class owned_descriptor
+{
+public:
+    owned_descriptor() = default;
+    explicit owned_descriptor(int number) noexcept : number_(number) {}
+    owned_descriptor(owned_descriptor&& other) noexcept : number_(other.release()) {}
+    owned_descriptor& operator=(owned_descriptor other) noexcept
+    {
+        std::swap(number_, other.number_);
+        return *this;
+    }
+    ~owned_descriptor()
+    {
+        if (number_ >= 0)
+            ::close(number_);
+    }
+
+    int number() const noexcept { return number_; }
+    int release() noexcept { return std::exchange(number_, -1); }
+
+private:
+    int number_ = -1;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+#endif
+
+// -------- hdikafka/detail/run/asio_io.hpp
+
+// What the I/O shell needs of Asio: sockets, timers, handlers.
+#ifndef HDIKAFKA_DETAIL_RUN_ASIO_IO_HPP
+#define HDIKAFKA_DETAIL_RUN_ASIO_IO_HPP
 
 #include <asio/associated_cancellation_slot.hpp>
 #include <asio/associated_executor.hpp>
@@ -2091,10 +2134,10 @@ using file_checkpoint_store = basic_file_checkpoint_store<>;
 
 #endif
 
-// -------- hdikafka/detail/http_scan.hpp
+// -------- hdikafka/detail/http/scan.hpp
 
-// Searching HTTP text for the characters that end something, 16 bytes at a time where the machine has
-// SSE2: most of what reading a header costs. Layer: formats (no I/O, no Asio).
+// Searching HTTP text for the characters that end something, 16 bytes at a time where the machine has SSE2:
+// most of what reading a header costs.
 #ifndef HDIKAFKA_DETAIL_HTTP_SCAN_HPP
 #define HDIKAFKA_DETAIL_HTTP_SCAN_HPP
 
@@ -2241,10 +2284,10 @@ inline std::size_t token_size(std::string_view text) noexcept
 
 #endif
 
-// -------- hdikafka/detail/http_syntax.hpp
+// -------- hdikafka/detail/http/syntax.hpp
 
-// The small rules of HTTP/1.1 that reading and writing share: characters, lists, numbers, lines
-// (RFC 9110 §5.5 and §5.6, RFC 9112 §2.2). Layer: formats (no I/O, no Asio).
+// The small rules of HTTP/1.1 that reading and writing share: characters, lists, numbers, lines (RFC 9110
+// §5.5 and §5.6, RFC 9112 §2.2).
 #ifndef HDIKAFKA_DETAIL_HTTP_SYNTAX_HPP
 #define HDIKAFKA_DETAIL_HTTP_SYNTAX_HPP
 
@@ -2393,85 +2436,11 @@ inline line_state cut_line(std::string_view text, std::size_t& scanned, std::siz
 
 #endif // !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
 
-// -------- hdikafka/receipt.hpp
+// -------- hdikafka/metadata.hpp
 
-// What a produce returns: what became of each record. Layer: values (no I/O, no Asio).
-#ifndef HDIKAFKA_RECEIPT_HPP
-#define HDIKAFKA_RECEIPT_HPP
-
-#include <algorithm>
-
-namespace hdikafka::inline v0_1 {
-
-/// What became of one record of a produce.
-class record_outcome
-{
-public:
-    record_outcome() = default;
-    /// An outcome without a place.
-    explicit record_outcome(persistence state) : persisted(state) {}
-
-    persistence persisted = persistence::none; ///< Whether the record is in the topic.
-    std::optional<std::int32_t> partition;     ///< Where it went, if the answer says so.
-    std::optional<std::int64_t> offset;        ///< Its offset, if the answer says so.
-    std::optional<hdikafka::error> failure;    ///< What the service says went wrong with this record.
-};
-
-/// The answer to one produce, record by record in the order they were given. A receipt exists for
-/// every 200; it can still say that single records failed. The service may leave partitions and
-/// offsets out, hence the optionals. An index past size() throws std::out_of_range.
-class receipt
-{
-public:
-    receipt() = default;
-    /// Made by client::produce(); here for tests of what reads receipts.
-    explicit receipt(std::vector<record_outcome> outcomes) : outcomes_(std::move(outcomes)) {}
-
-    /// How many records were given to produce.
-    std::size_t size() const noexcept { return outcomes_.size(); }
-
-    /// Whether this record is in the topic.
-    persistence persisted(std::size_t index) const { return outcomes_.at(index).persisted; }
-    /// The partition that this record went to.
-    std::optional<std::int32_t> partition(std::size_t index) const { return outcomes_.at(index).partition; }
-    /// The offset that this record got.
-    std::optional<std::int64_t> offset(std::size_t index) const { return outcomes_.at(index).offset; }
-    /// What the service says went wrong with this record.
-    std::optional<hdikafka::error> error(std::size_t index) const { return outcomes_.at(index).failure; }
-
-    /// Whether the service reports an error for any of the records.
-    bool has_error() const noexcept
-    {
-        return std::ranges::any_of(outcomes_, [](auto const& one) { return one.failure.has_value(); });
-    }
-
-    /// All records together: `done` only if all are, `none` only if none is written, else `possibly`.
-    persistence persisted() const noexcept
-    {
-        std::size_t done = 0;
-        std::size_t none = 0;
-        for (auto const& one : outcomes_) {
-            done += one.persisted == persistence::done ? 1 : 0;
-            none += one.persisted == persistence::none ? 1 : 0;
-        }
-        if (none == outcomes_.size())
-            return persistence::none;
-        return done == outcomes_.size() ? persistence::done : persistence::possibly;
-    }
-
-private:
-    std::vector<record_outcome> outcomes_;
-};
-
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-// -------- hdikafka/topic.hpp
-
-// Topics, partitions and brokers. Layer: values (no I/O, no Asio).
-#ifndef HDIKAFKA_TOPIC_HPP
-#define HDIKAFKA_TOPIC_HPP
+// Topics, partitions and brokers.
+#ifndef HDIKAFKA_METADATA_HPP
+#define HDIKAFKA_METADATA_HPP
 
 namespace hdikafka::inline v0_1 {
 
@@ -2556,14 +2525,88 @@ public:
 
 #endif
 
+// -------- hdikafka/receipt.hpp
+
+// What a produce returns: what became of each record.
+#ifndef HDIKAFKA_RECEIPT_HPP
+#define HDIKAFKA_RECEIPT_HPP
+
+#include <algorithm>
+
+namespace hdikafka::inline v0_1 {
+
+/// What became of one record of a produce.
+class record_outcome
+{
+public:
+    record_outcome() = default;
+    /// An outcome without a place.
+    explicit record_outcome(persistence state) : persisted(state) {}
+
+    persistence persisted = persistence::none; ///< Whether the record is in the topic.
+    std::optional<std::int32_t> partition;     ///< Where it went, if the answer says so.
+    std::optional<std::int64_t> offset;        ///< Its offset, if the answer says so.
+    std::optional<hdikafka::error> failure;    ///< What the service says went wrong with this record.
+};
+
+/// The answer to one produce, record by record in the order they were given. A receipt exists for
+/// every 200; it can still say that single records failed. The service may leave partitions and
+/// offsets out, hence the optionals. An index past size() throws std::out_of_range.
+class receipt
+{
+public:
+    receipt() = default;
+    /// Made by client::produce(); here for tests of what reads receipts.
+    explicit receipt(std::vector<record_outcome> outcomes) : outcomes_(std::move(outcomes)) {}
+
+    /// How many records were given to produce.
+    std::size_t size() const noexcept { return outcomes_.size(); }
+
+    /// Whether this record is in the topic.
+    persistence persisted(std::size_t index) const { return outcomes_.at(index).persisted; }
+    /// The partition that this record went to.
+    std::optional<std::int32_t> partition(std::size_t index) const { return outcomes_.at(index).partition; }
+    /// The offset that this record got.
+    std::optional<std::int64_t> offset(std::size_t index) const { return outcomes_.at(index).offset; }
+    /// What the service says went wrong with this record.
+    std::optional<hdikafka::error> error(std::size_t index) const { return outcomes_.at(index).failure; }
+
+    /// Whether the service reports an error for any of the records.
+    bool has_error() const noexcept
+    {
+        return std::ranges::any_of(outcomes_, [](auto const& one) { return one.failure.has_value(); });
+    }
+
+    /// All records together: `done` only if all are, `none` only if none is written, else `possibly`.
+    persistence persisted() const noexcept
+    {
+        std::size_t done = 0;
+        std::size_t none = 0;
+        for (auto const& one : outcomes_) {
+            done += one.persisted == persistence::done ? 1 : 0;
+            none += one.persisted == persistence::none ? 1 : 0;
+        }
+        if (none == outcomes_.size())
+            return persistence::none;
+        return done == outcomes_.size() ? persistence::done : persistence::possibly;
+    }
+
+private:
+    std::vector<record_outcome> outcomes_;
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
 #if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
 
-// -------- hdikafka/detail/rest_response.hpp
+// -------- hdikafka/detail/rest/answers.hpp
 
-// The proxy's answers other than records: metadata, receipts, errors. Every answer that is not what
-// the API describes becomes errc::invalid_response. Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_REST_RESPONSE_HPP
-#define HDIKAFKA_DETAIL_REST_RESPONSE_HPP
+// The proxy's answers other than records: metadata, receipts, errors. Every answer that is not what the API
+// describes becomes errc::invalid_response.
+#ifndef HDIKAFKA_DETAIL_REST_ANSWERS_HPP
+#define HDIKAFKA_DETAIL_REST_ANSWERS_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -2943,11 +2986,11 @@ result<receipt> parse_receipt(std::string_view body, std::string_view content_ty
 
 #endif
 
-// -------- hdikafka/detail/checkpoint_text.hpp
+// -------- hdikafka/detail/stream/checkpoint_text.hpp
 
-// Checkpoints as JSON text. Layer: formats.
-#ifndef HDIKAFKA_DETAIL_CHECKPOINT_TEXT_HPP
-#define HDIKAFKA_DETAIL_CHECKPOINT_TEXT_HPP
+// Checkpoints as JSON text.
+#ifndef HDIKAFKA_DETAIL_STREAM_CHECKPOINT_TEXT_HPP
+#define HDIKAFKA_DETAIL_STREAM_CHECKPOINT_TEXT_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -3037,55 +3080,11 @@ result<std::vector<checkpoint>> parse_checkpoints(std::string_view text)
 
 #endif
 
-// -------- hdikafka/detail/owned_descriptor.hpp
+// -------- hdikafka/detail/stream/checkpoint_file.hpp
 
-// Who closes a file descriptor. Layer: I/O shell (no Asio).
-#ifndef HDIKAFKA_DETAIL_OWNED_DESCRIPTOR_HPP
-#define HDIKAFKA_DETAIL_OWNED_DESCRIPTOR_HPP
-
-#if __has_include(<unistd.h>)
-#include <unistd.h>
-
-#include <utility>
-
-namespace hdikafka::inline v0_1::detail {
-
-/// A file descriptor that is closed with this.
-class owned_descriptor
-{
-public:
-    owned_descriptor() = default;
-    explicit owned_descriptor(int number) noexcept : number_(number) {}
-    owned_descriptor(owned_descriptor&& other) noexcept : number_(other.release()) {}
-    owned_descriptor& operator=(owned_descriptor other) noexcept
-    {
-        std::swap(number_, other.number_);
-        return *this;
-    }
-    ~owned_descriptor()
-    {
-        if (number_ >= 0)
-            ::close(number_);
-    }
-
-    int number() const noexcept { return number_; }
-    int release() noexcept { return std::exchange(number_, -1); }
-
-private:
-    int number_ = -1;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-#endif
-
-// -------- hdikafka/detail/checkpoint_file.hpp
-
-// The file of a file_checkpoint_store: what is done to it, and who does it. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_CHECKPOINT_FILE_HPP
-#define HDIKAFKA_DETAIL_CHECKPOINT_FILE_HPP
+// The file of a file_checkpoint_store: what is done to it, and who does it.
+#ifndef HDIKAFKA_DETAIL_STREAM_CHECKPOINT_FILE_HPP
+#define HDIKAFKA_DETAIL_STREAM_CHECKPOINT_FILE_HPP
 
 #if __has_include(<sys/file.h>)
 #include <fcntl.h>
@@ -3376,11 +3375,11 @@ net::awaitable<void> save_checkpoint(checkpoint_file_ptr file, checkpoint what)
 
 #endif
 
-// -------- hdikafka/impl/checkpoint_store.hpp
+// -------- hdikafka/detail/stream/checkpoint_handle.hpp
 
-// What checkpoint_store.hpp declares. Layer: what users see.
-#ifndef HDIKAFKA_IMPL_CHECKPOINT_STORE_HPP
-#define HDIKAFKA_IMPL_CHECKPOINT_STORE_HPP
+// What checkpoint_store.hpp declares.
+#ifndef HDIKAFKA_DETAIL_STREAM_CHECKPOINT_HANDLE_HPP
+#define HDIKAFKA_DETAIL_STREAM_CHECKPOINT_HANDLE_HPP
 
 namespace hdikafka::inline v0_1 {
 
@@ -3412,11 +3411,11 @@ net::awaitable<void> basic_file_checkpoint_store<Lazy>::save(checkpoint what)
 
 #endif // !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
 
-// -------- hdikafka/detail/managed_identity_settings.hpp
+// -------- hdikafka/detail/identity/managed_identity_settings.hpp
 
-// What a managed identity's credential is made from. Layer: values (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_MANAGED_IDENTITY_SETTINGS_HPP
-#define HDIKAFKA_DETAIL_MANAGED_IDENTITY_SETTINGS_HPP
+// What a managed identity's credential is made from.
+#ifndef HDIKAFKA_DETAIL_IDENTITY_MANAGED_IDENTITY_SETTINGS_HPP
+#define HDIKAFKA_DETAIL_IDENTITY_MANAGED_IDENTITY_SETTINGS_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -3439,11 +3438,11 @@ public:
 
 #endif
 
-// -------- hdikafka/detail/token_settings.hpp
+// -------- hdikafka/detail/identity/settings.hpp
 
-// What a credential is made from. Layer: what users see, behind credential.
-#ifndef HDIKAFKA_DETAIL_TOKEN_SETTINGS_HPP
-#define HDIKAFKA_DETAIL_TOKEN_SETTINGS_HPP
+// What a credential is made from.
+#ifndef HDIKAFKA_DETAIL_IDENTITY_SETTINGS_HPP
+#define HDIKAFKA_DETAIL_IDENTITY_SETTINGS_HPP
 
 #include <functional>
 
@@ -3497,7 +3496,7 @@ using token_function = std::function<net::awaitable<access_token>(token_request)
 
 // -------- hdikafka/platform_credential.hpp
 
-// Credentials that the platform holds: a managed identity, the developer's Azure CLI. Layer: what users see.
+// Credentials that the platform holds: a managed identity, the developer's Azure CLI.
 #ifndef HDIKAFKA_PLATFORM_CREDENTIAL_HPP
 #define HDIKAFKA_PLATFORM_CREDENTIAL_HPP
 
@@ -3618,8 +3617,7 @@ private:
 
 // -------- hdikafka/service_principal.hpp
 
-// Credentials of service principals, which ask Entra with a secret, a certificate or an assertion. Layer:
-// what users see.
+// Credentials of service principals, which ask Entra with a secret, a certificate or an assertion.
 #ifndef HDIKAFKA_SERVICE_PRINCIPAL_HPP
 #define HDIKAFKA_SERVICE_PRINCIPAL_HPP
 
@@ -3839,7 +3837,7 @@ public:
 
 // -------- hdikafka/credential.hpp
 
-// Credentials: who the program is, and how it proves it. Layer: what users see.
+// Credentials: who the program is, and how it proves it.
 #ifndef HDIKAFKA_CREDENTIAL_HPP
 #define HDIKAFKA_CREDENTIAL_HPP
 
@@ -3860,11 +3858,8 @@ token_cache_ptr make_token_cache(token_source_ptr source);
 
 /// What a credential can be made from.
 template <class Kind>
-concept credential_kind = requires(Kind kind)
-{
-    {
-        std::move(kind).make_source()
-        } -> std::same_as<token_source_ptr>;
+concept credential_kind = requires(Kind kind) {
+    { std::move(kind).make_source() } -> std::same_as<token_source_ptr>;
 };
 
 } // namespace detail
@@ -3898,13 +3893,14 @@ public:
     /// The function is kept as long as any copy of the credential, and may be called from any thread of the
     /// client's executor.
     template <class Function>
-    requires std::invocable<Function&, token_request>
-    explicit token_callback(Function function) : function_(std::move(function)) {}
+        requires std::invocable<Function&, token_request>
+    explicit token_callback(Function function) : function_(std::move(function))
+    {}
 
     /// The same for one that needs not be told what the token is for.
     template <class Function>
-    requires(std::invocable<Function&> &&
-             !std::invocable<Function&, token_request>) explicit token_callback(Function function)
+        requires(std::invocable<Function&> && !std::invocable<Function&, token_request>)
+    explicit token_callback(Function function)
         : function_([function = std::move(function)](token_request) mutable { return function(); })
     {}
 
@@ -3936,7 +3932,8 @@ class chained_credential
 public:
     /// Any of the kinds of this header and of those it includes.
     template <detail::credential_kind... Kinds>
-    requires(sizeof...(Kinds) != 0) explicit chained_credential(Kinds... kinds)
+        requires(sizeof...(Kinds) != 0)
+    explicit chained_credential(Kinds... kinds)
     {
         static_assert((std::is_copy_constructible_v<Kinds> && ...),
                       "a chain may be copied, and so must its parts");
@@ -4005,12 +4002,5954 @@ private:
 
 #if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
 
-// -------- hdikafka/detail/child_process.hpp
+// -------- hdikafka/detail/base/linked_list.hpp
+
+// A list whose links lie in its elements.
+#ifndef HDIKAFKA_DETAIL_BASE_LINKED_LIST_HPP
+#define HDIKAFKA_DETAIL_BASE_LINKED_LIST_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// The links of an element, which it inherits.
+class list_link
+{
+public:
+    list_link() = default;
+    list_link(list_link const&) = delete;
+    list_link& operator=(list_link const&) = delete;
+
+    bool linked() const noexcept { return before_ != nullptr; }
+
+protected:
+    ~list_link() = default;
+
+private:
+    template <class T>
+    friend class linked_list;
+
+    list_link* before_ = nullptr;
+    list_link* after_ = nullptr;
+};
+
+/// Owns nothing: an element leaves the list before it dies. Joining and leaving allocate nothing, search
+/// nothing and cannot fail.
+template <class T>
+class linked_list
+{
+public:
+    linked_list() noexcept { ends_.before_ = ends_.after_ = &ends_; }
+
+    bool empty() const noexcept { return ends_.after_ == &ends_; }
+
+    void push_back(T& element) noexcept
+    {
+        list_link& link = element;
+        link.before_ = ends_.before_;
+        link.after_ = &ends_;
+        link.before_->after_ = link.after_->before_ = &link;
+    }
+
+    void remove(T& element) noexcept
+    {
+        list_link& link = element;
+        link.before_->after_ = link.after_;
+        link.after_->before_ = link.before_;
+        link.before_ = link.after_ = nullptr;
+    }
+
+    /// Only when there is one.
+    T& front() const noexcept { return static_cast<T&>(*ends_.after_); }
+    T& back() const noexcept { return static_cast<T&>(*ends_.before_); }
+
+    /// The one behind `element`; null at the end.
+    T* after(T const& element) const noexcept
+    {
+        list_link const& link = element;
+        return link.after_ == &ends_ ? nullptr : static_cast<T*>(link.after_);
+    }
+
+    /// Takes the element at that end out and gives it.
+    T& pop_front() noexcept { return popped(front()); }
+    T& pop_back() noexcept { return popped(back()); }
+
+private:
+    T& popped(T& element) noexcept
+    {
+        remove(element);
+        return element;
+    }
+
+    class ends : public list_link
+    {
+    } ends_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/call/token_plan.hpp
+
+// When a token is used, renewed in the background, waited for, or not to be had: pure decisions.
+#ifndef HDIKAFKA_DETAIL_CALL_TOKEN_PLAN_HPP
+#define HDIKAFKA_DETAIL_CALL_TOKEN_PLAN_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+using steady_time = std::chrono::steady_clock::time_point;
+
+/// A token's life on the monotonic clock.
+class token_times
+{
+public:
+    token_times() = default;
+    token_times(steady_time refresh, steady_time expiry) : refresh_at(refresh), expires_at(expiry) {}
+
+    steady_time refresh_at;
+    steady_time expires_at;
+};
+
+/// Renewal is due at `refresh_in` when the authority names it, else at half-life for lifetimes of two
+/// hours and more, else five minutes before the end; never after it. `jitter` in [0, 1) moves it
+/// earlier by up to a tenth of the remaining time, so that many processes do not renew at once.
+inline token_times plan_token(steady_time now, std::chrono::seconds lifetime,
+                              std::optional<std::chrono::seconds> refresh_in, double jitter)
+{
+    using namespace std::chrono_literals;
+    lifetime = std::clamp(lifetime, 0s, std::chrono::seconds(24h * 365));
+    std::chrono::milliseconds due = lifetime >= 2h ? lifetime / 2 : lifetime - 5min;
+    if (refresh_in)
+        due = std::clamp(*refresh_in, 0s, lifetime);
+    if (due <= 0s)
+        due = lifetime / 2;
+    // A token at its very end would be refused on arrival.
+    std::chrono::milliseconds const margin = std::min<std::chrono::milliseconds>(5s, lifetime / 10);
+    due = std::min(due, lifetime - margin);
+    auto const earlier = std::chrono::milliseconds(
+        static_cast<std::chrono::milliseconds::rep>(static_cast<double>(due.count()) * 0.1 * jitter));
+    return token_times(now + due - earlier, now + lifetime - margin);
+}
+
+/// What one who needs a token does.
+enum class token_action : unsigned char
+{
+    use,    ///< The token serves.
+    wait,   ///< For the request under way, or for one that somebody must start.
+    refuse, ///< There is none, and the authority is not to be asked yet: fail as the last request did.
+};
+
+class token_step
+{
+public:
+    token_action action = token_action::wait;
+    bool ask = false; ///< Start a request, which is then under way.
+};
+
+/// A token's life from request to request: one at a time, in the background while the old token serves, and
+/// none before a Retry-After has passed.
+class token_plan
+{
+public:
+    token_plan() = default;
+
+    /// For one who needs a token now; `waits`: and who waits if there is none.
+    token_step look(steady_time now, bool waits)
+    {
+        token_step out;
+        bool const serves = current_ && now < current_->expires_at;
+        if (serves)
+            out.action = token_action::use;
+        if (asking_)
+            return out;
+        if (now < throttled_until_) {
+            out.action = serves ? token_action::use : token_action::refuse;
+            return out;
+        }
+        out.ask = serves ? now >= current_->refresh_at && now >= renewal_pause_ : waits;
+        asking_ = out.ask;
+        return out;
+    }
+
+    void succeeded(token_times times) noexcept
+    {
+        asking_ = false;
+        current_ = times;
+    }
+
+    void failed(steady_time now, std::optional<std::chrono::milliseconds> retry_after) noexcept
+    {
+        using namespace std::chrono_literals;
+        asking_ = false;
+        renewal_pause_ = now + 30s;
+        if (retry_after)
+            throttled_until_ =
+                now + std::clamp<std::chrono::milliseconds>(*retry_after, 0ms, longest_throttle);
+    }
+
+    /// The request under way ended without an outcome.
+    void abandoned() noexcept { asking_ = false; }
+
+    /// The service refused the token.
+    void dropped() noexcept { current_.reset(); }
+
+    /// When the authority may be asked again.
+    steady_time throttled_until() const noexcept { return throttled_until_; }
+
+private:
+    /// Beyond it a Retry-After is a mistake that must not keep the program out for a day.
+    static constexpr std::chrono::hours longest_throttle{1};
+
+    std::optional<token_times> current_;
+    steady_time renewal_pause_;
+    steady_time throttled_until_;
+    bool asking_ = false;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/base/random.hpp
+
+// Random numbers for jitter and request ids; not for secrets.
+#ifndef HDIKAFKA_DETAIL_BASE_RANDOM_HPP
+#define HDIKAFKA_DETAIL_BASE_RANDOM_HPP
+
+#include <atomic>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// SplitMix64 over a shared counter: safe to draw from on any thread.
+class random_source
+{
+public:
+    explicit random_source(std::uint64_t seed) noexcept : state_(seed) {}
+
+    std::uint64_t next() noexcept
+    {
+        constexpr std::uint64_t step = 0x9e3779b97f4a7c15;
+        std::uint64_t z = state_.fetch_add(step, std::memory_order_relaxed) + step;
+        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+        z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+        return z ^ (z >> 31);
+    }
+
+    /// Evenly from [0, 1).
+    double unit() noexcept { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
+
+    /// A version 4 UUID (RFC 9562) as text.
+    std::string uuid()
+    {
+        std::uint64_t const high = (next() & ~0xf000ULL) | 0x4000ULL;
+        std::uint64_t const low = (next() >> 2) | 0x8000000000000000ULL;
+        std::string out(36, '-');
+        char* at = out.data();
+        auto const put = [&at](std::uint64_t bits, int digits) {
+            for (int i = digits - 1; i >= 0; --i, bits >>= 4)
+                at[i] = "0123456789abcdef"[bits & 15];
+            at += digits + 1;
+        };
+        put(high >> 32, 8);
+        put(high >> 16, 4);
+        put(high, 4);
+        put(low >> 48, 4);
+        put(low, 12);
+        return out;
+    }
+
+private:
+    std::atomic<std::uint64_t> state_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/http/request.hpp
+
+// http_request: what is sent.
+#ifndef HDIKAFKA_DETAIL_HTTP_REQUEST_HPP
+#define HDIKAFKA_DETAIL_HTTP_REQUEST_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// A block of header fields, checked and written as they are added. Nothing that could end a line or
+/// add another field gets into it.
+class request_fields
+{
+public:
+    /// False, and the block is spoilt for good, when the name is no token, the value has a control
+    /// character or blanks around it, or the field is one that http_request writes itself.
+    bool add(std::string_view name, std::string_view value)
+    {
+        bool const sound = is_token(name) && is_value(value) && !is_reserved(name);
+        sound_ = sound_ && sound;
+        if (sound) {
+            write(text_, name, value);
+        }
+        return sound;
+    }
+
+    /// The same for a name and a value of our own making, which need no check.
+    void add_own(std::string_view name, std::string_view value) { write(text_, name, value); }
+
+    bool sound() const noexcept { return sound_; }
+    std::string const& text() const noexcept { return text_; }
+
+    static bool is_value(std::string_view value) noexcept
+    {
+        return has_no_control(value) &&
+               (value.empty() || (!is_blank(value.front()) && !is_blank(value.back())));
+    }
+
+    static void write(std::string& out, std::string_view name, std::string_view value)
+    {
+        constexpr std::string_view colon = ": ";
+        constexpr std::string_view end = "\r\n";
+        out.reserve(out.size() + name.size() + value.size() + colon.size() + end.size());
+        out.append(name).append(colon).append(value).append(end);
+    }
+
+private:
+    static bool is_reserved(std::string_view name) noexcept
+    {
+        return equals_ignoring_case(name, "host") || equals_ignoring_case(name, "authorization") ||
+               equals_ignoring_case(name, "content-length") ||
+               equals_ignoring_case(name, "transfer-encoding");
+    }
+
+    std::string text_;
+    bool sound_ = true;
+};
+
+/// A field's value, checked when it is made: once, however many requests carry it.
+class field_value
+{
+public:
+    explicit field_value(std::string text)
+        : text_(std::move(text)), sound_(request_fields::is_value(text_.text()))
+    {}
+
+    bool sound() const noexcept { return sound_; }
+    std::string const& text() const noexcept { return text_.text(); }
+
+private:
+    secret text_; ///< A token, most often.
+    bool sound_;
+};
+
+using shared_fields = std::shared_ptr<request_fields const>;
+
+/// A request without the parts that belong to the connection (Host) and to the moment (Authorization):
+/// those are given when it is rendered, because a retry may need others. A request with a part that
+/// could be taken for another field or another request is never rendered at all.
+class http_request
+{
+public:
+    /// `target` in origin form, already percent-encoded; for CONNECT in authority form. `common`, which may
+    /// be null, are fields that many requests share.
+    http_request(std::string method, std::string target, shared_fields common = nullptr)
+        : method_(std::move(method)),
+          target_(std::move(target)),
+          common_(std::move(common)),
+          sound_(is_token(method_) && sound_target() && (!common_ || common_->sound()))
+    {}
+
+    /// Adds a field; see request_fields::add.
+    bool add(std::string_view name, std::string_view value) { return fields_.add(name, value); }
+    /// See request_fields::add_own.
+    void add_own(std::string_view name, std::string_view value) { fields_.add_own(name, value); }
+
+    http_request& body(std::string content) &
+    {
+        body_ = std::move(content);
+        return *this;
+    }
+
+    /// Wipes the body, which was a secret's.
+    void cleanse_body() noexcept { cleanse(body_); }
+
+    std::string const& method() const noexcept { return method_; }
+    std::string const& target() const noexcept { return target_; }
+    std::string const& body() const noexcept { return body_; }
+
+    /// Whether every part of the request can be sent as it is. `host` is the Host field's value;
+    /// `authorization` that of Authorization, which is left out when null.
+    bool sound(std::string_view host, field_value const* authorization) const noexcept
+    {
+        return sound_ && fields_.sound() && host_characters.spells(host) &&
+               (!authorization || authorization->sound());
+    }
+
+    /// Appends the request to `out`. False, with `out` as it was, when it is not sound.
+    [[nodiscard]] bool render_to(std::string& out, std::string_view host,
+                                 field_value const* authorization) const
+    {
+        if (!sound(host, authorization))
+            return false;
+        bool const sized = !body_.empty() || method_ == "POST" || method_ == "PUT" || method_ == "PATCH";
+        std::array<char, 20> digits{};
+        auto const* const end = std::to_chars(digits.data(), digits.data() + digits.size(), body_.size()).ptr;
+        std::string_view const length(digits.data(), static_cast<std::size_t>(end - digits.data()));
+        using text = std::string_view;
+        text const line = "\r\n";
+        std::array const parts{text(method_),
+                               text(" "),
+                               text(target_),
+                               text(" HTTP/1.1\r\nHost: "),
+                               host,
+                               line,
+                               authorization ? text("Authorization: ") : text(),
+                               authorization ? text(authorization->text()) : text(),
+                               authorization ? line : text(),
+                               common_ ? text(common_->text()) : text(),
+                               text(fields_.text()),
+                               sized ? text("Content-Length: ") : text(),
+                               sized ? length : text(),
+                               sized ? line : text(),
+                               line,
+                               text(body_)};
+        std::size_t size = 0;
+        for (auto const part : parts)
+            size += part.size();
+        auto const before = out.size();
+        out.resize(before + size);
+        char* at = out.data() + before;
+        for (auto const part : parts)
+            at += part.copy(at, part.size());
+        return true;
+    }
+
+private:
+    bool sound_target() const noexcept
+    {
+        if (method_ == "CONNECT")
+            return host_characters.spells(target_);
+        return target_.starts_with('/') && target_characters.spells(target_);
+    }
+
+    std::string method_;
+    std::string target_;
+    shared_fields common_;
+    request_fields fields_;
+    std::string body_;
+    bool sound_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+#endif // !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
+
+// -------- hdikafka/detail/base/byte_buffer.hpp
+
+// byte_buffer: bytes that grow at the end and are never initialised for nothing.
+#ifndef HDIKAFKA_DETAIL_BASE_BYTE_BUFFER_HPP
+#define HDIKAFKA_DETAIL_BASE_BYTE_BUFFER_HPP
+
+#include <cstdlib>
+#include <new>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// A move-only buffer that is read into: `prepare(n)` gives room behind the content, `commit(n)` makes
+/// what was written there content. Moving keeps views into it valid; growing does not.
+class byte_buffer
+{
+public:
+    byte_buffer() = default;
+    byte_buffer(byte_buffer const&) = delete;
+    byte_buffer(byte_buffer&& other) noexcept
+        : memory_(std::move(other.memory_)),
+          size_(std::exchange(other.size_, 0)),
+          capacity_(std::exchange(other.capacity_, 0))
+    {}
+    byte_buffer& operator=(byte_buffer const&) = delete;
+    byte_buffer& operator=(byte_buffer&& other) noexcept
+    {
+        memory_ = std::move(other.memory_);
+        size_ = std::exchange(other.size_, 0);
+        capacity_ = std::exchange(other.capacity_, 0);
+        return *this;
+    }
+    ~byte_buffer() = default;
+
+    char* data() noexcept { return memory_.get(); }
+    char const* data() const noexcept { return memory_.get(); }
+    std::size_t size() const noexcept { return size_; }
+    bool empty() const noexcept { return size_ == 0; }
+    std::size_t capacity() const noexcept { return capacity_; }
+    std::string_view view() const noexcept { return {data(), size_}; }
+
+    /// Room for `n` more bytes; the capacity at least doubles when it has to grow.
+    std::span<char> prepare(std::size_t n)
+    {
+        if (capacity_ - size_ < n)
+            reserve(std::max(size_ + n, 2 * capacity_));
+        return {data() + size_, n};
+    }
+
+    /// Makes the first `n` bytes of the room content; `n` is at most what was prepared.
+    void commit(std::size_t n) noexcept { size_ += n; }
+
+    /// Makes the capacity exactly `total` if it is less.
+    void reserve(std::size_t total)
+    {
+        if (total <= capacity_)
+            return;
+        // NOLINTNEXTLINE(cppcoreguidelines-no-malloc): realloc often need not copy
+        auto* const larger = static_cast<char*>(std::realloc(memory_.get(), total));
+        if (larger == nullptr)
+            throw std::bad_alloc();
+        static_cast<void>(memory_.release()); // realloc has freed it, or it is the same
+        memory_.reset(larger);
+        capacity_ = total;
+    }
+
+    void append(std::string_view text)
+    {
+        if (text.empty())
+            return;
+        std::memcpy(prepare(text.size()).data(), text.data(), text.size());
+        commit(text.size());
+    }
+
+    /// Drops the first `n` bytes of the content; the rest moves to the front.
+    void erase_front(std::size_t n) noexcept
+    {
+        if (n != 0 && n != size_)
+            std::memmove(data(), data() + n, size_ - n);
+        size_ -= n;
+    }
+
+    /// Keeps the first `n` bytes of the content.
+    void truncate(std::size_t n) noexcept { size_ = n; }
+
+    /// Wipes all of the memory and forgets the content.
+    void cleanse() noexcept
+    {
+        OPENSSL_cleanse(data(), capacity_);
+        clear();
+    }
+
+    /// Forgets the content and keeps the memory.
+    void clear() noexcept { size_ = 0; }
+
+private:
+    struct free_memory
+    {
+        void operator()(char* memory) const noexcept
+        {
+            std::free(memory); // NOLINT(cppcoreguidelines-no-malloc): came from realloc
+        }
+    };
+
+    std::unique_ptr<char, free_memory> memory_; ///< From malloc: realloc often need not copy.
+    std::size_t size_ = 0;
+    std::size_t capacity_ = 0;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/http_limits.hpp
+
+// http_limits: how much of an answer is taken at most.
+#ifndef HDIKAFKA_HTTP_LIMITS_HPP
+#define HDIKAFKA_HTTP_LIMITS_HPP
+
+namespace hdikafka::inline v0_1 {
+
+/// The bounds of one HTTP answer. Each has its own error; an answer that is exactly at a bound passes.
+/// Setters chain: `http_limits().body(1 << 20).fields(8192)`.
+class http_limits
+{
+public:
+    /// The status line without its line end. Default 8 KiB; `errc::status_line_too_long`.
+    std::size_t status_line() const noexcept { return status_line_; }
+    /// One header or trailer field without its line end. Default 16 KiB; `errc::field_too_long`.
+    std::size_t field() const noexcept { return field_; }
+    /// All fields of a header, or all trailers, with their line ends. Default 64 KiB;
+    /// `errc::fields_too_long`.
+    std::size_t fields() const noexcept { return fields_; }
+    /// How many fields a header, or the trailers, may have. Default 128; `errc::too_many_fields`.
+    std::size_t field_count() const noexcept { return field_count_; }
+    /// The body, without chunk framing. Default 16 MiB; `errc::body_too_large`.
+    std::size_t body() const noexcept { return body_; }
+    /// How many 1xx answers may come before the final one. Default 8; `errc::too_many_interim`.
+    std::size_t interim() const noexcept { return interim_; }
+    /// The extensions of one chunk. Default 1 KiB; `errc::bad_chunk`.
+    std::size_t chunk_extension() const noexcept { return chunk_extension_; }
+
+    http_limits& status_line(std::size_t bytes) & noexcept { return set(status_line_, bytes); }
+    http_limits& field(std::size_t bytes) & noexcept { return set(field_, bytes); }
+    http_limits& fields(std::size_t bytes) & noexcept { return set(fields_, bytes); }
+    http_limits& field_count(std::size_t count) & noexcept { return set(field_count_, count); }
+    http_limits& body(std::size_t bytes) & noexcept { return set(body_, bytes); }
+    http_limits& interim(std::size_t count) & noexcept { return set(interim_, count); }
+    http_limits& chunk_extension(std::size_t bytes) & noexcept { return set(chunk_extension_, bytes); }
+
+    http_limits status_line(std::size_t bytes) && noexcept { return set(status_line_, bytes); }
+    http_limits field(std::size_t bytes) && noexcept { return set(field_, bytes); }
+    http_limits fields(std::size_t bytes) && noexcept { return set(fields_, bytes); }
+    http_limits field_count(std::size_t count) && noexcept { return set(field_count_, count); }
+    http_limits body(std::size_t bytes) && noexcept { return set(body_, bytes); }
+    http_limits interim(std::size_t count) && noexcept { return set(interim_, count); }
+    http_limits chunk_extension(std::size_t bytes) && noexcept { return set(chunk_extension_, bytes); }
+
+private:
+    http_limits& set(std::size_t& member, std::size_t value) noexcept
+    {
+        member = value;
+        return *this;
+    }
+
+    std::size_t status_line_ = 8 * 1024;
+    std::size_t field_ = 16 * 1024;
+    std::size_t fields_ = 64 * 1024;
+    std::size_t field_count_ = 128;
+    std::size_t body_ = 16 * 1024 * 1024;
+    std::size_t interim_ = 8;
+    std::size_t chunk_extension_ = 1024;
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+#if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
+
+// -------- hdikafka/detail/http/head.hpp
+
+// The head of an HTTP/1.1 message: start line and fields, and what reads them incrementally (RFC 9112 §2 and
+// §5). Shared by response_parser and request_parser.
+#ifndef HDIKAFKA_DETAIL_HTTP_HEAD_HPP
+#define HDIKAFKA_DETAIL_HTTP_HEAD_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Cuts and checks field lines, of a header or of trailers, within their limits.
+class field_lines
+{
+public:
+    enum class state : unsigned char
+    {
+        incomplete, ///< Call again when there is more behind what was not consumed.
+        end,        ///< The empty line that ends the section is consumed too.
+        fault
+    };
+
+    explicit field_lines(http_limits const& limits) noexcept : limits_(limits) {}
+
+    /// Takes whole lines off the front of `text`, adds their size to `consumed`, and calls
+    /// `sink(name, value)` for each.
+    template <class Sink>
+    state read(std::string_view text, std::size_t& consumed, Sink sink)
+    {
+        for (;;) {
+            auto const left = limits_.fields() - bytes_;
+            auto const colon = token_size(text);
+            scanned_ = std::max(scanned_, colon); // a token has no control character
+            std::string_view line;
+            switch (cut_line(text, scanned_, std::min(limits_.field(), left), line)) {
+            case line_state::incomplete: return state::incomplete;
+            case line_state::bad_character:
+                return fail(errc::bad_field, "has a control character, or CR or LF alone");
+            case line_state::too_long: return limits_.field() <= left ? fail_line() : fail_total();
+            case line_state::whole: break;
+            }
+            auto const size = line.size() + 2;
+            if (line.empty()) {
+                consumed += size;
+                return state::end;
+            }
+            if (size > left)
+                return fail_total();
+            if (count_ == limits_.field_count())
+                return fail_count();
+            if (colon == 0 || text[colon] != ':')
+                return fail_name(text[colon], colon);
+            sink(text.substr(0, colon), trim_blanks(line.substr(colon + 1)));
+            bytes_ += size;
+            ++count_;
+            consumed += size;
+            text.remove_prefix(size);
+        }
+    }
+
+    http_fault const& fault() const noexcept { return fault_; }
+
+    /// Starts over with another section.
+    void restart() noexcept { scanned_ = bytes_ = count_ = 0; }
+
+private:
+    state fail_name(char behind, std::size_t size)
+    {
+        if (is_blank(behind))
+            return fail(errc::bad_field, size == 0 ? "starts with a blank (folding is obsolete)"
+                                                   : "has a blank in or behind its name");
+        if (behind == '\r')
+            return fail(errc::bad_field, "has no colon");
+        if (behind == ':')
+            return fail(errc::bad_field, "has no name");
+        return fail(errc::bad_field, "has a character in its name that may not stand there");
+    }
+
+    /// The sentence names the line by its number: what stands in it may be a secret.
+    state fail(errc code, std::string const& what)
+    {
+        fault_ = http_fault(code, "header field " + std::to_string(count_ + 1) + " " + what);
+        return state::fault;
+    }
+    state fail_line()
+    {
+        return fail(errc::field_too_long, "has more than " + std::to_string(limits_.field()) + " bytes");
+    }
+    state fail_total()
+    {
+        fault_ = http_fault(errc::fields_too_long, "the header fields have more than " +
+                                                       std::to_string(limits_.fields()) + " bytes together");
+        return state::fault;
+    }
+    state fail_count()
+    {
+        fault_ =
+            http_fault(errc::too_many_fields,
+                       "there are more than " + std::to_string(limits_.field_count()) + " header fields");
+        return state::fault;
+    }
+
+    http_limits limits_;
+    std::size_t scanned_ = 0;
+    std::size_t bytes_ = 0;
+    std::size_t count_ = 0;
+    http_fault fault_;
+};
+
+/// Start line and fields, as slices of one text.
+class http_head
+{
+public:
+    std::string_view start_line() const noexcept { return cut(0, start_line_); }
+
+    std::size_t size() const noexcept { return fields_.size(); }
+    std::string_view name(std::size_t i) const noexcept { return cut(fields_[i].name, fields_[i].name_size); }
+    std::string_view value(std::size_t i) const noexcept
+    {
+        return cut(fields_[i].value, fields_[i].value_size);
+    }
+
+    /// The value of the first field of that name, in any case.
+    std::optional<std::string_view> find(std::string_view name) const noexcept
+    {
+        for (auto const& field : fields_)
+            if (equals_ignoring_case(cut(field.name, field.name_size), name))
+                return cut(field.value, field.value_size);
+        return std::nullopt;
+    }
+
+    /// Wipes everything, also what came behind it.
+    void cleanse() noexcept
+    {
+        fields_.clear();
+        start_line_ = 0;
+        text_.cleanse();
+    }
+
+private:
+    friend class head_reader;
+
+    struct slices
+    {
+        std::size_t name;
+        std::size_t name_size;
+        std::size_t value;
+        std::size_t value_size;
+    };
+
+    std::string_view cut(std::size_t at, std::size_t size) const noexcept
+    {
+        return {text_.data() + at, size};
+    }
+
+    byte_buffer text_; ///< From the start line on; bytes that were read beyond the head may follow.
+    std::size_t start_line_ = 0;
+    std::vector<slices> fields_;
+};
+
+/// Reads one head after the other from bytes that come in any pieces.
+class head_reader
+{
+public:
+    enum class event : unsigned char
+    {
+        need_more,
+        start_line, ///< head().start_line() can be looked at; call next() again.
+        end,        ///< The head is complete; unread() is what came behind it.
+        fault
+    };
+
+    head_reader(http_limits const& limits, errc start_line_too_long)
+        : lines_(limits), start_line_limit_(limits.status_line()), start_line_too_long_(start_line_too_long)
+    {}
+
+    std::span<char> prepare()
+    {
+        auto& text = head_.text_;
+        constexpr std::size_t first = 1024; // most answers of this API have no more, body and all
+        constexpr std::size_t least = 256;
+        auto const spare = text.capacity() - text.size();
+        return text.prepare(spare >= least ? spare : std::max(first, text.capacity()));
+    }
+    void commit(std::size_t n) noexcept { head_.text_.commit(n); }
+
+    event next()
+    {
+        if (!has_start_line_)
+            return next_start_line();
+        if (head_.fields_.capacity() == 0)
+            head_.fields_.reserve(16);
+        auto const* const base = head_.text_.data();
+        auto const state = lines_.read(unread(), position_, [this, base](auto name, auto value) {
+            head_.fields_.push_back({static_cast<std::size_t>(name.data() - base), name.size(),
+                                     static_cast<std::size_t>(value.data() - base), value.size()});
+        });
+        if (state == field_lines::state::incomplete)
+            return event::need_more;
+        if (state == field_lines::state::end)
+            return event::end;
+        fault_ = lines_.fault();
+        return event::fault;
+    }
+
+    http_head const& head() const noexcept { return head_; }
+    http_head take() { return std::move(head_); }
+    std::string_view unread() const noexcept { return head_.cut(position_, head_.text_.size() - position_); }
+    http_fault const& fault() const noexcept { return fault_; }
+
+    /// Whether any byte of this head is there.
+    bool started() const noexcept { return !head_.text_.empty(); }
+
+    /// Says that `n` of the unread bytes were used by somebody else.
+    void consume(std::size_t n) noexcept { position_ += n; }
+
+    /// Forgets what was read and goes on with the unread bytes as another head.
+    void restart() noexcept
+    {
+        head_.text_.erase_front(position_);
+        head_.fields_.clear();
+        lines_.restart();
+        position_ = 0;
+        has_start_line_ = false;
+    }
+
+    /// Puts bytes behind the unread ones.
+    void append(std::string_view bytes) { head_.text_.append(bytes); }
+
+private:
+    event next_start_line()
+    {
+        std::string_view line;
+        switch (cut_line(unread(), scanned_, start_line_limit_, line)) {
+        case line_state::incomplete: return event::need_more;
+        case line_state::bad_character:
+            fault_ = http_fault(errc::bad_status_line,
+                                "the first line has a control character, or CR or LF alone");
+            return event::fault;
+        case line_state::too_long:
+            fault_ = http_fault(start_line_too_long_, "the first line has more than " +
+                                                          std::to_string(start_line_limit_) + " bytes");
+            return event::fault;
+        case line_state::whole: break;
+        }
+        position_ = line.size() + 2;
+        head_.start_line_ = line.size();
+        has_start_line_ = true;
+        return event::start_line;
+    }
+
+    field_lines lines_;
+    std::size_t start_line_limit_;
+    errc start_line_too_long_;
+    http_head head_;
+    std::size_t position_ = 0;
+    std::size_t scanned_ = 0;
+    bool has_start_line_ = false;
+    http_fault fault_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/http/response.hpp
+
+// http_response: an answer that has arrived whole.
+#ifndef HDIKAFKA_DETAIL_HTTP_RESPONSE_HPP
+#define HDIKAFKA_DETAIL_HTTP_RESPONSE_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Owns its texts: views into an answer live as long as it, and moving it keeps them valid.
+class http_response
+{
+public:
+    http_response() = default;
+    http_response(int code, http_head head, byte_buffer content)
+        : status(code), body(std::move(content)), head_(std::move(head))
+    {}
+
+    int status = 0;
+    byte_buffer body;
+
+    /// Wipes the body, and whatever of it was read together with the header.
+    void cleanse() noexcept
+    {
+        body.cleanse();
+        head_.cleanse();
+    }
+
+    std::string_view body_text() const noexcept { return body.view(); }
+
+    /// The value of the first field of that name, in any case, without blanks around it.
+    std::optional<std::string_view> field(std::string_view name) const noexcept { return head_.find(name); }
+
+    /// All fields in their order: `field_name(i)` and `field_value(i)` for i < field_count().
+    std::size_t field_count() const noexcept { return head_.size(); }
+    std::string_view field_name(std::size_t i) const noexcept { return head_.name(i); }
+    std::string_view field_value(std::size_t i) const noexcept { return head_.value(i); }
+
+private:
+    http_head head_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/http/chunk_line.hpp
+
+// The line before a chunk: its size and extensions (RFC 9112 §7.1).
+#ifndef HDIKAFKA_DETAIL_HTTP_CHUNK_LINE_HPP
+#define HDIKAFKA_DETAIL_HTTP_CHUNK_LINE_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Recognises chunk-ext. Nothing in an extension is used; but text that is none means that the peer
+/// and we disagree on where chunks begin.
+class chunk_extension
+{
+public:
+    static bool valid(std::string_view text) noexcept
+    {
+        chunk_extension rest(text);
+        while (!rest.text_.empty())
+            if (!rest.take_extension())
+                return false;
+        return true;
+    }
+
+private:
+    explicit chunk_extension(std::string_view text) noexcept : text_(text) {}
+
+    /// BWS ";" BWS name [ BWS "=" BWS value ]
+    bool take_extension() noexcept
+    {
+        skip_blanks();
+        if (!take(';'))
+            return false;
+        skip_blanks();
+        if (!take_token())
+            return false;
+        auto const after_name = text_;
+        skip_blanks();
+        if (!take('=')) {
+            text_ = after_name;
+            return true;
+        }
+        skip_blanks();
+        return take('"') ? take_quoted() : take_token();
+    }
+
+    /// The rest of a quoted string whose first quote is taken.
+    bool take_quoted() noexcept
+    {
+        for (std::size_t i = 0; i < text_.size(); ++i) {
+            if (text_[i] == '"') {
+                text_.remove_prefix(i + 1);
+                return true;
+            }
+            if (text_[i] == '\\')
+                ++i;
+        }
+        return false;
+    }
+
+    bool take_token() noexcept
+    {
+        auto const n = token_size(text_);
+        text_.remove_prefix(n);
+        return n != 0;
+    }
+
+    bool take(char character) noexcept
+    {
+        bool const here = text_.starts_with(character);
+        text_.remove_prefix(here ? 1 : 0);
+        return here;
+    }
+
+    void skip_blanks() noexcept
+    {
+        while (!text_.empty() && is_blank(text_.front()))
+            text_.remove_prefix(1);
+    }
+
+    std::string_view text_;
+};
+
+/// What the line before a chunk says.
+class chunk_line
+{
+public:
+    /// `line` is without its CRLF; like any line from cut_line() it has no control character.
+    explicit chunk_line(std::string_view line)
+    {
+        std::size_t at = 0;
+        for (int digit = 0; at != line.size() && (digit = hex_digit(line[at])) >= 0; ++at) {
+            if (size_ >> 60 != 0) {
+                wrong_ = "a chunk's size overflows";
+                return;
+            }
+            size_ = size_ * 16 + static_cast<std::uint64_t>(digit);
+        }
+        extension_size_ = line.size() - at;
+        if (at == 0)
+            wrong_ = "a chunk's size is not a hexadecimal number";
+        else if (!chunk_extension::valid(line.substr(at)))
+            wrong_ = "a chunk's size is followed by something that is no extension";
+    }
+
+    /// A sentence, or null when the line is well-formed.
+    char const* wrong() const noexcept { return wrong_; }
+    std::uint64_t size() const noexcept { return size_; }
+    std::size_t extension_size() const noexcept { return extension_size_; }
+
+private:
+    static constexpr int hex_digit(char character) noexcept
+    {
+        if (character >= '0' && character <= '9')
+            return character - '0';
+        char const lower = ascii_lower(character);
+        return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+    }
+
+    std::uint64_t size_ = 0;
+    std::size_t extension_size_ = 0;
+    char const* wrong_ = nullptr;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/http/body.hpp
+
+// body_reader: takes a message's body out of the bytes that follow its head (RFC 9112 §6 and §7). Shared by
+// response_parser and request_parser.
+#ifndef HDIKAFKA_DETAIL_HTTP_BODY_HPP
+#define HDIKAFKA_DETAIL_HTTP_BODY_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Reads a body straight into its buffer. A chunked body is decoded where it was read to: data moves
+/// down over the framing between it, and an unfinished line waits behind the data.
+class body_reader
+{
+public:
+    explicit body_reader(http_limits const& limits) : limits_(limits), trailers_(limits) {}
+
+    /// No body follows.
+    void start_none() noexcept { stage_ = stage::done; }
+
+    void start_length(std::uint64_t length)
+    {
+        if (length > limits_.body()) {
+            fail_size();
+            return;
+        }
+        expected_ = static_cast<std::size_t>(length);
+        stage_ = expected_ == 0 ? stage::done : stage::counted;
+    }
+
+    void start_chunked() noexcept { stage_ = stage::chunk_line; }
+
+    void start_until_close() noexcept { stage_ = stage::until_close; }
+
+    /// Room for the next bytes; empty once done() or failed(). A counted body never asks for more than
+    /// its rest, and a chunk for little more: so nearly all data is read to where it stays.
+    std::span<char> prepare()
+    {
+        constexpr std::size_t behind_data = 32; // CRLF and the next chunk's size
+        switch (stage_) {
+        case stage::counted: {
+            auto const rest = expected_ - bytes_.size();
+            if (bytes_.size() == bytes_.capacity())
+                bytes_.reserve(bytes_.size() + std::min(rest, std::max(most_trusted, bytes_.capacity())));
+            return bytes_.prepare(std::min(rest, bytes_.capacity() - bytes_.size()));
+        }
+        case stage::chunk_data: return room(std::min(expected_, most_trusted) + behind_data);
+        case stage::until_close: return room(16 * 1024);
+        case stage::done:
+        case stage::failed: return {};
+        default: return room(0);
+        }
+    }
+
+    void commit(std::size_t n)
+    {
+        bytes_.commit(n);
+        switch (stage_) {
+        case stage::counted:
+            if (bytes_.size() == expected_)
+                stage_ = stage::done;
+            return;
+        case stage::until_close:
+            if (bytes_.size() > limits_.body())
+                fail_size();
+            return;
+        default: decode_chunks();
+        }
+    }
+
+    /// Gives the reader bytes that were read together with the head, and returns how many it took: all
+    /// but those behind the end of a counted body, or of none.
+    std::size_t feed(std::string_view bytes)
+    {
+        std::size_t taken = 0;
+        while (taken != bytes.size() && !done() && !failed()) {
+            auto const room = prepare();
+            auto const n = std::min(room.size(), bytes.size() - taken);
+            std::memcpy(room.data(), bytes.data() + taken, n);
+            commit(n);
+            taken += n;
+        }
+        return taken;
+    }
+
+    bool done() const noexcept { return stage_ == stage::done; }
+    bool failed() const noexcept { return stage_ == stage::failed; }
+    http_fault const& fault() const noexcept { return fault_; }
+
+    /// The connection ended cleanly: that completes a body that is delimited by it, and no other.
+    void finish_eof()
+    {
+        if (stage_ == stage::until_close)
+            stage_ = stage::done;
+        else if (stage_ == stage::counted)
+            fail(errc::connection_lost, "the connection ended after " + std::to_string(bytes_.size()) +
+                                            " of the " + std::to_string(expected_) + " bytes of the body");
+        else if (stage_ != stage::done && stage_ != stage::failed)
+            fail(errc::connection_lost, "the connection ended before the last chunk of the body");
+    }
+
+    /// The body, once done().
+    std::string_view view() const noexcept { return bytes_.view().substr(0, bytes_.size() - surplus_); }
+
+    /// What came behind a chunked body's end.
+    std::string_view surplus() const noexcept { return bytes_.view().substr(bytes_.size() - surplus_); }
+
+    /// The body, once done(); the surplus is dropped.
+    byte_buffer take() noexcept
+    {
+        bytes_.truncate(bytes_.size() - std::exchange(surplus_, 0));
+        return std::move(bytes_);
+    }
+
+private:
+    enum class stage : unsigned char
+    {
+        counted,
+        until_close,
+        chunk_line,
+        chunk_data,
+        chunk_end,
+        trailers,
+        done,
+        failed
+    };
+
+    /// How much memory a size that the peer only claims is worth.
+    static constexpr std::size_t most_trusted = 1024 * 1024;
+
+    /// `wanted` bytes of room, or what there is if that is not little.
+    std::span<char> room(std::size_t wanted)
+    {
+        constexpr std::size_t least = 2048;
+        wanted = std::max(wanted, least);
+        auto const spare = bytes_.capacity() - bytes_.size();
+        return bytes_.prepare(spare < least ? wanted : std::min(wanted, spare));
+    }
+
+    /// Returns false, for step() to end with.
+    bool fail(errc code, std::string cause)
+    {
+        fault_ = http_fault(code, std::move(cause));
+        stage_ = stage::failed;
+        return false;
+    }
+    bool fail_size()
+    {
+        return fail(errc::body_too_large,
+                    "the body has more than " + std::to_string(limits_.body()) + " bytes");
+    }
+
+    /// Decodes what is behind the data, as far as it goes.
+    void decode_chunks()
+    {
+        auto position = decoded_;
+        while (step(bytes_.view().substr(position), position)) {
+        }
+        auto const rest = bytes_.size() - position;
+        if (rest != 0 && position != decoded_)
+            std::memmove(bytes_.data() + decoded_, bytes_.data() + position, rest);
+        bytes_.truncate(decoded_ + rest);
+        if (stage_ == stage::done)
+            surplus_ = rest;
+    }
+
+    /// One line or piece of data at the front of `text`; moves `position` behind it. False when there
+    /// is nothing more to do.
+    bool step(std::string_view text, std::size_t& position)
+    {
+        switch (stage_) {
+        case stage::chunk_line: return step_line(text, position);
+        case stage::chunk_data: {
+            auto const n = std::min(expected_, text.size());
+            if (n == 0)
+                return false;
+            if (position != decoded_)
+                std::memmove(bytes_.data() + decoded_, text.data(), n);
+            decoded_ += n;
+            position += n;
+            expected_ -= n;
+            if (expected_ == 0)
+                stage_ = stage::chunk_end;
+            return true;
+        }
+        case stage::chunk_end:
+            if (!std::string_view("\r\n").starts_with(text.substr(0, 2)))
+                return fail(errc::bad_chunk, "a chunk's data is not followed by CRLF");
+            if (text.size() < 2)
+                return false;
+            position += 2;
+            stage_ = stage::chunk_line;
+            return true;
+        case stage::trailers: return step_trailers(text, position);
+        default: return false;
+        }
+    }
+
+    bool step_trailers(std::string_view text, std::size_t& position)
+    {
+        switch (trailers_.read(text, position, [](auto, auto) {})) {
+        case field_lines::state::incomplete: break;
+        case field_lines::state::end: stage_ = stage::done; break;
+        case field_lines::state::fault: fault_ = trailers_.fault(); stage_ = stage::failed;
+        }
+        return false;
+    }
+
+    bool step_line(std::string_view text, std::size_t& position)
+    {
+        // The size itself has 16 digits; zeros before it, which have no meaning, share the rest.
+        constexpr std::size_t digits = 16;
+        constexpr std::size_t half = std::numeric_limits<std::size_t>::max() / 2;
+        std::string_view text_of_line;
+        switch (cut_line(text, scanned_, std::min(limits_.chunk_extension(), half) + digits, text_of_line)) {
+        case line_state::incomplete: return false;
+        case line_state::bad_character:
+            return fail(errc::bad_chunk, "a chunk's size line has a control character, or CR or LF alone");
+        case line_state::too_long: return fail(errc::bad_chunk, "a chunk's size line is too long");
+        case line_state::whole: break;
+        }
+        chunk_line const line(text_of_line);
+        extensions_ += line.extension_size();
+        if (line.wrong() != nullptr)
+            return fail(errc::bad_chunk, line.wrong());
+        // The second bound stops a peer that sends almost nothing but extensions.
+        bool const mostly_extensions = extensions_ > decoded_ && extensions_ - decoded_ > limits_.fields();
+        if (line.extension_size() > limits_.chunk_extension() || mostly_extensions)
+            return fail(errc::bad_chunk, "a chunk's extensions are too long");
+        if (line.size() > limits_.body() - decoded_)
+            return fail_size();
+        position += text_of_line.size() + 2;
+        expected_ = static_cast<std::size_t>(line.size());
+        stage_ = expected_ == 0 ? stage::trailers : stage::chunk_data;
+        return true;
+    }
+
+    http_limits limits_;
+    field_lines trailers_;
+    byte_buffer bytes_;        ///< The body; while a chunked one is read also what is not decoded yet.
+    std::size_t decoded_ = 0;  ///< How much of `bytes_` is body, when it is chunked.
+    std::size_t expected_ = 0; ///< The whole size of a counted body, or what is left of a chunk.
+    std::size_t extensions_ = 0;
+    std::size_t scanned_ = 0;
+    std::size_t surplus_ = 0;
+    stage stage_ = stage::done;
+    http_fault fault_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/http/framing.hpp
+
+// How long a message's body is and whether the connection goes on, by the header fields alone (RFC 9112 §6
+// and §9.3). Shared by response_parser and request_parser.
+#ifndef HDIKAFKA_DETAIL_HTTP_FRAMING_HPP
+#define HDIKAFKA_DETAIL_HTTP_FRAMING_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// What the fields say about framing. With a fault only close() and content_coded() still mean something.
+class message_framing
+{
+public:
+    /// `http_1_0`: the message's version, which knows no transfer coding.
+    message_framing(http_head const& head, bool http_1_0)
+    {
+        bool has_length = false;
+        for (std::size_t i = 0; i != head.size(); ++i) {
+            auto const is = [name = head.name(i)](std::string_view other) {
+                return equals_ignoring_case(name, other);
+            };
+            if (is("connection")) {
+                read_connection(head.value(i));
+            } else if (is("content-length")) {
+                read_length(head.value(i));
+                has_length = true;
+            } else if (is("transfer-encoding")) {
+                read_codings(head.value(i));
+            } else if (is("content-encoding")) {
+                read_content_codings(head.value(i));
+            }
+        }
+        if (codings_ == 0)
+            return;
+        if (has_length)
+            fault_ =
+                http_fault(errc::ambiguous_framing, "Content-Length and Transfer-Encoding came together");
+        else if (http_1_0)
+            fault_ = http_fault(errc::bad_transfer_encoding, "Transfer-Encoding came with HTTP/1.0");
+        else if (codings_ != 1 || !last_is_chunked_)
+            fault_ = http_fault(errc::bad_transfer_encoding, "Transfer-Encoding is not chunked alone");
+    }
+
+    http_fault const& fault() const noexcept { return fault_; }
+    bool chunked() const noexcept { return codings_ != 0; }
+    std::optional<std::uint64_t> length() const noexcept { return length_; }
+
+    /// One of the Connection options is "close"; it wins over "keep-alive".
+    bool close() const noexcept { return close_; }
+
+    /// There is a Content-Encoding other than "identity".
+    bool content_coded() const noexcept { return content_coded_; }
+
+    /// The one fault is that codings below "chunked" are not supported here.
+    bool other_codings() const noexcept
+    {
+        return fault_.code() == errc::bad_transfer_encoding && codings_ > 1 && last_is_chunked_ &&
+               well_formed_;
+    }
+
+private:
+    void read_connection(std::string_view value) noexcept
+    {
+        list_elements options(value);
+        for (std::string_view option; options.next(option);)
+            close_ = close_ || equals_ignoring_case(option, "close");
+    }
+
+    void read_content_codings(std::string_view value) noexcept
+    {
+        list_elements codings(value);
+        for (std::string_view coding; codings.next(coding);)
+            content_coded_ = content_coded_ || !(coding.empty() || equals_ignoring_case(coding, "identity"));
+    }
+
+    /// One number, or the same one several times (RFC 9112 §6.3 rule 5).
+    void read_length(std::string_view value)
+    {
+        list_elements numbers(value);
+        for (std::string_view number; !fault_ && numbers.next(number);) {
+            auto const length = parse_decimal(number);
+            if (!length)
+                fault_ = http_fault(errc::bad_content_length, "Content-Length is " + excerpt(value) +
+                                                                  ", which is not a number that fits");
+            else if (length_ && *length_ != *length)
+                fault_ = http_fault(errc::bad_content_length, "Content-Length has different values");
+            length_ = length;
+        }
+    }
+
+    void read_codings(std::string_view value) noexcept
+    {
+        list_elements codings(value);
+        for (std::string_view coding; codings.next(coding); ++codings_) {
+            well_formed_ = well_formed_ && !last_is_chunked_ && is_token(coding);
+            last_is_chunked_ = equals_ignoring_case(coding, "chunked");
+        }
+    }
+
+    http_fault fault_;
+    std::optional<std::uint64_t> length_;
+    std::size_t codings_ = 0;
+    bool last_is_chunked_ = false;
+    bool well_formed_ = true;
+    bool close_ = false;
+    bool content_coded_ = false;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/http/response_parser.hpp
+
+// response_parser: bytes in, one final answer or one fault out (RFC 9112).
+#ifndef HDIKAFKA_DETAIL_HTTP_RESPONSE_PARSER_HPP
+#define HDIKAFKA_DETAIL_HTTP_RESPONSE_PARSER_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Reads the answer to one request: `prepare()` says where the next bytes go, `commit(n)` takes them.
+/// The outcome depends on the bytes alone, not on the pieces they come in (but for is_tunnel()). Interim
+/// answers (1xx) are dropped. After a fault, and unless keep_alive() or is_tunnel(), the connection has to be
+/// closed.
+class response_parser
+{
+public:
+    /// `head_request`: the answer belongs to a HEAD and has no body.
+    explicit response_parser(http_limits const& limits, bool head_request = false)
+        : head_(limits, errc::status_line_too_long),
+          body_(limits),
+          interim_left_(limits.interim()),
+          status_line_limit_(limits.status_line()),
+          head_request_(head_request)
+    {}
+
+    /// The answer belongs to a CONNECT. To be said before the first byte comes.
+    void expect_tunnel() noexcept { connect_request_ = true; }
+
+    /// Room for the next bytes; empty once done() or failed(). For a body with Content-Length it is the
+    /// body's own memory and never longer than its rest.
+    std::span<char> prepare()
+    {
+        if (stage_ == stage::head)
+            return head_.prepare();
+        return stage_ == stage::body ? body_.prepare() : std::span<char>();
+    }
+
+    /// `n` bytes, at most as many as there was room for, were put there.
+    void commit(std::size_t n)
+    {
+        if (n == 0)
+            return;
+        if (stage_ == stage::head) {
+            started_ = true;
+            head_.commit(n);
+            read_head();
+        } else if (stage_ == stage::body) {
+            body_.commit(n);
+            look_at_body();
+        }
+    }
+
+    /// The peer has closed the connection in the proper way; over TLS that is after close_notify.
+    void finish_eof()
+    {
+        if (stage_ == stage::head) {
+            fail(http_fault(errc::connection_lost, started_
+                                                       ? "the connection ended within the answer's header"
+                                                       : "the connection ended before an answer came"));
+        } else if (stage_ == stage::body) {
+            body_.finish_eof();
+            look_at_body();
+        }
+    }
+
+    bool done() const noexcept { return stage_ == stage::done; }
+    bool failed() const noexcept { return stage_ == stage::failed; }
+    errc fault() const noexcept { return fault_.code(); }
+
+    /// A sentence about the fault, or empty. It has nothing of the answer in it but framing values.
+    std::string_view cause() const noexcept { return fault_.cause(); }
+
+    /// Whether any byte has come.
+    bool started() const noexcept { return started_; }
+
+    /// Whether status() and field() are those of the final answer. They stay usable after a fault in
+    /// the body, and until take().
+    bool header_done() const noexcept { return header_done_; }
+    int status() const noexcept { return status_; }
+    std::optional<std::string_view> field(std::string_view name) const noexcept
+    {
+        return head_.head().find(name);
+    }
+
+    /// Whether another request may be sent on the connection.
+    bool keep_alive() const noexcept { return done() && keep_alive_; }
+
+    /// Whether the connection is a tunnel from here on: the CONNECT was answered with 2xx. Nothing that
+    /// follows was read; bytes that came together with the answer are a fault, because the far end of the
+    /// tunnel has nothing to say before it is spoken to.
+    bool is_tunnel() const noexcept { return done() && opens_tunnel(); }
+
+    /// How long the server keeps the connection when it is idle, if it said so (`Keep-Alive: timeout=5`).
+    std::optional<std::chrono::seconds> keep_alive_timeout() const noexcept
+    {
+        auto const value = field("keep-alive");
+        list_elements parameters(value.value_or(std::string_view()));
+        for (std::string_view parameter; parameters.next(parameter);) {
+            constexpr std::string_view name = "timeout=";
+            if (!equals_ignoring_case(parameter.substr(0, name.size()), name))
+                continue;
+            constexpr std::uint64_t day = 86400;
+            if (auto const seconds = parse_decimal(parameter.substr(name.size())))
+                return std::chrono::seconds(std::min(*seconds, day));
+        }
+        return std::nullopt;
+    }
+
+    /// The answer, once done(). Ask for keep_alive_timeout() before it.
+    http_response take() { return http_response(status_, head_.take(), body_.take()); }
+
+private:
+    enum class stage : unsigned char
+    {
+        head,
+        body,
+        done,
+        failed
+    };
+
+    void fail(http_fault fault)
+    {
+        fault_ = std::move(fault);
+        stage_ = stage::failed;
+    }
+
+    void read_head()
+    {
+        for (;;) {
+            // Another protocol is told at once: its bytes may never have a line end to wait for.
+            constexpr std::string_view version = "HTTP/1.";
+            if (status_ == 0 &&
+                !version.starts_with(head_.unread().substr(0, std::min(version.size(), status_line_limit_))))
+                return fail(http_fault(errc::bad_status_line, "the peer's answer is not HTTP/1.x"));
+            switch (head_.next()) {
+            case head_reader::event::need_more: return;
+            case head_reader::event::fault: return fail(head_.fault());
+            case head_reader::event::start_line:
+                if (!read_status_line(head_.head().start_line()))
+                    return;
+                break;
+            case head_reader::event::end:
+                if (status_ >= 200)
+                    return begin_body();
+                status_ = 0;
+                head_.restart();
+                break;
+            }
+        }
+    }
+
+    /// HTTP-version SP 3DIGIT [ SP [ reason ] ]: many servers leave out the second SP when there is no
+    /// reason.
+    bool read_status_line(std::string_view line)
+    {
+        constexpr std::size_t shortest = std::string_view("HTTP/1.1 200").size();
+        auto const digit = [line](std::size_t at) { return line[at] >= '0' && line[at] <= '9'; };
+        bool const sound = line.size() >= shortest && digit(7) && line[8] == ' ' && line[9] != '0' &&
+                           digit(9) && digit(10) && digit(11) &&
+                           (line.size() == shortest || line[shortest] == ' ');
+        if (!sound) {
+            fail(http_fault(errc::bad_status_line, "the status line is malformed"));
+            return false;
+        }
+        http_1_0_ = line[7] == '0';
+        status_ = (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
+        if (status_ == 101)
+            fail(http_fault(errc::unexpected_upgrade, "the server switched protocols unasked"));
+        else if (status_ < 200 && interim_left_-- == 0)
+            fail(http_fault(errc::too_many_interim, "there are too many interim answers"));
+        return stage_ == stage::head;
+    }
+
+    void begin_body()
+    {
+        header_done_ = true;
+        if (opens_tunnel())
+            return begin_tunnel();
+        message_framing const framing(head_.head(), http_1_0_);
+        keep_alive_ = !http_1_0_ && !framing.close();
+        if (head_request_ || status_ == 204 || status_ == 304) {
+            // No body, whatever the fields say; but a 204 that announces one may be followed by one.
+            bool const announced = status_ == 204 && (framing.chunked() || framing.length().value_or(0) != 0);
+            keep_alive_ = keep_alive_ && !framing.fault() && !announced;
+            body_.start_none();
+        } else if (framing.fault()) {
+            return fail(framing.fault());
+        } else if (framing.content_coded() && status_ >= 400) {
+            // What cannot be read is only the reason; the status says what happened.
+            keep_alive_ = false;
+            body_.start_none();
+        } else if (framing.content_coded()) {
+            return fail(http_fault(errc::unsupported_coding, "the answer has a content coding"));
+        } else if (framing.chunked()) {
+            body_.start_chunked();
+        } else if (framing.length()) {
+            body_.start_length(*framing.length());
+        } else {
+            keep_alive_ = false;
+            body_.start_until_close();
+        }
+        stage_ = stage::body;
+        auto const unread = head_.unread();
+        if (body_.feed(unread) != unread.size())
+            keep_alive_ = false; // bytes behind the answer: nobody knows what they belong to
+        look_at_body();
+    }
+
+    bool opens_tunnel() const noexcept { return connect_request_ && status_ < 300; }
+
+    /// No body, whatever the fields say (RFC 9110 §9.3.6, RFC 9112 §6.3 rule 2).
+    void begin_tunnel()
+    {
+        if (!head_.unread().empty())
+            return fail(
+                http_fault(errc::unexpected_bytes, "bytes came behind the HTTP proxy's answer to CONNECT"));
+        stage_ = stage::done;
+    }
+
+    void look_at_body()
+    {
+        if (body_.failed())
+            return fail(body_.fault());
+        if (!body_.done())
+            return;
+        stage_ = stage::done;
+        keep_alive_ = keep_alive_ && body_.surplus().empty();
+    }
+
+    head_reader head_;
+    body_reader body_;
+    std::size_t interim_left_;
+    std::size_t status_line_limit_;
+    int status_ = 0;
+    stage stage_ = stage::head;
+    bool head_request_;
+    bool connect_request_ = false;
+    bool http_1_0_ = false;
+    bool header_done_ = false;
+    bool started_ = false;
+    bool keep_alive_ = false;
+    http_fault fault_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/http/ip_address.hpp
+
+// Addresses as text: told apart from names, and from the loopback.
+#ifndef HDIKAFKA_DETAIL_HTTP_IP_ADDRESS_HPP
+#define HDIKAFKA_DETAIL_HTTP_IP_ADDRESS_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Four decimal numbers without leading zeros. The shorter, octal and hexadecimal spellings that
+/// inet_aton takes are no addresses here (RFC 3986 §7.4).
+inline std::optional<std::array<std::uint8_t, 4>> parse_ipv4(std::string_view text) noexcept
+{
+    std::array<std::uint8_t, 4> address{};
+    for (std::size_t i = 0; i != address.size(); ++i) {
+        auto const end = std::min(text.find('.'), text.size());
+        auto const part = text.substr(0, end);
+        if (part.empty() || part.size() > 3 || (part.size() > 1 && part.front() == '0'))
+            return std::nullopt;
+        unsigned value = 0;
+        for (char const character : part) {
+            if (character < '0' || character > '9')
+                return std::nullopt;
+            value = value * 10 + static_cast<unsigned>(character - '0');
+        }
+        bool const last = i + 1 == address.size();
+        if (value > 255 || last != (end == text.size()))
+            return std::nullopt;
+        address[i] = static_cast<std::uint8_t>(value);
+        text.remove_prefix(last ? end : end + 1);
+    }
+    return address;
+}
+
+/// RFC 4291 §2.2: eight groups, one "::" for two or more of them at most, the last two perhaps as IPv4.
+/// No brackets and no zone.
+class ipv6_text
+{
+public:
+    using address = std::array<std::uint8_t, 16>;
+
+    static std::optional<address> parse(std::string_view text) noexcept
+    {
+        ipv6_text parser;
+        return parser.read(text) ? std::optional(parser.bytes_) : std::nullopt;
+    }
+
+private:
+    bool read(std::string_view text) noexcept
+    {
+        std::optional<std::size_t> gap; // where the zeros of "::" go
+        if (text.starts_with("::")) {
+            gap = 0;
+            text.remove_prefix(2);
+        }
+        while (!text.empty()) {
+            auto const end = std::min(text.find(':'), text.size());
+            if (!read_group(text.substr(0, end), end == text.size()))
+                return false;
+            text.remove_prefix(end);
+            if (text.empty())
+                break;
+            text.remove_prefix(1);
+            if (text.empty())
+                return false; // a single colon at the end
+            if (text.front() == ':') {
+                if (gap)
+                    return false;
+                gap = size_;
+                text.remove_prefix(1);
+            }
+        }
+        if (!gap)
+            return size_ == bytes_.size();
+        if (size_ > bytes_.size() - 2)
+            return false;
+        std::rotate(bytes_.begin() + static_cast<std::ptrdiff_t>(*gap),
+                    bytes_.begin() + static_cast<std::ptrdiff_t>(size_), bytes_.end());
+        return true;
+    }
+
+    bool read_group(std::string_view group, bool last) noexcept
+    {
+        if (auto const v4 = last ? parse_ipv4(group) : std::nullopt; v4 && size_ <= bytes_.size() - 4) {
+            for (auto const byte : *v4)
+                bytes_[size_++] = byte;
+            return true;
+        }
+        if (group.empty() || group.size() > 4 || size_ > bytes_.size() - 2)
+            return false;
+        unsigned value = 0;
+        for (char const character : group) {
+            auto const digit = std::string_view("0123456789abcdefABCDEF").find(character);
+            if (digit == std::string_view::npos)
+                return false;
+            value = value * 16 + static_cast<unsigned>(digit < 16 ? digit : digit - 6);
+        }
+        bytes_[size_++] = static_cast<std::uint8_t>(value >> 8);
+        bytes_[size_++] = static_cast<std::uint8_t>(value & 0xff);
+        return true;
+    }
+
+    address bytes_{};
+    std::size_t size_ = 0;
+};
+
+inline bool is_ip_address(std::string_view host) noexcept
+{
+    return parse_ipv4(host) || ipv6_text::parse(host);
+}
+
+/// "localhost", 127.0.0.0/8 or ::1 (also written as an IPv4-mapped address). `host` is in lower case and
+/// without brackets.
+inline bool is_loopback(std::string_view host) noexcept
+{
+    if (host == "localhost")
+        return true;
+    if (auto const v4 = parse_ipv4(host))
+        return v4->front() == 127;
+    auto const v6 = ipv6_text::parse(host);
+    if (!v6)
+        return false;
+    ipv6_text::address const one{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+    std::array<std::uint8_t, 13> const mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127};
+    return *v6 == one || std::equal(mapped.begin(), mapped.end(), v6->begin());
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/http/url.hpp
+
+// url: an endpoint's address, and the two encodings of text that requests are built with (RFC 3986,
+// application/x-www-form-urlencoded).
+#ifndef HDIKAFKA_DETAIL_HTTP_URL_HPP
+#define HDIKAFKA_DETAIL_HTTP_URL_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// An absolute http or https URL in parts.
+class url
+{
+public:
+    url() = default;
+    url(std::string scheme_name, std::string host_name, std::uint16_t port_number, std::string path_and_query)
+        : scheme(std::move(scheme_name)),
+          host(std::move(host_name)),
+          port(port_number),
+          path(std::move(path_and_query))
+    {}
+
+    std::string scheme;     ///< "http" or "https".
+    std::string host;       ///< In lower case; an IPv6 address without its brackets.
+    std::uint16_t port = 0; ///< The scheme's own if the text named none.
+    std::string path;       ///< Starts with '/'; with the query if there is one.
+
+    bool is_https() const noexcept { return scheme == "https"; }
+
+    /// Whether the host is an IP address, which is never sent as SNI.
+    bool host_is_address() const noexcept { return is_ip_address(host); }
+
+    /// The value of a Host field: the port only where it is not the scheme's own.
+    std::string host_field() const
+    {
+        bool const v6 = host.find(':') != std::string::npos;
+        std::string field = v6 ? "[" + host + "]" : host;
+        if (port != (is_https() ? 443 : 80))
+            field += ":" + std::to_string(port);
+        return field;
+    }
+};
+
+/// Cuts and checks a URL. The reason it gives never repeats what stands in the URL: that may be a
+/// password or a signature.
+class url_parser
+{
+public:
+    explicit url_parser(std::string_view text) noexcept : rest_(text) {}
+
+    result<url> parse()
+    {
+        char const* const reason = read();
+        if (reason == nullptr)
+            return std::move(url_);
+        return error(errc::invalid_endpoint, std::string("the URL ") + reason);
+    }
+
+private:
+    static constexpr std::size_t longest = 8192;
+    static constexpr std::size_t longest_host = 253; // RFC 1035 §2.3.4
+    static constexpr std::size_t longest_label = 63;
+
+    /// Null, or what is wrong.
+    char const* read()
+    {
+        if (rest_.empty())
+            return "is empty";
+        if (rest_.size() > longest)
+            return "is too long";
+        for (char const c : rest_)
+            if (c <= ' ' || c >= 0x7f)
+                return "has a blank, a control character or a character that is not ASCII";
+        if (char const* reason = read_scheme())
+            return reason;
+        auto const end = std::min(rest_.find_first_of("/?#"), rest_.size());
+        auto const authority = rest_.substr(0, end);
+        rest_.remove_prefix(end);
+        if (char const* reason = read_authority(authority))
+            return reason;
+        return read_path();
+    }
+
+    char const* read_scheme()
+    {
+        auto const end = rest_.find("://");
+        if (end == std::string_view::npos)
+            return "does not start with https://";
+        url_.scheme = lower(rest_.substr(0, end));
+        if (url_.scheme != "https" && url_.scheme != "http")
+            return "does not start with https://";
+        rest_.remove_prefix(end + 3);
+        return nullptr;
+    }
+
+    char const* read_authority(std::string_view authority)
+    {
+        if (authority.find('@') != std::string_view::npos)
+            return "has a user name or a password";
+        std::string_view host = authority;
+        std::optional<std::string_view> port;
+        if (authority.starts_with('[')) {
+            auto const end = authority.find(']');
+            host = authority.substr(1, end == std::string_view::npos ? end : end - 1);
+            if (end == std::string_view::npos || !ipv6_text::parse(host))
+                return "has brackets without an IPv6 address in them";
+            auto const behind = authority.substr(end + 1);
+            if (!behind.empty() && behind.front() != ':')
+                return "has something between its host and its port";
+            if (!behind.empty())
+                port = behind.substr(1);
+            url_.host = lower(host);
+        } else {
+            auto const colon = authority.find(':');
+            host = authority.substr(0, colon);
+            if (colon != std::string_view::npos)
+                port = authority.substr(colon + 1);
+            url_.host = lower(host);
+            if (char const* reason = check_name(url_.host))
+                return reason;
+        }
+        url_.port = url_.is_https() ? 443 : 80;
+        return port ? read_port(*port) : nullptr;
+    }
+
+    static char const* check_name(std::string_view host)
+    {
+        if (host.empty())
+            return "has no host";
+        if (host.size() > longest_host)
+            return "has a host name that is too long";
+        std::string_view label;
+        for (std::size_t at = 0; at <= host.size(); at += label.size() + 1) {
+            label = host.substr(at, std::min(host.find('.', at), host.size()) - at);
+            if (label.empty() || label.size() > longest_label)
+                return "has a host name with an empty or too long part";
+            if (label.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-_") != std::string_view::npos)
+                return "has a host name with a character that may not stand there";
+        }
+        // The resolver would take "127.1" or "0x7f000001" for an address, which no check here has seen.
+        bool const number = label.find_first_not_of("0123456789") == std::string_view::npos ||
+                            (label.starts_with("0x") &&
+                             label.find_first_not_of("0123456789abcdef", 2) == std::string_view::npos);
+        if (number && !parse_ipv4(host))
+            return "has a host that is neither a name nor an IPv4 address of four numbers";
+        return nullptr;
+    }
+
+    char const* read_port(std::string_view text)
+    {
+        unsigned port = 0;
+        for (char const c : text) {
+            if (c < '0' || c > '9')
+                return "has a port that is not a number";
+            port = std::min(port * 10 + static_cast<unsigned>(c - '0'), 65536U);
+        }
+        if (port == 0 || port > 65535)
+            return "has a port that is not between 1 and 65535";
+        url_.port = static_cast<std::uint16_t>(port);
+        return nullptr;
+    }
+
+    char const* read_path()
+    {
+        constexpr std::string_view hex = "0123456789abcdefABCDEF";
+        for (std::size_t i = 0; i != rest_.size(); ++i) {
+            if (rest_[i] == '#')
+                return "has a fragment";
+            if (std::string_view("\"<>[]\\^`{|}").find(rest_[i]) != std::string_view::npos)
+                return "has a character in its path that must be percent-encoded";
+            if (rest_[i] == '%' &&
+                (rest_.size() - i < 3 || hex.find(rest_[i + 1]) == std::string_view::npos ||
+                 hex.find(rest_[i + 2]) == std::string_view::npos))
+                return "has a '%' in its path without two hexadecimal digits";
+        }
+        url_.path = rest_.starts_with('/') ? std::string(rest_) : "/" + std::string(rest_);
+        return nullptr;
+    }
+
+    static std::string lower(std::string_view text)
+    {
+        std::string out(text);
+        for (char& c : out)
+            if (c >= 'A' && c <= 'Z')
+                c = static_cast<char>(c + ('a' - 'A'));
+        return out;
+    }
+
+    std::string_view rest_;
+    url url_;
+};
+
+/// An absolute http or https URL without user, password and fragment; anything else is
+/// errc::invalid_endpoint with the reason.
+inline result<url> parse_url(std::string_view text) { return url_parser(text).parse(); }
+
+/// Appends `text` with everything percent-encoded but letters, digits and the characters of `plain`.
+inline void append_percent_encoded(std::string& out, std::string_view text, std::string_view plain)
+{
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    char const* const end = text.data() + text.size();
+    for (char const* at = text.data(); at != end; ++at) {
+        char const* const start = at;
+        at = std::find_if_not(at, end, [plain](char c) {
+            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                   plain.find(c) != std::string_view::npos;
+        });
+        out.append(start, at);
+        if (at == end)
+            break;
+        auto const byte = static_cast<unsigned char>(*at);
+        out += {'%', digits[byte >> 4], digits[byte & 15]};
+    }
+}
+
+/// What a path segment or query value keeps besides letters and digits (RFC 3986 §2.3).
+inline constexpr std::string_view unreserved_marks = "-._~";
+
+/// Appends `name=value` to a form body, after '&' unless it is the first one (URL standard §5.2).
+inline void append_form(std::string& body, std::string_view name, std::string_view value)
+{
+    auto const append = [&body](std::string_view text) {
+        for (std::size_t at = 0; at <= text.size();) {
+            auto const space = std::min(text.find(' ', at), text.size());
+            append_percent_encoded(body, text.substr(at, space - at), "*-._");
+            if (space != text.size())
+                body += '+';
+            at = space + 1;
+        }
+    };
+    if (!body.empty())
+        body += '&';
+    append(name);
+    body += '=';
+    append(value);
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+#endif // !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
+
+// -------- hdikafka/offsets.hpp
+
+// Where a stream starts and ends: earliest, latest, or an offset.
+#ifndef HDIKAFKA_OFFSETS_HPP
+#define HDIKAFKA_OFFSETS_HPP
+
+namespace hdikafka::inline v0_1 {
+
+/// The first offset that still exists. Written `hk::earliest`.
+class earliest_t
+{
+public:
+    explicit constexpr earliest_t() = default;
+};
+/// Names the first offset that still exists.
+inline constexpr earliest_t earliest{};
+
+/// The high watermark as it is when the stream starts. Written `hk::latest`.
+class latest_t
+{
+public:
+    explicit constexpr latest_t() = default;
+};
+/// Names the high watermark.
+inline constexpr latest_t latest{};
+
+/// A position in a partition: earliest, latest, an offset, or a point in time.
+class offset_spec
+{
+public:
+    /// What a position is counted from.
+    enum class anchor : unsigned char
+    {
+        beginning,  ///< hk::earliest
+        end,        ///< hk::latest
+        exact,      ///< offset() itself
+        before_end, ///< offset() offsets before the high watermark
+        time,       ///< the first record that is not older than time()
+    };
+
+    /// A watermark, looked up when the stream starts.
+    constexpr offset_spec(earliest_t) noexcept : anchor_(anchor::beginning) {}
+    constexpr offset_spec(latest_t) noexcept : anchor_(anchor::end) {}
+
+    /// Any integer; a double would lose offsets beyond 2^53 without a word.
+    template <std::integral T>
+        requires(!std::same_as<T, bool>)
+    constexpr offset_spec(T offset) noexcept
+        : offset_(static_cast<std::int64_t>(offset)), anchor_(anchor::exact)
+    {}
+
+    /// Of any precision; counts in whole milliseconds, rounded up.
+    template <class Duration>
+    constexpr offset_spec(std::chrono::sys_time<Duration> time) noexcept
+        : offset_(std::chrono::ceil<std::chrono::milliseconds>(time).time_since_epoch().count()),
+          anchor_(anchor::time)
+    {}
+
+    /// For consume_options::from_end().
+    static constexpr offset_spec before_end(std::int64_t count) noexcept
+    {
+        offset_spec out(count);
+        out.anchor_ = anchor::before_end;
+        return out;
+    }
+
+    /// Which of these it is.
+    constexpr anchor which() const noexcept { return anchor_; }
+    /// The point in time; 1970 when the position is something else.
+    constexpr std::chrono::sys_time<std::chrono::milliseconds> time() const noexcept
+    {
+        return std::chrono::sys_time<std::chrono::milliseconds>(
+            std::chrono::milliseconds(anchor_ == anchor::time ? offset_ : 0));
+    }
+    /// The offset; 0 when the position is a watermark. A negative one fails the stream's first next()
+    /// with errc::invalid_offset.
+    constexpr std::int64_t offset() const noexcept { return offset_; }
+
+private:
+    std::int64_t offset_ = 0;
+    anchor anchor_;
+};
+
+/// A policy: an error. Written `hk::fail`.
+class fail_t
+{
+public:
+    explicit constexpr fail_t() = default;
+};
+/// Ends a stream with an error.
+inline constexpr fail_t fail{};
+
+/// A policy: go on behind it. Written `hk::skip`.
+class skip_t
+{
+public:
+    explicit constexpr skip_t() = default;
+};
+/// Passes over what cannot be read.
+inline constexpr skip_t skip{};
+
+/// What a stream does at an offset that is not in the partition: hk::fail, hk::earliest or hk::latest.
+class out_of_range_policy
+{
+public:
+    /// Ends with an error.
+    constexpr out_of_range_policy(fail_t) noexcept : fails_(true), target_(earliest) {}
+    /// Goes on from the earliest offset.
+    constexpr out_of_range_policy(earliest_t) noexcept : target_(earliest) {}
+    /// Goes on from the high watermark.
+    constexpr out_of_range_policy(latest_t) noexcept : target_(latest) {}
+
+    /// Whether it is hk::fail.
+    constexpr bool fails() const noexcept { return fails_; }
+    /// Where it goes on; only when it does not fail.
+    constexpr offset_spec target() const noexcept { return target_; }
+
+private:
+    bool fails_ = false;
+    offset_spec target_;
+};
+
+/// What a stream does about records that cannot be read: hk::fail or hk::skip.
+class unreadable_policy
+{
+public:
+    /// Ends with an error.
+    constexpr unreadable_policy(fail_t) noexcept {}
+    /// Goes on behind them.
+    constexpr unreadable_policy(skip_t) noexcept : skips_(true) {}
+
+    /// Whether it is hk::skip.
+    constexpr bool skips() const noexcept { return skips_; }
+
+private:
+    bool skips_ = false;
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+// -------- hdikafka/options.hpp
+
+// Options of calls, retries, TLS and streams.
+#ifndef HDIKAFKA_OPTIONS_HPP
+#define HDIKAFKA_OPTIONS_HPP
+
+struct ssl_ctx_st;
+
+namespace hdikafka::inline v0_1 {
+
+class checkpoint_store;
+
+/// The unit of every time limit and pause.
+using milliseconds = std::chrono::milliseconds;
+
+/// What one call may change. The last parameter of every operation.
+class call_options
+{
+public:
+    /// The time for the whole call, retries included; the client's total_timeout when not set.
+    /// Zero or less fails the call with errc::timed_out before anything is sent.
+    call_options& timeout(milliseconds limit) &
+    {
+        timeout_ = limit;
+        return *this;
+    }
+    call_options&& timeout(milliseconds limit) && { return std::move(timeout(limit)); }
+
+    /// The x-ms-client-request-id of the call, the same on all the requests that it takes; a random UUID when
+    /// not set. Visible ASCII only, otherwise the call fails with errc::invalid_option.
+    call_options& request_id(std::string id) &
+    {
+        request_id_ = std::move(id);
+        return *this;
+    }
+    call_options&& request_id(std::string id) && { return std::move(request_id(std::move(id))); }
+
+    std::optional<milliseconds> timeout() const noexcept { return timeout_; }
+    std::string const& request_id() const noexcept { return request_id_; }
+
+private:
+    std::optional<milliseconds> timeout_;
+    std::string request_id_;
+};
+
+/// How often and how patiently a call is repeated. Reads, create and delete are repeated after
+/// connection failures, timeouts of a single attempt, 408, 429 and 5xx; a produce only when none of
+/// it was written or the service said 429, unless at_least_once() allows duplicates.
+class retry_policy
+{
+public:
+    /// Repeats after the first attempt; 3 by default, 0 switches retries off. Not counted: one repeat at once
+    /// after a 401, and one when the server closed an idle connection just as the request came, if it can do
+    /// no harm.
+    retry_policy& max_retries(int count) &
+    {
+        max_retries_ = count;
+        return *this;
+    }
+    retry_policy&& max_retries(int count) && { return std::move(max_retries(count)); }
+
+    /// The wait before the first retry (800 ms by default), doubled for each further one up to
+    /// max_delay. The actual wait is drawn evenly between nothing and that.
+    retry_policy& base_delay(milliseconds delay) &
+    {
+        base_delay_ = delay;
+        return *this;
+    }
+    retry_policy&& base_delay(milliseconds delay) && { return std::move(base_delay(delay)); }
+
+    /// The most that the doubled wait grows to; 60 s by default. A longer Retry-After of the service
+    /// is honoured all the same.
+    retry_policy& max_delay(milliseconds delay) &
+    {
+        max_delay_ = delay;
+        return *this;
+    }
+    retry_policy&& max_delay(milliseconds delay) && { return std::move(max_delay(delay)); }
+
+    /// Where the share of each wait comes from, a number in [0, 1): random by default. For tests and for
+    /// programs that spread their load themselves; called by any thread of the executor.
+    retry_policy& jitter(std::function<double()> source) &
+    {
+        jitter_ = std::move(source);
+        return *this;
+    }
+    retry_policy&& jitter(std::function<double()> source) && { return std::move(jitter(std::move(source))); }
+
+    /// Lets a produce be sent again when it may have been written already: records can then be
+    /// there twice. Off by default.
+    retry_policy& at_least_once(bool allowed) &
+    {
+        at_least_once_ = allowed;
+        return *this;
+    }
+    retry_policy&& at_least_once(bool allowed) && { return std::move(at_least_once(allowed)); }
+
+    int max_retries() const noexcept { return max_retries_; }
+    milliseconds base_delay() const noexcept { return base_delay_; }
+    milliseconds max_delay() const noexcept { return max_delay_; }
+    std::function<double()> const& jitter() const noexcept { return jitter_; }
+    bool at_least_once() const noexcept { return at_least_once_; }
+
+private:
+    int max_retries_ = 3;
+    milliseconds base_delay_{800};
+    milliseconds max_delay_{60'000};
+    std::function<double()> jitter_;
+    bool at_least_once_ = false;
+};
+
+/// Whom to trust. By default the system's store (SSL_CERT_FILE and SSL_CERT_DIR are honoured), TLS 1.2
+/// or newer, and the host name or address verified against the certificate's alternative names.
+class tls_options
+{
+public:
+    /// Trusts the authorities in this PEM file instead of the system's.
+    tls_options& ca_file(std::string path) &
+    {
+        ca_file_ = std::move(path);
+        return *this;
+    }
+    tls_options&& ca_file(std::string path) && { return std::move(ca_file(std::move(path))); }
+
+    /// Trusts the authorities in this PEM text instead of the system's.
+    tls_options& ca_pem(std::string text) &
+    {
+        ca_pem_ = std::move(text);
+        return *this;
+    }
+    tls_options&& ca_pem(std::string text) && { return std::move(ca_pem(std::move(text))); }
+
+    /// Accepts only a server whose public key is this one, or one of those given: the SHA-256 of the
+    /// SubjectPublicKeyInfo of its own certificate, in base64, with or without "sha256//" before it, as
+    /// `openssl x509 -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary |
+    /// base64` prints it. Besides the other checks, and for the service alone, not for the token authority.
+    /// Give a second key for the day when the first one changes. Another key fails the call with
+    /// errc::certificate_refused.
+    tls_options& pin_sha256(std::string key) &
+    {
+        pins_.push_back(std::move(key));
+        return *this;
+    }
+    tls_options&& pin_sha256(std::string key) && { return std::move(pin_sha256(std::move(key))); }
+
+    /// The last word on the SSL_CTX, called once before the first connection: client certificates,
+    /// ciphers, providers. It runs on a thread of the client's executor and must not block.
+    tls_options& configure(std::function<void(ssl_ctx_st*)> function) &
+    {
+        configure_ = std::move(function);
+        return *this;
+    }
+    tls_options&& configure(std::function<void(ssl_ctx_st*)> function) &&
+    {
+        return std::move(configure(std::move(function)));
+    }
+
+    /// false accepts any certificate: for tests only, it defeats TLS.
+    tls_options& verify(bool on) &
+    {
+        verify_ = on;
+        return *this;
+    }
+    tls_options&& verify(bool on) && { return std::move(verify(on)); }
+
+    std::string const& ca_file() const noexcept { return ca_file_; }
+    std::string const& ca_pem() const noexcept { return ca_pem_; }
+    /// What was given to pin_sha256().
+    std::vector<std::string> const& pins() const noexcept { return pins_; }
+    std::function<void(ssl_ctx_st*)> const& configure() const noexcept { return configure_; }
+    bool verify() const noexcept { return verify_; }
+
+private:
+    std::string ca_file_;
+    std::string ca_pem_;
+    std::vector<std::string> pins_;
+    std::function<void(ssl_ctx_st*)> configure_;
+    bool verify_ = true;
+};
+
+/// What a stream reads: from where, until where, and how.
+class consume_options
+{
+public:
+    /// Where to start: hk::earliest (the default), hk::latest, an offset, or a point in time
+    /// (std::chrono::sys_time): the first record that is not older. That one is searched for by reading
+    /// single records, as many at a time as the stream has connections (at most 16), and is exact where
+    /// timestamps rise with the offsets and the service answers from within a gap with the record behind it;
+    /// otherwise it may be too early. A record without a timestamp counts as older.
+    consume_options& from(offset_spec start) &
+    {
+        from_ = start;
+        return *this;
+    }
+    consume_options&& from(offset_spec start) && { return std::move(from(start)); }
+
+    /// Where to start: as many offsets before the high watermark, or at the earliest offset if there are not
+    /// so many. Offsets have gaps, so there may be fewer records.
+    consume_options& from_end(std::int64_t offsets) & { return from(offset_spec::before_end(offsets)); }
+    consume_options&& from_end(std::int64_t offsets) && { return std::move(from_end(offsets)); }
+
+    /// Where to end, exclusive: hk::latest is the high watermark seen when the stream starts, or an
+    /// offset. hk::earliest is refused with errc::invalid_option. Without it the stream never ends.
+    consume_options& until(offset_spec end) &
+    {
+        until_ = end;
+        return *this;
+    }
+    consume_options&& until(offset_spec end) && { return std::move(until(end)); }
+
+    /// The most records that one read asks for; 500 by default. The service also caps a read at 6 MB.
+    consume_options& max_records(std::int32_t count) &
+    {
+        max_records_ = count;
+        return *this;
+    }
+    consume_options&& max_records(std::int32_t count) && { return std::move(max_records(count)); }
+
+    /// How many connections read at the same time while the stream is far behind the end; 1 by default. The
+    /// records come in offset order all the same.
+    consume_options& parallelism(std::size_t connections) &
+    {
+        parallelism_ = connections;
+        return *this;
+    }
+    consume_options&& parallelism(std::size_t connections) && { return std::move(parallelism(connections)); }
+
+    /// How many answers are read ahead, on a connection of their own; 1 by default, 0 reads when next() is
+    /// called and not before. At most parallelism() + read_ahead() answers are in memory, of about 2 MB each
+    /// where max_records() allows it, and never more than the service's cap (6 MB).
+    consume_options& read_ahead(std::size_t answers) &
+    {
+        read_ahead_ = answers;
+        return *this;
+    }
+    consume_options&& read_ahead(std::size_t answers) && { return std::move(read_ahead(answers)); }
+
+    /// What to do when the position is not, or no longer, in the partition: retention deleted it, or the
+    /// topic became shorter. hk::fail, the default, is errc::offset_below_earliest or
+    /// errc::offset_above_latest; hk::earliest and hk::latest go on from that watermark. An observer hears of
+    /// the offsets that were lost (records_skipped).
+    consume_options& on_out_of_range(out_of_range_policy what) &
+    {
+        on_out_of_range_ = what;
+        return *this;
+    }
+    consume_options&& on_out_of_range(out_of_range_policy what) &&
+    {
+        return std::move(on_out_of_range(what));
+    }
+
+    /// What to do about records that the service has but does not return, such as one larger than its cap.
+    /// hk::fail, the default, is errc::unreadable_record; hk::skip goes on behind them, and an observer hears
+    /// of it (records_skipped).
+    consume_options& on_unreadable(unreadable_policy what) &
+    {
+        on_unreadable_ = what;
+        return *this;
+    }
+    consume_options&& on_unreadable(unreadable_policy what) && { return std::move(on_unreadable(what)); }
+
+    /// How long to wait between reads at the end of the partition: at first `least` (100 ms by
+    /// default), doubled while nothing arrives up to `most` (2 s), each pause up to a fifth shorter. A pause
+    /// is followed by a read and a look at the watermarks; a new record is seen within one pause.
+    consume_options& poll(milliseconds least, milliseconds most) &
+    {
+        poll_least_ = least;
+        poll_most_ = most;
+        return *this;
+    }
+    consume_options&& poll(milliseconds least, milliseconds most) && { return std::move(poll(least, most)); }
+
+    /// How often a stream over all partitions looks for new ones; every minute by default.
+    consume_options& refresh_partitions(milliseconds interval) &
+    {
+        refresh_partitions_ = interval;
+        return *this;
+    }
+    consume_options&& refresh_partitions(milliseconds interval) &&
+    {
+        return std::move(refresh_partitions(interval));
+    }
+
+    /// Where commit() keeps how far the stream got, and where it goes on in the place of from(): each
+    /// partition that has a checkpoint there, when the stream starts. A `file_checkpoint_store`, or a class
+    /// of the program's own that is derived from `checkpoint_store`; the options hold a copy.
+    ///
+    /// Records that were handed over and not committed are read again after a restart (at-least-once).
+    /// A partition that has no checkpoint starts where from() says, then as well: with hk::latest, what was
+    /// written to it while the program was down is not read. A topic that was made anew is noticed
+    /// when the checkpoint's last record is not where it was: that is
+    /// treated as on_out_of_range() says, with errc::topic_recreated by default. Where records are without a
+    /// timestamp, or that one is gone (retention, compaction), only a topic that became shorter is
+    /// noticed.
+    template <class Store>
+        requires std::derived_from<Store, checkpoint_store>
+    consume_options& checkpoint(Store store) &
+    {
+        return checkpoint(std::make_shared<Store>(std::move(store)));
+    }
+    template <class Store>
+        requires std::derived_from<Store, checkpoint_store>
+    consume_options&& checkpoint(Store store) &&
+    {
+        return std::move(checkpoint(std::make_shared<Store>(std::move(store))));
+    }
+
+    /// The same for a store that the program goes on using, or that cannot be copied.
+    consume_options& checkpoint(std::shared_ptr<checkpoint_store> store) &
+    {
+        checkpoint_ = std::move(store);
+        return *this;
+    }
+    consume_options&& checkpoint(std::shared_ptr<checkpoint_store> store) &&
+    {
+        return std::move(checkpoint(std::move(store)));
+    }
+
+    offset_spec from() const noexcept { return from_; }
+    std::shared_ptr<checkpoint_store> const& checkpoint() const noexcept { return checkpoint_; }
+    std::optional<offset_spec> until() const noexcept { return until_; }
+    std::int32_t max_records() const noexcept { return max_records_; }
+    std::size_t parallelism() const noexcept { return parallelism_; }
+    std::size_t read_ahead() const noexcept { return read_ahead_; }
+    out_of_range_policy on_out_of_range() const noexcept { return on_out_of_range_; }
+    unreadable_policy on_unreadable() const noexcept { return on_unreadable_; }
+    milliseconds refresh_partitions() const noexcept { return refresh_partitions_; }
+    /// The first argument of poll(): at least 1 ms.
+    milliseconds poll_least() const noexcept { return poll_least_; }
+    /// The second argument of poll(): not less than the first.
+    milliseconds poll_most() const noexcept { return poll_most_; }
+
+private:
+    offset_spec from_ = hdikafka::earliest;
+    std::optional<offset_spec> until_;
+    std::int32_t max_records_ = 500;
+    std::size_t parallelism_ = 1;
+    std::size_t read_ahead_ = 1;
+    out_of_range_policy on_out_of_range_ = fail;
+    unreadable_policy on_unreadable_ = fail;
+    milliseconds refresh_partitions_{60'000};
+    milliseconds poll_least_{100};
+    milliseconds poll_most_{2'000};
+    std::shared_ptr<checkpoint_store> checkpoint_;
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+#if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
+
+// -------- hdikafka/detail/net/attempt.hpp
+
+// What one attempt at a request came to.
+#ifndef HDIKAFKA_DETAIL_NET_ATTEMPT_HPP
+#define HDIKAFKA_DETAIL_NET_ATTEMPT_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// How an attempt ended.
+class attempt_outcome
+{
+public:
+    attempt_outcome() = default;
+
+    std::error_code code;       ///< Why there is no answer; empty when there is one.
+    int status = 0;             ///< The answer's status.
+    bool bytes_written = false; ///< Whether any byte of the request went out.
+    bool reused = false;        ///< The connection had lain idle before.
+    bool answered = false;      ///< A byte of an answer came.
+    bool is_final = false;      ///< The answer says that asking again changes nothing, whatever its status.
+    std::chrono::steady_clock::time_point idle_since; ///< When a connection that was reused had served last.
+    std::optional<milliseconds> retry_after;
+    std::uint64_t bytes_sent = 0;     ///< On the wire.
+    std::uint64_t bytes_received = 0; ///< On the wire.
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/base/openssl_handle.hpp
+
+// OpenSSL's objects as C++ objects.
+#ifndef HDIKAFKA_DETAIL_BASE_OPENSSL_HANDLE_HPP
+#define HDIKAFKA_DETAIL_BASE_OPENSSL_HANDLE_HPP
+
+#include <openssl/bio.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Owns an OpenSSL object.
+template <class T, auto Free>
+class openssl_handle
+{
+public:
+    openssl_handle() = default;
+    explicit openssl_handle(T* object) noexcept : object_(object) {}
+    openssl_handle(openssl_handle&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
+    openssl_handle& operator=(openssl_handle other) noexcept
+    {
+        std::swap(object_, other.object_);
+        return *this;
+    }
+    ~openssl_handle() { Free(object_); }
+
+    T* get() const noexcept { return object_; }
+    explicit operator bool() const noexcept { return object_ != nullptr; }
+
+private:
+    T* object_ = nullptr;
+};
+
+using ssl_ctx_ptr = openssl_handle<SSL_CTX, &SSL_CTX_free>;
+using ssl_ptr = openssl_handle<SSL, &SSL_free>;
+using bio_ptr = openssl_handle<BIO, &BIO_free_all>;
+using x509_ptr = openssl_handle<X509, &X509_free>;
+using tls_session_ptr = openssl_handle<SSL_SESSION, &SSL_SESSION_free>;
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/net/tls_sessions.hpp
+
+// TLS sessions that the next connection to the same origin can take up again.
+#ifndef HDIKAFKA_DETAIL_NET_TLS_SESSIONS_HPP
+#define HDIKAFKA_DETAIL_NET_TLS_SESSIONS_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// The newest sessions of one origin. They were verified for it, and are not verified again when they are
+/// taken up: one store must never serve two origins. Thread-safe.
+template <class = void>
+class tls_sessions
+{
+public:
+    /// Lets connections of this context hand in what the server gives them.
+    static void collect_from(SSL_CTX* context)
+    {
+        SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+        SSL_CTX_sess_set_new_cb(context, &tls_sessions::on_new_session);
+    }
+
+    /// Offers the newest session to a connection that is about to be made, and takes in what that is given.
+    /// The store outlives the connection.
+    void offer_to(SSL* connection)
+    {
+        SSL_set_ex_data(connection, slot(), this);
+        tls_session_ptr const session = take();
+        if (session)
+            SSL_set_session(connection, session.get());
+    }
+
+    /// The connection stands: an older session that it took up may be taken up again.
+    void keep(SSL* connection)
+    {
+        if (SSL_session_reused(connection) == 1 && SSL_version(connection) < TLS1_3_VERSION)
+            put(tls_session_ptr(SSL_get1_session(connection)), false);
+    }
+
+private:
+    using clock = std::chrono::steady_clock;
+
+    static constexpr std::size_t most = 4; // servers send one or two tickets a connection
+    // A session begets the next one without the certificate being looked at again.
+    static constexpr std::chrono::hours longest_trust{24};
+
+    /// Each is offered once: one of TLS 1.3 so that nobody can tell that two connections belong together (RFC
+    /// 8446 C.4), an older one comes back from keep() unless the server broke off at the sight of it.
+    tls_session_ptr take()
+    {
+        std::lock_guard const lock(mutex_);
+        if (clock::now() - verified_at_ > longest_trust)
+            sessions_.clear();
+        // OpenSSL spoils the session of a connection that ends without close_notify.
+        while (!sessions_.empty() && SSL_SESSION_is_resumable(sessions_.back().get()) != 1)
+            sessions_.pop_back();
+        if (sessions_.empty())
+            return tls_session_ptr();
+        tls_session_ptr taken = std::move(sessions_.back());
+        sessions_.pop_back();
+        return taken;
+    }
+
+    void put(tls_session_ptr session, bool verified_now)
+    {
+        std::lock_guard const lock(mutex_);
+        if (verified_now)
+            verified_at_ = clock::now();
+        if (sessions_.size() == most)
+            sessions_.erase(sessions_.begin());
+        sessions_.push_back(std::move(session));
+    }
+
+    /// 1: the reference is ours.
+    static int on_new_session(SSL* connection, SSL_SESSION* session) noexcept
+    {
+        auto* const store = static_cast<tls_sessions*>(SSL_get_ex_data(connection, slot()));
+        if (!store || SSL_SESSION_is_resumable(session) != 1)
+            return 0;
+        try {
+            store->put(tls_session_ptr(session), SSL_session_reused(connection) == 0);
+        } catch (...) { // NOLINT(bugprone-empty-catch): OpenSSL is C, and nothing is lost
+            // The handle has given the reference back; without the session the next handshake is a full one.
+        }
+        return 1;
+    }
+
+    static int slot()
+    {
+        static int const index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+        return index;
+    }
+
+    std::mutex mutex_;
+    std::vector<tls_session_ptr> sessions_; // newest last
+    clock::time_point verified_at_;         // when a handshake last showed a certificate
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/net/tls_context.hpp
+
+// The SSL_CTX of a client: whom it trusts, and how strictly.
+#ifndef HDIKAFKA_DETAIL_NET_TLS_CONTEXT_HPP
+#define HDIKAFKA_DETAIL_NET_TLS_CONTEXT_HPP
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// OpenSSL's own words for the oldest error of this thread's queue, which is emptied.
+inline std::string take_openssl_reason()
+{
+    unsigned long const code = ERR_get_error();
+    ERR_clear_error();
+    char const* const reason = ERR_reason_error_string(code);
+    return reason ? reason : "unknown reason";
+}
+
+template <class = void>
+bool add_authorities(SSL_CTX* context, std::string const& pem)
+{
+    if (pem.size() > static_cast<std::size_t>(std::numeric_limits<int>::max()))
+        return false;
+    bio_ptr const text(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+    int added = 0;
+    while (x509_ptr const certificate{PEM_read_bio_X509(text.get(), nullptr, nullptr, nullptr)}) {
+        if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context), certificate.get()) != 1)
+            return false;
+        ++added;
+    }
+    // The loop ends with "no start line" after the last certificate, and with another error in one.
+    bool const whole = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+    if (whole && added > 0)
+        ERR_clear_error();
+    return whole && added > 0;
+}
+
+template <class = void>
+result<ssl_ctx_ptr> make_tls_context(tls_options const& options)
+{
+    ERR_clear_error();
+    auto const refused = [](std::string_view what) {
+        return error(errc::invalid_option, std::string(what) + ": " + take_openssl_reason());
+    };
+    ssl_ctx_ptr context(SSL_CTX_new(TLS_client_method()));
+    if (!context)
+        return error(errc::tls_failed, "OpenSSL made no context: " + take_openssl_reason());
+    SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
+    SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION);
+    SSL_CTX_set_mode(context.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_read_ahead(context.get(), 1);
+    SSL_CTX_set_verify(context.get(), options.verify() ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
+
+    bool const own_trust = !options.ca_file().empty() || !options.ca_pem().empty();
+    if (!options.ca_file().empty() && SSL_CTX_load_verify_file(context.get(), options.ca_file().c_str()) != 1)
+        return refused("the CA file " + options.ca_file() + " cannot be used");
+    if (!options.ca_pem().empty() && !add_authorities(context.get(), options.ca_pem()))
+        return refused("the CA text holds no usable certificate");
+    if (!own_trust && SSL_CTX_set_default_verify_paths(context.get()) != 1)
+        return refused("the system's trust store cannot be used");
+    tls_sessions<>::collect_from(context.get());
+    if (options.configure())
+        options.configure()(context.get());
+    return context;
+}
+
+/// A TLS session object for one connection to `host`: SNI for names only, the name or address
+/// verified against the certificate's alternative names.
+template <class = void>
+result<ssl_ptr> make_tls_session(SSL_CTX* context, std::string const& host, bool is_address)
+{
+    ERR_clear_error();
+    ssl_ptr session(SSL_new(context));
+    if (!session)
+        return error(errc::tls_failed, "OpenSSL made no session: " + take_openssl_reason());
+    X509_VERIFY_PARAM* const checks = SSL_get0_param(session.get());
+    X509_VERIFY_PARAM_set_hostflags(checks, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
+                                                X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+    bool const named = is_address ? X509_VERIFY_PARAM_set1_ip_asc(checks, host.c_str()) == 1
+                                  : X509_VERIFY_PARAM_set1_host(checks, host.c_str(), 0) == 1 &&
+                                        SSL_set_tlsext_host_name(session.get(), host.c_str()) == 1;
+    if (!named)
+        return error(errc::tls_failed, "the host name cannot be verified: " + take_openssl_reason());
+    SSL_set_connect_state(session.get());
+    return session;
+}
+
+/// The SHA-256 of the key in a server's certificate (SubjectPublicKeyInfo), in base64.
+template <class = void>
+std::string key_digest(SSL* connection)
+{
+    x509_ptr const certificate(SSL_get1_peer_certificate(connection));
+    X509_PUBKEY* const key = certificate ? X509_get_X509_PUBKEY(certificate.get()) : nullptr;
+    int const length = key ? i2d_X509_PUBKEY(key, nullptr) : 0;
+    if (length <= 0)
+        return std::string();
+    std::vector<unsigned char> encoded(static_cast<std::size_t>(length));
+    unsigned char* at = encoded.data();
+    i2d_X509_PUBKEY(key, &at);
+    std::string digest(EVP_MAX_MD_SIZE, '\0');
+    unsigned int size = 0;
+    if (EVP_Digest(encoded.data(), encoded.size(), reinterpret_cast<unsigned char*>(digest.data()), &size,
+                   EVP_sha256(), nullptr) != 1)
+        return std::string();
+    digest.resize(size);
+    return base64_encode(digest, base64_form::standard);
+}
+
+/// Whether the server's key is one of `pins`, in base64; any is when there are none.
+template <class = void>
+result<void> check_pins(SSL* connection, std::vector<std::string> const& pins)
+{
+    if (pins.empty())
+        return {};
+    std::string const found = key_digest(connection);
+    if (!found.empty() && std::ranges::find(pins, found) != pins.end())
+        return {};
+    return error(errc::certificate_refused,
+                 "the server's public key is not one that is pinned: sha256//" + found);
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/net/tls_stream.hpp
+
+// A TCP connection with TLS on it, or without.
+//
+// OpenSSL drives the non-blocking socket itself through a small BIO; nothing is copied through memory
+// BIOs. Every step returns at once and says what it needs: the caller waits for the socket with
+// async_wait and takes the step again. The socket writes with MSG_NOSIGNAL (Asio's doing, OpenSSL's
+// own socket BIO would not), so that a peer that has gone cannot end the process with SIGPIPE.
+#ifndef HDIKAFKA_DETAIL_NET_TLS_STREAM_HPP
+#define HDIKAFKA_DETAIL_NET_TLS_STREAM_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// What a step of the stream came to.
+enum class io_step : unsigned char
+{
+    done,
+    want_read,   ///< Take the step again when the socket is readable.
+    want_write,  ///< Take the step again when the socket is writable.
+    want_either, ///< Take the step again when the socket is writable or readable.
+    closed,      ///< The peer closed in an orderly way: FIN without TLS, close_notify with it.
+    failed,      ///< See failure().
+};
+
+/// What the socket has to be ready for before the step is taken again.
+inline net::socket_base::wait_type readiness_for(io_step wanted) noexcept
+{
+    return wanted == io_step::want_read ? net::socket_base::wait_read : net::socket_base::wait_write;
+}
+
+template <class = void>
+class tls_stream
+{
+public:
+    explicit tls_stream(net::any_io_executor const& executor) : socket_(executor) {}
+    tls_stream(tls_stream const&) = delete;
+    tls_stream& operator=(tls_stream const&) = delete;
+
+    net::ip::tcp::socket& socket() noexcept { return socket_; }
+
+    /// Puts TLS on the connected socket; handshake() comes next. Without it bytes go in the clear.
+    result<void> use_tls(SSL_CTX* context, std::string const& host, bool is_address)
+    {
+        auto session = make_tls_session(context, host, is_address);
+        if (!session)
+            return session.error();
+        session_ = std::move(session).value();
+        BIO* const bio = BIO_new(socket_bio());
+        if (!bio)
+            return error(errc::tls_failed, take_openssl_reason());
+        BIO_set_data(bio, this);
+        BIO_set_init(bio, 1);
+        SSL_set_bio(session_.get(), bio, bio);
+        return {};
+    }
+
+    /// Null without TLS.
+    SSL* tls() const noexcept { return session_.get(); }
+
+    io_step handshake()
+    {
+        forget_errors();
+        int const returned = SSL_do_handshake(session_.get());
+        return returned == 1 ? io_step::done : after(returned, true);
+    }
+
+    io_step read(std::span<char> into, std::size_t& count)
+    {
+        if (!session_)
+            return plain(
+                [&](std::error_code& ec) {
+                    return socket_.read_some(net::mutable_buffer(into.data(), into.size()), ec);
+                },
+                count, io_step::want_read);
+        forget_errors();
+        int const returned = SSL_read_ex(session_.get(), into.data(), into.size(), &count);
+        return returned == 1 ? io_step::done : after(returned, false);
+    }
+
+    io_step write(std::span<char const> from, std::size_t& count)
+    {
+        if (!session_)
+            return plain(
+                [&](std::error_code& ec) {
+                    return socket_.write_some(net::const_buffer(from.data(), from.size()), ec);
+                },
+                count, io_step::want_write);
+        forget_errors();
+        int const returned = SSL_write_ex(session_.get(), from.data(), from.size(), &count);
+        return returned == 1 ? io_step::done : after(returned, false);
+    }
+
+    /// Whether bytes have arrived already that a read would look at first.
+    bool has_buffered() const noexcept { return session_ && SSL_has_pending(session_.get()) != 0; }
+
+    /// Whether an idle connection may carry the next request: no answer waits on it and it is open.
+    bool quiet()
+    {
+        char byte = 0;
+        if (!has_buffered()) {
+            std::error_code ec;
+            socket_.receive(net::mutable_buffer(&byte, 1), net::socket_base::message_peek, ec);
+            if (ec == net::error::would_block || ec == net::error::try_again)
+                return true;
+            if (ec || !session_)
+                return false;
+        }
+        // It may be no answer but something of TLS itself: a session ticket, say.
+        std::size_t count = 0;
+        return read(std::span<char>(&byte, 1), count) == io_step::want_read;
+    }
+
+    /// Bytes handed to the kernel so far, TLS's own included.
+    std::uint64_t bytes_out() const noexcept { return bytes_out_; }
+    /// Bytes taken from it.
+    std::uint64_t bytes_in() const noexcept { return bytes_in_; }
+
+    /// Why the last step failed.
+    error const& failure() const noexcept { return failure_; }
+
+    /// Says goodbye (close_notify) without waiting for an answer, and closes. For connections at rest.
+    void close_politely() noexcept
+    {
+        if (session_ && SSL_is_init_finished(session_.get())) {
+            ERR_clear_error();
+            SSL_shutdown(session_.get());
+            ERR_clear_error();
+        }
+        close();
+    }
+
+    void close() noexcept
+    {
+        std::error_code ignored;
+        socket_.close(ignored);
+    }
+
+private:
+    /// SSL_get_error() looks at the whole thread's errors. Most often there are none to forget.
+    static void forget_errors() noexcept
+    {
+        if (ERR_peek_error() != 0)
+            ERR_clear_error();
+    }
+
+    template <class Transfer>
+    io_step plain(Transfer transfer, std::size_t& count, io_step wanted)
+    {
+        std::error_code ec;
+        count = transfer(ec);
+        (wanted == io_step::want_write ? bytes_out_ : bytes_in_) += count;
+        if (!ec)
+            return io_step::done;
+        if (ec == net::error::would_block || ec == net::error::try_again)
+            return wanted;
+        if (ec == net::error::eof)
+            return io_step::closed;
+        failure_ = error(errc::connection_lost, ec.message());
+        return io_step::failed;
+    }
+
+    io_step after(int returned, bool in_handshake)
+    {
+        switch (SSL_get_error(session_.get(), returned)) {
+        case SSL_ERROR_WANT_READ: return io_step::want_read;
+        case SSL_ERROR_WANT_WRITE: return io_step::want_write;
+        case SSL_ERROR_ZERO_RETURN: return io_step::closed;
+        default: failure_ = describe(in_handshake); return io_step::failed;
+        }
+    }
+
+    error describe(bool in_handshake)
+    {
+        long const verified = SSL_get_verify_result(session_.get());
+        if (in_handshake && verified != X509_V_OK &&
+            (SSL_get_verify_mode(session_.get()) & SSL_VERIFY_PEER) != 0) {
+            ERR_clear_error();
+            bool const name =
+                verified == X509_V_ERR_HOSTNAME_MISMATCH || verified == X509_V_ERR_IP_ADDRESS_MISMATCH;
+            return error(name ? errc::host_mismatch : errc::certificate_refused,
+                         "the server's certificate was refused: " +
+                             std::string(X509_verify_cert_error_string(verified)));
+        }
+        if (io_error_) {
+            ERR_clear_error();
+            return error(errc::connection_lost, io_error_.message());
+        }
+        if (eof_) {
+            ERR_clear_error();
+            if (in_handshake)
+                return error(errc::connection_lost,
+                             "the server closed the connection during the TLS handshake");
+            return error(errc::truncated);
+        }
+        return error(errc::tls_failed, "TLS failed: " + take_openssl_reason());
+    }
+
+    static tls_stream& self(BIO* bio) noexcept { return *static_cast<tls_stream*>(BIO_get_data(bio)); }
+
+    static int bio_read(BIO* bio, char* into, std::size_t size, std::size_t* count)
+    {
+        tls_stream& stream = self(bio);
+        std::error_code ec;
+        *count = stream.socket_.read_some(net::mutable_buffer(into, size), ec);
+        stream.bytes_in_ += *count;
+        BIO_clear_retry_flags(bio);
+        if (ec == net::error::would_block || ec == net::error::try_again)
+            BIO_set_retry_read(bio);
+        else if (ec == net::error::eof)
+            stream.eof_ = true;
+        else
+            stream.io_error_ = ec;
+        return ec ? 0 : 1;
+    }
+
+    static int bio_write(BIO* bio, char const* from, std::size_t size, std::size_t* count)
+    {
+        tls_stream& stream = self(bio);
+        std::error_code ec;
+        *count = stream.socket_.write_some(net::const_buffer(from, size), ec);
+        stream.bytes_out_ += *count;
+        BIO_clear_retry_flags(bio);
+        if (ec == net::error::would_block || ec == net::error::try_again)
+            BIO_set_retry_write(bio);
+        else
+            stream.io_error_ = ec;
+        return ec ? 0 : 1;
+    }
+
+    static long bio_control(BIO* bio, int command, long, void*)
+    {
+        if (command == BIO_CTRL_EOF)
+            return self(bio).eof_ ? 1 : 0;
+        return command == BIO_CTRL_FLUSH ? 1 : 0;
+    }
+
+    static BIO_METHOD const* socket_bio()
+    {
+        // Kept for the life of the process: sessions may outlive every object with a destructor.
+        static BIO_METHOD const* const method = [] {
+            BIO_METHOD* const made =
+                BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "hdikafka socket");
+            BIO_meth_set_read_ex(made, &tls_stream::bio_read);
+            BIO_meth_set_write_ex(made, &tls_stream::bio_write);
+            BIO_meth_set_ctrl(made, &tls_stream::bio_control);
+            return made;
+        }();
+        return method;
+    }
+
+    net::ip::tcp::socket socket_;
+    ssl_ptr session_;
+    error failure_{errc::connection_lost};
+    std::error_code io_error_;
+    std::uint64_t bytes_out_ = 0;
+    std::uint64_t bytes_in_ = 0;
+    bool eof_ = false;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/net/exchange.hpp
+
+// One HTTP exchange on one connection: write the request, read the answer.
+#ifndef HDIKAFKA_DETAIL_NET_EXCHANGE_HPP
+#define HDIKAFKA_DETAIL_NET_EXCHANGE_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Sends a request (a whole message) and reads its answer, as far as the socket goes along. The stream and
+/// the request outlive it.
+///
+/// A write that fails is not yet the end: a server may have answered and closed without reading
+/// everything, and its answer says more than "broken pipe".
+template <class = void>
+class exchange
+{
+public:
+    exchange(tls_stream<>& stream, std::string_view request, http_limits const& limits)
+        : stream_(stream), rest_(request), parser_(limits)
+    {}
+
+    /// Goes on until the socket has to be waited for (want_read, want_write, want_either), until there is an
+    /// answer (done), or until none will come (failed).
+    io_step advance()
+    {
+        if (!rest_.empty()) {
+            io_step const written = send();
+            if (written == io_step::want_read)
+                return written;
+            // A server that takes no more may have refused the request already (413).
+            if (written == io_step::want_write)
+                return receive_early();
+            // An answer takes a round trip: looking for it at once would be in vain.
+            if (written == io_step::done && !stream_.has_buffered())
+                return io_step::want_read;
+        }
+        return conclude(receive());
+    }
+
+    bool sending() const noexcept { return !rest_.empty(); }
+
+    /// Whether the whole request was written. Only then may the connection carry another one.
+    bool sent() const noexcept { return lost_ && rest_.empty(); }
+
+    /// Whether any byte of an answer has come.
+    bool answered() const noexcept { return parser_.started(); }
+
+    /// Why there is no answer.
+    result<void> const& failure() const noexcept { return failure_; }
+
+    /// The answer, once there is one.
+    response_parser& answer() noexcept { return parser_; }
+
+private:
+    io_step receive_early()
+    {
+        io_step const reading = receive();
+        return reading == io_step::want_read ? io_step::want_either : conclude(reading);
+    }
+
+    io_step conclude(io_step reading)
+    {
+        if (parser_.done())
+            return io_step::done;
+        if (!lost_)
+            failure_ = lost_;
+        else if (parser_.failed())
+            failure_ = error(parser_.fault(), parser_.cause());
+        else if (reading == io_step::failed)
+            failure_ = stream_.failure();
+        else
+            return reading;
+        return io_step::failed;
+    }
+
+    io_step send()
+    {
+        while (!rest_.empty()) {
+            std::size_t count = 0;
+            io_step const now = stream_.write(rest_, count);
+            if (now == io_step::want_read || now == io_step::want_write)
+                return now;
+            if (now == io_step::done) {
+                rest_ = rest_.subspan(count);
+            } else {
+                lost_ = stream_.failure();
+                rest_ = std::span<char const>();
+                return io_step::failed;
+            }
+        }
+        return io_step::done;
+    }
+
+    io_step receive()
+    {
+        for (;;) {
+            std::size_t count = 0;
+            io_step const now = stream_.read(parser_.prepare(), count);
+            if (now == io_step::closed)
+                parser_.finish_eof();
+            else if (now != io_step::done)
+                return now;
+            else
+                parser_.commit(count);
+            if (parser_.done() || parser_.failed())
+                return io_step::done;
+        }
+    }
+
+    tls_stream<>& stream_;
+    std::span<char const> rest_; ///< Of the request, not written yet.
+    response_parser parser_;
+    result<void> lost_; ///< Why the rest of the request could not be written.
+    result<void> failure_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/run/event_gate.hpp
+
+// One thread at a time, without locks or queues.
+#ifndef HDIKAFKA_DETAIL_RUN_EVENT_GATE_HPP
+#define HDIKAFKA_DETAIL_RUN_EVENT_GATE_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// What a strand does for handlers this does for a few kinds of events, each a bit: whoever comes while
+/// another thread acts leaves the event to that one and goes away. Nobody waits and nothing is allocated. An
+/// event that comes twice before it is acted on counts once.
+class event_gate
+{
+public:
+    /// Adds `events`. True: nobody acts, so the caller has to, on what take() gives until that is nothing.
+    bool enter(unsigned events) noexcept
+    {
+        return (state_.fetch_or(events | busy, std::memory_order_acq_rel) & busy) == 0;
+    }
+
+    /// The events to act on now; 0 when there are none, and then the caller has left.
+    unsigned take() noexcept
+    {
+        unsigned nothing_else = busy;
+        if (state_.compare_exchange_strong(nothing_else, 0, std::memory_order_acq_rel))
+            return 0;
+        return state_.exchange(busy, std::memory_order_acq_rel) & ~busy;
+    }
+
+private:
+    static constexpr unsigned busy = 1U << 31;
+
+    std::atomic<unsigned> state_ = 0;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/run/task.hpp
+
+// task: a coroutine that is a step of one call.
+//
+// Users see Asio's awaitable. Between the steps of a call its generality is not needed, and it costs
+// instructions at each of them.
+//
+// About compile time, which is a feature: gcc compiles an inline coroutine, and all that it uses, also
+// where nobody calls it, unless it is a template. Hence `template <class = void>` throughout the I/O
+// shell: a program that includes the library pays for the operations that it calls. What a user's call
+// makes first depends on the parameter (`Lazy`): clang, where a class is named that does not, compiles its
+// virtual functions. And each type that Asio, a smart pointer or a container is used with costs some
+// hundred functions. Hence one type of task, whose product goes into an object of the caller's; one type
+// of handler (see operation); and links in the elements of lists.
+#ifndef HDIKAFKA_DETAIL_RUN_TASK_HPP
+#define HDIKAFKA_DETAIL_RUN_TASK_HPP
+
+#include <coroutine>
+#include <exception>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Resumes the coroutines of one call one after the other. One that awaits another, or that ends, names
+/// its successor here and returns: the stack stays flat, whatever the compiler makes of tail calls.
+class task_runner
+{
+public:
+    void next(std::coroutine_handle<> coroutine) noexcept { next_ = coroutine; }
+
+    void run()
+    {
+        while (next_)
+            std::exchange(next_, nullptr).resume();
+    }
+
+private:
+    std::coroutine_handle<> next_;
+};
+
+/// A coroutine that begins when it is awaited, by another task, and gives a result<void>. What it is given
+/// by reference belongs to the coroutine that awaits it, which outlives it. Whoever holds the task owns
+/// its frame.
+class [[nodiscard]] task
+{
+public:
+    class promise_type;
+    using frame = std::coroutine_handle<promise_type>;
+
+    /// Names the one that awaits as the next to run.
+    class at_end
+    {
+    public:
+        bool await_ready() const noexcept { return false; }
+        void await_suspend(frame ended) const noexcept;
+        void await_resume() const noexcept {}
+    };
+
+    class promise_type
+    {
+    public:
+        task get_return_object() noexcept { return task(frame::from_promise(*this)); }
+        std::suspend_always initial_suspend() const noexcept { return {}; }
+        at_end final_suspend() const noexcept { return {}; }
+        void return_value(result<void> value) noexcept { outcome = std::move(value); }
+        void unhandled_exception() noexcept { failure = std::current_exception(); }
+
+        task_runner* runner = nullptr;
+        std::coroutine_handle<> awaiting; ///< Null for the outermost one.
+        result<void> outcome;
+        std::exception_ptr failure;
+    };
+
+    task() = default;
+    task(task&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
+    task& operator=(task other) noexcept
+    {
+        std::swap(frame_, other.frame_);
+        return *this;
+    }
+    ~task()
+    {
+        if (frame_)
+            frame_.destroy();
+    }
+
+    /// Makes it the outermost task of `runner`, to begin with its next run().
+    void begin(task_runner& runner) noexcept
+    {
+        frame_.promise().runner = &runner;
+        runner.next(frame_);
+    }
+
+    /// What it came to; throws what it threw. Once, after its end.
+    result<void> outcome()
+    {
+        promise_type& promise = frame_.promise();
+        if (promise.failure)
+            std::rethrow_exception(std::move(promise.failure));
+        return std::move(promise.outcome);
+    }
+
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(frame awaiting) noexcept
+    {
+        frame_.promise().awaiting = awaiting;
+        begin(*awaiting.promise().runner);
+    }
+    result<void> await_resume() { return outcome(); }
+
+private:
+    explicit task(frame coroutine) noexcept : frame_(coroutine) {}
+
+    frame frame_;
+};
+
+inline void task::at_end::await_suspend(frame ended) const noexcept
+{
+    ended.promise().runner->next(ended.promise().awaiting);
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/run/timer_shelf.hpp
+
+// Timers that are lent to calls.
+#ifndef HDIKAFKA_DETAIL_RUN_TIMER_SHELF_HPP
+#define HDIKAFKA_DETAIL_RUN_TIMER_SHELF_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+template <class = void>
+class spare_timer : public list_link
+{
+public:
+    explicit spare_timer(net::any_io_executor const& executor) : timer(executor) {}
+
+    net::steady_timer timer;
+};
+
+using timer_ptr = std::unique_ptr<spare_timer<>>;
+
+/// An executor's timers that no operation uses at the moment: to make one and to destroy it costs a good part
+/// of a small request. Thread-safe.
+template <class = void>
+class timer_shelf
+{
+public:
+    explicit timer_shelf(net::any_io_executor executor) : executor_(std::move(executor)) {}
+    timer_shelf(timer_shelf const&) = delete;
+    timer_shelf& operator=(timer_shelf const&) = delete;
+    ~timer_shelf()
+    {
+        while (!spare_.empty())
+            timer_ptr(&spare_.pop_back()).reset();
+    }
+
+    net::any_io_executor const& executor() const noexcept { return executor_; }
+
+    timer_ptr take()
+    {
+        {
+            std::lock_guard const lock(mutex_);
+            if (!spare_.empty()) {
+                --count_;
+                return timer_ptr(&spare_.pop_back());
+            }
+        }
+        return std::make_unique<spare_timer<>>(executor_);
+    }
+
+    void give_back(timer_ptr timer) noexcept
+    {
+        constexpr std::size_t most = 64;
+        std::lock_guard const lock(mutex_);
+        if (count_ == most)
+            return;
+        ++count_;
+        spare_.push_back(*timer.release());
+    }
+
+private:
+    net::any_io_executor const executor_;
+    std::mutex mutex_;
+    linked_list<spare_timer<>> spare_;
+    std::size_t count_ = 0;
+};
+
+using shelf_ptr = std::shared_ptr<timer_shelf<>>;
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/run/operation.hpp
+
+// One call: its turn on a thread, its deadline, its waits, its cancellation.
+//
+// The coroutines that do a call's work run on the client's executor, one thread at a time, and wait in two
+// ways only: for a socket, or parked. Whatever they wait for, three things can
+// end the wait: the caller's cancellation, the call's deadline, and a limit of the phase it is in
+// (connecting, reading). All three go through interrupt(), in the call's own turn, so that they never race
+// with the work. After each wait the coroutine asks interrupted() why it was woken; once interrupted, nothing
+// waits.
+#ifndef HDIKAFKA_DETAIL_RUN_OPERATION_HPP
+#define HDIKAFKA_DETAIL_RUN_OPERATION_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+using steady_clock = std::chrono::steady_clock;
+
+/// What follows the end of an operation. It is dropped, with all that it holds, when the operation cannot
+/// end because its executor's context is being destroyed.
+class completion
+{
+public:
+    virtual ~completion() = default;
+
+    /// In the operation's turn. `at_once`: the operation ended within the call that started it.
+    virtual void complete(bool at_once) = 0;
+};
+
+using completion_ptr = std::unique_ptr<completion>;
+
+template <class Lazy = void>
+class operation : public std::enable_shared_from_this<operation<Lazy>>, public list_link, private task_runner
+{
+public:
+    operation(shelf_ptr shelf, steady_clock::time_point deadline)
+        : shelf_(std::move(shelf)), alarm_(shelf_->take()), deadline_(deadline)
+    {}
+    operation(operation const&) = delete;
+    operation& operator=(operation const&) = delete;
+    ~operation() { shelf_->give_back(std::move(alarm_)); }
+
+    net::any_io_executor const& executor() const noexcept { return shelf_->executor(); }
+
+    /// Takes the task to run, which stays whose it is. Once, before start().
+    void runs(task& root) noexcept { root.begin(*this); }
+
+    /// Runs that task, then `after`, which keeps it alive.
+    void start(completion_ptr after)
+    {
+        after_ = std::move(after);
+        net::dispatch(executor(), event(this->shared_from_this(), begun));
+    }
+
+    /// The same, but not before the executor has done what it has to do already.
+    void start_later(completion_ptr after)
+    {
+        after_ = std::move(after);
+        post(begun);
+    }
+
+    /// Ends the call with operation_aborted wherever it waits. From any thread.
+    void cancel() { post(cancelled); }
+
+    /// Ends the call with errc::closed wherever it waits. From any thread.
+    void close() { post(closed); }
+
+    /// Ends the current or the next park(). From any thread.
+    void wake() { post(woken); }
+
+    // What follows is for the coroutines.
+
+    /// Why the call must end, or why the phase did; no error when neither.
+    std::error_code interrupted() const noexcept { return stopped_ ? stopped_ : phase_ended_; }
+
+    /// Why the call must end, whatever the phase.
+    std::error_code stopped() const noexcept { return stopped_; }
+
+    /// The error for a wait that was interrupted.
+    error interruption(std::string const& while_doing) const
+    {
+        std::error_code const cause = interrupted();
+        return error(cause, cause.message() + " (while " + while_doing + ")");
+    }
+
+    milliseconds time_left() const
+    {
+        return std::chrono::duration_cast<milliseconds>(deadline_ - steady_clock::now());
+    }
+
+    steady_clock::time_point deadline() const noexcept { return deadline_; }
+
+    /// Moves the deadline, earlier or later.
+    void deadline(steady_clock::time_point due)
+    {
+        deadline_ = due;
+        arm();
+    }
+
+    /// Starts a phase that ends with `cause` unless it is extended or left within `limit`.
+    void begin_phase(errc cause, milliseconds limit)
+    {
+        phase_ended_.clear();
+        phase_cause_ = cause;
+        extend_phase(limit);
+        arm();
+    }
+
+    /// Gives the phase `limit` from now. Cheap: the timer notices when it fires.
+    void extend_phase(milliseconds limit) { phase_end_ = steady_clock::now() + limit; }
+
+    void end_phase()
+    {
+        phase_ended_.clear();
+        phase_end_ = steady_clock::time_point::max();
+    }
+
+    class readiness;
+    class parking;
+
+    /// `co_await`: waits until the socket is ready, or also until it is readable; false when the operation
+    /// was interrupted.
+    readiness ready(net::ip::tcp::socket& socket, net::socket_base::wait_type what, bool or_readable = false)
+    {
+        return readiness(*this, socket, what, or_readable);
+    }
+
+    /// `co_await`: waits until wake(), `due` or an interruption. It may end early: look at what was waited
+    /// for.
+    parking park(steady_clock::time_point due = steady_clock::time_point::max())
+    {
+        return parking(*this, due, true);
+    }
+
+    /// `co_await`: waits until `due`; false when the operation was interrupted.
+    parking rest(steady_clock::time_point due) { return parking(*this, due, false); }
+
+private:
+    using self_ptr = std::shared_ptr<operation>;
+
+    /// What can happen, in the order in which it is acted on.
+    enum event_bit : unsigned char
+    {
+        cancelled = 1,
+        closed = 2,
+        look_at_time = 4,
+        woken = 8,
+        resumed = 16, ///< What the coroutine waited for is there.
+        also = 32,    ///< So is the other of two.
+        begun = 64,   ///< The coroutine may take its first step.
+    };
+
+    /// The one type of handler that Asio is given, but for the timer's.
+    class event
+    {
+    public:
+        event(self_ptr op, event_bit what) noexcept : op_(std::move(op)), what_(what) {}
+        event(event&&) = default;
+
+        /// The one who would have resumed the coroutines takes them along when it is dropped, with the
+        /// executor's context; but not when Asio failed to take it, which is told to the coroutine.
+        ~event()
+        {
+            if (op_ && (what_ == resumed || what_ == also || what_ == begun) && !op_->initiating_)
+                std::exchange(op_->after_, nullptr).reset();
+        }
+
+        void operator()(std::error_code = std::error_code())
+        {
+            self_ptr const op = std::move(op_);
+            op->take_turn(what_);
+        }
+
+    private:
+        self_ptr op_;
+        event_bit what_;
+    };
+
+    class alarm
+    {
+    public:
+        explicit alarm(self_ptr op) noexcept : op_(std::move(op)) {}
+
+        void operator()(std::error_code ended)
+        {
+            if (!ended)
+                op_->take_turn(look_at_time);
+        }
+
+    private:
+        self_ptr op_;
+    };
+
+    void post(event_bit what) { net::post(executor(), event(this->shared_from_this(), what)); }
+
+    void take_turn(event_bit what)
+    {
+        if (!gate_.enter(what))
+            return;
+        while (unsigned const happened = gate_.take()) {
+            if (happened & cancelled)
+                stop(net::error::operation_aborted);
+            if (happened & closed)
+                stop(errc::closed);
+            if (happened & look_at_time)
+                check_time();
+            if (happened & woken)
+                end_park();
+            if (happened & (begun | resumed | also) && all_there(happened))
+                resume(what == begun);
+        }
+    }
+
+    /// Of two things that are waited for, the first ends the wait for the other, which then comes too.
+    bool all_there(unsigned happened)
+    {
+        outstanding_ -= ((happened & resumed) ? 1 : 0) + ((happened & also) ? 1 : 0);
+        if (outstanding_ <= 0)
+            return true;
+        std::error_code ignored;
+        socket_->cancel(ignored);
+        return false;
+    }
+
+    /// Has `coroutine` wait for what `initiate(event)` starts. A failure to start it is thrown to the
+    /// coroutine, which then goes on.
+    template <class Initiate>
+    void suspend(std::coroutine_handle<> coroutine, net::ip::tcp::socket* socket, Initiate initiate)
+    {
+        waiting_ = coroutine;
+        socket_ = socket;
+        outstanding_ = 1;
+        initiating_ = true;
+        try {
+            initiate(event(this->shared_from_this(), resumed));
+        } catch (...) {
+            initiating_ = false;
+            waiting_ = nullptr;
+            socket_ = nullptr;
+            throw;
+        }
+        initiating_ = false;
+    }
+
+    /// `starting`: still within the function that started the operation.
+    void resume(bool starting)
+    {
+        socket_ = nullptr;
+        if (waiting_)
+            this->next(std::exchange(waiting_, nullptr));
+        this->run();
+        if (waiting_)
+            return;
+        // An alarm that is on its way already finds nothing due, and no reason to wait for anything.
+        deadline_ = phase_end_ = steady_clock::time_point::max();
+        alarm_->timer.cancel();
+        std::exchange(after_, nullptr)->complete(starting);
+    }
+
+    void end_park()
+    {
+        woken_ = true;
+        if (parking_ && heeds_wake_)
+            parking_->cancel();
+    }
+
+    void stop(std::error_code cause)
+    {
+        if (!stopped_)
+            stopped_ = cause;
+        interrupt();
+    }
+
+    /// Ends what is waited for; Asio then resumes the coroutine.
+    void interrupt()
+    {
+        std::error_code ignored;
+        if (socket_)
+            socket_->cancel(ignored);
+        if (parking_)
+            parking_->cancel();
+    }
+
+    void arm()
+    {
+        auto const due = std::min(deadline_, phase_end_);
+        if (due >= armed_)
+            return;
+        alarm_->timer.expires_at(due);
+        alarm_->timer.async_wait(alarm(this->shared_from_this()));
+        armed_ = due;
+    }
+
+    void check_time()
+    {
+        armed_ = steady_clock::time_point::max();
+        auto const now = steady_clock::now();
+        if (now >= deadline_ && !stopped_)
+            stopped_ = errc::timed_out;
+        if (now >= phase_end_ && !phase_ended_)
+            phase_ended_ = phase_cause_;
+        if (interrupted())
+            return interrupt();
+        try {
+            arm();
+        } catch (std::bad_alloc const&) {
+            stop(std::make_error_code(std::errc::not_enough_memory)); // better than no deadline at all
+        }
+    }
+
+    shelf_ptr const shelf_;
+    timer_ptr alarm_;
+    event_gate gate_;
+    std::optional<net::steady_timer> parking_; // most calls never park
+    net::ip::tcp::socket* socket_ = nullptr;   // what is waited for, if not parked
+    std::coroutine_handle<> waiting_;          // who waits
+    completion_ptr after_;
+    steady_clock::time_point deadline_;
+    steady_clock::time_point phase_end_ = steady_clock::time_point::max();
+    steady_clock::time_point armed_ = steady_clock::time_point::max();
+    int outstanding_ = 0; // events that the last wait still expects
+    std::error_code stopped_;
+    std::error_code phase_ended_;
+    errc phase_cause_ = errc::timed_out;
+    bool woken_ = false;
+    bool heeds_wake_ = false;
+    bool initiating_ = false;
+};
+
+template <class Lazy>
+class operation<Lazy>::readiness
+{
+public:
+    readiness(operation& op, net::ip::tcp::socket& socket, net::socket_base::wait_type what,
+              bool or_readable) noexcept
+        : op_(op), socket_(socket), what_(what), or_readable_(or_readable)
+    {}
+
+    bool await_ready() const noexcept { return static_cast<bool>(op_.interrupted()); }
+    void await_suspend(std::coroutine_handle<> waiting)
+    {
+        op_.suspend(waiting, &socket_, [this](event done) {
+            socket_.async_wait(what_, std::move(done));
+            if (or_readable_)
+                wait_for_reading();
+        });
+    }
+    bool await_resume() const noexcept { return !op_.interrupted(); }
+
+private:
+    void wait_for_reading()
+    {
+        try {
+            socket_.async_wait(net::socket_base::wait_read, event(op_.shared_from_this(), also));
+            ++op_.outstanding_;
+        } catch (std::bad_alloc const&) { // NOLINT(bugprone-empty-catch): the first wait goes on without it
+        }
+    }
+
+    operation& op_;
+    net::ip::tcp::socket& socket_;
+    net::socket_base::wait_type what_;
+    bool or_readable_;
+};
+
+template <class Lazy>
+class operation<Lazy>::parking
+{
+public:
+    parking(operation& op, steady_clock::time_point until, bool heeds_wake) noexcept
+        : op_(op), until_(until), heeds_wake_(heeds_wake)
+    {}
+
+    bool await_ready()
+    {
+        op_.arm();
+        return (heeds_wake_ && op_.woken_) || op_.interrupted();
+    }
+    void await_suspend(std::coroutine_handle<> waiting)
+    {
+        if (!op_.parking_)
+            op_.parking_.emplace(op_.executor());
+        op_.heeds_wake_ = heeds_wake_;
+        op_.parking_->expires_at(until_);
+        op_.suspend(waiting, nullptr, [this](event done) { op_.parking_->async_wait(std::move(done)); });
+    }
+    bool await_resume() const noexcept
+    {
+        op_.woken_ = false;
+        return !op_.interrupted();
+    }
+
+private:
+    operation& op_;
+    steady_clock::time_point until_;
+    bool heeds_wake_;
+};
+
+using operation_ptr = std::shared_ptr<operation<>>;
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+#endif // !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
+
+// -------- hdikafka/observer.hpp
+
+// observer: what a client tells of its work, for logs, metrics and traces.
+#ifndef HDIKAFKA_OBSERVER_HPP
+#define HDIKAFKA_OBSERVER_HPP
+
+namespace hdikafka::inline v0_1 {
+
+/// The call that an event belongs to. The texts live as long as the observer's call.
+class observed_call
+{
+public:
+    observed_call() = default;
+
+    std::string_view operation;  ///< "produce", "fetch", "token", …
+    std::string_view topic;      ///< The topic, or empty.
+    std::string_view request_id; ///< x-ms-client-request-id, the same over the call's attempts.
+};
+
+/// A request to the service or to a token authority begins: once for each call, before its first attempt.
+class request_started
+{
+public:
+    request_started() = default;
+
+    observed_call call; ///< Which one.
+};
+
+/// One attempt at it is over.
+class attempt_ended
+{
+public:
+    attempt_ended() = default;
+
+    observed_call call;                    ///< Which one.
+    int attempt = 1;                       ///< 1 for the first.
+    int http_status = 0;                   ///< The answer's status; 0 without one.
+    std::error_code code;                  ///< Why there is no answer, or what the answer means as an errc.
+    std::chrono::microseconds duration{0}; ///< With waiting for a connection and making one.
+    std::uint64_t bytes_sent = 0;          ///< On the wire, TLS's own included, handshakes not.
+    std::uint64_t bytes_received = 0;      ///< Likewise.
+    bool reused = false;                   ///< The connection had served before.
+};
+
+/// Another attempt follows.
+class retry_scheduled
+{
+public:
+    retry_scheduled() = default;
+
+    observed_call call;                 ///< Which one.
+    int attempt = 1;                    ///< The one that failed.
+    int http_status = 0;                ///< Its answer's status; 0 without one.
+    std::error_code code;               ///< Why it failed.
+    std::chrono::milliseconds delay{0}; ///< How long the call waits before the next one.
+};
+
+/// The call is over: once for each request_started.
+class request_ended
+{
+public:
+    request_ended() = default;
+
+    observed_call call;   ///< Which one.
+    int attempts = 0;     ///< How many there were.
+    std::error_code code; ///< How it ended; empty when there is a good answer. That its body is
+                          ///< not what the API describes, the caller alone hears.
+    std::chrono::microseconds duration{0}; ///< From request_started on.
+};
+
+/// A token was asked for, by the first call that needs one or in the background.
+class token_renewed
+{
+public:
+    token_renewed() = default;
+
+    std::error_code code;                  ///< Empty when there is a new token.
+    std::string_view source;               ///< Who was asked: "client secret", "managed identity (IMDS)", ….
+    std::string_view passed_over;          ///< Of a chain: why the credentials before it were not used.
+    std::chrono::seconds expires_in{0};    ///< Its life.
+    std::chrono::microseconds duration{0}; ///< With the request's retries.
+};
+
+/// Why a stream passed over offsets.
+enum class skip_cause : unsigned char
+{
+    retention,  ///< They were deleted before they were read.
+    truncated,  ///< The topic became shorter than the position, or is another one now.
+    unreadable, ///< The service has records there and does not return them.
+    recreated,  ///< The topic is another one than the checkpoint is of; `to` may be before `from`.
+};
+
+/// A stream passed over offsets, as its options say (on_out_of_range(), on_unreadable()).
+class records_skipped
+{
+public:
+    records_skipped() = default;
+
+    std::string_view topic;                   ///< Of the stream.
+    std::int32_t partition = 0;               ///< Likewise.
+    std::int64_t from = 0;                    ///< The first offset that was passed over.
+    std::int64_t to = 0;                      ///< Where it goes on; before `from` when truncated.
+    skip_cause cause = skip_cause::retention; ///< Why.
+};
+
+/// A connection is ready: looked up, connected, through the proxy if there is one, TLS agreed on.
+class connection_opened
+{
+public:
+    connection_opened() = default;
+
+    std::string_view host;                 ///< The host asked for.
+    std::uint16_t port = 0;                ///< Its port.
+    std::string_view tls_version;          ///< "TLSv1.3", "TLSv1.2"; empty without TLS.
+    bool resumed = false;                  ///< An earlier TLS session was taken up again.
+    bool proxied = false;                  ///< It goes through an HTTP proxy.
+    std::chrono::microseconds duration{0}; ///< From looking up to here.
+};
+
+/// Why a connection was closed.
+enum class connection_end : unsigned char
+{
+    failed,   ///< An exchange on it failed, was cancelled or ran out of time.
+    finished, ///< The server said that it ends with this answer.
+    retired,  ///< It was idle for too long, or too old.
+    dropped,  ///< The server closed it, or sent something, while it was idle; or it did so to another one.
+    closed,   ///< The client was closed, or its last handle is gone.
+};
+
+/// A connection that was ready is closed.
+class connection_closed
+{
+public:
+    connection_closed() = default;
+
+    std::string_view host;                         ///< The host asked for.
+    std::uint16_t port = 0;                        ///< Its port.
+    connection_end cause = connection_end::closed; ///< Why.
+    std::size_t exchanges = 0;                     ///< How many requests it served.
+    std::chrono::milliseconds age{0};              ///< Since it was ready.
+};
+
+/// Told of what a client does; see client_options::observer. Made from anything that can be called with one
+/// or more of the events above; of the others it hears nothing:
+///
+///     class retries { public: void operator()(hk::retry_scheduled const& event) { ++count; } … };
+///     options.observer(hk::observer(retries()));
+///
+/// No event holds a token, a secret, a body or a header field. The function is called by the threads that
+/// work for the client, several at a time, by the one that drops its last handle, and by the one that
+/// destroys the executor's context with calls in flight: what it refers to must live as long, a shared_ptr
+/// sees to that. Never with a lock held, so that it may call the client. It must not block: the call waits
+/// for it. What it throws is dropped. Copies share one function.
+class observer
+{
+public:
+    /// Nobody listens, which costs nothing.
+    observer() = default;
+
+    /// Takes the function, or an object with several, which must be copyable or movable.
+    template <class Function>
+        requires(!std::same_as<std::remove_cvref_t<Function>, observer>)
+    explicit observer(Function function)
+        : listener_(std::make_shared<listener_of<Function>>(std::move(function)))
+    {
+        static_assert(hears<Function, request_started> || hears<Function, attempt_ended> ||
+                          hears<Function, retry_scheduled> || hears<Function, request_ended> ||
+                          hears<Function, token_renewed> || hears<Function, connection_opened> ||
+                          hears<Function, connection_closed> || hears<Function, records_skipped>,
+                      "an observer is called with an event, by const reference");
+    }
+
+    /// The same for an object that the program keeps looking at; nobody listens when there is none.
+    template <class Object>
+    explicit observer(std::shared_ptr<Object> object)
+    {
+        if (object)
+            *this = observer([object](auto const& event)
+                                 requires std::invocable<Object&, decltype(event)>
+                             { (*object)(event); });
+    }
+
+    explicit operator bool() const noexcept { return listener_ != nullptr; }
+
+    /// For the library: says it, if anybody listens.
+    template <class Event>
+    void operator()(Event const& event) const noexcept
+    {
+        if (listener_)
+            listener_->on(event);
+    }
+
+private:
+    template <class Function, class Event>
+    static constexpr bool hears = std::invocable<Function&, Event const&>;
+
+    class listener
+    {
+    public:
+        virtual ~listener() = default;
+        virtual void on(request_started const&) noexcept = 0;
+        virtual void on(attempt_ended const&) noexcept = 0;
+        virtual void on(retry_scheduled const&) noexcept = 0;
+        virtual void on(request_ended const&) noexcept = 0;
+        virtual void on(token_renewed const&) noexcept = 0;
+        virtual void on(connection_opened const&) noexcept = 0;
+        virtual void on(connection_closed const&) noexcept = 0;
+        virtual void on(records_skipped const&) noexcept = 0;
+    };
+
+    template <class Function>
+    class listener_of final : public listener
+    {
+    public:
+        explicit listener_of(Function function) : function_(std::move(function)) {}
+
+        void on(request_started const& event) noexcept override { tell(event); }
+        void on(attempt_ended const& event) noexcept override { tell(event); }
+        void on(retry_scheduled const& event) noexcept override { tell(event); }
+        void on(request_ended const& event) noexcept override { tell(event); }
+        void on(token_renewed const& event) noexcept override { tell(event); }
+        void on(connection_opened const& event) noexcept override { tell(event); }
+        void on(connection_closed const& event) noexcept override { tell(event); }
+        void on(records_skipped const& event) noexcept override { tell(event); }
+
+    private:
+        template <class Event>
+        void tell([[maybe_unused]] Event const& event) noexcept
+        {
+            if constexpr (hears<Function, Event>) {
+                try {
+                    function_(event);
+                } catch (...) { // NOLINT(bugprone-empty-catch): telling must not change what is told
+                }
+            }
+        }
+
+        Function function_;
+    };
+
+    std::shared_ptr<listener> listener_;
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+#if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
+
+// -------- hdikafka/detail/net/connection.hpp
+
+// A connection: its stream, the exchange on it, and whether it may be used again.
+#ifndef HDIKAFKA_DETAIL_NET_CONNECTION_HPP
+#define HDIKAFKA_DETAIL_NET_CONNECTION_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// A connection and what decides whether it may be used again.
+template <class = void>
+class connection : public list_link
+{
+public:
+    connection(net::any_io_executor const& executor, url const& target, observer watcher)
+        : stream(executor), watcher_(std::move(watcher)), host_(target.host), port_(target.port)
+    {}
+    connection(connection const&) = delete;
+    connection& operator=(connection const&) = delete;
+    ~connection()
+    {
+        cleanse(request);
+        // The TLS session is good all the same; OpenSSL would spoil it without a goodbye.
+        if (end == connection_end::failed && stream.tls())
+            SSL_set_shutdown(stream.tls(), SSL_SENT_SHUTDOWN);
+        if (!watcher_ || made_at == never)
+            return;
+        connection_closed event;
+        event.host = host_;
+        event.port = port_;
+        event.cause = end;
+        event.exchanges = exchanges;
+        event.age = std::chrono::duration_cast<milliseconds>(steady_clock::now() - made_at);
+        watcher_(event);
+    }
+
+    /// Whether the next request may go over it.
+    bool usable()
+    {
+        if (steady_clock::now() >= retire_at)
+            end = connection_end::retired;
+        else if (!stream.quiet())
+            end = connection_end::dropped;
+        else
+            return true;
+        return false;
+    }
+
+    static constexpr auto never = steady_clock::time_point::max();
+
+    tls_stream<> stream;
+    std::string request;            ///< The message on its way; its memory serves the next one.
+    std::optional<exchange<>> talk; ///< The exchange under way.
+    steady_clock::time_point made_at = never;
+    steady_clock::time_point last_used = never;
+    steady_clock::time_point retire_at = never; ///< Never used from then on.
+    std::size_t exchanges = 0;
+    connection_end end = connection_end::closed; ///< Why it is closed, should it be now.
+
+private:
+    observer watcher_;
+    std::string host_;
+    std::uint16_t port_;
+};
+
+using connection_ptr = std::unique_ptr<connection<>>;
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/net/rules.hpp
+
+// How long a connection may be kept.
+#ifndef HDIKAFKA_DETAIL_NET_RULES_HPP
+#define HDIKAFKA_DETAIL_NET_RULES_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// When a connection that now becomes idle must not be used any more: after `idle`, a second before what the
+/// server grants (Keep-Alive: timeout), and `age` after it was made, whichever comes first.
+inline std::chrono::steady_clock::time_point retirement(std::chrono::steady_clock::time_point now,
+                                                        std::chrono::steady_clock::time_point made,
+                                                        milliseconds idle, milliseconds age,
+                                                        std::optional<std::chrono::seconds> granted)
+{
+    if (granted)
+        idle = std::clamp(milliseconds(*granted) - std::chrono::seconds(1), milliseconds(0), idle);
+    return std::min(now + idle, made + age);
+}
+
+/// Orders addresses so that two families take turns, beginning with that of the first (RFC 8305 §4):
+/// `is_v6(address)` tells them apart. What comes first within a family stays first.
+template <class Addresses, class IsV6>
+void alternate_families(Addresses& addresses, IsV6 is_v6)
+{
+    bool wanted = !addresses.empty() && is_v6(addresses.front());
+    for (auto at = addresses.begin(); at != addresses.end(); ++at, wanted = !wanted) {
+        auto const found =
+            std::find_if(at, addresses.end(), [&](auto const& one) { return is_v6(one) == wanted; });
+        if (found == addresses.end())
+            return; // the rest is of one family
+        std::rotate(at, found, found + 1);
+    }
+}
+
+/// How long after one connection attempt the next address is tried too (RFC 8305 §5).
+inline constexpr milliseconds connection_attempt_delay{250};
+
+/// When the next address is tried: at once when no other is being tried or one has just failed, else after a
+/// delay since the last attempt began.
+inline std::chrono::steady_clock::time_point next_attempt(std::chrono::steady_clock::time_point now,
+                                                          std::chrono::steady_clock::time_point last_began,
+                                                          bool others_under_way, bool one_failed)
+{
+    return others_under_way && !one_failed ? last_began + connection_attempt_delay : now;
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/net/address_race.hpp
+
+// Connecting to whichever of a host's addresses answers first (RFC 8305 §5).
+#ifndef HDIKAFKA_DETAIL_NET_ADDRESS_RACE_HPP
+#define HDIKAFKA_DETAIL_NET_ADDRESS_RACE_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// One attempt, which tells its operation when it is over. Whoever is in the race may be at work on another
+/// thread than the handler: what the handler writes is looked at only after `finished`.
+template <class Lazy = void>
+class connection_attempt : public std::enable_shared_from_this<connection_attempt<Lazy>>
+{
+public:
+    connection_attempt(operation_ptr op, net::any_io_executor const& executor)
+        : socket(executor), op_(std::move(op))
+    {}
+
+    void start(net::ip::tcp::endpoint const& address)
+    {
+        socket.async_connect(address, handler(this->shared_from_this()));
+    }
+
+    net::ip::tcp::socket socket;
+    std::atomic<bool> finished = false;
+    std::error_code failure;
+
+private:
+    class handler
+    {
+    public:
+        explicit handler(std::shared_ptr<connection_attempt> attempt) noexcept : attempt_(std::move(attempt))
+        {}
+
+        void operator()(std::error_code ended)
+        {
+            attempt_->failure = ended;
+            attempt_->finished = true;
+            attempt_->op_->wake();
+        }
+
+    private:
+        std::shared_ptr<connection_attempt> attempt_;
+    };
+
+    operation_ptr op_;
+};
+
+/// The addresses that are left to try. An attempt that loses is stopped, its address stays.
+template <class = void>
+class address_race
+{
+public:
+    using address_list = std::vector<net::ip::tcp::endpoint>;
+
+    address_race(operation_ptr op, net::any_io_executor const& executor, address_list addresses)
+        : op_(std::move(op)), executor_(executor), left_(std::move(addresses))
+    {
+        alternate_families(left_, [](auto const& one) { return one.address().is_v6(); });
+    }
+    address_race(address_race const&) = delete;
+    address_race& operator=(address_race const&) = delete;
+    ~address_race() { stop(); }
+
+    bool exhausted() const noexcept { return left_.empty(); }
+
+    /// Connects `winner` to one of the addresses, which is not tried again afterwards.
+    task run(std::string const& name, net::ip::tcp::socket& winner)
+    {
+        error last(errc::connect_failed, name + " has no address");
+        auto begun = steady_clock::now();
+        for (;;) {
+            bool failed = false;
+            while (auto const attempt = take_finished()) {
+                if (!attempt->failure)
+                    attempt->socket.non_blocking(true, attempt->failure);
+                if (!attempt->failure) {
+                    winner = std::move(attempt->socket);
+                    stop();
+                    co_return result<void>();
+                }
+                failed = true;
+                last =
+                    error(errc::connect_failed, "connecting to " + name + ": " + attempt->failure.message());
+            }
+            if (op_->interrupted()) {
+                stop();
+                co_return op_->interruption("connecting to " + name);
+            }
+            bool const more = running_.size() < left_.size();
+            auto const now = steady_clock::now();
+            auto const due = next_attempt(now, begun, !running_.empty(), failed);
+            if (more && now >= due) {
+                auto const& next = left_[running_.size()];
+                running_.push_back(std::make_shared<connection_attempt<>>(op_, executor_));
+                running_.back()->start(next);
+                begun = now;
+                continue;
+            }
+            if (running_.empty())
+                co_return last;
+            auto const until = more ? due : steady_clock::time_point::max();
+            co_await op_->park(until);
+        }
+    }
+
+private:
+    using attempt_ptr = std::shared_ptr<connection_attempt<>>;
+
+    /// An attempt that is over, whose address is off the list then; null when there is none.
+    attempt_ptr take_finished()
+    {
+        for (std::size_t i = 0; i < running_.size(); ++i) {
+            if (!running_[i]->finished)
+                continue;
+            auto const at = static_cast<std::ptrdiff_t>(i);
+            attempt_ptr found = std::move(running_[i]);
+            running_.erase(running_.begin() + at);
+            left_.erase(left_.begin() + at);
+            return found;
+        }
+        return nullptr;
+    }
+
+    void stop()
+    {
+        std::error_code ignored;
+        for (auto const& attempt : running_)
+            attempt->socket.close(ignored);
+        running_.clear();
+    }
+
+    operation_ptr op_;
+    net::any_io_executor const& executor_;
+    address_list left_;
+    std::vector<attempt_ptr> running_; // to the first of those that are left
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/base/environment.hpp
+
+// What the environment says.
+#ifndef HDIKAFKA_DETAIL_BASE_ENVIRONMENT_HPP
+#define HDIKAFKA_DETAIL_BASE_ENVIRONMENT_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// The variable's text; empty also when it is not set, which programs treat alike.
+inline std::string environment_variable(char const* name)
+{
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): races only with a program that changes its environment
+    char const* const text = std::getenv(name);
+    return text ? text : "";
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/net/proxy_choice.hpp
+
+// Whether the service is reached through an HTTP proxy, through which one, and what it is asked for: pure
+// decisions, and the one look at the environment that they need.
+#ifndef HDIKAFKA_DETAIL_NET_PROXY_CHOICE_HPP
+#define HDIKAFKA_DETAIL_NET_PROXY_CHOICE_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// An HTTP proxy: where it is, and what it is shown.
+class proxy_settings
+{
+public:
+    url address;
+    std::string authorization; ///< The value of Proxy-Authorization, or empty. Secret.
+};
+
+/// Cuts and checks a proxy's address. The reason it gives never repeats what stands there: that may be a
+/// password.
+class proxy_parser
+{
+public:
+    explicit proxy_parser(std::string_view text) noexcept : rest_(text) {}
+
+    /// `source` is what the error's cause begins with.
+    result<proxy_settings> parse(std::string_view source)
+    {
+        std::string const reason = read();
+        if (reason.empty())
+            return std::move(settings_);
+        return error(errc::invalid_option, std::string(source) + ": " + reason);
+    }
+
+private:
+    /// Empty, or what is wrong.
+    std::string read()
+    {
+        if (auto const end = rest_.find("://"); end != std::string_view::npos) {
+            if (!equals_ignoring_case(rest_.substr(0, end), "http"))
+                return "the URL does not start with http://, and no other kind of proxy is supported";
+            rest_.remove_prefix(end + 3);
+        }
+        auto const authority = rest_.substr(0, rest_.find_first_of("/?#"));
+        if (auto const end = authority.rfind('@'); end != std::string_view::npos) {
+            if (char const* const reason = read_credentials(authority.substr(0, end)))
+                return reason;
+            rest_.remove_prefix(end + 1);
+        }
+        auto address = parse_url("http://" + std::string(rest_));
+        if (!address)
+            return address.error().cause();
+        if (address.value().path != "/")
+            return "the URL has a path or a query";
+        settings_.address = std::move(address).value();
+        return {};
+    }
+
+    /// Null, or what is wrong.
+    char const* read_credentials(std::string_view text)
+    {
+        auto const colon = std::min(text.find(':'), text.size());
+        std::string user;
+        std::string password;
+        if (!decode(text.substr(0, colon), user) ||
+            !decode(text.substr(std::min(colon + 1, text.size())), password))
+            return "the URL has a '%' in its user name or password without two hexadecimal digits";
+        if (user.find(':') != std::string::npos) // RFC 7617 §2, like the next one
+            return "the URL has a ':' in its user name";
+        auto const is_control = [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; };
+        if (std::ranges::any_of(user, is_control) || std::ranges::any_of(password, is_control))
+            return "the URL has a control character in its user name or password";
+        if (!user.empty() || !password.empty())
+            settings_.authorization = "Basic " + base64_encode(user + ":" + password, base64_form::standard);
+        return nullptr;
+    }
+
+    /// Appends `text` without its percent-encoding. False when a '%' has no two digits behind it.
+    static bool decode(std::string_view text, std::string& out)
+    {
+        for (std::size_t at = 0; at != text.size(); ++at) {
+            if (text[at] != '%') {
+                out += text[at];
+                continue;
+            }
+            auto const digits = text.substr(at + 1, 2);
+            unsigned value = 0;
+            char const* const end =
+                std::from_chars(digits.data(), digits.data() + digits.size(), value, 16).ptr;
+            if (end - digits.data() != 2)
+                return false;
+            out += static_cast<char>(static_cast<unsigned char>(value));
+            at += 2;
+        }
+        return true;
+    }
+
+    std::string_view rest_;
+    proxy_settings settings_;
+};
+
+/// `http://[user[:password]@]host[:port]`, or the same without `http://`; user and password are
+/// percent-decoded, and a '@' or ':' alone before the host means none. Without a port it is 80, the
+/// scheme's own, as in Go and Python (curl has 1080). Anything else is errc::invalid_option.
+inline result<proxy_settings> parse_proxy(std::string_view text, std::string_view source = "the HTTP proxy")
+{
+    return proxy_parser(text).parse(source);
+}
+
+/// What the environment says about proxies.
+class proxy_variables
+{
+public:
+    std::string https_proxy; ///< Empty when there is none.
+    std::string no_proxy;    ///< What is reached without one.
+};
+
+/// HTTPS_PROXY, else https_proxy; NO_PROXY, else no_proxy. One that is empty counts as not there. ALL_PROXY
+/// is not asked: what stands there is mostly a SOCKS proxy.
+inline proxy_variables proxy_environment()
+{
+    auto const first_of = [](char const* name, char const* other) {
+        std::string const text = environment_variable(name);
+        return text.empty() ? environment_variable(other) : text;
+    };
+    proxy_variables out;
+    out.https_proxy = first_of("HTTPS_PROXY", "https_proxy");
+    out.no_proxy = first_of("NO_PROXY", "no_proxy");
+    return out;
+}
+
+/// A URL's host and port as the entries of NO_PROXY see them. Names are never looked up.
+class no_proxy_target
+{
+public:
+    explicit no_proxy_target(url const& target)
+        : host_(target.host), port_(target.port), address_(any_address(host_))
+    {}
+
+    /// Whether this one entry names the target. A broken entry names nothing.
+    bool matches(std::string_view entry) const
+    {
+        if (entry == "*")
+            return true;
+        if (auto const slash = entry.find('/'); slash != std::string_view::npos)
+            return is_in(entry.substr(0, slash), parse_decimal(entry.substr(slash + 1)));
+        if (auto const v6 = ipv6_text::parse(entry)) // its colons are no port's
+            return v6 == address_;
+        bool const brackets = entry.starts_with('[');
+        auto const end = entry.find(':', brackets ? entry.find(']') : 0);
+        if (end != std::string_view::npos && parse_decimal(entry.substr(end + 1)) != port_)
+            return false;
+        auto name = entry.substr(0, end);
+        if (brackets)
+            return address_ && name.ends_with(']') &&
+                   ipv6_text::parse(name.substr(1, name.size() - 2)) == address_;
+        while (name.ends_with('.'))
+            name.remove_suffix(1);
+        if (address_)
+            return any_address(name) == address_;
+        return is_named(name);
+    }
+
+private:
+    using address = ipv6_text::address;
+
+    /// What ::ffff:0:0/96 has in front: IPv4 addresses as IPv6 (RFC 4291 §2.5.5.2).
+    static constexpr std::size_t mapped_bits = 96;
+    static constexpr address mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+    /// An IPv4 address becomes the IPv6 address that stands for it.
+    static std::optional<address> any_address(std::string_view text)
+    {
+        auto const v4 = parse_ipv4(text);
+        if (!v4)
+            return ipv6_text::parse(text);
+        address out = mapped;
+        std::ranges::copy(*v4, out.end() - v4->size());
+        return out;
+    }
+
+    static bool same_front(address const& a, address const& b, std::size_t bits)
+    {
+        auto const bytes = static_cast<std::ptrdiff_t>(bits / 8);
+        if (!std::equal(a.begin(), a.begin() + bytes, b.begin()))
+            return false;
+        auto const rest = bits % 8;
+        return rest == 0 || ((a[bits / 8] ^ b[bits / 8]) >> (8 - rest)) == 0;
+    }
+
+    /// Whether the target is an address of `network/bits`.
+    bool is_in(std::string_view network, std::optional<std::uint64_t> bits) const
+    {
+        bool const v4 = parse_ipv4(network).has_value();
+        auto const front = any_address(network);
+        if (!address_ || !front || !bits || *bits > (v4 ? 32 : 128))
+            return false;
+        auto const size = static_cast<std::size_t>(*bits) + (v4 ? mapped_bits : 0);
+        // An IPv4 address is in none of the networks that IPv6 has around them all, as ::/0.
+        if (size < mapped_bits && same_front(*address_, mapped, mapped_bits))
+            return false;
+        return same_front(*address_, *front, size);
+    }
+
+    /// Whether `name` is the host or a domain above it.
+    bool is_named(std::string_view name) const
+    {
+        if (name.starts_with("*."))
+            name.remove_prefix(1);
+        bool const only_below = name.starts_with('.');
+        if (only_below)
+            name.remove_prefix(1);
+        if (name.size() > host_.size())
+            return false;
+        auto const above = host_.size() - name.size();
+        if (!equals_ignoring_case(host_.substr(above), name))
+            return false;
+        return above == 0 ? !only_below : host_[above - 1] == '.';
+    }
+
+    std::string_view host_;
+    std::uint64_t port_;
+    std::optional<address> address_; ///< When the host is one.
+};
+
+/// Whether `no_proxy` (the text of NO_PROXY) names the target. Its entries stand between commas and blanks:
+/// - `*`: everything;
+/// - `example.com`: that host and those below it; `.example.com`, `*.example.com`: only those below it;
+/// - `192.0.2.1`, `2001:db8::1`, `[2001:db8::1]`: that address, in whatever spelling;
+/// - each of those names and addresses with `:port` (then IPv6 needs its brackets): that port alone;
+/// - `10.0.0.0/8`, `fd00::/8`: the addresses of that network.
+inline bool bypasses_proxy(std::string_view no_proxy, url const& target)
+{
+    constexpr std::string_view separators = ", \t\r\n";
+    no_proxy_target const sought(target);
+    for (;;) {
+        no_proxy.remove_prefix(std::min(no_proxy.find_first_not_of(separators), no_proxy.size()));
+        if (no_proxy.empty())
+            return false;
+        auto const entry = no_proxy.substr(0, no_proxy.find_first_of(separators));
+        if (sought.matches(entry))
+            return true;
+        no_proxy.remove_prefix(entry.size());
+    }
+}
+
+/// The proxy that `target` is reached through, if any.
+///
+/// `option` is what the program said: nothing, a proxy, or an empty text for no proxy at all. It stands in
+/// the place of the whole environment, NO_PROXY included: a program that names its proxy means it on every
+/// machine. Only https goes through a proxy, because plain http is for this machine and the metadata
+/// service, which no other machine reaches for us. For the same reason a loopback target never goes through
+/// a proxy of the environment, and through the program's own only when that is on the loopback too (a
+/// debugging proxy).
+inline result<std::optional<proxy_settings>>
+choose_proxy(url const& target, std::optional<std::string> const& option, proxy_variables const& environment)
+{
+    std::optional<proxy_settings> const none;
+    std::string const& text = option ? *option : environment.https_proxy;
+    bool const local = is_loopback(target.host);
+    if (text.empty() || !target.is_https())
+        return none;
+    if (!option && (local || bypasses_proxy(environment.no_proxy, target)))
+        return none;
+    auto proxy = parse_proxy(text, option ? "the HTTP proxy" : "HTTPS_PROXY");
+    if (!proxy)
+        return proxy.error();
+    if (local && !is_loopback(proxy.value().address.host))
+        return none;
+    return std::optional(std::move(proxy).value());
+}
+
+/// The bytes that ask `proxy` for a tunnel to `target` (RFC 9110 §9.3.6). They never hold anything of the
+/// request that goes through it. A user agent that cannot be sent is left out: that request is refused for
+/// it.
+inline std::string connect_request(url const& target, proxy_settings const& proxy,
+                                   std::string_view user_agent)
+{
+    bool const v6 = target.host.find(':') != std::string::npos;
+    std::string const authority =
+        (v6 ? "[" + target.host + "]" : target.host) + ":" + std::to_string(target.port);
+    std::string out = "CONNECT " + authority + " HTTP/1.1\r\n";
+    request_fields::write(out, "Host", authority);
+    if (!user_agent.empty() && request_fields::is_value(user_agent))
+        request_fields::write(out, "User-Agent", user_agent);
+    if (!proxy.authorization.empty())
+        request_fields::write(out, "Proxy-Authorization", proxy.authorization);
+    out += "\r\n";
+    return out;
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/net/connector.hpp
+
+// Making a connection: look up, connect, a tunnel through the proxy, TLS handshake.
+#ifndef HDIKAFKA_DETAIL_NET_CONNECTOR_HPP
+#define HDIKAFKA_DETAIL_NET_CONNECTOR_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// A look-up of a host's addresses. getaddrinfo cannot be stopped: a call that gives up leaves it to finish
+/// here.
+template <class Lazy = void>
+class lookup : public std::enable_shared_from_this<lookup<Lazy>>
+{
+public:
+    explicit lookup(operation_ptr op, net::any_io_executor const& executor)
+        : op_(std::move(op)), resolver_(executor)
+    {}
+
+    void start(std::string const& host, std::string const& port)
+    {
+        resolver_.async_resolve(host, port, net::ip::tcp::resolver::numeric_service,
+                                found_handler(this->shared_from_this()));
+    }
+
+    /// Takes it off the context's queue, where one look-up is made after the other, unless it is the one
+    /// under way.
+    void cancel() { resolver_.cancel(); }
+
+    std::atomic<bool> finished = false; ///< The rest may be looked at.
+    std::error_code failure;
+    net::ip::tcp::resolver::results_type found;
+
+private:
+    class found_handler
+    {
+    public:
+        explicit found_handler(std::shared_ptr<lookup> search) noexcept : search_(std::move(search)) {}
+
+        void operator()(std::error_code ended, net::ip::tcp::resolver::results_type addresses)
+        {
+            search_->failure = ended;
+            search_->found = std::move(addresses);
+            search_->finished = true;
+            search_->op_->wake();
+        }
+
+    private:
+        std::shared_ptr<lookup> search_;
+    };
+
+    operation_ptr op_;
+    net::ip::tcp::resolver resolver_;
+};
+
+/// What a connection is made with.
+class connection_settings
+{
+public:
+    connection_settings() = default;
+
+    milliseconds connect_timeout{10'000};
+    std::optional<proxy_settings> proxy;
+    std::string user_agent;        ///< for the proxy
+    bool cleanses = false;         ///< TLS wipes what it has read: answers there are secret
+    std::vector<std::string> pins; ///< of the server's key, in base64; any will do when there are none
+    observer watcher;
+};
+
+/// Makes one connection. Target, context and sessions outlive it.
+template <class = void>
+class connector
+{
+public:
+    /// `context` and `sessions` are used for https only.
+    connector(operation_ptr op, net::any_io_executor const& executor, url const& target,
+              connection_settings settings, SSL_CTX* context, tls_sessions<>& sessions)
+        : op_(std::move(op)),
+          executor_(executor),
+          target_(target),
+          settings_(std::move(settings)),
+          context_(context),
+          sessions_(sessions),
+          peer_(settings_.proxy ? settings_.proxy->address : target)
+    {}
+    connector(connector const&) = delete;
+    connector& operator=(connector const&) = delete;
+
+    /// Connects to whichever address answers first. An address that takes the connection and then fails, or
+    /// is silent, is not yet the end when there are others: each is granted the time anew.
+    task connect(connection_ptr& made)
+    {
+        auto const begun = steady_clock::now();
+        op_->begin_phase(errc::connect_timeout, settings_.connect_timeout);
+        address_list addresses;
+        auto const resolved = co_await resolve(addresses);
+        if (!resolved)
+            co_return resolved;
+        address_race<> race(op_, executor_, std::move(addresses));
+        for (;;) {
+            auto link = std::make_unique<connection<>>(executor_, target_, settings_.watcher);
+            auto outcome =
+                co_await race.run(peer_.host + ":" + std::to_string(peer_.port), link->stream.socket());
+            if (!outcome)
+                co_return outcome;
+            outcome = co_await set_up(link->stream);
+            if (outcome) {
+                ready(*link, begun);
+                made = std::move(link);
+                co_return outcome;
+            }
+            error const& failure = outcome.error();
+            bool const elsewhere =
+                failure.code() == errc::connection_lost || failure.code() == errc::connect_timeout;
+            if (!elsewhere || race.exhausted() || op_->stopped())
+                co_return outcome;
+            op_->begin_phase(errc::connect_timeout, settings_.connect_timeout);
+        }
+    }
+
+private:
+    using address_list = address_race<>::address_list;
+
+    /// The addresses of the host; ends with the operation's interruption at once, whatever the resolver
+    /// does.
+    task resolve(address_list& addresses)
+    {
+        std::error_code not_an_address;
+        auto const address = net::ip::make_address(peer_.host, not_an_address);
+        if (!not_an_address) {
+            addresses.emplace_back(address, peer_.port);
+            co_return result<void>();
+        }
+        auto const search = std::make_shared<lookup<>>(op_, executor_);
+        search->start(peer_.host, std::to_string(peer_.port));
+        while (!search->finished && !op_->interrupted())
+            co_await op_->park();
+        if (op_->interrupted()) {
+            search->cancel();
+            co_return op_->interruption("looking up " + peer_.host);
+        }
+        if (search->failure || search->found.empty())
+            co_return error(errc::resolve_failed,
+                            "looking up " + peer_.host + ": " + search->failure.message());
+        for (auto const& entry : search->found)
+            addresses.push_back(entry.endpoint());
+        co_return result<void>();
+    }
+
+    /// What a connected socket needs before the first request.
+    task set_up(tls_stream<>& stream)
+    {
+        std::error_code unimportant;
+        stream.socket().set_option(net::ip::tcp::no_delay(true), unimportant);
+        auto outcome = result<void>();
+        if (settings_.proxy)
+            outcome = co_await open_tunnel(stream);
+        if (outcome && target_.is_https())
+            outcome = co_await secure(stream);
+        co_return outcome;
+    }
+
+    /// Has the proxy connect to the target. What it says is never taken for the target's words.
+    task open_tunnel(tls_stream<>& stream)
+    {
+        std::string const request = connect_request(target_, *settings_.proxy, settings_.user_agent);
+        exchange<> talk(stream, request, http_limits());
+        talk.answer().expect_tunnel();
+        io_step now = talk.advance();
+        while (now == io_step::want_read || now == io_step::want_write || now == io_step::want_either) {
+            bool const ready =
+                co_await op_->ready(stream.socket(), readiness_for(now), now == io_step::want_either);
+            if (!ready)
+                co_return op_->interruption("asking the proxy " + peer_.host + " for a tunnel");
+            now = talk.advance();
+            if (talk.answer().header_done() && !talk.answer().is_tunnel())
+                break; // the body only says why
+        }
+        if (!talk.answer().header_done())
+            co_return error(talk.failure().error().code(),
+                            "the proxy " + peer_.host + ": " + talk.failure().error().cause());
+        if (talk.answer().is_tunnel())
+            co_return result<void>();
+        int const status = talk.answer().status();
+        // 5xx: the proxy could not reach the target, which it may do later.
+        errc const code = status >= 500 ? errc::connect_failed : errc::proxy_refused;
+        co_return error(code, "the proxy " + peer_.host + " answered " + std::to_string(status) +
+                                  " when asked for a tunnel to " + target_.host_field() +
+                                  (status == 407 ? ": it wants (other) credentials" : ""));
+    }
+
+    task secure(tls_stream<>& stream)
+    {
+        auto const prepared = stream.use_tls(context_, target_.host, target_.host_is_address());
+        if (!prepared)
+            co_return prepared;
+        if (settings_.cleanses)
+            SSL_set_options(stream.tls(), SSL_OP_CLEANSE_PLAINTEXT);
+        sessions_.offer_to(stream.tls());
+        for (;;) {
+            io_step const now = stream.handshake();
+            if (now == io_step::done)
+                co_return settle(stream);
+            if (now == io_step::closed)
+                co_return error(errc::connection_lost,
+                                "the server closed the connection during the TLS handshake");
+            if (now == io_step::failed)
+                co_return stream.failure();
+            bool const ready = co_await op_->ready(stream.socket(), readiness_for(now));
+            if (!ready)
+                co_return op_->interruption("negotiating TLS");
+        }
+    }
+
+    result<void> settle(tls_stream<>& stream)
+    {
+        auto pinned = check_pins(stream.tls(), settings_.pins);
+        if (pinned)
+            sessions_.keep(stream.tls());
+        return pinned;
+    }
+
+    void ready(connection<>& link, steady_clock::time_point begun) const
+    {
+        link.made_at = steady_clock::now();
+        if (!settings_.watcher)
+            return;
+        connection_opened event;
+        event.host = target_.host;
+        event.port = target_.port;
+        if (SSL* const tls = link.stream.tls()) {
+            event.tls_version = SSL_get_version(tls);
+            event.resumed = SSL_session_reused(tls) == 1;
+        }
+        event.proxied = settings_.proxy.has_value();
+        event.duration = std::chrono::duration_cast<std::chrono::microseconds>(link.made_at - begun);
+        settings_.watcher(event);
+    }
+
+    operation_ptr op_;
+    net::any_io_executor const& executor_;
+    url const& target_;
+    connection_settings const settings_;
+    SSL_CTX* context_;
+    tls_sessions<>& sessions_;
+    url const& peer_; ///< Whom the socket is connected to: the target or the proxy.
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/net/pool.hpp
+
+// The connections to one origin: bounded, reused, handed out in the order of asking.
+#ifndef HDIKAFKA_DETAIL_NET_POOL_HPP
+#define HDIKAFKA_DETAIL_NET_POOL_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+template <class = void>
+class connection_pool;
+
+using pool_ptr = std::shared_ptr<connection_pool<>>;
+
+/// The right to one connection: to an idle one, or to make one when `link` is empty. Gives the right
+/// back when it dies, and the connection with it after keep(); otherwise the connection is closed.
+template <class Lazy = void>
+class lease
+{
+public:
+    using pool = std::shared_ptr<connection_pool<Lazy>>;
+
+    lease() = default;
+    lease(pool of, connection_ptr idle) : link(std::move(idle)), pool_(std::move(of)) {}
+    lease(lease&&) = default;
+    lease& operator=(lease&& other) noexcept
+    {
+        std::swap(link, other.link);
+        std::swap(pool_, other.pool_);
+        std::swap(reusable_, other.reusable_);
+        return *this;
+    }
+    ~lease()
+    {
+        if (!pool_)
+            return;
+        if (link && !reusable_) {
+            if (link->end == connection_end::finished)
+                link->stream.close_politely(); // which keeps its TLS session good
+            link.reset();
+        }
+        pool_->give_back(std::move(link));
+    }
+
+    /// Whether it is a right at all.
+    explicit operator bool() const noexcept { return pool_ != nullptr; }
+
+    /// The exchange ended cleanly: the connection may serve the next one.
+    void keep() noexcept { reusable_ = true; }
+
+    connection_ptr link;
+
+private:
+    pool pool_;
+    bool reusable_ = false;
+};
+
+/// How an origin is reached.
+enum class route : unsigned char
+{
+    configured, ///< Through a proxy when the options or the environment name one.
+    direct,     ///< Never through a proxy: it would ask the proxy's own metadata service.
+};
+
+/// Thread-safe; no lock is held while anything waits or is closed.
+///
+/// While somebody waits, every connection is in use: one that comes back goes to the first in line,
+/// so that nobody can overtake.
+template <class Lazy>
+class connection_pool : public std::enable_shared_from_this<connection_pool<Lazy>>
+{
+public:
+    connection_pool(url target, std::size_t limit, route by)
+        : target_(std::move(target)), host_field_(target_.host_field()), limit_(limit), by_(by)
+    {}
+    connection_pool(connection_pool const&) = delete;
+    connection_pool& operator=(connection_pool const&) = delete;
+    ~connection_pool()
+    {
+        while (!idle_.empty())
+            connection_ptr(&idle_.pop_back()).reset();
+    }
+
+    url const& target() const noexcept { return target_; }
+    route by() const noexcept { return by_; }
+
+    /// The TLS sessions that its connections may take up again.
+    tls_sessions<>& sessions() noexcept { return sessions_; }
+
+    /// The value of the Host field of each request.
+    std::string const& host_field() const noexcept { return host_field_; }
+
+    /// An idle connection that is still good, or the right to make one; nothing when all are in use. `fresh`:
+    /// only the right to make one will do.
+    lease<> take(bool fresh) { return take_or_queue(nullptr, fresh); }
+
+    /// Closes the connections that have been idle since `moment` or longer: one that served last then turned
+    /// out to be dead, and what killed it (a restart of the server) has most often killed the others.
+    void drop_idle(steady_clock::time_point moment) { close_idle(connection_end::dropped, moment, false); }
+
+    /// Waits for a connection, in turn, until the operation is interrupted.
+    task wait_in_line(operation_ptr op, bool fresh, lease<>& held)
+    {
+        place_in_line place(this->shared_from_this(), *op);
+        held = take_or_queue(&place, fresh);
+        while (!held) {
+            if (op->interrupted())
+                co_return op->interruption("waiting for a free connection");
+            co_await op->park();
+            held = place.claim();
+        }
+        if (op->interrupted()) {
+            held.keep(); // as good as it came
+            co_return op->interruption("waiting for a free connection");
+        }
+        drop_unusable(held, fresh);
+        co_return result<void>();
+    }
+
+    /// Closes the idle connections; those in use are closed when they come back.
+    void close() { close_idle(connection_end::closed, steady_clock::time_point::max(), true); }
+
+private:
+    friend class lease<>;
+
+    /// Somebody who waits, or was given what is not claimed yet. All but the references belongs to the
+    /// pool's lock.
+    class place_in_line : public list_link
+    {
+    public:
+        place_in_line(pool_ptr pool, operation<>& op) : pool_(std::move(pool)), op_(op) {}
+
+        /// Also when the executor's context is destroyed: the pool may outlive it and must not touch one
+        /// that is gone.
+        ~place_in_line()
+        {
+            {
+                std::lock_guard const lock(pool_->mutex_);
+                if (this->linked())
+                    pool_->waiting_.remove(*this);
+            }
+            if (granted_)
+                pool_->give_back(std::move(link_));
+        }
+
+        /// With the lock held.
+        void grant(connection_ptr link)
+        {
+            granted_ = true;
+            link_ = std::move(link);
+            op_.wake();
+        }
+
+        lease<> claim()
+        {
+            std::lock_guard const lock(pool_->mutex_);
+            return std::exchange(granted_, false) ? lease<>(pool_, std::move(link_)) : lease<>();
+        }
+
+    private:
+        pool_ptr pool_;
+        operation<>& op_;
+        connection_ptr link_;
+        bool granted_ = false;
+    };
+
+    /// When all are in use: nothing, and `place`, if there is one, stands in the queue.
+    lease<> take_or_queue(place_in_line* place, bool fresh)
+    {
+        auto const now = steady_clock::now();
+        connection_ptr found;
+        {
+            std::unique_lock lock(mutex_);
+            while (!idle_.empty() && idle_.front().retire_at <= now) {
+                connection_ptr retired(&idle_.pop_front());
+                --open_;
+                lock.unlock();
+                retired->end = connection_end::retired;
+                retired->stream.close_politely();
+                retired.reset();
+                lock.lock();
+            }
+            bool const room = open_ < limit_;
+            if (!idle_.empty() && !(fresh && room)) {
+                found.reset(&idle_.pop_back());
+            } else if (room) {
+                ++open_;
+            } else {
+                if (place)
+                    waiting_.push_back(*place);
+                return lease<>();
+            }
+        }
+        lease<> held(this->shared_from_this(), std::move(found));
+        drop_unusable(held, fresh);
+        return held;
+    }
+
+    /// Of a connection that will not do, the right to make another one is left.
+    static void drop_unusable(lease<>& held, bool fresh)
+    {
+        if (!held.link)
+            return;
+        bool const usable = held.link->usable();
+        if (usable && !fresh)
+            return;
+        if (usable)
+            held.link->end = connection_end::dropped;
+        held.link->stream.close_politely();
+        held.link.reset();
+    }
+
+    void close_idle(connection_end cause, steady_clock::time_point unused_since, bool for_good)
+    {
+        std::unique_lock lock(mutex_);
+        closed_ = closed_ || for_good;
+        while (!idle_.empty() && idle_.front().last_used <= unused_since) {
+            connection_ptr link(&idle_.pop_front());
+            --open_;
+            lock.unlock();
+            link->end = cause;
+            link->stream.close_politely();
+            link.reset();
+            lock.lock();
+        }
+    }
+
+    void give_back(connection_ptr link)
+    {
+        std::lock_guard const lock(mutex_);
+        if (!waiting_.empty()) {
+            waiting_.pop_front().grant(std::move(link));
+        } else if (link && !closed_) {
+            idle_.push_back(*link.release());
+        } else {
+            --open_;
+        }
+    }
+
+    url const target_;
+    std::string const host_field_;
+    std::size_t const limit_;
+    route const by_;
+    tls_sessions<> sessions_; // outlives the connections
+    std::mutex mutex_;
+    linked_list<connection<>> idle_; // owned; oldest first
+    linked_list<place_in_line> waiting_;
+    std::size_t open_ = 0; // in use and idle
+    bool closed_ = false;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/run/registry.hpp
+
+// The calls in flight of one client, so that close() can end them.
+#ifndef HDIKAFKA_DETAIL_RUN_REGISTRY_HPP
+#define HDIKAFKA_DETAIL_RUN_REGISTRY_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Thread-safe.
+template <class = void>
+class operation_registry
+{
+public:
+    /// False once closed.
+    bool add(operation<>& op)
+    {
+        std::lock_guard const lock(mutex_);
+        if (!closed_)
+            live_.push_back(op);
+        return !closed_;
+    }
+
+    void remove(operation<>& op) noexcept
+    {
+        std::lock_guard const lock(mutex_);
+        live_.remove(op);
+    }
+
+    bool closed() const
+    {
+        std::lock_guard const lock(mutex_);
+        return closed_;
+    }
+
+    void close()
+    {
+        std::lock_guard const lock(mutex_);
+        closed_ = true;
+        if (live_.empty())
+            return;
+        for (auto* op = &live_.front(); op != nullptr; op = live_.after(*op))
+            op->close();
+    }
+
+private:
+    mutable std::mutex mutex_;
+    linked_list<operation<>> live_;
+    bool closed_ = false;
+};
+
+using registry_ptr = std::shared_ptr<operation_registry<>>;
+
+/// Keeps an operation in the registry for as long as this lives.
+template <class = void>
+class registration
+{
+public:
+    registration(registry_ptr registry, operation_ptr op)
+        : registry_(std::move(registry)), op_(std::move(op)), added_(registry_->add(*op_))
+    {}
+    registration(registration const&) = delete;
+    registration& operator=(registration const&) = delete;
+    ~registration()
+    {
+        if (added_)
+            registry_->remove(*op_);
+    }
+
+    /// False: the registry was closed.
+    bool added() const noexcept { return added_; }
+
+private:
+    registry_ptr registry_;
+    operation_ptr op_;
+    bool added_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/net/transport.hpp
+
+// HTTPS to any origin: pools, the TLS context, one attempt at a request.
+#ifndef HDIKAFKA_DETAIL_NET_TRANSPORT_HPP
+#define HDIKAFKA_DETAIL_NET_TRANSPORT_HPP
+
+#include <openssl/rand.h>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// What all connections of a client have in common.
+class transport_settings
+{
+public:
+    transport_settings() = default;
+
+    tls_options tls;
+    milliseconds connect_timeout{10'000};
+    milliseconds idle_timeout{30'000};
+    milliseconds max_idle_time{60'000};
+    milliseconds max_connection_age{600'000};
+    std::size_t max_connections = 16;
+    std::string user_agent;
+    retry_policy retry; ///< of token requests; a call to the service brings its own
+    std::optional<std::string> proxy;
+    proxy_variables environment;
+    url pinned;                    ///< The one origin that `pins` are for.
+    std::vector<std::string> pins; ///< In base64, without a prefix.
+    hdikafka::observer observer;
+};
+
+/// The value of an Authorization field, shared so that using it costs no copy.
+using authorization = std::shared_ptr<field_value const>;
+
+/// Is told of an answer's header before the body has come.
+class header_listener
+{
+public:
+    virtual ~header_listener() = default;
+
+    /// In the operation's turn; once for each attempt that gets as far.
+    virtual void header(response_parser const& answer) = 0;
+};
+
+/// Shared by a client's handles, its calls in flight and the token requests it started.
+template <class = void>
+class transport
+{
+public:
+    transport(net::any_io_executor executor, transport_settings settings)
+        : executor_(std::move(executor)),
+          settings_(std::move(settings)),
+          random_(seed()),
+          shelf_(std::make_shared<timer_shelf<>>(executor_))
+    {}
+
+    net::any_io_executor const& executor() const noexcept { return executor_; }
+    transport_settings const& settings() const noexcept { return settings_; }
+    random_source& random() noexcept { return random_; }
+
+    operation_ptr make_operation(steady_clock::time_point due) const
+    {
+        return std::make_shared<operation<>>(shelf_, due);
+    }
+
+    /// What runs in the background for whoever needs it, until close().
+    registry_ptr const& background() const noexcept { return background_; }
+
+    pool_ptr pool(url const& target, route by = route::configured)
+    {
+        std::lock_guard const lock(mutex_);
+        for (auto const& known : pools_)
+            if (known->by() == by && same_origin(known->target(), target))
+                return known;
+        pools_.push_back(std::make_shared<connection_pool<>>(target, settings_.max_connections, by));
+        return pools_.back();
+    }
+
+    /// One attempt at `request`, which is sound, over a connection made for it if that is to be `fresh`. What
+    /// `outcome` says of bytes and the connection is right whatever comes of it. It leaves the operation in a
+    /// phase.
+    task send(operation_ptr op, pool_ptr pool, bool fresh, http_request const& request, authorization token,
+              http_limits const& limits, attempt_outcome& outcome, http_response& answer,
+              header_listener* listener)
+    {
+        lease<> held = pool->take(fresh);
+        if (!held) {
+            auto const waited = co_await pool->wait_in_line(op, fresh, held);
+            if (!waited)
+                co_return waited;
+        }
+        outcome.reused = held.link != nullptr;
+        if (held.link) {
+            outcome.idle_since = held.link->last_used;
+        } else {
+            auto const connected = co_await connect(op, *pool, held.link);
+            if (!connected)
+                co_return connected;
+        }
+        connection<>& link = *held.link;
+        link.request.clear();
+        if (!request.render_to(link.request, pool->host_field(), token.get()))
+            co_return error(errc::invalid_option, "a part of the request cannot be sent in HTTP");
+        link.end = connection_end::failed;
+        ++link.exchanges;
+        std::uint64_t const sent = link.stream.bytes_out();
+        std::uint64_t const received = link.stream.bytes_in();
+        exchange<>& talk = link.talk.emplace(link.stream, link.request, limits);
+        // The phase's time runs from each byte that moves, in either direction.
+        op->begin_phase(errc::idle_timeout, settings_.idle_timeout);
+        io_step now = talk.advance();
+        bool in_time = true;
+        while (in_time &&
+               (now == io_step::want_read || now == io_step::want_write || now == io_step::want_either)) {
+            in_time =
+                co_await op->ready(link.stream.socket(), readiness_for(now), now == io_step::want_either);
+            if (in_time) {
+                op->extend_phase(settings_.idle_timeout);
+                now = talk.advance();
+                if (listener && talk.answer().header_done())
+                    std::exchange(listener, nullptr)->header(talk.answer());
+            }
+        }
+        outcome.bytes_sent = link.stream.bytes_out() - sent;
+        outcome.bytes_received = link.stream.bytes_in() - received;
+        outcome.bytes_written = outcome.bytes_sent != 0;
+        outcome.answered = talk.answer().started();
+        if (!in_time)
+            co_return op->interruption(talk.sending() ? "sending the request" : "waiting for the answer");
+        if (now != io_step::done)
+            co_return talk.failure();
+        response_parser& parser = talk.answer();
+        if (parser.keep_alive() && talk.sent()) {
+            link.last_used = steady_clock::now();
+            link.retire_at = retirement(link.last_used, link.made_at, settings_.max_idle_time,
+                                        settings_.max_connection_age, parser.keep_alive_timeout());
+            link.end = connection_end::closed;
+            held.keep();
+        } else {
+            link.end = connection_end::finished;
+        }
+        answer = parser.take();
+        link.talk.reset();
+        // An idle connection holds no token. Memory that stays in use is wiped by any write.
+        std::ranges::fill(link.request, '\0');
+        constexpr std::size_t worth_keeping = 16 * 1024;
+        if (link.request.capacity() > worth_keeping) {
+            cleanse(link.request);
+            link.request.shrink_to_fit();
+        }
+        co_return result<void>();
+    }
+
+    void close()
+    {
+        background_->close();
+        std::vector<pool_ptr> closing;
+        {
+            std::lock_guard const lock(mutex_);
+            closing = pools_;
+        }
+        for (auto const& pool : closing)
+            pool->close();
+    }
+
+private:
+    /// Makes a connection for the pool.
+    task connect(operation_ptr op, connection_pool<>& pool, connection_ptr& made)
+    {
+        url const& target = pool.target();
+        auto context = result<SSL_CTX*>(nullptr);
+        if (target.is_https())
+            context = tls_context();
+        if (!context)
+            co_return context.error();
+        connection_settings how;
+        how.connect_timeout = settings_.connect_timeout;
+        if (pool.by() != route::direct) {
+            auto proxy = choose_proxy(target, settings_.proxy, settings_.environment);
+            if (!proxy)
+                co_return proxy.error();
+            how.proxy = std::move(proxy).value();
+        }
+        how.user_agent = settings_.user_agent;
+        how.watcher = settings_.observer;
+        if (same_origin(target, settings_.pinned))
+            how.pins = settings_.pins;
+        else
+            how.cleanses = true;
+        connector<> maker(op, executor_, target, std::move(how), context.value(), pool.sessions());
+        auto const outcome = co_await maker.connect(made);
+        co_return outcome;
+    }
+
+    static bool same_origin(url const& one, url const& other)
+    {
+        return one.port == other.port && one.host == other.host && one.scheme == other.scheme;
+    }
+
+    /// Made at the first connection: the constructor of a client does no I/O.
+    result<SSL_CTX*> tls_context()
+    {
+        std::lock_guard const lock(tls_mutex_);
+        if (!tls_) {
+            auto made = make_tls_context(settings_.tls);
+            if (!made)
+                return made.error();
+            tls_ = std::move(made).value();
+        }
+        return tls_.get();
+    }
+
+    static std::uint64_t seed()
+    {
+        std::uint64_t value = 0;
+        if (RAND_bytes(reinterpret_cast<unsigned char*>(&value), sizeof value) != 1)
+            value = static_cast<std::uint64_t>(steady_clock::now().time_since_epoch().count());
+        return value;
+    }
+
+    net::any_io_executor const executor_;
+    transport_settings const settings_;
+    random_source random_;
+    shelf_ptr const shelf_;
+    registry_ptr const background_ = std::make_shared<operation_registry<>>();
+    std::mutex mutex_;
+    std::vector<pool_ptr> pools_; // one for each origin: the proxy, the authority
+    std::mutex tls_mutex_;
+    ssl_ctx_ptr tls_;
+};
+
+using transport_ptr = std::shared_ptr<transport<>>;
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/call/token_source.hpp
+
+// Where tokens come from: what the cache asks, and what every kind of credential answers.
+#ifndef HDIKAFKA_DETAIL_CALL_TOKEN_SOURCE_HPP
+#define HDIKAFKA_DETAIL_CALL_TOKEN_SOURCE_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// A token, and who gave it.
+class token_grant
+{
+public:
+    token_grant() = default;
+
+    access_token token;
+    std::string source;      ///< "client secret", "managed identity (IMDS)", …; also after a failure.
+    std::string passed_over; ///< Of a chain: which credentials came before, and why they were not used.
+};
+
+class token_source
+{
+public:
+    virtual ~token_source() = default;
+
+    /// Asks for a token, as the operation `op`, over the connections of `http`. `claims`: what a claims
+    /// challenge wants, as JSON, or empty. Fails with errc::no_credential, and only then, when there is
+    /// nothing here to ask with: a chain goes on to its next. One request at a time.
+    virtual task request(operation_ptr op, transport_ptr http, std::string const& claims,
+                         token_grant& grant) = 0;
+
+    /// It is one of several: whether it is here at all must be found out fast. Before the first request.
+    virtual void join_chain() noexcept {}
+
+    /// Whether asking again can give another token.
+    virtual bool renewable() const noexcept { return true; }
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/run/run.hpp
+
+// Between the caller's coroutine and the operation's.
+#ifndef HDIKAFKA_DETAIL_RUN_RUN_HPP
+#define HDIKAFKA_DETAIL_RUN_RUN_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Resumes the caller on its own executor, which is kept from running out of work until then. The
+/// caller's cancellation is handed over to the operation, which may be at work on another thread.
+template <class Handler>
+class caller final : public completion
+{
+public:
+    caller(operation_ptr const& op, Handler handler)
+        : slot_(net::get_associated_cancellation_slot(handler)),
+          work_(net::get_associated_executor(handler, op->executor())),
+          handler_(std::move(handler)),
+          at_home_(work_.get_executor() == op->executor())
+    {
+        if (slot_.is_connected())
+            slot_.assign([weak = std::weak_ptr(op)](net::cancellation_type type) {
+                auto const running = weak.lock();
+                if (running && (type & net::cancellation_type::terminal) != net::cancellation_type::none)
+                    running->cancel();
+            });
+    }
+
+    void complete(bool at_once) override
+    {
+        auto resume = [slot = slot_, handler = std::move(handler_)]() mutable {
+            if (slot.is_connected())
+                slot.clear();
+            std::move(handler)();
+        };
+        // Never from within the function that started the operation: a loop of calls would become a
+        // recursion.
+        if (at_once)
+            net::post(work_.get_executor(), std::move(resume));
+        else if (at_home_)
+            resume();
+        else
+            net::dispatch(work_.get_executor(), std::move(resume));
+    }
+
+private:
+    net::cancellation_slot slot_;
+    net::executor_work_guard<net::any_io_executor> work_;
+    Handler handler_;
+    bool at_home_; ///< The caller's executor is the operation's, so that resuming it is a call.
+};
+
+/// Starts the operation when the caller's coroutine is suspended.
+template <class = void>
+class start_operation
+{
+public:
+    explicit start_operation(operation_ptr op) : op_(std::move(op)) {}
+
+    template <class Handler>
+    void operator()(Handler handler) const
+    {
+        op_->start(std::make_unique<caller<Handler>>(op_, std::move(handler)));
+    }
+
+private:
+    operation_ptr op_;
+};
+
+/// Runs `op`, whose task belongs to the awaiting coroutine and has the outcome afterwards.
+template <class = void>
+net::awaitable<void> run_operation(operation_ptr op)
+{
+    return net::async_initiate<net::use_awaitable_t<> const, void()>(start_operation<>(std::move(op)),
+                                                                     net::use_awaitable);
+}
+
+/// Whose outcome nobody waits for.
+class nobody final : public completion
+{
+public:
+    explicit nobody(task work) : work_(std::move(work)) {}
+
+    task& work() noexcept { return work_; }
+    void complete(bool) override {}
+
+private:
+    task work_;
+};
+
+/// `later`: not before the executor has done what it has to do already.
+template <class = void>
+void run_detached(operation_ptr const& op, task work, bool later = false)
+{
+    auto after = std::make_unique<nobody>(std::move(work));
+    op->runs(after->work());
+    if (later)
+        op->start_later(std::move(after));
+    else
+        op->start(std::move(after));
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/call/token_cache.hpp
+
+// The token cache: one request however many wait, renewal in the background.
+#ifndef HDIKAFKA_DETAIL_CALL_TOKEN_CACHE_HPP
+#define HDIKAFKA_DETAIL_CALL_TOKEN_CACHE_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+template <class Lazy>
+class token_cache : public std::enable_shared_from_this<token_cache<Lazy>>
+{
+public:
+    explicit token_cache(token_source_ptr source) : source_(std::move(source)) {}
+
+    /// The token to use now, which starts a renewal when that is due; null when there is none.
+    authorization current(transport_ptr const& http) { return look(http, nullptr); }
+
+    /// Waits for a token. All who wait share one request and its outcome; one that stops waiting disturbs
+    /// nobody.
+    task wait(operation_ptr op, transport_ptr http, authorization& token)
+    {
+        for (;;) {
+            // A closed client's requests are abandoned at once: to ask again and again would never end.
+            if (http->background()->closed())
+                co_return error(errc::closed, "waiting for a token");
+            waiter place(this->shared_from_this(), *op);
+            token = look(http, &place);
+            if (token)
+                co_return result<void>();
+            // Another thread may answer from now on: what it says is read when this has left the queue.
+            while (place.waits() && !op->interrupted()) {
+                co_await op->park(steady_clock::now() + pulse);
+                feel_pulse();
+            }
+            if (op->interrupted())
+                co_return op->interruption("waiting for a token");
+            token = place.token;
+            if (token || !place.failure)
+                co_return place.failure;
+        }
+    }
+
+    /// The service refused this token and wants these claims in the next, if any: drops it, unless another
+    /// has taken its place already. True when asking again makes sense.
+    bool refuse(authorization const& refused, std::string claims)
+    {
+        std::lock_guard const lock(mutex_);
+        if (source_->renewable() && current_ == refused) {
+            current_.reset();
+            plan_.dropped();
+            claims_ = std::move(claims);
+        }
+        return source_->renewable();
+    }
+
+private:
+    static constexpr milliseconds pulse{500};
+
+    /// Somebody who waits for the request under way, on the stack of its coroutine. It leaves the queue with
+    /// that, also because its executor's context is destroyed: the cache outlives contexts and must not
+    /// touch one that is gone.
+    class waiter : public list_link
+    {
+    public:
+        waiter(std::shared_ptr<token_cache> cache, operation<>& op) : cache_(std::move(cache)), op_(op) {}
+        ~waiter()
+        {
+            std::lock_guard const lock(cache_->mutex_);
+            if (this->linked())
+                cache_->waiting_.remove(*this);
+        }
+
+        bool waits() const
+        {
+            std::lock_guard const lock(cache_->mutex_);
+            return this->linked();
+        }
+
+        /// With the lock held, when it has left the queue.
+        void answer() { op_.wake(); }
+
+        // Given with the lock held, while it waits. Neither: the request was abandoned, ask again.
+        authorization token;
+        result<void> failure;
+
+    private:
+        std::shared_ptr<token_cache> cache_;
+        operation<>& op_;
+    };
+
+    /// A request under way. Tells the waiters even when its coroutine is destroyed half-way.
+    class flight
+    {
+    public:
+        /// With the lock held.
+        explicit flight(std::shared_ptr<token_cache> cache, net::any_io_executor where)
+            : claims(cache->claims_), executor(std::move(where)), cache_(std::move(cache))
+        {
+            cache_->trip_ = this;
+        }
+        flight(flight const&) = delete;
+        flight& operator=(flight const&) = delete;
+        ~flight()
+        {
+            std::lock_guard const lock(cache_->mutex_);
+            if (cache_->trip_ == this)
+                cache_->ask_again();
+        }
+
+        void land(access_token const& token, result<void> const& outcome, double jitter)
+        {
+            if (outcome)
+                cache_->succeed(*this, token, jitter);
+            else
+                cache_->fail(*this, outcome.error());
+        }
+
+        std::string const claims; ///< What the token is to hold.
+        net::any_io_executor const executor;
+
+        // With the lock.
+        std::weak_ptr<operation<>> op;                     ///< Who asks.
+        std::optional<steady_clock::time_point> pinged_at; ///< When a sign of life was asked of the executor.
+
+    private:
+        std::shared_ptr<token_cache> cache_;
+    };
+
+    /// The token when one serves, starting a renewal when that is due; otherwise puts `place`, if there is
+    /// one, among those who wait, or gives it the failure when nobody may ask.
+    authorization look(transport_ptr const& http, waiter* place)
+    {
+        authorization ready;
+        std::unique_ptr<flight> trip;
+        {
+            std::lock_guard const lock(mutex_);
+            auto const now = steady_clock::now();
+            token_step const next = plan_.look(now, place != nullptr);
+            if (next.action == token_action::use) {
+                ready = current_;
+            } else if (place && next.action == token_action::wait) {
+                waiting_.push_back(*place);
+            } else if (place) {
+                place->failure = too_early(now);
+            }
+            if (next.ask)
+                trip = std::make_unique<flight>(this->shared_from_this(), http->executor());
+        }
+        if (trip)
+            start(http, std::move(trip));
+        return ready;
+    }
+
+    /// The last request's failure, as long as the authority wants to be left alone.
+    error too_early(steady_clock::time_point now) const
+    {
+        diagnostics info = failure_->info();
+        info.retry_after = std::chrono::ceil<milliseconds>(plan_.throttled_until() - now);
+        return error(failure_->code(), std::move(info), "not asked again yet: " + failure_->cause());
+    }
+
+    void start(transport_ptr const& http, std::unique_ptr<flight> trip)
+    {
+        constexpr std::chrono::seconds limit(120); // IMDS may take 70 s to be ready, and says so
+        auto const op = http->make_operation(steady_clock::now() + limit);
+        {
+            std::lock_guard const lock(mutex_);
+            trip->op = op;
+        }
+        run_detached(op, renew(op, http, source_, std::move(trip)));
+    }
+
+    static task renew(operation_ptr op, transport_ptr http, token_source_ptr source,
+                      std::unique_ptr<flight> trip)
+    {
+        registration<> const entry(http->background(), op);
+        if (!entry.added())
+            co_return result<void>(); // those who wait and are not closed ask again
+        auto const begun = steady_clock::now();
+        token_grant grant;
+        result<void> outcome;
+        try {
+            outcome = co_await source->request(op, http, trip->claims, grant);
+        } catch (error const& thrown) {
+            outcome = thrown;
+        } catch (std::exception const& thrown) {
+            outcome = error(errc::token_refused, thrown.what());
+        } catch (...) {
+            outcome = error(errc::token_refused, "the callback threw something that is no std::exception");
+        }
+        if (!outcome && op->stopped() == errc::closed)
+            co_return outcome;
+        if (!outcome && op->stopped())
+            outcome = error(op->stopped(), "asking for a token took too long");
+        if (observer const& watcher = http->settings().observer) {
+            token_renewed event;
+            event.code = outcome ? std::error_code() : outcome.error().code();
+            event.source = grant.source;
+            event.passed_over = grant.passed_over;
+            event.expires_in = grant.token.expires_in();
+            event.duration =
+                std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - begun);
+            watcher(event);
+        }
+        trip->land(grant.token, outcome, http->random().unit());
+        co_return outcome;
+    }
+
+    /// Those who wait look whether the request's executor still runs: that of another client may have been
+    /// stopped, and then one of them asks in its place. As long as the flight is there, so is its context.
+    void feel_pulse()
+    {
+        std::lock_guard const lock(mutex_);
+        if (!trip_)
+            return;
+        auto const now = steady_clock::now();
+        if (trip_->pinged_at && now - *trip_->pinged_at >= pulse) {
+            if (auto const op = trip_->op.lock())
+                op->close(); // should the context go on after all: a source is asked once at a time
+            return ask_again();
+        }
+        if (trip_->pinged_at)
+            return;
+        trip_->pinged_at = now;
+        net::post(trip_->executor, [cache = this->shared_from_this(), pinged = trip_] {
+            std::lock_guard const inner(cache->mutex_);
+            if (cache->trip_ == pinged)
+                cache->trip_->pinged_at.reset();
+        });
+    }
+
+    void succeed(flight const& from, access_token const& token, double jitter)
+    {
+        auto const fresh = std::make_shared<field_value const>("Bearer " + token.token());
+        std::lock_guard const lock(mutex_);
+        if (trip_ != &from)
+            return;
+        if (claims_ != from.claims)
+            return ask_again(); // demanded while this request was under way: it would be refused too
+        claims_.clear();
+        failure_.reset();
+        current_ = fresh;
+        plan_.succeeded(plan_token(steady_clock::now(), token.expires_in(), token.refresh_in(), jitter));
+        answer_all(fresh, result<void>());
+    }
+
+    void fail(flight const& from, error const& failure)
+    {
+        std::lock_guard const lock(mutex_);
+        if (trip_ != &from)
+            return;
+        if (failure.code() == errc::token_refused)
+            claims_.clear(); // passed on once: what the authority cannot grant must not be asked for for ever
+        failure_ = failure;
+        plan_.failed(steady_clock::now(), failure.info().retry_after);
+        answer_all(nullptr, failure);
+    }
+
+    /// The request under way counts no longer, and those who wait look for themselves. With the lock held, as
+    /// the next.
+    void ask_again()
+    {
+        plan_.abandoned();
+        answer_all(nullptr, result<void>());
+    }
+
+    void answer_all(authorization const& token, result<void> const& outcome)
+    {
+        trip_ = nullptr;
+        while (!waiting_.empty()) {
+            waiter& one = waiting_.pop_front();
+            one.token = token;
+            one.failure = outcome;
+            one.answer();
+        }
+    }
+
+    token_source_ptr const source_;
+    std::mutex mutex_;
+    authorization current_;
+    token_plan plan_;
+    flight* trip_ = nullptr;       // the request under way
+    std::string claims_;           // that the next token must hold
+    std::optional<error> failure_; // of the last request, when it failed
+    linked_list<waiter> waiting_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/identity/child_process.hpp
 
 // Another program, run without a shell: its output in bounds, its end within a limit, and nothing of it left
-// behind. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_CHILD_PROCESS_HPP
-#define HDIKAFKA_DETAIL_CHILD_PROCESS_HPP
+// behind.
+#ifndef HDIKAFKA_DETAIL_IDENTITY_CHILD_PROCESS_HPP
+#define HDIKAFKA_DETAIL_IDENTITY_CHILD_PROCESS_HPP
 
 #if defined(ASIO_HAS_POSIX_STREAM_DESCRIPTOR) && __has_include(<spawn.h>)
 #include <cerrno>
@@ -4356,1283 +10295,11 @@ net::awaitable<child_report> run_child(std::vector<std::string>, child_limits)
 
 #endif
 
-// -------- hdikafka/detail/event_gate.hpp
-
-// One thread at a time, without locks or queues. Layer: decisions (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_EVENT_GATE_HPP
-#define HDIKAFKA_DETAIL_EVENT_GATE_HPP
-
-#include <atomic>
-
-namespace hdikafka::inline v0_1::detail {
-
-/// What a strand does for handlers this does for a few kinds of events, each a bit: whoever comes while
-/// another thread acts leaves the event to that one and goes away. Nobody waits and nothing is allocated. An
-/// event that comes twice before it is acted on counts once.
-class event_gate
-{
-public:
-    /// Adds `events`. True: nobody acts, so the caller has to, on what take() gives until that is nothing.
-    bool enter(unsigned events) noexcept
-    {
-        return (state_.fetch_or(events | busy, std::memory_order_acq_rel) & busy) == 0;
-    }
-
-    /// The events to act on now; 0 when there are none, and then the caller has left.
-    unsigned take() noexcept
-    {
-        unsigned nothing_else = busy;
-        if (state_.compare_exchange_strong(nothing_else, 0, std::memory_order_acq_rel))
-            return 0;
-        return state_.exchange(busy, std::memory_order_acq_rel) & ~busy;
-    }
-
-private:
-    static constexpr unsigned busy = 1U << 31;
-
-    std::atomic<unsigned> state_ = 0;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/linked_list.hpp
-
-// A list whose links lie in its elements. Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_LINKED_LIST_HPP
-#define HDIKAFKA_DETAIL_LINKED_LIST_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// The links of an element, which it inherits.
-class list_link
-{
-public:
-    list_link() = default;
-    list_link(list_link const&) = delete;
-    list_link& operator=(list_link const&) = delete;
-
-    bool linked() const noexcept { return before_ != nullptr; }
-
-protected:
-    ~list_link() = default;
-
-private:
-    template <class T>
-    friend class linked_list;
-
-    list_link* before_ = nullptr;
-    list_link* after_ = nullptr;
-};
-
-/// Owns nothing: an element leaves the list before it dies. Joining and leaving allocate nothing, search
-/// nothing and cannot fail.
-template <class T>
-class linked_list
-{
-public:
-    linked_list() noexcept { ends_.before_ = ends_.after_ = &ends_; }
-
-    bool empty() const noexcept { return ends_.after_ == &ends_; }
-
-    void push_back(T& element) noexcept
-    {
-        list_link& link = element;
-        link.before_ = ends_.before_;
-        link.after_ = &ends_;
-        link.before_->after_ = link.after_->before_ = &link;
-    }
-
-    void remove(T& element) noexcept
-    {
-        list_link& link = element;
-        link.before_->after_ = link.after_;
-        link.after_->before_ = link.before_;
-        link.before_ = link.after_ = nullptr;
-    }
-
-    /// Only when there is one.
-    T& front() const noexcept { return static_cast<T&>(*ends_.after_); }
-    T& back() const noexcept { return static_cast<T&>(*ends_.before_); }
-
-    /// The one behind `element`; null at the end.
-    T* after(T const& element) const noexcept
-    {
-        list_link const& link = element;
-        return link.after_ == &ends_ ? nullptr : static_cast<T*>(link.after_);
-    }
-
-    /// Takes the element at that end out and gives it.
-    T& pop_front() noexcept { return popped(front()); }
-    T& pop_back() noexcept { return popped(back()); }
-
-private:
-    T& popped(T& element) noexcept
-    {
-        remove(element);
-        return element;
-    }
-
-    class ends : public list_link
-    { } ends_; };
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/task.hpp
-
-// task: a coroutine that is a step of one call. Layer: I/O shell (no Asio).
-//
-// Users see Asio's awaitable. Between the steps of a call its generality is not needed, and it costs
-// instructions at each of them.
-//
-// About compile time, which is a feature: gcc compiles an inline coroutine, and all that it uses, also
-// where nobody calls it, unless it is a template. Hence `template <class = void>` throughout the I/O
-// shell: a program that includes the library pays for the operations that it calls. What a user's call
-// makes first depends on the parameter (`Lazy`): clang, where a class is named that does not, compiles its
-// virtual functions. And each type that Asio, a smart pointer or a container is used with costs some
-// hundred functions. Hence one type of task, whose product goes into an object of the caller's; one type
-// of handler (see operation); and links in the elements of lists.
-#ifndef HDIKAFKA_DETAIL_TASK_HPP
-#define HDIKAFKA_DETAIL_TASK_HPP
-
-#include <coroutine>
-#include <exception>
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Resumes the coroutines of one call one after the other. One that awaits another, or that ends, names
-/// its successor here and returns: the stack stays flat, whatever the compiler makes of tail calls.
-class task_runner
-{
-public:
-    void next(std::coroutine_handle<> coroutine) noexcept { next_ = coroutine; }
-
-    void run()
-    {
-        while (next_)
-            std::exchange(next_, nullptr).resume();
-    }
-
-private:
-    std::coroutine_handle<> next_;
-};
-
-/// A coroutine that begins when it is awaited, by another task, and gives a result<void>. What it is given
-/// by reference belongs to the coroutine that awaits it, which outlives it. Whoever holds the task owns
-/// its frame.
-class [[nodiscard]] task
-{
-public:
-    class promise_type;
-    using frame = std::coroutine_handle<promise_type>;
-
-    /// Names the one that awaits as the next to run.
-    class at_end
-    {
-    public:
-        bool await_ready() const noexcept { return false; }
-        void await_suspend(frame ended) const noexcept;
-        void await_resume() const noexcept {}
-    };
-
-    class promise_type
-    {
-    public:
-        task get_return_object() noexcept { return task(frame::from_promise(*this)); }
-        std::suspend_always initial_suspend() const noexcept { return {}; }
-        at_end final_suspend() const noexcept { return {}; }
-        void return_value(result<void> value) noexcept { outcome = std::move(value); }
-        void unhandled_exception() noexcept { failure = std::current_exception(); }
-
-        task_runner* runner = nullptr;
-        std::coroutine_handle<> awaiting; ///< Null for the outermost one.
-        result<void> outcome;
-        std::exception_ptr failure;
-    };
-
-    task() = default;
-    task(task&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
-    task& operator=(task other) noexcept
-    {
-        std::swap(frame_, other.frame_);
-        return *this;
-    }
-    ~task()
-    {
-        if (frame_)
-            frame_.destroy();
-    }
-
-    /// Makes it the outermost task of `runner`, to begin with its next run().
-    void begin(task_runner& runner) noexcept
-    {
-        frame_.promise().runner = &runner;
-        runner.next(frame_);
-    }
-
-    /// What it came to; throws what it threw. Once, after its end.
-    result<void> outcome()
-    {
-        promise_type& promise = frame_.promise();
-        if (promise.failure)
-            std::rethrow_exception(std::move(promise.failure));
-        return std::move(promise.outcome);
-    }
-
-    bool await_ready() const noexcept { return false; }
-    void await_suspend(frame awaiting) noexcept
-    {
-        frame_.promise().awaiting = awaiting;
-        begin(*awaiting.promise().runner);
-    }
-    result<void> await_resume() { return outcome(); }
-
-private:
-    explicit task(frame coroutine) noexcept : frame_(coroutine) {}
-
-    frame frame_;
-};
-
-inline void task::at_end::await_suspend(frame ended) const noexcept
-{
-    ended.promise().runner->next(ended.promise().awaiting);
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/timer_shelf.hpp
-
-// Timers that are lent to calls. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_TIMER_SHELF_HPP
-#define HDIKAFKA_DETAIL_TIMER_SHELF_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-template <class = void>
-class spare_timer : public list_link
-{
-public:
-    explicit spare_timer(net::any_io_executor const& executor) : timer(executor) {}
-
-    net::steady_timer timer;
-};
-
-using timer_ptr = std::unique_ptr<spare_timer<>>;
-
-/// An executor's timers that no operation uses at the moment: to make one and to destroy it costs a good part
-/// of a small request. Thread-safe.
-template <class = void>
-class timer_shelf
-{
-public:
-    explicit timer_shelf(net::any_io_executor executor) : executor_(std::move(executor)) {}
-    timer_shelf(timer_shelf const&) = delete;
-    timer_shelf& operator=(timer_shelf const&) = delete;
-    ~timer_shelf()
-    {
-        while (!spare_.empty())
-            timer_ptr(&spare_.pop_back()).reset();
-    }
-
-    net::any_io_executor const& executor() const noexcept { return executor_; }
-
-    timer_ptr take()
-    {
-        {
-            std::lock_guard const lock(mutex_);
-            if (!spare_.empty()) {
-                --count_;
-                return timer_ptr(&spare_.pop_back());
-            }
-        }
-        return std::make_unique<spare_timer<>>(executor_);
-    }
-
-    void give_back(timer_ptr timer) noexcept
-    {
-        constexpr std::size_t most = 64;
-        std::lock_guard const lock(mutex_);
-        if (count_ == most)
-            return;
-        ++count_;
-        spare_.push_back(*timer.release());
-    }
-
-private:
-    net::any_io_executor const executor_;
-    std::mutex mutex_;
-    linked_list<spare_timer<>> spare_;
-    std::size_t count_ = 0;
-};
-
-using shelf_ptr = std::shared_ptr<timer_shelf<>>;
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-#endif // !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
-
-// -------- hdikafka/offsets.hpp
-
-// Where a stream starts and ends: earliest, latest, or an offset. Layer: values (no I/O, no Asio).
-#ifndef HDIKAFKA_OFFSETS_HPP
-#define HDIKAFKA_OFFSETS_HPP
-
-namespace hdikafka::inline v0_1 {
-
-/// The first offset that still exists. Written `hk::earliest`.
-class earliest_t
-{
-public:
-    explicit constexpr earliest_t() = default;
-};
-/// Names the first offset that still exists.
-inline constexpr earliest_t earliest{};
-
-/// The high watermark as it is when the stream starts. Written `hk::latest`.
-class latest_t
-{
-public:
-    explicit constexpr latest_t() = default;
-};
-/// Names the high watermark.
-inline constexpr latest_t latest{};
-
-/// A position in a partition: earliest, latest, an offset, or a point in time.
-class offset_spec
-{
-public:
-    /// What a position is counted from.
-    enum class anchor : unsigned char
-    {
-        beginning,  ///< hk::earliest
-        end,        ///< hk::latest
-        exact,      ///< offset() itself
-        before_end, ///< offset() offsets before the high watermark
-        time,       ///< the first record that is not older than time()
-    };
-
-    /// A watermark, looked up when the stream starts.
-    constexpr offset_spec(earliest_t) noexcept : anchor_(anchor::beginning) {}
-    constexpr offset_spec(latest_t) noexcept : anchor_(anchor::end) {}
-
-    /// Any integer; a double would lose offsets beyond 2^53 without a word.
-    template <std::integral T>
-    requires(!std::same_as<T, bool>) constexpr offset_spec(T offset) noexcept
-        : offset_(static_cast<std::int64_t>(offset)), anchor_(anchor::exact)
-    {}
-
-    /// Of any precision; counts in whole milliseconds, rounded up.
-    template <class Duration>
-    constexpr offset_spec(std::chrono::sys_time<Duration> time) noexcept
-        : offset_(std::chrono::ceil<std::chrono::milliseconds>(time).time_since_epoch().count()),
-          anchor_(anchor::time)
-    {}
-
-    /// For consume_options::from_end().
-    static constexpr offset_spec before_end(std::int64_t count) noexcept
-    {
-        offset_spec out(count);
-        out.anchor_ = anchor::before_end;
-        return out;
-    }
-
-    /// Which of these it is.
-    constexpr anchor which() const noexcept { return anchor_; }
-    /// The point in time; 1970 when the position is something else.
-    constexpr std::chrono::sys_time<std::chrono::milliseconds> time() const noexcept
-    {
-        return std::chrono::sys_time<std::chrono::milliseconds>(
-            std::chrono::milliseconds(anchor_ == anchor::time ? offset_ : 0));
-    }
-    /// The offset; 0 when the position is a watermark. A negative one fails the stream's first next()
-    /// with errc::invalid_offset.
-    constexpr std::int64_t offset() const noexcept { return offset_; }
-
-private:
-    std::int64_t offset_ = 0;
-    anchor anchor_;
-};
-
-/// A policy: an error. Written `hk::fail`.
-class fail_t
-{
-public:
-    explicit constexpr fail_t() = default;
-};
-/// Ends a stream with an error.
-inline constexpr fail_t fail{};
-
-/// A policy: go on behind it. Written `hk::skip`.
-class skip_t
-{
-public:
-    explicit constexpr skip_t() = default;
-};
-/// Passes over what cannot be read.
-inline constexpr skip_t skip{};
-
-/// What a stream does at an offset that is not in the partition: hk::fail, hk::earliest or hk::latest.
-class out_of_range_policy
-{
-public:
-    /// Ends with an error.
-    constexpr out_of_range_policy(fail_t) noexcept : fails_(true), target_(earliest) {}
-    /// Goes on from the earliest offset.
-    constexpr out_of_range_policy(earliest_t) noexcept : target_(earliest) {}
-    /// Goes on from the high watermark.
-    constexpr out_of_range_policy(latest_t) noexcept : target_(latest) {}
-
-    /// Whether it is hk::fail.
-    constexpr bool fails() const noexcept { return fails_; }
-    /// Where it goes on; only when it does not fail.
-    constexpr offset_spec target() const noexcept { return target_; }
-
-private:
-    bool fails_ = false;
-    offset_spec target_;
-};
-
-/// What a stream does about records that cannot be read: hk::fail or hk::skip.
-class unreadable_policy
-{
-public:
-    /// Ends with an error.
-    constexpr unreadable_policy(fail_t) noexcept {}
-    /// Goes on behind them.
-    constexpr unreadable_policy(skip_t) noexcept : skips_(true) {}
-
-    /// Whether it is hk::skip.
-    constexpr bool skips() const noexcept { return skips_; }
-
-private:
-    bool skips_ = false;
-};
-
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-// -------- hdikafka/options.hpp
-
-// Options of calls, retries, TLS and streams. Layer: values (no I/O, no Asio).
-#ifndef HDIKAFKA_OPTIONS_HPP
-#define HDIKAFKA_OPTIONS_HPP
-
-struct ssl_ctx_st;
-
-namespace hdikafka::inline v0_1 {
-
-class checkpoint_store;
-
-/// The unit of every time limit and pause.
-using milliseconds = std::chrono::milliseconds;
-
-/// What one call may change. The last parameter of every operation.
-class call_options
-{
-public:
-    /// The time for the whole call, retries included; the client's total_timeout when not set.
-    /// Zero or less fails the call with errc::timed_out before anything is sent.
-    call_options& timeout(milliseconds limit) &
-    {
-        timeout_ = limit;
-        return *this;
-    }
-    call_options&& timeout(milliseconds limit) && { return std::move(timeout(limit)); }
-
-    /// The x-ms-client-request-id of the call, the same on all the requests that it takes; a random UUID when
-    /// not set. Visible ASCII only, otherwise the call fails with errc::invalid_option.
-    call_options& request_id(std::string id) &
-    {
-        request_id_ = std::move(id);
-        return *this;
-    }
-    call_options&& request_id(std::string id) && { return std::move(request_id(std::move(id))); }
-
-    std::optional<milliseconds> timeout() const noexcept { return timeout_; }
-    std::string const& request_id() const noexcept { return request_id_; }
-
-private:
-    std::optional<milliseconds> timeout_;
-    std::string request_id_;
-};
-
-/// How often and how patiently a call is repeated. Reads, create and delete are repeated after
-/// connection failures, timeouts of a single attempt, 408, 429 and 5xx; a produce only when none of
-/// it was written or the service said 429, unless at_least_once() allows duplicates.
-class retry_policy
-{
-public:
-    /// Repeats after the first attempt; 3 by default, 0 switches retries off. Not counted: one repeat at once
-    /// after a 401, and one when the server closed an idle connection just as the request came, if it can do
-    /// no harm.
-    retry_policy& max_retries(int count) &
-    {
-        max_retries_ = count;
-        return *this;
-    }
-    retry_policy&& max_retries(int count) && { return std::move(max_retries(count)); }
-
-    /// The wait before the first retry (800 ms by default), doubled for each further one up to
-    /// max_delay. The actual wait is drawn evenly between nothing and that.
-    retry_policy& base_delay(milliseconds delay) &
-    {
-        base_delay_ = delay;
-        return *this;
-    }
-    retry_policy&& base_delay(milliseconds delay) && { return std::move(base_delay(delay)); }
-
-    /// The most that the doubled wait grows to; 60 s by default. A longer Retry-After of the service
-    /// is honoured all the same.
-    retry_policy& max_delay(milliseconds delay) &
-    {
-        max_delay_ = delay;
-        return *this;
-    }
-    retry_policy&& max_delay(milliseconds delay) && { return std::move(max_delay(delay)); }
-
-    /// Where the share of each wait comes from, a number in [0, 1): random by default. For tests and for
-    /// programs that spread their load themselves; called by any thread of the executor.
-    retry_policy& jitter(std::function<double()> source) &
-    {
-        jitter_ = std::move(source);
-        return *this;
-    }
-    retry_policy&& jitter(std::function<double()> source) && { return std::move(jitter(std::move(source))); }
-
-    /// Lets a produce be sent again when it may have been written already: records can then be
-    /// there twice. Off by default.
-    retry_policy& at_least_once(bool allowed) &
-    {
-        at_least_once_ = allowed;
-        return *this;
-    }
-    retry_policy&& at_least_once(bool allowed) && { return std::move(at_least_once(allowed)); }
-
-    int max_retries() const noexcept { return max_retries_; }
-    milliseconds base_delay() const noexcept { return base_delay_; }
-    milliseconds max_delay() const noexcept { return max_delay_; }
-    std::function<double()> const& jitter() const noexcept { return jitter_; }
-    bool at_least_once() const noexcept { return at_least_once_; }
-
-private:
-    int max_retries_ = 3;
-    milliseconds base_delay_{800};
-    milliseconds max_delay_{60'000};
-    std::function<double()> jitter_;
-    bool at_least_once_ = false;
-};
-
-/// Whom to trust. By default the system's store (SSL_CERT_FILE and SSL_CERT_DIR are honoured), TLS 1.2
-/// or newer, and the host name or address verified against the certificate's alternative names.
-class tls_options
-{
-public:
-    /// Trusts the authorities in this PEM file instead of the system's.
-    tls_options& ca_file(std::string path) &
-    {
-        ca_file_ = std::move(path);
-        return *this;
-    }
-    tls_options&& ca_file(std::string path) && { return std::move(ca_file(std::move(path))); }
-
-    /// Trusts the authorities in this PEM text instead of the system's.
-    tls_options& ca_pem(std::string text) &
-    {
-        ca_pem_ = std::move(text);
-        return *this;
-    }
-    tls_options&& ca_pem(std::string text) && { return std::move(ca_pem(std::move(text))); }
-
-    /// Accepts only a server whose public key is this one, or one of those given: the SHA-256 of the
-    /// SubjectPublicKeyInfo of its own certificate, in base64, with or without "sha256//" before it, as
-    /// `openssl x509 -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary |
-    /// base64` prints it. Besides the other checks, and for the service alone, not for the token authority.
-    /// Give a second key for the day when the first one changes. Another key fails the call with
-    /// errc::certificate_refused.
-    tls_options& pin_sha256(std::string key) &
-    {
-        pins_.push_back(std::move(key));
-        return *this;
-    }
-    tls_options&& pin_sha256(std::string key) && { return std::move(pin_sha256(std::move(key))); }
-
-    /// The last word on the SSL_CTX, called once before the first connection: client certificates,
-    /// ciphers, providers. It runs on a thread of the client's executor and must not block.
-    tls_options& configure(std::function<void(ssl_ctx_st*)> function) &
-    {
-        configure_ = std::move(function);
-        return *this;
-    }
-    tls_options&& configure(std::function<void(ssl_ctx_st*)> function) &&
-    {
-        return std::move(configure(std::move(function)));
-    }
-
-    /// false accepts any certificate: for tests only, it defeats TLS.
-    tls_options& verify(bool on) &
-    {
-        verify_ = on;
-        return *this;
-    }
-    tls_options&& verify(bool on) && { return std::move(verify(on)); }
-
-    std::string const& ca_file() const noexcept { return ca_file_; }
-    std::string const& ca_pem() const noexcept { return ca_pem_; }
-    /// What was given to pin_sha256().
-    std::vector<std::string> const& pins() const noexcept { return pins_; }
-    std::function<void(ssl_ctx_st*)> const& configure() const noexcept { return configure_; }
-    bool verify() const noexcept { return verify_; }
-
-private:
-    std::string ca_file_;
-    std::string ca_pem_;
-    std::vector<std::string> pins_;
-    std::function<void(ssl_ctx_st*)> configure_;
-    bool verify_ = true;
-};
-
-/// What a stream reads: from where, until where, and how.
-class consume_options
-{
-public:
-    /// Where to start: hk::earliest (the default), hk::latest, an offset, or a point in time
-    /// (std::chrono::sys_time): the first record that is not older. That one is searched for by reading
-    /// single records, as many at a time as the stream has connections (at most 16), and is exact where
-    /// timestamps rise with the offsets and the service answers from within a gap with the record behind it;
-    /// otherwise it may be too early. A record without a timestamp counts as older.
-    consume_options& from(offset_spec start) &
-    {
-        from_ = start;
-        return *this;
-    }
-    consume_options&& from(offset_spec start) && { return std::move(from(start)); }
-
-    /// Where to start: as many offsets before the high watermark, or at the earliest offset if there are not
-    /// so many. Offsets have gaps, so there may be fewer records.
-    consume_options& from_end(std::int64_t offsets) & { return from(offset_spec::before_end(offsets)); }
-    consume_options&& from_end(std::int64_t offsets) && { return std::move(from_end(offsets)); }
-
-    /// Where to end, exclusive: hk::latest is the high watermark seen when the stream starts, or an
-    /// offset. hk::earliest is refused with errc::invalid_option. Without it the stream never ends.
-    consume_options& until(offset_spec end) &
-    {
-        until_ = end;
-        return *this;
-    }
-    consume_options&& until(offset_spec end) && { return std::move(until(end)); }
-
-    /// The most records that one read asks for; 500 by default. The service also caps a read at 6 MB.
-    consume_options& max_records(std::int32_t count) &
-    {
-        max_records_ = count;
-        return *this;
-    }
-    consume_options&& max_records(std::int32_t count) && { return std::move(max_records(count)); }
-
-    /// How many connections read at the same time while the stream is far behind the end; 1 by default. The
-    /// records come in offset order all the same.
-    consume_options& parallelism(std::size_t connections) &
-    {
-        parallelism_ = connections;
-        return *this;
-    }
-    consume_options&& parallelism(std::size_t connections) && { return std::move(parallelism(connections)); }
-
-    /// How many answers are read ahead, on a connection of their own; 1 by default, 0 reads when next() is
-    /// called and not before. At most parallelism() + read_ahead() answers are in memory, of about 2 MB each
-    /// where max_records() allows it, and never more than the service's cap (6 MB).
-    consume_options& read_ahead(std::size_t answers) &
-    {
-        read_ahead_ = answers;
-        return *this;
-    }
-    consume_options&& read_ahead(std::size_t answers) && { return std::move(read_ahead(answers)); }
-
-    /// What to do when the position is not, or no longer, in the partition: retention deleted it, or the
-    /// topic became shorter. hk::fail, the default, is errc::offset_below_earliest or
-    /// errc::offset_above_latest; hk::earliest and hk::latest go on from that watermark. An observer hears of
-    /// the offsets that were lost (records_skipped).
-    consume_options& on_out_of_range(out_of_range_policy what) &
-    {
-        on_out_of_range_ = what;
-        return *this;
-    }
-    consume_options&& on_out_of_range(out_of_range_policy what) &&
-    {
-        return std::move(on_out_of_range(what));
-    }
-
-    /// What to do about records that the service has but does not return, such as one larger than its cap.
-    /// hk::fail, the default, is errc::unreadable_record; hk::skip goes on behind them, and an observer hears
-    /// of it (records_skipped).
-    consume_options& on_unreadable(unreadable_policy what) &
-    {
-        on_unreadable_ = what;
-        return *this;
-    }
-    consume_options&& on_unreadable(unreadable_policy what) && { return std::move(on_unreadable(what)); }
-
-    /// How long to wait between reads at the end of the partition: at first `least` (100 ms by
-    /// default), doubled while nothing arrives up to `most` (2 s), each pause up to a fifth shorter. A pause
-    /// is followed by a read and a look at the watermarks; a new record is seen within one pause.
-    consume_options& poll(milliseconds least, milliseconds most) &
-    {
-        poll_least_ = least;
-        poll_most_ = most;
-        return *this;
-    }
-    consume_options&& poll(milliseconds least, milliseconds most) && { return std::move(poll(least, most)); }
-
-    /// How often a stream over all partitions looks for new ones; every minute by default.
-    consume_options& refresh_partitions(milliseconds interval) &
-    {
-        refresh_partitions_ = interval;
-        return *this;
-    }
-    consume_options&& refresh_partitions(milliseconds interval) &&
-    {
-        return std::move(refresh_partitions(interval));
-    }
-
-    /// Where commit() keeps how far the stream got, and where it goes on in the place of from(): each
-    /// partition that has a checkpoint there, when the stream starts. A `file_checkpoint_store`, or a class
-    /// of the program's own that is derived from `checkpoint_store`; the options hold a copy.
-    ///
-    /// Records that were handed over and not committed are read again after a restart (at-least-once).
-    /// A partition that has no checkpoint starts where from() says, then as well: with hk::latest, what was
-    /// written to it while the program was down is not read. A topic that was made anew is noticed
-    /// when the checkpoint's last record is not where it was: that is
-    /// treated as on_out_of_range() says, with errc::topic_recreated by default. Where records are without a
-    /// timestamp, or that one is gone (retention, compaction), only a topic that became shorter is
-    /// noticed.
-    template <class Store>
-    requires std::derived_from<Store, checkpoint_store> consume_options& checkpoint(Store store) &
-    {
-        return checkpoint(std::make_shared<Store>(std::move(store)));
-    }
-    template <class Store>
-    requires std::derived_from<Store, checkpoint_store> consume_options && checkpoint(Store store) && {
-        return std::move(checkpoint(std::make_shared<Store>(std::move(store))));
-    }
-
-    /// The same for a store that the program goes on using, or that cannot be copied.
-    consume_options& checkpoint(std::shared_ptr<checkpoint_store> store) &
-    {
-        checkpoint_ = std::move(store);
-        return *this;
-    }
-    consume_options&& checkpoint(std::shared_ptr<checkpoint_store> store) &&
-    {
-        return std::move(checkpoint(std::move(store)));
-    }
-
-    offset_spec from() const noexcept { return from_; }
-    std::shared_ptr<checkpoint_store> const& checkpoint() const noexcept { return checkpoint_; }
-    std::optional<offset_spec> until() const noexcept { return until_; }
-    std::int32_t max_records() const noexcept { return max_records_; }
-    std::size_t parallelism() const noexcept { return parallelism_; }
-    std::size_t read_ahead() const noexcept { return read_ahead_; }
-    out_of_range_policy on_out_of_range() const noexcept { return on_out_of_range_; }
-    unreadable_policy on_unreadable() const noexcept { return on_unreadable_; }
-    milliseconds refresh_partitions() const noexcept { return refresh_partitions_; }
-    /// The first argument of poll(): at least 1 ms.
-    milliseconds poll_least() const noexcept { return poll_least_; }
-    /// The second argument of poll(): not less than the first.
-    milliseconds poll_most() const noexcept { return poll_most_; }
-
-private:
-    offset_spec from_ = hdikafka::earliest;
-    std::optional<offset_spec> until_;
-    std::int32_t max_records_ = 500;
-    std::size_t parallelism_ = 1;
-    std::size_t read_ahead_ = 1;
-    out_of_range_policy on_out_of_range_ = fail;
-    unreadable_policy on_unreadable_ = fail;
-    milliseconds refresh_partitions_{60'000};
-    milliseconds poll_least_{100};
-    milliseconds poll_most_{2'000};
-    std::shared_ptr<checkpoint_store> checkpoint_;
-};
-
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-#if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
-
-// -------- hdikafka/detail/operation.hpp
-
-// One call: its turn on a thread, its deadline, its waits, its cancellation. Layer: I/O shell.
-//
-// The coroutines that do a call's work run on the client's executor, one thread at a time, and wait in two
-// ways only: for a socket, or parked. Whatever they wait for, three things can
-// end the wait: the caller's cancellation, the call's deadline, and a limit of the phase it is in
-// (connecting, reading). All three go through interrupt(), in the call's own turn, so that they never race
-// with the work. After each wait the coroutine asks interrupted() why it was woken; once interrupted, nothing
-// waits.
-#ifndef HDIKAFKA_DETAIL_OPERATION_HPP
-#define HDIKAFKA_DETAIL_OPERATION_HPP
-
-#include <new>
-
-namespace hdikafka::inline v0_1::detail {
-
-using steady_clock = std::chrono::steady_clock;
-
-/// What follows the end of an operation. It is dropped, with all that it holds, when the operation cannot
-/// end because its executor's context is being destroyed.
-class completion
-{
-public:
-    virtual ~completion() = default;
-
-    /// In the operation's turn. `at_once`: the operation ended within the call that started it.
-    virtual void complete(bool at_once) = 0;
-};
-
-using completion_ptr = std::unique_ptr<completion>;
-
-template <class Lazy = void>
-class operation : public std::enable_shared_from_this<operation<Lazy>>, public list_link, private task_runner
-{
-public:
-    operation(shelf_ptr shelf, steady_clock::time_point deadline)
-        : shelf_(std::move(shelf)), alarm_(shelf_->take()), deadline_(deadline)
-    {}
-    operation(operation const&) = delete;
-    operation& operator=(operation const&) = delete;
-    ~operation() { shelf_->give_back(std::move(alarm_)); }
-
-    net::any_io_executor const& executor() const noexcept { return shelf_->executor(); }
-
-    /// Takes the task to run, which stays whose it is. Once, before start().
-    void runs(task& root) noexcept { root.begin(*this); }
-
-    /// Runs that task, then `after`, which keeps it alive.
-    void start(completion_ptr after)
-    {
-        after_ = std::move(after);
-        net::dispatch(executor(), event(this->shared_from_this(), begun));
-    }
-
-    /// The same, but not before the executor has done what it has to do already.
-    void start_later(completion_ptr after)
-    {
-        after_ = std::move(after);
-        post(begun);
-    }
-
-    /// Ends the call with operation_aborted wherever it waits. From any thread.
-    void cancel() { post(cancelled); }
-
-    /// Ends the call with errc::closed wherever it waits. From any thread.
-    void close() { post(closed); }
-
-    /// Ends the current or the next park(). From any thread.
-    void wake() { post(woken); }
-
-    // What follows is for the coroutines.
-
-    /// Why the call must end, or why the phase did; no error when neither.
-    std::error_code interrupted() const noexcept { return stopped_ ? stopped_ : phase_ended_; }
-
-    /// Why the call must end, whatever the phase.
-    std::error_code stopped() const noexcept { return stopped_; }
-
-    /// The error for a wait that was interrupted.
-    error interruption(std::string const& while_doing) const
-    {
-        std::error_code const cause = interrupted();
-        return error(cause, cause.message() + " (while " + while_doing + ")");
-    }
-
-    milliseconds time_left() const
-    {
-        return std::chrono::duration_cast<milliseconds>(deadline_ - steady_clock::now());
-    }
-
-    steady_clock::time_point deadline() const noexcept { return deadline_; }
-
-    /// Moves the deadline, earlier or later.
-    void deadline(steady_clock::time_point due)
-    {
-        deadline_ = due;
-        arm();
-    }
-
-    /// Starts a phase that ends with `cause` unless it is extended or left within `limit`.
-    void begin_phase(errc cause, milliseconds limit)
-    {
-        phase_ended_.clear();
-        phase_cause_ = cause;
-        extend_phase(limit);
-        arm();
-    }
-
-    /// Gives the phase `limit` from now. Cheap: the timer notices when it fires.
-    void extend_phase(milliseconds limit) { phase_end_ = steady_clock::now() + limit; }
-
-    void end_phase()
-    {
-        phase_ended_.clear();
-        phase_end_ = steady_clock::time_point::max();
-    }
-
-    class readiness;
-    class parking;
-
-    /// `co_await`: waits until the socket is ready, or also until it is readable; false when the operation
-    /// was interrupted.
-    readiness ready(net::ip::tcp::socket& socket, net::socket_base::wait_type what, bool or_readable = false)
-    {
-        return readiness(*this, socket, what, or_readable);
-    }
-
-    /// `co_await`: waits until wake(), `due` or an interruption. It may end early: look at what was waited
-    /// for.
-    parking park(steady_clock::time_point due = steady_clock::time_point::max())
-    {
-        return parking(*this, due, true);
-    }
-
-    /// `co_await`: waits until `due`; false when the operation was interrupted.
-    parking rest(steady_clock::time_point due) { return parking(*this, due, false); }
-
-private:
-    using self_ptr = std::shared_ptr<operation>;
-
-    /// What can happen, in the order in which it is acted on.
-    enum happening : unsigned char
-    {
-        cancelled = 1,
-        closed = 2,
-        look_at_time = 4,
-        woken = 8,
-        resumed = 16, ///< What the coroutine waited for is there.
-        also = 32,    ///< So is the other of two.
-        begun = 64,   ///< The coroutine may take its first step.
-    };
-
-    /// The one type of handler that Asio is given, but for the timer's.
-    class event
-    {
-    public:
-        event(self_ptr op, happening what) noexcept : op_(std::move(op)), what_(what) {}
-        event(event&&) = default;
-
-        /// The one who would have resumed the coroutines takes them along when it is dropped, with the
-        /// executor's context; but not when Asio failed to take it, which is told to the coroutine.
-        ~event()
-        {
-            if (op_ && (what_ == resumed || what_ == also || what_ == begun) && !op_->initiating_)
-                std::exchange(op_->after_, nullptr).reset();
-        }
-
-        void operator()(std::error_code = std::error_code())
-        {
-            self_ptr const op = std::move(op_);
-            op->take_turn(what_);
-        }
-
-    private:
-        self_ptr op_;
-        happening what_;
-    };
-
-    class alarm
-    {
-    public:
-        explicit alarm(self_ptr op) noexcept : op_(std::move(op)) {}
-
-        void operator()(std::error_code ended)
-        {
-            if (!ended)
-                op_->take_turn(look_at_time);
-        }
-
-    private:
-        self_ptr op_;
-    };
-
-    void post(happening what) { net::post(executor(), event(this->shared_from_this(), what)); }
-
-    void take_turn(happening what)
-    {
-        if (!gate_.enter(what))
-            return;
-        while (unsigned const happened = gate_.take()) {
-            if (happened & cancelled)
-                stop(net::error::operation_aborted);
-            if (happened & closed)
-                stop(errc::closed);
-            if (happened & look_at_time)
-                check_time();
-            if (happened & woken)
-                end_park();
-            if (happened & (begun | resumed | also) && all_there(happened))
-                resume(what == begun);
-        }
-    }
-
-    /// Of two things that are waited for, the first ends the wait for the other, which then comes too.
-    bool all_there(unsigned happened)
-    {
-        outstanding_ -= ((happened & resumed) ? 1 : 0) + ((happened & also) ? 1 : 0);
-        if (outstanding_ <= 0)
-            return true;
-        std::error_code ignored;
-        socket_->cancel(ignored);
-        return false;
-    }
-
-    /// Has `coroutine` wait for what `initiate(event)` starts. A failure to start it is thrown to the
-    /// coroutine, which then goes on.
-    template <class Initiate>
-    void suspend(std::coroutine_handle<> coroutine, net::ip::tcp::socket* socket, Initiate initiate)
-    {
-        waiting_ = coroutine;
-        socket_ = socket;
-        outstanding_ = 1;
-        initiating_ = true;
-        try {
-            initiate(event(this->shared_from_this(), resumed));
-        } catch (...) {
-            initiating_ = false;
-            waiting_ = nullptr;
-            socket_ = nullptr;
-            throw;
-        }
-        initiating_ = false;
-    }
-
-    /// `starting`: still within the function that started the operation.
-    void resume(bool starting)
-    {
-        socket_ = nullptr;
-        if (waiting_)
-            this->next(std::exchange(waiting_, nullptr));
-        this->run();
-        if (waiting_)
-            return;
-        // An alarm that is on its way already finds nothing due, and no reason to wait for anything.
-        deadline_ = phase_end_ = steady_clock::time_point::max();
-        alarm_->timer.cancel();
-        std::exchange(after_, nullptr)->complete(starting);
-    }
-
-    void end_park()
-    {
-        woken_ = true;
-        if (parking_ && heeds_wake_)
-            parking_->cancel();
-    }
-
-    void stop(std::error_code cause)
-    {
-        if (!stopped_)
-            stopped_ = cause;
-        interrupt();
-    }
-
-    /// Ends what is waited for; Asio then resumes the coroutine.
-    void interrupt()
-    {
-        std::error_code ignored;
-        if (socket_)
-            socket_->cancel(ignored);
-        if (parking_)
-            parking_->cancel();
-    }
-
-    void arm()
-    {
-        auto const due = std::min(deadline_, phase_end_);
-        if (due >= armed_)
-            return;
-        alarm_->timer.expires_at(due);
-        alarm_->timer.async_wait(alarm(this->shared_from_this()));
-        armed_ = due;
-    }
-
-    void check_time()
-    {
-        armed_ = steady_clock::time_point::max();
-        auto const now = steady_clock::now();
-        if (now >= deadline_ && !stopped_)
-            stopped_ = errc::timed_out;
-        if (now >= phase_end_ && !phase_ended_)
-            phase_ended_ = phase_cause_;
-        if (interrupted())
-            return interrupt();
-        try {
-            arm();
-        } catch (std::bad_alloc const&) {
-            stop(std::make_error_code(std::errc::not_enough_memory)); // better than no deadline at all
-        }
-    }
-
-    shelf_ptr const shelf_;
-    timer_ptr alarm_;
-    event_gate gate_;
-    std::optional<net::steady_timer> parking_; // most calls never park
-    net::ip::tcp::socket* socket_ = nullptr;   // what is waited for, if not parked
-    std::coroutine_handle<> waiting_;          // who waits
-    completion_ptr after_;
-    steady_clock::time_point deadline_;
-    steady_clock::time_point phase_end_ = steady_clock::time_point::max();
-    steady_clock::time_point armed_ = steady_clock::time_point::max();
-    int outstanding_ = 0; // events that the last wait still expects
-    std::error_code stopped_;
-    std::error_code phase_ended_;
-    errc phase_cause_ = errc::timed_out;
-    bool woken_ = false;
-    bool heeds_wake_ = false;
-    bool initiating_ = false;
-};
-
-template <class Lazy>
-class operation<Lazy>::readiness
-{
-public:
-    readiness(operation& op, net::ip::tcp::socket& socket, net::socket_base::wait_type what,
-              bool or_readable) noexcept
-        : op_(op), socket_(socket), what_(what), or_readable_(or_readable)
-    {}
-
-    bool await_ready() const noexcept { return static_cast<bool>(op_.interrupted()); }
-    void await_suspend(std::coroutine_handle<> waiting)
-    {
-        op_.suspend(waiting, &socket_, [this](event done) {
-            socket_.async_wait(what_, std::move(done));
-            if (or_readable_)
-                wait_for_reading();
-        });
-    }
-    bool await_resume() const noexcept { return !op_.interrupted(); }
-
-private:
-    void wait_for_reading()
-    {
-        try {
-            socket_.async_wait(net::socket_base::wait_read, event(op_.shared_from_this(), also));
-            ++op_.outstanding_;
-        } catch (std::bad_alloc const&) { // NOLINT(bugprone-empty-catch): the first wait goes on without it
-        }
-    }
-
-    operation& op_;
-    net::ip::tcp::socket& socket_;
-    net::socket_base::wait_type what_;
-    bool or_readable_;
-};
-
-template <class Lazy>
-class operation<Lazy>::parking
-{
-public:
-    parking(operation& op, steady_clock::time_point until, bool heeds_wake) noexcept
-        : op_(op), until_(until), heeds_wake_(heeds_wake)
-    {}
-
-    bool await_ready()
-    {
-        op_.arm();
-        return (heeds_wake_ && op_.woken_) || op_.interrupted();
-    }
-    void await_suspend(std::coroutine_handle<> waiting)
-    {
-        if (!op_.parking_)
-            op_.parking_.emplace(op_.executor());
-        op_.heeds_wake_ = heeds_wake_;
-        op_.parking_->expires_at(until_);
-        op_.suspend(waiting, nullptr, [this](event done) { op_.parking_->async_wait(std::move(done)); });
-    }
-    bool await_resume() const noexcept
-    {
-        op_.woken_ = false;
-        return !op_.interrupted();
-    }
-
-private:
-    operation& op_;
-    steady_clock::time_point until_;
-    bool heeds_wake_;
-};
-
-using operation_ptr = std::shared_ptr<operation<>>;
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/run_awaitable.hpp
-
-// An awaitable of the program's own, or as foreign, within an operation. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_RUN_AWAITABLE_HPP
-#define HDIKAFKA_DETAIL_RUN_AWAITABLE_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// A program's function under way, on a strand of its own.
-template <class T>
-class function_run
-{
-public:
-    net::cancellation_signal stop;
-    std::atomic<bool> finished = false; ///< What follows may be looked at.
-    std::exception_ptr failure;
-    T made;
-};
-
-/// Runs `work`, which is a program's own or as foreign, and its outcome goes into `made`; what it throws is
-/// thrown. `owner` is kept until the work has ended: a coroutine may live in its captures. `doing` is for the
-/// error when the wait for it is cut short.
-template <class T>
-task run_awaitable(operation_ptr op, std::shared_ptr<void const> owner, net::awaitable<T> work, T& made,
-                   char const* doing = "waiting for the program's callback")
-{
-    op->end_phase(); // of what was done before: only the operation's own end may end the wait
-    // Spawned, so that the function runs with Asio's usual cancellation, and can be left behind when
-    // it does not heed it.
-    auto const strand = net::make_strand(op->executor());
-    auto const under_way = std::make_shared<function_run<T>>();
-    net::co_spawn(strand, std::move(work),
-                  net::bind_cancellation_slot(under_way->stop.slot(),
-                                              [op, under_way, owner](std::exception_ptr failure, T outcome) {
-                                                  under_way->failure = std::move(failure);
-                                                  under_way->made = std::move(outcome);
-                                                  under_way->finished = true;
-                                                  op->wake();
-                                              }));
-    while (!under_way->finished && !op->stopped())
-        co_await op->park();
-    if (!under_way->finished) {
-        net::post(strand, [under_way] { under_way->stop.emit(net::cancellation_type::terminal); });
-        co_return op->interruption(doing);
-    }
-    if (under_way->failure)
-        std::rethrow_exception(under_way->failure);
-    made = std::move(under_way->made);
-    co_return result<void>();
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/retry_after.hpp
-
-// How long a server asks to wait (RFC 9110 §10.2.3 and Azure's millisecond forms). Layer: formats.
-#ifndef HDIKAFKA_DETAIL_RETRY_AFTER_HPP
-#define HDIKAFKA_DETAIL_RETRY_AFTER_HPP
+// -------- hdikafka/detail/http/retry_after.hpp
+
+// How long a server asks to wait (RFC 9110 §10.2.3 and Azure's millisecond forms).
+#ifndef HDIKAFKA_DETAIL_HTTP_RETRY_AFTER_HPP
+#define HDIKAFKA_DETAIL_HTTP_RETRY_AFTER_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -5736,11 +10403,11 @@ std::optional<milliseconds> parse_retry_after(Field const& field, std::chrono::s
 
 #endif
 
-// -------- hdikafka/detail/token_response.hpp
+// -------- hdikafka/detail/identity/token_response.hpp
 
-// The authority's answer to a token request (RFC 6749 §5). Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_TOKEN_RESPONSE_HPP
-#define HDIKAFKA_DETAIL_TOKEN_RESPONSE_HPP
+// The authority's answer to a token request (RFC 6749 §5).
+#ifndef HDIKAFKA_DETAIL_IDENTITY_TOKEN_RESPONSE_HPP
+#define HDIKAFKA_DETAIL_IDENTITY_TOKEN_RESPONSE_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -5854,4284 +10521,66 @@ void read_authority_error(std::string_view body, std::vector<std::string> const&
 
 #endif
 
-#endif // !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
+// -------- hdikafka/detail/run/foreign.hpp
 
-// -------- hdikafka/detail/byte_buffer.hpp
-
-// byte_buffer: bytes that grow at the end and are never initialised for nothing.
-// Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_BYTE_BUFFER_HPP
-#define HDIKAFKA_DETAIL_BYTE_BUFFER_HPP
-
-#include <cstdlib>
-#include <new>
+// An awaitable of the program's own, or as foreign, within an operation.
+#ifndef HDIKAFKA_DETAIL_RUN_FOREIGN_HPP
+#define HDIKAFKA_DETAIL_RUN_FOREIGN_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
-/// A move-only buffer that is read into: `prepare(n)` gives room behind the content, `commit(n)` makes
-/// what was written there content. Moving keeps views into it valid; growing does not.
-class byte_buffer
+/// A program's function under way, on a strand of its own.
+template <class T>
+class function_run
 {
 public:
-    byte_buffer() = default;
-    byte_buffer(byte_buffer const&) = delete;
-    byte_buffer(byte_buffer&& other) noexcept
-        : memory_(std::move(other.memory_)),
-          size_(std::exchange(other.size_, 0)),
-          capacity_(std::exchange(other.capacity_, 0))
-    {}
-    byte_buffer& operator=(byte_buffer const&) = delete;
-    byte_buffer& operator=(byte_buffer&& other) noexcept
-    {
-        memory_ = std::move(other.memory_);
-        size_ = std::exchange(other.size_, 0);
-        capacity_ = std::exchange(other.capacity_, 0);
-        return *this;
-    }
-    ~byte_buffer() = default;
-
-    char* data() noexcept { return memory_.get(); }
-    char const* data() const noexcept { return memory_.get(); }
-    std::size_t size() const noexcept { return size_; }
-    bool empty() const noexcept { return size_ == 0; }
-    std::size_t capacity() const noexcept { return capacity_; }
-    std::string_view view() const noexcept { return {data(), size_}; }
-
-    /// Room for `n` more bytes; the capacity at least doubles when it has to grow.
-    std::span<char> prepare(std::size_t n)
-    {
-        if (capacity_ - size_ < n)
-            reserve(std::max(size_ + n, 2 * capacity_));
-        return {data() + size_, n};
-    }
-
-    /// Makes the first `n` bytes of the room content; `n` is at most what was prepared.
-    void commit(std::size_t n) noexcept { size_ += n; }
-
-    /// Makes the capacity exactly `total` if it is less.
-    void reserve(std::size_t total)
-    {
-        if (total <= capacity_)
-            return;
-        // NOLINTNEXTLINE(cppcoreguidelines-no-malloc): realloc often need not copy
-        auto* const larger = static_cast<char*>(std::realloc(memory_.get(), total));
-        if (larger == nullptr)
-            throw std::bad_alloc();
-        static_cast<void>(memory_.release()); // realloc has freed it, or it is the same
-        memory_.reset(larger);
-        capacity_ = total;
-    }
-
-    void append(std::string_view text)
-    {
-        if (text.empty())
-            return;
-        std::memcpy(prepare(text.size()).data(), text.data(), text.size());
-        commit(text.size());
-    }
-
-    /// Drops the first `n` bytes of the content; the rest moves to the front.
-    void erase_front(std::size_t n) noexcept
-    {
-        if (n != 0 && n != size_)
-            std::memmove(data(), data() + n, size_ - n);
-        size_ -= n;
-    }
-
-    /// Keeps the first `n` bytes of the content.
-    void truncate(std::size_t n) noexcept { size_ = n; }
-
-    /// Wipes all of the memory and forgets the content.
-    void cleanse() noexcept
-    {
-        OPENSSL_cleanse(data(), capacity_);
-        clear();
-    }
-
-    /// Forgets the content and keeps the memory.
-    void clear() noexcept { size_ = 0; }
-
-private:
-    struct free_memory
-    {
-        void operator()(char* memory) const noexcept
-        {
-            std::free(memory); // NOLINT(cppcoreguidelines-no-malloc): came from realloc
-        }
-    };
-
-    std::unique_ptr<char, free_memory> memory_; ///< From malloc: realloc often need not copy.
-    std::size_t size_ = 0;
-    std::size_t capacity_ = 0;
+    net::cancellation_signal stop;
+    std::atomic<bool> finished = false; ///< What follows may be looked at.
+    std::exception_ptr failure;
+    T made;
 };
 
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-#if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
-
-// -------- hdikafka/detail/http_chunk_line.hpp
-
-// The line before a chunk: its size and extensions (RFC 9112 §7.1). Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_HTTP_CHUNK_LINE_HPP
-#define HDIKAFKA_DETAIL_HTTP_CHUNK_LINE_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Recognises chunk-ext. Nothing in an extension is used; but text that is none means that the peer
-/// and we disagree on where chunks begin.
-class chunk_extension
+/// Runs `work`, which is a program's own or as foreign, and its outcome goes into `made`; what it throws is
+/// thrown. `owner` is kept until the work has ended: a coroutine may live in its captures. `doing` is for the
+/// error when the wait for it is cut short.
+template <class T>
+task run_awaitable(operation_ptr op, std::shared_ptr<void const> owner, net::awaitable<T> work, T& made,
+                   char const* doing = "waiting for the program's callback")
 {
-public:
-    static bool valid(std::string_view text) noexcept
-    {
-        chunk_extension rest(text);
-        while (!rest.text_.empty())
-            if (!rest.take_extension())
-                return false;
-        return true;
+    op->end_phase(); // of what was done before: only the operation's own end may end the wait
+    // Spawned, so that the function runs with Asio's usual cancellation, and can be left behind when
+    // it does not heed it.
+    auto const strand = net::make_strand(op->executor());
+    auto const under_way = std::make_shared<function_run<T>>();
+    net::co_spawn(strand, std::move(work),
+                  net::bind_cancellation_slot(under_way->stop.slot(),
+                                              [op, under_way, owner](std::exception_ptr failure, T outcome) {
+                                                  under_way->failure = std::move(failure);
+                                                  under_way->made = std::move(outcome);
+                                                  under_way->finished = true;
+                                                  op->wake();
+                                              }));
+    while (!under_way->finished && !op->stopped())
+        co_await op->park();
+    if (!under_way->finished) {
+        net::post(strand, [under_way] { under_way->stop.emit(net::cancellation_type::terminal); });
+        co_return op->interruption(doing);
     }
-
-private:
-    explicit chunk_extension(std::string_view text) noexcept : text_(text) {}
-
-    /// BWS ";" BWS name [ BWS "=" BWS value ]
-    bool take_extension() noexcept
-    {
-        skip_blanks();
-        if (!take(';'))
-            return false;
-        skip_blanks();
-        if (!take_token())
-            return false;
-        auto const after_name = text_;
-        skip_blanks();
-        if (!take('=')) {
-            text_ = after_name;
-            return true;
-        }
-        skip_blanks();
-        return take('"') ? take_quoted() : take_token();
-    }
-
-    /// The rest of a quoted string whose first quote is taken.
-    bool take_quoted() noexcept
-    {
-        for (std::size_t i = 0; i < text_.size(); ++i) {
-            if (text_[i] == '"') {
-                text_.remove_prefix(i + 1);
-                return true;
-            }
-            if (text_[i] == '\\')
-                ++i;
-        }
-        return false;
-    }
-
-    bool take_token() noexcept
-    {
-        auto const n = token_size(text_);
-        text_.remove_prefix(n);
-        return n != 0;
-    }
-
-    bool take(char character) noexcept
-    {
-        bool const here = text_.starts_with(character);
-        text_.remove_prefix(here ? 1 : 0);
-        return here;
-    }
-
-    void skip_blanks() noexcept
-    {
-        while (!text_.empty() && is_blank(text_.front()))
-            text_.remove_prefix(1);
-    }
-
-    std::string_view text_;
-};
-
-/// What the line before a chunk says.
-class chunk_line
-{
-public:
-    /// `line` is without its CRLF; like any line from cut_line() it has no control character.
-    explicit chunk_line(std::string_view line)
-    {
-        std::size_t at = 0;
-        for (int digit = 0; at != line.size() && (digit = hex_digit(line[at])) >= 0; ++at) {
-            if (size_ >> 60 != 0) {
-                wrong_ = "a chunk's size overflows";
-                return;
-            }
-            size_ = size_ * 16 + static_cast<std::uint64_t>(digit);
-        }
-        extension_size_ = line.size() - at;
-        if (at == 0)
-            wrong_ = "a chunk's size is not a hexadecimal number";
-        else if (!chunk_extension::valid(line.substr(at)))
-            wrong_ = "a chunk's size is followed by something that is no extension";
-    }
-
-    /// A sentence, or null when the line is well-formed.
-    char const* wrong() const noexcept { return wrong_; }
-    std::uint64_t size() const noexcept { return size_; }
-    std::size_t extension_size() const noexcept { return extension_size_; }
-
-private:
-    static constexpr int hex_digit(char character) noexcept
-    {
-        if (character >= '0' && character <= '9')
-            return character - '0';
-        char const lower = ascii_lower(character);
-        return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-    }
-
-    std::uint64_t size_ = 0;
-    std::size_t extension_size_ = 0;
-    char const* wrong_ = nullptr;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-#endif // !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
-
-// -------- hdikafka/http_limits.hpp
-
-// http_limits: how much of an answer is taken at most. Layer: values (no I/O, no Asio).
-#ifndef HDIKAFKA_HTTP_LIMITS_HPP
-#define HDIKAFKA_HTTP_LIMITS_HPP
-
-namespace hdikafka::inline v0_1 {
-
-/// The bounds of one HTTP answer. Each has its own error; an answer that is exactly at a bound passes.
-/// Setters chain: `http_limits().body(1 << 20).fields(8192)`.
-class http_limits
-{
-public:
-    /// The status line without its line end. Default 8 KiB; `errc::status_line_too_long`.
-    std::size_t status_line() const noexcept { return status_line_; }
-    /// One header or trailer field without its line end. Default 16 KiB; `errc::field_too_long`.
-    std::size_t field() const noexcept { return field_; }
-    /// All fields of a header, or all trailers, with their line ends. Default 64 KiB;
-    /// `errc::fields_too_long`.
-    std::size_t fields() const noexcept { return fields_; }
-    /// How many fields a header, or the trailers, may have. Default 128; `errc::too_many_fields`.
-    std::size_t field_count() const noexcept { return field_count_; }
-    /// The body, without chunk framing. Default 16 MiB; `errc::body_too_large`.
-    std::size_t body() const noexcept { return body_; }
-    /// How many 1xx answers may come before the final one. Default 8; `errc::too_many_interim`.
-    std::size_t interim() const noexcept { return interim_; }
-    /// The extensions of one chunk. Default 1 KiB; `errc::bad_chunk`.
-    std::size_t chunk_extension() const noexcept { return chunk_extension_; }
-
-    http_limits& status_line(std::size_t bytes) & noexcept { return set(status_line_, bytes); }
-    http_limits& field(std::size_t bytes) & noexcept { return set(field_, bytes); }
-    http_limits& fields(std::size_t bytes) & noexcept { return set(fields_, bytes); }
-    http_limits& field_count(std::size_t count) & noexcept { return set(field_count_, count); }
-    http_limits& body(std::size_t bytes) & noexcept { return set(body_, bytes); }
-    http_limits& interim(std::size_t count) & noexcept { return set(interim_, count); }
-    http_limits& chunk_extension(std::size_t bytes) & noexcept { return set(chunk_extension_, bytes); }
-
-    http_limits status_line(std::size_t bytes) && noexcept { return set(status_line_, bytes); }
-    http_limits field(std::size_t bytes) && noexcept { return set(field_, bytes); }
-    http_limits fields(std::size_t bytes) && noexcept { return set(fields_, bytes); }
-    http_limits field_count(std::size_t count) && noexcept { return set(field_count_, count); }
-    http_limits body(std::size_t bytes) && noexcept { return set(body_, bytes); }
-    http_limits interim(std::size_t count) && noexcept { return set(interim_, count); }
-    http_limits chunk_extension(std::size_t bytes) && noexcept { return set(chunk_extension_, bytes); }
-
-private:
-    http_limits& set(std::size_t& member, std::size_t value) noexcept
-    {
-        member = value;
-        return *this;
-    }
-
-    std::size_t status_line_ = 8 * 1024;
-    std::size_t field_ = 16 * 1024;
-    std::size_t fields_ = 64 * 1024;
-    std::size_t field_count_ = 128;
-    std::size_t body_ = 16 * 1024 * 1024;
-    std::size_t interim_ = 8;
-    std::size_t chunk_extension_ = 1024;
-};
-
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-#if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
-
-// -------- hdikafka/detail/http_head.hpp
-
-// The head of an HTTP/1.1 message: start line and fields, and what reads them incrementally
-// (RFC 9112 §2 and §5). Shared by response_parser and request_reader. Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_HTTP_HEAD_HPP
-#define HDIKAFKA_DETAIL_HTTP_HEAD_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Cuts and checks field lines, of a header or of trailers, within their limits.
-class field_lines
-{
-public:
-    enum class state : unsigned char
-    {
-        incomplete, ///< Call again when there is more behind what was not consumed.
-        end,        ///< The empty line that ends the section is consumed too.
-        fault
-    };
-
-    explicit field_lines(http_limits const& limits) noexcept : limits_(limits) {}
-
-    /// Takes whole lines off the front of `text`, adds their size to `consumed`, and calls
-    /// `sink(name, value)` for each.
-    template <class Sink>
-    state read(std::string_view text, std::size_t& consumed, Sink sink)
-    {
-        for (;;) {
-            auto const left = limits_.fields() - bytes_;
-            auto const colon = token_size(text);
-            scanned_ = std::max(scanned_, colon); // a token has no control character
-            std::string_view line;
-            switch (cut_line(text, scanned_, std::min(limits_.field(), left), line)) {
-            case line_state::incomplete: return state::incomplete;
-            case line_state::bad_character:
-                return fail(errc::bad_field, "has a control character, or CR or LF alone");
-            case line_state::too_long: return limits_.field() <= left ? fail_line() : fail_total();
-            case line_state::whole: break;
-            }
-            auto const size = line.size() + 2;
-            if (line.empty()) {
-                consumed += size;
-                return state::end;
-            }
-            if (size > left)
-                return fail_total();
-            if (count_ == limits_.field_count())
-                return fail_count();
-            if (colon == 0 || text[colon] != ':')
-                return fail_name(text[colon], colon);
-            sink(text.substr(0, colon), trim_blanks(line.substr(colon + 1)));
-            bytes_ += size;
-            ++count_;
-            consumed += size;
-            text.remove_prefix(size);
-        }
-    }
-
-    http_fault const& fault() const noexcept { return fault_; }
-
-    /// Starts over with another section.
-    void restart() noexcept { scanned_ = bytes_ = count_ = 0; }
-
-private:
-    state fail_name(char behind, std::size_t size)
-    {
-        if (is_blank(behind))
-            return fail(errc::bad_field, size == 0 ? "starts with a blank (folding is obsolete)"
-                                                   : "has a blank in or behind its name");
-        if (behind == '\r')
-            return fail(errc::bad_field, "has no colon");
-        if (behind == ':')
-            return fail(errc::bad_field, "has no name");
-        return fail(errc::bad_field, "has a character in its name that may not stand there");
-    }
-
-    /// The sentence names the line by its number: what stands in it may be a secret.
-    state fail(errc code, std::string const& what)
-    {
-        fault_ = http_fault(code, "header field " + std::to_string(count_ + 1) + " " + what);
-        return state::fault;
-    }
-    state fail_line()
-    {
-        return fail(errc::field_too_long, "has more than " + std::to_string(limits_.field()) + " bytes");
-    }
-    state fail_total()
-    {
-        fault_ = http_fault(errc::fields_too_long, "the header fields have more than " +
-                                                       std::to_string(limits_.fields()) + " bytes together");
-        return state::fault;
-    }
-    state fail_count()
-    {
-        fault_ =
-            http_fault(errc::too_many_fields,
-                       "there are more than " + std::to_string(limits_.field_count()) + " header fields");
-        return state::fault;
-    }
-
-    http_limits limits_;
-    std::size_t scanned_ = 0;
-    std::size_t bytes_ = 0;
-    std::size_t count_ = 0;
-    http_fault fault_;
-};
-
-/// Start line and fields, as slices of one text.
-class http_head
-{
-public:
-    std::string_view start_line() const noexcept { return cut(0, start_line_); }
-
-    std::size_t size() const noexcept { return fields_.size(); }
-    std::string_view name(std::size_t i) const noexcept { return cut(fields_[i].name, fields_[i].name_size); }
-    std::string_view value(std::size_t i) const noexcept
-    {
-        return cut(fields_[i].value, fields_[i].value_size);
-    }
-
-    /// The value of the first field of that name, in any case.
-    std::optional<std::string_view> find(std::string_view name) const noexcept
-    {
-        for (auto const& field : fields_)
-            if (equals_ignoring_case(cut(field.name, field.name_size), name))
-                return cut(field.value, field.value_size);
-        return std::nullopt;
-    }
-
-    /// Wipes everything, also what came behind it.
-    void cleanse() noexcept
-    {
-        fields_.clear();
-        start_line_ = 0;
-        text_.cleanse();
-    }
-
-private:
-    friend class head_reader;
-
-    struct slices
-    {
-        std::size_t name;
-        std::size_t name_size;
-        std::size_t value;
-        std::size_t value_size;
-    };
-
-    std::string_view cut(std::size_t at, std::size_t size) const noexcept
-    {
-        return {text_.data() + at, size};
-    }
-
-    byte_buffer text_; ///< From the start line on; bytes that were read beyond the head may follow.
-    std::size_t start_line_ = 0;
-    std::vector<slices> fields_;
-};
-
-/// Reads one head after the other from bytes that come in any pieces.
-class head_reader
-{
-public:
-    enum class event : unsigned char
-    {
-        need_more,
-        start_line, ///< head().start_line() can be looked at; call next() again.
-        end,        ///< The head is complete; unread() is what came behind it.
-        fault
-    };
-
-    head_reader(http_limits const& limits, errc start_line_too_long)
-        : lines_(limits), start_line_limit_(limits.status_line()), start_line_too_long_(start_line_too_long)
-    {}
-
-    std::span<char> prepare()
-    {
-        auto& text = head_.text_;
-        constexpr std::size_t first = 1024; // most answers of this API have no more, body and all
-        constexpr std::size_t least = 256;
-        auto const spare = text.capacity() - text.size();
-        return text.prepare(spare >= least ? spare : std::max(first, text.capacity()));
-    }
-    void commit(std::size_t n) noexcept { head_.text_.commit(n); }
-
-    event next()
-    {
-        if (!has_start_line_)
-            return next_start_line();
-        if (head_.fields_.capacity() == 0)
-            head_.fields_.reserve(16);
-        auto const* const base = head_.text_.data();
-        auto const state = lines_.read(unread(), position_, [this, base](auto name, auto value) {
-            head_.fields_.push_back({static_cast<std::size_t>(name.data() - base), name.size(),
-                                     static_cast<std::size_t>(value.data() - base), value.size()});
-        });
-        if (state == field_lines::state::incomplete)
-            return event::need_more;
-        if (state == field_lines::state::end)
-            return event::end;
-        fault_ = lines_.fault();
-        return event::fault;
-    }
-
-    http_head const& head() const noexcept { return head_; }
-    http_head take() { return std::move(head_); }
-    std::string_view unread() const noexcept { return head_.cut(position_, head_.text_.size() - position_); }
-    http_fault const& fault() const noexcept { return fault_; }
-
-    /// Whether any byte of this head is there.
-    bool started() const noexcept { return !head_.text_.empty(); }
-
-    /// Says that `n` of the unread bytes were used by somebody else.
-    void consume(std::size_t n) noexcept { position_ += n; }
-
-    /// Forgets what was read and goes on with the unread bytes as another head.
-    void restart() noexcept
-    {
-        head_.text_.erase_front(position_);
-        head_.fields_.clear();
-        lines_.restart();
-        position_ = 0;
-        has_start_line_ = false;
-    }
-
-    /// Puts bytes behind the unread ones.
-    void append(std::string_view bytes) { head_.text_.append(bytes); }
-
-private:
-    event next_start_line()
-    {
-        std::string_view line;
-        switch (cut_line(unread(), scanned_, start_line_limit_, line)) {
-        case line_state::incomplete: return event::need_more;
-        case line_state::bad_character:
-            fault_ = http_fault(errc::bad_status_line,
-                                "the first line has a control character, or CR or LF alone");
-            return event::fault;
-        case line_state::too_long:
-            fault_ = http_fault(start_line_too_long_, "the first line has more than " +
-                                                          std::to_string(start_line_limit_) + " bytes");
-            return event::fault;
-        case line_state::whole: break;
-        }
-        position_ = line.size() + 2;
-        head_.start_line_ = line.size();
-        has_start_line_ = true;
-        return event::start_line;
-    }
-
-    field_lines lines_;
-    std::size_t start_line_limit_;
-    errc start_line_too_long_;
-    http_head head_;
-    std::size_t position_ = 0;
-    std::size_t scanned_ = 0;
-    bool has_start_line_ = false;
-    http_fault fault_;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/http_body.hpp
-
-// body_reader: takes a message's body out of the bytes that follow its head (RFC 9112 §6 and §7).
-// Shared by response_parser and request_reader. Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_HTTP_BODY_HPP
-#define HDIKAFKA_DETAIL_HTTP_BODY_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Reads a body straight into its buffer. A chunked body is decoded where it was read to: data moves
-/// down over the framing between it, and an unfinished line waits behind the data.
-class body_reader
-{
-public:
-    explicit body_reader(http_limits const& limits) : limits_(limits), trailers_(limits) {}
-
-    /// No body follows.
-    void start_none() noexcept { stage_ = stage::done; }
-
-    void start_length(std::uint64_t length)
-    {
-        if (length > limits_.body()) {
-            fail_size();
-            return;
-        }
-        expected_ = static_cast<std::size_t>(length);
-        stage_ = expected_ == 0 ? stage::done : stage::counted;
-    }
-
-    void start_chunked() noexcept { stage_ = stage::chunk_line; }
-
-    void start_until_close() noexcept { stage_ = stage::until_close; }
-
-    /// Room for the next bytes; empty once done() or failed(). A counted body never asks for more than
-    /// its rest, and a chunk for little more: so nearly all data is read to where it stays.
-    std::span<char> prepare()
-    {
-        constexpr std::size_t behind_data = 32; // CRLF and the next chunk's size
-        switch (stage_) {
-        case stage::counted: {
-            auto const rest = expected_ - bytes_.size();
-            if (bytes_.size() == bytes_.capacity())
-                bytes_.reserve(bytes_.size() + std::min(rest, std::max(most_trusted, bytes_.capacity())));
-            return bytes_.prepare(std::min(rest, bytes_.capacity() - bytes_.size()));
-        }
-        case stage::chunk_data: return room(std::min(expected_, most_trusted) + behind_data);
-        case stage::until_close: return room(16 * 1024);
-        case stage::done:
-        case stage::failed: return {};
-        default: return room(0);
-        }
-    }
-
-    void commit(std::size_t n)
-    {
-        bytes_.commit(n);
-        switch (stage_) {
-        case stage::counted:
-            if (bytes_.size() == expected_)
-                stage_ = stage::done;
-            return;
-        case stage::until_close:
-            if (bytes_.size() > limits_.body())
-                fail_size();
-            return;
-        default: decode_chunks();
-        }
-    }
-
-    /// Gives the reader bytes that were read together with the head, and returns how many it took: all
-    /// but those behind the end of a counted body, or of none.
-    std::size_t feed(std::string_view bytes)
-    {
-        std::size_t taken = 0;
-        while (taken != bytes.size() && !done() && !failed()) {
-            auto const room = prepare();
-            auto const n = std::min(room.size(), bytes.size() - taken);
-            std::memcpy(room.data(), bytes.data() + taken, n);
-            commit(n);
-            taken += n;
-        }
-        return taken;
-    }
-
-    bool done() const noexcept { return stage_ == stage::done; }
-    bool failed() const noexcept { return stage_ == stage::failed; }
-    http_fault const& fault() const noexcept { return fault_; }
-
-    /// The connection ended cleanly: that completes a body that is delimited by it, and no other.
-    void finish_eof()
-    {
-        if (stage_ == stage::until_close)
-            stage_ = stage::done;
-        else if (stage_ == stage::counted)
-            fail(errc::connection_lost, "the connection ended after " + std::to_string(bytes_.size()) +
-                                            " of the " + std::to_string(expected_) + " bytes of the body");
-        else if (stage_ != stage::done && stage_ != stage::failed)
-            fail(errc::connection_lost, "the connection ended before the last chunk of the body");
-    }
-
-    /// The body, once done().
-    std::string_view view() const noexcept { return bytes_.view().substr(0, bytes_.size() - surplus_); }
-
-    /// What came behind a chunked body's end.
-    std::string_view surplus() const noexcept { return bytes_.view().substr(bytes_.size() - surplus_); }
-
-    /// The body, once done(); the surplus is dropped.
-    byte_buffer take() noexcept
-    {
-        bytes_.truncate(bytes_.size() - std::exchange(surplus_, 0));
-        return std::move(bytes_);
-    }
-
-private:
-    enum class stage : unsigned char
-    {
-        counted,
-        until_close,
-        chunk_line,
-        chunk_data,
-        chunk_end,
-        trailers,
-        done,
-        failed
-    };
-
-    /// How much memory a size that the peer only claims is worth.
-    static constexpr std::size_t most_trusted = 1024 * 1024;
-
-    /// `wanted` bytes of room, or what there is if that is not little.
-    std::span<char> room(std::size_t wanted)
-    {
-        constexpr std::size_t least = 2048;
-        wanted = std::max(wanted, least);
-        auto const spare = bytes_.capacity() - bytes_.size();
-        return bytes_.prepare(spare < least ? wanted : std::min(wanted, spare));
-    }
-
-    /// Returns false, for step() to end with.
-    bool fail(errc code, std::string cause)
-    {
-        fault_ = http_fault(code, std::move(cause));
-        stage_ = stage::failed;
-        return false;
-    }
-    bool fail_size()
-    {
-        return fail(errc::body_too_large,
-                    "the body has more than " + std::to_string(limits_.body()) + " bytes");
-    }
-
-    /// Decodes what is behind the data, as far as it goes.
-    void decode_chunks()
-    {
-        auto position = decoded_;
-        while (step(bytes_.view().substr(position), position)) {
-        }
-        auto const rest = bytes_.size() - position;
-        if (rest != 0 && position != decoded_)
-            std::memmove(bytes_.data() + decoded_, bytes_.data() + position, rest);
-        bytes_.truncate(decoded_ + rest);
-        if (stage_ == stage::done)
-            surplus_ = rest;
-    }
-
-    /// One line or piece of data at the front of `text`; moves `position` behind it. False when there
-    /// is nothing more to do.
-    bool step(std::string_view text, std::size_t& position)
-    {
-        switch (stage_) {
-        case stage::chunk_line: return step_line(text, position);
-        case stage::chunk_data: {
-            auto const n = std::min(expected_, text.size());
-            if (n == 0)
-                return false;
-            if (position != decoded_)
-                std::memmove(bytes_.data() + decoded_, text.data(), n);
-            decoded_ += n;
-            position += n;
-            expected_ -= n;
-            if (expected_ == 0)
-                stage_ = stage::chunk_end;
-            return true;
-        }
-        case stage::chunk_end:
-            if (!std::string_view("\r\n").starts_with(text.substr(0, 2)))
-                return fail(errc::bad_chunk, "a chunk's data is not followed by CRLF");
-            if (text.size() < 2)
-                return false;
-            position += 2;
-            stage_ = stage::chunk_line;
-            return true;
-        case stage::trailers: return step_trailers(text, position);
-        default: return false;
-        }
-    }
-
-    bool step_trailers(std::string_view text, std::size_t& position)
-    {
-        switch (trailers_.read(text, position, [](auto, auto) {})) {
-        case field_lines::state::incomplete: break;
-        case field_lines::state::end: stage_ = stage::done; break;
-        case field_lines::state::fault: fault_ = trailers_.fault(); stage_ = stage::failed;
-        }
-        return false;
-    }
-
-    bool step_line(std::string_view text, std::size_t& position)
-    {
-        // The size itself has 16 digits; zeros before it, which have no meaning, share the rest.
-        constexpr std::size_t digits = 16;
-        constexpr std::size_t half = std::numeric_limits<std::size_t>::max() / 2;
-        std::string_view text_of_line;
-        switch (cut_line(text, scanned_, std::min(limits_.chunk_extension(), half) + digits, text_of_line)) {
-        case line_state::incomplete: return false;
-        case line_state::bad_character:
-            return fail(errc::bad_chunk, "a chunk's size line has a control character, or CR or LF alone");
-        case line_state::too_long: return fail(errc::bad_chunk, "a chunk's size line is too long");
-        case line_state::whole: break;
-        }
-        chunk_line const line(text_of_line);
-        extensions_ += line.extension_size();
-        if (line.wrong() != nullptr)
-            return fail(errc::bad_chunk, line.wrong());
-        // The second bound stops a peer that sends almost nothing but extensions.
-        bool const mostly_extensions = extensions_ > decoded_ && extensions_ - decoded_ > limits_.fields();
-        if (line.extension_size() > limits_.chunk_extension() || mostly_extensions)
-            return fail(errc::bad_chunk, "a chunk's extensions are too long");
-        if (line.size() > limits_.body() - decoded_)
-            return fail_size();
-        position += text_of_line.size() + 2;
-        expected_ = static_cast<std::size_t>(line.size());
-        stage_ = expected_ == 0 ? stage::trailers : stage::chunk_data;
-        return true;
-    }
-
-    http_limits limits_;
-    field_lines trailers_;
-    byte_buffer bytes_;        ///< The body; while a chunked one is read also what is not decoded yet.
-    std::size_t decoded_ = 0;  ///< How much of `bytes_` is body, when it is chunked.
-    std::size_t expected_ = 0; ///< The whole size of a counted body, or what is left of a chunk.
-    std::size_t extensions_ = 0;
-    std::size_t scanned_ = 0;
-    std::size_t surplus_ = 0;
-    stage stage_ = stage::done;
-    http_fault fault_;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/http_framing.hpp
-
-// How long a message's body is and whether the connection goes on, by the header fields alone
-// (RFC 9112 §6 and §9.3). Shared by response_parser and request_reader. Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_HTTP_FRAMING_HPP
-#define HDIKAFKA_DETAIL_HTTP_FRAMING_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// What the fields say about framing. With a fault only close() and content_coded() still mean something.
-class message_framing
-{
-public:
-    /// `http_1_0`: the message's version, which knows no transfer coding.
-    message_framing(http_head const& head, bool http_1_0)
-    {
-        bool has_length = false;
-        for (std::size_t i = 0; i != head.size(); ++i) {
-            auto const is = [name = head.name(i)](std::string_view other) {
-                return equals_ignoring_case(name, other);
-            };
-            if (is("connection")) {
-                read_connection(head.value(i));
-            } else if (is("content-length")) {
-                read_length(head.value(i));
-                has_length = true;
-            } else if (is("transfer-encoding")) {
-                read_codings(head.value(i));
-            } else if (is("content-encoding")) {
-                read_content_codings(head.value(i));
-            }
-        }
-        if (codings_ == 0)
-            return;
-        if (has_length)
-            fault_ =
-                http_fault(errc::ambiguous_framing, "Content-Length and Transfer-Encoding came together");
-        else if (http_1_0)
-            fault_ = http_fault(errc::bad_transfer_encoding, "Transfer-Encoding came with HTTP/1.0");
-        else if (codings_ != 1 || !last_is_chunked_)
-            fault_ = http_fault(errc::bad_transfer_encoding, "Transfer-Encoding is not chunked alone");
-    }
-
-    http_fault const& fault() const noexcept { return fault_; }
-    bool chunked() const noexcept { return codings_ != 0; }
-    std::optional<std::uint64_t> length() const noexcept { return length_; }
-
-    /// One of the Connection options is "close"; it wins over "keep-alive".
-    bool close() const noexcept { return close_; }
-
-    /// There is a Content-Encoding other than "identity".
-    bool content_coded() const noexcept { return content_coded_; }
-
-    /// The one fault is that codings below "chunked" are not supported here.
-    bool other_codings() const noexcept
-    {
-        return fault_.code() == errc::bad_transfer_encoding && codings_ > 1 && last_is_chunked_ &&
-               well_formed_;
-    }
-
-private:
-    void read_connection(std::string_view value) noexcept
-    {
-        list_elements options(value);
-        for (std::string_view option; options.next(option);)
-            close_ = close_ || equals_ignoring_case(option, "close");
-    }
-
-    void read_content_codings(std::string_view value) noexcept
-    {
-        list_elements codings(value);
-        for (std::string_view coding; codings.next(coding);)
-            content_coded_ = content_coded_ || !(coding.empty() || equals_ignoring_case(coding, "identity"));
-    }
-
-    /// One number, or the same one several times (RFC 9112 §6.3 rule 5).
-    void read_length(std::string_view value)
-    {
-        list_elements numbers(value);
-        for (std::string_view number; !fault_ && numbers.next(number);) {
-            auto const length = parse_decimal(number);
-            if (!length)
-                fault_ = http_fault(errc::bad_content_length, "Content-Length is " + excerpt(value) +
-                                                                  ", which is not a number that fits");
-            else if (length_ && *length_ != *length)
-                fault_ = http_fault(errc::bad_content_length, "Content-Length has different values");
-            length_ = length;
-        }
-    }
-
-    void read_codings(std::string_view value) noexcept
-    {
-        list_elements codings(value);
-        for (std::string_view coding; codings.next(coding); ++codings_) {
-            well_formed_ = well_formed_ && !last_is_chunked_ && is_token(coding);
-            last_is_chunked_ = equals_ignoring_case(coding, "chunked");
-        }
-    }
-
-    http_fault fault_;
-    std::optional<std::uint64_t> length_;
-    std::size_t codings_ = 0;
-    bool last_is_chunked_ = false;
-    bool well_formed_ = true;
-    bool close_ = false;
-    bool content_coded_ = false;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/http_response.hpp
-
-// http_response: an answer that has arrived whole. Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_HTTP_RESPONSE_HPP
-#define HDIKAFKA_DETAIL_HTTP_RESPONSE_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Owns its texts: views into an answer live as long as it, and moving it keeps them valid.
-class http_response
-{
-public:
-    http_response() = default;
-    http_response(int code, http_head head, byte_buffer content)
-        : status(code), body(std::move(content)), head_(std::move(head))
-    {}
-
-    int status = 0;
-    byte_buffer body;
-
-    /// Wipes the body, and whatever of it was read together with the header.
-    void cleanse() noexcept
-    {
-        body.cleanse();
-        head_.cleanse();
-    }
-
-    std::string_view body_text() const noexcept { return body.view(); }
-
-    /// The value of the first field of that name, in any case, without blanks around it.
-    std::optional<std::string_view> field(std::string_view name) const noexcept { return head_.find(name); }
-
-    /// All fields in their order: `field_name(i)` and `field_value(i)` for i < field_count().
-    std::size_t field_count() const noexcept { return head_.size(); }
-    std::string_view field_name(std::size_t i) const noexcept { return head_.name(i); }
-    std::string_view field_value(std::size_t i) const noexcept { return head_.value(i); }
-
-private:
-    http_head head_;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/http_parser.hpp
-
-// response_parser: bytes in, one final answer or one fault out (RFC 9112). Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_HTTP_PARSER_HPP
-#define HDIKAFKA_DETAIL_HTTP_PARSER_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Reads the answer to one request: `prepare()` says where the next bytes go, `commit(n)` takes them.
-/// The outcome depends on the bytes alone, not on the pieces they come in (but for is_tunnel()). Interim
-/// answers (1xx) are dropped. After a fault, and unless keep_alive() or is_tunnel(), the connection has to be
-/// closed.
-class response_parser
-{
-public:
-    /// `head_request`: the answer belongs to a HEAD and has no body.
-    explicit response_parser(http_limits const& limits, bool head_request = false)
-        : head_(limits, errc::status_line_too_long),
-          body_(limits),
-          interim_left_(limits.interim()),
-          status_line_limit_(limits.status_line()),
-          head_request_(head_request)
-    {}
-
-    /// The answer belongs to a CONNECT. To be said before the first byte comes.
-    void expect_tunnel() noexcept { connect_request_ = true; }
-
-    /// Room for the next bytes; empty once done() or failed(). For a body with Content-Length it is the
-    /// body's own memory and never longer than its rest.
-    std::span<char> prepare()
-    {
-        if (stage_ == stage::head)
-            return head_.prepare();
-        return stage_ == stage::body ? body_.prepare() : std::span<char>();
-    }
-
-    /// `n` bytes, at most as many as there was room for, were put there.
-    void commit(std::size_t n)
-    {
-        if (n == 0)
-            return;
-        if (stage_ == stage::head) {
-            started_ = true;
-            head_.commit(n);
-            read_head();
-        } else if (stage_ == stage::body) {
-            body_.commit(n);
-            look_at_body();
-        }
-    }
-
-    /// The peer has closed the connection in the proper way; over TLS that is after close_notify.
-    void finish_eof()
-    {
-        if (stage_ == stage::head) {
-            fail(http_fault(errc::connection_lost, started_
-                                                       ? "the connection ended within the answer's header"
-                                                       : "the connection ended before an answer came"));
-        } else if (stage_ == stage::body) {
-            body_.finish_eof();
-            look_at_body();
-        }
-    }
-
-    bool done() const noexcept { return stage_ == stage::done; }
-    bool failed() const noexcept { return stage_ == stage::failed; }
-    errc fault() const noexcept { return fault_.code(); }
-
-    /// A sentence about the fault, or empty. It has nothing of the answer in it but framing values.
-    std::string_view cause() const noexcept { return fault_.cause(); }
-
-    /// Whether any byte has come.
-    bool started() const noexcept { return started_; }
-
-    /// Whether status() and field() are those of the final answer. They stay usable after a fault in
-    /// the body, and until take().
-    bool header_done() const noexcept { return header_done_; }
-    int status() const noexcept { return status_; }
-    std::optional<std::string_view> field(std::string_view name) const noexcept
-    {
-        return head_.head().find(name);
-    }
-
-    /// Whether another request may be sent on the connection.
-    bool keep_alive() const noexcept { return done() && keep_alive_; }
-
-    /// Whether the connection is a tunnel from here on: the CONNECT was answered with 2xx. Nothing that
-    /// follows was read; bytes that came together with the answer are a fault, because the far end of the
-    /// tunnel has nothing to say before it is spoken to.
-    bool is_tunnel() const noexcept { return done() && opens_tunnel(); }
-
-    /// How long the server keeps the connection when it is idle, if it said so (`Keep-Alive: timeout=5`).
-    std::optional<std::chrono::seconds> keep_alive_timeout() const noexcept
-    {
-        auto const value = field("keep-alive");
-        list_elements parameters(value.value_or(std::string_view()));
-        for (std::string_view parameter; parameters.next(parameter);) {
-            constexpr std::string_view name = "timeout=";
-            if (!equals_ignoring_case(parameter.substr(0, name.size()), name))
-                continue;
-            constexpr std::uint64_t day = 86400;
-            if (auto const seconds = parse_decimal(parameter.substr(name.size())))
-                return std::chrono::seconds(std::min(*seconds, day));
-        }
-        return std::nullopt;
-    }
-
-    /// The answer, once done(). Ask for keep_alive_timeout() before it.
-    http_response take() { return http_response(status_, head_.take(), body_.take()); }
-
-private:
-    enum class stage : unsigned char
-    {
-        head,
-        body,
-        done,
-        failed
-    };
-
-    void fail(http_fault fault)
-    {
-        fault_ = std::move(fault);
-        stage_ = stage::failed;
-    }
-
-    void read_head()
-    {
-        for (;;) {
-            // Another protocol is told at once: its bytes may never have a line end to wait for.
-            constexpr std::string_view version = "HTTP/1.";
-            if (status_ == 0 &&
-                !version.starts_with(head_.unread().substr(0, std::min(version.size(), status_line_limit_))))
-                return fail(http_fault(errc::bad_status_line, "the peer's answer is not HTTP/1.x"));
-            switch (head_.next()) {
-            case head_reader::event::need_more: return;
-            case head_reader::event::fault: return fail(head_.fault());
-            case head_reader::event::start_line:
-                if (!read_status_line(head_.head().start_line()))
-                    return;
-                break;
-            case head_reader::event::end:
-                if (status_ >= 200)
-                    return begin_body();
-                status_ = 0;
-                head_.restart();
-                break;
-            }
-        }
-    }
-
-    /// HTTP-version SP 3DIGIT [ SP [ reason ] ]: many servers leave out the second SP when there is no
-    /// reason.
-    bool read_status_line(std::string_view line)
-    {
-        constexpr std::size_t shortest = std::string_view("HTTP/1.1 200").size();
-        auto const digit = [line](std::size_t at) { return line[at] >= '0' && line[at] <= '9'; };
-        bool const sound = line.size() >= shortest && digit(7) && line[8] == ' ' && line[9] != '0' &&
-                           digit(9) && digit(10) && digit(11) &&
-                           (line.size() == shortest || line[shortest] == ' ');
-        if (!sound) {
-            fail(http_fault(errc::bad_status_line, "the status line is malformed"));
-            return false;
-        }
-        http_1_0_ = line[7] == '0';
-        status_ = (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
-        if (status_ == 101)
-            fail(http_fault(errc::unexpected_upgrade, "the server switched protocols unasked"));
-        else if (status_ < 200 && interim_left_-- == 0)
-            fail(http_fault(errc::too_many_interim, "there are too many interim answers"));
-        return stage_ == stage::head;
-    }
-
-    void begin_body()
-    {
-        header_done_ = true;
-        if (opens_tunnel())
-            return begin_tunnel();
-        message_framing const framing(head_.head(), http_1_0_);
-        keep_alive_ = !http_1_0_ && !framing.close();
-        if (head_request_ || status_ == 204 || status_ == 304) {
-            // No body, whatever the fields say; but a 204 that announces one may be followed by one.
-            bool const announced = status_ == 204 && (framing.chunked() || framing.length().value_or(0) != 0);
-            keep_alive_ = keep_alive_ && !framing.fault() && !announced;
-            body_.start_none();
-        } else if (framing.fault()) {
-            return fail(framing.fault());
-        } else if (framing.content_coded() && status_ >= 400) {
-            // What cannot be read is only the reason; the status says what happened.
-            keep_alive_ = false;
-            body_.start_none();
-        } else if (framing.content_coded()) {
-            return fail(http_fault(errc::unsupported_coding, "the answer has a content coding"));
-        } else if (framing.chunked()) {
-            body_.start_chunked();
-        } else if (framing.length()) {
-            body_.start_length(*framing.length());
-        } else {
-            keep_alive_ = false;
-            body_.start_until_close();
-        }
-        stage_ = stage::body;
-        auto const unread = head_.unread();
-        if (body_.feed(unread) != unread.size())
-            keep_alive_ = false; // bytes behind the answer: nobody knows what they belong to
-        look_at_body();
-    }
-
-    bool opens_tunnel() const noexcept { return connect_request_ && status_ < 300; }
-
-    /// No body, whatever the fields say (RFC 9110 §9.3.6, RFC 9112 §6.3 rule 2).
-    void begin_tunnel()
-    {
-        if (!head_.unread().empty())
-            return fail(
-                http_fault(errc::unexpected_bytes, "bytes came behind the HTTP proxy's answer to CONNECT"));
-        stage_ = stage::done;
-    }
-
-    void look_at_body()
-    {
-        if (body_.failed())
-            return fail(body_.fault());
-        if (!body_.done())
-            return;
-        stage_ = stage::done;
-        keep_alive_ = keep_alive_ && body_.surplus().empty();
-    }
-
-    head_reader head_;
-    body_reader body_;
-    std::size_t interim_left_;
-    std::size_t status_line_limit_;
-    int status_ = 0;
-    stage stage_ = stage::head;
-    bool head_request_;
-    bool connect_request_ = false;
-    bool http_1_0_ = false;
-    bool header_done_ = false;
-    bool started_ = false;
-    bool keep_alive_ = false;
-    http_fault fault_;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/openssl_handle.hpp
-
-// OpenSSL's objects as C++ objects. Layer: I/O shell (OpenSSL, no Asio).
-#ifndef HDIKAFKA_DETAIL_OPENSSL_HANDLE_HPP
-#define HDIKAFKA_DETAIL_OPENSSL_HANDLE_HPP
-
-#include <openssl/bio.h>
-#include <openssl/ssl.h>
-#include <openssl/x509.h>
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Owns an OpenSSL object.
-template <class T, auto Free>
-class openssl_handle
-{
-public:
-    openssl_handle() = default;
-    explicit openssl_handle(T* object) noexcept : object_(object) {}
-    openssl_handle(openssl_handle&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
-    openssl_handle& operator=(openssl_handle other) noexcept
-    {
-        std::swap(object_, other.object_);
-        return *this;
-    }
-    ~openssl_handle() { Free(object_); }
-
-    T* get() const noexcept { return object_; }
-    explicit operator bool() const noexcept { return object_ != nullptr; }
-
-private:
-    T* object_ = nullptr;
-};
-
-using ssl_ctx_ptr = openssl_handle<SSL_CTX, &SSL_CTX_free>;
-using ssl_ptr = openssl_handle<SSL, &SSL_free>;
-using bio_ptr = openssl_handle<BIO, &BIO_free_all>;
-using x509_ptr = openssl_handle<X509, &X509_free>;
-using tls_session_ptr = openssl_handle<SSL_SESSION, &SSL_SESSION_free>;
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/tls_sessions.hpp
-
-// TLS sessions that the next connection to the same origin can take up again. Layer: I/O shell (OpenSSL, no
-// Asio).
-#ifndef HDIKAFKA_DETAIL_TLS_SESSIONS_HPP
-#define HDIKAFKA_DETAIL_TLS_SESSIONS_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// The newest sessions of one origin. They were verified for it, and are not verified again when they are
-/// taken up: one store must never serve two origins. Thread-safe.
-template <class = void>
-class tls_sessions
-{
-public:
-    /// Lets connections of this context hand in what the server gives them.
-    static void collect_from(SSL_CTX* context)
-    {
-        SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-        SSL_CTX_sess_set_new_cb(context, &tls_sessions::on_new_session);
-    }
-
-    /// Offers the newest session to a connection that is about to be made, and takes in what that is given.
-    /// The store outlives the connection.
-    void offer_to(SSL* connection)
-    {
-        SSL_set_ex_data(connection, slot(), this);
-        tls_session_ptr const session = take();
-        if (session)
-            SSL_set_session(connection, session.get());
-    }
-
-    /// The connection stands: an older session that it took up may be taken up again.
-    void keep(SSL* connection)
-    {
-        if (SSL_session_reused(connection) == 1 && SSL_version(connection) < TLS1_3_VERSION)
-            put(tls_session_ptr(SSL_get1_session(connection)), false);
-    }
-
-private:
-    using clock = std::chrono::steady_clock;
-
-    static constexpr std::size_t most = 4; // servers send one or two tickets a connection
-    // A session begets the next one without the certificate being looked at again.
-    static constexpr std::chrono::hours longest_trust{24};
-
-    /// Each is offered once: one of TLS 1.3 so that nobody can tell that two connections belong together (RFC
-    /// 8446 C.4), an older one comes back from keep() unless the server broke off at the sight of it.
-    tls_session_ptr take()
-    {
-        std::lock_guard const lock(mutex_);
-        if (clock::now() - verified_at_ > longest_trust)
-            sessions_.clear();
-        // OpenSSL spoils the session of a connection that ends without close_notify.
-        while (!sessions_.empty() && SSL_SESSION_is_resumable(sessions_.back().get()) != 1)
-            sessions_.pop_back();
-        if (sessions_.empty())
-            return tls_session_ptr();
-        tls_session_ptr taken = std::move(sessions_.back());
-        sessions_.pop_back();
-        return taken;
-    }
-
-    void put(tls_session_ptr session, bool verified_now)
-    {
-        std::lock_guard const lock(mutex_);
-        if (verified_now)
-            verified_at_ = clock::now();
-        if (sessions_.size() == most)
-            sessions_.erase(sessions_.begin());
-        sessions_.push_back(std::move(session));
-    }
-
-    /// 1: the reference is ours.
-    static int on_new_session(SSL* connection, SSL_SESSION* session) noexcept
-    {
-        auto* const store = static_cast<tls_sessions*>(SSL_get_ex_data(connection, slot()));
-        if (!store || SSL_SESSION_is_resumable(session) != 1)
-            return 0;
-        try {
-            store->put(tls_session_ptr(session), SSL_session_reused(connection) == 0);
-        } catch (...) { // NOLINT(bugprone-empty-catch): OpenSSL is C, and nothing is lost
-            // The handle has given the reference back; without the session the next handshake is a full one.
-        }
-        return 1;
-    }
-
-    static int slot()
-    {
-        static int const index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
-        return index;
-    }
-
-    std::mutex mutex_;
-    std::vector<tls_session_ptr> sessions_; // newest last
-    clock::time_point verified_at_;         // when a handshake last showed a certificate
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/tls_context.hpp
-
-// The SSL_CTX of a client: whom it trusts, and how strictly. Layer: I/O shell (OpenSSL, no Asio).
-#ifndef HDIKAFKA_DETAIL_TLS_CONTEXT_HPP
-#define HDIKAFKA_DETAIL_TLS_CONTEXT_HPP
-
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
-
-namespace hdikafka::inline v0_1::detail {
-
-/// OpenSSL's own words for the oldest error of this thread's queue, which is emptied.
-inline std::string take_openssl_reason()
-{
-    unsigned long const code = ERR_get_error();
-    ERR_clear_error();
-    char const* const reason = ERR_reason_error_string(code);
-    return reason ? reason : "unknown reason";
-}
-
-template <class = void>
-bool add_authorities(SSL_CTX* context, std::string const& pem)
-{
-    if (pem.size() > static_cast<std::size_t>(std::numeric_limits<int>::max()))
-        return false;
-    bio_ptr const text(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-    int added = 0;
-    while (x509_ptr const certificate{PEM_read_bio_X509(text.get(), nullptr, nullptr, nullptr)}) {
-        if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context), certificate.get()) != 1)
-            return false;
-        ++added;
-    }
-    // The loop ends with "no start line" after the last certificate, and with another error in one.
-    bool const whole = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-    if (whole && added > 0)
-        ERR_clear_error();
-    return whole && added > 0;
-}
-
-template <class = void>
-result<ssl_ctx_ptr> make_tls_context(tls_options const& options)
-{
-    ERR_clear_error();
-    auto const refused = [](std::string_view what) {
-        return error(errc::invalid_option, std::string(what) + ": " + take_openssl_reason());
-    };
-    ssl_ctx_ptr context(SSL_CTX_new(TLS_client_method()));
-    if (!context)
-        return error(errc::tls_failed, "OpenSSL made no context: " + take_openssl_reason());
-    SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
-    SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION);
-    SSL_CTX_set_mode(context.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    SSL_CTX_set_read_ahead(context.get(), 1);
-    SSL_CTX_set_verify(context.get(), options.verify() ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
-
-    bool const own_trust = !options.ca_file().empty() || !options.ca_pem().empty();
-    if (!options.ca_file().empty() && SSL_CTX_load_verify_file(context.get(), options.ca_file().c_str()) != 1)
-        return refused("the CA file " + options.ca_file() + " cannot be used");
-    if (!options.ca_pem().empty() && !add_authorities(context.get(), options.ca_pem()))
-        return refused("the CA text holds no usable certificate");
-    if (!own_trust && SSL_CTX_set_default_verify_paths(context.get()) != 1)
-        return refused("the system's trust store cannot be used");
-    tls_sessions<>::collect_from(context.get());
-    if (options.configure())
-        options.configure()(context.get());
-    return context;
-}
-
-/// A TLS session object for one connection to `host`: SNI for names only, the name or address
-/// verified against the certificate's alternative names.
-template <class = void>
-result<ssl_ptr> make_tls_session(SSL_CTX* context, std::string const& host, bool is_address)
-{
-    ERR_clear_error();
-    ssl_ptr session(SSL_new(context));
-    if (!session)
-        return error(errc::tls_failed, "OpenSSL made no session: " + take_openssl_reason());
-    X509_VERIFY_PARAM* const checks = SSL_get0_param(session.get());
-    X509_VERIFY_PARAM_set_hostflags(checks, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
-                                                X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
-    bool const named = is_address ? X509_VERIFY_PARAM_set1_ip_asc(checks, host.c_str()) == 1
-                                  : X509_VERIFY_PARAM_set1_host(checks, host.c_str(), 0) == 1 &&
-                                        SSL_set_tlsext_host_name(session.get(), host.c_str()) == 1;
-    if (!named)
-        return error(errc::tls_failed, "the host name cannot be verified: " + take_openssl_reason());
-    SSL_set_connect_state(session.get());
-    return session;
-}
-
-/// The SHA-256 of the key in a server's certificate (SubjectPublicKeyInfo), in base64.
-template <class = void>
-std::string key_digest(SSL* connection)
-{
-    x509_ptr const certificate(SSL_get1_peer_certificate(connection));
-    X509_PUBKEY* const key = certificate ? X509_get_X509_PUBKEY(certificate.get()) : nullptr;
-    int const length = key ? i2d_X509_PUBKEY(key, nullptr) : 0;
-    if (length <= 0)
-        return std::string();
-    std::vector<unsigned char> encoded(static_cast<std::size_t>(length));
-    unsigned char* at = encoded.data();
-    i2d_X509_PUBKEY(key, &at);
-    std::string digest(EVP_MAX_MD_SIZE, '\0');
-    unsigned int size = 0;
-    if (EVP_Digest(encoded.data(), encoded.size(), reinterpret_cast<unsigned char*>(digest.data()), &size,
-                   EVP_sha256(), nullptr) != 1)
-        return std::string();
-    digest.resize(size);
-    return base64_encode(digest, base64_form::standard);
-}
-
-/// Whether the server's key is one of `pins`, in base64; any is when there are none.
-template <class = void>
-result<void> check_pins(SSL* connection, std::vector<std::string> const& pins)
-{
-    if (pins.empty())
-        return {};
-    std::string const found = key_digest(connection);
-    if (!found.empty() && std::ranges::find(pins, found) != pins.end())
-        return {};
-    return error(errc::certificate_refused,
-                 "the server's public key is not one that is pinned: sha256//" + found);
+    if (under_way->failure)
+        std::rethrow_exception(under_way->failure);
+    made = std::move(under_way->made);
+    co_return result<void>();
 }
 
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
 
-// -------- hdikafka/detail/tls_stream.hpp
-
-// A TCP connection with TLS on it, or without. Layer: I/O shell.
-//
-// OpenSSL drives the non-blocking socket itself through a small BIO; nothing is copied through memory
-// BIOs. Every step returns at once and says what it needs: the caller waits for the socket with
-// async_wait and takes the step again. The socket writes with MSG_NOSIGNAL (Asio's doing, OpenSSL's
-// own socket BIO would not), so that a peer that has gone cannot end the process with SIGPIPE.
-#ifndef HDIKAFKA_DETAIL_TLS_STREAM_HPP
-#define HDIKAFKA_DETAIL_TLS_STREAM_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// What a step of the stream came to.
-enum class step : unsigned char
-{
-    done,
-    want_read,   ///< Take the step again when the socket is readable.
-    want_write,  ///< Take the step again when the socket is writable.
-    want_either, ///< Take the step again when the socket is writable or readable.
-    closed,      ///< The peer closed in an orderly way: FIN without TLS, close_notify with it.
-    failed,      ///< See failure().
-};
-
-/// What the socket has to be ready for before the step is taken again.
-inline net::socket_base::wait_type readiness_for(step wanted) noexcept
-{
-    return wanted == step::want_read ? net::socket_base::wait_read : net::socket_base::wait_write;
-}
-
-template <class = void>
-class tls_stream
-{
-public:
-    explicit tls_stream(net::any_io_executor const& executor) : socket_(executor) {}
-    tls_stream(tls_stream const&) = delete;
-    tls_stream& operator=(tls_stream const&) = delete;
-
-    net::ip::tcp::socket& socket() noexcept { return socket_; }
-
-    /// Puts TLS on the connected socket; handshake() comes next. Without it bytes go in the clear.
-    result<void> use_tls(SSL_CTX* context, std::string const& host, bool is_address)
-    {
-        auto session = make_tls_session(context, host, is_address);
-        if (!session)
-            return session.error();
-        session_ = std::move(session).value();
-        BIO* const bio = BIO_new(socket_bio());
-        if (!bio)
-            return error(errc::tls_failed, take_openssl_reason());
-        BIO_set_data(bio, this);
-        BIO_set_init(bio, 1);
-        SSL_set_bio(session_.get(), bio, bio);
-        return {};
-    }
-
-    /// Null without TLS.
-    SSL* tls() const noexcept { return session_.get(); }
-
-    step handshake()
-    {
-        forget_errors();
-        int const returned = SSL_do_handshake(session_.get());
-        return returned == 1 ? step::done : after(returned, true);
-    }
-
-    step read(std::span<char> into, std::size_t& count)
-    {
-        if (!session_)
-            return plain(
-                [&](std::error_code& ec) {
-                    return socket_.read_some(net::mutable_buffer(into.data(), into.size()), ec);
-                },
-                count, step::want_read);
-        forget_errors();
-        int const returned = SSL_read_ex(session_.get(), into.data(), into.size(), &count);
-        return returned == 1 ? step::done : after(returned, false);
-    }
-
-    step write(std::span<char const> from, std::size_t& count)
-    {
-        if (!session_)
-            return plain(
-                [&](std::error_code& ec) {
-                    return socket_.write_some(net::const_buffer(from.data(), from.size()), ec);
-                },
-                count, step::want_write);
-        forget_errors();
-        int const returned = SSL_write_ex(session_.get(), from.data(), from.size(), &count);
-        return returned == 1 ? step::done : after(returned, false);
-    }
-
-    /// Whether bytes have arrived already that a read would look at first.
-    bool has_buffered() const noexcept { return session_ && SSL_has_pending(session_.get()) != 0; }
-
-    /// Whether an idle connection may carry the next request: no answer waits on it and it is open.
-    bool quiet()
-    {
-        char byte = 0;
-        if (!has_buffered()) {
-            std::error_code ec;
-            socket_.receive(net::mutable_buffer(&byte, 1), net::socket_base::message_peek, ec);
-            if (ec == net::error::would_block || ec == net::error::try_again)
-                return true;
-            if (ec || !session_)
-                return false;
-        }
-        // It may be no answer but something of TLS itself: a session ticket, say.
-        std::size_t count = 0;
-        return read(std::span<char>(&byte, 1), count) == step::want_read;
-    }
-
-    /// Bytes handed to the kernel so far, TLS's own included.
-    std::uint64_t bytes_out() const noexcept { return bytes_out_; }
-    /// Bytes taken from it.
-    std::uint64_t bytes_in() const noexcept { return bytes_in_; }
-
-    /// Why the last step failed.
-    error const& failure() const noexcept { return failure_; }
-
-    /// Says goodbye (close_notify) without waiting for an answer, and closes. For connections at rest.
-    void close_politely() noexcept
-    {
-        if (session_ && SSL_is_init_finished(session_.get())) {
-            ERR_clear_error();
-            SSL_shutdown(session_.get());
-            ERR_clear_error();
-        }
-        close();
-    }
-
-    void close() noexcept
-    {
-        std::error_code ignored;
-        socket_.close(ignored);
-    }
-
-private:
-    /// SSL_get_error() looks at the whole thread's errors. Most often there are none to forget.
-    static void forget_errors() noexcept
-    {
-        if (ERR_peek_error() != 0)
-            ERR_clear_error();
-    }
-
-    template <class Transfer>
-    step plain(Transfer transfer, std::size_t& count, step wanted)
-    {
-        std::error_code ec;
-        count = transfer(ec);
-        (wanted == step::want_write ? bytes_out_ : bytes_in_) += count;
-        if (!ec)
-            return step::done;
-        if (ec == net::error::would_block || ec == net::error::try_again)
-            return wanted;
-        if (ec == net::error::eof)
-            return step::closed;
-        failure_ = error(errc::connection_lost, ec.message());
-        return step::failed;
-    }
-
-    step after(int returned, bool in_handshake)
-    {
-        switch (SSL_get_error(session_.get(), returned)) {
-        case SSL_ERROR_WANT_READ: return step::want_read;
-        case SSL_ERROR_WANT_WRITE: return step::want_write;
-        case SSL_ERROR_ZERO_RETURN: return step::closed;
-        default: failure_ = describe(in_handshake); return step::failed;
-        }
-    }
-
-    error describe(bool in_handshake)
-    {
-        long const verified = SSL_get_verify_result(session_.get());
-        if (in_handshake && verified != X509_V_OK &&
-            (SSL_get_verify_mode(session_.get()) & SSL_VERIFY_PEER) != 0) {
-            ERR_clear_error();
-            bool const name =
-                verified == X509_V_ERR_HOSTNAME_MISMATCH || verified == X509_V_ERR_IP_ADDRESS_MISMATCH;
-            return error(name ? errc::host_mismatch : errc::certificate_refused,
-                         "the server's certificate was refused: " +
-                             std::string(X509_verify_cert_error_string(verified)));
-        }
-        if (io_error_) {
-            ERR_clear_error();
-            return error(errc::connection_lost, io_error_.message());
-        }
-        if (eof_) {
-            ERR_clear_error();
-            if (in_handshake)
-                return error(errc::connection_lost,
-                             "the server closed the connection during the TLS handshake");
-            return error(errc::truncated);
-        }
-        return error(errc::tls_failed, "TLS failed: " + take_openssl_reason());
-    }
-
-    static tls_stream& self(BIO* bio) noexcept { return *static_cast<tls_stream*>(BIO_get_data(bio)); }
-
-    static int bio_read(BIO* bio, char* into, std::size_t size, std::size_t* count)
-    {
-        tls_stream& stream = self(bio);
-        std::error_code ec;
-        *count = stream.socket_.read_some(net::mutable_buffer(into, size), ec);
-        stream.bytes_in_ += *count;
-        BIO_clear_retry_flags(bio);
-        if (ec == net::error::would_block || ec == net::error::try_again)
-            BIO_set_retry_read(bio);
-        else if (ec == net::error::eof)
-            stream.eof_ = true;
-        else
-            stream.io_error_ = ec;
-        return ec ? 0 : 1;
-    }
-
-    static int bio_write(BIO* bio, char const* from, std::size_t size, std::size_t* count)
-    {
-        tls_stream& stream = self(bio);
-        std::error_code ec;
-        *count = stream.socket_.write_some(net::const_buffer(from, size), ec);
-        stream.bytes_out_ += *count;
-        BIO_clear_retry_flags(bio);
-        if (ec == net::error::would_block || ec == net::error::try_again)
-            BIO_set_retry_write(bio);
-        else
-            stream.io_error_ = ec;
-        return ec ? 0 : 1;
-    }
-
-    static long bio_control(BIO* bio, int command, long, void*)
-    {
-        if (command == BIO_CTRL_EOF)
-            return self(bio).eof_ ? 1 : 0;
-        return command == BIO_CTRL_FLUSH ? 1 : 0;
-    }
-
-    static BIO_METHOD const* socket_bio()
-    {
-        // Kept for the life of the process: sessions may outlive every object with a destructor.
-        static BIO_METHOD const* const method = [] {
-            BIO_METHOD* const made =
-                BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "hdikafka socket");
-            BIO_meth_set_read_ex(made, &tls_stream::bio_read);
-            BIO_meth_set_write_ex(made, &tls_stream::bio_write);
-            BIO_meth_set_ctrl(made, &tls_stream::bio_control);
-            return made;
-        }();
-        return method;
-    }
-
-    net::ip::tcp::socket socket_;
-    ssl_ptr session_;
-    error failure_{errc::connection_lost};
-    std::error_code io_error_;
-    std::uint64_t bytes_out_ = 0;
-    std::uint64_t bytes_in_ = 0;
-    bool eof_ = false;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/exchange.hpp
-
-// One HTTP exchange on one connection: write the request, read the answer. Layer: I/O shell (it waits for
-// nothing itself).
-#ifndef HDIKAFKA_DETAIL_EXCHANGE_HPP
-#define HDIKAFKA_DETAIL_EXCHANGE_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Sends a request (a whole message) and reads its answer, as far as the socket goes along. The stream and
-/// the request outlive it.
-///
-/// A write that fails is not yet the end: a server may have answered and closed without reading
-/// everything, and its answer says more than "broken pipe".
-template <class = void>
-class exchange
-{
-public:
-    exchange(tls_stream<>& stream, std::string_view request, http_limits const& limits)
-        : stream_(stream), rest_(request), parser_(limits)
-    {}
-
-    /// Goes on until the socket has to be waited for (want_read, want_write, want_either), until there is an
-    /// answer (done), or until none will come (failed).
-    step advance()
-    {
-        if (!rest_.empty()) {
-            step const written = send();
-            if (written == step::want_read)
-                return written;
-            // A server that takes no more may have refused the request already (413).
-            if (written == step::want_write)
-                return receive_early();
-            // An answer takes a round trip: looking for it at once would be in vain.
-            if (written == step::done && !stream_.has_buffered())
-                return step::want_read;
-        }
-        return conclude(receive());
-    }
-
-    bool sending() const noexcept { return !rest_.empty(); }
-
-    /// Whether the whole request was written. Only then may the connection carry another one.
-    bool sent() const noexcept { return lost_ && rest_.empty(); }
-
-    /// Whether any byte of an answer has come.
-    bool answered() const noexcept { return parser_.started(); }
-
-    /// Why there is no answer.
-    result<void> const& failure() const noexcept { return failure_; }
-
-    /// The answer, once there is one.
-    response_parser& answer() noexcept { return parser_; }
-
-private:
-    step receive_early()
-    {
-        step const reading = receive();
-        return reading == step::want_read ? step::want_either : conclude(reading);
-    }
-
-    step conclude(step reading)
-    {
-        if (parser_.done())
-            return step::done;
-        if (!lost_)
-            failure_ = lost_;
-        else if (parser_.failed())
-            failure_ = error(parser_.fault(), parser_.cause());
-        else if (reading == step::failed)
-            failure_ = stream_.failure();
-        else
-            return reading;
-        return step::failed;
-    }
-
-    step send()
-    {
-        while (!rest_.empty()) {
-            std::size_t count = 0;
-            step const now = stream_.write(rest_, count);
-            if (now == step::want_read || now == step::want_write)
-                return now;
-            if (now == step::done) {
-                rest_ = rest_.subspan(count);
-            } else {
-                lost_ = stream_.failure();
-                rest_ = std::span<char const>();
-                return step::failed;
-            }
-        }
-        return step::done;
-    }
-
-    step receive()
-    {
-        for (;;) {
-            std::size_t count = 0;
-            step const now = stream_.read(parser_.prepare(), count);
-            if (now == step::closed)
-                parser_.finish_eof();
-            else if (now != step::done)
-                return now;
-            else
-                parser_.commit(count);
-            if (parser_.done() || parser_.failed())
-                return step::done;
-        }
-    }
-
-    tls_stream<>& stream_;
-    std::span<char const> rest_; ///< Of the request, not written yet.
-    response_parser parser_;
-    result<void> lost_; ///< Why the rest of the request could not be written.
-    result<void> failure_;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/ip_address.hpp
-
-// Addresses as text: told apart from names, and from the loopback. Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_IP_ADDRESS_HPP
-#define HDIKAFKA_DETAIL_IP_ADDRESS_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Four decimal numbers without leading zeros. The shorter, octal and hexadecimal spellings that
-/// inet_aton takes are no addresses here (RFC 3986 §7.4).
-inline std::optional<std::array<std::uint8_t, 4>> parse_ipv4(std::string_view text) noexcept
-{
-    std::array<std::uint8_t, 4> address{};
-    for (std::size_t i = 0; i != address.size(); ++i) {
-        auto const end = std::min(text.find('.'), text.size());
-        auto const part = text.substr(0, end);
-        if (part.empty() || part.size() > 3 || (part.size() > 1 && part.front() == '0'))
-            return std::nullopt;
-        unsigned value = 0;
-        for (char const character : part) {
-            if (character < '0' || character > '9')
-                return std::nullopt;
-            value = value * 10 + static_cast<unsigned>(character - '0');
-        }
-        bool const last = i + 1 == address.size();
-        if (value > 255 || last != (end == text.size()))
-            return std::nullopt;
-        address[i] = static_cast<std::uint8_t>(value);
-        text.remove_prefix(last ? end : end + 1);
-    }
-    return address;
-}
-
-/// RFC 4291 §2.2: eight groups, one "::" for two or more of them at most, the last two perhaps as IPv4.
-/// No brackets and no zone.
-class ipv6_text
-{
-public:
-    using address = std::array<std::uint8_t, 16>;
-
-    static std::optional<address> parse(std::string_view text) noexcept
-    {
-        ipv6_text parser;
-        return parser.read(text) ? std::optional(parser.bytes_) : std::nullopt;
-    }
-
-private:
-    bool read(std::string_view text) noexcept
-    {
-        std::optional<std::size_t> gap; // where the zeros of "::" go
-        if (text.starts_with("::")) {
-            gap = 0;
-            text.remove_prefix(2);
-        }
-        while (!text.empty()) {
-            auto const end = std::min(text.find(':'), text.size());
-            if (!read_group(text.substr(0, end), end == text.size()))
-                return false;
-            text.remove_prefix(end);
-            if (text.empty())
-                break;
-            text.remove_prefix(1);
-            if (text.empty())
-                return false; // a single colon at the end
-            if (text.front() == ':') {
-                if (gap)
-                    return false;
-                gap = size_;
-                text.remove_prefix(1);
-            }
-        }
-        if (!gap)
-            return size_ == bytes_.size();
-        if (size_ > bytes_.size() - 2)
-            return false;
-        std::rotate(bytes_.begin() + static_cast<std::ptrdiff_t>(*gap),
-                    bytes_.begin() + static_cast<std::ptrdiff_t>(size_), bytes_.end());
-        return true;
-    }
-
-    bool read_group(std::string_view group, bool last) noexcept
-    {
-        if (auto const v4 = last ? parse_ipv4(group) : std::nullopt; v4 && size_ <= bytes_.size() - 4) {
-            for (auto const byte : *v4)
-                bytes_[size_++] = byte;
-            return true;
-        }
-        if (group.empty() || group.size() > 4 || size_ > bytes_.size() - 2)
-            return false;
-        unsigned value = 0;
-        for (char const character : group) {
-            auto const digit = std::string_view("0123456789abcdefABCDEF").find(character);
-            if (digit == std::string_view::npos)
-                return false;
-            value = value * 16 + static_cast<unsigned>(digit < 16 ? digit : digit - 6);
-        }
-        bytes_[size_++] = static_cast<std::uint8_t>(value >> 8);
-        bytes_[size_++] = static_cast<std::uint8_t>(value & 0xff);
-        return true;
-    }
-
-    address bytes_{};
-    std::size_t size_ = 0;
-};
-
-inline bool is_ip_address(std::string_view host) noexcept
-{
-    return parse_ipv4(host) || ipv6_text::parse(host);
-}
-
-/// "localhost", 127.0.0.0/8 or ::1 (also written as an IPv4-mapped address). `host` is in lower case and
-/// without brackets.
-inline bool is_loopback(std::string_view host) noexcept
-{
-    if (host == "localhost")
-        return true;
-    if (auto const v4 = parse_ipv4(host))
-        return v4->front() == 127;
-    auto const v6 = ipv6_text::parse(host);
-    if (!v6)
-        return false;
-    ipv6_text::address const one{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
-    std::array<std::uint8_t, 13> const mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127};
-    return *v6 == one || std::equal(mapped.begin(), mapped.end(), v6->begin());
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/url.hpp
-
-// url: an endpoint's address, and the two encodings of text that requests are built with (RFC 3986,
-// application/x-www-form-urlencoded). Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_URL_HPP
-#define HDIKAFKA_DETAIL_URL_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// An absolute http or https URL in parts.
-class url
-{
-public:
-    url() = default;
-    url(std::string scheme_name, std::string host_name, std::uint16_t port_number, std::string path_and_query)
-        : scheme(std::move(scheme_name)),
-          host(std::move(host_name)),
-          port(port_number),
-          path(std::move(path_and_query))
-    {}
-
-    std::string scheme;     ///< "http" or "https".
-    std::string host;       ///< In lower case; an IPv6 address without its brackets.
-    std::uint16_t port = 0; ///< The scheme's own if the text named none.
-    std::string path;       ///< Starts with '/'; with the query if there is one.
-
-    bool is_https() const noexcept { return scheme == "https"; }
-
-    /// Whether the host is an IP address, which is never sent as SNI.
-    bool host_is_address() const noexcept { return is_ip_address(host); }
-
-    /// The value of a Host field: the port only where it is not the scheme's own.
-    std::string host_field() const
-    {
-        bool const v6 = host.find(':') != std::string::npos;
-        std::string field = v6 ? "[" + host + "]" : host;
-        if (port != (is_https() ? 443 : 80))
-            field += ":" + std::to_string(port);
-        return field;
-    }
-};
-
-/// Cuts and checks a URL. The reason it gives never repeats what stands in the URL: that may be a
-/// password or a signature.
-class url_parser
-{
-public:
-    explicit url_parser(std::string_view text) noexcept : rest_(text) {}
-
-    result<url> parse()
-    {
-        char const* const reason = read();
-        if (reason == nullptr)
-            return std::move(url_);
-        return error(errc::invalid_endpoint, std::string("the URL ") + reason);
-    }
-
-private:
-    static constexpr std::size_t longest = 8192;
-    static constexpr std::size_t longest_host = 253; // RFC 1035 §2.3.4
-    static constexpr std::size_t longest_label = 63;
-
-    /// Null, or what is wrong.
-    char const* read()
-    {
-        if (rest_.empty())
-            return "is empty";
-        if (rest_.size() > longest)
-            return "is too long";
-        for (char const c : rest_)
-            if (c <= ' ' || c >= 0x7f)
-                return "has a blank, a control character or a character that is not ASCII";
-        if (char const* reason = read_scheme())
-            return reason;
-        auto const end = std::min(rest_.find_first_of("/?#"), rest_.size());
-        auto const authority = rest_.substr(0, end);
-        rest_.remove_prefix(end);
-        if (char const* reason = read_authority(authority))
-            return reason;
-        return read_path();
-    }
-
-    char const* read_scheme()
-    {
-        auto const end = rest_.find("://");
-        if (end == std::string_view::npos)
-            return "does not start with https://";
-        url_.scheme = lower(rest_.substr(0, end));
-        if (url_.scheme != "https" && url_.scheme != "http")
-            return "does not start with https://";
-        rest_.remove_prefix(end + 3);
-        return nullptr;
-    }
-
-    char const* read_authority(std::string_view authority)
-    {
-        if (authority.find('@') != std::string_view::npos)
-            return "has a user name or a password";
-        std::string_view host = authority;
-        std::optional<std::string_view> port;
-        if (authority.starts_with('[')) {
-            auto const end = authority.find(']');
-            host = authority.substr(1, end == std::string_view::npos ? end : end - 1);
-            if (end == std::string_view::npos || !ipv6_text::parse(host))
-                return "has brackets without an IPv6 address in them";
-            auto const behind = authority.substr(end + 1);
-            if (!behind.empty() && behind.front() != ':')
-                return "has something between its host and its port";
-            if (!behind.empty())
-                port = behind.substr(1);
-            url_.host = lower(host);
-        } else {
-            auto const colon = authority.find(':');
-            host = authority.substr(0, colon);
-            if (colon != std::string_view::npos)
-                port = authority.substr(colon + 1);
-            url_.host = lower(host);
-            if (char const* reason = check_name(url_.host))
-                return reason;
-        }
-        url_.port = url_.is_https() ? 443 : 80;
-        return port ? read_port(*port) : nullptr;
-    }
-
-    static char const* check_name(std::string_view host)
-    {
-        if (host.empty())
-            return "has no host";
-        if (host.size() > longest_host)
-            return "has a host name that is too long";
-        std::string_view label;
-        for (std::size_t at = 0; at <= host.size(); at += label.size() + 1) {
-            label = host.substr(at, std::min(host.find('.', at), host.size()) - at);
-            if (label.empty() || label.size() > longest_label)
-                return "has a host name with an empty or too long part";
-            if (label.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-_") != std::string_view::npos)
-                return "has a host name with a character that may not stand there";
-        }
-        // The resolver would take "127.1" or "0x7f000001" for an address, which no check here has seen.
-        bool const number = label.find_first_not_of("0123456789") == std::string_view::npos ||
-                            (label.starts_with("0x") &&
-                             label.find_first_not_of("0123456789abcdef", 2) == std::string_view::npos);
-        if (number && !parse_ipv4(host))
-            return "has a host that is neither a name nor an IPv4 address of four numbers";
-        return nullptr;
-    }
-
-    char const* read_port(std::string_view text)
-    {
-        unsigned port = 0;
-        for (char const c : text) {
-            if (c < '0' || c > '9')
-                return "has a port that is not a number";
-            port = std::min(port * 10 + static_cast<unsigned>(c - '0'), 65536U);
-        }
-        if (port == 0 || port > 65535)
-            return "has a port that is not between 1 and 65535";
-        url_.port = static_cast<std::uint16_t>(port);
-        return nullptr;
-    }
-
-    char const* read_path()
-    {
-        constexpr std::string_view hex = "0123456789abcdefABCDEF";
-        for (std::size_t i = 0; i != rest_.size(); ++i) {
-            if (rest_[i] == '#')
-                return "has a fragment";
-            if (std::string_view("\"<>[]\\^`{|}").find(rest_[i]) != std::string_view::npos)
-                return "has a character in its path that must be percent-encoded";
-            if (rest_[i] == '%' &&
-                (rest_.size() - i < 3 || hex.find(rest_[i + 1]) == std::string_view::npos ||
-                 hex.find(rest_[i + 2]) == std::string_view::npos))
-                return "has a '%' in its path without two hexadecimal digits";
-        }
-        url_.path = rest_.starts_with('/') ? std::string(rest_) : "/" + std::string(rest_);
-        return nullptr;
-    }
-
-    static std::string lower(std::string_view text)
-    {
-        std::string out(text);
-        for (char& c : out)
-            if (c >= 'A' && c <= 'Z')
-                c = static_cast<char>(c + ('a' - 'A'));
-        return out;
-    }
-
-    std::string_view rest_;
-    url url_;
-};
-
-/// An absolute http or https URL without user, password and fragment; anything else is
-/// errc::invalid_endpoint with the reason.
-inline result<url> parse_url(std::string_view text) { return url_parser(text).parse(); }
-
-/// Appends `text` with everything percent-encoded but letters, digits and the characters of `plain`.
-inline void append_percent_encoded(std::string& out, std::string_view text, std::string_view plain)
-{
-    constexpr std::string_view digits = "0123456789ABCDEF";
-    char const* const end = text.data() + text.size();
-    for (char const* at = text.data(); at != end; ++at) {
-        char const* const start = at;
-        at = std::find_if_not(at, end, [plain](char c) {
-            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                   plain.find(c) != std::string_view::npos;
-        });
-        out.append(start, at);
-        if (at == end)
-            break;
-        auto const byte = static_cast<unsigned char>(*at);
-        out += {'%', digits[byte >> 4], digits[byte & 15]};
-    }
-}
-
-/// What a path segment or query value keeps besides letters and digits (RFC 3986 §2.3).
-inline constexpr std::string_view unreserved_marks = "-._~";
-
-/// Appends `name=value` to a form body, after '&' unless it is the first one (URL standard §5.2).
-inline void append_form(std::string& body, std::string_view name, std::string_view value)
-{
-    auto const append = [&body](std::string_view text) {
-        for (std::size_t at = 0; at <= text.size();) {
-            auto const space = std::min(text.find(' ', at), text.size());
-            append_percent_encoded(body, text.substr(at, space - at), "*-._");
-            if (space != text.size())
-                body += '+';
-            at = space + 1;
-        }
-    };
-    if (!body.empty())
-        body += '&';
-    append(name);
-    body += '=';
-    append(value);
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-#endif // !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
-
-// -------- hdikafka/observer.hpp
-
-// observer: what a client tells of its work, for logs, metrics and traces. Layer: values (no I/O, no Asio).
-#ifndef HDIKAFKA_OBSERVER_HPP
-#define HDIKAFKA_OBSERVER_HPP
-
-namespace hdikafka::inline v0_1 {
-
-/// The call that an event belongs to. The texts live as long as the observer's call.
-class observed_call
-{
-public:
-    observed_call() = default;
-
-    std::string_view operation;  ///< "produce", "fetch", "token", …
-    std::string_view topic;      ///< The topic, or empty.
-    std::string_view request_id; ///< x-ms-client-request-id, the same over the call's attempts.
-};
-
-/// A request to the service or to a token authority begins: once for each call, before its first attempt.
-class request_started
-{
-public:
-    request_started() = default;
-
-    observed_call call; ///< Which one.
-};
-
-/// One attempt at it is over.
-class attempt_ended
-{
-public:
-    attempt_ended() = default;
-
-    observed_call call;                    ///< Which one.
-    int attempt = 1;                       ///< 1 for the first.
-    int http_status = 0;                   ///< The answer's status; 0 without one.
-    std::error_code code;                  ///< Why there is no answer, or what the answer means as an errc.
-    std::chrono::microseconds duration{0}; ///< With waiting for a connection and making one.
-    std::uint64_t bytes_sent = 0;          ///< On the wire, TLS's own included, handshakes not.
-    std::uint64_t bytes_received = 0;      ///< Likewise.
-    bool reused = false;                   ///< The connection had served before.
-};
-
-/// Another attempt follows.
-class retry_scheduled
-{
-public:
-    retry_scheduled() = default;
-
-    observed_call call;                 ///< Which one.
-    int attempt = 1;                    ///< The one that failed.
-    int http_status = 0;                ///< Its answer's status; 0 without one.
-    std::error_code code;               ///< Why it failed.
-    std::chrono::milliseconds delay{0}; ///< How long the call waits before the next one.
-};
-
-/// The call is over: once for each request_started.
-class request_ended
-{
-public:
-    request_ended() = default;
-
-    observed_call call;   ///< Which one.
-    int attempts = 0;     ///< How many there were.
-    std::error_code code; ///< How it ended; empty when there is a good answer. That its body is
-                          ///< not what the API describes, the caller alone hears.
-    std::chrono::microseconds duration{0}; ///< From request_started on.
-};
-
-/// A token was asked for, by the first call that needs one or in the background.
-class token_renewed
-{
-public:
-    token_renewed() = default;
-
-    std::error_code code;               ///< Empty when there is a new token.
-    std::string_view source;            ///< Who was asked: "client secret", "managed identity (IMDS)", ….
-    std::string_view passed_over;       ///< Of a chain: why the credentials before it were not used.
-    std::chrono::seconds expires_in{0}; ///< Its life.
-    std::chrono::microseconds duration{0}; ///< With the request's retries.
-};
-
-/// Why a stream passed over offsets.
-enum class skip_cause : unsigned char
-{
-    retention,  ///< They were deleted before they were read.
-    truncated,  ///< The topic became shorter than the position, or is another one now.
-    unreadable, ///< The service has records there and does not return them.
-    recreated,  ///< The topic is another one than the checkpoint is of; `to` may be before `from`.
-};
-
-/// A stream passed over offsets, as its options say (on_out_of_range(), on_unreadable()).
-class records_skipped
-{
-public:
-    records_skipped() = default;
-
-    std::string_view topic;                   ///< Of the stream.
-    std::int32_t partition = 0;               ///< Likewise.
-    std::int64_t from = 0;                    ///< The first offset that was passed over.
-    std::int64_t to = 0;                      ///< Where it goes on; before `from` when truncated.
-    skip_cause cause = skip_cause::retention; ///< Why.
-};
-
-/// A connection is ready: looked up, connected, through the proxy if there is one, TLS agreed on.
-class connection_opened
-{
-public:
-    connection_opened() = default;
-
-    std::string_view host;                 ///< The host asked for.
-    std::uint16_t port = 0;                ///< Its port.
-    std::string_view tls_version;          ///< "TLSv1.3", "TLSv1.2"; empty without TLS.
-    bool resumed = false;                  ///< An earlier TLS session was taken up again.
-    bool proxied = false;                  ///< It goes through an HTTP proxy.
-    std::chrono::microseconds duration{0}; ///< From looking up to here.
-};
-
-/// Why a connection was closed.
-enum class connection_end : unsigned char
-{
-    failed,   ///< An exchange on it failed, was cancelled or ran out of time.
-    finished, ///< The server said that it ends with this answer.
-    retired,  ///< It was idle for too long, or too old.
-    dropped,  ///< The server closed it, or sent something, while it was idle; or it did so to another one.
-    closed,   ///< The client was closed, or its last handle is gone.
-};
-
-/// A connection that was ready is closed.
-class connection_closed
-{
-public:
-    connection_closed() = default;
-
-    std::string_view host;                         ///< The host asked for.
-    std::uint16_t port = 0;                        ///< Its port.
-    connection_end cause = connection_end::closed; ///< Why.
-    std::size_t exchanges = 0;                     ///< How many requests it served.
-    std::chrono::milliseconds age{0};              ///< Since it was ready.
-};
-
-/// Told of what a client does; see client_options::observer. Made from anything that can be called with one
-/// or more of the events above; of the others it hears nothing:
-///
-///     class retries { public: void operator()(hk::retry_scheduled const& event) { ++count; } … };
-///     options.observer(hk::observer(retries()));
-///
-/// No event holds a token, a secret, a body or a header field. The function is called by the threads that
-/// work for the client, several at a time, by the one that drops its last handle, and by the one that
-/// destroys the executor's context with calls in flight: what it refers to must live as long, a shared_ptr
-/// sees to that. Never with a lock held, so that it may call the client. It must not block: the call waits
-/// for it. What it throws is dropped. Copies share one function.
-class observer
-{
-public:
-    /// Nobody listens, which costs nothing.
-    observer() = default;
-
-    /// Takes the function, or an object with several, which must be copyable or movable.
-    template <class Function>
-    requires(!std::same_as<std::remove_cvref_t<Function>, observer>) explicit observer(Function function)
-        : listener_(std::make_shared<listener_of<Function>>(std::move(function)))
-    {
-        static_assert(hears<Function, request_started> || hears<Function, attempt_ended> ||
-                          hears<Function, retry_scheduled> || hears<Function, request_ended> ||
-                          hears<Function, token_renewed> || hears<Function, connection_opened> ||
-                          hears<Function, connection_closed> || hears<Function, records_skipped>,
-                      "an observer is called with an event, by const reference");
-    }
-
-    /// The same for an object that the program keeps looking at; nobody listens when there is none.
-    template <class Object>
-    explicit observer(std::shared_ptr<Object> object)
-    {
-        if (object)
-            *this = observer([object](auto const& event) requires std::invocable<Object&, decltype(event)> {
-                (*object)(event);
-            });
-    }
-
-    explicit operator bool() const noexcept { return listener_ != nullptr; }
-
-    /// For the library: says it, if anybody listens.
-    template <class Event>
-    void operator()(Event const& event) const noexcept
-    {
-        if (listener_)
-            listener_->on(event);
-    }
-
-private:
-    template <class Function, class Event>
-    static constexpr bool hears = std::invocable<Function&, Event const&>;
-
-    class listener
-    {
-    public:
-        virtual ~listener() = default;
-        virtual void on(request_started const&) noexcept = 0;
-        virtual void on(attempt_ended const&) noexcept = 0;
-        virtual void on(retry_scheduled const&) noexcept = 0;
-        virtual void on(request_ended const&) noexcept = 0;
-        virtual void on(token_renewed const&) noexcept = 0;
-        virtual void on(connection_opened const&) noexcept = 0;
-        virtual void on(connection_closed const&) noexcept = 0;
-        virtual void on(records_skipped const&) noexcept = 0;
-    };
-
-    template <class Function>
-    class listener_of final : public listener
-    {
-    public:
-        explicit listener_of(Function function) : function_(std::move(function)) {}
-
-        void on(request_started const& event) noexcept override { tell(event); }
-        void on(attempt_ended const& event) noexcept override { tell(event); }
-        void on(retry_scheduled const& event) noexcept override { tell(event); }
-        void on(request_ended const& event) noexcept override { tell(event); }
-        void on(token_renewed const& event) noexcept override { tell(event); }
-        void on(connection_opened const& event) noexcept override { tell(event); }
-        void on(connection_closed const& event) noexcept override { tell(event); }
-        void on(records_skipped const& event) noexcept override { tell(event); }
-
-    private:
-        template <class Event>
-        void tell([[maybe_unused]] Event const& event) noexcept
-        {
-            if constexpr (hears<Function, Event>) {
-                try {
-                    function_(event);
-                } catch (...) { // NOLINT(bugprone-empty-catch): telling must not change what is told
-                }
-            }
-        }
-
-        Function function_;
-    };
-
-    std::shared_ptr<listener> listener_;
-};
-
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-#if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
-
-// -------- hdikafka/detail/connection.hpp
-
-// A connection: its stream, the exchange on it, and whether it may be used again. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_CONNECTION_HPP
-#define HDIKAFKA_DETAIL_CONNECTION_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// A connection and what decides whether it may be used again.
-template <class = void>
-class connection : public list_link
-{
-public:
-    connection(net::any_io_executor const& executor, url const& target, observer watcher)
-        : stream(executor), watcher_(std::move(watcher)), host_(target.host), port_(target.port)
-    {}
-    connection(connection const&) = delete;
-    connection& operator=(connection const&) = delete;
-    ~connection()
-    {
-        cleanse(request);
-        // The TLS session is good all the same; OpenSSL would spoil it without a goodbye.
-        if (end == connection_end::failed && stream.tls())
-            SSL_set_shutdown(stream.tls(), SSL_SENT_SHUTDOWN);
-        if (!watcher_ || made_at == never)
-            return;
-        connection_closed event;
-        event.host = host_;
-        event.port = port_;
-        event.cause = end;
-        event.exchanges = exchanges;
-        event.age = std::chrono::duration_cast<milliseconds>(steady_clock::now() - made_at);
-        watcher_(event);
-    }
-
-    /// Whether the next request may go over it.
-    bool usable()
-    {
-        if (steady_clock::now() >= retire_at)
-            end = connection_end::retired;
-        else if (!stream.quiet())
-            end = connection_end::dropped;
-        else
-            return true;
-        return false;
-    }
-
-    static constexpr auto never = steady_clock::time_point::max();
-
-    tls_stream<> stream;
-    std::string request;            ///< The message on its way; its memory serves the next one.
-    std::optional<exchange<>> talk; ///< The exchange under way.
-    steady_clock::time_point made_at = never;
-    steady_clock::time_point last_used = never;
-    steady_clock::time_point retire_at = never; ///< Never used from then on.
-    std::size_t exchanges = 0;
-    connection_end end = connection_end::closed; ///< Why it is closed, should it be now.
-
-private:
-    observer watcher_;
-    std::string host_;
-    std::uint16_t port_;
-};
-
-using connection_ptr = std::unique_ptr<connection<>>;
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/connection_pool.hpp
-
-// The connections to one origin: bounded, reused, handed out in the order of asking. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_CONNECTION_POOL_HPP
-#define HDIKAFKA_DETAIL_CONNECTION_POOL_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-template <class = void>
-class connection_pool;
-
-using pool_ptr = std::shared_ptr<connection_pool<>>;
-
-/// The right to one connection: to an idle one, or to make one when `link` is empty. Gives the right
-/// back when it dies, and the connection with it after keep(); otherwise the connection is closed.
-template <class Lazy = void>
-class lease
-{
-public:
-    using pool = std::shared_ptr<connection_pool<Lazy>>;
-
-    lease() = default;
-    lease(pool of, connection_ptr idle) : link(std::move(idle)), pool_(std::move(of)) {}
-    lease(lease&&) = default;
-    lease& operator=(lease&& other) noexcept
-    {
-        std::swap(link, other.link);
-        std::swap(pool_, other.pool_);
-        std::swap(reusable_, other.reusable_);
-        return *this;
-    }
-    ~lease()
-    {
-        if (!pool_)
-            return;
-        if (link && !reusable_) {
-            if (link->end == connection_end::finished)
-                link->stream.close_politely(); // which keeps its TLS session good
-            link.reset();
-        }
-        pool_->give_back(std::move(link));
-    }
-
-    /// Whether it is a right at all.
-    explicit operator bool() const noexcept { return pool_ != nullptr; }
-
-    /// The exchange ended cleanly: the connection may serve the next one.
-    void keep() noexcept { reusable_ = true; }
-
-    connection_ptr link;
-
-private:
-    pool pool_;
-    bool reusable_ = false;
-};
-
-/// How an origin is reached.
-enum class route : unsigned char
-{
-    configured, ///< Through a proxy when the options or the environment name one.
-    direct,     ///< Never through a proxy: it would ask the proxy's own metadata service.
-};
-
-/// Thread-safe; no lock is held while anything waits or is closed.
-///
-/// While somebody waits, every connection is in use: one that comes back goes to the first in line,
-/// so that nobody can overtake.
-template <class Lazy>
-class connection_pool : public std::enable_shared_from_this<connection_pool<Lazy>>
-{
-public:
-    connection_pool(url target, std::size_t limit, route by)
-        : target_(std::move(target)), host_field_(target_.host_field()), limit_(limit), by_(by)
-    {}
-    connection_pool(connection_pool const&) = delete;
-    connection_pool& operator=(connection_pool const&) = delete;
-    ~connection_pool()
-    {
-        while (!idle_.empty())
-            connection_ptr(&idle_.pop_back()).reset();
-    }
-
-    url const& target() const noexcept { return target_; }
-    route by() const noexcept { return by_; }
-
-    /// The TLS sessions that its connections may take up again.
-    tls_sessions<>& sessions() noexcept { return sessions_; }
-
-    /// The value of the Host field of each request.
-    std::string const& host_field() const noexcept { return host_field_; }
-
-    /// An idle connection that is still good, or the right to make one; nothing when all are in use. `fresh`:
-    /// only the right to make one will do.
-    lease<> take(bool fresh) { return take_or_queue(nullptr, fresh); }
-
-    /// Closes the connections that have been idle since `moment` or longer: one that served last then turned
-    /// out to be dead, and what killed it (a restart of the server) has most often killed the others.
-    void drop_idle(steady_clock::time_point moment) { close_idle(connection_end::dropped, moment, false); }
-
-    /// Waits for a connection, in turn, until the operation is interrupted.
-    task wait_in_line(operation_ptr op, bool fresh, lease<>& held)
-    {
-        place_in_line place(this->shared_from_this(), *op);
-        held = take_or_queue(&place, fresh);
-        while (!held) {
-            if (op->interrupted())
-                co_return op->interruption("waiting for a free connection");
-            co_await op->park();
-            held = place.claim();
-        }
-        if (op->interrupted()) {
-            held.keep(); // as good as it came
-            co_return op->interruption("waiting for a free connection");
-        }
-        drop_unusable(held, fresh);
-        co_return result<void>();
-    }
-
-    /// Closes the idle connections; those in use are closed when they come back.
-    void close() { close_idle(connection_end::closed, steady_clock::time_point::max(), true); }
-
-private:
-    friend class lease<>;
-
-    /// Somebody who waits, or was given what is not claimed yet. All but the references belongs to the
-    /// pool's lock.
-    class place_in_line : public list_link
-    {
-    public:
-        place_in_line(pool_ptr pool, operation<>& op) : pool_(std::move(pool)), op_(op) {}
-
-        /// Also when the executor's context is destroyed: the pool may outlive it and must not touch one
-        /// that is gone.
-        ~place_in_line()
-        {
-            {
-                std::lock_guard const lock(pool_->mutex_);
-                if (this->linked())
-                    pool_->waiting_.remove(*this);
-            }
-            if (granted_)
-                pool_->give_back(std::move(link_));
-        }
-
-        /// With the lock held.
-        void grant(connection_ptr link)
-        {
-            granted_ = true;
-            link_ = std::move(link);
-            op_.wake();
-        }
-
-        lease<> claim()
-        {
-            std::lock_guard const lock(pool_->mutex_);
-            return std::exchange(granted_, false) ? lease<>(pool_, std::move(link_)) : lease<>();
-        }
-
-    private:
-        pool_ptr pool_;
-        operation<>& op_;
-        connection_ptr link_;
-        bool granted_ = false;
-    };
-
-    /// When all are in use: nothing, and `place`, if there is one, stands in the queue.
-    lease<> take_or_queue(place_in_line* place, bool fresh)
-    {
-        auto const now = steady_clock::now();
-        connection_ptr found;
-        {
-            std::unique_lock lock(mutex_);
-            while (!idle_.empty() && idle_.front().retire_at <= now) {
-                connection_ptr retired(&idle_.pop_front());
-                --open_;
-                lock.unlock();
-                retired->end = connection_end::retired;
-                retired->stream.close_politely();
-                retired.reset();
-                lock.lock();
-            }
-            bool const room = open_ < limit_;
-            if (!idle_.empty() && !(fresh && room)) {
-                found.reset(&idle_.pop_back());
-            } else if (room) {
-                ++open_;
-            } else {
-                if (place)
-                    waiting_.push_back(*place);
-                return lease<>();
-            }
-        }
-        lease<> held(this->shared_from_this(), std::move(found));
-        drop_unusable(held, fresh);
-        return held;
-    }
-
-    /// Of a connection that will not do, the right to make another one is left.
-    static void drop_unusable(lease<>& held, bool fresh)
-    {
-        if (!held.link)
-            return;
-        bool const usable = held.link->usable();
-        if (usable && !fresh)
-            return;
-        if (usable)
-            held.link->end = connection_end::dropped;
-        held.link->stream.close_politely();
-        held.link.reset();
-    }
-
-    void close_idle(connection_end cause, steady_clock::time_point unused_since, bool for_good)
-    {
-        std::unique_lock lock(mutex_);
-        closed_ = closed_ || for_good;
-        while (!idle_.empty() && idle_.front().last_used <= unused_since) {
-            connection_ptr link(&idle_.pop_front());
-            --open_;
-            lock.unlock();
-            link->end = cause;
-            link->stream.close_politely();
-            link.reset();
-            lock.lock();
-        }
-    }
-
-    void give_back(connection_ptr link)
-    {
-        std::lock_guard const lock(mutex_);
-        if (!waiting_.empty()) {
-            waiting_.pop_front().grant(std::move(link));
-        } else if (link && !closed_) {
-            idle_.push_back(*link.release());
-        } else {
-            --open_;
-        }
-    }
-
-    url const target_;
-    std::string const host_field_;
-    std::size_t const limit_;
-    route const by_;
-    tls_sessions<> sessions_; // outlives the connections
-    std::mutex mutex_;
-    linked_list<connection<>> idle_; // owned; oldest first
-    linked_list<place_in_line> waiting_;
-    std::size_t open_ = 0; // in use and idle
-    bool closed_ = false;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/pool_policy.hpp
-
-// How long a connection may be kept. Layer: decisions (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_POOL_POLICY_HPP
-#define HDIKAFKA_DETAIL_POOL_POLICY_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// When a connection that now becomes idle must not be used any more: after `idle`, a second before what the
-/// server grants (Keep-Alive: timeout), and `age` after it was made, whichever comes first.
-inline std::chrono::steady_clock::time_point retirement(std::chrono::steady_clock::time_point now,
-                                                        std::chrono::steady_clock::time_point made,
-                                                        milliseconds idle, milliseconds age,
-                                                        std::optional<std::chrono::seconds> granted)
-{
-    if (granted)
-        idle = std::clamp(milliseconds(*granted) - std::chrono::seconds(1), milliseconds(0), idle);
-    return std::min(now + idle, made + age);
-}
-
-/// Orders addresses so that two families take turns, beginning with that of the first (RFC 8305 §4):
-/// `is_v6(address)` tells them apart. What comes first within a family stays first.
-template <class Addresses, class IsV6>
-void alternate_families(Addresses& addresses, IsV6 is_v6)
-{
-    bool wanted = !addresses.empty() && is_v6(addresses.front());
-    for (auto at = addresses.begin(); at != addresses.end(); ++at, wanted = !wanted) {
-        auto const found =
-            std::find_if(at, addresses.end(), [&](auto const& one) { return is_v6(one) == wanted; });
-        if (found == addresses.end())
-            return; // the rest is of one family
-        std::rotate(at, found, found + 1);
-    }
-}
-
-/// How long after one connection attempt the next address is tried too (RFC 8305 §5).
-inline constexpr milliseconds connection_attempt_delay{250};
-
-/// When the next address is tried: at once when no other is being tried or one has just failed, else after a
-/// delay since the last attempt began.
-inline std::chrono::steady_clock::time_point next_attempt(std::chrono::steady_clock::time_point now,
-                                                          std::chrono::steady_clock::time_point last_began,
-                                                          bool others_under_way, bool one_failed)
-{
-    return others_under_way && !one_failed ? last_began + connection_attempt_delay : now;
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/address_race.hpp
-
-// Connecting to whichever of a host's addresses answers first (RFC 8305 §5). Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_ADDRESS_RACE_HPP
-#define HDIKAFKA_DETAIL_ADDRESS_RACE_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// One attempt, which tells its operation when it is over. Whoever is in the race may be at work on another
-/// thread than the handler: what the handler writes is looked at only after `finished`.
-template <class Lazy = void>
-class connection_attempt : public std::enable_shared_from_this<connection_attempt<Lazy>>
-{
-public:
-    connection_attempt(operation_ptr op, net::any_io_executor const& executor)
-        : socket(executor), op_(std::move(op))
-    {}
-
-    void start(net::ip::tcp::endpoint const& address)
-    {
-        socket.async_connect(address, handler(this->shared_from_this()));
-    }
-
-    net::ip::tcp::socket socket;
-    std::atomic<bool> finished = false;
-    std::error_code failure;
-
-private:
-    class handler
-    {
-    public:
-        explicit handler(std::shared_ptr<connection_attempt> attempt) noexcept : attempt_(std::move(attempt))
-        {}
-
-        void operator()(std::error_code ended)
-        {
-            attempt_->failure = ended;
-            attempt_->finished = true;
-            attempt_->op_->wake();
-        }
-
-    private:
-        std::shared_ptr<connection_attempt> attempt_;
-    };
-
-    operation_ptr op_;
-};
-
-/// The addresses that are left to try. An attempt that loses is stopped, its address stays.
-template <class = void>
-class address_race
-{
-public:
-    using address_list = std::vector<net::ip::tcp::endpoint>;
-
-    address_race(operation_ptr op, net::any_io_executor const& executor, address_list addresses)
-        : op_(std::move(op)), executor_(executor), left_(std::move(addresses))
-    {
-        alternate_families(left_, [](auto const& one) { return one.address().is_v6(); });
-    }
-    address_race(address_race const&) = delete;
-    address_race& operator=(address_race const&) = delete;
-    ~address_race() { stop(); }
-
-    bool exhausted() const noexcept { return left_.empty(); }
-
-    /// Connects `winner` to one of the addresses, which is not tried again afterwards.
-    task run(std::string const& name, net::ip::tcp::socket& winner)
-    {
-        error last(errc::connect_failed, name + " has no address");
-        auto begun = steady_clock::now();
-        for (;;) {
-            bool failed = false;
-            while (auto const attempt = take_finished()) {
-                if (!attempt->failure)
-                    attempt->socket.non_blocking(true, attempt->failure);
-                if (!attempt->failure) {
-                    winner = std::move(attempt->socket);
-                    stop();
-                    co_return result<void>();
-                }
-                failed = true;
-                last =
-                    error(errc::connect_failed, "connecting to " + name + ": " + attempt->failure.message());
-            }
-            if (op_->interrupted()) {
-                stop();
-                co_return op_->interruption("connecting to " + name);
-            }
-            bool const more = running_.size() < left_.size();
-            auto const now = steady_clock::now();
-            auto const due = next_attempt(now, begun, !running_.empty(), failed);
-            if (more && now >= due) {
-                auto const& next = left_[running_.size()];
-                running_.push_back(std::make_shared<connection_attempt<>>(op_, executor_));
-                running_.back()->start(next);
-                begun = now;
-                continue;
-            }
-            if (running_.empty())
-                co_return last;
-            auto const until = more ? due : steady_clock::time_point::max();
-            co_await op_->park(until);
-        }
-    }
-
-private:
-    using attempt_ptr = std::shared_ptr<connection_attempt<>>;
-
-    /// An attempt that is over, whose address is off the list then; null when there is none.
-    attempt_ptr take_finished()
-    {
-        for (std::size_t i = 0; i < running_.size(); ++i) {
-            if (!running_[i]->finished)
-                continue;
-            auto const at = static_cast<std::ptrdiff_t>(i);
-            attempt_ptr found = std::move(running_[i]);
-            running_.erase(running_.begin() + at);
-            left_.erase(left_.begin() + at);
-            return found;
-        }
-        return nullptr;
-    }
-
-    void stop()
-    {
-        std::error_code ignored;
-        for (auto const& attempt : running_)
-            attempt->socket.close(ignored);
-        running_.clear();
-    }
-
-    operation_ptr op_;
-    net::any_io_executor const& executor_;
-    address_list left_;
-    std::vector<attempt_ptr> running_; // to the first of those that are left
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/environment.hpp
-
-// What the environment says. Layer: values (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_ENVIRONMENT_HPP
-#define HDIKAFKA_DETAIL_ENVIRONMENT_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// The variable's text; empty also when it is not set, which programs treat alike.
-inline std::string environment_variable(char const* name)
-{
-    // NOLINTNEXTLINE(concurrency-mt-unsafe): races only with a program that changes its environment
-    char const* const text = std::getenv(name);
-    return text ? text : "";
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/http_request.hpp
-
-// http_request: what is sent. Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_HTTP_REQUEST_HPP
-#define HDIKAFKA_DETAIL_HTTP_REQUEST_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// A block of header fields, checked and written as they are added. Nothing that could end a line or
-/// add another field gets into it.
-class request_fields
-{
-public:
-    /// False, and the block is spoilt for good, when the name is no token, the value has a control
-    /// character or blanks around it, or the field is one that http_request writes itself.
-    bool add(std::string_view name, std::string_view value)
-    {
-        bool const sound = is_token(name) && is_value(value) && !is_reserved(name);
-        sound_ = sound_ && sound;
-        if (sound) {
-            write(text_, name, value);
-        }
-        return sound;
-    }
-
-    /// The same for a name and a value of our own making, which need no check.
-    void add_own(std::string_view name, std::string_view value) { write(text_, name, value); }
-
-    bool sound() const noexcept { return sound_; }
-    std::string const& text() const noexcept { return text_; }
-
-    static bool is_value(std::string_view value) noexcept
-    {
-        return has_no_control(value) &&
-               (value.empty() || (!is_blank(value.front()) && !is_blank(value.back())));
-    }
-
-    static void write(std::string& out, std::string_view name, std::string_view value)
-    {
-        constexpr std::string_view colon = ": ";
-        constexpr std::string_view end = "\r\n";
-        out.reserve(out.size() + name.size() + value.size() + colon.size() + end.size());
-        out.append(name).append(colon).append(value).append(end);
-    }
-
-private:
-    static bool is_reserved(std::string_view name) noexcept
-    {
-        return equals_ignoring_case(name, "host") || equals_ignoring_case(name, "authorization") ||
-               equals_ignoring_case(name, "content-length") ||
-               equals_ignoring_case(name, "transfer-encoding");
-    }
-
-    std::string text_;
-    bool sound_ = true;
-};
-
-/// A field's value, checked when it is made: once, however many requests carry it.
-class field_value
-{
-public:
-    explicit field_value(std::string text)
-        : text_(std::move(text)), sound_(request_fields::is_value(text_.text()))
-    {}
-
-    bool sound() const noexcept { return sound_; }
-    std::string const& text() const noexcept { return text_.text(); }
-
-private:
-    secret text_; ///< A token, most often.
-    bool sound_;
-};
-
-using shared_fields = std::shared_ptr<request_fields const>;
-
-/// A request without the parts that belong to the connection (Host) and to the moment (Authorization):
-/// those are given when it is rendered, because a retry may need others. A request with a part that
-/// could be taken for another field or another request is never rendered at all.
-class http_request
-{
-public:
-    /// `target` in origin form, already percent-encoded; for CONNECT in authority form. `common`, which may
-    /// be null, are fields that many requests share.
-    http_request(std::string method, std::string target, shared_fields common = nullptr)
-        : method_(std::move(method)),
-          target_(std::move(target)),
-          common_(std::move(common)),
-          sound_(is_token(method_) && sound_target() && (!common_ || common_->sound()))
-    {}
-
-    /// Adds a field; see request_fields::add.
-    bool add(std::string_view name, std::string_view value) { return fields_.add(name, value); }
-    /// See request_fields::add_own.
-    void add_own(std::string_view name, std::string_view value) { fields_.add_own(name, value); }
-
-    http_request& body(std::string content) &
-    {
-        body_ = std::move(content);
-        return *this;
-    }
-
-    /// Wipes the body, which was a secret's.
-    void cleanse_body() noexcept { cleanse(body_); }
-
-    std::string const& method() const noexcept { return method_; }
-    std::string const& target() const noexcept { return target_; }
-    std::string const& body() const noexcept { return body_; }
-
-    /// Whether every part of the request can be sent as it is. `host` is the Host field's value;
-    /// `authorization` that of Authorization, which is left out when null.
-    bool sound(std::string_view host, field_value const* authorization) const noexcept
-    {
-        return sound_ && fields_.sound() && host_characters.spells(host) &&
-               (!authorization || authorization->sound());
-    }
-
-    /// Appends the request to `out`. False, with `out` as it was, when it is not sound.
-    [[nodiscard]] bool render_to(std::string& out, std::string_view host,
-                                 field_value const* authorization) const
-    {
-        if (!sound(host, authorization))
-            return false;
-        bool const sized = !body_.empty() || method_ == "POST" || method_ == "PUT" || method_ == "PATCH";
-        std::array<char, 20> digits{};
-        auto const* const end = std::to_chars(digits.data(), digits.data() + digits.size(), body_.size()).ptr;
-        std::string_view const length(digits.data(), static_cast<std::size_t>(end - digits.data()));
-        using text = std::string_view;
-        text const line = "\r\n";
-        std::array const parts{text(method_),
-                               text(" "),
-                               text(target_),
-                               text(" HTTP/1.1\r\nHost: "),
-                               host,
-                               line,
-                               authorization ? text("Authorization: ") : text(),
-                               authorization ? text(authorization->text()) : text(),
-                               authorization ? line : text(),
-                               common_ ? text(common_->text()) : text(),
-                               text(fields_.text()),
-                               sized ? text("Content-Length: ") : text(),
-                               sized ? length : text(),
-                               sized ? line : text(),
-                               line,
-                               text(body_)};
-        std::size_t size = 0;
-        for (auto const part : parts)
-            size += part.size();
-        auto const before = out.size();
-        out.resize(before + size);
-        char* at = out.data() + before;
-        for (auto const part : parts)
-            at += part.copy(at, part.size());
-        return true;
-    }
-
-private:
-    bool sound_target() const noexcept
-    {
-        if (method_ == "CONNECT")
-            return host_characters.spells(target_);
-        return target_.starts_with('/') && target_characters.spells(target_);
-    }
-
-    std::string method_;
-    std::string target_;
-    shared_fields common_;
-    request_fields fields_;
-    std::string body_;
-    bool sound_;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/proxy_policy.hpp
-
-// Whether the service is reached through an HTTP proxy, through which one, and what it is asked for: pure
-// decisions, and the one look at the environment that they need. Layer: decisions (no Asio).
-#ifndef HDIKAFKA_DETAIL_PROXY_POLICY_HPP
-#define HDIKAFKA_DETAIL_PROXY_POLICY_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// An HTTP proxy: where it is, and what it is shown.
-class proxy_settings
-{
-public:
-    url address;
-    std::string authorization; ///< The value of Proxy-Authorization, or empty. Secret.
-};
-
-/// Cuts and checks a proxy's address. The reason it gives never repeats what stands there: that may be a
-/// password.
-class proxy_parser
-{
-public:
-    explicit proxy_parser(std::string_view text) noexcept : rest_(text) {}
-
-    /// `source` is what the error's cause begins with.
-    result<proxy_settings> parse(std::string_view source)
-    {
-        std::string const reason = read();
-        if (reason.empty())
-            return std::move(settings_);
-        return error(errc::invalid_option, std::string(source) + ": " + reason);
-    }
-
-private:
-    /// Empty, or what is wrong.
-    std::string read()
-    {
-        if (auto const end = rest_.find("://"); end != std::string_view::npos) {
-            if (!equals_ignoring_case(rest_.substr(0, end), "http"))
-                return "the URL does not start with http://, and no other kind of proxy is supported";
-            rest_.remove_prefix(end + 3);
-        }
-        auto const authority = rest_.substr(0, rest_.find_first_of("/?#"));
-        if (auto const end = authority.rfind('@'); end != std::string_view::npos) {
-            if (char const* const reason = read_credentials(authority.substr(0, end)))
-                return reason;
-            rest_.remove_prefix(end + 1);
-        }
-        auto address = parse_url("http://" + std::string(rest_));
-        if (!address)
-            return address.error().cause();
-        if (address.value().path != "/")
-            return "the URL has a path or a query";
-        settings_.address = std::move(address).value();
-        return {};
-    }
-
-    /// Null, or what is wrong.
-    char const* read_credentials(std::string_view text)
-    {
-        auto const colon = std::min(text.find(':'), text.size());
-        std::string user;
-        std::string password;
-        if (!decode(text.substr(0, colon), user) ||
-            !decode(text.substr(std::min(colon + 1, text.size())), password))
-            return "the URL has a '%' in its user name or password without two hexadecimal digits";
-        if (user.find(':') != std::string::npos) // RFC 7617 §2, like the next one
-            return "the URL has a ':' in its user name";
-        auto const is_control = [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; };
-        if (std::ranges::any_of(user, is_control) || std::ranges::any_of(password, is_control))
-            return "the URL has a control character in its user name or password";
-        if (!user.empty() || !password.empty())
-            settings_.authorization = "Basic " + base64_encode(user + ":" + password, base64_form::standard);
-        return nullptr;
-    }
-
-    /// Appends `text` without its percent-encoding. False when a '%' has no two digits behind it.
-    static bool decode(std::string_view text, std::string& out)
-    {
-        for (std::size_t at = 0; at != text.size(); ++at) {
-            if (text[at] != '%') {
-                out += text[at];
-                continue;
-            }
-            auto const digits = text.substr(at + 1, 2);
-            unsigned value = 0;
-            char const* const end =
-                std::from_chars(digits.data(), digits.data() + digits.size(), value, 16).ptr;
-            if (end - digits.data() != 2)
-                return false;
-            out += static_cast<char>(static_cast<unsigned char>(value));
-            at += 2;
-        }
-        return true;
-    }
-
-    std::string_view rest_;
-    proxy_settings settings_;
-};
-
-/// `http://[user[:password]@]host[:port]`, or the same without `http://`; user and password are
-/// percent-decoded, and a '@' or ':' alone before the host means none. Without a port it is 80, the
-/// scheme's own, as in Go and Python (curl has 1080). Anything else is errc::invalid_option.
-inline result<proxy_settings> parse_proxy(std::string_view text, std::string_view source = "the HTTP proxy")
-{
-    return proxy_parser(text).parse(source);
-}
-
-/// What the environment says about proxies.
-class proxy_variables
-{
-public:
-    std::string https_proxy; ///< Empty when there is none.
-    std::string no_proxy;    ///< What is reached without one.
-};
-
-/// HTTPS_PROXY, else https_proxy; NO_PROXY, else no_proxy. One that is empty counts as not there. ALL_PROXY
-/// is not asked: what stands there is mostly a SOCKS proxy.
-inline proxy_variables proxy_environment()
-{
-    auto const first_of = [](char const* name, char const* other) {
-        std::string const text = environment_variable(name);
-        return text.empty() ? environment_variable(other) : text;
-    };
-    proxy_variables out;
-    out.https_proxy = first_of("HTTPS_PROXY", "https_proxy");
-    out.no_proxy = first_of("NO_PROXY", "no_proxy");
-    return out;
-}
-
-/// A URL's host and port as the entries of NO_PROXY see them. Names are never looked up.
-class no_proxy_target
-{
-public:
-    explicit no_proxy_target(url const& target)
-        : host_(target.host), port_(target.port), address_(any_address(host_))
-    {}
-
-    /// Whether this one entry names the target. A broken entry names nothing.
-    bool matches(std::string_view entry) const
-    {
-        if (entry == "*")
-            return true;
-        if (auto const slash = entry.find('/'); slash != std::string_view::npos)
-            return is_in(entry.substr(0, slash), parse_decimal(entry.substr(slash + 1)));
-        if (auto const v6 = ipv6_text::parse(entry)) // its colons are no port's
-            return v6 == address_;
-        bool const brackets = entry.starts_with('[');
-        auto const end = entry.find(':', brackets ? entry.find(']') : 0);
-        if (end != std::string_view::npos && parse_decimal(entry.substr(end + 1)) != port_)
-            return false;
-        auto name = entry.substr(0, end);
-        if (brackets)
-            return address_ && name.ends_with(']') &&
-                   ipv6_text::parse(name.substr(1, name.size() - 2)) == address_;
-        while (name.ends_with('.'))
-            name.remove_suffix(1);
-        if (address_)
-            return any_address(name) == address_;
-        return is_named(name);
-    }
-
-private:
-    using address = ipv6_text::address;
-
-    /// What ::ffff:0:0/96 has in front: IPv4 addresses as IPv6 (RFC 4291 §2.5.5.2).
-    static constexpr std::size_t mapped_bits = 96;
-    static constexpr address mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-
-    /// An IPv4 address becomes the IPv6 address that stands for it.
-    static std::optional<address> any_address(std::string_view text)
-    {
-        auto const v4 = parse_ipv4(text);
-        if (!v4)
-            return ipv6_text::parse(text);
-        address out = mapped;
-        std::ranges::copy(*v4, out.end() - v4->size());
-        return out;
-    }
-
-    static bool same_front(address const& a, address const& b, std::size_t bits)
-    {
-        auto const bytes = static_cast<std::ptrdiff_t>(bits / 8);
-        if (!std::equal(a.begin(), a.begin() + bytes, b.begin()))
-            return false;
-        auto const rest = bits % 8;
-        return rest == 0 || ((a[bits / 8] ^ b[bits / 8]) >> (8 - rest)) == 0;
-    }
-
-    /// Whether the target is an address of `network/bits`.
-    bool is_in(std::string_view network, std::optional<std::uint64_t> bits) const
-    {
-        bool const v4 = parse_ipv4(network).has_value();
-        auto const front = any_address(network);
-        if (!address_ || !front || !bits || *bits > (v4 ? 32 : 128))
-            return false;
-        auto const size = static_cast<std::size_t>(*bits) + (v4 ? mapped_bits : 0);
-        // An IPv4 address is in none of the networks that IPv6 has around them all, as ::/0.
-        if (size < mapped_bits && same_front(*address_, mapped, mapped_bits))
-            return false;
-        return same_front(*address_, *front, size);
-    }
-
-    /// Whether `name` is the host or a domain above it.
-    bool is_named(std::string_view name) const
-    {
-        if (name.starts_with("*."))
-            name.remove_prefix(1);
-        bool const only_below = name.starts_with('.');
-        if (only_below)
-            name.remove_prefix(1);
-        if (name.size() > host_.size())
-            return false;
-        auto const above = host_.size() - name.size();
-        if (!equals_ignoring_case(host_.substr(above), name))
-            return false;
-        return above == 0 ? !only_below : host_[above - 1] == '.';
-    }
-
-    std::string_view host_;
-    std::uint64_t port_;
-    std::optional<address> address_; ///< When the host is one.
-};
-
-/// Whether `no_proxy` (the text of NO_PROXY) names the target. Its entries stand between commas and blanks:
-/// - `*`: everything;
-/// - `example.com`: that host and those below it; `.example.com`, `*.example.com`: only those below it;
-/// - `192.0.2.1`, `2001:db8::1`, `[2001:db8::1]`: that address, in whatever spelling;
-/// - each of those names and addresses with `:port` (then IPv6 needs its brackets): that port alone;
-/// - `10.0.0.0/8`, `fd00::/8`: the addresses of that network.
-inline bool bypasses_proxy(std::string_view no_proxy, url const& target)
-{
-    constexpr std::string_view separators = ", \t\r\n";
-    no_proxy_target const sought(target);
-    for (;;) {
-        no_proxy.remove_prefix(std::min(no_proxy.find_first_not_of(separators), no_proxy.size()));
-        if (no_proxy.empty())
-            return false;
-        auto const entry = no_proxy.substr(0, no_proxy.find_first_of(separators));
-        if (sought.matches(entry))
-            return true;
-        no_proxy.remove_prefix(entry.size());
-    }
-}
-
-/// The proxy that `target` is reached through, if any.
-///
-/// `option` is what the program said: nothing, a proxy, or an empty text for no proxy at all. It stands in
-/// the place of the whole environment, NO_PROXY included: a program that names its proxy means it on every
-/// machine. Only https goes through a proxy, because plain http is for this machine and the metadata
-/// service, which no other machine reaches for us. For the same reason a loopback target never goes through
-/// a proxy of the environment, and through the program's own only when that is on the loopback too (a
-/// debugging proxy).
-inline result<std::optional<proxy_settings>>
-choose_proxy(url const& target, std::optional<std::string> const& option, proxy_variables const& environment)
-{
-    std::optional<proxy_settings> const none;
-    std::string const& text = option ? *option : environment.https_proxy;
-    bool const local = is_loopback(target.host);
-    if (text.empty() || !target.is_https())
-        return none;
-    if (!option && (local || bypasses_proxy(environment.no_proxy, target)))
-        return none;
-    auto proxy = parse_proxy(text, option ? "the HTTP proxy" : "HTTPS_PROXY");
-    if (!proxy)
-        return proxy.error();
-    if (local && !is_loopback(proxy.value().address.host))
-        return none;
-    return std::optional(std::move(proxy).value());
-}
-
-/// The bytes that ask `proxy` for a tunnel to `target` (RFC 9110 §9.3.6). They never hold anything of the
-/// request that goes through it. A user agent that cannot be sent is left out: that request is refused for
-/// it.
-inline std::string connect_request(url const& target, proxy_settings const& proxy,
-                                   std::string_view user_agent)
-{
-    bool const v6 = target.host.find(':') != std::string::npos;
-    std::string const authority =
-        (v6 ? "[" + target.host + "]" : target.host) + ":" + std::to_string(target.port);
-    std::string out = "CONNECT " + authority + " HTTP/1.1\r\n";
-    request_fields::write(out, "Host", authority);
-    if (!user_agent.empty() && request_fields::is_value(user_agent))
-        request_fields::write(out, "User-Agent", user_agent);
-    if (!proxy.authorization.empty())
-        request_fields::write(out, "Proxy-Authorization", proxy.authorization);
-    out += "\r\n";
-    return out;
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/connector.hpp
-
-// Making a connection: look up, connect, a tunnel through the proxy, TLS handshake. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_CONNECTOR_HPP
-#define HDIKAFKA_DETAIL_CONNECTOR_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// A look-up of a host's addresses. getaddrinfo cannot be stopped: a call that gives up leaves it to finish
-/// here.
-template <class Lazy = void>
-class lookup : public std::enable_shared_from_this<lookup<Lazy>>
-{
-public:
-    explicit lookup(operation_ptr op, net::any_io_executor const& executor)
-        : op_(std::move(op)), resolver_(executor)
-    {}
-
-    void start(std::string const& host, std::string const& port)
-    {
-        resolver_.async_resolve(host, port, net::ip::tcp::resolver::numeric_service,
-                                found_handler(this->shared_from_this()));
-    }
-
-    /// Takes it off the context's queue, where one look-up is made after the other, unless it is the one
-    /// under way.
-    void cancel() { resolver_.cancel(); }
-
-    std::atomic<bool> finished = false; ///< The rest may be looked at.
-    std::error_code failure;
-    net::ip::tcp::resolver::results_type found;
-
-private:
-    class found_handler
-    {
-    public:
-        explicit found_handler(std::shared_ptr<lookup> search) noexcept : search_(std::move(search)) {}
-
-        void operator()(std::error_code ended, net::ip::tcp::resolver::results_type addresses)
-        {
-            search_->failure = ended;
-            search_->found = std::move(addresses);
-            search_->finished = true;
-            search_->op_->wake();
-        }
-
-    private:
-        std::shared_ptr<lookup> search_;
-    };
-
-    operation_ptr op_;
-    net::ip::tcp::resolver resolver_;
-};
-
-/// What a connection is made with.
-class connection_settings
-{
-public:
-    connection_settings() = default;
-
-    milliseconds connect_timeout{10'000};
-    std::optional<proxy_settings> proxy;
-    std::string user_agent;        ///< for the proxy
-    bool cleanses = false;         ///< TLS wipes what it has read: answers there are secret
-    std::vector<std::string> pins; ///< of the server's key, in base64; any will do when there are none
-    observer watcher;
-};
-
-/// Makes one connection. Target, context and sessions outlive it.
-template <class = void>
-class connector
-{
-public:
-    /// `context` and `sessions` are used for https only.
-    connector(operation_ptr op, net::any_io_executor const& executor, url const& target,
-              connection_settings settings, SSL_CTX* context, tls_sessions<>& sessions)
-        : op_(std::move(op)),
-          executor_(executor),
-          target_(target),
-          settings_(std::move(settings)),
-          context_(context),
-          sessions_(sessions),
-          peer_(settings_.proxy ? settings_.proxy->address : target)
-    {}
-    connector(connector const&) = delete;
-    connector& operator=(connector const&) = delete;
-
-    /// Connects to whichever address answers first. An address that takes the connection and then fails, or
-    /// is silent, is not yet the end when there are others: each is granted the time anew.
-    task connect(connection_ptr& made)
-    {
-        auto const begun = steady_clock::now();
-        op_->begin_phase(errc::connect_timeout, settings_.connect_timeout);
-        address_list addresses;
-        auto const resolved = co_await resolve(addresses);
-        if (!resolved)
-            co_return resolved;
-        address_race<> race(op_, executor_, std::move(addresses));
-        for (;;) {
-            auto link = std::make_unique<connection<>>(executor_, target_, settings_.watcher);
-            auto outcome =
-                co_await race.run(peer_.host + ":" + std::to_string(peer_.port), link->stream.socket());
-            if (!outcome)
-                co_return outcome;
-            outcome = co_await set_up(link->stream);
-            if (outcome) {
-                ready(*link, begun);
-                made = std::move(link);
-                co_return outcome;
-            }
-            error const& failure = outcome.error();
-            bool const elsewhere =
-                failure.code() == errc::connection_lost || failure.code() == errc::connect_timeout;
-            if (!elsewhere || race.exhausted() || op_->stopped())
-                co_return outcome;
-            op_->begin_phase(errc::connect_timeout, settings_.connect_timeout);
-        }
-    }
-
-private:
-    using address_list = address_race<>::address_list;
-
-    /// The addresses of the host; ends with the operation's interruption at once, whatever the resolver
-    /// does.
-    task resolve(address_list& addresses)
-    {
-        std::error_code not_an_address;
-        auto const address = net::ip::make_address(peer_.host, not_an_address);
-        if (!not_an_address) {
-            addresses.emplace_back(address, peer_.port);
-            co_return result<void>();
-        }
-        auto const search = std::make_shared<lookup<>>(op_, executor_);
-        search->start(peer_.host, std::to_string(peer_.port));
-        while (!search->finished && !op_->interrupted())
-            co_await op_->park();
-        if (op_->interrupted()) {
-            search->cancel();
-            co_return op_->interruption("looking up " + peer_.host);
-        }
-        if (search->failure || search->found.empty())
-            co_return error(errc::resolve_failed,
-                            "looking up " + peer_.host + ": " + search->failure.message());
-        for (auto const& entry : search->found)
-            addresses.push_back(entry.endpoint());
-        co_return result<void>();
-    }
-
-    /// What a connected socket needs before the first request.
-    task set_up(tls_stream<>& stream)
-    {
-        std::error_code unimportant;
-        stream.socket().set_option(net::ip::tcp::no_delay(true), unimportant);
-        auto outcome = result<void>();
-        if (settings_.proxy)
-            outcome = co_await open_tunnel(stream);
-        if (outcome && target_.is_https())
-            outcome = co_await secure(stream);
-        co_return outcome;
-    }
-
-    /// Has the proxy connect to the target. What it says is never taken for the target's words.
-    task open_tunnel(tls_stream<>& stream)
-    {
-        std::string const request = connect_request(target_, *settings_.proxy, settings_.user_agent);
-        exchange<> talk(stream, request, http_limits());
-        talk.answer().expect_tunnel();
-        step now = talk.advance();
-        while (now == step::want_read || now == step::want_write || now == step::want_either) {
-            bool const ready =
-                co_await op_->ready(stream.socket(), readiness_for(now), now == step::want_either);
-            if (!ready)
-                co_return op_->interruption("asking the proxy " + peer_.host + " for a tunnel");
-            now = talk.advance();
-            if (talk.answer().header_done() && !talk.answer().is_tunnel())
-                break; // the body only says why
-        }
-        if (!talk.answer().header_done())
-            co_return error(talk.failure().error().code(),
-                            "the proxy " + peer_.host + ": " + talk.failure().error().cause());
-        if (talk.answer().is_tunnel())
-            co_return result<void>();
-        int const status = talk.answer().status();
-        // 5xx: the proxy could not reach the target, which it may do later.
-        errc const code = status >= 500 ? errc::connect_failed : errc::proxy_refused;
-        co_return error(code, "the proxy " + peer_.host + " answered " + std::to_string(status) +
-                                  " when asked for a tunnel to " + target_.host_field() +
-                                  (status == 407 ? ": it wants (other) credentials" : ""));
-    }
-
-    task secure(tls_stream<>& stream)
-    {
-        auto const prepared = stream.use_tls(context_, target_.host, target_.host_is_address());
-        if (!prepared)
-            co_return prepared;
-        if (settings_.cleanses)
-            SSL_set_options(stream.tls(), SSL_OP_CLEANSE_PLAINTEXT);
-        sessions_.offer_to(stream.tls());
-        for (;;) {
-            step const now = stream.handshake();
-            if (now == step::done)
-                co_return settle(stream);
-            if (now == step::closed)
-                co_return error(errc::connection_lost,
-                                "the server closed the connection during the TLS handshake");
-            if (now == step::failed)
-                co_return stream.failure();
-            bool const ready = co_await op_->ready(stream.socket(), readiness_for(now));
-            if (!ready)
-                co_return op_->interruption("negotiating TLS");
-        }
-    }
-
-    result<void> settle(tls_stream<>& stream)
-    {
-        auto pinned = check_pins(stream.tls(), settings_.pins);
-        if (pinned)
-            sessions_.keep(stream.tls());
-        return pinned;
-    }
-
-    void ready(connection<>& link, steady_clock::time_point begun) const
-    {
-        link.made_at = steady_clock::now();
-        if (!settings_.watcher)
-            return;
-        connection_opened event;
-        event.host = target_.host;
-        event.port = target_.port;
-        if (SSL* const tls = link.stream.tls()) {
-            event.tls_version = SSL_get_version(tls);
-            event.resumed = SSL_session_reused(tls) == 1;
-        }
-        event.proxied = settings_.proxy.has_value();
-        event.duration = std::chrono::duration_cast<std::chrono::microseconds>(link.made_at - begun);
-        settings_.watcher(event);
-    }
-
-    operation_ptr op_;
-    net::any_io_executor const& executor_;
-    url const& target_;
-    connection_settings const settings_;
-    SSL_CTX* context_;
-    tls_sessions<>& sessions_;
-    url const& peer_; ///< Whom the socket is connected to: the target or the proxy.
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/operation_registry.hpp
-
-// The calls in flight of one client, so that close() can end them. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_OPERATION_REGISTRY_HPP
-#define HDIKAFKA_DETAIL_OPERATION_REGISTRY_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Thread-safe.
-template <class = void>
-class operation_registry
-{
-public:
-    /// False once closed.
-    bool add(operation<>& op)
-    {
-        std::lock_guard const lock(mutex_);
-        if (!closed_)
-            live_.push_back(op);
-        return !closed_;
-    }
-
-    void remove(operation<>& op) noexcept
-    {
-        std::lock_guard const lock(mutex_);
-        live_.remove(op);
-    }
-
-    bool closed() const
-    {
-        std::lock_guard const lock(mutex_);
-        return closed_;
-    }
-
-    void close()
-    {
-        std::lock_guard const lock(mutex_);
-        closed_ = true;
-        if (live_.empty())
-            return;
-        for (auto* op = &live_.front(); op != nullptr; op = live_.after(*op))
-            op->close();
-    }
-
-private:
-    mutable std::mutex mutex_;
-    linked_list<operation<>> live_;
-    bool closed_ = false;
-};
-
-using registry_ptr = std::shared_ptr<operation_registry<>>;
-
-/// Keeps an operation in the registry for as long as this lives.
-template <class = void>
-class registration
-{
-public:
-    registration(registry_ptr registry, operation_ptr op)
-        : registry_(std::move(registry)), op_(std::move(op)), added_(registry_->add(*op_))
-    {}
-    registration(registration const&) = delete;
-    registration& operator=(registration const&) = delete;
-    ~registration()
-    {
-        if (added_)
-            registry_->remove(*op_);
-    }
-
-    /// False: the registry was closed.
-    bool added() const noexcept { return added_; }
-
-private:
-    registry_ptr registry_;
-    operation_ptr op_;
-    bool added_;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/random.hpp
-
-// Random numbers for jitter and request ids; not for secrets. Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_RANDOM_HPP
-#define HDIKAFKA_DETAIL_RANDOM_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// SplitMix64 over a shared counter: safe to draw from on any thread.
-class random_source
-{
-public:
-    explicit random_source(std::uint64_t seed) noexcept : state_(seed) {}
-
-    std::uint64_t next() noexcept
-    {
-        constexpr std::uint64_t step = 0x9e3779b97f4a7c15;
-        std::uint64_t z = state_.fetch_add(step, std::memory_order_relaxed) + step;
-        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-        z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-        return z ^ (z >> 31);
-    }
-
-    /// Evenly from [0, 1).
-    double unit() noexcept { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
-
-    /// A version 4 UUID (RFC 9562) as text.
-    std::string uuid()
-    {
-        std::uint64_t const high = (next() & ~0xf000ULL) | 0x4000ULL;
-        std::uint64_t const low = (next() >> 2) | 0x8000000000000000ULL;
-        std::string out(36, '-');
-        char* at = out.data();
-        auto const put = [&at](std::uint64_t bits, int digits) {
-            for (int i = digits - 1; i >= 0; --i, bits >>= 4)
-                at[i] = "0123456789abcdef"[bits & 15];
-            at += digits + 1;
-        };
-        put(high >> 32, 8);
-        put(high >> 16, 4);
-        put(high, 4);
-        put(low >> 48, 4);
-        put(low, 12);
-        return out;
-    }
-
-private:
-    std::atomic<std::uint64_t> state_;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/retry.hpp
-
-// Whether and when an attempt is repeated: a pure decision. Layer: decisions (no I/O, no clock, no
-// randomness of its own).
-#ifndef HDIKAFKA_DETAIL_RETRY_HPP
-#define HDIKAFKA_DETAIL_RETRY_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Whether doing a request twice differs from doing it once.
-enum class repeatable : unsigned char
-{
-    freely, ///< GET, create and delete of a topic, a token request.
-    unsent, ///< A produce: only when no byte of it was written.
-};
-
-/// How an attempt ended.
-class attempt_outcome
-{
-public:
-    attempt_outcome() = default;
-
-    std::error_code code;       ///< Why there is no answer; empty when there is one.
-    int status = 0;             ///< The answer's status.
-    bool bytes_written = false; ///< Whether any byte of the request went out.
-    bool reused = false;        ///< The connection had lain idle before.
-    bool answered = false;      ///< A byte of an answer came.
-    bool is_final = false;      ///< The answer says that asking again changes nothing, whatever its status.
-    std::chrono::steady_clock::time_point idle_since; ///< When a connection that was reused had served last.
-    std::optional<milliseconds> retry_after;
-    std::uint64_t bytes_sent = 0;     ///< On the wire.
-    std::uint64_t bytes_received = 0; ///< On the wire.
-};
-
-inline bool transient_status(int status) noexcept
-{
-    return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
-}
-
-/// Failures that the next attempt may not meet. A refused certificate, a framing error and the
-/// caller's own cancellation or deadline are not among them.
-inline bool transient_failure(std::error_code code) noexcept
-{
-    return code == errc::connect_timeout || code == errc::idle_timeout || code == errc::resolve_failed ||
-           code == errc::connect_failed || code == errc::connection_lost || code == errc::truncated;
-}
-
-/// Whether the failure says that the same request may succeed later.
-inline bool transient(attempt_outcome const& outcome) noexcept
-{
-    if (outcome.code)
-        return transient_failure(outcome.code);
-    return !outcome.is_final && transient_status(outcome.status);
-}
-
-/// Whether sending the request again can do no harm that the policy does not allow.
-inline bool harmless(retry_policy const& policy, repeatable kind, attempt_outcome const& outcome) noexcept
-{
-    bool const refused = !outcome.code && outcome.status == 429;
-    return kind == repeatable::freely || policy.at_least_once() || refused || !outcome.bytes_written;
-}
-
-/// Whether the server seems to have closed the connection while it lay idle, just before the request came
-/// (RFC 9112 §9.3.1): it says nothing about the server's health, so that the request may be sent again at
-/// once.
-inline bool reuse_race(attempt_outcome const& outcome) noexcept
-{
-    bool const lost = outcome.code == errc::connection_lost || outcome.code == errc::truncated;
-    return lost && outcome.reused && !outcome.answered;
-}
-
-/// Decides after an attempt: nullopt to give up, else how long to wait before the next one.
-/// `retries` counts those made already; `random` is in [0, 1); `left` is the time to the call's deadline.
-inline std::optional<milliseconds> decide_retry(retry_policy const& policy, repeatable kind,
-                                                attempt_outcome const& outcome, int retries, double random,
-                                                milliseconds left)
-{
-    if (!transient(outcome) || retries >= policy.max_retries() || !harmless(policy, kind, outcome))
-        return std::nullopt;
-
-    milliseconds const most = std::max(policy.max_delay(), milliseconds(0));
-    milliseconds ceiling = std::clamp(policy.base_delay(), milliseconds(0), most);
-    for (int i = 0; i < retries && ceiling < most; ++i)
-        ceiling = ceiling <= most / 2 ? ceiling * 2 : most;
-    auto delay = milliseconds(static_cast<milliseconds::rep>(static_cast<double>(ceiling.count()) * random));
-    if (outcome.retry_after)
-        delay = std::max(delay, *outcome.retry_after);
-    if (delay >= left)
-        return std::nullopt;
-    return delay;
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/transport.hpp
-
-// HTTPS to any origin: pools, the TLS context, one attempt at a request. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_TRANSPORT_HPP
-#define HDIKAFKA_DETAIL_TRANSPORT_HPP
-
-#include <openssl/rand.h>
-
-namespace hdikafka::inline v0_1::detail {
-
-/// What all connections of a client have in common.
-class transport_settings
-{
-public:
-    transport_settings() = default;
-
-    tls_options tls;
-    milliseconds connect_timeout{10'000};
-    milliseconds idle_timeout{30'000};
-    milliseconds max_idle_time{60'000};
-    milliseconds max_connection_age{600'000};
-    std::size_t max_connections = 16;
-    std::string user_agent;
-    retry_policy retry; ///< of token requests; a call to the service brings its own
-    std::optional<std::string> proxy;
-    proxy_variables environment;
-    url pinned;                    ///< The one origin that `pins` are for.
-    std::vector<std::string> pins; ///< In base64, without a prefix.
-    hdikafka::observer observer;
-};
-
-/// The value of an Authorization field, shared so that using it costs no copy.
-using authorization = std::shared_ptr<field_value const>;
-
-/// Is told of an answer's header before the body has come.
-class header_listener
-{
-public:
-    virtual ~header_listener() = default;
-
-    /// In the operation's turn; once for each attempt that gets as far.
-    virtual void header(response_parser const& answer) = 0;
-};
-
-/// Shared by a client's handles, its calls in flight and the token requests it started.
-template <class = void>
-class transport
-{
-public:
-    transport(net::any_io_executor executor, transport_settings settings)
-        : executor_(std::move(executor)),
-          settings_(std::move(settings)),
-          random_(seed()),
-          shelf_(std::make_shared<timer_shelf<>>(executor_))
-    {}
-
-    net::any_io_executor const& executor() const noexcept { return executor_; }
-    transport_settings const& settings() const noexcept { return settings_; }
-    random_source& random() noexcept { return random_; }
-
-    operation_ptr make_operation(steady_clock::time_point due) const
-    {
-        return std::make_shared<operation<>>(shelf_, due);
-    }
-
-    /// What runs in the background for whoever needs it, until close().
-    registry_ptr const& background() const noexcept { return background_; }
-
-    pool_ptr pool(url const& target, route by = route::configured)
-    {
-        std::lock_guard const lock(mutex_);
-        for (auto const& known : pools_)
-            if (known->by() == by && same_origin(known->target(), target))
-                return known;
-        pools_.push_back(std::make_shared<connection_pool<>>(target, settings_.max_connections, by));
-        return pools_.back();
-    }
-
-    /// One attempt at `request`, which is sound, over a connection made for it if that is to be `fresh`. What
-    /// `outcome` says of bytes and the connection is right whatever comes of it. It leaves the operation in a
-    /// phase.
-    task send(operation_ptr op, pool_ptr pool, bool fresh, http_request const& request, authorization token,
-              http_limits const& limits, attempt_outcome& outcome, http_response& answer,
-              header_listener* listener)
-    {
-        lease<> held = pool->take(fresh);
-        if (!held) {
-            auto const waited = co_await pool->wait_in_line(op, fresh, held);
-            if (!waited)
-                co_return waited;
-        }
-        outcome.reused = held.link != nullptr;
-        if (held.link) {
-            outcome.idle_since = held.link->last_used;
-        } else {
-            auto const connected = co_await connect(op, *pool, held.link);
-            if (!connected)
-                co_return connected;
-        }
-        connection<>& link = *held.link;
-        link.request.clear();
-        if (!request.render_to(link.request, pool->host_field(), token.get()))
-            co_return error(errc::invalid_option, "a part of the request cannot be sent in HTTP");
-        link.end = connection_end::failed;
-        ++link.exchanges;
-        std::uint64_t const sent = link.stream.bytes_out();
-        std::uint64_t const received = link.stream.bytes_in();
-        exchange<>& talk = link.talk.emplace(link.stream, link.request, limits);
-        // The phase's time runs from each byte that moves, in either direction.
-        op->begin_phase(errc::idle_timeout, settings_.idle_timeout);
-        step now = talk.advance();
-        bool in_time = true;
-        while (in_time && (now == step::want_read || now == step::want_write || now == step::want_either)) {
-            in_time = co_await op->ready(link.stream.socket(), readiness_for(now), now == step::want_either);
-            if (in_time) {
-                op->extend_phase(settings_.idle_timeout);
-                now = talk.advance();
-                if (listener && talk.answer().header_done())
-                    std::exchange(listener, nullptr)->header(talk.answer());
-            }
-        }
-        outcome.bytes_sent = link.stream.bytes_out() - sent;
-        outcome.bytes_received = link.stream.bytes_in() - received;
-        outcome.bytes_written = outcome.bytes_sent != 0;
-        outcome.answered = talk.answer().started();
-        if (!in_time)
-            co_return op->interruption(talk.sending() ? "sending the request" : "waiting for the answer");
-        if (now != step::done)
-            co_return talk.failure();
-        response_parser& parser = talk.answer();
-        if (parser.keep_alive() && talk.sent()) {
-            link.last_used = steady_clock::now();
-            link.retire_at = retirement(link.last_used, link.made_at, settings_.max_idle_time,
-                                        settings_.max_connection_age, parser.keep_alive_timeout());
-            link.end = connection_end::closed;
-            held.keep();
-        } else {
-            link.end = connection_end::finished;
-        }
-        answer = parser.take();
-        link.talk.reset();
-        // An idle connection holds no token. Memory that stays in use is wiped by any write.
-        std::ranges::fill(link.request, '\0');
-        constexpr std::size_t worth_keeping = 16 * 1024;
-        if (link.request.capacity() > worth_keeping) {
-            cleanse(link.request);
-            link.request.shrink_to_fit();
-        }
-        co_return result<void>();
-    }
-
-    void close()
-    {
-        background_->close();
-        std::vector<pool_ptr> closing;
-        {
-            std::lock_guard const lock(mutex_);
-            closing = pools_;
-        }
-        for (auto const& pool : closing)
-            pool->close();
-    }
-
-private:
-    /// Makes a connection for the pool.
-    task connect(operation_ptr op, connection_pool<>& pool, connection_ptr& made)
-    {
-        url const& target = pool.target();
-        auto context = result<SSL_CTX*>(nullptr);
-        if (target.is_https())
-            context = tls_context();
-        if (!context)
-            co_return context.error();
-        connection_settings how;
-        how.connect_timeout = settings_.connect_timeout;
-        if (pool.by() != route::direct) {
-            auto proxy = choose_proxy(target, settings_.proxy, settings_.environment);
-            if (!proxy)
-                co_return proxy.error();
-            how.proxy = std::move(proxy).value();
-        }
-        how.user_agent = settings_.user_agent;
-        how.watcher = settings_.observer;
-        if (same_origin(target, settings_.pinned))
-            how.pins = settings_.pins;
-        else
-            how.cleanses = true;
-        connector<> maker(op, executor_, target, std::move(how), context.value(), pool.sessions());
-        auto const outcome = co_await maker.connect(made);
-        co_return outcome;
-    }
-
-    static bool same_origin(url const& one, url const& other)
-    {
-        return one.port == other.port && one.host == other.host && one.scheme == other.scheme;
-    }
-
-    /// Made at the first connection: the constructor of a client does no I/O.
-    result<SSL_CTX*> tls_context()
-    {
-        std::lock_guard const lock(tls_mutex_);
-        if (!tls_) {
-            auto made = make_tls_context(settings_.tls);
-            if (!made)
-                return made.error();
-            tls_ = std::move(made).value();
-        }
-        return tls_.get();
-    }
-
-    static std::uint64_t seed()
-    {
-        std::uint64_t value = 0;
-        if (RAND_bytes(reinterpret_cast<unsigned char*>(&value), sizeof value) != 1)
-            value = static_cast<std::uint64_t>(steady_clock::now().time_since_epoch().count());
-        return value;
-    }
-
-    net::any_io_executor const executor_;
-    transport_settings const settings_;
-    random_source random_;
-    shelf_ptr const shelf_;
-    registry_ptr const background_ = std::make_shared<operation_registry<>>();
-    std::mutex mutex_;
-    std::vector<pool_ptr> pools_; // one for each origin: the proxy, the authority
-    std::mutex tls_mutex_;
-    ssl_ctx_ptr tls_;
-};
-
-using transport_ptr = std::shared_ptr<transport<>>;
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/token_source.hpp
-
-// Where tokens come from: what the cache asks, and what every kind of credential answers. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_TOKEN_SOURCE_HPP
-#define HDIKAFKA_DETAIL_TOKEN_SOURCE_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// A token, and who gave it.
-class token_grant
-{
-public:
-    token_grant() = default;
-
-    access_token token;
-    std::string source;      ///< "client secret", "managed identity (IMDS)", …; also after a failure.
-    std::string passed_over; ///< Of a chain: which credentials came before, and why they were not used.
-};
-
-class token_source
-{
-public:
-    virtual ~token_source() = default;
-
-    /// Asks for a token, as the operation `op`, over the connections of `http`. `claims`: what a claims
-    /// challenge wants, as JSON, or empty. Fails with errc::no_credential, and only then, when there is
-    /// nothing here to ask with: a chain goes on to its next. One request at a time.
-    virtual task request(operation_ptr op, transport_ptr http, std::string const& claims,
-                         token_grant& grant) = 0;
-
-    /// It is one of several: whether it is here at all must be found out fast. Before the first request.
-    virtual void join_chain() noexcept {}
-
-    /// Whether asking again can give another token.
-    virtual bool renewable() const noexcept { return true; }
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/azure_cli.hpp
-
-// The developer's own sign-in: a token from the Azure CLI. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_AZURE_CLI_HPP
-#define HDIKAFKA_DETAIL_AZURE_CLI_HPP
+// -------- hdikafka/detail/identity/azure_cli.hpp
+
+// The developer's own sign-in: a token from the Azure CLI.
+#ifndef HDIKAFKA_DETAIL_IDENTITY_AZURE_CLI_HPP
+#define HDIKAFKA_DETAIL_IDENTITY_AZURE_CLI_HPP
 
 #include <ctime>
 
@@ -10346,11 +10795,11 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/chained_source.hpp
+// -------- hdikafka/detail/identity/chain.hpp
 
-// Several sources of tokens, of which the first that is there is used. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_CHAINED_SOURCE_HPP
-#define HDIKAFKA_DETAIL_CHAINED_SOURCE_HPP
+// Several sources of tokens, of which the first that is there is used.
+#ifndef HDIKAFKA_DETAIL_IDENTITY_CHAIN_HPP
+#define HDIKAFKA_DETAIL_IDENTITY_CHAIN_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -10431,11 +10880,11 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/default_source.hpp
+// -------- hdikafka/detail/identity/default_source.hpp
 
-// The credentials of Azure's own libraries, in their order. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_DEFAULT_SOURCE_HPP
-#define HDIKAFKA_DETAIL_DEFAULT_SOURCE_HPP
+// The credentials of Azure's own libraries, in their order.
+#ifndef HDIKAFKA_DETAIL_IDENTITY_DEFAULT_SOURCE_HPP
+#define HDIKAFKA_DETAIL_IDENTITY_DEFAULT_SOURCE_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -10521,12 +10970,689 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/managed_identity_plan.hpp
+// -------- hdikafka/detail/call/auth_challenge.hpp
+
+// What a WWW-Authenticate field asks for (RFC 9110 §11.6.1).
+#ifndef HDIKAFKA_DETAIL_CALL_AUTH_CHALLENGE_HPP
+#define HDIKAFKA_DETAIL_CALL_AUTH_CHALLENGE_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Takes a field's challenges apart, parameter by parameter. It is lenient: what it cannot make sense of it
+/// passes over, for a challenge only ever helps.
+class challenge_reader
+{
+public:
+    explicit challenge_reader(std::string_view field) noexcept : rest_(field) {}
+
+    /// The next parameter, of any challenge; false at the end.
+    bool next()
+    {
+        while (skip_separators()) {
+            std::string_view const word = take_word();
+            std::string_view const after = trim_blanks(rest_);
+            if (word.empty()) {
+                rest_.remove_prefix(1);
+            } else if (after.starts_with('=')) {
+                rest_ = trim_blanks(after.substr(1));
+                name = word;
+                take_value();
+                return true;
+            } else {
+                scheme = word;
+            }
+        }
+        return false;
+    }
+
+    std::string_view scheme;
+    std::string_view name;
+    std::string value;
+
+private:
+    static constexpr std::string_view separators = " \t,";
+
+    bool skip_separators()
+    {
+        rest_.remove_prefix(std::min(rest_.find_first_not_of(separators), rest_.size()));
+        return !rest_.empty();
+    }
+
+    std::string_view take_word()
+    {
+        std::size_t const end = std::min(rest_.find_first_of(" \t,=\""), rest_.size());
+        std::string_view const word = rest_.substr(0, end);
+        rest_.remove_prefix(end);
+        return word;
+    }
+
+    void take_value()
+    {
+        value.clear();
+        if (!rest_.starts_with('"')) {
+            // Paths and base64 come without quotes, too, with characters that no token may have.
+            std::size_t const end = std::min(rest_.find_first_of(separators), rest_.size());
+            value = rest_.substr(0, end);
+            rest_.remove_prefix(end);
+            return;
+        }
+        rest_.remove_prefix(1);
+        while (!rest_.empty() && rest_.front() != '"') {
+            if (rest_.front() == '\\' && rest_.size() > 1)
+                rest_.remove_prefix(1);
+            value += rest_.front();
+            rest_.remove_prefix(1);
+        }
+        rest_.remove_prefix(std::min<std::size_t>(1, rest_.size()));
+    }
+
+    std::string_view rest_;
+};
+
+/// A parameter of the answer's first challenge that has it, in that scheme.
+template <class = void>
+std::optional<std::string> challenge_parameter(http_response const& response, std::string_view scheme,
+                                               std::string_view name)
+{
+    for (std::size_t i = 0; i != response.field_count(); ++i) {
+        if (!equals_ignoring_case(response.field_name(i), "www-authenticate"))
+            continue;
+        challenge_reader in(response.field_value(i));
+        while (in.next())
+            if (equals_ignoring_case(in.scheme, scheme) && equals_ignoring_case(in.name, name))
+                return std::move(in.value);
+    }
+    return std::nullopt;
+}
+
+/// The claims that the next token must hold, as JSON: services send them in base64 of either kind. Empty when
+/// there are none, or none that can be passed on.
+template <class = void>
+std::string demanded_claims(http_response const& response)
+{
+    constexpr std::size_t most = 8 * 1024;
+    auto sent = challenge_parameter(response, "Bearer", "claims");
+    if (!sent || sent->size() > most)
+        return std::string();
+    std::string text = std::move(*sent);
+    if (!text.starts_with('{')) {
+        while (text.ends_with('='))
+            text.pop_back();
+        std::ranges::replace(text, '+', '-');
+        std::ranges::replace(text, '/', '_');
+        text = base64_decode(text, base64_form::url).value_or(std::string());
+    }
+    json_reader in(text);
+    bool const object = in.peek() == json_kind::object && in.skip() && in.finish();
+    return object ? text : std::string();
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/http/status.hpp
+
+// What an answer's status says by itself (RFC 9110 §15).
+#ifndef HDIKAFKA_DETAIL_HTTP_STATUS_HPP
+#define HDIKAFKA_DETAIL_HTTP_STATUS_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Whether the same request may succeed later.
+inline bool transient_status(int status) noexcept
+{
+    return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
+}
+
+/// Whether the service certainly did nothing of what it was asked for.
+inline bool refusing_status(int status) noexcept { return status >= 300 && status < 500 && status != 408; }
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/call/retry.hpp
+
+// Whether and when an attempt is repeated: a pure decision.
+#ifndef HDIKAFKA_DETAIL_CALL_RETRY_HPP
+#define HDIKAFKA_DETAIL_CALL_RETRY_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Whether doing a request twice differs from doing it once.
+enum class repeatable : unsigned char
+{
+    freely, ///< GET, create and delete of a topic, a token request.
+    unsent, ///< A produce: only when no byte of it was written.
+};
+
+/// Failures that the next attempt may not meet. A refused certificate, a framing error and the
+/// caller's own cancellation or deadline are not among them.
+inline bool transient_failure(std::error_code code) noexcept
+{
+    return code == errc::connect_timeout || code == errc::idle_timeout || code == errc::resolve_failed ||
+           code == errc::connect_failed || code == errc::connection_lost || code == errc::truncated;
+}
+
+/// Whether the failure says that the same request may succeed later.
+inline bool transient(attempt_outcome const& outcome) noexcept
+{
+    if (outcome.code)
+        return transient_failure(outcome.code);
+    return !outcome.is_final && transient_status(outcome.status);
+}
+
+/// Whether sending the request again can do no harm that the policy does not allow.
+inline bool harmless(retry_policy const& policy, repeatable kind, attempt_outcome const& outcome) noexcept
+{
+    bool const refused = !outcome.code && outcome.status == 429;
+    return kind == repeatable::freely || policy.at_least_once() || refused || !outcome.bytes_written;
+}
+
+/// Whether the server seems to have closed the connection while it lay idle, just before the request came
+/// (RFC 9112 §9.3.1): it says nothing about the server's health, so that the request may be sent again at
+/// once.
+inline bool reuse_race(attempt_outcome const& outcome) noexcept
+{
+    bool const lost = outcome.code == errc::connection_lost || outcome.code == errc::truncated;
+    return lost && outcome.reused && !outcome.answered;
+}
+
+/// Decides after an attempt: nullopt to give up, else how long to wait before the next one.
+/// `retries` counts those made already; `random` is in [0, 1); `left` is the time to the call's deadline.
+inline std::optional<milliseconds> decide_retry(retry_policy const& policy, repeatable kind,
+                                                attempt_outcome const& outcome, int retries, double random,
+                                                milliseconds left)
+{
+    if (!transient(outcome) || retries >= policy.max_retries() || !harmless(policy, kind, outcome))
+        return std::nullopt;
+
+    milliseconds const most = std::max(policy.max_delay(), milliseconds(0));
+    milliseconds ceiling = std::clamp(policy.base_delay(), milliseconds(0), most);
+    for (int i = 0; i < retries && ceiling < most; ++i)
+        ceiling = ceiling <= most / 2 ? ceiling * 2 : most;
+    auto delay = milliseconds(static_cast<milliseconds::rep>(static_cast<double>(ceiling.count()) * random));
+    if (outcome.retry_after)
+        delay = std::max(delay, *outcome.retry_after);
+    if (delay >= left)
+        return std::nullopt;
+    return delay;
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/call/report.hpp
+
+// What an observer is told of one call.
+#ifndef HDIKAFKA_DETAIL_CALL_REPORT_HPP
+#define HDIKAFKA_DETAIL_CALL_REPORT_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Costs a look at one pointer when nobody observes. The call's texts outlive it, or are there until ends().
+template <class = void>
+class call_report
+{
+public:
+    call_report(observer const& watcher, std::string_view operation, std::string_view topic,
+                std::string_view request_id)
+        : watcher_(watcher)
+    {
+        if (!watcher_)
+            return;
+        call_.operation = operation;
+        call_.topic = topic;
+        call_.request_id = request_id;
+        begun_ = clock::now();
+        request_started event;
+        event.call = call_;
+        watcher_(event);
+    }
+    call_report(call_report const&) = delete;
+    call_report& operator=(call_report const&) = delete;
+    /// A call may vanish with its executor's context.
+    ~call_report()
+    {
+        if (watcher_ && !ended_)
+            tell_end(std::make_error_code(std::errc::operation_canceled));
+    }
+
+    void attempt_begins()
+    {
+        ++attempt_;
+        if (watcher_)
+            attempt_begun_ = clock::now();
+    }
+
+    /// `judged`: what the attempt's outcome is to the call.
+    void attempt_ends(attempt_outcome const& outcome, result<void> const& judged) const
+    {
+        if (!watcher_)
+            return;
+        attempt_ended event;
+        event.call = call_;
+        event.attempt = attempt_;
+        event.http_status = outcome.status;
+        event.code = code_of(judged);
+        event.duration = since(attempt_begun_);
+        event.bytes_sent = outcome.bytes_sent;
+        event.bytes_received = outcome.bytes_received;
+        event.reused = outcome.reused;
+        watcher_(event);
+    }
+
+    void retry_follows(attempt_outcome const& outcome, result<void> const& judged, milliseconds delay) const
+    {
+        if (!watcher_)
+            return;
+        retry_scheduled event;
+        event.call = call_;
+        event.attempt = attempt_;
+        event.http_status = outcome.status;
+        event.code = code_of(judged);
+        event.delay = delay;
+        watcher_(event);
+    }
+
+    /// The call's outcome, on its way out.
+    result<void> ends(result<void> outcome)
+    {
+        if (watcher_)
+            tell_end(code_of(outcome));
+        return outcome;
+    }
+
+private:
+    using clock = std::chrono::steady_clock;
+
+    static std::error_code code_of(result<void> const& outcome)
+    {
+        return outcome ? std::error_code() : outcome.error().code();
+    }
+
+    void tell_end(std::error_code code)
+    {
+        ended_ = true;
+        request_ended event;
+        event.call = call_;
+        event.attempts = attempt_;
+        event.code = code;
+        event.duration = since(begun_);
+        watcher_(event);
+    }
+
+    static std::chrono::microseconds since(clock::time_point then)
+    {
+        return std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - then);
+    }
+
+    observer const& watcher_;
+    observed_call call_;
+    int attempt_ = 0;
+    clock::time_point begun_;
+    clock::time_point attempt_begun_;
+    bool ended_ = false;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/rest/service_error.hpp
+
+// What a failed answer means: status and body to an error.
+#ifndef HDIKAFKA_DETAIL_REST_SERVICE_ERROR_HPP
+#define HDIKAFKA_DETAIL_REST_SERVICE_ERROR_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+inline errc code_of_status(int status) noexcept
+{
+    switch (status) {
+    case 401: return errc::unauthorized;
+    case 403: return errc::forbidden;
+    case 404: return errc::not_found;
+    case 405: return errc::not_supported;
+    case 408: return errc::service_failed;
+    case 409: return errc::already_exists;
+    case 413: return errc::too_large;
+    case 429: return errc::throttled;
+    default: break;
+    }
+    if (status >= 300 && status < 400)
+        return errc::redirected;
+    if (status >= 400 && status < 500)
+        return errc::bad_request;
+    return status >= 500 && status < 600 ? errc::service_failed : errc::unexpected_status;
+}
+
+/// Where a redirect leads to, as far as its Location tells. The host alone: what follows it may hold a
+/// signature, and what stands before it a password.
+template <class = void>
+std::string describe_redirect(std::string_view location)
+{
+    if (location.empty())
+        return "without a Location";
+    // RFC 3986 §4.2: another host is named after a scheme, or by "//".
+    auto const mark = location.find_first_of(":/?#");
+    bool const absolute = mark != std::string_view::npos && location[mark] == ':';
+    if (!absolute && !location.starts_with("//"))
+        return "to another path of the same host";
+    std::string_view const scheme = absolute ? location.substr(0, mark + 1) : "https:";
+    std::string_view authority = location.substr(absolute ? mark + 1 : 0);
+    if (authority.starts_with("//")) {
+        authority.remove_prefix(2);
+        authority = authority.substr(0, authority.find_first_of("/?#"));
+        authority = authority.substr(authority.rfind('@') + 1);
+        auto const target = parse_url(std::string(scheme) + "//" + std::string(authority));
+        if (target)
+            return "to " + target.value().host;
+    }
+    return "to a Location that is no URL of http or https";
+}
+
+/// The error for an answer that is no success. `location` is its Location field, or empty; `info` comes
+/// with what the caller knows and leaves with what the answer says, `secrets` left out.
+template <class = void>
+error describe_status(int status, std::string_view body, std::string_view location, diagnostics info,
+                      std::vector<std::string> const& secrets = {})
+{
+    service_words words = parse_service_words(body, secrets);
+    errc code = code_of_status(status);
+    if (status >= 400 && info.operation == "create_topic" &&
+        words.message.find("already exists") != std::string::npos)
+        code = errc::already_exists;
+    info.http_status = status;
+    info.retriable(transient_status(status) && code != errc::already_exists);
+    std::string cause = "HTTP " + std::to_string(status) + ", ";
+    cause += error_category::text(code);
+    if (code == errc::redirected) {
+        cause += ": " + describe_redirect(location);
+    } else if (!words.message.empty() || !words.code.empty()) {
+        // One line for what(); the whole text stays in info().
+        constexpr std::size_t shown = 300;
+        std::string_view const text = words.message.empty() ? words.code : words.message;
+        cause += ": " + bounded_message(text, shown);
+    }
+    info.server_code = std::move(words.code);
+    info.server_message = std::move(words.message);
+    return error(code, std::move(info), cause);
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/call/call.hpp
+
+// One call to a service: attempts, tokens, retries, and the error that says how it ended.
+#ifndef HDIKAFKA_DETAIL_CALL_CALL_HPP
+#define HDIKAFKA_DETAIL_CALL_CALL_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Which call it is, in what becomes diagnostics when something goes wrong.
+class call_label
+{
+public:
+    call_label() = default;
+    call_label(std::string_view name, std::string about) : operation(name), topic(std::move(about)) {}
+
+    diagnostics describe() const
+    {
+        diagnostics out;
+        out.operation = operation;
+        out.topic = topic;
+        out.request_id = request_id;
+        return out;
+    }
+
+    std::string_view operation; ///< A literal.
+    std::string topic;
+    std::string request_id;
+};
+
+/// What is to be done, for whom, and how often it may be tried.
+class call_request
+{
+public:
+    call_request(http_request&& what, call_label&& about, pool_ptr to)
+        : request(std::move(what)), info(std::move(about)), pool(std::move(to))
+    {}
+    call_request(call_request const&) = delete;
+    call_request& operator=(call_request const&) = delete;
+    ~call_request()
+    {
+        if (!secrets.empty())
+            request.cleanse_body();
+        for (std::string& one : secrets)
+            cleanse(one);
+    }
+
+    http_request request;
+    call_label info;
+    repeatable kind = repeatable::freely;
+
+    /// The failure that means success when an earlier attempt of the same call may have been carried
+    /// out: "already exists" for a creation, "not found" for a deletion.
+    std::optional<errc> settled_by;
+    retry_policy retry;
+    http_limits limits;
+    pool_ptr pool;
+    token_cache_ptr tokens;           ///< null: the request carries `shown`
+    authorization shown;              ///< null: the request carries no Authorization
+    std::vector<std::string> secrets; ///< what the request holds and no error may show
+    header_listener* on_header = nullptr;
+};
+
+using call_request_ptr = std::unique_ptr<call_request>;
+
+/// The answer, and whether it is a failure that an earlier attempt of the same call explains.
+class call_answer
+{
+public:
+    call_answer() = default;
+
+    /// What is known should the body turn out to be unreadable.
+    diagnostics describe() const
+    {
+        diagnostics out = info.describe();
+        out.http_status = response.status;
+        out.persisted(kind == repeatable::unsent ? persistence::possibly : persistence::none);
+        return out;
+    }
+
+    /// The error for a success whose body cannot be read.
+    error unreadable(error const& why) const { return error(why.code(), describe(), why.cause()); }
+
+    http_response response;
+    call_label info;
+    repeatable kind = repeatable::freely;
+    bool settled = false;
+    bool repeated = false; ///< An earlier attempt may have been carried out, too.
+    int attempts = 0;      ///< Requests that were begun, also when there is no answer.
+};
+
+/// The progress of a call, attempt by attempt; no I/O.
+template <class = void>
+class call_state
+{
+public:
+    explicit call_state(call_request const& spec) : spec_(spec) {}
+
+    /// What an answer to a request with this Authorization means.
+    result<void> judge(http_response const& response, std::string_view shown)
+    {
+        outcome.status = response.status;
+        if (response.status >= 200 && response.status <= 204)
+            return result<void>();
+        auto const field = [&response](std::string_view name) { return response.field(name); };
+        outcome.retry_after = parse_retry_after(field, std::chrono::system_clock::now());
+        diagnostics info = spec_.info.describe();
+        info.retry_after = outcome.retry_after;
+        auto const location = response.field("location").value_or(std::string_view());
+        bool const unsure = outcome.bytes_written && !refusing_status(outcome.status);
+        perhaps_done_ = perhaps_done_ || unsure;
+        info.persisted(persisted());
+        std::vector<std::string> secrets = spec_.secrets;
+        secrets.emplace_back(shown.substr(shown.find(' ') + 1)); // without the scheme
+        error const failure =
+            describe_status(outcome.status, response.body_text(), location, std::move(info), secrets);
+        for (std::string& one : secrets)
+            cleanse(one);
+        // Some proxies say it with a 500; asking again would change nothing.
+        outcome.is_final = failure.code() == errc::already_exists;
+        return failure;
+    }
+
+    /// The error of an attempt without an answer.
+    result<void> judge(error const& failure)
+    {
+        outcome.code = failure.code();
+        perhaps_done_ = perhaps_done_ || outcome.bytes_written;
+        diagnostics info = failure.info();
+        info.operation = spec_.info.operation;
+        info.topic = spec_.info.topic;
+        info.request_id = spec_.info.request_id;
+        bool const later = failure.info().retriable() || transient_failure(failure.code()) ||
+                           failure.code() == errc::timed_out;
+        info.retriable(later).persisted(persisted());
+        return error(failure.code(), std::move(info), failure.cause());
+    }
+
+    /// Whether the attempt's token was refused, for the first time.
+    bool token_refused() noexcept { return outcome.status == 401 && !std::exchange(renewed_, true); }
+
+    /// Whether the same request may be sent again at once, which happens one time and does not count.
+    bool replays()
+    {
+        bool const wanted = !replayed_ && reuse_race(outcome) && harmless(spec_.retry, spec_.kind, outcome);
+        replayed_ = replayed_ || wanted;
+        replaying_ = wanted;
+        return wanted;
+    }
+
+    /// Whether the attempt that begins now is such a replay, which goes over a connection of its own: what
+    /// closed the last one may be about to close any other. Asked once for each attempt.
+    bool begins_replay() noexcept { return std::exchange(replaying_, false); }
+
+    /// How long to wait before the next attempt; nullopt to give up.
+    std::optional<milliseconds> next_attempt(random_source& random, milliseconds left)
+    {
+        double const share = spec_.retry.jitter() ? spec_.retry.jitter()() : random.unit();
+        auto const delay = decide_retry(spec_.retry, spec_.kind, outcome, retries_, share, left);
+        retries_ += delay ? 1 : 0;
+        return delay;
+    }
+
+    /// Whether an attempt so far may have been carried out.
+    bool perhaps_done() const noexcept { return perhaps_done_; }
+
+    attempt_outcome outcome;
+
+private:
+    persistence persisted() const noexcept
+    {
+        bool const records = spec_.kind == repeatable::unsent;
+        return records && perhaps_done_ ? persistence::possibly : persistence::none;
+    }
+
+    call_request const& spec_;
+    int retries_ = 0;
+    bool renewed_ = false;
+    bool replayed_ = false;
+    bool replaying_ = false;
+    bool perhaps_done_ = false;
+};
+
+/// A refused token is replaced by one that holds what the answer demands, and a connection that the server
+/// had just closed costs nothing: one time each.
+template <class = void>
+bool repeats_at_once(call_state<>& state, call_request& spec, authorization const& token,
+                     http_response const& answer)
+{
+    if (spec.tokens && state.token_refused() && spec.tokens->refuse(token, demanded_claims(answer)))
+        return true;
+    if (!state.replays())
+        return false;
+    spec.pool->drop_idle(state.outcome.idle_since);
+    return true;
+}
+
+/// Carries out `spec`, which it uses up.
+template <class = void>
+task call(operation_ptr op, transport_ptr http, call_request& spec, call_answer& answer)
+{
+    call_state<> state(spec);
+    call_report<> report(http->settings().observer, spec.info.operation, spec.info.topic,
+                         spec.info.request_id);
+    for (;;) {
+        state.outcome = attempt_outcome();
+        if (op->stopped())
+            co_return report.ends(state.judge(error(op->stopped())));
+        bool const repeated = state.perhaps_done();
+        authorization token = spec.shown;
+        if (spec.tokens) {
+            token = spec.tokens->current(http);
+            if (!token) {
+                auto const waited = co_await spec.tokens->wait(op, http, token);
+                if (!waited)
+                    co_return report.ends(state.judge(waited.error()));
+            }
+        }
+        std::string_view const shown = token ? std::string_view(token->text()) : std::string_view();
+        if (!spec.request.sound(spec.pool->host_field(), token.get()))
+            co_return report.ends(
+                state.judge(error(errc::invalid_option, "a part of the request cannot be sent in HTTP")));
+        report.attempt_begins();
+        ++answer.attempts;
+        bool const fresh = state.begins_replay();
+        auto const sent = co_await http->send(op, spec.pool, fresh, spec.request, token, spec.limits,
+                                              state.outcome, answer.response, spec.on_header);
+        op->end_phase();
+
+        auto const judged = sent ? state.judge(answer.response, shown) : state.judge(sent.error());
+        report.attempt_ends(state.outcome, judged);
+        bool const settled =
+            !judged && repeated && spec.settled_by && judged.error().code() == *spec.settled_by;
+        if (judged || settled) {
+            auto done = report.ends(result<void>());
+            answer.info = std::move(spec.info);
+            answer.kind = spec.kind;
+            answer.settled = settled;
+            answer.repeated = repeated;
+            co_return done;
+        }
+        if (op->time_left() > milliseconds(0) && repeats_at_once(state, spec, token, answer.response)) {
+            report.retry_follows(state.outcome, judged, milliseconds(0));
+            continue;
+        }
+        auto const delay = state.next_attempt(http->random(), op->time_left());
+        if (!delay)
+            co_return report.ends(judged);
+        report.retry_follows(state.outcome, judged, *delay);
+        bool const in_time = co_await op->rest(steady_clock::now() + *delay);
+        if (!in_time) {
+            state.outcome = attempt_outcome(); // no further attempt was made
+            co_return report.ends(
+                state.judge(op->interruption("waiting to try again after: " + judged.error().cause())));
+        }
+    }
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/identity/managed_identity_plan.hpp
 
 // Who gives the machine's identity its tokens, what it is asked, and when again: pure decisions, and the one
-// look at the environment that they need. Layer: decisions (no Asio).
-#ifndef HDIKAFKA_DETAIL_MANAGED_IDENTITY_PLAN_HPP
-#define HDIKAFKA_DETAIL_MANAGED_IDENTITY_PLAN_HPP
+// look at the environment that they need.
+#ifndef HDIKAFKA_DETAIL_IDENTITY_MANAGED_IDENTITY_PLAN_HPP
+#define HDIKAFKA_DETAIL_IDENTITY_MANAGED_IDENTITY_PLAN_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -10786,12 +11912,11 @@ inline bool is_arc_key_path(std::string_view path, std::string_view folder)
 
 #endif
 
-// -------- hdikafka/detail/arc_key.hpp
+// -------- hdikafka/detail/identity/arc_key.hpp
 
 // The file in which the agent of Azure Arc leaves the key to a token: who may read it is entitled to one.
-// Layer: I/O shell (no Asio).
-#ifndef HDIKAFKA_DETAIL_ARC_KEY_HPP
-#define HDIKAFKA_DETAIL_ARC_KEY_HPP
+#ifndef HDIKAFKA_DETAIL_IDENTITY_ARC_KEY_HPP
+#define HDIKAFKA_DETAIL_IDENTITY_ARC_KEY_HPP
 
 #if __has_include(<unistd.h>)
 #include <fcntl.h>
@@ -10892,1118 +12017,11 @@ result<secret> read_arc_key(std::string const&, std::string_view)
 
 #endif
 
-// -------- hdikafka/detail/auth_challenge.hpp
-
-// What a WWW-Authenticate field asks for (RFC 9110 §11.6.1). Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_AUTH_CHALLENGE_HPP
-#define HDIKAFKA_DETAIL_AUTH_CHALLENGE_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Takes a field's challenges apart, parameter by parameter. It is lenient: what it cannot make sense of it
-/// passes over, for a challenge only ever helps.
-class challenge_reader
-{
-public:
-    explicit challenge_reader(std::string_view field) noexcept : rest_(field) {}
-
-    /// The next parameter, of any challenge; false at the end.
-    bool next()
-    {
-        while (skip_separators()) {
-            std::string_view const word = take_word();
-            std::string_view const after = trim_blanks(rest_);
-            if (word.empty()) {
-                rest_.remove_prefix(1);
-            } else if (after.starts_with('=')) {
-                rest_ = trim_blanks(after.substr(1));
-                name = word;
-                take_value();
-                return true;
-            } else {
-                scheme = word;
-            }
-        }
-        return false;
-    }
-
-    std::string_view scheme;
-    std::string_view name;
-    std::string value;
-
-private:
-    static constexpr std::string_view separators = " \t,";
-
-    bool skip_separators()
-    {
-        rest_.remove_prefix(std::min(rest_.find_first_not_of(separators), rest_.size()));
-        return !rest_.empty();
-    }
-
-    std::string_view take_word()
-    {
-        std::size_t const end = std::min(rest_.find_first_of(" \t,=\""), rest_.size());
-        std::string_view const word = rest_.substr(0, end);
-        rest_.remove_prefix(end);
-        return word;
-    }
-
-    void take_value()
-    {
-        value.clear();
-        if (!rest_.starts_with('"')) {
-            // Paths and base64 come without quotes, too, with characters that no token may have.
-            std::size_t const end = std::min(rest_.find_first_of(separators), rest_.size());
-            value = rest_.substr(0, end);
-            rest_.remove_prefix(end);
-            return;
-        }
-        rest_.remove_prefix(1);
-        while (!rest_.empty() && rest_.front() != '"') {
-            if (rest_.front() == '\\' && rest_.size() > 1)
-                rest_.remove_prefix(1);
-            value += rest_.front();
-            rest_.remove_prefix(1);
-        }
-        rest_.remove_prefix(std::min<std::size_t>(1, rest_.size()));
-    }
-
-    std::string_view rest_;
-};
-
-/// A parameter of the answer's first challenge that has it, in that scheme.
-template <class = void>
-std::optional<std::string> challenge_parameter(http_response const& response, std::string_view scheme,
-                                               std::string_view name)
-{
-    for (std::size_t i = 0; i != response.field_count(); ++i) {
-        if (!equals_ignoring_case(response.field_name(i), "www-authenticate"))
-            continue;
-        challenge_reader in(response.field_value(i));
-        while (in.next())
-            if (equals_ignoring_case(in.scheme, scheme) && equals_ignoring_case(in.name, name))
-                return std::move(in.value);
-    }
-    return std::nullopt;
-}
-
-/// The claims that the next token must hold, as JSON: services send them in base64 of either kind. Empty when
-/// there are none, or none that can be passed on.
-template <class = void>
-std::string demanded_claims(http_response const& response)
-{
-    constexpr std::size_t most = 8 * 1024;
-    auto sent = challenge_parameter(response, "Bearer", "claims");
-    if (!sent || sent->size() > most)
-        return std::string();
-    std::string text = std::move(*sent);
-    if (!text.starts_with('{')) {
-        while (text.ends_with('='))
-            text.pop_back();
-        std::ranges::replace(text, '+', '-');
-        std::ranges::replace(text, '/', '_');
-        text = base64_decode(text, base64_form::url).value_or(std::string());
-    }
-    json_reader in(text);
-    bool const object = in.peek() == json_kind::object && in.skip() && in.finish();
-    return object ? text : std::string();
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/call_report.hpp
-
-// What an observer is told of one call. Layer: I/O shell (no Asio).
-#ifndef HDIKAFKA_DETAIL_CALL_REPORT_HPP
-#define HDIKAFKA_DETAIL_CALL_REPORT_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Costs a look at one pointer when nobody observes. The call's texts outlive it, or are there until ends().
-template <class = void>
-class call_report
-{
-public:
-    call_report(observer const& watcher, std::string_view operation, std::string_view topic,
-                std::string_view request_id)
-        : watcher_(watcher)
-    {
-        if (!watcher_)
-            return;
-        call_.operation = operation;
-        call_.topic = topic;
-        call_.request_id = request_id;
-        begun_ = clock::now();
-        request_started event;
-        event.call = call_;
-        watcher_(event);
-    }
-    call_report(call_report const&) = delete;
-    call_report& operator=(call_report const&) = delete;
-    /// A call may vanish with its executor's context.
-    ~call_report()
-    {
-        if (watcher_ && !ended_)
-            tell_end(std::make_error_code(std::errc::operation_canceled));
-    }
-
-    void attempt_begins()
-    {
-        ++attempt_;
-        if (watcher_)
-            attempt_begun_ = clock::now();
-    }
-
-    /// `judged`: what the attempt's outcome is to the call.
-    void attempt_ends(attempt_outcome const& outcome, result<void> const& judged) const
-    {
-        if (!watcher_)
-            return;
-        attempt_ended event;
-        event.call = call_;
-        event.attempt = attempt_;
-        event.http_status = outcome.status;
-        event.code = code_of(judged);
-        event.duration = since(attempt_begun_);
-        event.bytes_sent = outcome.bytes_sent;
-        event.bytes_received = outcome.bytes_received;
-        event.reused = outcome.reused;
-        watcher_(event);
-    }
-
-    void retry_follows(attempt_outcome const& outcome, result<void> const& judged, milliseconds delay) const
-    {
-        if (!watcher_)
-            return;
-        retry_scheduled event;
-        event.call = call_;
-        event.attempt = attempt_;
-        event.http_status = outcome.status;
-        event.code = code_of(judged);
-        event.delay = delay;
-        watcher_(event);
-    }
-
-    /// The call's outcome, on its way out.
-    result<void> ends(result<void> outcome)
-    {
-        if (watcher_)
-            tell_end(code_of(outcome));
-        return outcome;
-    }
-
-private:
-    using clock = std::chrono::steady_clock;
-
-    static std::error_code code_of(result<void> const& outcome)
-    {
-        return outcome ? std::error_code() : outcome.error().code();
-    }
-
-    void tell_end(std::error_code code)
-    {
-        ended_ = true;
-        request_ended event;
-        event.call = call_;
-        event.attempts = attempt_;
-        event.code = code;
-        event.duration = since(begun_);
-        watcher_(event);
-    }
-
-    static std::chrono::microseconds since(clock::time_point then)
-    {
-        return std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - then);
-    }
-
-    observer const& watcher_;
-    observed_call call_;
-    int attempt_ = 0;
-    clock::time_point begun_;
-    clock::time_point attempt_begun_;
-    bool ended_ = false;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/service_error.hpp
-
-// What a failed answer means: status and body to an error. Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_SERVICE_ERROR_HPP
-#define HDIKAFKA_DETAIL_SERVICE_ERROR_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-inline errc code_of_status(int status) noexcept
-{
-    switch (status) {
-    case 401: return errc::unauthorized;
-    case 403: return errc::forbidden;
-    case 404: return errc::not_found;
-    case 405: return errc::not_supported;
-    case 408: return errc::service_failed;
-    case 409: return errc::already_exists;
-    case 413: return errc::too_large;
-    case 429: return errc::throttled;
-    default: break;
-    }
-    if (status >= 300 && status < 400)
-        return errc::redirected;
-    if (status >= 400 && status < 500)
-        return errc::bad_request;
-    return status >= 500 && status < 600 ? errc::service_failed : errc::unexpected_status;
-}
-
-/// Whether the service certainly did nothing of what it was asked for.
-inline bool refusing_status(int status) noexcept { return status >= 300 && status < 500 && status != 408; }
-
-/// Where a redirect leads to, as far as its Location tells. The host alone: what follows it may hold a
-/// signature, and what stands before it a password.
-template <class = void>
-std::string describe_redirect(std::string_view location)
-{
-    if (location.empty())
-        return "without a Location";
-    // RFC 3986 §4.2: another host is named after a scheme, or by "//".
-    auto const mark = location.find_first_of(":/?#");
-    bool const absolute = mark != std::string_view::npos && location[mark] == ':';
-    if (!absolute && !location.starts_with("//"))
-        return "to another path of the same host";
-    std::string_view const scheme = absolute ? location.substr(0, mark + 1) : "https:";
-    std::string_view authority = location.substr(absolute ? mark + 1 : 0);
-    if (authority.starts_with("//")) {
-        authority.remove_prefix(2);
-        authority = authority.substr(0, authority.find_first_of("/?#"));
-        authority = authority.substr(authority.rfind('@') + 1);
-        auto const target = parse_url(std::string(scheme) + "//" + std::string(authority));
-        if (target)
-            return "to " + target.value().host;
-    }
-    return "to a Location that is no URL of http or https";
-}
-
-/// The error for an answer that is no success. `location` is its Location field, or empty; `info` comes
-/// with what the caller knows and leaves with what the answer says, `secrets` left out.
-template <class = void>
-error describe_status(int status, std::string_view body, std::string_view location, diagnostics info,
-                      std::vector<std::string> const& secrets = {})
-{
-    service_words words = parse_service_words(body, secrets);
-    errc code = code_of_status(status);
-    if (status >= 400 && info.operation == "create_topic" &&
-        words.message.find("already exists") != std::string::npos)
-        code = errc::already_exists;
-    info.http_status = status;
-    info.retriable(transient_status(status) && code != errc::already_exists);
-    std::string cause = "HTTP " + std::to_string(status) + ", ";
-    cause += error_category::text(code);
-    if (code == errc::redirected) {
-        cause += ": " + describe_redirect(location);
-    } else if (!words.message.empty() || !words.code.empty()) {
-        // One line for what(); the whole text stays in info().
-        constexpr std::size_t shown = 300;
-        std::string_view const text = words.message.empty() ? words.code : words.message;
-        cause += ": " + bounded_message(text, shown);
-    }
-    info.server_code = std::move(words.code);
-    info.server_message = std::move(words.message);
-    return error(code, std::move(info), cause);
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/run_operation.hpp
-
-// Between the caller's coroutine and the operation's. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_RUN_OPERATION_HPP
-#define HDIKAFKA_DETAIL_RUN_OPERATION_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Resumes the caller on its own executor, which is kept from running out of work until then. The
-/// caller's cancellation is handed over to the operation, which may be at work on another thread.
-template <class Handler>
-class caller final : public completion
-{
-public:
-    caller(operation_ptr const& op, Handler handler)
-        : slot_(net::get_associated_cancellation_slot(handler)),
-          work_(net::get_associated_executor(handler, op->executor())),
-          handler_(std::move(handler)),
-          at_home_(work_.get_executor() == op->executor())
-    {
-        if (slot_.is_connected())
-            slot_.assign([weak = std::weak_ptr(op)](net::cancellation_type type) {
-                auto const running = weak.lock();
-                if (running && (type & net::cancellation_type::terminal) != net::cancellation_type::none)
-                    running->cancel();
-            });
-    }
-
-    void complete(bool at_once) override
-    {
-        auto resume = [slot = slot_, handler = std::move(handler_)]() mutable {
-            if (slot.is_connected())
-                slot.clear();
-            std::move(handler)();
-        };
-        // Never from within the function that started the operation: a loop of calls would become a
-        // recursion.
-        if (at_once)
-            net::post(work_.get_executor(), std::move(resume));
-        else if (at_home_)
-            resume();
-        else
-            net::dispatch(work_.get_executor(), std::move(resume));
-    }
-
-private:
-    net::cancellation_slot slot_;
-    net::executor_work_guard<net::any_io_executor> work_;
-    Handler handler_;
-    bool at_home_; ///< The caller's executor is the operation's, so that resuming it is a call.
-};
-
-/// Starts the operation when the caller's coroutine is suspended.
-template <class = void>
-class start_operation
-{
-public:
-    explicit start_operation(operation_ptr op) : op_(std::move(op)) {}
-
-    template <class Handler>
-    void operator()(Handler handler) const
-    {
-        op_->start(std::make_unique<caller<Handler>>(op_, std::move(handler)));
-    }
-
-private:
-    operation_ptr op_;
-};
-
-/// Runs `op`, whose task belongs to the awaiting coroutine and has the outcome afterwards.
-template <class = void>
-net::awaitable<void> run_operation(operation_ptr op)
-{
-    return net::async_initiate<net::use_awaitable_t<> const, void()>(start_operation<>(std::move(op)),
-                                                                     net::use_awaitable);
-}
-
-/// Whose outcome nobody waits for.
-class nobody final : public completion
-{
-public:
-    explicit nobody(task work) : work_(std::move(work)) {}
-
-    task& work() noexcept { return work_; }
-    void complete(bool) override {}
-
-private:
-    task work_;
-};
-
-/// `later`: not before the executor has done what it has to do already.
-template <class = void>
-void run_detached(operation_ptr const& op, task work, bool later = false)
-{
-    auto after = std::make_unique<nobody>(std::move(work));
-    op->runs(after->work());
-    if (later)
-        op->start_later(std::move(after));
-    else
-        op->start(std::move(after));
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/token_policy.hpp
-
-// When a token is used, renewed in the background, waited for, or not to be had: pure decisions.
-// Layer: decisions (no I/O, no clock of its own).
-#ifndef HDIKAFKA_DETAIL_TOKEN_POLICY_HPP
-#define HDIKAFKA_DETAIL_TOKEN_POLICY_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-using steady_time = std::chrono::steady_clock::time_point;
-
-/// A token's life on the monotonic clock.
-class token_times
-{
-public:
-    token_times() = default;
-    token_times(steady_time refresh, steady_time expiry) : refresh_at(refresh), expires_at(expiry) {}
-
-    steady_time refresh_at;
-    steady_time expires_at;
-};
-
-/// Renewal is due at `refresh_in` when the authority names it, else at half-life for lifetimes of two
-/// hours and more, else five minutes before the end; never after it. `jitter` in [0, 1) moves it
-/// earlier by up to a tenth of the remaining time, so that many processes do not renew at once.
-inline token_times plan_token(steady_time now, std::chrono::seconds lifetime,
-                              std::optional<std::chrono::seconds> refresh_in, double jitter)
-{
-    using namespace std::chrono_literals;
-    lifetime = std::clamp(lifetime, 0s, std::chrono::seconds(24h * 365));
-    std::chrono::milliseconds due = lifetime >= 2h ? lifetime / 2 : lifetime - 5min;
-    if (refresh_in)
-        due = std::clamp(*refresh_in, 0s, lifetime);
-    if (due <= 0s)
-        due = lifetime / 2;
-    // A token at its very end would be refused on arrival.
-    std::chrono::milliseconds const margin = std::min<std::chrono::milliseconds>(5s, lifetime / 10);
-    due = std::min(due, lifetime - margin);
-    auto const earlier = std::chrono::milliseconds(
-        static_cast<std::chrono::milliseconds::rep>(static_cast<double>(due.count()) * 0.1 * jitter));
-    return token_times(now + due - earlier, now + lifetime - margin);
-}
-
-/// What one who needs a token does.
-enum class token_action : unsigned char
-{
-    use,    ///< The token serves.
-    wait,   ///< For the request under way, or for one that somebody must start.
-    refuse, ///< There is none, and the authority is not to be asked yet: fail as the last request did.
-};
-
-class token_step
-{
-public:
-    token_action action = token_action::wait;
-    bool ask = false; ///< Start a request, which is then under way.
-};
-
-/// A token's life from request to request: one at a time, in the background while the old token serves, and
-/// none before a Retry-After has passed.
-class token_plan
-{
-public:
-    token_plan() = default;
-
-    /// For one who needs a token now; `waits`: and who waits if there is none.
-    token_step look(steady_time now, bool waits)
-    {
-        token_step out;
-        bool const serves = current_ && now < current_->expires_at;
-        if (serves)
-            out.action = token_action::use;
-        if (asking_)
-            return out;
-        if (now < throttled_until_) {
-            out.action = serves ? token_action::use : token_action::refuse;
-            return out;
-        }
-        out.ask = serves ? now >= current_->refresh_at && now >= renewal_pause_ : waits;
-        asking_ = out.ask;
-        return out;
-    }
-
-    void succeeded(token_times times) noexcept
-    {
-        asking_ = false;
-        current_ = times;
-    }
-
-    void failed(steady_time now, std::optional<std::chrono::milliseconds> retry_after) noexcept
-    {
-        using namespace std::chrono_literals;
-        asking_ = false;
-        renewal_pause_ = now + 30s;
-        if (retry_after)
-            throttled_until_ =
-                now + std::clamp<std::chrono::milliseconds>(*retry_after, 0ms, longest_throttle);
-    }
-
-    /// The request under way ended without an outcome.
-    void abandoned() noexcept { asking_ = false; }
-
-    /// The service refused the token.
-    void dropped() noexcept { current_.reset(); }
-
-    /// When the authority may be asked again.
-    steady_time throttled_until() const noexcept { return throttled_until_; }
-
-private:
-    /// Beyond it a Retry-After is a mistake that must not keep the program out for a day.
-    static constexpr std::chrono::hours longest_throttle{1};
-
-    std::optional<token_times> current_;
-    steady_time renewal_pause_;
-    steady_time throttled_until_;
-    bool asking_ = false;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/token_cache.hpp
-
-// The token cache: one request however many wait, renewal in the background. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_TOKEN_CACHE_HPP
-#define HDIKAFKA_DETAIL_TOKEN_CACHE_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-template <class Lazy>
-class token_cache : public std::enable_shared_from_this<token_cache<Lazy>>
-{
-public:
-    explicit token_cache(token_source_ptr source) : source_(std::move(source)) {}
-
-    /// The token to use now, which starts a renewal when that is due; null when there is none.
-    authorization current(transport_ptr const& http) { return look(http, nullptr); }
-
-    /// Waits for a token. All who wait share one request and its outcome; one that stops waiting disturbs
-    /// nobody.
-    task wait(operation_ptr op, transport_ptr http, authorization& token)
-    {
-        for (;;) {
-            // A closed client's requests are abandoned at once: to ask again and again would never end.
-            if (http->background()->closed())
-                co_return error(errc::closed, "waiting for a token");
-            waiter place(this->shared_from_this(), *op);
-            token = look(http, &place);
-            if (token)
-                co_return result<void>();
-            // Another thread may answer from now on: what it says is read when this has left the queue.
-            while (place.waits() && !op->interrupted()) {
-                co_await op->park(steady_clock::now() + pulse);
-                feel_pulse();
-            }
-            if (op->interrupted())
-                co_return op->interruption("waiting for a token");
-            token = place.token;
-            if (token || !place.failure)
-                co_return place.failure;
-        }
-    }
-
-    /// The service refused this token and wants these claims in the next, if any: drops it, unless another
-    /// has taken its place already. True when asking again makes sense.
-    bool refuse(authorization const& refused, std::string claims)
-    {
-        std::lock_guard const lock(mutex_);
-        if (source_->renewable() && current_ == refused) {
-            current_.reset();
-            plan_.dropped();
-            claims_ = std::move(claims);
-        }
-        return source_->renewable();
-    }
-
-private:
-    static constexpr milliseconds pulse{500};
-
-    /// Somebody who waits for the request under way, on the stack of its coroutine. It leaves the queue with
-    /// that, also because its executor's context is destroyed: the cache outlives contexts and must not
-    /// touch one that is gone.
-    class waiter : public list_link
-    {
-    public:
-        waiter(std::shared_ptr<token_cache> cache, operation<>& op) : cache_(std::move(cache)), op_(op) {}
-        ~waiter()
-        {
-            std::lock_guard const lock(cache_->mutex_);
-            if (this->linked())
-                cache_->waiting_.remove(*this);
-        }
-
-        bool waits() const
-        {
-            std::lock_guard const lock(cache_->mutex_);
-            return this->linked();
-        }
-
-        /// With the lock held, when it has left the queue.
-        void answer() { op_.wake(); }
-
-        // Given with the lock held, while it waits. Neither: the request was abandoned, ask again.
-        authorization token;
-        result<void> failure;
-
-    private:
-        std::shared_ptr<token_cache> cache_;
-        operation<>& op_;
-    };
-
-    /// A request under way. Tells the waiters even when its coroutine is destroyed half-way.
-    class flight
-    {
-    public:
-        /// With the lock held.
-        explicit flight(std::shared_ptr<token_cache> cache, net::any_io_executor where)
-            : claims(cache->claims_), executor(std::move(where)), cache_(std::move(cache))
-        {
-            cache_->trip_ = this;
-        }
-        flight(flight const&) = delete;
-        flight& operator=(flight const&) = delete;
-        ~flight()
-        {
-            std::lock_guard const lock(cache_->mutex_);
-            if (cache_->trip_ == this)
-                cache_->ask_again();
-        }
-
-        void land(access_token const& token, result<void> const& outcome, double jitter)
-        {
-            if (outcome)
-                cache_->succeed(*this, token, jitter);
-            else
-                cache_->fail(*this, outcome.error());
-        }
-
-        std::string const claims; ///< What the token is to hold.
-        net::any_io_executor const executor;
-
-        // With the lock.
-        std::weak_ptr<operation<>> op;                     ///< Who asks.
-        std::optional<steady_clock::time_point> pinged_at; ///< When a sign of life was asked of the executor.
-
-    private:
-        std::shared_ptr<token_cache> cache_;
-    };
-
-    /// The token when one serves, starting a renewal when that is due; otherwise puts `place`, if there is
-    /// one, among those who wait, or gives it the failure when nobody may ask.
-    authorization look(transport_ptr const& http, waiter* place)
-    {
-        authorization ready;
-        std::unique_ptr<flight> trip;
-        {
-            std::lock_guard const lock(mutex_);
-            auto const now = steady_clock::now();
-            token_step const next = plan_.look(now, place != nullptr);
-            if (next.action == token_action::use) {
-                ready = current_;
-            } else if (place && next.action == token_action::wait) {
-                waiting_.push_back(*place);
-            } else if (place) {
-                place->failure = too_early(now);
-            }
-            if (next.ask)
-                trip = std::make_unique<flight>(this->shared_from_this(), http->executor());
-        }
-        if (trip)
-            start(http, std::move(trip));
-        return ready;
-    }
-
-    /// The last request's failure, as long as the authority wants to be left alone.
-    error too_early(steady_clock::time_point now) const
-    {
-        diagnostics info = failure_->info();
-        info.retry_after = std::chrono::ceil<milliseconds>(plan_.throttled_until() - now);
-        return error(failure_->code(), std::move(info), "not asked again yet: " + failure_->cause());
-    }
-
-    void start(transport_ptr const& http, std::unique_ptr<flight> trip)
-    {
-        constexpr std::chrono::seconds limit(120); // IMDS may take 70 s to be ready, and says so
-        auto const op = http->make_operation(steady_clock::now() + limit);
-        {
-            std::lock_guard const lock(mutex_);
-            trip->op = op;
-        }
-        run_detached(op, renew(op, http, source_, std::move(trip)));
-    }
-
-    static task renew(operation_ptr op, transport_ptr http, token_source_ptr source,
-                      std::unique_ptr<flight> trip)
-    {
-        registration<> const entry(http->background(), op);
-        if (!entry.added())
-            co_return result<void>(); // those who wait and are not closed ask again
-        auto const begun = steady_clock::now();
-        token_grant grant;
-        result<void> outcome;
-        try {
-            outcome = co_await source->request(op, http, trip->claims, grant);
-        } catch (error const& thrown) {
-            outcome = thrown;
-        } catch (std::exception const& thrown) {
-            outcome = error(errc::token_refused, thrown.what());
-        } catch (...) {
-            outcome = error(errc::token_refused, "the callback threw something that is no std::exception");
-        }
-        if (!outcome && op->stopped() == errc::closed)
-            co_return outcome;
-        if (!outcome && op->stopped())
-            outcome = error(op->stopped(), "asking for a token took too long");
-        if (observer const& watcher = http->settings().observer) {
-            token_renewed event;
-            event.code = outcome ? std::error_code() : outcome.error().code();
-            event.source = grant.source;
-            event.passed_over = grant.passed_over;
-            event.expires_in = grant.token.expires_in();
-            event.duration =
-                std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - begun);
-            watcher(event);
-        }
-        trip->land(grant.token, outcome, http->random().unit());
-        co_return outcome;
-    }
-
-    /// Those who wait look whether the request's executor still runs: that of another client may have been
-    /// stopped, and then one of them asks in its place. As long as the flight is there, so is its context.
-    void feel_pulse()
-    {
-        std::lock_guard const lock(mutex_);
-        if (!trip_)
-            return;
-        auto const now = steady_clock::now();
-        if (trip_->pinged_at && now - *trip_->pinged_at >= pulse) {
-            if (auto const op = trip_->op.lock())
-                op->close(); // should the context go on after all: a source is asked once at a time
-            return ask_again();
-        }
-        if (trip_->pinged_at)
-            return;
-        trip_->pinged_at = now;
-        net::post(trip_->executor, [cache = this->shared_from_this(), pinged = trip_] {
-            std::lock_guard const inner(cache->mutex_);
-            if (cache->trip_ == pinged)
-                cache->trip_->pinged_at.reset();
-        });
-    }
-
-    void succeed(flight const& from, access_token const& token, double jitter)
-    {
-        auto const fresh = std::make_shared<field_value const>("Bearer " + token.token());
-        std::lock_guard const lock(mutex_);
-        if (trip_ != &from)
-            return;
-        if (claims_ != from.claims)
-            return ask_again(); // demanded while this request was under way: it would be refused too
-        claims_.clear();
-        failure_.reset();
-        current_ = fresh;
-        plan_.succeeded(plan_token(steady_clock::now(), token.expires_in(), token.refresh_in(), jitter));
-        answer_all(fresh, result<void>());
-    }
-
-    void fail(flight const& from, error const& failure)
-    {
-        std::lock_guard const lock(mutex_);
-        if (trip_ != &from)
-            return;
-        if (failure.code() == errc::token_refused)
-            claims_.clear(); // passed on once: what the authority cannot grant must not be asked for for ever
-        failure_ = failure;
-        plan_.failed(steady_clock::now(), failure.info().retry_after);
-        answer_all(nullptr, failure);
-    }
-
-    /// The request under way counts no longer, and those who wait look for themselves. With the lock held, as
-    /// the next.
-    void ask_again()
-    {
-        plan_.abandoned();
-        answer_all(nullptr, result<void>());
-    }
-
-    void answer_all(authorization const& token, result<void> const& outcome)
-    {
-        trip_ = nullptr;
-        while (!waiting_.empty()) {
-            waiter& one = waiting_.pop_front();
-            one.token = token;
-            one.failure = outcome;
-            one.answer();
-        }
-    }
-
-    token_source_ptr const source_;
-    std::mutex mutex_;
-    authorization current_;
-    token_plan plan_;
-    flight* trip_ = nullptr;       // the request under way
-    std::string claims_;           // that the next token must hold
-    std::optional<error> failure_; // of the last request, when it failed
-    linked_list<waiter> waiting_;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/call.hpp
-
-// One call to a service: attempts, tokens, retries, and the error that says how it ended.
-// Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_CALL_HPP
-#define HDIKAFKA_DETAIL_CALL_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Which call it is, in what becomes diagnostics when something goes wrong.
-class call_info
-{
-public:
-    call_info() = default;
-    call_info(std::string_view name, std::string about) : operation(name), topic(std::move(about)) {}
-
-    diagnostics describe() const
-    {
-        diagnostics out;
-        out.operation = operation;
-        out.topic = topic;
-        out.request_id = request_id;
-        return out;
-    }
-
-    std::string_view operation; ///< A literal.
-    std::string topic;
-    std::string request_id;
-};
-
-/// What is to be done, for whom, and how often it may be tried.
-class call_spec
-{
-public:
-    call_spec(http_request&& what, call_info&& about, pool_ptr to)
-        : request(std::move(what)), info(std::move(about)), pool(std::move(to))
-    {}
-    call_spec(call_spec const&) = delete;
-    call_spec& operator=(call_spec const&) = delete;
-    ~call_spec()
-    {
-        if (!secrets.empty())
-            request.cleanse_body();
-        for (std::string& one : secrets)
-            cleanse(one);
-    }
-
-    http_request request;
-    call_info info;
-    repeatable kind = repeatable::freely;
-
-    /// The failure that means success when an earlier attempt of the same call may have been carried
-    /// out: "already exists" for a creation, "not found" for a deletion.
-    std::optional<errc> settled_by;
-    retry_policy retry;
-    http_limits limits;
-    pool_ptr pool;
-    token_cache_ptr tokens;           ///< null: the request carries `shown`
-    authorization shown;              ///< null: the request carries no Authorization
-    std::vector<std::string> secrets; ///< what the request holds and no error may show
-    header_listener* on_header = nullptr;
-};
-
-using call_spec_ptr = std::unique_ptr<call_spec>;
-
-/// The answer, and whether it is a failure that an earlier attempt of the same call explains.
-class call_answer
-{
-public:
-    call_answer() = default;
-
-    /// What is known should the body turn out to be unreadable.
-    diagnostics describe() const
-    {
-        diagnostics out = info.describe();
-        out.http_status = response.status;
-        out.persisted(kind == repeatable::unsent ? persistence::possibly : persistence::none);
-        return out;
-    }
-
-    /// The error for a success whose body cannot be read.
-    error unreadable(error const& why) const { return error(why.code(), describe(), why.cause()); }
-
-    http_response response;
-    call_info info;
-    repeatable kind = repeatable::freely;
-    bool settled = false;
-    bool repeated = false; ///< An earlier attempt may have been carried out, too.
-    int attempts = 0;      ///< Requests that were begun, also when there is no answer.
-};
-
-/// The progress of a call, attempt by attempt; no I/O.
-template <class = void>
-class call_state
-{
-public:
-    explicit call_state(call_spec const& spec) : spec_(spec) {}
-
-    /// What an answer to a request with this Authorization means.
-    result<void> judge(http_response const& response, std::string_view shown)
-    {
-        outcome.status = response.status;
-        if (response.status >= 200 && response.status <= 204)
-            return result<void>();
-        auto const field = [&response](std::string_view name) { return response.field(name); };
-        outcome.retry_after = parse_retry_after(field, std::chrono::system_clock::now());
-        diagnostics info = spec_.info.describe();
-        info.retry_after = outcome.retry_after;
-        auto const location = response.field("location").value_or(std::string_view());
-        bool const unsure = outcome.bytes_written && !refusing_status(outcome.status);
-        perhaps_done_ = perhaps_done_ || unsure;
-        info.persisted(persisted());
-        std::vector<std::string> secrets = spec_.secrets;
-        secrets.emplace_back(shown.substr(shown.find(' ') + 1)); // without the scheme
-        error const failure =
-            describe_status(outcome.status, response.body_text(), location, std::move(info), secrets);
-        for (std::string& one : secrets)
-            cleanse(one);
-        // Some proxies say it with a 500; asking again would change nothing.
-        outcome.is_final = failure.code() == errc::already_exists;
-        return failure;
-    }
-
-    /// The error of an attempt without an answer.
-    result<void> judge(error const& failure)
-    {
-        outcome.code = failure.code();
-        perhaps_done_ = perhaps_done_ || outcome.bytes_written;
-        diagnostics info = failure.info();
-        info.operation = spec_.info.operation;
-        info.topic = spec_.info.topic;
-        info.request_id = spec_.info.request_id;
-        bool const later = failure.info().retriable() || transient_failure(failure.code()) ||
-                           failure.code() == errc::timed_out;
-        info.retriable(later).persisted(persisted());
-        return error(failure.code(), std::move(info), failure.cause());
-    }
-
-    /// Whether the attempt's token was refused, for the first time.
-    bool token_refused() noexcept { return outcome.status == 401 && !std::exchange(renewed_, true); }
-
-    /// Whether the same request may be sent again at once, which happens one time and does not count.
-    bool replays()
-    {
-        bool const wanted = !replayed_ && reuse_race(outcome) && harmless(spec_.retry, spec_.kind, outcome);
-        replayed_ = replayed_ || wanted;
-        replaying_ = wanted;
-        return wanted;
-    }
-
-    /// Whether the attempt that begins now is such a replay, which goes over a connection of its own: what
-    /// closed the last one may be about to close any other. Asked once for each attempt.
-    bool begins_replay() noexcept { return std::exchange(replaying_, false); }
-
-    /// How long to wait before the next attempt; nullopt to give up.
-    std::optional<milliseconds> next_attempt(random_source& random, milliseconds left)
-    {
-        double const share = spec_.retry.jitter() ? spec_.retry.jitter()() : random.unit();
-        auto const delay = decide_retry(spec_.retry, spec_.kind, outcome, retries_, share, left);
-        retries_ += delay ? 1 : 0;
-        return delay;
-    }
-
-    /// Whether an attempt so far may have been carried out.
-    bool perhaps_done() const noexcept { return perhaps_done_; }
-
-    attempt_outcome outcome;
-
-private:
-    persistence persisted() const noexcept
-    {
-        bool const records = spec_.kind == repeatable::unsent;
-        return records && perhaps_done_ ? persistence::possibly : persistence::none;
-    }
-
-    call_spec const& spec_;
-    int retries_ = 0;
-    bool renewed_ = false;
-    bool replayed_ = false;
-    bool replaying_ = false;
-    bool perhaps_done_ = false;
-};
-
-/// A refused token is replaced by one that holds what the answer demands, and a connection that the server
-/// had just closed costs nothing: one time each.
-template <class = void>
-bool repeats_at_once(call_state<>& state, call_spec& spec, authorization const& token,
-                     http_response const& answer)
-{
-    if (spec.tokens && state.token_refused() && spec.tokens->refuse(token, demanded_claims(answer)))
-        return true;
-    if (!state.replays())
-        return false;
-    spec.pool->drop_idle(state.outcome.idle_since);
-    return true;
-}
-
-/// Carries out `spec`, which it uses up.
-template <class = void>
-task call(operation_ptr op, transport_ptr http, call_spec& spec, call_answer& answer)
-{
-    call_state<> state(spec);
-    call_report<> report(http->settings().observer, spec.info.operation, spec.info.topic,
-                         spec.info.request_id);
-    for (;;) {
-        state.outcome = attempt_outcome();
-        if (op->stopped())
-            co_return report.ends(state.judge(error(op->stopped())));
-        bool const repeated = state.perhaps_done();
-        authorization token = spec.shown;
-        if (spec.tokens) {
-            token = spec.tokens->current(http);
-            if (!token) {
-                auto const waited = co_await spec.tokens->wait(op, http, token);
-                if (!waited)
-                    co_return report.ends(state.judge(waited.error()));
-            }
-        }
-        std::string_view const shown = token ? std::string_view(token->text()) : std::string_view();
-        if (!spec.request.sound(spec.pool->host_field(), token.get()))
-            co_return report.ends(
-                state.judge(error(errc::invalid_option, "a part of the request cannot be sent in HTTP")));
-        report.attempt_begins();
-        ++answer.attempts;
-        bool const fresh = state.begins_replay();
-        auto const sent = co_await http->send(op, spec.pool, fresh, spec.request, token, spec.limits,
-                                              state.outcome, answer.response, spec.on_header);
-        op->end_phase();
-
-        auto const judged = sent ? state.judge(answer.response, shown) : state.judge(sent.error());
-        report.attempt_ends(state.outcome, judged);
-        bool const settled =
-            !judged && repeated && spec.settled_by && judged.error().code() == *spec.settled_by;
-        if (judged || settled) {
-            auto done = report.ends(result<void>());
-            answer.info = std::move(spec.info);
-            answer.kind = spec.kind;
-            answer.settled = settled;
-            answer.repeated = repeated;
-            co_return done;
-        }
-        if (op->time_left() > milliseconds(0) && repeats_at_once(state, spec, token, answer.response)) {
-            report.retry_follows(state.outcome, judged, milliseconds(0));
-            continue;
-        }
-        auto const delay = state.next_attempt(http->random(), op->time_left());
-        if (!delay)
-            co_return report.ends(judged);
-        report.retry_follows(state.outcome, judged, *delay);
-        bool const in_time = co_await op->rest(steady_clock::now() + *delay);
-        if (!in_time) {
-            state.outcome = attempt_outcome(); // no further attempt was made
-            co_return report.ends(
-                state.judge(op->interruption("waiting to try again after: " + judged.error().cause())));
-        }
-    }
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/managed_identity.hpp
-
-// Tokens for the identity that Azure gives to the machine. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_MANAGED_IDENTITY_HPP
-#define HDIKAFKA_DETAIL_MANAGED_IDENTITY_HPP
+// -------- hdikafka/detail/identity/managed_identity.hpp
+
+// Tokens for the identity that Azure gives to the machine.
+#ifndef HDIKAFKA_DETAIL_IDENTITY_MANAGED_IDENTITY_HPP
+#define HDIKAFKA_DETAIL_IDENTITY_MANAGED_IDENTITY_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -12028,7 +12046,7 @@ template <class = void>
 task call_identity_host(operation_ptr op, transport_ptr http, identity_request const& asked,
                         call_answer& answer)
 {
-    call_info info("token", std::string());
+    call_label info("token", std::string());
     info.request_id = asked.id;
     http_request request("GET", asked.target.path);
     if (asked.plan)
@@ -12037,7 +12055,7 @@ task call_identity_host(operation_ptr op, transport_ptr http, identity_request c
     request.add("Accept-Encoding", "identity");
     request.add("User-Agent", http->settings().user_agent);
     request.add("x-ms-client-request-id", asked.id);
-    call_spec spec(std::move(request), std::move(info), http->pool(asked.target, route::direct));
+    call_request spec(std::move(request), std::move(info), http->pool(asked.target, route::direct));
     constexpr std::size_t largest_answer = 64 * 1024;
     spec.limits.body(largest_answer);
     spec.retry = asked.retry;
@@ -12225,12 +12243,11 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/client_certificate.hpp
+// -------- hdikafka/detail/identity/certificate.hpp
 
 // The certificate by which a client says who it is, with its private key: read from PEM or PFX.
-// Layer: I/O shell (OpenSSL and one file, no Asio).
-#ifndef HDIKAFKA_DETAIL_CLIENT_CERTIFICATE_HPP
-#define HDIKAFKA_DETAIL_CLIENT_CERTIFICATE_HPP
+#ifndef HDIKAFKA_DETAIL_IDENTITY_CERTIFICATE_HPP
+#define HDIKAFKA_DETAIL_IDENTITY_CERTIFICATE_HPP
 
 #include <openssl/evp.h>
 #include <openssl/pkcs12.h>
@@ -12556,12 +12573,11 @@ result<client_certificate> load_client_certificate(std::string const& path, std:
 
 #endif
 
-// -------- hdikafka/detail/client_assertion.hpp
+// -------- hdikafka/detail/identity/assertion.hpp
 
 // The token by which a client proves that it has its certificate's key: a JWT (RFC 7519) as Entra wants it.
-// Layer: formats (OpenSSL signs; no I/O, no Asio; the time and the id are handed in).
-#ifndef HDIKAFKA_DETAIL_CLIENT_ASSERTION_HPP
-#define HDIKAFKA_DETAIL_CLIENT_ASSERTION_HPP
+#ifndef HDIKAFKA_DETAIL_IDENTITY_ASSERTION_HPP
+#define HDIKAFKA_DETAIL_IDENTITY_ASSERTION_HPP
 
 #include <openssl/rsa.h>
 
@@ -12714,11 +12730,11 @@ result<std::string> make_client_assertion(client_certificate const& certificate,
 
 #endif
 
-// -------- hdikafka/detail/entra.hpp
+// -------- hdikafka/detail/identity/entra.hpp
 
-// A token request to Entra: the client-credentials grant, with a secret or an assertion. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_ENTRA_HPP
-#define HDIKAFKA_DETAIL_ENTRA_HPP
+// A token request to Entra: the client-credentials grant, with a secret or an assertion.
+#ifndef HDIKAFKA_DETAIL_IDENTITY_ENTRA_HPP
+#define HDIKAFKA_DETAIL_IDENTITY_ENTRA_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -12770,7 +12786,7 @@ template <class = void>
 task ask_entra(operation_ptr op, transport_ptr http, url endpoint, std::string form,
                std::vector<std::string> secrets, token_grant& grant)
 {
-    call_info info("token", std::string());
+    call_label info("token", std::string());
     info.request_id = http->random().uuid();
     http_request request("POST", endpoint.path);
     request.add("Content-Type", "application/x-www-form-urlencoded");
@@ -12779,7 +12795,7 @@ task ask_entra(operation_ptr op, transport_ptr http, url endpoint, std::string f
     request.add("User-Agent", http->settings().user_agent);
     request.add("client-request-id", info.request_id);
     request.body(std::move(form));
-    call_spec spec(std::move(request), std::move(info), http->pool(endpoint));
+    call_request spec(std::move(request), std::move(info), http->pool(endpoint));
     constexpr std::size_t largest_answer = 64 * 1024;
     spec.limits.body(largest_answer);
     spec.retry = http->settings().retry;
@@ -12828,12 +12844,11 @@ task ask_with_assertion(operation_ptr op, transport_ptr http, url endpoint, entr
 
 #endif
 
-// -------- hdikafka/detail/token_sources.hpp
+// -------- hdikafka/detail/identity/sources.hpp
 
-// Where tokens come from: Entra, for a secret, a certificate or an assertion; the program itself. Layer: I/O
-// shell.
-#ifndef HDIKAFKA_DETAIL_TOKEN_SOURCES_HPP
-#define HDIKAFKA_DETAIL_TOKEN_SOURCES_HPP
+// Where tokens come from: Entra, for a secret, a certificate or an assertion; the program itself.
+#ifndef HDIKAFKA_DETAIL_IDENTITY_SOURCES_HPP
+#define HDIKAFKA_DETAIL_IDENTITY_SOURCES_HPP
 
 #include <fstream>
 #include <ios>
@@ -13147,11 +13162,11 @@ private:
 
 #endif
 
-// -------- hdikafka/impl/credential.hpp
+// -------- hdikafka/detail/identity/credentials.hpp
 
-// What credential.hpp declares. Layer: what users see.
-#ifndef HDIKAFKA_IMPL_CREDENTIAL_HPP
-#define HDIKAFKA_IMPL_CREDENTIAL_HPP
+// What credential.hpp declares.
+#ifndef HDIKAFKA_DETAIL_IDENTITY_CREDENTIALS_HPP
+#define HDIKAFKA_DETAIL_IDENTITY_CREDENTIALS_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -13235,7 +13250,7 @@ token_cache_ptr make_token_cache(token_source_ptr source)
 
 // -------- hdikafka/client_options.hpp
 
-// What a client is made from. Layer: what users see.
+// What a client is made from.
 #ifndef HDIKAFKA_CLIENT_OPTIONS_HPP
 #define HDIKAFKA_CLIENT_OPTIONS_HPP
 
@@ -13417,7 +13432,7 @@ private:
 
 // -------- hdikafka/record.hpp
 
-// What a produce sends: record and records. Layer: values (no I/O, no Asio).
+// What a produce sends: record and records.
 #ifndef HDIKAFKA_RECORD_HPP
 #define HDIKAFKA_RECORD_HPP
 
@@ -13469,9 +13484,10 @@ public:
     /// One record for each argument: a record, or a value that converts to json and becomes one without a
     /// key.
     template <class... Items>
-    requires(sizeof...(Items) > 0 &&
-             ((std::same_as<std::remove_cvref_t<Items>, record> ||
-               std::convertible_to<Items, json>)&&...)) explicit records(Items&&... items)
+        requires(sizeof...(Items) > 0 &&
+                 ((std::same_as<std::remove_cvref_t<Items>, record> || std::convertible_to<Items, json>) &&
+                  ...))
+    explicit records(Items&&... items)
     {
         list_.reserve(sizeof...(Items));
         (push_back(record(std::forward<Items>(items))), ...);
@@ -13504,7 +13520,6 @@ private:
 // -------- hdikafka/record_batch.hpp
 
 // What a read returns: record_batch, a response cut into records that are slices of it.
-// Layer: values (no I/O, no Asio).
 #ifndef HDIKAFKA_RECORD_BATCH_HPP
 #define HDIKAFKA_RECORD_BATCH_HPP
 
@@ -13651,125 +13666,114 @@ private:
 
 #endif
 
-// -------- hdikafka/record_stream.hpp
+// -------- hdikafka/client.hpp
 
-// record_stream: the records of a partition as an asynchronous generator. Layer: what users see.
-#ifndef HDIKAFKA_RECORD_STREAM_HPP
-#define HDIKAFKA_RECORD_STREAM_HPP
-
-#include <map>
+// client: the operations of the Kafka REST proxy as awaitables.
+#ifndef HDIKAFKA_CLIENT_HPP
+#define HDIKAFKA_CLIENT_HPP
 
 namespace hdikafka::inline v0_1 {
 
-/// The records of one partition, or of all of a topic, batch by batch, in offset order within each partition,
-/// none lost and none repeated:
+template <class Lazy>
+class basic_record_stream;
+/// What consume() gives: <hdikafka/record_stream.hpp>.
+using record_stream = basic_record_stream<void>;
+
+/// A client of one cluster's REST proxy: a cheap handle, copied freely.
 ///
-///     while (auto batch = co_await stream.next())
-///         for (auto const& record : *batch) …
+/// What all operations have in common:
+/// - Effect: arguments are checked before any byte is sent. They are taken by value: nothing given to a
+///   call must outlive it. The work runs on the client's executor, for each call on one thread at a time.
+/// - Completion: the caller resumes on its own executor. Other completion styles come from Asio:
+///   `asio::co_spawn(executor, client.topics(), asio::use_future)`.
+/// - Errors: hk::error, which names operation, topic and cause; `co_await hk::as_result(client.topics())`
+///   gives it as a value. Bad arguments are errc::invalid_… and no_records; time is errc::timed_out,
+///   connect_timeout and idle_timeout; identity is errc::unauthorized, forbidden, token_refused and
+///   no_credential. See errc for the rest.
+/// - Cancellation: terminal, wherever the call waits. It ends with asio::error::operation_aborted, and
+///   info().persisted() says what became of a produce. The connection in use is closed. A partial or total
+///   cancellation, which a coroutine has to ask Asio for, does nothing: the call goes on to its end.
+/// - Lifetime: a call keeps alive what it needs; destroying the last handle cancels nothing. With no
+///   call in flight a client holds no outstanding work, so that io_context::run() returns. It does hold
+///   connections: the executor's context must outlive every handle, every stream, and every call whose
+///   caller runs on another context.
+/// - Thread safety: any number of calls at once, from any number of threads and coroutines.
 ///
-/// Made by client::consume(). Movable; moving it while next() is under way is allowed, destroying it
-/// lets that next() end by itself, and ends what is read ahead.
+/// Source: HDInsight Kafka REST proxy API v1.
 ///
-/// Lifetime: what is under way keeps alive what it needs, also when the stream is destroyed; the executor's
-/// context must outlive it.
-///
-/// Thread safety: one next() at a time (errc::already_running); all else may be called from any thread.
-///
-/// A template for the reason that basic_client is one.
+/// It is a template so that a program compiles the operations that it calls and no others; the parameter
+/// has no other use.
 template <class Lazy = void>
-class basic_record_stream
+class basic_client
 {
 public:
-    /// For client::consume().
-    basic_record_stream(detail::session_ptr owner, std::string topic, std::optional<std::int32_t> partition,
-                        consume_options options);
+    /// Does no I/O. Throws hk::error when an option cannot be used: errc::invalid_endpoint,
+    /// invalid_option, invalid_count.
+    basic_client(net::any_io_executor executor, client_options options);
 
-    /// The next records; nullopt when everything up to until() has been handed over.
+    /// The brokers of the cluster.
+    net::awaitable<std::vector<broker>> brokers(call_options options = {}) const;
+
+    /// The names of the topics. One that was just created takes seconds to show.
+    net::awaitable<std::vector<std::string>> topics(call_options options = {}) const;
+
+    /// The partitions of a topic with their watermarks, leaders and replicas.
+    net::awaitable<std::vector<partition_info>> partitions(std::string topic,
+                                                           call_options options = {}) const;
+
+    /// One partition of a topic.
+    net::awaitable<partition_info> partition(std::string topic, std::int32_t id,
+                                             call_options options = {}) const;
+
+    /// Creates a topic; errc::already_exists when it is there. A retry that finds it after an attempt
+    /// whose outcome was unknown counts as success when it has the partitions asked for.
+    net::awaitable<void> create_topic(std::string topic, topic_config config = {},
+                                      call_options options = {}) const;
+
+    /// Deletes a topic. Not every proxy offers it: errc::not_supported. A retry that no longer finds the
+    /// topic after an attempt whose outcome was unknown counts as success.
+    net::awaitable<void> delete_topic(std::string topic, call_options options = {}) const;
+
+    /// Waits until the topic shows in topics(), asking again at growing intervals (100 ms up to 5 s).
+    /// Ends with errc::timed_out after `timeout`, which replaces that of the options.
+    net::awaitable<void> wait_for_topic(std::string topic, milliseconds timeout,
+                                        call_options options = {}) const;
+
+    /// Writes records. The receipt says for each of them what became of it; there is one for every 200
+    /// that the API describes, and an exception for everything else.
     ///
-    /// - Effect: reads on from position(). Without until() it waits at the end of the partition for more,
-    ///   as long as the call's timeout allows; without a timeout for ever. A batch is never empty.
-    /// - Completion: the caller resumes on its own executor, with a batch that owns its bytes.
-    /// - Errors: those of client::fetch; errc::offset_below_earliest when retention deleted records
-    ///   before they were read, offset_above_latest when the topic became shorter, unreadable_record when
-    ///   the service keeps silent about records it has; these three stay until a new stream is made.
-    ///   errc::already_running when another next() is under way; errc::timed_out after the timeout.
-    /// - Cancellation: terminal. A cancelled, timed-out or otherwise failed next() consumes nothing: the
-    ///   next one goes on from the same position. A cancellation or timeout also ends the reads that are
-    ///   under way; what has arrived stays. Asio's `||` may throw a finished batch away, which then counts as
-    ///   handed over: use the timeout instead.
-    net::awaitable<std::optional<record_batch>> next(call_options options = {});
+    /// Once a byte of them was written, records are not sent again by themselves, except after 401 and
+    /// 429, which refuse them; retry_policy::at_least_once lifts that. When the call fails,
+    /// info().persisted() tells whether the records may be there all the same.
+    net::awaitable<receipt> produce(std::string topic, records list, call_options options = {}) const;
 
-    /// One record at a time, which keeps its bytes alive by itself; otherwise like next(). The two may be
-    /// mixed: next() gives what is left of the batch.
-    net::awaitable<std::optional<shared_record>> next_record(call_options options = {});
+    /// Reads up to `count` records from `offset` on: fewer when the service's cap of 6 MB a read comes
+    /// first, none at the end of the partition. Offsets have gaps: batch.next_offset() is where to go on.
+    net::awaitable<record_batch> fetch(std::string topic, std::int32_t partition, std::int64_t offset,
+                                       std::int32_t count, call_options options = {}) const;
 
-    /// The offset that the next record handed over has at least; -1 until it is known, and of a stream over
-    /// all partitions. From any thread, as all that follows.
-    std::int64_t position() const;
+    /// A generator over the records of one partition. Does no I/O: what is wrong with the arguments is
+    /// told by the first next(). The stream holds a copy of this client. Needs <hdikafka/record_stream.hpp>.
+    record_stream consume(std::string topic, std::int32_t partition, consume_options options = {}) const;
 
-    /// The same for each partition that the stream knows of.
-    std::map<std::int32_t, std::int64_t> positions() const;
+    /// The same over all partitions of a topic, in turn: in offset order within each, in no order between
+    /// them. Without until() it finds partitions that are added later, see refresh_partitions(), and reads
+    /// them from their beginning. from() and until() count for each partition by itself.
+    record_stream consume(std::string topic, consume_options options = {}) const;
 
-    /// Whether all positions had reached their high watermarks when those were last looked at.
-    bool caught_up() const;
-
-    /// Hands over nothing more of a partition until resume(); what was read ahead is kept, and its position
-    /// stays. Throws hk::error (errc::invalid_partition) when the stream does not know the partition: one
-    /// over all of them knows them after its first next().
-    void pause(std::int32_t partition);
-
-    /// Ends a pause(); a next() under way takes notice.
-    void resume(std::int32_t partition);
-
-    /// How many offsets lie between the position and the high watermark, of all partitions together. Offsets
-    /// have gaps, so there may be fewer records. Never negative. Before the first next() it counts from where
-    /// from() says, as no checkpoint has been loaded yet.
-    ///
-    /// - Effect: reads the watermarks; the position stays.
-    /// - Completion: the caller resumes on its own executor.
-    /// - Errors: those of client::partition, or of client::partitions for a stream over all of them.
-    /// - Cancellation: terminal; it disturbs no next().
-    net::awaitable<std::int64_t> lag(call_options options = {}) const;
-
-    /// The same by partition.
-    ///
-    /// - Effect: reads the watermarks; the positions stay.
-    /// - Completion: the caller resumes on its own executor.
-    /// - Errors: those of client::partition, or of client::partitions for a stream over all of them.
-    /// - Cancellation: terminal; it disturbs no next().
-    net::awaitable<std::map<std::int32_t, std::int64_t>> lags(call_options options = {}) const;
-
-    /// Keeps in the stream's checkpoint() that everything up to the end of this batch is processed: a stream
-    /// that is made later goes on behind it. Nothing else ever saves: what was handed over and not committed
-    /// is read again after a restart.
-    ///
-    /// - Effect: one checkpoint_store::save(), of the batch's partition. An older batch sets the checkpoint
-    /// back.
-    /// - Completion: the caller resumes on its own executor when the store has it.
-    /// - Errors: errc::invalid_option without a checkpoint(), errc::no_records for an empty batch,
-    ///   errc::invalid_partition for one of a partition that the stream does not read; what the store throws.
-    /// - Cancellation: up to the store; file_checkpoint_store carries out what has begun.
-    net::awaitable<void> commit(record_batch batch);
-
-    /// The same for everything up to this record, which next_record() gave.
-    ///
-    /// - Effect: one checkpoint_store::save(), of the record's partition.
-    /// - Completion: the caller resumes on its own executor when the store has it.
-    /// - Errors: errc::invalid_option without a checkpoint(), errc::invalid_partition for a record of a
-    /// partition
-    ///   that the stream does not read; what the store throws.
-    /// - Cancellation: up to the store; file_checkpoint_store carries out what has begun.
-    net::awaitable<void> commit(shared_record record);
-
-    /// Ends a next() under way, and all later ones, with errc::closed.
-    void close();
+    /// Ends every call in flight and every stream's next() with errc::closed, closes the connections
+    /// and refuses further calls. May be called again, from any thread.
+    void close() const;
 
 private:
-    detail::stream_ptr state_;
+    template <class>
+    friend class basic_producer;
+
+    detail::client_ptr core_;
 };
 
 /// The one to use.
-using record_stream = basic_record_stream<>;
+using client = basic_client<>;
 
 } // namespace hdikafka::inline v0_1
 
@@ -13777,12 +13781,293 @@ using record_stream = basic_record_stream<>;
 
 #if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
 
-// -------- hdikafka/detail/batch_parser.hpp
+// -------- hdikafka/detail/client/core.hpp
+
+// What a client's handles, calls and streams share.
+#ifndef HDIKAFKA_DETAIL_CLIENT_CORE_HPP
+#define HDIKAFKA_DETAIL_CLIENT_CORE_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+template <class>
+class client_core
+{
+public:
+    /// Throws hk::error when the options cannot be used; does no I/O.
+    client_core(net::any_io_executor executor, client_options options)
+        : endpoint_(checked_endpoint(options)),
+          options_(std::move(options)),
+          http_(std::make_shared<transport<>>(std::move(executor), settings(options_, endpoint_))),
+          pool_(http_->pool(endpoint_)),
+          registry_(std::make_shared<operation_registry<>>()),
+          fields_(common_fields(options_, false)),
+          body_fields_(common_fields(options_, true))
+    {}
+
+    client_options const& options() const noexcept { return options_; }
+    transport_ptr const& http() const noexcept { return http_; }
+
+    /// A request to the proxy, with the fields that all of them have.
+    http_request request(std::string method, std::string path) const
+    {
+        return http_request(std::move(method), std::move(path), fields_);
+    }
+
+    /// The same with a body, which is JSON.
+    http_request request(std::string method, std::string path, std::string body) const
+    {
+        http_request out(std::move(method), std::move(path), body_fields_);
+        out.body(std::move(body));
+        return out;
+    }
+
+    /// The one id of an operation that makes several calls: the caller's if there is one. The options that
+    /// its calls are prepared with have it afterwards.
+    std::string identify(call_options& options)
+    {
+        if (options.request_id().empty())
+            options.request_id(http_->random().uuid());
+        return options.request_id();
+    }
+
+    /// `info` names operation and topic.
+    result<call_request_ptr> prepare(http_request&& request, call_label&& info, call_options const& call)
+    {
+        constexpr std::string_view field = "x-ms-client-request-id";
+        bool const own = call.request_id().empty();
+        info.request_id = own ? http_->random().uuid() : call.request_id();
+        if (own)
+            request.add_own(field, info.request_id);
+        else if (!is_visible(info.request_id) || !request.add(field, info.request_id))
+            return error(errc::invalid_option, info.describe(),
+                         "the request id has characters that no field may have");
+        if (!options_.credential())
+            return error(errc::no_credential, info.describe());
+        auto spec = std::make_unique<call_request>(std::move(request), std::move(info), pool_);
+        spec->retry = options_.retry();
+        spec->limits = options_.limits();
+        spec->tokens = options_.credential().cache();
+        return spec;
+    }
+
+    /// When a call that begins now is to have ended.
+    steady_clock::time_point deadline(std::optional<milliseconds> timeout) const
+    {
+        milliseconds const limit = timeout.value_or(options_.total_timeout());
+        return steady_clock::now() + std::clamp(limit, milliseconds(0), longest);
+    }
+
+    registry_ptr const& registry() const noexcept { return registry_; }
+
+    void close()
+    {
+        registry_->close();
+        http_->close();
+    }
+
+    /// The longest time that any option may ask for: far beyond use, far from overflow.
+    static constexpr milliseconds longest = std::chrono::hours(24 * 365);
+
+private:
+    static url checked_endpoint(client_options const& options)
+    {
+        diagnostics info;
+        info.operation = "client";
+        auto parsed = parse_url(options.endpoint());
+        if (!parsed)
+            throw error(errc::invalid_endpoint, std::move(info), parsed.error().cause());
+        url const& endpoint = parsed.value();
+        if (endpoint.path != "/")
+            throw error(errc::invalid_endpoint, std::move(info), "the endpoint has a path or a query");
+        if (!endpoint.is_https() && !(options.plain_http_allowed() && is_loopback(endpoint.host)))
+            throw error(errc::invalid_endpoint, std::move(info), "the endpoint is not https");
+        if (options.max_connections() < 1)
+            throw error(errc::invalid_count, std::move(info), "max_connections is less than 1");
+        for (milliseconds const limit :
+             {options.connect_timeout(), options.idle_timeout(), options.total_timeout(),
+              options.max_idle_time(), options.max_connection_age()})
+            if (limit <= milliseconds(0))
+                throw error(errc::invalid_option, std::move(info), "a timeout is not positive");
+        auto const proxy = choose_proxy(endpoint, options.proxy(), proxy_environment());
+        if (!proxy)
+            throw error(proxy.error().code(), std::move(info), proxy.error().cause());
+        for (std::string const& pin : options.tls().pins()) {
+            constexpr std::size_t sha256_size = 32;
+            auto const digest = base64_decode(bare_pin(pin), base64_form::standard);
+            if (!digest || digest->size() != sha256_size)
+                throw error(errc::invalid_option, std::move(info), "a pin is not a SHA-256 in base64");
+        }
+        return endpoint;
+    }
+
+    /// Without the prefix that curl wants.
+    static std::string bare_pin(std::string const& pin)
+    {
+        constexpr std::string_view prefix = "sha256//";
+        return pin.starts_with(prefix) ? pin.substr(prefix.size()) : pin;
+    }
+
+    static shared_fields common_fields(client_options const& options, bool body)
+    {
+        request_fields out;
+        out.add("User-Agent", options.user_agent());
+        out.add("Accept", "application/json");
+        out.add("Accept-Encoding", "identity");
+        if (body)
+            out.add("Content-Type", "application/json");
+        return std::make_shared<request_fields const>(std::move(out));
+    }
+
+    static bool is_visible(std::string_view text) noexcept
+    {
+        return std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; });
+    }
+
+    static transport_settings settings(client_options const& options, url const& endpoint)
+    {
+        transport_settings out;
+        out.tls = options.tls();
+        out.connect_timeout = std::min(options.connect_timeout(), longest);
+        out.idle_timeout = std::min(options.idle_timeout(), longest);
+        out.max_idle_time = std::min(options.max_idle_time(), longest);
+        out.max_connection_age = std::min(options.max_connection_age(), longest);
+        out.max_connections = options.max_connections();
+        out.user_agent = options.user_agent();
+        out.retry = options.retry();
+        out.proxy = options.proxy();
+        out.environment = proxy_environment();
+        out.pinned = endpoint;
+        for (std::string const& pin : options.tls().pins())
+            out.pins.push_back(bare_pin(pin));
+        out.observer = options.observer();
+        return out;
+    }
+
+    url const endpoint_;
+    client_options const options_;
+    transport_ptr const http_;
+    pool_ptr const pool_;
+    registry_ptr const registry_;
+    shared_fields const fields_;
+    shared_fields const body_fields_;
+};
+
+/// A call's place among those in flight: close() ends it. Throws once the client is closed, and when there
+/// is no time for the call.
+template <class = void>
+class call_entry
+{
+public:
+    call_entry(client_ptr const& owner, operation_ptr const& op, call_label const& about)
+        : entry_(owner->registry(), op)
+    {
+        if (!entry_.added())
+            throw error(errc::closed, about.describe(), "the client is closed");
+        if (op->time_left() <= milliseconds(0))
+            throw error(errc::timed_out, about.describe(), "there was no time for the call");
+    }
+
+private:
+    registration<> entry_;
+};
+
+/// Carries out a prepared call and reads its answer with `read(call_answer&)`. Fails by throwing.
+template <class T, class Read>
+net::awaitable<T> perform(client_ptr owner, std::optional<milliseconds> timeout,
+                          result<call_request_ptr> prepared, Read read)
+{
+    call_request& spec = *prepared.value();
+    auto const op = owner->http()->make_operation(owner->deadline(timeout));
+    call_entry<> const entry(owner, op, spec.info);
+    call_answer answer;
+    task work = call<>(op, owner->http(), spec, answer);
+    op->runs(work);
+    co_await run_operation<>(op);
+    work.outcome().value();
+    result<T> outcome = read(answer);
+    co_return std::move(outcome).value();
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/rest/arguments.hpp
+
+// What is refused before anything is sent.
+#ifndef HDIKAFKA_DETAIL_REST_ARGUMENTS_HPP
+#define HDIKAFKA_DETAIL_REST_ARGUMENTS_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Kafka's own rule for topic names.
+inline result<void> check_topic(std::string_view topic)
+{
+    if (topic.empty())
+        return error(errc::invalid_topic, "the topic name is empty");
+    if (topic.size() > 249)
+        return error(errc::invalid_topic, "the topic name is longer than 249 characters");
+    if (topic == "." || topic == "..")
+        return error(errc::invalid_topic, "a topic cannot be named \".\" or \"..\"");
+    auto const allowed = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+               c == '_' || c == '-';
+    };
+    if (!std::ranges::all_of(topic, allowed))
+        return error(errc::invalid_topic, "a topic name holds only a-z, A-Z, 0-9, '.', '_' and '-'");
+    return {};
+}
+
+inline result<void> check_partition(std::int32_t partition)
+{
+    if (partition < 0)
+        return error(errc::invalid_partition, "partition " + std::to_string(partition) + " is negative");
+    return {};
+}
+
+inline result<void> check_fetch(std::int32_t partition, std::int64_t offset, std::int32_t count)
+{
+    if (auto checked = check_partition(partition); !checked)
+        return checked;
+    if (offset < 0)
+        return error(errc::invalid_offset, "offset " + std::to_string(offset) + " is negative");
+    if (count < 1)
+        return error(errc::invalid_count, "count " + std::to_string(count) + " is less than 1");
+    return {};
+}
+
+inline result<void> check_records(records const& list)
+{
+    if (list.empty())
+        return error(errc::no_records);
+    for (auto const& one : list)
+        if (one.partition())
+            if (auto checked = check_partition(*one.partition()); !checked)
+                return checked;
+    return {};
+}
+
+inline result<void> check_config(topic_config const& config)
+{
+    if (config.partition_count() && *config.partition_count() < 1)
+        return error(errc::invalid_count, "partition_count is less than 1");
+    if (config.replication_factor() && *config.replication_factor() < 1)
+        return error(errc::invalid_count, "replication_factor is less than 1");
+    for (auto const& [name, value] : config.properties())
+        if (name.empty())
+            return error(errc::invalid_option, "a topic property has no name");
+    return {};
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/rest/batch_parser.hpp
 
 // A consume answer cut into records: one validating pass over the body, slices instead of copies.
-// Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_BATCH_PARSER_HPP
-#define HDIKAFKA_DETAIL_BATCH_PARSER_HPP
+#ifndef HDIKAFKA_DETAIL_REST_BATCH_PARSER_HPP
+#define HDIKAFKA_DETAIL_REST_BATCH_PARSER_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -13920,83 +14205,11 @@ result<record_batch> parse_batch(byte_buffer body, std::optional<std::string_vie
 
 #endif
 
-// -------- hdikafka/detail/arguments.hpp
-
-// What is refused before anything is sent. Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_ARGUMENTS_HPP
-#define HDIKAFKA_DETAIL_ARGUMENTS_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Kafka's own rule for topic names.
-inline result<void> check_topic(std::string_view topic)
-{
-    if (topic.empty())
-        return error(errc::invalid_topic, "the topic name is empty");
-    if (topic.size() > 249)
-        return error(errc::invalid_topic, "the topic name is longer than 249 characters");
-    if (topic == "." || topic == "..")
-        return error(errc::invalid_topic, "a topic cannot be named \".\" or \"..\"");
-    auto const allowed = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-               c == '_' || c == '-';
-    };
-    if (!std::ranges::all_of(topic, allowed))
-        return error(errc::invalid_topic, "a topic name holds only a-z, A-Z, 0-9, '.', '_' and '-'");
-    return {};
-}
-
-inline result<void> check_partition(std::int32_t partition)
-{
-    if (partition < 0)
-        return error(errc::invalid_partition, "partition " + std::to_string(partition) + " is negative");
-    return {};
-}
-
-inline result<void> check_fetch(std::int32_t partition, std::int64_t offset, std::int32_t count)
-{
-    if (auto checked = check_partition(partition); !checked)
-        return checked;
-    if (offset < 0)
-        return error(errc::invalid_offset, "offset " + std::to_string(offset) + " is negative");
-    if (count < 1)
-        return error(errc::invalid_count, "count " + std::to_string(count) + " is less than 1");
-    return {};
-}
-
-inline result<void> check_records(records const& list)
-{
-    if (list.empty())
-        return error(errc::no_records);
-    for (auto const& one : list)
-        if (one.partition())
-            if (auto checked = check_partition(*one.partition()); !checked)
-                return checked;
-    return {};
-}
-
-inline result<void> check_config(topic_config const& config)
-{
-    if (config.partition_count() && *config.partition_count() < 1)
-        return error(errc::invalid_count, "partition_count is less than 1");
-    if (config.replication_factor() && *config.replication_factor() < 1)
-        return error(errc::invalid_count, "replication_factor is less than 1");
-    for (auto const& [name, value] : config.properties())
-        if (name.empty())
-            return error(errc::invalid_option, "a topic property has no name");
-    return {};
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/rest_request.hpp
+// -------- hdikafka/detail/rest/requests.hpp
 
 // The proxy's requests: paths and JSON bodies (HDInsight Kafka REST proxy, API v1).
-// Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_REST_REQUEST_HPP
-#define HDIKAFKA_DETAIL_REST_REQUEST_HPP
+#ifndef HDIKAFKA_DETAIL_REST_REQUESTS_HPP
+#define HDIKAFKA_DETAIL_REST_REQUESTS_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -14148,222 +14361,11 @@ result<std::string> write_topic_config(topic_config const& config)
 
 #endif
 
-// -------- hdikafka/detail/session.hpp
+// -------- hdikafka/detail/client/rest_calls.hpp
 
-// What a client's handles, calls and streams share. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_SESSION_HPP
-#define HDIKAFKA_DETAIL_SESSION_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-template <class>
-class session
-{
-public:
-    /// Throws hk::error when the options cannot be used; does no I/O.
-    session(net::any_io_executor executor, client_options options)
-        : endpoint_(checked_endpoint(options)),
-          options_(std::move(options)),
-          http_(std::make_shared<transport<>>(std::move(executor), settings(options_, endpoint_))),
-          pool_(http_->pool(endpoint_)),
-          registry_(std::make_shared<operation_registry<>>()),
-          fields_(common_fields(options_, false)),
-          body_fields_(common_fields(options_, true))
-    {}
-
-    client_options const& options() const noexcept { return options_; }
-    transport_ptr const& http() const noexcept { return http_; }
-
-    /// A request to the proxy, with the fields that all of them have.
-    http_request request(std::string method, std::string path) const
-    {
-        return http_request(std::move(method), std::move(path), fields_);
-    }
-
-    /// The same with a body, which is JSON.
-    http_request request(std::string method, std::string path, std::string body) const
-    {
-        http_request out(std::move(method), std::move(path), body_fields_);
-        out.body(std::move(body));
-        return out;
-    }
-
-    /// The one id of an operation that makes several calls: the caller's if there is one. The options that
-    /// its calls are prepared with have it afterwards.
-    std::string identify(call_options& options)
-    {
-        if (options.request_id().empty())
-            options.request_id(http_->random().uuid());
-        return options.request_id();
-    }
-
-    /// `info` names operation and topic.
-    result<call_spec_ptr> prepare(http_request&& request, call_info&& info, call_options const& call)
-    {
-        constexpr std::string_view field = "x-ms-client-request-id";
-        bool const own = call.request_id().empty();
-        info.request_id = own ? http_->random().uuid() : call.request_id();
-        if (own)
-            request.add_own(field, info.request_id);
-        else if (!is_visible(info.request_id) || !request.add(field, info.request_id))
-            return error(errc::invalid_option, info.describe(),
-                         "the request id has characters that no field may have");
-        if (!options_.credential())
-            return error(errc::no_credential, info.describe());
-        auto spec = std::make_unique<call_spec>(std::move(request), std::move(info), pool_);
-        spec->retry = options_.retry();
-        spec->limits = options_.limits();
-        spec->tokens = options_.credential().cache();
-        return spec;
-    }
-
-    /// When a call that begins now is to have ended.
-    steady_clock::time_point deadline(std::optional<milliseconds> timeout) const
-    {
-        milliseconds const limit = timeout.value_or(options_.total_timeout());
-        return steady_clock::now() + std::clamp(limit, milliseconds(0), longest);
-    }
-
-    registry_ptr const& registry() const noexcept { return registry_; }
-
-    void close()
-    {
-        registry_->close();
-        http_->close();
-    }
-
-    /// The longest time that any option may ask for: far beyond use, far from overflow.
-    static constexpr milliseconds longest = std::chrono::hours(24 * 365);
-
-private:
-    static url checked_endpoint(client_options const& options)
-    {
-        diagnostics info;
-        info.operation = "client";
-        auto parsed = parse_url(options.endpoint());
-        if (!parsed)
-            throw error(errc::invalid_endpoint, std::move(info), parsed.error().cause());
-        url const& endpoint = parsed.value();
-        if (endpoint.path != "/")
-            throw error(errc::invalid_endpoint, std::move(info), "the endpoint has a path or a query");
-        if (!endpoint.is_https() && !(options.plain_http_allowed() && is_loopback(endpoint.host)))
-            throw error(errc::invalid_endpoint, std::move(info), "the endpoint is not https");
-        if (options.max_connections() < 1)
-            throw error(errc::invalid_count, std::move(info), "max_connections is less than 1");
-        for (milliseconds const limit :
-             {options.connect_timeout(), options.idle_timeout(), options.total_timeout(),
-              options.max_idle_time(), options.max_connection_age()})
-            if (limit <= milliseconds(0))
-                throw error(errc::invalid_option, std::move(info), "a timeout is not positive");
-        auto const proxy = choose_proxy(endpoint, options.proxy(), proxy_environment());
-        if (!proxy)
-            throw error(proxy.error().code(), std::move(info), proxy.error().cause());
-        for (std::string const& pin : options.tls().pins()) {
-            constexpr std::size_t sha256_size = 32;
-            auto const digest = base64_decode(bare_pin(pin), base64_form::standard);
-            if (!digest || digest->size() != sha256_size)
-                throw error(errc::invalid_option, std::move(info), "a pin is not a SHA-256 in base64");
-        }
-        return endpoint;
-    }
-
-    /// Without the prefix that curl wants.
-    static std::string bare_pin(std::string const& pin)
-    {
-        constexpr std::string_view prefix = "sha256//";
-        return pin.starts_with(prefix) ? pin.substr(prefix.size()) : pin;
-    }
-
-    static shared_fields common_fields(client_options const& options, bool body)
-    {
-        request_fields out;
-        out.add("User-Agent", options.user_agent());
-        out.add("Accept", "application/json");
-        out.add("Accept-Encoding", "identity");
-        if (body)
-            out.add("Content-Type", "application/json");
-        return std::make_shared<request_fields const>(std::move(out));
-    }
-
-    static bool is_visible(std::string_view text) noexcept
-    {
-        return std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; });
-    }
-
-    static transport_settings settings(client_options const& options, url const& endpoint)
-    {
-        transport_settings out;
-        out.tls = options.tls();
-        out.connect_timeout = std::min(options.connect_timeout(), longest);
-        out.idle_timeout = std::min(options.idle_timeout(), longest);
-        out.max_idle_time = std::min(options.max_idle_time(), longest);
-        out.max_connection_age = std::min(options.max_connection_age(), longest);
-        out.max_connections = options.max_connections();
-        out.user_agent = options.user_agent();
-        out.retry = options.retry();
-        out.proxy = options.proxy();
-        out.environment = proxy_environment();
-        out.pinned = endpoint;
-        for (std::string const& pin : options.tls().pins())
-            out.pins.push_back(bare_pin(pin));
-        out.observer = options.observer();
-        return out;
-    }
-
-    url const endpoint_;
-    client_options const options_;
-    transport_ptr const http_;
-    pool_ptr const pool_;
-    registry_ptr const registry_;
-    shared_fields const fields_;
-    shared_fields const body_fields_;
-};
-
-/// A call's place among those in flight: close() ends it. Throws once the client is closed, and when there
-/// is no time for the call.
-template <class = void>
-class call_entry
-{
-public:
-    call_entry(session_ptr const& owner, operation_ptr const& op, call_info const& about)
-        : entry_(owner->registry(), op)
-    {
-        if (!entry_.added())
-            throw error(errc::closed, about.describe(), "the client is closed");
-        if (op->time_left() <= milliseconds(0))
-            throw error(errc::timed_out, about.describe(), "there was no time for the call");
-    }
-
-private:
-    registration<> entry_;
-};
-
-/// Carries out a prepared call and reads its answer with `read(call_answer&)`. Fails by throwing.
-template <class T, class Read>
-net::awaitable<T> perform(session_ptr owner, std::optional<milliseconds> timeout,
-                          result<call_spec_ptr> prepared, Read read)
-{
-    call_spec& spec = *prepared.value();
-    auto const op = owner->http()->make_operation(owner->deadline(timeout));
-    call_entry<> const entry(owner, op, spec.info);
-    call_answer answer;
-    task work = call<>(op, owner->http(), spec, answer);
-    op->runs(work);
-    co_await run_operation<>(op);
-    work.outcome().value();
-    result<T> outcome = read(answer);
-    co_return std::move(outcome).value();
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/rest_calls.hpp
-
-// The proxy's operations as calls: arguments checked, request made. Layer: I/O shell (no I/O itself).
-#ifndef HDIKAFKA_DETAIL_REST_CALLS_HPP
-#define HDIKAFKA_DETAIL_REST_CALLS_HPP
+// The proxy's operations as calls: arguments checked, request made.
+#ifndef HDIKAFKA_DETAIL_CLIENT_REST_CALLS_HPP
+#define HDIKAFKA_DETAIL_CLIENT_REST_CALLS_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -14373,26 +14375,26 @@ class rest_calls
 {
 public:
     /// `operation` is a literal. What is given by reference outlives this object.
-    rest_calls(session<>& owner, std::string_view operation, call_options const& options)
+    rest_calls(client_core<>& owner, std::string_view operation, call_options const& options)
         : owner_(owner), options_(options), info_(operation, std::string())
     {}
 
-    result<call_spec_ptr> brokers() { return read(std::string(brokers_path)); }
+    result<call_request_ptr> brokers() { return read(std::string(brokers_path)); }
 
     /// `about`: the topic that the caller is after, for errors.
-    result<call_spec_ptr> topics(std::string about = std::string())
+    result<call_request_ptr> topics(std::string about = std::string())
     {
         info_.topic = std::move(about);
         return read(std::string(topics_path));
     }
 
-    result<call_spec_ptr> partitions(std::string topic)
+    result<call_request_ptr> partitions(std::string topic)
     {
         auto const checked = about(std::move(topic));
         return checked ? read(partitions_path(info_.topic)) : refused(checked);
     }
 
-    result<call_spec_ptr> partition(std::string topic, std::int32_t id)
+    result<call_request_ptr> partition(std::string topic, std::int32_t id)
     {
         auto checked = about(std::move(topic));
         if (checked)
@@ -14400,7 +14402,7 @@ public:
         return checked ? read(partition_path(info_.topic, id)) : refused(checked);
     }
 
-    result<call_spec_ptr> fetch(std::string topic, batch_request const& asked)
+    result<call_request_ptr> fetch(std::string topic, batch_request const& asked)
     {
         auto checked = about(std::move(topic));
         if (checked)
@@ -14409,7 +14411,7 @@ public:
                        : refused(checked);
     }
 
-    result<call_spec_ptr> create(std::string topic, topic_config const& config)
+    result<call_request_ptr> create(std::string topic, topic_config const& config)
     {
         auto checked = about(std::move(topic));
         if (checked)
@@ -14423,7 +14425,7 @@ public:
         return finished(std::move(request), repeatable::freely, errc::already_exists);
     }
 
-    result<call_spec_ptr> remove(std::string topic)
+    result<call_request_ptr> remove(std::string topic)
     {
         auto const checked = about(std::move(topic));
         if (!checked)
@@ -14432,7 +14434,7 @@ public:
                         errc::not_found);
     }
 
-    result<call_spec_ptr> produce(std::string topic, records const& list)
+    result<call_request_ptr> produce(std::string topic, records const& list)
     {
         auto checked = about(std::move(topic));
         if (checked)
@@ -14441,7 +14443,7 @@ public:
     }
 
     /// The same with a body that is there already, of records and a topic that have been checked.
-    result<call_spec_ptr> produce_body(std::string topic, std::string body)
+    result<call_request_ptr> produce_body(std::string topic, std::string body)
     {
         info_.topic = std::move(topic);
         return write(std::move(body));
@@ -14460,18 +14462,18 @@ private:
         return error(checked.error().code(), info_.describe(), checked.error().cause());
     }
 
-    result<call_spec_ptr> read(std::string path)
+    result<call_request_ptr> read(std::string path)
     {
         return finished(owner_.request("GET", std::move(path)), repeatable::freely, std::nullopt);
     }
 
-    result<call_spec_ptr> write(std::string body)
+    result<call_request_ptr> write(std::string body)
     {
         auto request = owner_.request("POST", produce_path(info_.topic), std::move(body));
         return finished(std::move(request), repeatable::unsent, std::nullopt);
     }
 
-    result<call_spec_ptr> finished(http_request&& request, repeatable kind, std::optional<errc> settled_by)
+    result<call_request_ptr> finished(http_request&& request, repeatable kind, std::optional<errc> settled_by)
     {
         auto spec = owner_.prepare(std::move(request), std::move(info_), options_);
         if (spec) {
@@ -14481,20 +14483,20 @@ private:
         return spec;
     }
 
-    session<>& owner_;
+    client_core<>& owner_;
     call_options const& options_;
-    call_info info_;
+    call_label info_;
 };
 
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
 
-// -------- hdikafka/detail/client_calls.hpp
+// -------- hdikafka/detail/client/operations.hpp
 
-// The client's operations: the call, and how its answer is read. Layer: what users see, behind client.
-#ifndef HDIKAFKA_DETAIL_CLIENT_CALLS_HPP
-#define HDIKAFKA_DETAIL_CLIENT_CALLS_HPP
+// The client's operations: the call, and how its answer is read.
+#ifndef HDIKAFKA_DETAIL_CLIENT_OPERATIONS_HPP
+#define HDIKAFKA_DETAIL_CLIENT_OPERATIONS_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -14553,7 +14555,7 @@ result<receipt> read_receipt(call_answer const& answer, std::size_t count)
 }
 
 template <class = void>
-net::awaitable<std::vector<broker>> brokers(session_ptr owner, call_options options)
+net::awaitable<std::vector<broker>> brokers(client_ptr owner, call_options options)
 {
     auto spec = rest_calls<>(*owner, "brokers", options).brokers();
     return perform<std::vector<broker>>(
@@ -14562,7 +14564,7 @@ net::awaitable<std::vector<broker>> brokers(session_ptr owner, call_options opti
 }
 
 template <class = void>
-net::awaitable<std::vector<std::string>> topics(session_ptr owner, call_options options)
+net::awaitable<std::vector<std::string>> topics(client_ptr owner, call_options options)
 {
     auto spec = rest_calls<>(*owner, "topics", options).topics();
     return perform<std::vector<std::string>>(
@@ -14571,7 +14573,7 @@ net::awaitable<std::vector<std::string>> topics(session_ptr owner, call_options 
 }
 
 template <class = void>
-net::awaitable<std::vector<partition_info>> partitions(session_ptr owner, std::string topic,
+net::awaitable<std::vector<partition_info>> partitions(client_ptr owner, std::string topic,
                                                        call_options options)
 {
     auto spec = rest_calls<>(*owner, "partitions", options).partitions(std::move(topic));
@@ -14582,7 +14584,7 @@ net::awaitable<std::vector<partition_info>> partitions(session_ptr owner, std::s
 }
 
 template <class = void>
-net::awaitable<partition_info> partition(session_ptr owner, std::string topic, std::int32_t id,
+net::awaitable<partition_info> partition(client_ptr owner, std::string topic, std::int32_t id,
                                          call_options options)
 {
     auto spec = rest_calls<>(*owner, "partition", options).partition(std::move(topic), id);
@@ -14591,7 +14593,7 @@ net::awaitable<partition_info> partition(session_ptr owner, std::string topic, s
 }
 
 template <class = void>
-net::awaitable<record_batch> fetch(session_ptr owner, std::string topic, batch_request asked,
+net::awaitable<record_batch> fetch(client_ptr owner, std::string topic, batch_request asked,
                                    call_options options)
 {
     auto spec = rest_calls<>(*owner, "fetch", options).fetch(std::move(topic), asked);
@@ -14600,7 +14602,7 @@ net::awaitable<record_batch> fetch(session_ptr owner, std::string topic, batch_r
 }
 
 template <class = void>
-net::awaitable<receipt> produce(session_ptr owner, std::string topic, records list, call_options options)
+net::awaitable<receipt> produce(client_ptr owner, std::string topic, records list, call_options options)
 {
     auto spec = rest_calls<>(*owner, "produce", options).produce(std::move(topic), list);
     return perform<receipt>(
@@ -14622,7 +14624,7 @@ result<bool> read_acknowledgement(call_answer const& answer)
 }
 
 template <class = void>
-net::awaitable<void> delete_topic(session_ptr owner, std::string topic, call_options options)
+net::awaitable<void> delete_topic(client_ptr owner, std::string topic, call_options options)
 {
     auto spec = rest_calls<>(*owner, "delete_topic", options).remove(std::move(topic));
     co_await perform<bool>(std::move(owner), options.timeout(), std::move(spec), &read_acknowledgement<>);
@@ -14642,7 +14644,7 @@ private:
 /// Whether a topic that an earlier attempt may have created has the partitions asked for. Asks until
 /// metadata shows it.
 template <class = void>
-task check_creation(operation_ptr op, session_ptr owner, call_info about, std::int32_t wanted)
+task check_creation(operation_ptr op, client_ptr owner, call_label about, std::int32_t wanted)
 {
     call_options options;
     options.request_id(about.request_id);
@@ -14672,7 +14674,7 @@ task check_creation(operation_ptr op, session_ptr owner, call_info about, std::i
 
 ///
 template <class = void>
-task create_and_check(operation_ptr op, session_ptr owner, call_spec& spec,
+task create_and_check(operation_ptr op, client_ptr owner, call_request& spec,
                       std::optional<std::int32_t> partition_count)
 {
     call_answer answer;
@@ -14687,11 +14689,11 @@ task create_and_check(operation_ptr op, session_ptr owner, call_spec& spec,
 }
 
 template <class = void>
-net::awaitable<void> create_topic(session_ptr owner, std::string topic, topic_config config,
+net::awaitable<void> create_topic(client_ptr owner, std::string topic, topic_config config,
                                   call_options options)
 {
     auto prepared = rest_calls<>(*owner, "create_topic", options).create(std::move(topic), config);
-    call_spec& spec = *prepared.value();
+    call_request& spec = *prepared.value();
     auto const op = owner->http()->make_operation(owner->deadline(options.timeout()));
     call_entry<> const entry(owner, op, spec.info);
     task work = create_and_check<>(op, owner, spec, config.partition_count());
@@ -14702,7 +14704,7 @@ net::awaitable<void> create_topic(session_ptr owner, std::string topic, topic_co
 
 /// Asks until the topic shows.
 template <class = void>
-task look_for_topic(operation_ptr op, session_ptr owner, call_info about, call_options options)
+task look_for_topic(operation_ptr op, client_ptr owner, call_label about, call_options options)
 {
     metadata_pause pause;
     for (;;) {
@@ -14725,9 +14727,9 @@ task look_for_topic(operation_ptr op, session_ptr owner, call_info about, call_o
 }
 
 template <class = void>
-net::awaitable<void> wait_for_topic(session_ptr owner, std::string topic, call_options options)
+net::awaitable<void> wait_for_topic(client_ptr owner, std::string topic, call_options options)
 {
-    call_info about("wait_for_topic", std::move(topic));
+    call_label about("wait_for_topic", std::move(topic));
     about.request_id = owner->identify(options);
     auto const checked = check_topic(about.topic);
     if (!checked)
@@ -14744,12 +14746,2354 @@ net::awaitable<void> wait_for_topic(session_ptr owner, std::string topic, call_o
 
 #endif
 
-// -------- hdikafka/detail/consume_rules.hpp
+// -------- hdikafka/detail/client/handle.hpp
+
+// What client.hpp declares.
+#ifndef HDIKAFKA_DETAIL_CLIENT_HANDLE_HPP
+#define HDIKAFKA_DETAIL_CLIENT_HANDLE_HPP
+
+namespace hdikafka::inline v0_1 {
+
+template <class Lazy>
+basic_client<Lazy>::basic_client(net::any_io_executor executor, client_options options)
+    : core_(std::make_shared<detail::client_core<Lazy>>(std::move(executor), std::move(options)))
+{}
+
+template <class Lazy>
+net::awaitable<std::vector<broker>> basic_client<Lazy>::brokers(call_options options) const
+{
+    return detail::brokers<Lazy>(core_, std::move(options));
+}
+
+template <class Lazy>
+net::awaitable<std::vector<std::string>> basic_client<Lazy>::topics(call_options options) const
+{
+    return detail::topics<Lazy>(core_, std::move(options));
+}
+
+template <class Lazy>
+net::awaitable<std::vector<partition_info>> basic_client<Lazy>::partitions(std::string topic,
+                                                                           call_options options) const
+{
+    return detail::partitions<Lazy>(core_, std::move(topic), std::move(options));
+}
+
+template <class Lazy>
+net::awaitable<partition_info> basic_client<Lazy>::partition(std::string topic, std::int32_t id,
+                                                             call_options options) const
+{
+    return detail::partition<Lazy>(core_, std::move(topic), id, std::move(options));
+}
+
+template <class Lazy>
+net::awaitable<void> basic_client<Lazy>::create_topic(std::string topic, topic_config config,
+                                                      call_options options) const
+{
+    return detail::create_topic<Lazy>(core_, std::move(topic), std::move(config), std::move(options));
+}
+
+template <class Lazy>
+net::awaitable<void> basic_client<Lazy>::delete_topic(std::string topic, call_options options) const
+{
+    return detail::delete_topic<Lazy>(core_, std::move(topic), std::move(options));
+}
+
+template <class Lazy>
+net::awaitable<void> basic_client<Lazy>::wait_for_topic(std::string topic, milliseconds timeout,
+                                                        call_options options) const
+{
+    return detail::wait_for_topic<Lazy>(core_, std::move(topic), options.timeout(timeout));
+}
+
+template <class Lazy>
+net::awaitable<receipt> basic_client<Lazy>::produce(std::string topic, records list,
+                                                    call_options options) const
+{
+    return detail::produce<Lazy>(core_, std::move(topic), std::move(list), std::move(options));
+}
+
+template <class Lazy>
+net::awaitable<record_batch> basic_client<Lazy>::fetch(std::string topic, std::int32_t partition,
+                                                       std::int64_t offset, std::int32_t count,
+                                                       call_options options) const
+{
+    return detail::fetch<Lazy>(core_, std::move(topic), detail::batch_request(partition, offset, count),
+                               std::move(options));
+}
+
+template <class Lazy>
+void basic_client<Lazy>::close() const
+{
+    core_->close();
+}
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+#endif // !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
+
+// -------- hdikafka/producer_options.hpp
+
+// How a producer gathers, places and limits what it sends.
+#ifndef HDIKAFKA_PRODUCER_OPTIONS_HPP
+#define HDIKAFKA_PRODUCER_OPTIONS_HPP
+
+namespace hdikafka::inline v0_1 {
+
+/// Who chooses the partition of a record that has none of its own.
+class partitioner
+{
+public:
+    /// Given the topic, the record and how many partitions the topic has (at least 1): the partition, from 0
+    /// on. It is called by any thread, under a lock: it must be quick, and must neither call a producer nor
+    /// hold one. What it throws, or a partition that the topic does not have (errc::invalid_partition), fails
+    /// that one send.
+    using function =
+        std::function<std::int32_t(std::string_view topic, record const& one, std::int32_t partitions)>;
+
+    /// The ways that need no function.
+    enum scheme : unsigned char
+    {
+        server, ///< The service does, by its own rule; records of a topic travel together.
+        /// As the Java client does: by the hash of the key, of a string the one of its UTF-8 bytes. Keys that
+        /// are no strings are hashed as their JSON text. Records without a key, or with a null, go to one
+        /// partition until a batch for it leaves, then to another.
+        murmur2,
+    };
+
+    /// partitioner::server.
+    partitioner() = default;
+    /// That scheme.
+    partitioner(scheme which) noexcept : scheme_(which) {}
+    /// The user's own choice. An empty function is refused by the producer with errc::invalid_option.
+    template <class F>
+        requires std::convertible_to<F, function>
+    partitioner(F choose) : scheme_(custom_function), function_(std::move(choose))
+    {}
+
+    /// Whether somebody else than the service chooses, who must know how many partitions there are.
+    bool needs_partitions() const noexcept { return scheme_ != server; }
+    /// Whether it was given a function that is none.
+    bool is_empty() const noexcept { return scheme_ == custom_function && !function_; }
+    /// The user's function, or none.
+    function const& custom() const noexcept { return function_; }
+
+private:
+    static constexpr auto custom_function = static_cast<scheme>(2);
+
+    scheme scheme_ = server;
+    function function_;
+};
+
+/// Options of a producer. Sizes in bytes are those of the records' JSON, which is what travels.
+class producer_options
+{
+public:
+    /// The most records in one request; 1,000 by default. Less than 1 is refused with errc::invalid_count.
+    producer_options& max_batch_records(std::size_t count) &
+    {
+        max_batch_records_ = count;
+        return *this;
+    }
+    producer_options&& max_batch_records(std::size_t count) && { return std::move(max_batch_records(count)); }
+
+    /// The most bytes in one request's body; 1,000,000 by default, at least 1,000. A record that no body of
+    /// that size holds is refused with errc::too_large. When the service finds a batch too large (413), which
+    /// is then sent in halves, later batches are smaller, until many of them went well.
+    producer_options& max_batch_bytes(std::size_t bytes) &
+    {
+        max_batch_bytes_ = bytes;
+        return *this;
+    }
+    producer_options&& max_batch_bytes(std::size_t bytes) && { return std::move(max_batch_bytes(bytes)); }
+
+    /// How long a record waits for others to travel with when no request of its lane is under way; not at all
+    /// by default. A full batch and flush() do not wait.
+    producer_options& linger(milliseconds time) &
+    {
+        linger_ = time;
+        return *this;
+    }
+    producer_options&& linger(milliseconds time) && { return std::move(linger(time)); }
+
+    /// Requests under way for each lane: a partition where the producer knows it, otherwise a topic. 1 by
+    /// default, which keeps records in the order they were sent in, see producer. More is faster over long
+    /// distances, and gives that order up: batches may overtake each other.
+    producer_options& max_in_flight(std::size_t requests) &
+    {
+        max_in_flight_ = requests;
+        return *this;
+    }
+    producer_options&& max_in_flight(std::size_t requests) && { return std::move(max_in_flight(requests)); }
+
+    /// Who chooses the partitions of records that have none; partitioner::server by default.
+    producer_options& partitioner(hdikafka::partitioner who) &
+    {
+        partitioner_ = std::move(who);
+        return *this;
+    }
+    producer_options&& partitioner(hdikafka::partitioner who) &&
+    {
+        return std::move(partitioner(std::move(who)));
+    }
+
+    /// The most bytes of records that have been taken and not been answered; 32 MiB by default, at least
+    /// max_batch_bytes. Further send()s wait for room, in their order.
+    producer_options& buffer_bytes(std::size_t bytes) &
+    {
+        buffer_bytes_ = bytes;
+        return *this;
+    }
+    producer_options&& buffer_bytes(std::size_t bytes) && { return std::move(buffer_bytes(bytes)); }
+
+    /// The most records that have been taken and not been answered; 100,000 by default, at least 1.
+    producer_options& buffer_records(std::size_t count) &
+    {
+        buffer_records_ = count;
+        return *this;
+    }
+    producer_options&& buffer_records(std::size_t count) && { return std::move(buffer_records(count)); }
+
+    /// How long a topic's number of partitions is taken for granted by a partitioner that needs it; 5 minutes
+    /// by default. It is asked for again beside the records, which do not wait.
+    producer_options& refresh_partitions(milliseconds interval) &
+    {
+        refresh_partitions_ = interval;
+        return *this;
+    }
+    producer_options&& refresh_partitions(milliseconds interval) &&
+    {
+        return std::move(refresh_partitions(interval));
+    }
+
+    /// Whether a batch may be sent again when it may have been written already, so that records can be there
+    /// twice. Off by default, whatever the client's retry policy says.
+    producer_options& at_least_once(bool allowed) &
+    {
+        at_least_once_ = allowed;
+        return *this;
+    }
+    producer_options&& at_least_once(bool allowed) && { return std::move(at_least_once(allowed)); }
+
+    std::size_t max_batch_records() const noexcept { return max_batch_records_; }
+    std::size_t max_batch_bytes() const noexcept { return max_batch_bytes_; }
+    milliseconds linger() const noexcept { return linger_; }
+    std::size_t max_in_flight() const noexcept { return max_in_flight_; }
+    hdikafka::partitioner const& partitioner() const noexcept { return partitioner_; }
+    std::size_t buffer_bytes() const noexcept { return buffer_bytes_; }
+    std::size_t buffer_records() const noexcept { return buffer_records_; }
+    milliseconds refresh_partitions() const noexcept { return refresh_partitions_; }
+    bool at_least_once() const noexcept { return at_least_once_; }
+
+private:
+    std::size_t max_batch_records_ = 1'000;
+    std::size_t max_batch_bytes_ = 1'000'000;
+    milliseconds linger_{0};
+    std::size_t max_in_flight_ = 1;
+    hdikafka::partitioner partitioner_;
+    std::size_t buffer_bytes_ = std::size_t(32) << 20;
+    std::size_t buffer_records_ = 100'000;
+    milliseconds refresh_partitions_{300'000};
+    bool at_least_once_ = false;
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+// -------- hdikafka/producer_statistics.hpp
+
+// What a producer has done so far, in figures.
+#ifndef HDIKAFKA_PRODUCER_STATISTICS_HPP
+#define HDIKAFKA_PRODUCER_STATISTICS_HPP
+
+namespace hdikafka::inline v0_1 {
+
+/// How durations are spread, from one microsecond to days, each known to an eighth of itself.
+class duration_histogram
+{
+public:
+    /// The unit.
+    using microseconds = std::chrono::microseconds;
+
+    /// Counts one duration; a negative one as none.
+    void add(microseconds duration, std::uint64_t times = 1) noexcept
+    {
+        if (times == 0)
+            return;
+        auto const value = static_cast<std::uint64_t>(std::max<microseconds::rep>(duration.count(), 0));
+        counts_[std::min(place(value), counts_.size() - 1)] += times;
+        count_ += times;
+        sum_ += value * times;
+        most_ = std::max(most_, value);
+    }
+
+    /// How many durations were counted.
+    std::uint64_t count() const noexcept { return count_; }
+    /// The longest.
+    microseconds max() const noexcept { return microseconds(most_); }
+    /// Their mean; 0 without any.
+    microseconds mean() const noexcept { return microseconds(count_ == 0 ? 0 : sum_ / count_); }
+
+    /// The duration that this share of them does not exceed, by an eighth too long at most: quantile(0.99).
+    /// 0 without any; a share outside [0, 1] counts as the nearer end.
+    microseconds quantile(double share) const noexcept
+    {
+        auto const wanted = std::clamp(share, 0.0, 1.0) * static_cast<double>(count_);
+        std::uint64_t seen = 0;
+        for (std::size_t i = 0; i != counts_.size(); ++i) {
+            seen += counts_[i];
+            if (seen != 0 && static_cast<double>(seen) >= wanted)
+                return microseconds(i + 1 == counts_.size() ? most_ : std::min(highest(i), most_));
+        }
+        return microseconds(0);
+    }
+
+private:
+    static constexpr unsigned fraction_bits = 3;
+    static constexpr unsigned octaves = 38;
+
+    /// Below 8 each value has a place of its own; from there on eight share each power of two.
+    static std::size_t place(std::uint64_t value) noexcept
+    {
+        if (value < 1U << fraction_bits)
+            return static_cast<std::size_t>(value);
+        auto const shift = static_cast<unsigned>(std::bit_width(value)) - 1 - fraction_bits;
+        return (std::size_t(shift + 1) << fraction_bits) + ((value >> shift) & ((1U << fraction_bits) - 1));
+    }
+
+    /// The highest value of a place.
+    static std::uint64_t highest(std::size_t place) noexcept
+    {
+        if (place < 1U << fraction_bits)
+            return place;
+        auto const shift = static_cast<unsigned>(place >> fraction_bits) - 1;
+        std::uint64_t const fraction = place & ((1U << fraction_bits) - 1);
+        return (((1U << fraction_bits) + fraction + 1) << shift) - 1;
+    }
+
+    std::array<std::uint64_t, ((octaves + 1) << fraction_bits) + 1> counts_{}; ///< The last: all beyond.
+    std::uint64_t count_ = 0;
+    std::uint64_t sum_ = 0;
+    std::uint64_t most_ = 0;
+};
+
+/// A producer's figures at one moment; each counts from its making on unless it says otherwise.
+class producer_statistics
+{
+public:
+    producer_statistics() = default;
+
+    std::uint64_t acknowledged = 0;   ///< Records that are in their topics.
+    std::uint64_t failed = 0;         ///< Records that are certainly not.
+    std::uint64_t doubtful = 0;       ///< Records that may be.
+    std::uint64_t bytes = 0;          ///< Of the JSON of the acknowledged ones.
+    std::uint64_t batches = 0;        ///< Requests that were answered or given up; retries count below.
+    std::uint64_t retries = 0;        ///< Times that a batch was sent again.
+    std::size_t buffered_records = 0; ///< Now: taken and not answered, in flight or not.
+    std::size_t buffered_bytes = 0;   ///< Now: their JSON.
+    std::size_t waiting = 0;          ///< Now: send()s that wait for room.
+    std::size_t in_flight = 0;        ///< Now: batches under way.
+    duration_histogram queue_time;    ///< For each record that left: from its send() until its batch left.
+    duration_histogram flight_time;   ///< For each batch: until its answer, retries included.
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+// -------- hdikafka/producer.hpp
+
+// producer: records sent one by one, in batches that form by themselves.
+#ifndef HDIKAFKA_PRODUCER_HPP
+#define HDIKAFKA_PRODUCER_HPP
+
+namespace hdikafka::inline v0_1 {
+
+/// What producer::try_send() gives: whether the record was taken, and where to wait for its receipt. Dropping
+/// it changes nothing for the record. From any thread; a handle, copied freely.
+template <class Lazy = void>
+class [[nodiscard]] basic_delivery
+{
+public:
+    /// A record that was not taken.
+    basic_delivery() = default;
+    /// For producer::try_send().
+    basic_delivery(detail::producer_ptr from, detail::awaited_ptr sent);
+
+    /// Whether the record was taken; if not, nothing became of it.
+    explicit operator bool() const noexcept { return sent_ != nullptr; }
+
+    /// The record's receipt.
+    ///
+    /// - Effect: waits; may be called again.
+    /// - Completion: the caller resumes on its own executor.
+    /// - Errors: those of producer::send(); errc::already_running while somebody else waits for it;
+    ///   errc::invalid_option when the record was not taken.
+    /// - Cancellation: terminal; the record goes on, and info().persisted() says `possibly`. The same with
+    ///   errc::timed_out after the timeout.
+    /// - Lifetime: needs neither this handle nor the producer's.
+    /// - Thread safety: from any thread, by one at a time.
+    net::awaitable<hdikafka::receipt> receipt(call_options options = {}) const;
+
+private:
+    detail::producer_ptr producer_;
+    detail::awaited_ptr sent_;
+};
+
+/// The one to use.
+using delivery = basic_delivery<>;
+
+/// Sends records that come one by one, from any number of coroutines, in batches: at once when nothing is
+/// under way to the same place, and what comes meanwhile together with the next request.
+///
+///     hk::producer producer(client);
+///     auto receipt = co_await producer.send("orders", hk::record("key", "value"));
+///
+/// Records to one partition keep the order in which their send()s began, if the producer knows the partition
+/// (its partitioner or the record chooses it); otherwise records to one topic do, as far as the service keeps
+/// it. max_in_flight() above 1 gives that up. A batch whose outcome is unknown (`possibly`) does not hold up
+/// the next, which it may follow if the service was still at work on it; so may a second copy with
+/// at_least_once(). While a service that refused a batch wants to be left alone (Retry-After), nothing is
+/// sent.
+///
+/// A handle, copied freely; it holds a copy of the client. Errors of a batch are those of each of its
+/// records.
+///
+/// Lifetime: destroying the last handle does not block: what has not left fails with errc::closed, what is
+/// under way is broken off and says what may have become of it. Call close() before. The executor's context
+/// must outlive the handles and what is under way.
+///
+/// Thread safety: everything may be called from any thread.
+///
+/// A template for the reason that basic_client is one.
+template <class Lazy = void>
+class basic_producer
+{
+public:
+    /// Does no I/O. Throws hk::error when an option cannot be used: errc::invalid_count, invalid_option.
+    explicit basic_producer(client with, producer_options options = {});
+
+    /// Sends one record.
+    ///
+    /// - Effect: the record takes its place in the order of all send()s as soon as this is awaited, waits for
+    ///   room in the buffer if need be, and travels with the next batch of its partition or topic.
+    /// - Completion: the caller resumes on its own executor, with a receipt of one record when its batch had
+    /// a
+    ///   200. The receipt can still say that this record failed.
+    /// - Errors: bad arguments as client::produce(), and errc::too_large for a record that no request of
+    ///   max_batch_bytes holds, before anything is sent. errc::closed after close(). errc::timed_out after
+    ///   the timeout of the options, or the client's total_timeout, which counts from here. Otherwise those
+    ///   of client::produce(): what befalls a batch befalls each of its records. info().persisted() tells
+    ///   whether this record may be there all the same. The request id of the options is not used: a batch
+    ///   has one of its own, which the error names.
+    /// - Cancellation: terminal. A record that has not left is taken back (`none`); one that has is no longer
+    ///   waited for (`possibly`), and its batch goes on.
+    net::awaitable<receipt> send(std::string topic, record one, call_options options = {}) const;
+
+    /// The same without waiting for room: a delivery that is false when there is none, or when others wait
+    /// for it, and nothing becomes of the record. Otherwise nobody has to wait for the receipt, but whoever
+    /// does not will not be told what became of the record; statistics() counts it. It may take as long as
+    /// its batch takes. Throws hk::error for bad arguments, and errc::closed.
+    [[nodiscard]] delivery try_send(std::string topic, record one) const;
+
+    /// Waits until every record that was sent before has its answer.
+    ///
+    /// - Effect: none of them lingers.
+    /// - Completion: the caller resumes on its own executor. How the records fared is told to their senders.
+    /// - Errors: errc::timed_out after the timeout of the options, or the client's total_timeout.
+    /// - Cancellation: terminal. Like the timeout it changes nothing for the records.
+    net::awaitable<void> flush(call_options options = {}) const;
+
+    /// Ends the producer. May be called again.
+    ///
+    /// - Effect: takes no more records, and waits like flush().
+    /// - Completion: the caller resumes on its own executor when every sender has its answer.
+    /// - Errors: errc::timed_out after the timeout of the options, or the client's total_timeout. Every
+    /// record
+    ///   that has not left fails with errc::closed then, and what is under way is broken off.
+    /// - Cancellation: terminal, and like the timeout.
+    net::awaitable<void> close(call_options options = {}) const;
+
+    /// The producer's figures at this moment.
+    producer_statistics statistics() const;
+
+private:
+    detail::producer_ptr handle_;
+};
+
+/// The one to use.
+using producer = basic_producer<>;
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+#if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
+
+// -------- hdikafka/detail/producer/body_limit.hpp
+
+// How large a service lets requests be, which it tells by refusing one (413): a pure decision.
+#ifndef HDIKAFKA_DETAIL_PRODUCER_BODY_LIMIT_HPP
+#define HDIKAFKA_DETAIL_PRODUCER_BODY_LIMIT_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Goes down by halves, never below what was taken, and up again when nothing was refused for long: a refusal
+/// may have been about one record, or one topic.
+class body_limit
+{
+public:
+    /// Below it a refusal is taken for one of the records, not of the batch.
+    static constexpr std::size_t least = 1'000;
+
+    explicit body_limit(std::size_t most) noexcept : most_(most), value_(most) {}
+
+    /// Of bodies to come.
+    std::size_t value() const noexcept { return value_; }
+
+    /// A body of `size` bytes was too large, and goes in halves of about `half`.
+    void refused(std::size_t size, std::size_t half) noexcept
+    {
+        if (size <= taken_)
+            taken_ = 0; // not what it was any more
+        value_ = std::min(value_, std::max({half, taken_, least}));
+        in_a_row_ = 0;
+    }
+
+    /// A body of that size was not.
+    void taken(std::size_t size) noexcept
+    {
+        taken_ = std::max(taken_, size);
+        if (value_ == most_ || size < value_ / 2)
+            return;
+        constexpr int many = 100;
+        if (++in_a_row_ < many)
+            return;
+        in_a_row_ = 0;
+        value_ = std::min(most_, 2 * value_);
+    }
+
+private:
+    std::size_t most_;
+    std::size_t value_;
+    std::size_t taken_ = 0; ///< The largest.
+    int in_a_row_ = 0;      ///< About as large as allowed, without a refusal.
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/producer/rules.hpp
+
+// What a producer refuses, and what a record counts for.
+#ifndef HDIKAFKA_DETAIL_PRODUCER_RULES_HPP
+#define HDIKAFKA_DETAIL_PRODUCER_RULES_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+inline result<void> check_producer(producer_options const& options)
+{
+    if (options.max_batch_records() < 1 || options.max_in_flight() < 1 || options.buffer_records() < 1)
+        return error(errc::invalid_count,
+                     "max_batch_records, max_in_flight or buffer_records is less than 1");
+    if (options.max_batch_bytes() < body_limit::least)
+        return error(errc::invalid_count, "max_batch_bytes is less than 1000");
+    if (options.buffer_bytes() < options.max_batch_bytes())
+        return error(errc::invalid_option, "buffer_bytes is less than max_batch_bytes");
+    if (options.partitioner().is_empty())
+        return error(errc::invalid_option, "the partitioner is an empty function");
+    if (options.linger() < milliseconds(0) || options.refresh_partitions() < milliseconds(0))
+        return error(errc::invalid_option, "linger or refresh_partitions is negative");
+    return result<void>();
+}
+
+/// How large a record is in a request's body, at most.
+inline std::size_t size_in_body(record const& one, producer_options const& options)
+{
+    // Its partition is written into it when it is chosen.
+    constexpr std::size_t partition_field = std::string_view(R"("partition":2147483647,)").size();
+    bool const chosen = !one.partition() && options.partitioner().needs_partitions();
+    return record_size(one) + (chosen ? partition_field : 0);
+}
+
+/// Of a record that takes so many bytes.
+inline result<void> check_size(std::size_t bytes, producer_options const& options)
+{
+    if (body_size(1, bytes) <= options.max_batch_bytes())
+        return result<void>();
+    return error(errc::too_large, "the record takes a request of " + std::to_string(body_size(1, bytes)) +
+                                      " bytes, max_batch_bytes is " +
+                                      std::to_string(options.max_batch_bytes()));
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/producer/batcher.hpp
+
+// How records that are sent one by one become batches: a pure decision.
+#ifndef HDIKAFKA_DETAIL_PRODUCER_BATCHER_HPP
+#define HDIKAFKA_DETAIL_PRODUCER_BATCHER_HPP
+
+#include <list>
+
+namespace hdikafka::inline v0_1::detail {
+
+class lane;
+class pending_send;
+
+/// A record goes from list to list on its way, its node with it: nothing is copied and nothing allocated.
+using pending_list = std::list<std::shared_ptr<pending_send>>;
+using send_time = std::chrono::steady_clock::time_point;
+
+/// A record from its send() to its answer. All of it belongs to the lock of its producer, but for `content`
+/// in flight, which nobody changes.
+class pending_send
+{
+public:
+    enum class stage : unsigned char
+    {
+        waiting,  ///< For room.
+        unplaced, ///< Until the number of its topic's partitions is known.
+        queued,   ///< In its lane.
+        flying,   ///< In a request that is under way.
+        answered,
+    };
+
+    pending_send(std::string to, record one, std::size_t size)
+        : topic(std::move(to)), content(std::move(one)), bytes(size)
+    {}
+    pending_send(pending_send const&) = delete;
+    pending_send& operator=(pending_send const&) = delete;
+    virtual ~pending_send() = default;
+
+    /// Called once, when the outcome is there.
+    virtual void answered() {}
+
+    std::string const topic;
+    record content;
+    std::size_t const bytes; ///< Of the record in a request's body, at most.
+    stage where = stage::waiting;
+    pending_list::iterator node;  ///< In whichever list it is.
+    lane* in = nullptr;           ///< Once it is queued.
+    std::uint64_t generation = 0; ///< How many flushes came before it.
+    send_time since;              ///< When it was sent.
+
+    record_outcome outcome;       ///< When there was a receipt.
+    std::optional<error> failure; ///< Why there was none.
+};
+
+using pending_ptr = std::shared_ptr<pending_send>;
+
+/// What a lane may put into one request.
+class batch_limits
+{
+public:
+    std::size_t records = 1;
+    std::size_t bytes = 0; ///< Of the body.
+    std::chrono::milliseconds linger{0};
+};
+
+/// The records that wait for their lane's next request, in the order they were sent in.
+class batcher
+{
+public:
+    bool empty() const noexcept { return list_.empty(); }
+    std::size_t size() const noexcept { return list_.size(); }
+
+    /// Takes the record from the front of another list.
+    void add(pending_list& from)
+    {
+        bytes_ += from.front()->bytes;
+        list_.splice(list_.end(), from, from.begin());
+    }
+
+    /// They come before all others.
+    void put_back(pending_list& earlier)
+    {
+        for (std::shared_ptr<pending_send> const& one : earlier)
+            bytes_ += one->bytes;
+        list_.splice(list_.begin(), earlier);
+    }
+
+    void remove(pending_send& one)
+    {
+        bytes_ -= one.bytes;
+        list_.erase(one.node);
+    }
+
+    /// Whether the next request would be as large as allowed.
+    bool full(batch_limits const& limits) const noexcept
+    {
+        return list_.size() >= limits.records || body_size(list_.size(), bytes_) >= limits.bytes;
+    }
+
+    /// When the next request is to leave; nullopt when there is nothing to send. Records of the generation
+    /// `hurried` and earlier ones do not linger.
+    std::optional<send_time> due(batch_limits const& limits, std::optional<std::uint64_t> hurried) const
+    {
+        if (list_.empty())
+            return std::nullopt;
+        pending_send const& first = *list_.front();
+        bool const at_once = full(limits) || (hurried && first.generation <= *hurried);
+        return at_once ? first.since : first.since + limits.linger;
+    }
+
+    /// The records of one request: at least one, if there is any.
+    pending_list take(batch_limits const& limits)
+    {
+        std::size_t count = 0;
+        std::size_t bytes = 0;
+        auto end = list_.begin();
+        for (; end != list_.end(); ++end) {
+            std::size_t const more = bytes + (*end)->bytes;
+            if (count != 0 && (count == limits.records || body_size(count + 1, more) > limits.bytes))
+                break;
+            ++count;
+            bytes = more;
+        }
+        bytes_ -= bytes;
+        pending_list out;
+        out.splice(out.end(), list_, list_.begin(), end);
+        return out;
+    }
+
+private:
+    pending_list list_;
+    std::size_t bytes_ = 0;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/producer/lane.hpp
+
+// A producer's lane: a partition, or a topic whose records the service places.
+#ifndef HDIKAFKA_DETAIL_PRODUCER_LANE_HPP
+#define HDIKAFKA_DETAIL_PRODUCER_LANE_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// One that waits for its lane to become due.
+class lingering
+{
+public:
+    /// The lane is due earlier than it was.
+    virtual void hurry() = 0;
+
+protected:
+    ~lingering() = default;
+};
+
+class lane
+{
+public:
+    lane(std::string to, std::optional<std::int32_t> where) : topic(std::move(to)), partition(where) {}
+
+    std::string const topic;
+    std::optional<std::int32_t> const partition;
+    batcher queue;
+    std::size_t couriers = 0;     ///< With a batch, or waiting for one.
+    bool boarding = false;        ///< One of them has none yet.
+    lingering* waiting = nullptr; ///< That one, while it waits.
+};
+
+using lane_ptr = std::shared_ptr<lane>;
+
+/// What is to be started: a courier for a lane, or, without one, a question for a topic's partitions.
+class send_action
+{
+public:
+    send_action() = default;
+
+    lane_ptr courier;
+    std::string topic;
+};
+
+/// A batch on its way.
+class flight
+{
+public:
+    flight() = default;
+
+    pending_list batch;
+    send_time left;
+    std::size_t retries = 0; ///< So far.
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/base/murmur2.hpp
+
+// murmur2: the hash by which the Java client picks a keyed record's partition.
+#ifndef HDIKAFKA_DETAIL_BASE_MURMUR2_HPP
+#define HDIKAFKA_DETAIL_BASE_MURMUR2_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// MurmurHash2, 32 bits, with the seed that Kafka's DefaultPartitioner uses. Words are read as
+/// little-endian on every machine. The result is signed because the Java client's is.
+inline std::int32_t murmur2(std::string_view data) noexcept
+{
+    constexpr std::uint32_t seed = 0x9747b28c;
+    constexpr std::uint32_t mix = 0x5bd1e995;
+    constexpr unsigned shift = 24;
+
+    auto const byte = [data](std::size_t i) {
+        return static_cast<std::uint32_t>(static_cast<unsigned char>(data[i]));
+    };
+
+    std::uint32_t hash = seed ^ static_cast<std::uint32_t>(data.size());
+    std::size_t i = 0;
+    for (; data.size() - i >= 4; i += 4) {
+        std::uint32_t word = byte(i) | byte(i + 1) << 8 | byte(i + 2) << 16 | byte(i + 3) << 24;
+        word *= mix;
+        word ^= word >> shift;
+        word *= mix;
+        hash *= mix;
+        hash ^= word;
+    }
+
+    std::size_t const rest = data.size() - i;
+    if (rest > 0) {
+        if (rest > 2)
+            hash ^= byte(i + 2) << 16;
+        if (rest > 1)
+            hash ^= byte(i + 1) << 8;
+        hash ^= byte(i);
+        hash *= mix;
+    }
+
+    hash ^= hash >> 13;
+    hash *= mix;
+    hash ^= hash >> 15;
+    return static_cast<std::int32_t>(hash);
+}
+
+/// The Java client's toPositive: the sign bit cleared, not the absolute value.
+constexpr std::int32_t to_positive(std::int32_t hash) noexcept { return hash & 0x7fffffff; }
+
+/// The partition, of `partitions` (>= 1), that the Java client picks for a key of these bytes.
+inline std::int32_t partition_for_key(std::string_view key, std::int32_t partitions) noexcept
+{
+    return to_positive(murmur2(key)) % partitions;
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/producer/partition_choice.hpp
+
+// Which partition a producer's records go to: a pure decision.
+#ifndef HDIKAFKA_DETAIL_PRODUCER_PARTITION_CHOICE_HPP
+#define HDIKAFKA_DETAIL_PRODUCER_PARTITION_CHOICE_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// The bytes that the Java client would hash: a string's UTF-8, else the JSON's text; none of null.
+inline std::optional<std::string> key_bytes(std::string_view key)
+{
+    if (key == "null")
+        return std::nullopt;
+    std::string decoded;
+    if (key.front() == '"' && json_unescape(key.substr(1, key.size() - 2), decoded))
+        return decoded;
+    return std::string(key);
+}
+
+/// What is known of a topic's partitions, and where the next record goes.
+class partition_choice
+{
+public:
+    bool known() const noexcept { return count_ > 0; }
+
+    /// `count` is at least 1.
+    void learned(std::int32_t count) noexcept
+    {
+        count_ = count;
+        if (sticky_ && *sticky_ >= count)
+            sticky_.reset();
+    }
+
+    /// For a record of that size without a partition of its own, once the count is known.
+    result<std::int32_t> pick(partitioner const& who, std::string_view topic, record const& one,
+                              std::size_t bytes, batch_limits const& limits, random_source& random)
+    {
+        if (who.custom())
+            return ask(who.custom(), topic, one);
+        std::optional<std::string> key;
+        if (one.key())
+            key = key_bytes(one.key()->text());
+        if (key)
+            return partition_for_key(*key, count_);
+        // A full batch without keys is enough for one partition.
+        bool const full =
+            records_ >= limits.records || body_size(records_ + 1, bytes_ + bytes) > limits.bytes;
+        if (!sticky_ || full)
+            move_on(random);
+        ++records_;
+        bytes_ += bytes;
+        return *sticky_;
+    }
+
+    /// All that waited for that partition has left: records without a key go elsewhere now.
+    void emptied(std::int32_t partition, random_source& random) noexcept
+    {
+        if (sticky_ == partition)
+            move_on(random);
+    }
+
+private:
+    result<std::int32_t> ask(partitioner::function const& choose, std::string_view topic,
+                             record const& one) const
+    {
+        try {
+            std::int32_t const chosen = choose(topic, one, count_);
+            if (chosen >= 0 && chosen < count_)
+                return chosen;
+            return error(errc::invalid_partition, "the partitioner chose " + std::to_string(chosen) + " of " +
+                                                      std::to_string(count_) + " partitions");
+        } catch (std::exception const& thrown) {
+            return error(errc::invalid_partition, std::string("the partitioner threw: ") + thrown.what());
+        } catch (...) {
+            return error(errc::invalid_partition, "the partitioner threw what is no std::exception");
+        }
+    }
+
+    /// To any but the present one, if there is another.
+    void move_on(random_source& random) noexcept
+    {
+        records_ = 0;
+        bytes_ = 0;
+        std::int32_t const others = count_ - (sticky_ ? 1 : 0);
+        if (others == 0)
+            return;
+        auto const drawn = static_cast<std::int32_t>(random.unit() * others);
+        sticky_ = sticky_ && drawn >= *sticky_ ? drawn + 1 : drawn;
+    }
+
+    std::int32_t count_ = 0;
+    std::optional<std::int32_t> sticky_; ///< Where records without a key go.
+    std::size_t records_ = 0;            ///< That went there since it was chosen.
+    std::size_t bytes_ = 0;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/producer/send_ledger.hpp
+
+// What a producer owes its senders: room in its buffer, an answer to each of them, and figures about all of
+// it.
+#ifndef HDIKAFKA_DETAIL_PRODUCER_SEND_LEDGER_HPP
+#define HDIKAFKA_DETAIL_PRODUCER_SEND_LEDGER_HPP
+
+#include <map>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Follows each record from send() to its answer; where it waits meanwhile is the plan's business.
+class send_ledger
+{
+public:
+    /// What the buffer may hold.
+    send_ledger(std::size_t records, std::size_t bytes) : records_(records), bytes_(bytes) {}
+
+    /// Whether the buffer has room for another of that size.
+    bool fits(std::size_t bytes) const
+    {
+        return figures_.buffered_records < records_ && figures_.buffered_bytes + bytes <= bytes_;
+    }
+
+    /// It was sent, and waits for room.
+    void open(pending_send& one, send_time now)
+    {
+        one.since = now;
+        one.generation = generation_;
+        ++unanswered_[generation_];
+    }
+
+    /// From now on it has room in the buffer, if it had none.
+    void take_in(pending_send& one) noexcept
+    {
+        if (one.where != pending_send::stage::waiting)
+            return;
+        one.where = pending_send::stage::unplaced;
+        ++figures_.buffered_records;
+        figures_.buffered_bytes += one.bytes;
+    }
+
+    /// A batch leaves.
+    void depart(flight& batch, send_time now)
+    {
+        batch.left = now;
+        ++figures_.in_flight;
+        for (pending_ptr const& one : batch.batch) {
+            one->where = pending_send::stage::flying;
+            figures_.queue_time.add(since(one->since, now));
+        }
+    }
+
+    /// It became two.
+    void split()
+    {
+        ++figures_.retries;
+        ++figures_.in_flight;
+    }
+
+    /// It has not left after all.
+    void call_off(flight const& batch)
+    {
+        --figures_.in_flight;
+        for (pending_ptr const& one : batch.batch)
+            one->where = pending_send::stage::queued;
+    }
+
+    /// It has its answer, of which each of its records is still to be told.
+    void arrive(flight const& batch, send_time now)
+    {
+        --figures_.in_flight;
+        ++figures_.batches;
+        figures_.retries += batch.retries;
+        figures_.flight_time.add(since(batch.left, now));
+    }
+
+    /// What became of a record, once. It needs no room any more; whoever sent it is woken.
+    void answer(pending_send& one, persistence claim)
+    {
+        figures_.acknowledged += claim == persistence::done ? 1 : 0;
+        figures_.bytes += claim == persistence::done ? one.bytes : 0;
+        figures_.failed += claim == persistence::none ? 1 : 0;
+        figures_.doubtful += claim == persistence::possibly ? 1 : 0;
+        if (one.where != pending_send::stage::waiting) {
+            --figures_.buffered_records;
+            figures_.buffered_bytes -= one.bytes;
+        }
+        auto const left = unanswered_.find(one.generation);
+        if (--left->second == 0)
+            unanswered_.erase(left);
+        one.where = pending_send::stage::answered;
+        one.content = record();
+        one.answered();
+    }
+
+    /// Answers the first of a list, which was not sent, with that error, and takes it out.
+    void fail_first(pending_list& list, error const& why)
+    {
+        pending_ptr const one = list.front();
+        diagnostics info = why.info();
+        info.operation = "send";
+        info.topic = one->topic;
+        one->failure.emplace(why.code(), std::move(info), why.cause());
+        list.pop_front();
+        answer(*one, persistence::none);
+    }
+
+    /// All of them.
+    void fail(pending_list& list, error const& why)
+    {
+        while (!list.empty())
+            fail_first(list, why);
+    }
+
+    /// Ends a generation: everything that was sent until now, and its number.
+    std::uint64_t flush()
+    {
+        hurried_ = generation_;
+        return generation_++;
+    }
+    /// The generation that is not to linger, and those before it.
+    std::optional<std::uint64_t> hurried() const noexcept { return hurried_; }
+    /// Whether everything of that generation, and of those before it, has been answered.
+    bool flushed(std::uint64_t generation) const
+    {
+        return unanswered_.empty() || unanswered_.begin()->first > generation;
+    }
+
+    producer_statistics const& figures() const noexcept { return figures_; }
+
+private:
+    static duration_histogram::microseconds since(send_time begun, send_time now)
+    {
+        return std::chrono::duration_cast<duration_histogram::microseconds>(now - begun);
+    }
+
+    std::size_t const records_, bytes_;
+    std::uint64_t generation_ = 0;
+    std::optional<std::uint64_t> hurried_;
+    std::map<std::uint64_t, std::size_t> unanswered_; ///< By generation.
+    producer_statistics figures_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/producer/send_plan.hpp
+
+// What a producer does with its records, from send() to answer: a pure decision.
+//
+// A record waits for room, then, if somebody else than the service places it, for the number of its topic's
+// partitions, then in its lane for the next request. A lane is a partition, or a topic whose records the
+// service places; it has a few requests under way at a time, each with a courier: whoever carries it out
+// waits for the lane's linger, takes a batch, sends it, and lands it here.
+#ifndef HDIKAFKA_DETAIL_PRODUCER_SEND_PLAN_HPP
+#define HDIKAFKA_DETAIL_PRODUCER_SEND_PLAN_HPP
+
+#include <deque>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Belongs to the lock of its producer. What is given to it has been checked.
+class send_plan
+{
+public:
+    explicit send_plan(producer_options options, std::uint64_t seed = 0)
+        : options_(std::move(options)),
+          ledger_(options_.buffer_records(), options_.buffer_bytes()),
+          largest_(options_.max_batch_bytes()),
+          random_(seed)
+    {
+        limits_.records = options_.max_batch_records();
+        limits_.bytes = options_.max_batch_bytes();
+        limits_.linger = std::min(options_.linger(), longest);
+    }
+
+    /// Whether a record of that size would be taken at once.
+    bool has_room(std::size_t bytes) const { return waiting_.empty() && ledger_.fits(bytes); }
+
+    // What happens.
+
+    void submit(pending_ptr one, send_time now)
+    {
+        pending_list alone{one};
+        one->node = alone.begin();
+        ledger_.open(*one, now);
+        waiting_.splice(waiting_.end(), alone);
+        try {
+            admit(now);
+        } catch (...) {
+            if (one->where != pending_send::stage::answered)
+                remove(*one); // whoever sends it is told that it was not taken
+            throw;
+        }
+    }
+
+    /// Whoever sent it does not wait any longer: what becomes of the record, which is not sent unless it is
+    /// on its way. Not once it was answered.
+    persistence leave(pending_send& one, send_time now)
+    {
+        if (one.where == pending_send::stage::flying)
+            return persistence::possibly;
+        remove(one);
+        admit(now);
+        return persistence::none;
+    }
+
+    /// What an action's question came to.
+    void partitions(std::string const& name, result<std::int32_t> const& count, send_time now)
+    {
+        topic_entry& topic = topics_.at(name);
+        topic.asking = false;
+        topic.doubtful = false;
+        topic.asked_at = now;
+        if (count)
+            topic.choice.learned(count.value());
+        pending_list placed;
+        placed.swap(topic.unplaced);
+        while (!placed.empty()) {
+            if (placed.front()->content.partition())
+                enqueue(placed);
+            else if (topic.choice.known())
+                choose(topic, placed);
+            else
+                ledger_.fail_first(placed, count.error());
+        }
+        if (!topic.choice.known())
+            topics_.erase(name);
+        admit(now);
+    }
+
+    /// From now on nothing that is in the buffer lingers. The generation to wait for.
+    std::uint64_t flush()
+    {
+        std::uint64_t const generation = ledger_.flush();
+        for (auto const& [key, one] : lanes_)
+            if (one->waiting)
+                one->waiting->hurry();
+        return generation;
+    }
+
+    /// Whether everything of that generation, and of those before it, has been answered.
+    bool flushed(std::uint64_t generation) const { return ledger_.flushed(generation); }
+
+    /// Fails, with that error, everything that is not on its way.
+    void give_up(error const& why)
+    {
+        ledger_.fail(waiting_, why);
+        for (auto& [name, topic] : topics_)
+            ledger_.fail(topic.unplaced, why);
+        for (auto const& [key, one] : lanes_) {
+            batch_limits all;
+            all.records = one->queue.size();
+            all.bytes = std::size_t(-1);
+            pending_list given_up = one->queue.take(all);
+            ledger_.fail(given_up, why);
+            if (one->waiting)
+                one->waiting->hurry();
+        }
+        actions_.clear();
+    }
+
+    /// Of the bodies of requests to come.
+    std::size_t largest_body() const noexcept { return limits_.bytes; }
+
+    // What is to be done.
+
+    /// The next thing to start; started() when that has happened.
+    send_action const* next() const { return actions_.empty() ? nullptr : &actions_.front(); }
+    void started() { actions_.pop_front(); }
+
+    /// When a courier is to board; nullopt: there is nothing to send any more.
+    std::optional<send_time> due(lane const& one) const
+    {
+        auto const due = one.queue.due(limits_, ledger_.hurried());
+        return due ? std::optional(std::max(*due, not_before_)) : due;
+    }
+
+    /// A courier leaves with a batch.
+    flight board(lane_ptr const& one, send_time now)
+    {
+        flight out;
+        out.batch = one->queue.take(limits_);
+        ledger_.depart(out, now);
+        one->boarding = false;
+        if (one->partition && one->queue.empty())
+            if (auto const found = topics_.find(one->topic); found != topics_.end())
+                found->second.choice.emptied(*one->partition, random_);
+        if (!one->queue.empty())
+            call_courier(one);
+        return out;
+    }
+
+    /// The later half of a batch that the service found too large and has not written; it is sent after the
+    /// other.
+    flight halve(flight& whole)
+    {
+        std::size_t const size = body_of(whole.batch);
+        // Not the size of either half: a batch of a small and a large record says nothing of small batches.
+        std::size_t const bytes = size - body_size(whole.batch.size(), 0);
+        largest_.refused(size, body_size(whole.batch.size() / 2, bytes / 2));
+        limits_.bytes = largest_.value();
+        auto const middle =
+            std::next(whole.batch.begin(), static_cast<std::ptrdiff_t>(whole.batch.size() / 2));
+        flight out;
+        out.left = whole.left;
+        out.batch.splice(out.batch.end(), whole.batch, middle, whole.batch.end());
+        ledger_.split();
+        for (auto const& [key, one] : lanes_)
+            if (one->waiting && one->queue.full(limits_))
+                one->waiting->hurry(); // by the new limit
+        return out;
+    }
+
+    /// What became of a batch. The receipt, if there is one, has an outcome for each record.
+    void land(flight& done, result<receipt> const& answer, send_time now)
+    {
+        ledger_.arrive(done, now);
+        if (answer) {
+            largest_.taken(body_of(done.batch));
+            limits_.bytes = largest_.value();
+        } else if (auto const pause = answer.error().info().retry_after) {
+            not_before_ = std::max(not_before_, now + std::min<milliseconds>(*pause, longest_pause));
+        }
+        if (answer ? answer.value().has_error() : refuses(answer.error()))
+            if (auto const found = topics_.find(done.batch.front()->topic); found != topics_.end())
+                found->second.doubtful = true;
+        for (std::size_t i = 0; !done.batch.empty(); ++i) {
+            pending_ptr const one = std::move(done.batch.front());
+            done.batch.pop_front();
+            if (answer) {
+                one->outcome.persisted = answer.value().persisted(i);
+                one->outcome.partition = answer.value().partition(i);
+                one->outcome.offset = answer.value().offset(i);
+                one->outcome.failure = answer.value().error(i);
+            } else {
+                one->failure = answer.error();
+            }
+            ledger_.answer(*one, answer ? one->outcome.persisted : answer.error().info().persisted());
+        }
+        admit(now);
+    }
+
+    /// A batch has not been sent after all: its records are the next of their lane.
+    void put_back(lane_ptr const& from, flight& unsent)
+    {
+        ledger_.call_off(unsent);
+        from->queue.put_back(unsent.batch);
+    }
+
+    /// A courier has nothing more to do; `boarded`: it had a batch.
+    void returned(lane_ptr const& one, bool boarded)
+    {
+        --one->couriers;
+        if (!boarded) { // otherwise these are of the one behind it
+            one->boarding = false;
+            one->waiting = nullptr;
+        }
+        if (!one->queue.empty())
+            call_courier(one);
+        if (one->couriers == 0 && one->queue.empty())
+            lanes_.erase(lane_key(one->topic, one->partition));
+    }
+
+    producer_statistics statistics() const
+    {
+        producer_statistics out = ledger_.figures();
+        out.waiting = waiting_.size();
+        return out;
+    }
+
+private:
+    /// Far beyond use, far from overflow.
+    static constexpr milliseconds longest = std::chrono::hours(24 * 365);
+    /// The most that the service is left alone for because it says so.
+    static constexpr milliseconds longest_pause = std::chrono::hours(1);
+    static constexpr std::size_t known_topics = 1'000;
+
+    using lane_key = std::pair<std::string, std::optional<std::int32_t>>;
+
+    class topic_entry
+    {
+    public:
+        topic_entry() = default;
+
+        partition_choice choice;
+        pending_list unplaced;
+        bool asking = false;
+        bool doubtful = false; ///< The service has refused records of it.
+        send_time asked_at;
+    };
+
+    /// Takes in what there is room for, in its order.
+    void admit(send_time now)
+    {
+        while (!waiting_.empty()) {
+            pending_send& one = *waiting_.front();
+            if (!ledger_.fits(one.bytes))
+                return;
+            if (!options_.partitioner().needs_partitions())
+                enqueue(waiting_);
+            else
+                place(one, now);
+        }
+    }
+
+    /// The first that waits goes to a partition, or to those that wait until these are known.
+    void place(pending_send& one, send_time now)
+    {
+        // A record with a partition of its own does not overtake one whose partition may be the same.
+        auto const found = topics_.find(one.topic);
+        if (found == topics_.end() && topics_.size() >= known_topics)
+            std::erase_if(topics_, [](auto const& known) {
+                return known.second.unplaced.empty() && !known.second.asking;
+            });
+        bool const first = found == topics_.end() || found->second.unplaced.empty();
+        if (one.content.partition() && first)
+            return enqueue(waiting_);
+        topic_entry& topic = topics_[one.topic];
+        bool const old =
+            topic.doubtful || now - topic.asked_at >= std::min(options_.refresh_partitions(), longest);
+        if (!topic.asking && (old || !topic.choice.known())) {
+            actions_.emplace_back().topic = one.topic;
+            topic.asking = true;
+        }
+        if (topic.choice.known())
+            return choose(topic, waiting_);
+        ledger_.take_in(one);
+        topic.unplaced.splice(topic.unplaced.end(), waiting_, waiting_.begin());
+    }
+
+    /// Chooses a partition for the first of the list.
+    void choose(topic_entry& topic, pending_list& from)
+    {
+        pending_send& one = *from.front();
+        auto const chosen =
+            topic.choice.pick(options_.partitioner(), one.topic, one.content, one.bytes, limits_, random_);
+        if (!chosen)
+            return ledger_.fail_first(from, chosen.error());
+        one.content.partition(chosen.value());
+        enqueue(from);
+    }
+
+    /// The first of the list joins its lane.
+    void enqueue(pending_list& from)
+    {
+        pending_send& one = *from.front();
+        lane_key const key(one.topic, one.content.partition());
+        auto found = lanes_.find(key);
+        if (found == lanes_.end())
+            found = lanes_.emplace(key, std::make_shared<lane>(one.topic, one.content.partition())).first;
+        lane_ptr const& to = found->second;
+        call_courier(to);
+        // From here on nothing fails: a record is where its counters say.
+        ledger_.take_in(one);
+        one.where = pending_send::stage::queued;
+        one.in = to.get();
+        to->queue.add(from);
+        if (to->waiting && to->queue.full(limits_))
+            to->waiting->hurry();
+    }
+
+    /// Has a courier come for what is, or will be, in the lane.
+    void call_courier(lane_ptr const& one)
+    {
+        if (one->boarding || one->couriers >= options_.max_in_flight())
+            return;
+        actions_.emplace_back().courier = one;
+        one->boarding = true;
+        ++one->couriers;
+    }
+
+    /// Takes a record that has not left out of wherever it is.
+    void remove(pending_send& one)
+    {
+        pending_ptr const kept = *one.node;
+        if (one.where == pending_send::stage::queued) {
+            one.in->queue.remove(one);
+            if (one.in->waiting && one.in->queue.empty())
+                one.in->waiting->hurry(); // there is nothing left to wait for
+        } else if (one.where == pending_send::stage::unplaced) {
+            topics_.at(one.topic).unplaced.erase(one.node);
+        } else {
+            waiting_.erase(one.node);
+        }
+        ledger_.answer(one, persistence::none);
+    }
+
+    /// Of the request that carries these.
+    static std::size_t body_of(pending_list const& batch)
+    {
+        std::size_t bytes = 0;
+        for (pending_ptr const& one : batch)
+            bytes += one->bytes;
+        return body_size(batch.size(), bytes);
+    }
+
+    /// Whether that may be because a topic that was made anew has fewer partitions.
+    static bool refuses(error const& failure) noexcept
+    {
+        int const status = failure.info().http_status;
+        return status == 400 || status == 404 || status == 422 || status == 500;
+    }
+
+    producer_options const options_;
+    send_ledger ledger_;
+    body_limit largest_;
+    batch_limits limits_;
+    random_source random_;
+    pending_list waiting_;
+    std::map<std::string, topic_entry, std::less<>> topics_;
+    std::map<lane_key, lane_ptr> lanes_;
+    std::deque<send_action> actions_;
+    send_time not_before_; ///< The service wants to be left alone until then.
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/producer/producer.hpp
+
+// A producer's plan under a lock, and who acts on it.
+#ifndef HDIKAFKA_DETAIL_PRODUCER_PRODUCER_HPP
+#define HDIKAFKA_DETAIL_PRODUCER_PRODUCER_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// The error of a producer's own making.
+inline error producer_error(std::error_code code, std::string_view operation, std::string topic,
+                            std::string cause, persistence claim = persistence::none)
+{
+    diagnostics info;
+    info.operation = operation;
+    info.topic = std::move(topic);
+    info.persisted(claim).retriable(code == errc::timed_out);
+    return error(code, std::move(info), std::move(cause));
+}
+
+/// A record whose outcome somebody may wait for.
+template <class>
+class awaited_send final : public pending_send
+{
+public:
+    using pending_send::pending_send;
+
+    void answered() override
+    {
+        if (waiter)
+            waiter->wake();
+    }
+
+    operation_ptr waiter;
+};
+
+/// One who acts on the plan in the background.
+template <class = void>
+class job : public list_link
+{
+public:
+    explicit job(operation_ptr by) : op(std::move(by)) {}
+
+    operation_ptr const op;
+
+protected:
+    ~job() = default;
+};
+
+/// Takes one batch of a lane, and sends it. Made with the producer's lock held, and on the frame of a task:
+/// when that is destroyed half-way, with its executor's context, nothing more can be sent.
+template <class Lazy = void>
+class courier final : public job<>, public lingering
+{
+public:
+    courier(producer_ptr producer, lane_ptr from, operation_ptr by)
+        : job<>(std::move(by)), owner(std::move(producer)), where(std::move(from))
+    {
+        flights.reserve(1); // a batch that has left its lane must not be lost
+        owner->add(*this);
+    }
+    courier(courier const&) = delete;
+    courier& operator=(courier const&) = delete;
+    ~courier() { owner->came_back(*this); }
+
+    void hurry() override { this->op->wake(); }
+
+    std::shared_ptr<producer_state<Lazy>> const owner;
+    lane_ptr const where;
+    std::vector<flight> flights; ///< Those that have not landed; the last one is the next.
+    bool boarded = false;
+    bool sending = false; ///< The next flight's request is under way, or was.
+    bool done = false;
+};
+
+/// Asks how many partitions a topic has. Otherwise like a courier.
+template <class Lazy = void>
+class partition_query final : public job<>
+{
+public:
+    partition_query(producer_ptr producer, std::string about, operation_ptr by)
+        : job<>(std::move(by)), owner(std::move(producer)), topic(std::move(about))
+    {
+        owner->add(*this);
+    }
+    partition_query(partition_query const&) = delete;
+    partition_query& operator=(partition_query const&) = delete;
+    ~partition_query() { owner->came_back(*this); }
+
+    std::shared_ptr<producer_state<Lazy>> const owner;
+    std::string const topic;
+    bool done = false;
+};
+
+/// Starts a task that has the courier or the partition_query.
+template <class = void>
+void start_job(operation_ptr const& op, std::unique_ptr<courier<>> one);
+template <class = void>
+void start_job(operation_ptr const& op, std::unique_ptr<partition_query<>> one);
+
+/// Thread-safe. Nothing is started with the lock held.
+template <class>
+class producer_state : public std::enable_shared_from_this<producer_state<>>
+{
+public:
+    /// Throws hk::error when the options cannot be used.
+    producer_state(client_ptr client, producer_options const& wanted)
+        : owner(std::move(client)), options(checked(wanted)), plan_(options, owner->http()->random().next())
+    {}
+
+    /// Sends a record, of whose outcome `waiter` is told. Without one, null when there is no room at once.
+    /// Throws hk::error for what cannot be sent.
+    awaited_ptr submit(std::string topic, record one, operation_ptr waiter)
+    {
+        std::size_t const bytes = size_in_body(one, options);
+        auto sound = check_topic(topic);
+        if (sound && one.partition())
+            sound = check_partition(*one.partition());
+        if (sound)
+            sound = check_size(bytes, options);
+        if (!sound)
+            throw producer_error(sound.error().code(), "send", std::move(topic), sound.error().cause());
+        auto sent = std::make_shared<awaited_send<>>(std::move(topic), std::move(one), bytes);
+        sent->waiter = std::move(waiter);
+        std::unique_lock lock(mutex_);
+        if (closed_)
+            throw producer_error(errc::closed, "send", sent->topic, closed_text);
+        if (!sent->waiter && !plan_.has_room(bytes))
+            return nullptr;
+        plan_.submit(sent, steady_clock::now());
+        act(lock);
+        return sent;
+    }
+
+    /// Whether the outcome is there, which then changes no more.
+    bool answered(pending_send const& one) const
+    {
+        std::lock_guard const lock(mutex_);
+        return one.where == pending_send::stage::answered;
+    }
+
+    /// Who is told of the outcome from now on. False when somebody is already.
+    bool wait_for(awaited_send<>& one, operation_ptr waiter)
+    {
+        std::lock_guard const lock(mutex_);
+        if (one.waiter)
+            return false;
+        one.waiter = std::move(waiter);
+        return true;
+    }
+
+    /// Nobody waits any longer, and the record goes on.
+    void leave_alone(awaited_send<>& one)
+    {
+        std::lock_guard const lock(mutex_);
+        one.waiter.reset();
+    }
+
+    /// Nobody waits any longer, and the record does not go unless it is on its way. What is to be said of it;
+    /// nothing when the outcome is there.
+    std::optional<persistence> withdraw(awaited_send<>& one)
+    {
+        std::unique_lock lock(mutex_);
+        one.waiter.reset();
+        if (one.where == pending_send::stage::answered)
+            return std::nullopt;
+        persistence const claim = plan_.leave(one, steady_clock::now());
+        act(lock);
+        return claim;
+    }
+
+    /// Fails what is not on its way, and has what is end: that says itself what became of its records. Takes
+    /// nothing any more.
+    void give_up(std::string const& cause)
+    {
+        std::unique_lock lock(mutex_);
+        closed_ = given_up_ = true;
+        plan_.give_up(error(errc::closed, cause));
+        if (!jobs_.empty())
+            for (job<>* one = &jobs_.front(); one != nullptr; one = jobs_.after(*one))
+                one->op->close();
+        act(lock);
+    }
+
+    producer_statistics statistics() const
+    {
+        std::lock_guard const lock(mutex_);
+        return plan_.statistics();
+    }
+
+    /// Somebody who waits until all that was sent before has its answer, on the frame of his coroutine.
+    class flush_place : public list_link
+    {
+    public:
+        /// `closing`: nothing is taken any more.
+        flush_place(producer_ptr producer, operation_ptr waiter, bool closing)
+            : producer_(std::move(producer)),
+              waiter_(std::move(waiter)),
+              generation_(producer_->begin_flush(closing))
+        {
+            std::lock_guard const lock(producer_->mutex_);
+            producer_->flushes_.push_back(*this);
+        }
+        flush_place(flush_place const&) = delete;
+        flush_place& operator=(flush_place const&) = delete;
+        ~flush_place()
+        {
+            std::lock_guard const lock(producer_->mutex_);
+            producer_->flushes_.remove(*this);
+        }
+
+        bool done() const
+        {
+            std::lock_guard const lock(producer_->mutex_);
+            return producer_->plan_.flushed(generation_);
+        }
+
+        /// With the lock held.
+        void look()
+        {
+            if (producer_->plan_.flushed(generation_))
+                waiter_->wake();
+        }
+
+    private:
+        producer_ptr producer_;
+        operation_ptr waiter_;
+        std::uint64_t const generation_;
+    };
+
+    // For couriers and inquiries.
+
+    /// With the lock held.
+    void add(job<>& one) { jobs_.push_back(one); }
+
+    /// When the courier is to board, who is told when that changes; nullopt when there is nothing to send.
+    std::optional<steady_clock::time_point> due(courier<>& one)
+    {
+        std::lock_guard const lock(mutex_);
+        one.where->waiting = &one;
+        return plan_.due(*one.where);
+    }
+
+    void board(courier<>& one)
+    {
+        std::unique_lock lock(mutex_);
+        one.where->waiting = nullptr;
+        if (!plan_.due(*one.where))
+            return;
+        one.boarded = true;
+        one.flights.push_back(plan_.board(one.where, steady_clock::now()));
+        act(lock);
+    }
+
+    /// The batch goes in two.
+    void halve(courier<>& one)
+    {
+        one.flights.reserve(one.flights.size() + 1);
+        std::lock_guard const lock(mutex_);
+        flight later = plan_.halve(one.flights.back());
+        one.flights.insert(std::prev(one.flights.end()), std::move(later));
+    }
+
+    void land(courier<>& one, result<receipt> const& outcome)
+    {
+        std::unique_lock lock(mutex_);
+        plan_.land(one.flights.back(), outcome, steady_clock::now());
+        one.flights.pop_back();
+        one.sending = false;
+        act(lock);
+    }
+
+    /// Batches that have not been sent go with the next courier.
+    void put_back(courier<>& one)
+    {
+        std::lock_guard const lock(mutex_);
+        for (flight& unsent : one.flights) {
+            if (given_up_)
+                plan_.land(unsent, producer_error(errc::closed, "send", one.where->topic, closed_text),
+                           steady_clock::now());
+            else
+                plan_.put_back(one.where, unsent);
+        }
+        one.flights.clear();
+    }
+
+    void came_back(courier<>& one)
+    {
+        std::unique_lock lock(mutex_);
+        jobs_.remove(one);
+        for (; !one.flights.empty(); one.flights.pop_back()) {
+            auto const claim = one.sending ? persistence::possibly : persistence::none;
+            plan_.land(one.flights.back(),
+                       producer_error(errc::closed, "send", one.where->topic, context_gone, claim),
+                       steady_clock::now());
+            one.sending = false; // the others have not been sent
+        }
+        if (!one.done)
+            end_with_context();
+        plan_.returned(one.where, one.boarded);
+        act(lock);
+    }
+
+    void learn(partition_query<>& one, result<std::int32_t> const& count)
+    {
+        std::unique_lock lock(mutex_);
+        one.done = true;
+        plan_.partitions(one.topic, count, steady_clock::now());
+        act(lock);
+    }
+
+    void came_back(partition_query<>& one)
+    {
+        std::unique_lock lock(mutex_);
+        jobs_.remove(one);
+        if (!one.done)
+            end_with_context();
+        act(lock);
+    }
+
+    client_ptr const owner;
+    producer_options const options;
+
+private:
+    static constexpr char const* closed_text = "the producer is closed";
+    static constexpr char const* context_gone = "the executor's context was destroyed";
+
+    static producer_options checked(producer_options const& wanted)
+    {
+        if (auto const sound = check_producer(wanted); !sound)
+            throw producer_error(sound.error().code(), "producer", std::string(), sound.error().cause());
+        return wanted;
+    }
+
+    std::uint64_t begin_flush(bool closing)
+    {
+        std::lock_guard const lock(mutex_);
+        closed_ = closed_ || closing;
+        return plan_.flush();
+    }
+
+    void end_with_context()
+    {
+        closed_ = given_up_ = true;
+        plan_.give_up(error(errc::closed, context_gone));
+    }
+
+    /// Tells those who wait for a flush, and starts what the plan wants. The lock is released for that.
+    void act(std::unique_lock<std::mutex>& lock)
+    {
+        if (!flushes_.empty())
+            for (flush_place* one = &flushes_.front(); one != nullptr; one = flushes_.after(*one))
+                one->look();
+        while (send_action const* const due = plan_.next()) {
+            auto const op = owner->http()->make_operation(steady_clock::time_point::max());
+            if (due->courier)
+                start(op, std::make_unique<courier<>>(this->shared_from_this(), due->courier, op), lock);
+            else
+                start(op, std::make_unique<partition_query<>>(this->shared_from_this(), due->topic, op),
+                      lock);
+        }
+    }
+
+    template <class Errand>
+    void start(operation_ptr const& op, std::unique_ptr<Errand> one, std::unique_lock<std::mutex>& lock)
+    {
+        plan_.started();
+        lock.unlock();
+        start_job<>(op, std::move(one));
+        lock.lock();
+    }
+
+    mutable std::mutex mutex_;
+    send_plan plan_;
+    linked_list<job<>> jobs_;
+    linked_list<flush_place> flushes_;
+    bool closed_ = false;   ///< Takes nothing more.
+    bool given_up_ = false; ///< Sends nothing more.
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/producer/courier.hpp
+
+// A producer's operations, and its work in the background.
+#ifndef HDIKAFKA_DETAIL_PRODUCER_COURIER_HPP
+#define HDIKAFKA_DETAIL_PRODUCER_COURIER_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Sends the courier's next batch: one call, with its own time.
+template <class = void>
+task send_batch(operation_ptr op, courier<>& from, result<receipt>& outcome)
+{
+    client_ptr const owner = from.owner->owner;
+    flight& now = from.flights.back();
+    op->deadline(owner->deadline(std::nullopt));
+    call_options const none;
+    auto spec = rest_calls<>(*owner, "send", none)
+                    .produce_body(from.where->topic,
+                                  write_records(now.batch, [](pending_ptr const& one) -> record const& {
+                                      return one->content;
+                                  }));
+    if (!spec)
+        co_return spec.error();
+    spec.value()->retry.at_least_once(from.owner->options.at_least_once());
+    call_answer answer;
+    from.sending = true;
+    auto const sent = co_await call<>(op, owner->http(), *spec.value(), answer);
+    now.retries += answer.attempts > 1 ? static_cast<std::size_t>(answer.attempts - 1) : 0;
+    if (!sent)
+        co_return sent;
+    outcome = read_receipt<>(answer, now.batch.size());
+    co_return result<void>();
+}
+
+/// Whether the batch is to go in halves: the service has said that it is too large, and written nothing.
+inline bool goes_in_halves(error const& failure, flight const& batch)
+{
+    return failure.code() == errc::too_large && failure.info().persisted() == persistence::none &&
+           batch.batch.size() > 1;
+}
+
+/// What was thrown on the way, by a function that an option holds or for want of memory, as the error of its
+/// records.
+inline error thrown_error(std::string topic, persistence claim)
+{
+    try {
+        throw;
+    } catch (error const& thrown) {
+        return producer_error(thrown.code(), "send", std::move(topic), thrown.cause(), claim);
+    } catch (std::bad_alloc const&) {
+        return producer_error(std::make_error_code(std::errc::not_enough_memory), "send", std::move(topic),
+                              "no memory is left", claim);
+    } catch (std::exception const& thrown) {
+        return producer_error(errc::invalid_option, "send", std::move(topic),
+                              std::string("a function of the options threw: ") + thrown.what(), claim);
+    } catch (...) {
+        return producer_error(errc::invalid_option, "send", std::move(topic),
+                              "a function of the options threw what is no std::exception", claim);
+    }
+}
+
+template <class = void>
+task run_courier(operation_ptr op, std::unique_ptr<courier<>> one)
+{
+    producer_ptr const producer = one->owner;
+    registration<> const entry(producer->owner->http()->background(), op);
+    auto due = producer->due(*one);
+    while (entry.added() && due && steady_clock::now() < *due && !op->interrupted()) {
+        co_await op->park(*due);
+        due = producer->due(*one);
+    }
+    one->done = true;
+    if (!entry.added() || op->interrupted()) {
+        producer->give_up("the client is closed");
+        co_return result<void>();
+    }
+    producer->board(*one);
+    while (!one->flights.empty()) {
+        result<receipt> outcome = receipt();
+        result<void> sent;
+        try {
+            sent = co_await send_batch<>(op, *one, outcome);
+            if (!sent && goes_in_halves(sent.error(), one->flights.back())) {
+                producer->halve(*one);
+                continue;
+            }
+        } catch (...) {
+            sent = thrown_error(one->where->topic, one->sending ? persistence::possibly : persistence::none);
+        }
+        if (!sent)
+            outcome = sent.error();
+        producer->land(*one, outcome);
+        if (op->stopped() == errc::timed_out)
+            producer->put_back(*one); // the other halves have a time of their own
+    }
+    co_return result<void>();
+}
+
+/// How many partitions the topic has.
+template <class = void>
+task count_partitions(operation_ptr op, client_ptr owner, std::string topic, result<std::int32_t>& count)
+{
+    op->deadline(owner->deadline(std::nullopt));
+    call_options const none;
+    auto spec = rest_calls<>(*owner, "send", none).partitions(std::move(topic));
+    if (!spec)
+        co_return spec.error();
+    call_answer answer;
+    auto const asked = co_await call<>(op, owner->http(), *spec.value(), answer);
+    if (!asked)
+        co_return asked;
+    auto const found = read_partitions_answer<>(answer);
+    if (!found)
+        co_return found.error();
+    if (found.value().empty() || found.value().size() > std::numeric_limits<std::int32_t>::max())
+        co_return answer.unreadable(error(errc::invalid_response, "the topic has no partitions"));
+    count = static_cast<std::int32_t>(found.value().size());
+    co_return result<void>();
+}
+
+template <class = void>
+task run_inquiry(operation_ptr op, std::unique_ptr<partition_query<>> one)
+{
+    client_ptr const owner = one->owner->owner;
+    registration<> const entry(owner->http()->background(), op);
+    result<std::int32_t> count = error(errc::closed, "the client is closed");
+    if (entry.added()) {
+        result<void> asked;
+        try {
+            asked = co_await count_partitions<>(op, owner, one->topic, count);
+        } catch (...) {
+            asked = thrown_error(one->topic, persistence::none);
+        }
+        if (!asked)
+            count = asked.error();
+    }
+    one->owner->learn(*one, count);
+    co_return result<void>();
+}
+
+// Not at once: what the executor is about to send travels together then.
+template <class>
+void start_job(operation_ptr const& op, std::unique_ptr<courier<>> one)
+{
+    run_detached(op, run_courier<>(op, std::move(one)), true);
+}
+
+template <class>
+void start_job(operation_ptr const& op, std::unique_ptr<partition_query<>> one)
+{
+    run_detached(op, run_inquiry<>(op, std::move(one)));
+}
+
+/// Holds a sender's place: with its coroutine destroyed, nobody waits for the record.
+template <class = void>
+class send_place
+{
+public:
+    send_place(producer_ptr producer, awaited_ptr sent)
+        : producer_(std::move(producer)), sent_(std::move(sent))
+    {}
+    send_place(send_place const&) = delete;
+    send_place& operator=(send_place const&) = delete;
+    ~send_place() { producer_->withdraw(*sent_); }
+
+private:
+    producer_ptr producer_;
+    awaited_ptr sent_;
+};
+
+/// The receipt of one record; throws when there is none.
+inline receipt receipt_of(pending_send const& one)
+{
+    if (one.failure)
+        throw *one.failure;
+    return receipt(std::vector<record_outcome>(1, one.outcome));
+}
+
+/// Waits for the record's outcome.
+template <class = void>
+task await_outcome(operation_ptr op, producer_ptr producer, awaited_ptr sent)
+{
+    while (!producer->answered(*sent)) {
+        co_await op->park();
+        if (!op->interrupted())
+            continue;
+        auto const claim = producer->withdraw(*sent);
+        if (!claim)
+            break;
+        bool const sure = *claim == persistence::none;
+        co_return producer_error(op->stopped(), "send", sent->topic,
+                                 sure ? "waiting to be sent" : "waiting for the answer to its batch", *claim);
+    }
+    co_return result<void>();
+}
+
+template <class = void>
+net::awaitable<receipt> send_record(producer_ptr producer, std::string topic, record one,
+                                    call_options options)
+{
+    auto const op = producer->owner->http()->make_operation(producer->owner->deadline(options.timeout()));
+    if (op->time_left() <= milliseconds(0))
+        throw producer_error(errc::timed_out, "send", std::move(topic), "there was no time for the call");
+    auto const sent = producer->submit(std::move(topic), std::move(one), op);
+    send_place<> const place(producer, sent);
+    task work = await_outcome<>(op, producer, sent);
+    op->runs(work);
+    co_await run_operation<>(op);
+    work.outcome().value();
+    co_return receipt_of(*sent);
+}
+
+/// Waits for the outcome of a record that goes on whoever waits.
+template <class = void>
+task await_delivery(operation_ptr op, producer_ptr producer, awaited_ptr sent)
+{
+    while (!producer->answered(*sent)) {
+        bool const going_on = co_await op->park();
+        if (!going_on)
+            co_return producer_error(op->stopped(), "send", sent->topic, "waiting for its receipt",
+                                     persistence::possibly);
+    }
+    co_return result<void>();
+}
+
+/// The one who waits for a delivery.
+template <class = void>
+class delivery_place
+{
+public:
+    delivery_place(producer_ptr producer, awaited_ptr sent, operation_ptr const& op)
+        : producer_(std::move(producer)), sent_(std::move(sent))
+    {
+        if (!producer_->wait_for(*sent_, op))
+            throw producer_error(errc::already_running, "send", sent_->topic,
+                                 "somebody else waits for this receipt");
+    }
+    delivery_place(delivery_place const&) = delete;
+    delivery_place& operator=(delivery_place const&) = delete;
+    ~delivery_place() { producer_->leave_alone(*sent_); }
+
+private:
+    producer_ptr producer_;
+    awaited_ptr sent_;
+};
+
+template <class = void>
+net::awaitable<receipt> await_receipt(producer_ptr producer, awaited_ptr sent, call_options options)
+{
+    if (!sent)
+        throw producer_error(errc::invalid_option, "send", std::string(),
+                             "there is no receipt of a record that was not taken");
+    auto const op = producer->owner->http()->make_operation(producer->owner->deadline(options.timeout()));
+    delivery_place<> const place(producer, sent, op);
+    task work = await_delivery<>(op, producer, sent);
+    op->runs(work);
+    co_await run_operation<>(op);
+    work.outcome().value();
+    co_return receipt_of(*sent);
+}
+
+template <class = void>
+task await_flush(operation_ptr op, producer_state<>::flush_place const& place, std::string_view operation)
+{
+    while (!place.done()) {
+        bool const going_on = co_await op->park();
+        if (!going_on)
+            co_return producer_error(op->stopped(), operation, std::string(),
+                                     "records are still on their way");
+    }
+    co_return result<void>();
+}
+
+template <class = void>
+net::awaitable<void> flush_producer(producer_ptr producer, call_options options, bool closing)
+{
+    auto const op = producer->owner->http()->make_operation(producer->owner->deadline(options.timeout()));
+    producer_state<>::flush_place const place(producer, op, closing);
+    task work = await_flush<>(op, place, closing ? "close" : "flush");
+    op->runs(work);
+    co_await run_operation<>(op);
+    auto const flushed = work.outcome();
+    if (!flushed && closing)
+        producer->give_up("the producer was closed");
+    flushed.value();
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/producer/handle.hpp
+
+// What producer.hpp declares.
+#ifndef HDIKAFKA_DETAIL_PRODUCER_HANDLE_HPP
+#define HDIKAFKA_DETAIL_PRODUCER_HANDLE_HPP
+
+namespace hdikafka::inline v0_1 {
+
+namespace detail {
+
+/// What the user holds: with the last handle the producer ends. What is under way holds the state itself.
+template <class = void>
+producer_ptr producer_handle(producer_ptr state)
+{
+    auto* const bare = state.get();
+    return producer_ptr(
+        bare, [kept = std::move(state)](producer_state<>*) { kept->give_up("the producer was destroyed"); });
+}
+
+} // namespace detail
+
+template <class Lazy>
+basic_delivery<Lazy>::basic_delivery(detail::producer_ptr from, detail::awaited_ptr sent)
+    : producer_(std::move(from)), sent_(std::move(sent))
+{}
+
+template <class Lazy>
+net::awaitable<receipt> basic_delivery<Lazy>::receipt(call_options options) const
+{
+    return detail::await_receipt<Lazy>(producer_, sent_, std::move(options));
+}
+
+template <class Lazy>
+basic_producer<Lazy>::basic_producer(client with, producer_options options)
+    : handle_(detail::producer_handle<Lazy>(
+          std::make_shared<detail::producer_state<Lazy>>(std::move(with.core_), options)))
+{}
+
+template <class Lazy>
+net::awaitable<receipt> basic_producer<Lazy>::send(std::string topic, record one, call_options options) const
+{
+    return detail::send_record<Lazy>(handle_->shared_from_this(), std::move(topic), std::move(one),
+                                     std::move(options));
+}
+
+template <class Lazy>
+delivery basic_producer<Lazy>::try_send(std::string topic, record one) const
+{
+    auto sent = handle_->submit(std::move(topic), std::move(one), nullptr);
+    return sent ? delivery(handle_->shared_from_this(), std::move(sent)) : delivery();
+}
+
+template <class Lazy>
+net::awaitable<void> basic_producer<Lazy>::flush(call_options options) const
+{
+    return detail::flush_producer<Lazy>(handle_->shared_from_this(), std::move(options), false);
+}
+
+template <class Lazy>
+net::awaitable<void> basic_producer<Lazy>::close(call_options options) const
+{
+    return detail::flush_producer<Lazy>(handle_->shared_from_this(), std::move(options), true);
+}
+
+template <class Lazy>
+producer_statistics basic_producer<Lazy>::statistics() const
+{
+    return handle_->statistics();
+}
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+#endif // !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
+
+// -------- hdikafka/record_stream.hpp
+
+// record_stream: the records of a partition as an asynchronous generator.
+#ifndef HDIKAFKA_RECORD_STREAM_HPP
+#define HDIKAFKA_RECORD_STREAM_HPP
+
+#include <map>
+
+namespace hdikafka::inline v0_1 {
+
+/// The records of one partition, or of all of a topic, batch by batch, in offset order within each partition,
+/// none lost and none repeated:
+///
+///     while (auto batch = co_await stream.next())
+///         for (auto const& record : *batch) …
+///
+/// Made by client::consume(). Movable; moving it while next() is under way is allowed, destroying it
+/// lets that next() end by itself, and ends what is read ahead.
+///
+/// Lifetime: what is under way keeps alive what it needs, also when the stream is destroyed; the executor's
+/// context must outlive it.
+///
+/// Thread safety: one next() at a time (errc::already_running); all else may be called from any thread.
+///
+/// A template for the reason that basic_client is one.
+template <class Lazy = void>
+class basic_record_stream
+{
+public:
+    /// For client::consume().
+    basic_record_stream(detail::client_ptr owner, std::string topic, std::optional<std::int32_t> partition,
+                        consume_options options);
+
+    /// The next records; nullopt when everything up to until() has been handed over.
+    ///
+    /// - Effect: reads on from position(). Without until() it waits at the end of the partition for more,
+    ///   as long as the call's timeout allows; without a timeout for ever. A batch is never empty.
+    /// - Completion: the caller resumes on its own executor, with a batch that owns its bytes.
+    /// - Errors: those of client::fetch; errc::offset_below_earliest when retention deleted records
+    ///   before they were read, offset_above_latest when the topic became shorter, unreadable_record when
+    ///   the service keeps silent about records it has; these three stay until a new stream is made.
+    ///   errc::already_running when another next() is under way; errc::timed_out after the timeout.
+    /// - Cancellation: terminal. A cancelled, timed-out or otherwise failed next() consumes nothing: the
+    ///   next one goes on from the same position. A cancellation or timeout also ends the reads that are
+    ///   under way; what has arrived stays. Asio's `||` may throw a finished batch away, which then counts as
+    ///   handed over: use the timeout instead.
+    net::awaitable<std::optional<record_batch>> next(call_options options = {});
+
+    /// One record at a time, which keeps its bytes alive by itself; otherwise like next(). The two may be
+    /// mixed: next() gives what is left of the batch.
+    net::awaitable<std::optional<shared_record>> next_record(call_options options = {});
+
+    /// The offset that the next record handed over has at least; -1 until it is known, and of a stream over
+    /// all partitions. From any thread, as all that follows.
+    std::int64_t position() const;
+
+    /// The same for each partition that the stream knows of.
+    std::map<std::int32_t, std::int64_t> positions() const;
+
+    /// Whether all positions had reached their high watermarks when those were last looked at.
+    bool caught_up() const;
+
+    /// Hands over nothing more of a partition until resume(); what was read ahead is kept, and its position
+    /// stays. Throws hk::error (errc::invalid_partition) when the stream does not know the partition: one
+    /// over all of them knows them after its first next().
+    void pause(std::int32_t partition);
+
+    /// Ends a pause(); a next() under way takes notice.
+    void resume(std::int32_t partition);
+
+    /// How many offsets lie between the position and the high watermark, of all partitions together. Offsets
+    /// have gaps, so there may be fewer records. Never negative. Before the first next() it counts from where
+    /// from() says, as no checkpoint has been loaded yet.
+    ///
+    /// - Effect: reads the watermarks; the position stays.
+    /// - Completion: the caller resumes on its own executor.
+    /// - Errors: those of client::partition, or of client::partitions for a stream over all of them.
+    /// - Cancellation: terminal; it disturbs no next().
+    net::awaitable<std::int64_t> lag(call_options options = {}) const;
+
+    /// The same by partition.
+    ///
+    /// - Effect: reads the watermarks; the positions stay.
+    /// - Completion: the caller resumes on its own executor.
+    /// - Errors: those of client::partition, or of client::partitions for a stream over all of them.
+    /// - Cancellation: terminal; it disturbs no next().
+    net::awaitable<std::map<std::int32_t, std::int64_t>> lags(call_options options = {}) const;
+
+    /// Keeps in the stream's checkpoint() that everything up to the end of this batch is processed: a stream
+    /// that is made later goes on behind it. Nothing else ever saves: what was handed over and not committed
+    /// is read again after a restart.
+    ///
+    /// - Effect: one checkpoint_store::save(), of the batch's partition. An older batch sets the checkpoint
+    /// back.
+    /// - Completion: the caller resumes on its own executor when the store has it.
+    /// - Errors: errc::invalid_option without a checkpoint(), errc::no_records for an empty batch,
+    ///   errc::invalid_partition for one of a partition that the stream does not read; what the store throws.
+    /// - Cancellation: up to the store; file_checkpoint_store carries out what has begun.
+    net::awaitable<void> commit(record_batch batch);
+
+    /// The same for everything up to this record, which next_record() gave.
+    ///
+    /// - Effect: one checkpoint_store::save(), of the record's partition.
+    /// - Completion: the caller resumes on its own executor when the store has it.
+    /// - Errors: errc::invalid_option without a checkpoint(), errc::invalid_partition for a record of a
+    /// partition
+    ///   that the stream does not read; what the store throws.
+    /// - Cancellation: up to the store; file_checkpoint_store carries out what has begun.
+    net::awaitable<void> commit(shared_record record);
+
+    /// Ends a next() under way, and all later ones, with errc::closed.
+    void close();
+
+private:
+    detail::stream_ptr state_;
+};
+
+/// The one to use.
+using record_stream = basic_record_stream<>;
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+#if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
+
+// -------- hdikafka/detail/stream/rules.hpp
 
 // What the options of a stream come to: whether they make sense, where it begins, how many connections it
-// has. Layer: decisions (no I/O, no clock).
-#ifndef HDIKAFKA_DETAIL_CONSUME_RULES_HPP
-#define HDIKAFKA_DETAIL_CONSUME_RULES_HPP
+// has.
+#ifndef HDIKAFKA_DETAIL_STREAM_RULES_HPP
+#define HDIKAFKA_DETAIL_STREAM_RULES_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -14803,491 +17147,11 @@ inline std::size_t connections_of(consume_options const& options) noexcept
 
 #endif
 
-// -------- hdikafka/detail/range_plan.hpp
-
-// Which reads of a partition to have under way, so that the answer a stream needs next is there already.
-// Layer: decisions (no I/O, no clock).
-//
-// Every read here is one that the stream would make itself later: from an offset that it may come to, up to
-// where the next read begins. Whether its guess was right shows only when the stream gets there: an answer
-// that fell short leaves a hole, which is read next; of one that reaches too far the stream takes the rest.
-#ifndef HDIKAFKA_DETAIL_RANGE_PLAN_HPP
-#define HDIKAFKA_DETAIL_RANGE_PLAN_HPP
-
-#include <deque>
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Where a stream is, and how far reading ahead of it makes sense.
-class read_target
-{
-public:
-    read_target() = default;
-
-    std::int64_t position = 0;
-    std::int64_t known_end = 0; ///< There are records up to here, as far as is known: the high watermark.
-    std::int64_t end = std::numeric_limits<std::int64_t>::max(); ///< None are wanted from here on.
-    std::int32_t count = 1;                                      ///< How many one read asks for.
-    bool demanded = false; ///< The stream waits for what is at its position, records or none.
-};
-
-/// One read that is to be made.
-class range_read
-{
-public:
-    std::uint64_t id = 0;
-    std::int64_t offset = 0;
-    std::int32_t count = 0;
-};
-
-/// `Answer` is what a read brings, also a failure. Not synchronised.
-template <class Answer>
-class range_plan
-{
-public:
-    /// How many reads may be under way, and how many there may be together with the answers in store. One
-    /// that the stream waits for comes on top.
-    range_plan(std::size_t connections, std::size_t stored) : connections_(connections), stored_(stored) {}
-
-    /// The next read to make, which is under way then.
-    std::optional<range_read> next(read_target const& target)
-    {
-        std::int64_t cursor = target.position;
-        auto place = ranges_.begin();
-        for (; place != ranges_.end() && place->first <= cursor; ++place) {
-            if (place->what == state::standstill)
-                return std::nullopt; // how to go on from there is the stream's to find out
-            cursor = std::max(cursor, place->expected_end());
-        }
-        bool const needed = target.demanded && cursor == target.position;
-        bool const room = under_way_ < connections_ && ranges_.size() < stored_;
-        bool const sensible = room && cursor < std::min(target.known_end, target.end);
-        if (!needed && !sensible)
-            return std::nullopt;
-
-        std::int64_t count = target.count;
-        if (place != ranges_.end())
-            count = std::min(count, place->first - cursor);
-        if (cursor < target.end)
-            count = std::min(count, target.end - cursor);
-        range_read out;
-        out.id = ++last_id_;
-        out.offset = cursor;
-        out.count = static_cast<std::int32_t>(count);
-        range made;
-        made.id = out.id;
-        made.first = cursor;
-        made.guessed_end = cursor + count;
-        ranges_.insert(place, std::move(made));
-        ++under_way_;
-        return out;
-    }
-
-    /// A read says where the next one goes on, before its answer is here.
-    void told(std::uint64_t id, std::int64_t next)
-    {
-        if (range* const about = find(id); about && next > about->first)
-            about->guessed_end = next;
-    }
-
-    /// `next`: where the answer says to go on; where it began for a failure.
-    void arrived(std::uint64_t id, std::int64_t next, Answer answer)
-    {
-        range* const about = find(id);
-        if (!about)
-            return;
-        --under_way_;
-        about->what = next > about->first ? state::here : state::standstill;
-        about->guessed_end = next;
-        about->answer = std::move(answer);
-    }
-
-    /// The read was given up.
-    void forgotten(std::uint64_t id)
-    {
-        auto const about = std::ranges::find(ranges_, id, &range::id);
-        if (about == ranges_.end())
-            return;
-        under_way_ -= about->what == state::under_way ? 1 : 0;
-        ranges_.erase(about);
-    }
-
-    /// All reads that are under way are given up.
-    void forget_all()
-    {
-        std::erase_if(ranges_, [](range const& one) { return one.what == state::under_way; });
-        under_way_ = 0;
-    }
-
-    /// The answer for a stream at `position`, when it is here. It may begin before that, and then reaches
-    /// beyond it. What lies behind the stream is dropped.
-    std::optional<Answer> take(std::int64_t position)
-    {
-        std::optional<Answer> out;
-        // The last one that begins at the position or before: the nearest to what is needed.
-        auto at = ranges_.begin();
-        while (at != ranges_.end() && at->first <= position) {
-            bool const last = std::next(at) == ranges_.end() || std::next(at)->first > position;
-            bool const serves = at->first == position || at->guessed_end > position;
-            if (at->what == state::under_way) {
-                ++at;
-                continue;
-            }
-            if (last && serves && (at->what == state::here || at->first == position))
-                out = std::move(at->answer);
-            at = ranges_.erase(at);
-        }
-        return out;
-    }
-
-    /// Whether a read that is under way will do for a stream at `position`.
-    bool awaits(std::int64_t position) const
-    {
-        return std::ranges::any_of(ranges_, [position](range const& one) {
-            return one.what == state::under_way && one.first <= position && one.expected_end() > position;
-        });
-    }
-
-    std::size_t under_way() const noexcept { return under_way_; }
-    std::size_t size() const noexcept { return ranges_.size(); }
-
-private:
-    enum class state : unsigned char
-    {
-        under_way,
-        here,
-        standstill, ///< A failure, or an answer that does not lead on.
-    };
-
-    class range
-    {
-    public:
-        /// Where the next one goes on, as far as is known.
-        std::int64_t expected_end() const noexcept { return guessed_end; }
-
-        std::uint64_t id = 0;
-        std::int64_t first = 0;
-        std::int64_t guessed_end = 0;
-        state what = state::under_way;
-        Answer answer;
-    };
-
-    range* find(std::uint64_t id)
-    {
-        auto const found = std::ranges::find(ranges_, id, &range::id);
-        return found == ranges_.end() || found->what != state::under_way ? nullptr : &*found;
-    }
-
-    std::size_t connections_;
-    std::size_t stored_;
-    std::deque<range> ranges_; ///< By their first offset.
-    std::size_t under_way_ = 0;
-    std::uint64_t last_id_ = 0;
-};
-
-/// How many records to ask for, so that answers have about the same size whatever the records': large enough
-/// to pay for a round trip, small enough for the service's cap and for the memory of a few of them.
-class read_size
-{
-public:
-    explicit read_size(std::int32_t most) : most_(most) {}
-
-    std::int32_t count() const noexcept
-    {
-        if (bytes_each_ <= 0)
-            return most_;
-        return static_cast<std::int32_t>(
-            std::clamp<double>(aim / bytes_each_, 1, static_cast<double>(most_)));
-    }
-
-    /// What an answer's body brought.
-    void seen(std::size_t records, std::size_t bytes)
-    {
-        if (records == 0)
-            return;
-        double const each = static_cast<double>(bytes) / static_cast<double>(records);
-        bytes_each_ = bytes_each_ <= 0 ? each : bytes_each_ + (each - bytes_each_) / 4;
-    }
-
-private:
-    static constexpr double aim = 2'000'000;
-
-    std::int32_t most_;
-    double bytes_each_ = 0;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/reads_ahead.hpp
-
-// The reads that are under way for a partition, and the answers that wait for its reader. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_READS_AHEAD_HPP
-#define HDIKAFKA_DETAIL_READS_AHEAD_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Thread-safe: reads end on any thread of the client's executor.
-template <class = void>
-class reads_ahead
-{
-public:
-    explicit reads_ahead(consume_options const& options)
-        : ranges_(connections_of(options), options.parallelism() + options.read_ahead()),
-          size_(options.max_records())
-    {
-        if (options.parallelism() == 1 && options.read_ahead() == 0)
-            ranges_ = range_plan<result<record_batch>>(0, 0); // what is waited for, and nothing else
-    }
-
-    /// Who waits for what arrives.
-    void tells(std::weak_ptr<operation<>> op)
-    {
-        std::lock_guard const lock(mutex_);
-        waiting_ = std::move(op);
-    }
-
-    /// The answer at the stream's position, if it is here; reads go on from there.
-    /// `request_id`: of the one who waits; what is read from then on has it.
-    std::optional<result<record_batch>> take(read_target target, std::string const& request_id)
-    {
-        std::lock_guard const lock(mutex_);
-        request_id_ = request_id;
-        target.count = std::min(target.count, size_.count());
-        target.known_end = std::max(target.known_end, hinted_end_);
-        target_ = target;
-        stopped_ = false;
-        auto out = ranges_.take(target.position);
-        if (!out)
-            return out;
-        target_.demanded = false;
-        std::int64_t const next = *out ? out->value().next_offset() : target.position;
-        if (next > target.position)
-            target_.position = next;
-        else
-            target_.known_end = target.position; // how to go on is the stream's to say
-        return out;
-    }
-
-    /// The next read to make, which is under way then.
-    std::optional<range_read> next()
-    {
-        std::lock_guard const lock(mutex_);
-        return stopped_ ? std::nullopt : ranges_.next(target_);
-    }
-
-    /// Who makes that read.
-    void made_by(std::uint64_t id, operation_ptr const& op)
-    {
-        std::lock_guard const lock(mutex_);
-        readers_.insert_or_assign(id, op);
-    }
-
-    std::string request_id() const
-    {
-        std::lock_guard const lock(mutex_);
-        return request_id_;
-    }
-
-    std::int64_t end() const
-    {
-        std::lock_guard const lock(mutex_);
-        return target_.end;
-    }
-
-    void told(std::uint64_t id, std::int64_t next)
-    {
-        std::lock_guard const lock(mutex_);
-        ranges_.told(id, next);
-    }
-
-    void arrived(range_read const& what, result<record_batch> outcome, std::size_t bytes)
-    {
-        std::unique_lock lock(mutex_);
-        std::int64_t const next = outcome ? outcome.value().next_offset() : what.offset;
-        if (outcome)
-            size_.seen(outcome.value().size(), bytes);
-        // A full answer hints at more than the last look at the watermarks knew.
-        if (outcome && std::cmp_greater_equal(outcome.value().size(), what.count)) {
-            hinted_end_ = std::max(hinted_end_, next + 1);
-            target_.known_end = std::max(target_.known_end, hinted_end_);
-        }
-        readers_.erase(what.id);
-        ranges_.arrived(what.id, next, std::move(outcome));
-        wake(lock);
-    }
-
-    void forgotten(std::uint64_t id)
-    {
-        std::unique_lock lock(mutex_);
-        readers_.erase(id);
-        ranges_.forgotten(id);
-        wake(lock);
-    }
-
-    /// Gives up what is under way, until the next take(); what has arrived stays.
-    void stop()
-    {
-        std::map<std::uint64_t, std::weak_ptr<operation<>>> stopped;
-        {
-            std::lock_guard const lock(mutex_);
-            stopped_ = true;
-            ranges_.forget_all();
-            stopped.swap(readers_);
-        }
-        for (auto const& [id, reader] : stopped)
-            if (auto const op = reader.lock())
-                op->close();
-    }
-
-private:
-    void wake(std::unique_lock<std::mutex>& lock)
-    {
-        auto const waiting = waiting_.lock();
-        lock.unlock();
-        if (waiting)
-            waiting->wake();
-    }
-
-    mutable std::mutex mutex_;
-    range_plan<result<record_batch>> ranges_;
-    read_size size_;
-    read_target target_;
-    std::int64_t hinted_end_ = 0;
-    std::string request_id_;
-    bool stopped_ = false;
-    std::map<std::uint64_t, std::weak_ptr<operation<>>> readers_; ///< Those under way.
-    std::weak_ptr<operation<>> waiting_;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/seek_round.hpp
-
-// The single records that a stream's plan wants to see, read at the same time. Layer: I/O shell.
-#ifndef HDIKAFKA_DETAIL_SEEK_ROUND_HPP
-#define HDIKAFKA_DETAIL_SEEK_ROUND_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Shared by the reads, each an operation of its own, and the one who waits for them. Thread-safe.
-template <class = void>
-class seek_round
-{
-public:
-    class seek
-    {
-    public:
-        std::int64_t offset = 0;
-        std::optional<result<record_batch>> outcome; ///< Once it has one.
-        std::weak_ptr<operation<>> reader;
-    };
-
-    seek_round(operation_ptr const& waiting, std::vector<std::int64_t> const& offsets)
-        : waiting_(waiting), seeks_(offsets.size())
-    {
-        for (std::size_t i = 0; i != offsets.size(); ++i)
-            seeks_[i].offset = offsets[i];
-    }
-
-    std::size_t size() const noexcept { return seeks_.size(); }
-    std::int64_t offset(std::size_t which) const noexcept { return seeks_[which].offset; }
-
-    void made_by(std::size_t which, operation_ptr const& op)
-    {
-        std::lock_guard const lock(mutex_);
-        seeks_[which].reader = op;
-    }
-
-    void landed(std::size_t which, result<record_batch> outcome)
-    {
-        {
-            std::lock_guard const lock(mutex_);
-            seeks_[which].outcome = std::move(outcome);
-        }
-        if (auto const waiting = waiting_.lock())
-            waiting->wake();
-    }
-
-    /// Those that have landed, once all have; the first one that failed, alone, as soon as there is one.
-    std::vector<seek> take()
-    {
-        std::lock_guard const lock(mutex_);
-        bool complete = true;
-        for (seek const& one : seeks_) {
-            if (one.outcome && !*one.outcome)
-                return {one};
-            complete = complete && one.outcome;
-        }
-        return complete ? std::move(seeks_) : std::vector<seek>();
-    }
-
-    /// Ends what is still under way.
-    void give_up()
-    {
-        std::vector<operation_ptr> under_way;
-        {
-            std::lock_guard const lock(mutex_);
-            for (seek const& one : seeks_)
-                if (auto reader = one.reader.lock(); reader && !one.outcome)
-                    under_way.push_back(std::move(reader));
-        }
-        for (operation_ptr const& one : under_way)
-            one->close();
-    }
-
-private:
-    std::mutex mutex_;
-    std::weak_ptr<operation<>> const waiting_;
-    std::vector<seek> seeks_;
-};
-
-using seek_round_ptr = std::shared_ptr<seek_round<>>;
-
-/// One read of a round; it lands also when its coroutine is destroyed half-way.
-template <class = void>
-class seek_under_way
-{
-public:
-    seek_under_way(seek_round_ptr round, std::size_t which) : round_(std::move(round)), which_(which) {}
-    seek_under_way(seek_under_way const&) = delete;
-    seek_under_way& operator=(seek_under_way const&) = delete;
-    ~seek_under_way() { round_->landed(which_, std::move(outcome)); }
-
-    result<record_batch> outcome = error(errc::closed);
-
-private:
-    seek_round_ptr round_;
-    std::size_t which_;
-};
-
-/// Whoever waits for a round takes its reads along.
-template <class = void>
-class seek_wait
-{
-public:
-    explicit seek_wait(seek_round_ptr round) : round_(std::move(round)) {}
-    seek_wait(seek_wait const&) = delete;
-    seek_wait& operator=(seek_wait const&) = delete;
-    ~seek_wait() { round_->give_up(); }
-
-private:
-    seek_round_ptr round_;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/time_search.hpp
+// -------- hdikafka/detail/stream/time_search.hpp
 
 // The first record that is not older than a point in time, found by reading single records: a pure decision.
-// Layer: decisions (no I/O, no clock).
-#ifndef HDIKAFKA_DETAIL_TIME_SEARCH_HPP
-#define HDIKAFKA_DETAIL_TIME_SEARCH_HPP
+#ifndef HDIKAFKA_DETAIL_STREAM_TIME_SEARCH_HPP
+#define HDIKAFKA_DETAIL_STREAM_TIME_SEARCH_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -15424,16 +17288,16 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/stream_plan.hpp
+// -------- hdikafka/detail/stream/partition_plan.hpp
 
-// What a stream over one partition does next: a pure decision. Layer: decisions (no I/O, no clock).
+// What a stream over one partition does next: a pure decision.
 //
 // Positions only move forward, and only past what was delivered or what the service said to skip.
 // An empty answer is the end only when the position has reached the high watermark; below it the read
 // is repeated, and then records further on are looked for, so that a record which the service cannot
 // return (larger than its cap) becomes an error instead of a stream that stands still for ever.
-#ifndef HDIKAFKA_DETAIL_STREAM_PLAN_HPP
-#define HDIKAFKA_DETAIL_STREAM_PLAN_HPP
+#ifndef HDIKAFKA_DETAIL_STREAM_PARTITION_PLAN_HPP
+#define HDIKAFKA_DETAIL_STREAM_PARTITION_PLAN_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -15464,12 +17328,12 @@ inline milliseconds jittered(milliseconds pause, double random) noexcept
     return pause - milliseconds(static_cast<milliseconds::rep>(static_cast<double>(most.count()) * random));
 }
 
-class stream_plan
+class partition_plan
 {
 public:
     /// `connections`: how many it may use at a time, if that is less than the options say.
-    explicit stream_plan(consume_options const& options,
-                         std::size_t connections = std::numeric_limits<std::size_t>::max())
+    explicit partition_plan(consume_options const& options,
+                            std::size_t connections = std::numeric_limits<std::size_t>::max())
         : options_(options), at_a_time_(std::min({connections_of(options), connections, most_seeks}))
     {
         if (options.from().which() == offset_spec::anchor::exact)
@@ -15863,12 +17727,487 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/partition_reader.hpp
+// -------- hdikafka/detail/stream/read_plan.hpp
 
-// Reads one partition as its stream_plan decides, ahead of whoever wants the records. Layer: what users see,
-// behind record_stream.
-#ifndef HDIKAFKA_DETAIL_PARTITION_READER_HPP
-#define HDIKAFKA_DETAIL_PARTITION_READER_HPP
+// Which reads of a partition to have under way, so that the answer a stream needs next is there already.
+//
+// Every read here is one that the stream would make itself later: from an offset that it may come to, up to
+// where the next read begins. Whether its guess was right shows only when the stream gets there: an answer
+// that fell short leaves a hole, which is read next; of one that reaches too far the stream takes the rest.
+#ifndef HDIKAFKA_DETAIL_STREAM_READ_PLAN_HPP
+#define HDIKAFKA_DETAIL_STREAM_READ_PLAN_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Where a stream is, and how far reading ahead of it makes sense.
+class read_target
+{
+public:
+    read_target() = default;
+
+    std::int64_t position = 0;
+    std::int64_t known_end = 0; ///< There are records up to here, as far as is known: the high watermark.
+    std::int64_t end = std::numeric_limits<std::int64_t>::max(); ///< None are wanted from here on.
+    std::int32_t count = 1;                                      ///< How many one read asks for.
+    bool demanded = false; ///< The stream waits for what is at its position, records or none.
+};
+
+/// One read that is to be made.
+class range_read
+{
+public:
+    std::uint64_t id = 0;
+    std::int64_t offset = 0;
+    std::int32_t count = 0;
+};
+
+/// `Answer` is what a read brings, also a failure. Not synchronised.
+template <class Answer>
+class read_plan
+{
+public:
+    /// How many reads may be under way, and how many there may be together with the answers in store. One
+    /// that the stream waits for comes on top.
+    read_plan(std::size_t connections, std::size_t stored) : connections_(connections), stored_(stored) {}
+
+    /// The next read to make, which is under way then.
+    std::optional<range_read> next(read_target const& target)
+    {
+        std::int64_t cursor = target.position;
+        auto place = ranges_.begin();
+        for (; place != ranges_.end() && place->first <= cursor; ++place) {
+            if (place->what == state::standstill)
+                return std::nullopt; // how to go on from there is the stream's to find out
+            cursor = std::max(cursor, place->expected_end());
+        }
+        bool const needed = target.demanded && cursor == target.position;
+        bool const room = under_way_ < connections_ && ranges_.size() < stored_;
+        bool const sensible = room && cursor < std::min(target.known_end, target.end);
+        if (!needed && !sensible)
+            return std::nullopt;
+
+        std::int64_t count = target.count;
+        if (place != ranges_.end())
+            count = std::min(count, place->first - cursor);
+        if (cursor < target.end)
+            count = std::min(count, target.end - cursor);
+        range_read out;
+        out.id = ++last_id_;
+        out.offset = cursor;
+        out.count = static_cast<std::int32_t>(count);
+        range made;
+        made.id = out.id;
+        made.first = cursor;
+        made.guessed_end = cursor + count;
+        ranges_.insert(place, std::move(made));
+        ++under_way_;
+        return out;
+    }
+
+    /// A read says where the next one goes on, before its answer is here.
+    void told(std::uint64_t id, std::int64_t next)
+    {
+        if (range* const about = find(id); about && next > about->first)
+            about->guessed_end = next;
+    }
+
+    /// `next`: where the answer says to go on; where it began for a failure.
+    void arrived(std::uint64_t id, std::int64_t next, Answer answer)
+    {
+        range* const about = find(id);
+        if (!about)
+            return;
+        --under_way_;
+        about->what = next > about->first ? state::here : state::standstill;
+        about->guessed_end = next;
+        about->answer = std::move(answer);
+    }
+
+    /// The read was given up.
+    void forgotten(std::uint64_t id)
+    {
+        auto const about = std::ranges::find(ranges_, id, &range::id);
+        if (about == ranges_.end())
+            return;
+        under_way_ -= about->what == state::under_way ? 1 : 0;
+        ranges_.erase(about);
+    }
+
+    /// All reads that are under way are given up.
+    void forget_all()
+    {
+        std::erase_if(ranges_, [](range const& one) { return one.what == state::under_way; });
+        under_way_ = 0;
+    }
+
+    /// The answer for a stream at `position`, when it is here. It may begin before that, and then reaches
+    /// beyond it. What lies behind the stream is dropped.
+    std::optional<Answer> take(std::int64_t position)
+    {
+        std::optional<Answer> out;
+        // The last one that begins at the position or before: the nearest to what is needed.
+        auto at = ranges_.begin();
+        while (at != ranges_.end() && at->first <= position) {
+            bool const last = std::next(at) == ranges_.end() || std::next(at)->first > position;
+            bool const serves = at->first == position || at->guessed_end > position;
+            if (at->what == state::under_way) {
+                ++at;
+                continue;
+            }
+            if (last && serves && (at->what == state::here || at->first == position))
+                out = std::move(at->answer);
+            at = ranges_.erase(at);
+        }
+        return out;
+    }
+
+    /// Whether a read that is under way will do for a stream at `position`.
+    bool awaits(std::int64_t position) const
+    {
+        return std::ranges::any_of(ranges_, [position](range const& one) {
+            return one.what == state::under_way && one.first <= position && one.expected_end() > position;
+        });
+    }
+
+    std::size_t under_way() const noexcept { return under_way_; }
+    std::size_t size() const noexcept { return ranges_.size(); }
+
+private:
+    enum class state : unsigned char
+    {
+        under_way,
+        here,
+        standstill, ///< A failure, or an answer that does not lead on.
+    };
+
+    class range
+    {
+    public:
+        /// Where the next one goes on, as far as is known.
+        std::int64_t expected_end() const noexcept { return guessed_end; }
+
+        std::uint64_t id = 0;
+        std::int64_t first = 0;
+        std::int64_t guessed_end = 0;
+        state what = state::under_way;
+        Answer answer;
+    };
+
+    range* find(std::uint64_t id)
+    {
+        auto const found = std::ranges::find(ranges_, id, &range::id);
+        return found == ranges_.end() || found->what != state::under_way ? nullptr : &*found;
+    }
+
+    std::size_t connections_;
+    std::size_t stored_;
+    std::deque<range> ranges_; ///< By their first offset.
+    std::size_t under_way_ = 0;
+    std::uint64_t last_id_ = 0;
+};
+
+/// How many records to ask for, so that answers have about the same size whatever the records': large enough
+/// to pay for a round trip, small enough for the service's cap and for the memory of a few of them.
+class read_size
+{
+public:
+    explicit read_size(std::int32_t most) : most_(most) {}
+
+    std::int32_t count() const noexcept
+    {
+        if (bytes_each_ <= 0)
+            return most_;
+        return static_cast<std::int32_t>(
+            std::clamp<double>(aim / bytes_each_, 1, static_cast<double>(most_)));
+    }
+
+    /// What an answer's body brought.
+    void seen(std::size_t records, std::size_t bytes)
+    {
+        if (records == 0)
+            return;
+        double const each = static_cast<double>(bytes) / static_cast<double>(records);
+        bytes_each_ = bytes_each_ <= 0 ? each : bytes_each_ + (each - bytes_each_) / 4;
+    }
+
+private:
+    static constexpr double aim = 2'000'000;
+
+    std::int32_t most_;
+    double bytes_each_ = 0;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/stream/reads_ahead.hpp
+
+// The reads that are under way for a partition, and the answers that wait for its reader.
+#ifndef HDIKAFKA_DETAIL_STREAM_READS_AHEAD_HPP
+#define HDIKAFKA_DETAIL_STREAM_READS_AHEAD_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Thread-safe: reads end on any thread of the client's executor.
+template <class = void>
+class reads_ahead
+{
+public:
+    explicit reads_ahead(consume_options const& options)
+        : ranges_(connections_of(options), options.parallelism() + options.read_ahead()),
+          size_(options.max_records())
+    {
+        if (options.parallelism() == 1 && options.read_ahead() == 0)
+            ranges_ = read_plan<result<record_batch>>(0, 0); // what is waited for, and nothing else
+    }
+
+    /// Who waits for what arrives.
+    void tells(std::weak_ptr<operation<>> op)
+    {
+        std::lock_guard const lock(mutex_);
+        waiting_ = std::move(op);
+    }
+
+    /// The answer at the stream's position, if it is here; reads go on from there.
+    /// `request_id`: of the one who waits; what is read from then on has it.
+    std::optional<result<record_batch>> take(read_target target, std::string const& request_id)
+    {
+        std::lock_guard const lock(mutex_);
+        request_id_ = request_id;
+        target.count = std::min(target.count, size_.count());
+        target.known_end = std::max(target.known_end, hinted_end_);
+        target_ = target;
+        stopped_ = false;
+        auto out = ranges_.take(target.position);
+        if (!out)
+            return out;
+        target_.demanded = false;
+        std::int64_t const next = *out ? out->value().next_offset() : target.position;
+        if (next > target.position)
+            target_.position = next;
+        else
+            target_.known_end = target.position; // how to go on is the stream's to say
+        return out;
+    }
+
+    /// The next read to make, which is under way then.
+    std::optional<range_read> next()
+    {
+        std::lock_guard const lock(mutex_);
+        return stopped_ ? std::nullopt : ranges_.next(target_);
+    }
+
+    /// Who makes that read.
+    void made_by(std::uint64_t id, operation_ptr const& op)
+    {
+        std::lock_guard const lock(mutex_);
+        readers_.insert_or_assign(id, op);
+    }
+
+    std::string request_id() const
+    {
+        std::lock_guard const lock(mutex_);
+        return request_id_;
+    }
+
+    std::int64_t end() const
+    {
+        std::lock_guard const lock(mutex_);
+        return target_.end;
+    }
+
+    void told(std::uint64_t id, std::int64_t next)
+    {
+        std::lock_guard const lock(mutex_);
+        ranges_.told(id, next);
+    }
+
+    void arrived(range_read const& what, result<record_batch> outcome, std::size_t bytes)
+    {
+        std::unique_lock lock(mutex_);
+        std::int64_t const next = outcome ? outcome.value().next_offset() : what.offset;
+        if (outcome)
+            size_.seen(outcome.value().size(), bytes);
+        // A full answer hints at more than the last look at the watermarks knew.
+        if (outcome && std::cmp_greater_equal(outcome.value().size(), what.count)) {
+            hinted_end_ = std::max(hinted_end_, next + 1);
+            target_.known_end = std::max(target_.known_end, hinted_end_);
+        }
+        readers_.erase(what.id);
+        ranges_.arrived(what.id, next, std::move(outcome));
+        wake(lock);
+    }
+
+    void forgotten(std::uint64_t id)
+    {
+        std::unique_lock lock(mutex_);
+        readers_.erase(id);
+        ranges_.forgotten(id);
+        wake(lock);
+    }
+
+    /// Gives up what is under way, until the next take(); what has arrived stays.
+    void stop()
+    {
+        std::map<std::uint64_t, std::weak_ptr<operation<>>> stopped;
+        {
+            std::lock_guard const lock(mutex_);
+            stopped_ = true;
+            ranges_.forget_all();
+            stopped.swap(readers_);
+        }
+        for (auto const& [id, reader] : stopped)
+            if (auto const op = reader.lock())
+                op->close();
+    }
+
+private:
+    void wake(std::unique_lock<std::mutex>& lock)
+    {
+        auto const waiting = waiting_.lock();
+        lock.unlock();
+        if (waiting)
+            waiting->wake();
+    }
+
+    mutable std::mutex mutex_;
+    read_plan<result<record_batch>> ranges_;
+    read_size size_;
+    read_target target_;
+    std::int64_t hinted_end_ = 0;
+    std::string request_id_;
+    bool stopped_ = false;
+    std::map<std::uint64_t, std::weak_ptr<operation<>>> readers_; ///< Those under way.
+    std::weak_ptr<operation<>> waiting_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/stream/seek_round.hpp
+
+// The single records that a stream's plan wants to see, read at the same time.
+#ifndef HDIKAFKA_DETAIL_STREAM_SEEK_ROUND_HPP
+#define HDIKAFKA_DETAIL_STREAM_SEEK_ROUND_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Shared by the reads, each an operation of its own, and the one who waits for them. Thread-safe.
+template <class = void>
+class seek_round
+{
+public:
+    class seek
+    {
+    public:
+        std::int64_t offset = 0;
+        std::optional<result<record_batch>> outcome; ///< Once it has one.
+        std::weak_ptr<operation<>> reader;
+    };
+
+    seek_round(operation_ptr const& waiting, std::vector<std::int64_t> const& offsets)
+        : waiting_(waiting), seeks_(offsets.size())
+    {
+        for (std::size_t i = 0; i != offsets.size(); ++i)
+            seeks_[i].offset = offsets[i];
+    }
+
+    std::size_t size() const noexcept { return seeks_.size(); }
+    std::int64_t offset(std::size_t which) const noexcept { return seeks_[which].offset; }
+
+    void made_by(std::size_t which, operation_ptr const& op)
+    {
+        std::lock_guard const lock(mutex_);
+        seeks_[which].reader = op;
+    }
+
+    void landed(std::size_t which, result<record_batch> outcome)
+    {
+        {
+            std::lock_guard const lock(mutex_);
+            seeks_[which].outcome = std::move(outcome);
+        }
+        if (auto const waiting = waiting_.lock())
+            waiting->wake();
+    }
+
+    /// Those that have landed, once all have; the first one that failed, alone, as soon as there is one.
+    std::vector<seek> take()
+    {
+        std::lock_guard const lock(mutex_);
+        bool complete = true;
+        for (seek const& one : seeks_) {
+            if (one.outcome && !*one.outcome)
+                return {one};
+            complete = complete && one.outcome;
+        }
+        return complete ? std::move(seeks_) : std::vector<seek>();
+    }
+
+    /// Ends what is still under way.
+    void give_up()
+    {
+        std::vector<operation_ptr> under_way;
+        {
+            std::lock_guard const lock(mutex_);
+            for (seek const& one : seeks_)
+                if (auto reader = one.reader.lock(); reader && !one.outcome)
+                    under_way.push_back(std::move(reader));
+        }
+        for (operation_ptr const& one : under_way)
+            one->close();
+    }
+
+private:
+    std::mutex mutex_;
+    std::weak_ptr<operation<>> const waiting_;
+    std::vector<seek> seeks_;
+};
+
+using seek_round_ptr = std::shared_ptr<seek_round<>>;
+
+/// One read of a round; it lands also when its coroutine is destroyed half-way.
+template <class = void>
+class seek_under_way
+{
+public:
+    seek_under_way(seek_round_ptr round, std::size_t which) : round_(std::move(round)), which_(which) {}
+    seek_under_way(seek_under_way const&) = delete;
+    seek_under_way& operator=(seek_under_way const&) = delete;
+    ~seek_under_way() { round_->landed(which_, std::move(outcome)); }
+
+    result<record_batch> outcome = error(errc::closed);
+
+private:
+    seek_round_ptr round_;
+    std::size_t which_;
+};
+
+/// Whoever waits for a round takes its reads along.
+template <class = void>
+class seek_wait
+{
+public:
+    explicit seek_wait(seek_round_ptr round) : round_(std::move(round)) {}
+    seek_wait(seek_wait const&) = delete;
+    seek_wait& operator=(seek_wait const&) = delete;
+    ~seek_wait() { round_->give_up(); }
+
+private:
+    seek_round_ptr round_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/stream/partition_reader.hpp
+
+// Reads one partition as its partition_plan decides, ahead of whoever wants the records.
+#ifndef HDIKAFKA_DETAIL_STREAM_PARTITION_READER_HPP
+#define HDIKAFKA_DETAIL_STREAM_PARTITION_READER_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -15879,7 +18218,7 @@ class partition_reader
 {
 public:
     /// From where `saved` says, if there is one. `sharers`: how many readers share the client's connections.
-    partition_reader(session_ptr client, std::string name, std::int32_t id, consume_options wanted,
+    partition_reader(client_ptr client, std::string name, std::int32_t id, consume_options wanted,
                      checkpoint const* saved = nullptr, std::size_t sharers = 1)
         : owner(std::move(client)),
           topic(std::move(name)),
@@ -15894,18 +18233,18 @@ public:
 
     diagnostics about(call_options const& call) const
     {
-        call_info out("consume", topic);
+        call_label out("consume", topic);
         out.request_id = call.request_id();
         return out.describe();
     }
 
-    session_ptr const owner;
+    client_ptr const owner;
     std::string const topic;
     std::int32_t const partition;
     consume_options const options;
     reads_ahead<> ahead;
 
-    stream_plan plan;
+    partition_plan plan;
     record_batch arrived;                   ///< Read, not handed over yet.
     steady_clock::time_point look_again_at; ///< Nothing new is looked for before.
 };
@@ -15965,7 +18304,7 @@ template <class = void>
 task read_range(operation_ptr op, partition_ptr stream, range_read what)
 {
     read_under_way<> place(stream, what);
-    session_ptr const owner = stream->owner;
+    client_ptr const owner = stream->owner;
     registration<> const entry(owner->http()->background(), op);
     if (!entry.added()) {
         stream->ahead.stop(); // the client is closed: nothing is to be read again and again
@@ -16055,7 +18394,7 @@ task probe(operation_ptr op, partition_ptr stream, call_options options, batch_r
 }
 
 /// What a plan that wants to read wants.
-inline read_target target_of(stream_plan const& plan)
+inline read_target target_of(partition_plan const& plan)
 {
     read_target out;
     out.position = plan.offset();
@@ -16068,7 +18407,7 @@ inline read_target target_of(stream_plan const& plan)
 
 /// Makes the plan see what the seek at `offset` has brought.
 template <class = void>
-result<void> judge_seek(stream_plan& plan, std::int64_t offset, result<record_batch> const& outcome)
+result<void> judge_seek(partition_plan& plan, std::int64_t offset, result<record_batch> const& outcome)
 {
     if (!outcome && may_be_out_of_range(outcome.error()) && plan.seek_refused())
         return result<void>();
@@ -16148,7 +18487,7 @@ task await_read(operation_ptr op, partition_ptr stream, call_options const& opti
 
 /// Makes the plan see what a read has brought; `arrived` is what is to be handed over of it.
 template <class = void>
-result<void> judge_read(stream_plan& plan, result<record_batch> outcome, record_batch& arrived)
+result<void> judge_read(partition_plan& plan, result<record_batch> outcome, record_batch& arrived)
 {
     if (!outcome && may_be_out_of_range(outcome.error()) && plan.refused())
         return result<void>();
@@ -16187,7 +18526,7 @@ task follow_plan(operation_ptr op, partition_ptr stream, call_options options)
 {
     if (auto wrong = check_consume(stream->options))
         co_return error(wrong->code(), stream->about(options), wrong->cause());
-    stream_plan& plan = stream->plan;
+    partition_plan& plan = stream->plan;
     auto const due = op->deadline();
     milliseconds const one_request = stream->owner->options().total_timeout();
     stream->ahead.tells(op);
@@ -16209,7 +18548,7 @@ task follow_plan(operation_ptr op, partition_ptr stream, call_options options)
             co_return error(plan.failure()->code(), stream->about(options), plan.failure()->cause());
         if (action == stream_action::pause) {
             milliseconds const pause = jittered(plan.pause(), stream->owner->http()->random().unit());
-            stream->look_again_at = steady_clock::now() + std::min(pause, session<>::longest);
+            stream->look_again_at = steady_clock::now() + std::min(pause, client_core<>::longest);
             continue;
         }
         bool const reads = action == stream_action::read;
@@ -16238,12 +18577,11 @@ task follow_plan(operation_ptr op, partition_ptr stream, call_options options)
 
 #endif
 
-// -------- hdikafka/detail/stream_state.hpp
+// -------- hdikafka/detail/stream/stream.hpp
 
 // A stream: one reader, or one for each partition of a topic, and the batches that they hand over in turn.
-// Layer: what users see, behind record_stream.
-#ifndef HDIKAFKA_DETAIL_STREAM_STATE_HPP
-#define HDIKAFKA_DETAIL_STREAM_STATE_HPP
+#ifndef HDIKAFKA_DETAIL_STREAM_STREAM_HPP
+#define HDIKAFKA_DETAIL_STREAM_STREAM_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -16269,17 +18607,17 @@ class stream_state
 {
 public:
     /// Of one partition; of all of them without one.
-    stream_state(session_ptr client, std::string name, std::optional<std::int32_t> id, consume_options wanted)
+    stream_state(client_ptr client, std::string name, std::optional<std::int32_t> id, consume_options wanted)
         : owner(std::move(client)), topic(std::move(name)), single(id.has_value()), options(wanted)
     {
         if (id)
             add(*id, wanted);
     }
 
-    call_info info() const { return call_info("consume", topic); }
+    call_label info() const { return call_label("consume", topic); }
     diagnostics about(call_options const& call = call_options()) const
     {
-        call_info out = info();
+        call_label out = info();
         out.request_id = call.request_id();
         return out.describe();
     }
@@ -16431,7 +18769,7 @@ public:
                 add(one.id, first_time ? options : later);
     }
 
-    session_ptr const owner;
+    client_ptr const owner;
     std::string const topic;
     bool const single; ///< Of one partition; otherwise of all there are.
     consume_options const options;
@@ -16490,12 +18828,11 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/stream_reader.hpp
+// -------- hdikafka/detail/stream/all_partitions.hpp
 
-// What a stream's next() does: one reader's next batch, or the next of many in turn. Layer: what users see,
-// behind record_stream.
-#ifndef HDIKAFKA_DETAIL_STREAM_READER_HPP
-#define HDIKAFKA_DETAIL_STREAM_READER_HPP
+// What a stream's next() does: one reader's next batch, or the next of many in turn.
+#ifndef HDIKAFKA_DETAIL_STREAM_ALL_PARTITIONS_HPP
+#define HDIKAFKA_DETAIL_STREAM_ALL_PARTITIONS_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -16654,7 +18991,7 @@ task look_for_partitions(operation_ptr op, stream_ptr stream, call_options optio
         co_return seen.error();
     stream->add(seen.value());
     stream->refresh_at =
-        steady_clock::now() + std::min(stream->options.refresh_partitions(), session<>::longest);
+        steady_clock::now() + std::min(stream->options.refresh_partitions(), client_core<>::longest);
     co_return result<void>();
 }
 
@@ -16733,10 +19070,10 @@ task next_of(operation_ptr op, stream_ptr stream, call_options options, record_b
 template <class = void>
 net::awaitable<std::optional<record_batch>> next_batch(stream_ptr stream, call_options options)
 {
-    call_info about = stream->info();
+    call_label about = stream->info();
     about.request_id = stream->owner->identify(options);
     auto const due = options.timeout() ? stream->owner->deadline(options.timeout())
-                                       : steady_clock::now() + session<>::longest;
+                                       : steady_clock::now() + client_core<>::longest;
     auto const op = stream->owner->http()->make_operation(due);
     stream_turn<> const turn(stream, op);
     if (auto rest = stream->take_rest())
@@ -16769,7 +19106,7 @@ net::awaitable<std::optional<shared_record>> next_record(stream_ptr stream, call
 template <class = void>
 net::awaitable<void> commit_record(stream_ptr stream, record_view last, std::int64_t next)
 {
-    diagnostics const about = call_info("commit", stream->topic).describe();
+    diagnostics const about = call_label("commit", stream->topic).describe();
     std::shared_ptr<checkpoint_store> const store = stream->options.checkpoint();
     if (!store)
         throw error(errc::invalid_option, about, "the stream was given no checkpoint()");
@@ -16795,7 +19132,7 @@ template <class = void>
 net::awaitable<void> commit_batch(stream_ptr stream, record_batch batch)
 {
     if (batch.empty())
-        throw error(errc::no_records, call_info("commit", stream->topic).describe(), "the batch is empty");
+        throw error(errc::no_records, call_label("commit", stream->topic).describe(), "the batch is empty");
     co_await commit_record<>(std::move(stream), batch[batch.size() - 1], batch.next_offset());
 }
 
@@ -16849,11 +19186,11 @@ net::awaitable<std::int64_t> stream_lag(stream_ptr stream, call_options options)
 
 #endif
 
-// -------- hdikafka/impl/record_stream.hpp
+// -------- hdikafka/detail/stream/handle.hpp
 
-// What record_stream.hpp declares. Layer: what users see.
-#ifndef HDIKAFKA_IMPL_RECORD_STREAM_HPP
-#define HDIKAFKA_IMPL_RECORD_STREAM_HPP
+// What record_stream.hpp declares.
+#ifndef HDIKAFKA_DETAIL_STREAM_HANDLE_HPP
+#define HDIKAFKA_DETAIL_STREAM_HANDLE_HPP
 
 namespace hdikafka::inline v0_1 {
 
@@ -16870,10 +19207,10 @@ stream_ptr stream_handle(std::shared_ptr<stream_state<>> state)
 } // namespace detail
 
 template <class Lazy>
-basic_record_stream<Lazy>::basic_record_stream(detail::session_ptr owner, std::string topic,
+basic_record_stream<Lazy>::basic_record_stream(detail::client_ptr owner, std::string topic,
                                                std::optional<std::int32_t> partition, consume_options options)
-    : state_(detail::stream_handle<Lazy>(
-          std::make_shared<detail::stream_state<Lazy>>(std::move(owner), std::move(topic), partition, options)))
+    : state_(detail::stream_handle<Lazy>(std::make_shared<detail::stream_state<Lazy>>(
+          std::move(owner), std::move(topic), partition, options)))
 {}
 
 template <class Lazy>
@@ -16952,2342 +19289,17 @@ void basic_record_stream<Lazy>::close()
     state_->close();
 }
 
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-#endif // !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
-
-// -------- hdikafka/client.hpp
-
-// client: the operations of the Kafka REST proxy as awaitables. Layer: what users see.
-#ifndef HDIKAFKA_CLIENT_HPP
-#define HDIKAFKA_CLIENT_HPP
-
-namespace hdikafka::inline v0_1 {
-
-/// A client of one cluster's REST proxy: a cheap handle, copied freely.
-///
-/// What all operations have in common:
-/// - Effect: arguments are checked before any byte is sent. They are taken by value: nothing given to a
-///   call must outlive it. The work runs on the client's executor, for each call on one thread at a time.
-/// - Completion: the caller resumes on its own executor. Other completion styles come from Asio:
-///   `asio::co_spawn(executor, client.topics(), asio::use_future)`.
-/// - Errors: hk::error, which names operation, topic and cause; `co_await hk::as_result(client.topics())`
-///   gives it as a value. Bad arguments are errc::invalid_… and no_records; time is errc::timed_out,
-///   connect_timeout and idle_timeout; identity is errc::unauthorized, forbidden, token_refused and
-///   no_credential. See errc for the rest.
-/// - Cancellation: terminal, wherever the call waits. It ends with asio::error::operation_aborted, and
-///   info().persisted() says what became of a produce. The connection in use is closed. A partial or total
-///   cancellation, which a coroutine has to ask Asio for, does nothing: the call goes on to its end.
-/// - Lifetime: a call keeps alive what it needs; destroying the last handle cancels nothing. With no
-///   call in flight a client holds no outstanding work, so that io_context::run() returns. It does hold
-///   connections: the executor's context must outlive every handle, every stream, and every call whose
-///   caller runs on another context.
-/// - Thread safety: any number of calls at once, from any number of threads and coroutines.
-///
-/// Source: HDInsight Kafka REST proxy API v1.
-///
-/// It is a template so that a program compiles the operations that it calls and no others; the parameter
-/// has no other use.
-template <class Lazy = void>
-class basic_client
-{
-public:
-    /// Does no I/O. Throws hk::error when an option cannot be used: errc::invalid_endpoint,
-    /// invalid_option, invalid_count.
-    basic_client(net::any_io_executor executor, client_options options);
-
-    /// The brokers of the cluster.
-    net::awaitable<std::vector<broker>> brokers(call_options options = {}) const;
-
-    /// The names of the topics. One that was just created takes seconds to show.
-    net::awaitable<std::vector<std::string>> topics(call_options options = {}) const;
-
-    /// The partitions of a topic with their watermarks, leaders and replicas.
-    net::awaitable<std::vector<partition_info>> partitions(std::string topic,
-                                                           call_options options = {}) const;
-
-    /// One partition of a topic.
-    net::awaitable<partition_info> partition(std::string topic, std::int32_t id,
-                                             call_options options = {}) const;
-
-    /// Creates a topic; errc::already_exists when it is there. A retry that finds it after an attempt
-    /// whose outcome was unknown counts as success when it has the partitions asked for.
-    net::awaitable<void> create_topic(std::string topic, topic_config config = {},
-                                      call_options options = {}) const;
-
-    /// Deletes a topic. Not every proxy offers it: errc::not_supported. A retry that no longer finds the
-    /// topic after an attempt whose outcome was unknown counts as success.
-    net::awaitable<void> delete_topic(std::string topic, call_options options = {}) const;
-
-    /// Waits until the topic shows in topics(), asking again at growing intervals (100 ms up to 5 s).
-    /// Ends with errc::timed_out after `timeout`, which replaces that of the options.
-    net::awaitable<void> wait_for_topic(std::string topic, milliseconds timeout,
-                                        call_options options = {}) const;
-
-    /// Writes records. The receipt says for each of them what became of it; there is one for every 200
-    /// that the API describes, and an exception for everything else.
-    ///
-    /// Once a byte of them was written, records are not sent again by themselves, except after 401 and
-    /// 429, which refuse them; retry_policy::at_least_once lifts that. When the call fails,
-    /// info().persisted() tells whether the records may be there all the same.
-    net::awaitable<receipt> produce(std::string topic, records list, call_options options = {}) const;
-
-    /// Reads up to `count` records from `offset` on: fewer when the service's cap of 6 MB a read comes
-    /// first, none at the end of the partition. Offsets have gaps: batch.next_offset() is where to go on.
-    net::awaitable<record_batch> fetch(std::string topic, std::int32_t partition, std::int64_t offset,
-                                       std::int32_t count, call_options options = {}) const;
-
-    /// A generator over the records of one partition. Does no I/O: what is wrong with the arguments is
-    /// told by the first next(). The stream holds a copy of this client.
-    record_stream consume(std::string topic, std::int32_t partition, consume_options options = {}) const;
-
-    /// The same over all partitions of a topic, in turn: in offset order within each, in no order between
-    /// them. Without until() it finds partitions that are added later, see refresh_partitions(), and reads
-    /// them from their beginning. from() and until() count for each partition by itself.
-    record_stream consume(std::string topic, consume_options options = {}) const;
-
-    /// Ends every call in flight and every stream's next() with errc::closed, closes the connections
-    /// and refuses further calls. May be called again, from any thread.
-    void close() const;
-
-private:
-    template <class>
-    friend class basic_producer;
-
-    detail::session_ptr session_;
-};
-
-/// The one to use.
-using client = basic_client<>;
-
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-#if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
-
-// -------- hdikafka/impl/client.hpp
-
-// What client.hpp declares. Layer: what users see.
-#ifndef HDIKAFKA_IMPL_CLIENT_HPP
-#define HDIKAFKA_IMPL_CLIENT_HPP
-
-namespace hdikafka::inline v0_1 {
-
-template <class Lazy>
-basic_client<Lazy>::basic_client(net::any_io_executor executor, client_options options)
-    : session_(std::make_shared<detail::session<Lazy>>(std::move(executor), std::move(options)))
-{}
-
-template <class Lazy>
-net::awaitable<std::vector<broker>> basic_client<Lazy>::brokers(call_options options) const
-{
-    return detail::brokers<Lazy>(session_, std::move(options));
-}
-
-template <class Lazy>
-net::awaitable<std::vector<std::string>> basic_client<Lazy>::topics(call_options options) const
-{
-    return detail::topics<Lazy>(session_, std::move(options));
-}
-
-template <class Lazy>
-net::awaitable<std::vector<partition_info>> basic_client<Lazy>::partitions(std::string topic,
-                                                                           call_options options) const
-{
-    return detail::partitions<Lazy>(session_, std::move(topic), std::move(options));
-}
-
-template <class Lazy>
-net::awaitable<partition_info> basic_client<Lazy>::partition(std::string topic, std::int32_t id,
-                                                             call_options options) const
-{
-    return detail::partition<Lazy>(session_, std::move(topic), id, std::move(options));
-}
-
-template <class Lazy>
-net::awaitable<void> basic_client<Lazy>::create_topic(std::string topic, topic_config config,
-                                                      call_options options) const
-{
-    return detail::create_topic<Lazy>(session_, std::move(topic), std::move(config), std::move(options));
-}
-
-template <class Lazy>
-net::awaitable<void> basic_client<Lazy>::delete_topic(std::string topic, call_options options) const
-{
-    return detail::delete_topic<Lazy>(session_, std::move(topic), std::move(options));
-}
-
-template <class Lazy>
-net::awaitable<void> basic_client<Lazy>::wait_for_topic(std::string topic, milliseconds timeout,
-                                                        call_options options) const
-{
-    return detail::wait_for_topic<Lazy>(session_, std::move(topic), options.timeout(timeout));
-}
-
-template <class Lazy>
-net::awaitable<receipt> basic_client<Lazy>::produce(std::string topic, records list,
-                                                    call_options options) const
-{
-    return detail::produce<Lazy>(session_, std::move(topic), std::move(list), std::move(options));
-}
-
-template <class Lazy>
-net::awaitable<record_batch> basic_client<Lazy>::fetch(std::string topic, std::int32_t partition,
-                                                       std::int64_t offset, std::int32_t count,
-                                                       call_options options) const
-{
-    return detail::fetch<Lazy>(session_, std::move(topic), detail::batch_request(partition, offset, count),
-                               std::move(options));
-}
-
 template <class Lazy>
 record_stream basic_client<Lazy>::consume(std::string topic, std::int32_t partition,
                                           consume_options options) const
 {
-    return record_stream(session_, std::move(topic), partition, std::move(options));
+    return record_stream(core_, std::move(topic), partition, std::move(options));
 }
 
 template <class Lazy>
 record_stream basic_client<Lazy>::consume(std::string topic, consume_options options) const
 {
-    return record_stream(session_, std::move(topic), std::nullopt, std::move(options));
-}
-
-template <class Lazy>
-void basic_client<Lazy>::close() const
-{
-    session_->close();
-}
-
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-#endif // !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
-
-// -------- hdikafka/producer_options.hpp
-
-// How a producer gathers, places and limits what it sends. Layer: values (no I/O, no Asio).
-#ifndef HDIKAFKA_PRODUCER_OPTIONS_HPP
-#define HDIKAFKA_PRODUCER_OPTIONS_HPP
-
-namespace hdikafka::inline v0_1 {
-
-/// Who chooses the partition of a record that has none of its own.
-class partitioner
-{
-public:
-    /// Given the topic, the record and how many partitions the topic has (at least 1): the partition, from 0
-    /// on. It is called by any thread, under a lock: it must be quick, and must neither call a producer nor
-    /// hold one. What it throws, or a partition that the topic does not have (errc::invalid_partition), fails
-    /// that one send.
-    using function =
-        std::function<std::int32_t(std::string_view topic, record const& one, std::int32_t partitions)>;
-
-    /// The ways that need no function.
-    enum scheme : unsigned char
-    {
-        server, ///< The service does, by its own rule; records of a topic travel together.
-        /// As the Java client does: by the hash of the key, of a string the one of its UTF-8 bytes. Keys that
-        /// are no strings are hashed as their JSON text. Records without a key, or with a null, go to one
-        /// partition until a batch for it leaves, then to another.
-        murmur2,
-    };
-
-    /// partitioner::server.
-    partitioner() = default;
-    /// That scheme.
-    partitioner(scheme which) noexcept : scheme_(which) {}
-    /// The user's own choice. An empty function is refused by the producer with errc::invalid_option.
-    template <class F>
-    requires std::convertible_to<F, function> partitioner(F choose)
-        : scheme_(custom_function), function_(std::move(choose))
-    {}
-
-    /// Whether somebody else than the service chooses, who must know how many partitions there are.
-    bool needs_partitions() const noexcept { return scheme_ != server; }
-    /// Whether it was given a function that is none.
-    bool is_empty() const noexcept { return scheme_ == custom_function && !function_; }
-    /// The user's function, or none.
-    function const& custom() const noexcept { return function_; }
-
-private:
-    static constexpr auto custom_function = static_cast<scheme>(2);
-
-    scheme scheme_ = server;
-    function function_;
-};
-
-/// Options of a producer. Sizes in bytes are those of the records' JSON, which is what travels.
-class producer_options
-{
-public:
-    /// The most records in one request; 1,000 by default. Less than 1 is refused with errc::invalid_count.
-    producer_options& max_batch_records(std::size_t count) &
-    {
-        max_batch_records_ = count;
-        return *this;
-    }
-    producer_options&& max_batch_records(std::size_t count) && { return std::move(max_batch_records(count)); }
-
-    /// The most bytes in one request's body; 1,000,000 by default, at least 1,000. A record that no body of
-    /// that size holds is refused with errc::too_large. When the service finds a batch too large (413), which
-    /// is then sent in halves, later batches are smaller, until many of them went well.
-    producer_options& max_batch_bytes(std::size_t bytes) &
-    {
-        max_batch_bytes_ = bytes;
-        return *this;
-    }
-    producer_options&& max_batch_bytes(std::size_t bytes) && { return std::move(max_batch_bytes(bytes)); }
-
-    /// How long a record waits for others to travel with when no request of its lane is under way; not at all
-    /// by default. A full batch and flush() do not wait.
-    producer_options& linger(milliseconds time) &
-    {
-        linger_ = time;
-        return *this;
-    }
-    producer_options&& linger(milliseconds time) && { return std::move(linger(time)); }
-
-    /// Requests under way for each lane: a partition where the producer knows it, otherwise a topic. 1 by
-    /// default, which keeps records in the order they were sent in, see producer. More is faster over long
-    /// distances, and gives that order up: batches may overtake each other.
-    producer_options& max_in_flight(std::size_t requests) &
-    {
-        max_in_flight_ = requests;
-        return *this;
-    }
-    producer_options&& max_in_flight(std::size_t requests) && { return std::move(max_in_flight(requests)); }
-
-    /// Who chooses the partitions of records that have none; partitioner::server by default.
-    producer_options& partitioner(hdikafka::partitioner who) &
-    {
-        partitioner_ = std::move(who);
-        return *this;
-    }
-    producer_options&& partitioner(hdikafka::partitioner who) &&
-    {
-        return std::move(partitioner(std::move(who)));
-    }
-
-    /// The most bytes of records that have been taken and not been answered; 32 MiB by default, at least
-    /// max_batch_bytes. Further send()s wait for room, in their order.
-    producer_options& buffer_bytes(std::size_t bytes) &
-    {
-        buffer_bytes_ = bytes;
-        return *this;
-    }
-    producer_options&& buffer_bytes(std::size_t bytes) && { return std::move(buffer_bytes(bytes)); }
-
-    /// The most records that have been taken and not been answered; 100,000 by default, at least 1.
-    producer_options& buffer_records(std::size_t count) &
-    {
-        buffer_records_ = count;
-        return *this;
-    }
-    producer_options&& buffer_records(std::size_t count) && { return std::move(buffer_records(count)); }
-
-    /// How long a topic's number of partitions is taken for granted by a partitioner that needs it; 5 minutes
-    /// by default. It is asked for again beside the records, which do not wait.
-    producer_options& refresh_partitions(milliseconds interval) &
-    {
-        refresh_partitions_ = interval;
-        return *this;
-    }
-    producer_options&& refresh_partitions(milliseconds interval) &&
-    {
-        return std::move(refresh_partitions(interval));
-    }
-
-    /// Whether a batch may be sent again when it may have been written already, so that records can be there
-    /// twice. Off by default, whatever the client's retry policy says.
-    producer_options& at_least_once(bool allowed) &
-    {
-        at_least_once_ = allowed;
-        return *this;
-    }
-    producer_options&& at_least_once(bool allowed) && { return std::move(at_least_once(allowed)); }
-
-    std::size_t max_batch_records() const noexcept { return max_batch_records_; }
-    std::size_t max_batch_bytes() const noexcept { return max_batch_bytes_; }
-    milliseconds linger() const noexcept { return linger_; }
-    std::size_t max_in_flight() const noexcept { return max_in_flight_; }
-    hdikafka::partitioner const& partitioner() const noexcept { return partitioner_; }
-    std::size_t buffer_bytes() const noexcept { return buffer_bytes_; }
-    std::size_t buffer_records() const noexcept { return buffer_records_; }
-    milliseconds refresh_partitions() const noexcept { return refresh_partitions_; }
-    bool at_least_once() const noexcept { return at_least_once_; }
-
-private:
-    std::size_t max_batch_records_ = 1'000;
-    std::size_t max_batch_bytes_ = 1'000'000;
-    milliseconds linger_{0};
-    std::size_t max_in_flight_ = 1;
-    hdikafka::partitioner partitioner_;
-    std::size_t buffer_bytes_ = std::size_t(32) << 20;
-    std::size_t buffer_records_ = 100'000;
-    milliseconds refresh_partitions_{300'000};
-    bool at_least_once_ = false;
-};
-
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-// -------- hdikafka/producer_statistics.hpp
-
-// What a producer has done so far, in figures. Layer: values (no I/O, no Asio).
-#ifndef HDIKAFKA_PRODUCER_STATISTICS_HPP
-#define HDIKAFKA_PRODUCER_STATISTICS_HPP
-
-namespace hdikafka::inline v0_1 {
-
-/// How durations are spread, from one microsecond to days, each known to an eighth of itself.
-class duration_histogram
-{
-public:
-    /// The unit.
-    using microseconds = std::chrono::microseconds;
-
-    /// Counts one duration; a negative one as none.
-    void add(microseconds duration, std::uint64_t times = 1) noexcept
-    {
-        if (times == 0)
-            return;
-        auto const value = static_cast<std::uint64_t>(std::max<microseconds::rep>(duration.count(), 0));
-        counts_[std::min(place(value), counts_.size() - 1)] += times;
-        count_ += times;
-        sum_ += value * times;
-        most_ = std::max(most_, value);
-    }
-
-    /// How many durations were counted.
-    std::uint64_t count() const noexcept { return count_; }
-    /// The longest.
-    microseconds max() const noexcept { return microseconds(most_); }
-    /// Their mean; 0 without any.
-    microseconds mean() const noexcept { return microseconds(count_ == 0 ? 0 : sum_ / count_); }
-
-    /// The duration that this share of them does not exceed, by an eighth too long at most: quantile(0.99).
-    /// 0 without any; a share outside [0, 1] counts as the nearer end.
-    microseconds quantile(double share) const noexcept
-    {
-        auto const wanted = std::clamp(share, 0.0, 1.0) * static_cast<double>(count_);
-        std::uint64_t seen = 0;
-        for (std::size_t i = 0; i != counts_.size(); ++i) {
-            seen += counts_[i];
-            if (seen != 0 && static_cast<double>(seen) >= wanted)
-                return microseconds(i + 1 == counts_.size() ? most_ : std::min(highest(i), most_));
-        }
-        return microseconds(0);
-    }
-
-private:
-    static constexpr unsigned fraction_bits = 3;
-    static constexpr unsigned octaves = 38;
-
-    /// Below 8 each value has a place of its own; from there on eight share each power of two.
-    static std::size_t place(std::uint64_t value) noexcept
-    {
-        if (value < 1U << fraction_bits)
-            return static_cast<std::size_t>(value);
-        auto const shift = static_cast<unsigned>(std::bit_width(value)) - 1 - fraction_bits;
-        return (std::size_t(shift + 1) << fraction_bits) + ((value >> shift) & ((1U << fraction_bits) - 1));
-    }
-
-    /// The highest value of a place.
-    static std::uint64_t highest(std::size_t place) noexcept
-    {
-        if (place < 1U << fraction_bits)
-            return place;
-        auto const shift = static_cast<unsigned>(place >> fraction_bits) - 1;
-        std::uint64_t const fraction = place & ((1U << fraction_bits) - 1);
-        return (((1U << fraction_bits) + fraction + 1) << shift) - 1;
-    }
-
-    std::array<std::uint64_t, ((octaves + 1) << fraction_bits) + 1> counts_{}; ///< The last: all beyond.
-    std::uint64_t count_ = 0;
-    std::uint64_t sum_ = 0;
-    std::uint64_t most_ = 0;
-};
-
-/// A producer's figures at one moment; each counts from its making on unless it says otherwise.
-class producer_statistics
-{
-public:
-    producer_statistics() = default;
-
-    std::uint64_t acknowledged = 0;   ///< Records that are in their topics.
-    std::uint64_t failed = 0;         ///< Records that are certainly not.
-    std::uint64_t doubtful = 0;       ///< Records that may be.
-    std::uint64_t bytes = 0;          ///< Of the JSON of the acknowledged ones.
-    std::uint64_t batches = 0;        ///< Requests that were answered or given up; retries count below.
-    std::uint64_t retries = 0;        ///< Times that a batch was sent again.
-    std::size_t buffered_records = 0; ///< Now: taken and not answered, in flight or not.
-    std::size_t buffered_bytes = 0;   ///< Now: their JSON.
-    std::size_t waiting = 0;          ///< Now: send()s that wait for room.
-    std::size_t in_flight = 0;        ///< Now: batches under way.
-    duration_histogram queue_time;    ///< For each record that left: from its send() until its batch left.
-    duration_histogram flight_time;   ///< For each batch: until its answer, retries included.
-};
-
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-// -------- hdikafka/producer.hpp
-
-// producer: records sent one by one, in batches that form by themselves. Layer: what users see.
-#ifndef HDIKAFKA_PRODUCER_HPP
-#define HDIKAFKA_PRODUCER_HPP
-
-namespace hdikafka::inline v0_1 {
-
-/// What producer::try_send() gives: whether the record was taken, and where to wait for its receipt. Dropping
-/// it changes nothing for the record. From any thread; a handle, copied freely.
-template <class Lazy = void>
-class [[nodiscard]] basic_delivery
-{
-public:
-    /// A record that was not taken.
-    basic_delivery() = default;
-    /// For producer::try_send().
-    basic_delivery(detail::producer_ptr from, detail::awaited_ptr sent);
-
-    /// Whether the record was taken; if not, nothing became of it.
-    explicit operator bool() const noexcept { return sent_ != nullptr; }
-
-    /// The record's receipt.
-    ///
-    /// - Effect: waits; may be called again.
-    /// - Completion: the caller resumes on its own executor.
-    /// - Errors: those of producer::send(); errc::already_running while somebody else waits for it;
-    ///   errc::invalid_option when the record was not taken.
-    /// - Cancellation: terminal; the record goes on, and info().persisted() says `possibly`. The same with
-    ///   errc::timed_out after the timeout.
-    /// - Lifetime: needs neither this handle nor the producer's.
-    /// - Thread safety: from any thread, by one at a time.
-    net::awaitable<hdikafka::receipt> receipt(call_options options = {}) const;
-
-private:
-    detail::producer_ptr producer_;
-    detail::awaited_ptr sent_;
-};
-
-/// The one to use.
-using delivery = basic_delivery<>;
-
-/// Sends records that come one by one, from any number of coroutines, in batches: at once when nothing is
-/// under way to the same place, and what comes meanwhile together with the next request.
-///
-///     hk::producer producer(client);
-///     auto receipt = co_await producer.send("orders", hk::record("key", "value"));
-///
-/// Records to one partition keep the order in which their send()s began, if the producer knows the partition
-/// (its partitioner or the record chooses it); otherwise records to one topic do, as far as the service keeps
-/// it. max_in_flight() above 1 gives that up. A batch whose outcome is unknown (`possibly`) does not hold up
-/// the next, which it may follow if the service was still at work on it; so may a second copy with
-/// at_least_once(). While a service that refused a batch wants to be left alone (Retry-After), nothing is
-/// sent.
-///
-/// A handle, copied freely; it holds a copy of the client. Errors of a batch are those of each of its
-/// records.
-///
-/// Lifetime: destroying the last handle does not block: what has not left fails with errc::closed, what is
-/// under way is broken off and says what may have become of it. Call close() before. The executor's context
-/// must outlive the handles and what is under way.
-///
-/// Thread safety: everything may be called from any thread.
-///
-/// A template for the reason that basic_client is one.
-template <class Lazy = void>
-class basic_producer
-{
-public:
-    /// Does no I/O. Throws hk::error when an option cannot be used: errc::invalid_count, invalid_option.
-    explicit basic_producer(client with, producer_options options = {});
-
-    /// Sends one record.
-    ///
-    /// - Effect: the record takes its place in the order of all send()s as soon as this is awaited, waits for
-    ///   room in the buffer if need be, and travels with the next batch of its partition or topic.
-    /// - Completion: the caller resumes on its own executor, with a receipt of one record when its batch had
-    /// a
-    ///   200. The receipt can still say that this record failed.
-    /// - Errors: bad arguments as client::produce(), and errc::too_large for a record that no request of
-    ///   max_batch_bytes holds, before anything is sent. errc::closed after close(). errc::timed_out after
-    ///   the timeout of the options, or the client's total_timeout, which counts from here. Otherwise those
-    ///   of client::produce(): what befalls a batch befalls each of its records. info().persisted() tells
-    ///   whether this record may be there all the same. The request id of the options is not used: a batch
-    ///   has one of its own, which the error names.
-    /// - Cancellation: terminal. A record that has not left is taken back (`none`); one that has is no longer
-    ///   waited for (`possibly`), and its batch goes on.
-    net::awaitable<receipt> send(std::string topic, record one, call_options options = {}) const;
-
-    /// The same without waiting for room: a delivery that is false when there is none, or when others wait
-    /// for it, and nothing becomes of the record. Otherwise nobody has to wait for the receipt, but whoever
-    /// does not will not be told what became of the record; statistics() counts it. It may take as long as
-    /// its batch takes. Throws hk::error for bad arguments, and errc::closed.
-    [[nodiscard]] delivery try_send(std::string topic, record one) const;
-
-    /// Waits until every record that was sent before has its answer.
-    ///
-    /// - Effect: none of them lingers.
-    /// - Completion: the caller resumes on its own executor. How the records fared is told to their senders.
-    /// - Errors: errc::timed_out after the timeout of the options, or the client's total_timeout.
-    /// - Cancellation: terminal. Like the timeout it changes nothing for the records.
-    net::awaitable<void> flush(call_options options = {}) const;
-
-    /// Ends the producer. May be called again.
-    ///
-    /// - Effect: takes no more records, and waits like flush().
-    /// - Completion: the caller resumes on its own executor when every sender has its answer.
-    /// - Errors: errc::timed_out after the timeout of the options, or the client's total_timeout. Every
-    /// record
-    ///   that has not left fails with errc::closed then, and what is under way is broken off.
-    /// - Cancellation: terminal, and like the timeout.
-    net::awaitable<void> close(call_options options = {}) const;
-
-    /// The producer's figures at this moment.
-    producer_statistics statistics() const;
-
-private:
-    detail::producer_ptr handle_;
-};
-
-/// The one to use.
-using producer = basic_producer<>;
-
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-#if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
-
-// -------- hdikafka/detail/body_limit.hpp
-
-// How large a service lets requests be, which it tells by refusing one (413): a pure decision. Layer:
-// decisions (no I/O, no clock).
-#ifndef HDIKAFKA_DETAIL_BODY_LIMIT_HPP
-#define HDIKAFKA_DETAIL_BODY_LIMIT_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Goes down by halves, never below what was taken, and up again when nothing was refused for long: a refusal
-/// may have been about one record, or one topic.
-class body_limit
-{
-public:
-    /// Below it a refusal is taken for one of the records, not of the batch.
-    static constexpr std::size_t least = 1'000;
-
-    explicit body_limit(std::size_t most) noexcept : most_(most), value_(most) {}
-
-    /// Of bodies to come.
-    std::size_t value() const noexcept { return value_; }
-
-    /// A body of `size` bytes was too large, and goes in halves of about `half`.
-    void refused(std::size_t size, std::size_t half) noexcept
-    {
-        if (size <= taken_)
-            taken_ = 0; // not what it was any more
-        value_ = std::min(value_, std::max({half, taken_, least}));
-        in_a_row_ = 0;
-    }
-
-    /// A body of that size was not.
-    void taken(std::size_t size) noexcept
-    {
-        taken_ = std::max(taken_, size);
-        if (value_ == most_ || size < value_ / 2)
-            return;
-        constexpr int many = 100;
-        if (++in_a_row_ < many)
-            return;
-        in_a_row_ = 0;
-        value_ = std::min(most_, 2 * value_);
-    }
-
-private:
-    std::size_t most_;
-    std::size_t value_;
-    std::size_t taken_ = 0; ///< The largest.
-    int in_a_row_ = 0;      ///< About as large as allowed, without a refusal.
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/producer_rules.hpp
-
-// What a producer refuses, and what a record counts for. Layer: decisions (no I/O, no clock).
-#ifndef HDIKAFKA_DETAIL_PRODUCER_RULES_HPP
-#define HDIKAFKA_DETAIL_PRODUCER_RULES_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-inline result<void> check_producer(producer_options const& options)
-{
-    if (options.max_batch_records() < 1 || options.max_in_flight() < 1 || options.buffer_records() < 1)
-        return error(errc::invalid_count,
-                     "max_batch_records, max_in_flight or buffer_records is less than 1");
-    if (options.max_batch_bytes() < body_limit::least)
-        return error(errc::invalid_count, "max_batch_bytes is less than 1000");
-    if (options.buffer_bytes() < options.max_batch_bytes())
-        return error(errc::invalid_option, "buffer_bytes is less than max_batch_bytes");
-    if (options.partitioner().is_empty())
-        return error(errc::invalid_option, "the partitioner is an empty function");
-    if (options.linger() < milliseconds(0) || options.refresh_partitions() < milliseconds(0))
-        return error(errc::invalid_option, "linger or refresh_partitions is negative");
-    return result<void>();
-}
-
-/// How large a record is in a request's body, at most.
-inline std::size_t size_in_body(record const& one, producer_options const& options)
-{
-    // Its partition is written into it when it is chosen.
-    constexpr std::size_t partition_field = std::string_view(R"("partition":2147483647,)").size();
-    bool const chosen = !one.partition() && options.partitioner().needs_partitions();
-    return record_size(one) + (chosen ? partition_field : 0);
-}
-
-/// Of a record that takes so many bytes.
-inline result<void> check_size(std::size_t bytes, producer_options const& options)
-{
-    if (body_size(1, bytes) <= options.max_batch_bytes())
-        return result<void>();
-    return error(errc::too_large, "the record takes a request of " + std::to_string(body_size(1, bytes)) +
-                                      " bytes, max_batch_bytes is " +
-                                      std::to_string(options.max_batch_bytes()));
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/batcher.hpp
-
-// How records that are sent one by one become batches: a pure decision. Layer: decisions (no I/O, no clock).
-#ifndef HDIKAFKA_DETAIL_BATCHER_HPP
-#define HDIKAFKA_DETAIL_BATCHER_HPP
-
-#include <list>
-
-namespace hdikafka::inline v0_1::detail {
-
-class lane;
-class pending_send;
-
-/// A record goes from list to list on its way, its node with it: nothing is copied and nothing allocated.
-using pending_list = std::list<std::shared_ptr<pending_send>>;
-using send_time = std::chrono::steady_clock::time_point;
-
-/// A record from its send() to its answer. All of it belongs to the lock of its producer, but for `content`
-/// in flight, which nobody changes.
-class pending_send
-{
-public:
-    enum class stage : unsigned char
-    {
-        waiting,  ///< For room.
-        unplaced, ///< Until the number of its topic's partitions is known.
-        queued,   ///< In its lane.
-        flying,   ///< In a request that is under way.
-        answered,
-    };
-
-    pending_send(std::string to, record one, std::size_t size)
-        : topic(std::move(to)), content(std::move(one)), bytes(size)
-    {}
-    pending_send(pending_send const&) = delete;
-    pending_send& operator=(pending_send const&) = delete;
-    virtual ~pending_send() = default;
-
-    /// Called once, when the outcome is there.
-    virtual void answered() {}
-
-    std::string const topic;
-    record content;
-    std::size_t const bytes; ///< Of the record in a request's body, at most.
-    stage where = stage::waiting;
-    pending_list::iterator node;  ///< In whichever list it is.
-    lane* in = nullptr;           ///< Once it is queued.
-    std::uint64_t generation = 0; ///< How many flushes came before it.
-    send_time since;              ///< When it was sent.
-
-    record_outcome outcome;       ///< When there was a receipt.
-    std::optional<error> failure; ///< Why there was none.
-};
-
-using pending_ptr = std::shared_ptr<pending_send>;
-
-/// What a lane may put into one request.
-class batch_limits
-{
-public:
-    std::size_t records = 1;
-    std::size_t bytes = 0; ///< Of the body.
-    std::chrono::milliseconds linger{0};
-};
-
-/// The records that wait for their lane's next request, in the order they were sent in.
-class batcher
-{
-public:
-    bool empty() const noexcept { return list_.empty(); }
-    std::size_t size() const noexcept { return list_.size(); }
-
-    /// Takes the record from the front of another list.
-    void add(pending_list& from)
-    {
-        bytes_ += from.front()->bytes;
-        list_.splice(list_.end(), from, from.begin());
-    }
-
-    /// They come before all others.
-    void put_back(pending_list& earlier)
-    {
-        for (std::shared_ptr<pending_send> const& one : earlier)
-            bytes_ += one->bytes;
-        list_.splice(list_.begin(), earlier);
-    }
-
-    void remove(pending_send& one)
-    {
-        bytes_ -= one.bytes;
-        list_.erase(one.node);
-    }
-
-    /// Whether the next request would be as large as allowed.
-    bool full(batch_limits const& limits) const noexcept
-    {
-        return list_.size() >= limits.records || body_size(list_.size(), bytes_) >= limits.bytes;
-    }
-
-    /// When the next request is to leave; nullopt when there is nothing to send. Records of the generation
-    /// `hurried` and earlier ones do not linger.
-    std::optional<send_time> due(batch_limits const& limits, std::optional<std::uint64_t> hurried) const
-    {
-        if (list_.empty())
-            return std::nullopt;
-        pending_send const& first = *list_.front();
-        bool const at_once = full(limits) || (hurried && first.generation <= *hurried);
-        return at_once ? first.since : first.since + limits.linger;
-    }
-
-    /// The records of one request: at least one, if there is any.
-    pending_list take(batch_limits const& limits)
-    {
-        std::size_t count = 0;
-        std::size_t bytes = 0;
-        auto end = list_.begin();
-        for (; end != list_.end(); ++end) {
-            std::size_t const more = bytes + (*end)->bytes;
-            if (count != 0 && (count == limits.records || body_size(count + 1, more) > limits.bytes))
-                break;
-            ++count;
-            bytes = more;
-        }
-        bytes_ -= bytes;
-        pending_list out;
-        out.splice(out.end(), list_, list_.begin(), end);
-        return out;
-    }
-
-private:
-    pending_list list_;
-    std::size_t bytes_ = 0;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/lane.hpp
-
-// A producer's lane: a partition, or a topic whose records the service places. Layer: decisions (no I/O, no
-// clock).
-#ifndef HDIKAFKA_DETAIL_LANE_HPP
-#define HDIKAFKA_DETAIL_LANE_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// One that waits for its lane to become due.
-class lingering
-{
-public:
-    /// The lane is due earlier than it was.
-    virtual void hurry() = 0;
-
-protected:
-    ~lingering() = default;
-};
-
-class lane
-{
-public:
-    lane(std::string to, std::optional<std::int32_t> where) : topic(std::move(to)), partition(where) {}
-
-    std::string const topic;
-    std::optional<std::int32_t> const partition;
-    batcher queue;
-    std::size_t couriers = 0;     ///< With a batch, or waiting for one.
-    bool boarding = false;        ///< One of them has none yet.
-    lingering* waiting = nullptr; ///< That one, while it waits.
-};
-
-using lane_ptr = std::shared_ptr<lane>;
-
-/// What is to be started: a courier for a lane, or, without one, a question for a topic's partitions.
-class send_action
-{
-public:
-    send_action() = default;
-
-    lane_ptr courier;
-    std::string topic;
-};
-
-/// A batch on its way.
-class flight
-{
-public:
-    flight() = default;
-
-    pending_list batch;
-    send_time left;
-    std::size_t retries = 0; ///< So far.
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/murmur2.hpp
-
-// murmur2: the hash by which the Java client picks a keyed record's partition.
-// Layer: decisions (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_MURMUR2_HPP
-#define HDIKAFKA_DETAIL_MURMUR2_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// MurmurHash2, 32 bits, with the seed that Kafka's DefaultPartitioner uses. Words are read as
-/// little-endian on every machine. The result is signed because the Java client's is.
-inline std::int32_t murmur2(std::string_view data) noexcept
-{
-    constexpr std::uint32_t seed = 0x9747b28c;
-    constexpr std::uint32_t mix = 0x5bd1e995;
-    constexpr unsigned shift = 24;
-
-    auto const byte = [data](std::size_t i) {
-        return static_cast<std::uint32_t>(static_cast<unsigned char>(data[i]));
-    };
-
-    std::uint32_t hash = seed ^ static_cast<std::uint32_t>(data.size());
-    std::size_t i = 0;
-    for (; data.size() - i >= 4; i += 4) {
-        std::uint32_t word = byte(i) | byte(i + 1) << 8 | byte(i + 2) << 16 | byte(i + 3) << 24;
-        word *= mix;
-        word ^= word >> shift;
-        word *= mix;
-        hash *= mix;
-        hash ^= word;
-    }
-
-    std::size_t const rest = data.size() - i;
-    if (rest > 0) {
-        if (rest > 2)
-            hash ^= byte(i + 2) << 16;
-        if (rest > 1)
-            hash ^= byte(i + 1) << 8;
-        hash ^= byte(i);
-        hash *= mix;
-    }
-
-    hash ^= hash >> 13;
-    hash *= mix;
-    hash ^= hash >> 15;
-    return static_cast<std::int32_t>(hash);
-}
-
-/// The Java client's toPositive: the sign bit cleared, not the absolute value.
-constexpr std::int32_t to_positive(std::int32_t hash) noexcept { return hash & 0x7fffffff; }
-
-/// The partition, of `partitions` (>= 1), that the Java client picks for a key of these bytes.
-inline std::int32_t partition_for_key(std::string_view key, std::int32_t partitions) noexcept
-{
-    return to_positive(murmur2(key)) % partitions;
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/partition_choice.hpp
-
-// Which partition a producer's records go to: a pure decision. Layer: decisions (no I/O, no clock).
-#ifndef HDIKAFKA_DETAIL_PARTITION_CHOICE_HPP
-#define HDIKAFKA_DETAIL_PARTITION_CHOICE_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// The bytes that the Java client would hash: a string's UTF-8, else the JSON's text; none of null.
-inline std::optional<std::string> key_bytes(std::string_view key)
-{
-    if (key == "null")
-        return std::nullopt;
-    std::string decoded;
-    if (key.front() == '"' && json_unescape(key.substr(1, key.size() - 2), decoded))
-        return decoded;
-    return std::string(key);
-}
-
-/// What is known of a topic's partitions, and where the next record goes.
-class partition_choice
-{
-public:
-    bool known() const noexcept { return count_ > 0; }
-
-    /// `count` is at least 1.
-    void learned(std::int32_t count) noexcept
-    {
-        count_ = count;
-        if (sticky_ && *sticky_ >= count)
-            sticky_.reset();
-    }
-
-    /// For a record of that size without a partition of its own, once the count is known.
-    result<std::int32_t> pick(partitioner const& who, std::string_view topic, record const& one,
-                              std::size_t bytes, batch_limits const& limits, random_source& random)
-    {
-        if (who.custom())
-            return ask(who.custom(), topic, one);
-        std::optional<std::string> key;
-        if (one.key())
-            key = key_bytes(one.key()->text());
-        if (key)
-            return partition_for_key(*key, count_);
-        // A full batch without keys is enough for one partition.
-        bool const full =
-            records_ >= limits.records || body_size(records_ + 1, bytes_ + bytes) > limits.bytes;
-        if (!sticky_ || full)
-            move_on(random);
-        ++records_;
-        bytes_ += bytes;
-        return *sticky_;
-    }
-
-    /// All that waited for that partition has left: records without a key go elsewhere now.
-    void emptied(std::int32_t partition, random_source& random) noexcept
-    {
-        if (sticky_ == partition)
-            move_on(random);
-    }
-
-private:
-    result<std::int32_t> ask(partitioner::function const& choose, std::string_view topic,
-                             record const& one) const
-    {
-        try {
-            std::int32_t const chosen = choose(topic, one, count_);
-            if (chosen >= 0 && chosen < count_)
-                return chosen;
-            return error(errc::invalid_partition, "the partitioner chose " + std::to_string(chosen) + " of " +
-                                                      std::to_string(count_) + " partitions");
-        } catch (std::exception const& thrown) {
-            return error(errc::invalid_partition, std::string("the partitioner threw: ") + thrown.what());
-        } catch (...) {
-            return error(errc::invalid_partition, "the partitioner threw what is no std::exception");
-        }
-    }
-
-    /// To any but the present one, if there is another.
-    void move_on(random_source& random) noexcept
-    {
-        records_ = 0;
-        bytes_ = 0;
-        std::int32_t const others = count_ - (sticky_ ? 1 : 0);
-        if (others == 0)
-            return;
-        auto const drawn = static_cast<std::int32_t>(random.unit() * others);
-        sticky_ = sticky_ && drawn >= *sticky_ ? drawn + 1 : drawn;
-    }
-
-    std::int32_t count_ = 0;
-    std::optional<std::int32_t> sticky_; ///< Where records without a key go.
-    std::size_t records_ = 0;            ///< That went there since it was chosen.
-    std::size_t bytes_ = 0;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/send_ledger.hpp
-
-// What a producer owes its senders: room in its buffer, an answer to each of them, and figures about all of
-// it. Layer: decisions (no I/O, no clock).
-#ifndef HDIKAFKA_DETAIL_SEND_LEDGER_HPP
-#define HDIKAFKA_DETAIL_SEND_LEDGER_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Follows each record from send() to its answer; where it waits meanwhile is the plan's business.
-class send_ledger
-{
-public:
-    /// What the buffer may hold.
-    send_ledger(std::size_t records, std::size_t bytes) : records_(records), bytes_(bytes) {}
-
-    /// Whether the buffer has room for another of that size.
-    bool fits(std::size_t bytes) const
-    {
-        return figures_.buffered_records < records_ && figures_.buffered_bytes + bytes <= bytes_;
-    }
-
-    /// It was sent, and waits for room.
-    void open(pending_send& one, send_time now)
-    {
-        one.since = now;
-        one.generation = generation_;
-        ++unanswered_[generation_];
-    }
-
-    /// From now on it has room in the buffer, if it had none.
-    void take_in(pending_send& one) noexcept
-    {
-        if (one.where != pending_send::stage::waiting)
-            return;
-        one.where = pending_send::stage::unplaced;
-        ++figures_.buffered_records;
-        figures_.buffered_bytes += one.bytes;
-    }
-
-    /// A batch leaves.
-    void depart(flight& batch, send_time now)
-    {
-        batch.left = now;
-        ++figures_.in_flight;
-        for (pending_ptr const& one : batch.batch) {
-            one->where = pending_send::stage::flying;
-            figures_.queue_time.add(since(one->since, now));
-        }
-    }
-
-    /// It became two.
-    void split()
-    {
-        ++figures_.retries;
-        ++figures_.in_flight;
-    }
-
-    /// It has not left after all.
-    void call_off(flight const& batch)
-    {
-        --figures_.in_flight;
-        for (pending_ptr const& one : batch.batch)
-            one->where = pending_send::stage::queued;
-    }
-
-    /// It has its answer, of which each of its records is still to be told.
-    void arrive(flight const& batch, send_time now)
-    {
-        --figures_.in_flight;
-        ++figures_.batches;
-        figures_.retries += batch.retries;
-        figures_.flight_time.add(since(batch.left, now));
-    }
-
-    /// What became of a record, once. It needs no room any more; whoever sent it is woken.
-    void answer(pending_send& one, persistence claim)
-    {
-        figures_.acknowledged += claim == persistence::done ? 1 : 0;
-        figures_.bytes += claim == persistence::done ? one.bytes : 0;
-        figures_.failed += claim == persistence::none ? 1 : 0;
-        figures_.doubtful += claim == persistence::possibly ? 1 : 0;
-        if (one.where != pending_send::stage::waiting) {
-            --figures_.buffered_records;
-            figures_.buffered_bytes -= one.bytes;
-        }
-        auto const left = unanswered_.find(one.generation);
-        if (--left->second == 0)
-            unanswered_.erase(left);
-        one.where = pending_send::stage::answered;
-        one.content = record();
-        one.answered();
-    }
-
-    /// Answers the first of a list, which was not sent, with that error, and takes it out.
-    void fail_first(pending_list& list, error const& why)
-    {
-        pending_ptr const one = list.front();
-        diagnostics info = why.info();
-        info.operation = "send";
-        info.topic = one->topic;
-        one->failure.emplace(why.code(), std::move(info), why.cause());
-        list.pop_front();
-        answer(*one, persistence::none);
-    }
-
-    /// All of them.
-    void fail(pending_list& list, error const& why)
-    {
-        while (!list.empty())
-            fail_first(list, why);
-    }
-
-    /// Ends a generation: everything that was sent until now, and its number.
-    std::uint64_t flush()
-    {
-        hurried_ = generation_;
-        return generation_++;
-    }
-    /// The generation that is not to linger, and those before it.
-    std::optional<std::uint64_t> hurried() const noexcept { return hurried_; }
-    /// Whether everything of that generation, and of those before it, has been answered.
-    bool flushed(std::uint64_t generation) const
-    {
-        return unanswered_.empty() || unanswered_.begin()->first > generation;
-    }
-
-    producer_statistics const& figures() const noexcept { return figures_; }
-
-private:
-    static duration_histogram::microseconds since(send_time begun, send_time now)
-    {
-        return std::chrono::duration_cast<duration_histogram::microseconds>(now - begun);
-    }
-
-    std::size_t const records_, bytes_;
-    std::uint64_t generation_ = 0;
-    std::optional<std::uint64_t> hurried_;
-    std::map<std::uint64_t, std::size_t> unanswered_; ///< By generation.
-    producer_statistics figures_;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/send_plan.hpp
-
-// What a producer does with its records, from send() to answer: a pure decision. Layer: decisions (no I/O, no
-// clock).
-//
-// A record waits for room, then, if somebody else than the service places it, for the number of its topic's
-// partitions, then in its lane for the next request. A lane is a partition, or a topic whose records the
-// service places; it has a few requests under way at a time, each with a courier: whoever carries it out
-// waits for the lane's linger, takes a batch, sends it, and lands it here.
-#ifndef HDIKAFKA_DETAIL_SEND_PLAN_HPP
-#define HDIKAFKA_DETAIL_SEND_PLAN_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Belongs to the lock of its producer. What is given to it has been checked.
-class send_plan
-{
-public:
-    explicit send_plan(producer_options options, std::uint64_t seed = 0)
-        : options_(std::move(options)),
-          ledger_(options_.buffer_records(), options_.buffer_bytes()),
-          largest_(options_.max_batch_bytes()),
-          random_(seed)
-    {
-        limits_.records = options_.max_batch_records();
-        limits_.bytes = options_.max_batch_bytes();
-        limits_.linger = std::min(options_.linger(), longest);
-    }
-
-    /// Whether a record of that size would be taken at once.
-    bool has_room(std::size_t bytes) const { return waiting_.empty() && ledger_.fits(bytes); }
-
-    // What happens.
-
-    void submit(pending_ptr one, send_time now)
-    {
-        pending_list alone{one};
-        one->node = alone.begin();
-        ledger_.open(*one, now);
-        waiting_.splice(waiting_.end(), alone);
-        try {
-            admit(now);
-        } catch (...) {
-            if (one->where != pending_send::stage::answered)
-                remove(*one); // whoever sends it is told that it was not taken
-            throw;
-        }
-    }
-
-    /// Whoever sent it does not wait any longer: what becomes of the record, which is not sent unless it is
-    /// on its way. Not once it was answered.
-    persistence leave(pending_send& one, send_time now)
-    {
-        if (one.where == pending_send::stage::flying)
-            return persistence::possibly;
-        remove(one);
-        admit(now);
-        return persistence::none;
-    }
-
-    /// What an action's question came to.
-    void partitions(std::string const& name, result<std::int32_t> const& count, send_time now)
-    {
-        topic_entry& topic = topics_.at(name);
-        topic.asking = false;
-        topic.doubtful = false;
-        topic.asked_at = now;
-        if (count)
-            topic.choice.learned(count.value());
-        pending_list placed;
-        placed.swap(topic.unplaced);
-        while (!placed.empty()) {
-            if (placed.front()->content.partition())
-                enqueue(placed);
-            else if (topic.choice.known())
-                choose(topic, placed);
-            else
-                ledger_.fail_first(placed, count.error());
-        }
-        if (!topic.choice.known())
-            topics_.erase(name);
-        admit(now);
-    }
-
-    /// From now on nothing that is in the buffer lingers. The generation to wait for.
-    std::uint64_t flush()
-    {
-        std::uint64_t const generation = ledger_.flush();
-        for (auto const& [key, one] : lanes_)
-            if (one->waiting)
-                one->waiting->hurry();
-        return generation;
-    }
-
-    /// Whether everything of that generation, and of those before it, has been answered.
-    bool flushed(std::uint64_t generation) const { return ledger_.flushed(generation); }
-
-    /// Fails, with that error, everything that is not on its way.
-    void give_up(error const& why)
-    {
-        ledger_.fail(waiting_, why);
-        for (auto& [name, topic] : topics_)
-            ledger_.fail(topic.unplaced, why);
-        for (auto const& [key, one] : lanes_) {
-            batch_limits all;
-            all.records = one->queue.size();
-            all.bytes = std::size_t(-1);
-            pending_list given_up = one->queue.take(all);
-            ledger_.fail(given_up, why);
-            if (one->waiting)
-                one->waiting->hurry();
-        }
-        actions_.clear();
-    }
-
-    /// Of the bodies of requests to come.
-    std::size_t largest_body() const noexcept { return limits_.bytes; }
-
-    // What is to be done.
-
-    /// The next thing to start; started() when that has happened.
-    send_action const* next() const { return actions_.empty() ? nullptr : &actions_.front(); }
-    void started() { actions_.pop_front(); }
-
-    /// When a courier is to board; nullopt: there is nothing to send any more.
-    std::optional<send_time> due(lane const& one) const
-    {
-        auto const due = one.queue.due(limits_, ledger_.hurried());
-        return due ? std::optional(std::max(*due, not_before_)) : due;
-    }
-
-    /// A courier leaves with a batch.
-    flight board(lane_ptr const& one, send_time now)
-    {
-        flight out;
-        out.batch = one->queue.take(limits_);
-        ledger_.depart(out, now);
-        one->boarding = false;
-        if (one->partition && one->queue.empty())
-            if (auto const found = topics_.find(one->topic); found != topics_.end())
-                found->second.choice.emptied(*one->partition, random_);
-        if (!one->queue.empty())
-            call_courier(one);
-        return out;
-    }
-
-    /// The later half of a batch that the service found too large and has not written; it is sent after the
-    /// other.
-    flight halve(flight& whole)
-    {
-        std::size_t const size = body_of(whole.batch);
-        // Not the size of either half: a batch of a small and a large record says nothing of small batches.
-        std::size_t const bytes = size - body_size(whole.batch.size(), 0);
-        largest_.refused(size, body_size(whole.batch.size() / 2, bytes / 2));
-        limits_.bytes = largest_.value();
-        auto const middle =
-            std::next(whole.batch.begin(), static_cast<std::ptrdiff_t>(whole.batch.size() / 2));
-        flight out;
-        out.left = whole.left;
-        out.batch.splice(out.batch.end(), whole.batch, middle, whole.batch.end());
-        ledger_.split();
-        for (auto const& [key, one] : lanes_)
-            if (one->waiting && one->queue.full(limits_))
-                one->waiting->hurry(); // by the new limit
-        return out;
-    }
-
-    /// What became of a batch. The receipt, if there is one, has an outcome for each record.
-    void land(flight& done, result<receipt> const& answer, send_time now)
-    {
-        ledger_.arrive(done, now);
-        if (answer) {
-            largest_.taken(body_of(done.batch));
-            limits_.bytes = largest_.value();
-        } else if (auto const pause = answer.error().info().retry_after) {
-            not_before_ = std::max(not_before_, now + std::min<milliseconds>(*pause, longest_pause));
-        }
-        if (answer ? answer.value().has_error() : refuses(answer.error()))
-            if (auto const found = topics_.find(done.batch.front()->topic); found != topics_.end())
-                found->second.doubtful = true;
-        for (std::size_t i = 0; !done.batch.empty(); ++i) {
-            pending_ptr const one = std::move(done.batch.front());
-            done.batch.pop_front();
-            if (answer) {
-                one->outcome.persisted = answer.value().persisted(i);
-                one->outcome.partition = answer.value().partition(i);
-                one->outcome.offset = answer.value().offset(i);
-                one->outcome.failure = answer.value().error(i);
-            } else {
-                one->failure = answer.error();
-            }
-            ledger_.answer(*one, answer ? one->outcome.persisted : answer.error().info().persisted());
-        }
-        admit(now);
-    }
-
-    /// A batch has not been sent after all: its records are the next of their lane.
-    void put_back(lane_ptr const& from, flight& unsent)
-    {
-        ledger_.call_off(unsent);
-        from->queue.put_back(unsent.batch);
-    }
-
-    /// A courier has nothing more to do; `boarded`: it had a batch.
-    void returned(lane_ptr const& one, bool boarded)
-    {
-        --one->couriers;
-        if (!boarded) { // otherwise these are of the one behind it
-            one->boarding = false;
-            one->waiting = nullptr;
-        }
-        if (!one->queue.empty())
-            call_courier(one);
-        if (one->couriers == 0 && one->queue.empty())
-            lanes_.erase(lane_key(one->topic, one->partition));
-    }
-
-    producer_statistics statistics() const
-    {
-        producer_statistics out = ledger_.figures();
-        out.waiting = waiting_.size();
-        return out;
-    }
-
-private:
-    /// Far beyond use, far from overflow.
-    static constexpr milliseconds longest = std::chrono::hours(24 * 365);
-    /// The most that the service is left alone for because it says so.
-    static constexpr milliseconds longest_pause = std::chrono::hours(1);
-    static constexpr std::size_t known_topics = 1'000;
-
-    using lane_key = std::pair<std::string, std::optional<std::int32_t>>;
-
-    class topic_entry
-    {
-    public:
-        topic_entry() = default;
-
-        partition_choice choice;
-        pending_list unplaced;
-        bool asking = false;
-        bool doubtful = false; ///< The service has refused records of it.
-        send_time asked_at;
-    };
-
-    /// Takes in what there is room for, in its order.
-    void admit(send_time now)
-    {
-        while (!waiting_.empty()) {
-            pending_send& one = *waiting_.front();
-            if (!ledger_.fits(one.bytes))
-                return;
-            if (!options_.partitioner().needs_partitions())
-                enqueue(waiting_);
-            else
-                place(one, now);
-        }
-    }
-
-    /// The first that waits goes to a partition, or to those that wait until these are known.
-    void place(pending_send& one, send_time now)
-    {
-        // A record with a partition of its own does not overtake one whose partition may be the same.
-        auto const found = topics_.find(one.topic);
-        if (found == topics_.end() && topics_.size() >= known_topics)
-            std::erase_if(topics_, [](auto const& known) {
-                return known.second.unplaced.empty() && !known.second.asking;
-            });
-        bool const first = found == topics_.end() || found->second.unplaced.empty();
-        if (one.content.partition() && first)
-            return enqueue(waiting_);
-        topic_entry& topic = topics_[one.topic];
-        bool const old =
-            topic.doubtful || now - topic.asked_at >= std::min(options_.refresh_partitions(), longest);
-        if (!topic.asking && (old || !topic.choice.known())) {
-            actions_.emplace_back().topic = one.topic;
-            topic.asking = true;
-        }
-        if (topic.choice.known())
-            return choose(topic, waiting_);
-        ledger_.take_in(one);
-        topic.unplaced.splice(topic.unplaced.end(), waiting_, waiting_.begin());
-    }
-
-    /// Chooses a partition for the first of the list.
-    void choose(topic_entry& topic, pending_list& from)
-    {
-        pending_send& one = *from.front();
-        auto const chosen =
-            topic.choice.pick(options_.partitioner(), one.topic, one.content, one.bytes, limits_, random_);
-        if (!chosen)
-            return ledger_.fail_first(from, chosen.error());
-        one.content.partition(chosen.value());
-        enqueue(from);
-    }
-
-    /// The first of the list joins its lane.
-    void enqueue(pending_list& from)
-    {
-        pending_send& one = *from.front();
-        lane_key const key(one.topic, one.content.partition());
-        auto found = lanes_.find(key);
-        if (found == lanes_.end())
-            found = lanes_.emplace(key, std::make_shared<lane>(one.topic, one.content.partition())).first;
-        lane_ptr const& to = found->second;
-        call_courier(to);
-        // From here on nothing fails: a record is where its counters say.
-        ledger_.take_in(one);
-        one.where = pending_send::stage::queued;
-        one.in = to.get();
-        to->queue.add(from);
-        if (to->waiting && to->queue.full(limits_))
-            to->waiting->hurry();
-    }
-
-    /// Has a courier come for what is, or will be, in the lane.
-    void call_courier(lane_ptr const& one)
-    {
-        if (one->boarding || one->couriers >= options_.max_in_flight())
-            return;
-        actions_.emplace_back().courier = one;
-        one->boarding = true;
-        ++one->couriers;
-    }
-
-    /// Takes a record that has not left out of wherever it is.
-    void remove(pending_send& one)
-    {
-        pending_ptr const kept = *one.node;
-        if (one.where == pending_send::stage::queued) {
-            one.in->queue.remove(one);
-            if (one.in->waiting && one.in->queue.empty())
-                one.in->waiting->hurry(); // there is nothing left to wait for
-        } else if (one.where == pending_send::stage::unplaced) {
-            topics_.at(one.topic).unplaced.erase(one.node);
-        } else {
-            waiting_.erase(one.node);
-        }
-        ledger_.answer(one, persistence::none);
-    }
-
-    /// Of the request that carries these.
-    static std::size_t body_of(pending_list const& batch)
-    {
-        std::size_t bytes = 0;
-        for (pending_ptr const& one : batch)
-            bytes += one->bytes;
-        return body_size(batch.size(), bytes);
-    }
-
-    /// Whether that may be because a topic that was made anew has fewer partitions.
-    static bool refuses(error const& failure) noexcept
-    {
-        int const status = failure.info().http_status;
-        return status == 400 || status == 404 || status == 422 || status == 500;
-    }
-
-    producer_options const options_;
-    send_ledger ledger_;
-    body_limit largest_;
-    batch_limits limits_;
-    random_source random_;
-    pending_list waiting_;
-    std::map<std::string, topic_entry, std::less<>> topics_;
-    std::map<lane_key, lane_ptr> lanes_;
-    std::deque<send_action> actions_;
-    send_time not_before_; ///< The service wants to be left alone until then.
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/producer_state.hpp
-
-// A producer's plan under a lock, and who acts on it. Layer: what users see, behind producer.
-#ifndef HDIKAFKA_DETAIL_PRODUCER_STATE_HPP
-#define HDIKAFKA_DETAIL_PRODUCER_STATE_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// The error of a producer's own making.
-inline error producer_error(std::error_code code, std::string_view operation, std::string topic,
-                            std::string cause, persistence claim = persistence::none)
-{
-    diagnostics info;
-    info.operation = operation;
-    info.topic = std::move(topic);
-    info.persisted(claim).retriable(code == errc::timed_out);
-    return error(code, std::move(info), std::move(cause));
-}
-
-/// A record whose outcome somebody may wait for.
-template <class>
-class awaited_send final : public pending_send
-{
-public:
-    using pending_send::pending_send;
-
-    void answered() override
-    {
-        if (waiter)
-            waiter->wake();
-    }
-
-    operation_ptr waiter;
-};
-
-/// One who acts on the plan in the background.
-template <class = void>
-class errand : public list_link
-{
-public:
-    explicit errand(operation_ptr by) : op(std::move(by)) {}
-
-    operation_ptr const op;
-
-protected:
-    ~errand() = default;
-};
-
-/// Takes one batch of a lane, and sends it. Made with the producer's lock held, and on the frame of a task:
-/// when that is destroyed half-way, with its executor's context, nothing more can be sent.
-template <class Lazy = void>
-class courier final : public errand<>, public lingering
-{
-public:
-    courier(producer_ptr producer, lane_ptr from, operation_ptr by)
-        : errand<>(std::move(by)), owner(std::move(producer)), where(std::move(from))
-    {
-        flights.reserve(1); // a batch that has left its lane must not be lost
-        owner->add(*this);
-    }
-    courier(courier const&) = delete;
-    courier& operator=(courier const&) = delete;
-    ~courier() { owner->came_back(*this); }
-
-    void hurry() override { this->op->wake(); }
-
-    std::shared_ptr<producer_state<Lazy>> const owner;
-    lane_ptr const where;
-    std::vector<flight> flights; ///< Those that have not landed; the last one is the next.
-    bool boarded = false;
-    bool sending = false; ///< The next flight's request is under way, or was.
-    bool done = false;
-};
-
-/// Asks how many partitions a topic has. Otherwise like a courier.
-template <class Lazy = void>
-class inquiry final : public errand<>
-{
-public:
-    inquiry(producer_ptr producer, std::string about, operation_ptr by)
-        : errand<>(std::move(by)), owner(std::move(producer)), topic(std::move(about))
-    {
-        owner->add(*this);
-    }
-    inquiry(inquiry const&) = delete;
-    inquiry& operator=(inquiry const&) = delete;
-    ~inquiry() { owner->came_back(*this); }
-
-    std::shared_ptr<producer_state<Lazy>> const owner;
-    std::string const topic;
-    bool done = false;
-};
-
-/// Starts a task that has the courier or the inquiry.
-template <class = void>
-void start_errand(operation_ptr const& op, std::unique_ptr<courier<>> one);
-template <class = void>
-void start_errand(operation_ptr const& op, std::unique_ptr<inquiry<>> one);
-
-/// Thread-safe. Nothing is started with the lock held.
-template <class>
-class producer_state : public std::enable_shared_from_this<producer_state<>>
-{
-public:
-    /// Throws hk::error when the options cannot be used.
-    producer_state(session_ptr client, producer_options const& wanted)
-        : owner(std::move(client)), options(checked(wanted)), plan_(options, owner->http()->random().next())
-    {}
-
-    /// Sends a record, of whose outcome `waiter` is told. Without one, null when there is no room at once.
-    /// Throws hk::error for what cannot be sent.
-    awaited_ptr submit(std::string topic, record one, operation_ptr waiter)
-    {
-        std::size_t const bytes = size_in_body(one, options);
-        auto sound = check_topic(topic);
-        if (sound && one.partition())
-            sound = check_partition(*one.partition());
-        if (sound)
-            sound = check_size(bytes, options);
-        if (!sound)
-            throw producer_error(sound.error().code(), "send", std::move(topic), sound.error().cause());
-        auto sent = std::make_shared<awaited_send<>>(std::move(topic), std::move(one), bytes);
-        sent->waiter = std::move(waiter);
-        std::unique_lock lock(mutex_);
-        if (closed_)
-            throw producer_error(errc::closed, "send", sent->topic, closed_text);
-        if (!sent->waiter && !plan_.has_room(bytes))
-            return nullptr;
-        plan_.submit(sent, steady_clock::now());
-        act(lock);
-        return sent;
-    }
-
-    /// Whether the outcome is there, which then changes no more.
-    bool answered(pending_send const& one) const
-    {
-        std::lock_guard const lock(mutex_);
-        return one.where == pending_send::stage::answered;
-    }
-
-    /// Who is told of the outcome from now on. False when somebody is already.
-    bool wait_for(awaited_send<>& one, operation_ptr waiter)
-    {
-        std::lock_guard const lock(mutex_);
-        if (one.waiter)
-            return false;
-        one.waiter = std::move(waiter);
-        return true;
-    }
-
-    /// Nobody waits any longer, and the record goes on.
-    void leave_alone(awaited_send<>& one)
-    {
-        std::lock_guard const lock(mutex_);
-        one.waiter.reset();
-    }
-
-    /// Nobody waits any longer, and the record does not go unless it is on its way. What is to be said of it;
-    /// nothing when the outcome is there.
-    std::optional<persistence> withdraw(awaited_send<>& one)
-    {
-        std::unique_lock lock(mutex_);
-        one.waiter.reset();
-        if (one.where == pending_send::stage::answered)
-            return std::nullopt;
-        persistence const claim = plan_.leave(one, steady_clock::now());
-        act(lock);
-        return claim;
-    }
-
-    /// Fails what is not on its way, and has what is end: that says itself what became of its records. Takes
-    /// nothing any more.
-    void give_up(std::string const& cause)
-    {
-        std::unique_lock lock(mutex_);
-        closed_ = given_up_ = true;
-        plan_.give_up(error(errc::closed, cause));
-        if (!errands_.empty())
-            for (errand<>* one = &errands_.front(); one != nullptr; one = errands_.after(*one))
-                one->op->close();
-        act(lock);
-    }
-
-    producer_statistics statistics() const
-    {
-        std::lock_guard const lock(mutex_);
-        return plan_.statistics();
-    }
-
-    /// Somebody who waits until all that was sent before has its answer, on the frame of his coroutine.
-    class flush_place : public list_link
-    {
-    public:
-        /// `closing`: nothing is taken any more.
-        flush_place(producer_ptr producer, operation_ptr waiter, bool closing)
-            : producer_(std::move(producer)),
-              waiter_(std::move(waiter)),
-              generation_(producer_->begin_flush(closing))
-        {
-            std::lock_guard const lock(producer_->mutex_);
-            producer_->flushes_.push_back(*this);
-        }
-        flush_place(flush_place const&) = delete;
-        flush_place& operator=(flush_place const&) = delete;
-        ~flush_place()
-        {
-            std::lock_guard const lock(producer_->mutex_);
-            producer_->flushes_.remove(*this);
-        }
-
-        bool done() const
-        {
-            std::lock_guard const lock(producer_->mutex_);
-            return producer_->plan_.flushed(generation_);
-        }
-
-        /// With the lock held.
-        void look()
-        {
-            if (producer_->plan_.flushed(generation_))
-                waiter_->wake();
-        }
-
-    private:
-        producer_ptr producer_;
-        operation_ptr waiter_;
-        std::uint64_t const generation_;
-    };
-
-    // For couriers and inquiries.
-
-    /// With the lock held.
-    void add(errand<>& one) { errands_.push_back(one); }
-
-    /// When the courier is to board, who is told when that changes; nullopt when there is nothing to send.
-    std::optional<steady_clock::time_point> due(courier<>& one)
-    {
-        std::lock_guard const lock(mutex_);
-        one.where->waiting = &one;
-        return plan_.due(*one.where);
-    }
-
-    void board(courier<>& one)
-    {
-        std::unique_lock lock(mutex_);
-        one.where->waiting = nullptr;
-        if (!plan_.due(*one.where))
-            return;
-        one.boarded = true;
-        one.flights.push_back(plan_.board(one.where, steady_clock::now()));
-        act(lock);
-    }
-
-    /// The batch goes in two.
-    void halve(courier<>& one)
-    {
-        one.flights.reserve(one.flights.size() + 1);
-        std::lock_guard const lock(mutex_);
-        flight later = plan_.halve(one.flights.back());
-        one.flights.insert(std::prev(one.flights.end()), std::move(later));
-    }
-
-    void land(courier<>& one, result<receipt> const& outcome)
-    {
-        std::unique_lock lock(mutex_);
-        plan_.land(one.flights.back(), outcome, steady_clock::now());
-        one.flights.pop_back();
-        one.sending = false;
-        act(lock);
-    }
-
-    /// Batches that have not been sent go with the next courier.
-    void put_back(courier<>& one)
-    {
-        std::lock_guard const lock(mutex_);
-        for (flight& unsent : one.flights) {
-            if (given_up_)
-                plan_.land(unsent, producer_error(errc::closed, "send", one.where->topic, closed_text),
-                           steady_clock::now());
-            else
-                plan_.put_back(one.where, unsent);
-        }
-        one.flights.clear();
-    }
-
-    void came_back(courier<>& one)
-    {
-        std::unique_lock lock(mutex_);
-        errands_.remove(one);
-        for (; !one.flights.empty(); one.flights.pop_back()) {
-            auto const claim = one.sending ? persistence::possibly : persistence::none;
-            plan_.land(one.flights.back(),
-                       producer_error(errc::closed, "send", one.where->topic, context_gone, claim),
-                       steady_clock::now());
-            one.sending = false; // the others have not been sent
-        }
-        if (!one.done)
-            end_with_context();
-        plan_.returned(one.where, one.boarded);
-        act(lock);
-    }
-
-    void learn(inquiry<>& one, result<std::int32_t> const& count)
-    {
-        std::unique_lock lock(mutex_);
-        one.done = true;
-        plan_.partitions(one.topic, count, steady_clock::now());
-        act(lock);
-    }
-
-    void came_back(inquiry<>& one)
-    {
-        std::unique_lock lock(mutex_);
-        errands_.remove(one);
-        if (!one.done)
-            end_with_context();
-        act(lock);
-    }
-
-    session_ptr const owner;
-    producer_options const options;
-
-private:
-    static constexpr char const* closed_text = "the producer is closed";
-    static constexpr char const* context_gone = "the executor's context was destroyed";
-
-    static producer_options checked(producer_options const& wanted)
-    {
-        if (auto const sound = check_producer(wanted); !sound)
-            throw producer_error(sound.error().code(), "producer", std::string(), sound.error().cause());
-        return wanted;
-    }
-
-    std::uint64_t begin_flush(bool closing)
-    {
-        std::lock_guard const lock(mutex_);
-        closed_ = closed_ || closing;
-        return plan_.flush();
-    }
-
-    void end_with_context()
-    {
-        closed_ = given_up_ = true;
-        plan_.give_up(error(errc::closed, context_gone));
-    }
-
-    /// Tells those who wait for a flush, and starts what the plan wants. The lock is released for that.
-    void act(std::unique_lock<std::mutex>& lock)
-    {
-        if (!flushes_.empty())
-            for (flush_place* one = &flushes_.front(); one != nullptr; one = flushes_.after(*one))
-                one->look();
-        while (send_action const* const due = plan_.next()) {
-            auto const op = owner->http()->make_operation(steady_clock::time_point::max());
-            if (due->courier)
-                start(op, std::make_unique<courier<>>(this->shared_from_this(), due->courier, op), lock);
-            else
-                start(op, std::make_unique<inquiry<>>(this->shared_from_this(), due->topic, op), lock);
-        }
-    }
-
-    template <class Errand>
-    void start(operation_ptr const& op, std::unique_ptr<Errand> one, std::unique_lock<std::mutex>& lock)
-    {
-        plan_.started();
-        lock.unlock();
-        start_errand<>(op, std::move(one));
-        lock.lock();
-    }
-
-    mutable std::mutex mutex_;
-    send_plan plan_;
-    linked_list<errand<>> errands_;
-    linked_list<flush_place> flushes_;
-    bool closed_ = false;   ///< Takes nothing more.
-    bool given_up_ = false; ///< Sends nothing more.
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/producer_calls.hpp
-
-// A producer's operations, and its work in the background. Layer: what users see, behind producer.
-#ifndef HDIKAFKA_DETAIL_PRODUCER_CALLS_HPP
-#define HDIKAFKA_DETAIL_PRODUCER_CALLS_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Sends the courier's next batch: one call, with its own time.
-template <class = void>
-task send_batch(operation_ptr op, courier<>& from, result<receipt>& outcome)
-{
-    session_ptr const owner = from.owner->owner;
-    flight& now = from.flights.back();
-    op->deadline(owner->deadline(std::nullopt));
-    call_options const none;
-    auto spec = rest_calls<>(*owner, "send", none)
-                    .produce_body(from.where->topic,
-                                  write_records(now.batch, [](pending_ptr const& one) -> record const& {
-                                      return one->content;
-                                  }));
-    if (!spec)
-        co_return spec.error();
-    spec.value()->retry.at_least_once(from.owner->options.at_least_once());
-    call_answer answer;
-    from.sending = true;
-    auto const sent = co_await call<>(op, owner->http(), *spec.value(), answer);
-    now.retries += answer.attempts > 1 ? static_cast<std::size_t>(answer.attempts - 1) : 0;
-    if (!sent)
-        co_return sent;
-    outcome = read_receipt<>(answer, now.batch.size());
-    co_return result<void>();
-}
-
-/// Whether the batch is to go in halves: the service has said that it is too large, and written nothing.
-inline bool goes_in_halves(error const& failure, flight const& batch)
-{
-    return failure.code() == errc::too_large && failure.info().persisted() == persistence::none &&
-           batch.batch.size() > 1;
-}
-
-/// What was thrown on the way, by a function that an option holds or for want of memory, as the error of its
-/// records.
-inline error thrown_error(std::string topic, persistence claim)
-{
-    try {
-        throw;
-    } catch (error const& thrown) {
-        return producer_error(thrown.code(), "send", std::move(topic), thrown.cause(), claim);
-    } catch (std::bad_alloc const&) {
-        return producer_error(std::make_error_code(std::errc::not_enough_memory), "send", std::move(topic),
-                              "no memory is left", claim);
-    } catch (std::exception const& thrown) {
-        return producer_error(errc::invalid_option, "send", std::move(topic),
-                              std::string("a function of the options threw: ") + thrown.what(), claim);
-    } catch (...) {
-        return producer_error(errc::invalid_option, "send", std::move(topic),
-                              "a function of the options threw what is no std::exception", claim);
-    }
-}
-
-template <class = void>
-task run_courier(operation_ptr op, std::unique_ptr<courier<>> one)
-{
-    producer_ptr const producer = one->owner;
-    registration<> const entry(producer->owner->http()->background(), op);
-    auto due = producer->due(*one);
-    while (entry.added() && due && steady_clock::now() < *due && !op->interrupted()) {
-        co_await op->park(*due);
-        due = producer->due(*one);
-    }
-    one->done = true;
-    if (!entry.added() || op->interrupted()) {
-        producer->give_up("the client is closed");
-        co_return result<void>();
-    }
-    producer->board(*one);
-    while (!one->flights.empty()) {
-        result<receipt> outcome = receipt();
-        result<void> sent;
-        try {
-            sent = co_await send_batch<>(op, *one, outcome);
-            if (!sent && goes_in_halves(sent.error(), one->flights.back())) {
-                producer->halve(*one);
-                continue;
-            }
-        } catch (...) {
-            sent = thrown_error(one->where->topic, one->sending ? persistence::possibly : persistence::none);
-        }
-        if (!sent)
-            outcome = sent.error();
-        producer->land(*one, outcome);
-        if (op->stopped() == errc::timed_out)
-            producer->put_back(*one); // the other halves have a time of their own
-    }
-    co_return result<void>();
-}
-
-/// How many partitions the topic has.
-template <class = void>
-task count_partitions(operation_ptr op, session_ptr owner, std::string topic, result<std::int32_t>& count)
-{
-    op->deadline(owner->deadline(std::nullopt));
-    call_options const none;
-    auto spec = rest_calls<>(*owner, "send", none).partitions(std::move(topic));
-    if (!spec)
-        co_return spec.error();
-    call_answer answer;
-    auto const asked = co_await call<>(op, owner->http(), *spec.value(), answer);
-    if (!asked)
-        co_return asked;
-    auto const found = read_partitions_answer<>(answer);
-    if (!found)
-        co_return found.error();
-    if (found.value().empty() || found.value().size() > std::numeric_limits<std::int32_t>::max())
-        co_return answer.unreadable(error(errc::invalid_response, "the topic has no partitions"));
-    count = static_cast<std::int32_t>(found.value().size());
-    co_return result<void>();
-}
-
-template <class = void>
-task run_inquiry(operation_ptr op, std::unique_ptr<inquiry<>> one)
-{
-    session_ptr const owner = one->owner->owner;
-    registration<> const entry(owner->http()->background(), op);
-    result<std::int32_t> count = error(errc::closed, "the client is closed");
-    if (entry.added()) {
-        result<void> asked;
-        try {
-            asked = co_await count_partitions<>(op, owner, one->topic, count);
-        } catch (...) {
-            asked = thrown_error(one->topic, persistence::none);
-        }
-        if (!asked)
-            count = asked.error();
-    }
-    one->owner->learn(*one, count);
-    co_return result<void>();
-}
-
-// Not at once: what the executor is about to send travels together then.
-template <class>
-void start_errand(operation_ptr const& op, std::unique_ptr<courier<>> one)
-{
-    run_detached(op, run_courier<>(op, std::move(one)), true);
-}
-
-template <class>
-void start_errand(operation_ptr const& op, std::unique_ptr<inquiry<>> one)
-{
-    run_detached(op, run_inquiry<>(op, std::move(one)));
-}
-
-/// Holds a sender's place: with its coroutine destroyed, nobody waits for the record.
-template <class = void>
-class send_place
-{
-public:
-    send_place(producer_ptr producer, awaited_ptr sent)
-        : producer_(std::move(producer)), sent_(std::move(sent))
-    {}
-    send_place(send_place const&) = delete;
-    send_place& operator=(send_place const&) = delete;
-    ~send_place() { producer_->withdraw(*sent_); }
-
-private:
-    producer_ptr producer_;
-    awaited_ptr sent_;
-};
-
-/// The receipt of one record; throws when there is none.
-inline receipt receipt_of(pending_send const& one)
-{
-    if (one.failure)
-        throw *one.failure;
-    return receipt(std::vector<record_outcome>(1, one.outcome));
-}
-
-/// Waits for the record's outcome.
-template <class = void>
-task await_outcome(operation_ptr op, producer_ptr producer, awaited_ptr sent)
-{
-    while (!producer->answered(*sent)) {
-        co_await op->park();
-        if (!op->interrupted())
-            continue;
-        auto const claim = producer->withdraw(*sent);
-        if (!claim)
-            break;
-        bool const sure = *claim == persistence::none;
-        co_return producer_error(op->stopped(), "send", sent->topic,
-                                 sure ? "waiting to be sent" : "waiting for the answer to its batch", *claim);
-    }
-    co_return result<void>();
-}
-
-template <class = void>
-net::awaitable<receipt> send_record(producer_ptr producer, std::string topic, record one,
-                                    call_options options)
-{
-    auto const op = producer->owner->http()->make_operation(producer->owner->deadline(options.timeout()));
-    if (op->time_left() <= milliseconds(0))
-        throw producer_error(errc::timed_out, "send", std::move(topic), "there was no time for the call");
-    auto const sent = producer->submit(std::move(topic), std::move(one), op);
-    send_place<> const place(producer, sent);
-    task work = await_outcome<>(op, producer, sent);
-    op->runs(work);
-    co_await run_operation<>(op);
-    work.outcome().value();
-    co_return receipt_of(*sent);
-}
-
-/// Waits for the outcome of a record that goes on whoever waits.
-template <class = void>
-task await_delivery(operation_ptr op, producer_ptr producer, awaited_ptr sent)
-{
-    while (!producer->answered(*sent)) {
-        bool const going_on = co_await op->park();
-        if (!going_on)
-            co_return producer_error(op->stopped(), "send", sent->topic, "waiting for its receipt",
-                                     persistence::possibly);
-    }
-    co_return result<void>();
-}
-
-/// The one who waits for a delivery.
-template <class = void>
-class delivery_place
-{
-public:
-    delivery_place(producer_ptr producer, awaited_ptr sent, operation_ptr const& op)
-        : producer_(std::move(producer)), sent_(std::move(sent))
-    {
-        if (!producer_->wait_for(*sent_, op))
-            throw producer_error(errc::already_running, "send", sent_->topic,
-                                 "somebody else waits for this receipt");
-    }
-    delivery_place(delivery_place const&) = delete;
-    delivery_place& operator=(delivery_place const&) = delete;
-    ~delivery_place() { producer_->leave_alone(*sent_); }
-
-private:
-    producer_ptr producer_;
-    awaited_ptr sent_;
-};
-
-template <class = void>
-net::awaitable<receipt> await_receipt(producer_ptr producer, awaited_ptr sent, call_options options)
-{
-    if (!sent)
-        throw producer_error(errc::invalid_option, "send", std::string(),
-                             "there is no receipt of a record that was not taken");
-    auto const op = producer->owner->http()->make_operation(producer->owner->deadline(options.timeout()));
-    delivery_place<> const place(producer, sent, op);
-    task work = await_delivery<>(op, producer, sent);
-    op->runs(work);
-    co_await run_operation<>(op);
-    work.outcome().value();
-    co_return receipt_of(*sent);
-}
-
-template <class = void>
-task await_flush(operation_ptr op, producer_state<>::flush_place const& place, std::string_view operation)
-{
-    while (!place.done()) {
-        bool const going_on = co_await op->park();
-        if (!going_on)
-            co_return producer_error(op->stopped(), operation, std::string(),
-                                     "records are still on their way");
-    }
-    co_return result<void>();
-}
-
-template <class = void>
-net::awaitable<void> flush_producer(producer_ptr producer, call_options options, bool closing)
-{
-    auto const op = producer->owner->http()->make_operation(producer->owner->deadline(options.timeout()));
-    producer_state<>::flush_place const place(producer, op, closing);
-    task work = await_flush<>(op, place, closing ? "close" : "flush");
-    op->runs(work);
-    co_await run_operation<>(op);
-    auto const flushed = work.outcome();
-    if (!flushed && closing)
-        producer->give_up("the producer was closed");
-    flushed.value();
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/impl/producer.hpp
-
-// What producer.hpp declares. Layer: what users see.
-#ifndef HDIKAFKA_IMPL_PRODUCER_HPP
-#define HDIKAFKA_IMPL_PRODUCER_HPP
-
-namespace hdikafka::inline v0_1 {
-
-namespace detail {
-
-/// What the user holds: with the last handle the producer ends. What is under way holds the state itself.
-template <class = void>
-producer_ptr producer_handle(producer_ptr state)
-{
-    auto* const bare = state.get();
-    return producer_ptr(
-        bare, [kept = std::move(state)](producer_state<>*) { kept->give_up("the producer was destroyed"); });
-}
-
-} // namespace detail
-
-template <class Lazy>
-basic_delivery<Lazy>::basic_delivery(detail::producer_ptr from, detail::awaited_ptr sent)
-    : producer_(std::move(from)), sent_(std::move(sent))
-{}
-
-template <class Lazy>
-net::awaitable<receipt> basic_delivery<Lazy>::receipt(call_options options) const
-{
-    return detail::await_receipt<Lazy>(producer_, sent_, std::move(options));
-}
-
-template <class Lazy>
-basic_producer<Lazy>::basic_producer(client with, producer_options options)
-    : handle_(detail::producer_handle<Lazy>(
-          std::make_shared<detail::producer_state<Lazy>>(std::move(with.session_), options)))
-{}
-
-template <class Lazy>
-net::awaitable<receipt> basic_producer<Lazy>::send(std::string topic, record one, call_options options) const
-{
-    return detail::send_record<Lazy>(handle_->shared_from_this(), std::move(topic), std::move(one),
-                                     std::move(options));
-}
-
-template <class Lazy>
-delivery basic_producer<Lazy>::try_send(std::string topic, record one) const
-{
-    auto sent = handle_->submit(std::move(topic), std::move(one), nullptr);
-    return sent ? delivery(handle_->shared_from_this(), std::move(sent)) : delivery();
-}
-
-template <class Lazy>
-net::awaitable<void> basic_producer<Lazy>::flush(call_options options) const
-{
-    return detail::flush_producer<Lazy>(handle_->shared_from_this(), std::move(options), false);
-}
-
-template <class Lazy>
-net::awaitable<void> basic_producer<Lazy>::close(call_options options) const
-{
-    return detail::flush_producer<Lazy>(handle_->shared_from_this(), std::move(options), true);
-}
-
-template <class Lazy>
-producer_statistics basic_producer<Lazy>::statistics() const
-{
-    return handle_->statistics();
+    return record_stream(core_, std::move(topic), std::nullopt, std::move(options));
 }
 
 } // namespace hdikafka::inline v0_1
@@ -19313,7 +19325,7 @@ producer_statistics basic_producer<Lazy>::statistics() const
 
 // The library's definitions, for the one source file of a program that says HDIKAFKA_SOURCE, where all are
 // compiled with HDIKAFKA_SEPARATE_COMPILATION: the others then have the declarations alone, and compile in a
-// fraction of the time. Layer: what users see.
+// fraction of the time.
 #ifndef HDIKAFKA_IMPL_SRC_HPP
 #define HDIKAFKA_IMPL_SRC_HPP
 

@@ -30,7 +30,6 @@
 // -------- hdikafka/boost_json.hpp
 
 // The bridge between Boost.JSON and hk::json: to_json, value_of, value_to.
-// Layer: optional; never included by the core.
 //
 // Boost 1.75 or newer. Boost.JSON has code that is not in its headers: link boost_json, or include
 // <boost/json/src.hpp> in exactly one source file of the program.
@@ -351,8 +350,8 @@ private:
 /// - Lifetime: the result owns its text. `storage` is for the tree between a type and its text.
 /// - Thread safety: touches nothing but its arguments.
 template <class T>
-requires boost::json::has_value_from<std::remove_cvref_t<T>>::value json
-to_json(T const& value, boost::json::storage_ptr storage = {})
+    requires boost::json::has_value_from<std::remove_cvref_t<T>>::value
+json to_json(T const& value, boost::json::storage_ptr storage = {})
 {
     constexpr bool is_tree = std::is_same_v<T, boost::json::value> ||
                              std::is_same_v<T, boost::json::object> ||

@@ -27,10 +27,9 @@
 
 #include "hdikafka.hpp"
 
-// -------- hdikafka/detail/emulator_fault.hpp
+// -------- hdikafka/detail/emulator/fault.hpp
 
 // Things that go wrong on purpose, and what the emulator remembers of its requests.
-// Layer: emulator (no I/O, no Asio); included through <hdikafka/emulator.hpp>.
 #ifndef HDIKAFKA_DETAIL_EMULATOR_FAULT_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_FAULT_HPP
 
@@ -167,10 +166,9 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/emulator_forms.hpp
+// -------- hdikafka/detail/emulator/forms.hpp
 
-// The forms of answers that the API leaves open, for the emulator's options to choose from. Layer: emulator
-// (no I/O, no Asio); included through <hdikafka/emulator.hpp>.
+// The forms of answers that the API leaves open, for the emulator's options to choose from.
 #ifndef HDIKAFKA_DETAIL_EMULATOR_FORMS_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_FORMS_HPP
 
@@ -211,10 +209,9 @@ enum class emulator_next_offset : unsigned char
 
 #endif
 
-// -------- hdikafka/detail/emulator_options.hpp
+// -------- hdikafka/detail/emulator/options.hpp
 
-// The emulator's options, and the values that its inspection functions give. Layer: emulator (no I/O,
-// no Asio); included through <hdikafka/emulator.hpp>.
+// The emulator's options, and the values that its inspection functions give.
 #ifndef HDIKAFKA_DETAIL_EMULATOR_OPTIONS_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_OPTIONS_HPP
 
@@ -568,10 +565,9 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/emulator_log.hpp
+// -------- hdikafka/detail/emulator/log.hpp
 
 // One partition's records: the offsets, their gaps, and what retention leaves of them.
-// Layer: emulator (no I/O, no Asio).
 #ifndef HDIKAFKA_DETAIL_EMULATOR_LOG_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_LOG_HPP
 
@@ -683,8 +679,7 @@ private:
 
 // -------- hdikafka/emulator.hpp
 
-// hk::emulator: the Kafka REST proxy and its authority in one process, for tests and for trying things
-// out. Layer: optional; never included by the core.
+// hk::emulator: the Kafka REST proxy and its authority in one process, for tests and for trying things out.
 #ifndef HDIKAFKA_EMULATOR_HPP
 #define HDIKAFKA_EMULATOR_HPP
 
@@ -871,10 +866,9 @@ using emulator = basic_emulator<>;
 
 #if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
 
-// -------- hdikafka/detail/emulator_certificate.hpp
+// -------- hdikafka/detail/emulator/certificate.hpp
 
 // A certificate authority for one run of the emulator, and a certificate for localhost from it.
-// Layer: emulator (OpenSSL; no I/O, no Asio).
 #ifndef HDIKAFKA_DETAIL_EMULATOR_CERTIFICATE_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_CERTIFICATE_HPP
 
@@ -1036,10 +1030,9 @@ inline result<emulator_certificate> make_emulator_certificate(std::vector<std::s
 
 #endif
 
-// -------- hdikafka/detail/emulator_message.hpp
+// -------- hdikafka/detail/emulator/message.hpp
 
-// What the emulator's server hands to its routes and gets back: a request, its target taken apart,
-// an answer. Layer: emulator (no I/O, no Asio).
+// What the emulator's server hands to its routes and gets back: a request, its target taken apart, an answer.
 #ifndef HDIKAFKA_DETAIL_EMULATOR_MESSAGE_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_MESSAGE_HPP
 
@@ -1264,14 +1257,24 @@ inline std::string render(emulator_answer const& answer, bool keep_alive, bool h
 
 #endif
 
-// -------- hdikafka/detail/emulator_stream.hpp
+// -------- hdikafka/detail/run/asio_ssl.hpp
 
-// What a peer of the emulator is talked to through: TLS, or the bare socket. Layer: emulator (I/O shell).
-#ifndef HDIKAFKA_DETAIL_EMULATOR_STREAM_HPP
-#define HDIKAFKA_DETAIL_EMULATOR_STREAM_HPP
+// What the emulator needs of Asio besides: TLS as a server.
+#ifndef HDIKAFKA_DETAIL_RUN_ASIO_SSL_HPP
+#define HDIKAFKA_DETAIL_RUN_ASIO_SSL_HPP
 
 #include <asio/ssl/context.hpp>
 #include <asio/ssl/stream.hpp>
+#include <asio/ssl/stream_base.hpp>
+#include <asio/write.hpp>
+
+#endif
+
+// -------- hdikafka/detail/emulator/stream.hpp
+
+// What a peer of the emulator is talked to through: TLS, or the bare socket.
+#ifndef HDIKAFKA_DETAIL_EMULATOR_STREAM_HPP
+#define HDIKAFKA_DETAIL_EMULATOR_STREAM_HPP
 
 namespace hdikafka::inline v0_1::detail::emulation {
 
@@ -1318,12 +1321,12 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/http_request_reader.hpp
+// -------- hdikafka/detail/http/request_parser.hpp
 
-// request_reader: the server's side of HTTP/1.1, for the emulator: bytes in, one request after the other
-// or one fault out (RFC 9112). Layer: formats (no I/O, no Asio).
-#ifndef HDIKAFKA_DETAIL_HTTP_REQUEST_READER_HPP
-#define HDIKAFKA_DETAIL_HTTP_REQUEST_READER_HPP
+// request_parser: the server's side of HTTP/1.1, for the emulator: bytes in, one request after the other or
+// one fault out (RFC 9112).
+#ifndef HDIKAFKA_DETAIL_HTTP_REQUEST_PARSER_HPP
+#define HDIKAFKA_DETAIL_HTTP_REQUEST_PARSER_HPP
 
 #include <span>
 
@@ -1332,11 +1335,11 @@ namespace hdikafka::inline v0_1::detail {
 /// Reads requests: `prepare()` says where the next bytes go, `commit(n)` takes them. It is as strict as
 /// response_parser: a client's mistake should show in a test against the emulator. Bytes behind a
 /// request are kept for the next one, which reset() begins.
-class request_reader
+class request_parser
 {
 public:
     /// `status_line` of the limits bounds the request line.
-    explicit request_reader(http_limits const& limits = http_limits())
+    explicit request_parser(http_limits const& limits = http_limits())
         : limits_(limits), head_(limits, errc::status_line_too_long), body_(limits)
     {}
 
@@ -1542,15 +1545,12 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/emulator_connection.hpp
+// -------- hdikafka/detail/emulator/connection.hpp
 
 // One connection to the emulator, with TLS or without: reads requests, hands them on, writes answers, and
-// never waits for its peer beyond a deadline. Layer: emulator (I/O shell).
+// never waits for its peer beyond a deadline.
 #ifndef HDIKAFKA_DETAIL_EMULATOR_CONNECTION_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_CONNECTION_HPP
-
-#include <asio/ssl/stream_base.hpp>
-#include <asio/write.hpp>
 
 #include <exception>
 
@@ -1778,7 +1778,7 @@ private:
     net::steady_timer watchdog_;
     net::steady_timer pause_;
     net::steady_timer::time_point deadline_;
-    request_reader reader_;
+    request_parser reader_;
     bool closed_ = false;
     std::uint64_t number_;
     bool plain_;
@@ -1792,9 +1792,9 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/emulator_key_file.hpp
+// -------- hdikafka/detail/emulator/key_file.hpp
 
-// The file by which Azure Arc's agent tells who may read its files. Layer: emulator (I/O shell).
+// The file by which Azure Arc's agent tells who may read its files.
 #ifndef HDIKAFKA_DETAIL_EMULATOR_KEY_FILE_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_KEY_FILE_HPP
 
@@ -1853,10 +1853,10 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/emulator_assertion.hpp
+// -------- hdikafka/detail/emulator/assertion.hpp
 
 // The authority's side of a client assertion: whose certificate signed it, and what it claims. Entra's error
-// codes and words are imitated as far as programs look at them. Layer: emulator (OpenSSL; no I/O, no Asio).
+// codes and words are imitated as far as programs look at them.
 #ifndef HDIKAFKA_DETAIL_EMULATOR_ASSERTION_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_ASSERTION_HPP
 
@@ -2122,11 +2122,10 @@ inline std::optional<assertion_fault> judge_assertion_time(verified_assertion co
 
 #endif
 
-// -------- hdikafka/detail/emulator_authority.hpp
+// -------- hdikafka/detail/emulator/authority.hpp
 
-// The pretend authority: who may have a token, and whose tokens are good. Entra's error codes and
-// words are imitated as far as programs look at them. Layer: emulator (no I/O, no Asio; time and
-// randomness are handed in).
+// The pretend authority: who may have a token, and whose tokens are good. Entra's error codes and words are
+// imitated as far as programs look at them.
 #ifndef HDIKAFKA_DETAIL_EMULATOR_AUTHORITY_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_AUTHORITY_HPP
 
@@ -2395,10 +2394,10 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/emulator_broker.hpp
+// -------- hdikafka/detail/emulator/broker.hpp
 
-// The pretend cluster: topics with partitions on three brokers, where records go, and what the
-// proxy's cached metadata shows of it. Layer: emulator (no I/O, no Asio; the time is handed in).
+// The pretend cluster: topics with partitions on three brokers, where records go, and what the proxy's cached
+// metadata shows of it.
 #ifndef HDIKAFKA_DETAIL_EMULATOR_BROKER_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_BROKER_HPP
 
@@ -2710,10 +2709,9 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/emulator_identity.hpp
+// -------- hdikafka/detail/emulator/identity.hpp
 
 // Entra's part of the emulator: the token endpoint and the documents by which clients find it.
-// Layer: emulator (no I/O, no Asio).
 #ifndef HDIKAFKA_DETAIL_EMULATOR_IDENTITY_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_IDENTITY_HPP
 
@@ -2884,11 +2882,10 @@ inline emulator_answer instance_answer(emulator_target const& target, emulator_r
 
 #endif
 
-// -------- hdikafka/detail/emulator_managed_identity.hpp
+// -------- hdikafka/detail/emulator/managed_identity.hpp
 
 // The endpoints at which Azure gives tokens to what runs in it: the instance metadata service (IMDS), App
-// Service's, and that of Azure Arc's agent. Layer: emulator (no I/O, no Asio; time, randomness and the
-// writing of Arc's key are handed in).
+// Service's, and that of Azure Arc's agent.
 #ifndef HDIKAFKA_DETAIL_EMULATOR_MANAGED_IDENTITY_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_MANAGED_IDENTITY_HPP
 
@@ -3144,10 +3141,10 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/emulator_codec.hpp
+// -------- hdikafka/detail/emulator/codec.hpp
 
-// The proxy's JSON from its own side: what a create and a produce ask for, checked strictly, and the
-// answers' parts. Layer: emulator (no I/O, no Asio).
+// The proxy's JSON from its own side: what a create and a produce ask for, checked strictly, and the answers'
+// parts.
 #ifndef HDIKAFKA_DETAIL_EMULATOR_CODEC_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_CODEC_HPP
 
@@ -3382,10 +3379,9 @@ inline void append_placement(std::string& out, emulator_placement const& placeme
 
 #endif
 
-// -------- hdikafka/detail/emulator_rest.hpp
+// -------- hdikafka/detail/emulator/rest.hpp
 
 // The proxy's part of the emulator: one function for each operation of the API.
-// Layer: emulator (no I/O, no Asio).
 #ifndef HDIKAFKA_DETAIL_EMULATOR_REST_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_REST_HPP
 
@@ -3632,11 +3628,10 @@ inline emulator_answer consume_answer(emulator_broker const& broker, emulator_op
 
 #endif
 
-// -------- hdikafka/detail/emulator_service.hpp
+// -------- hdikafka/detail/emulator/service.hpp
 
-// The emulator without its network: a request in, an answer out. Finds the route, checks the token,
-// lets injected faults happen and remembers what was asked. Layer: emulator (no I/O, no Asio; time,
-// randomness and the writing of Arc's key are handed in).
+// The emulator without its network: a request in, an answer out. Finds the route, checks the token, lets
+// injected faults happen and remembers what was asked.
 #ifndef HDIKAFKA_DETAIL_EMULATOR_SERVICE_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_SERVICE_HPP
 
@@ -3945,10 +3940,10 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/emulator_server.hpp
+// -------- hdikafka/detail/emulator/server.hpp
 
 // The emulator's listeners: they bind, accept, and close everything when the emulator is stopped. The pure
-// service behind them is guarded by a lock. Layer: emulator (I/O shell).
+// service behind them is guarded by a lock.
 #ifndef HDIKAFKA_DETAIL_EMULATOR_SERVER_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_SERVER_HPP
 
@@ -4199,11 +4194,11 @@ private:
 
 #endif
 
-// -------- hdikafka/impl/emulator.hpp
+// -------- hdikafka/detail/emulator/handle.hpp
 
-// What emulator.hpp declares. Layer: optional; never included by the core.
-#ifndef HDIKAFKA_IMPL_EMULATOR_HPP
-#define HDIKAFKA_IMPL_EMULATOR_HPP
+// What emulator.hpp declares.
+#ifndef HDIKAFKA_DETAIL_EMULATOR_HANDLE_HPP
+#define HDIKAFKA_DETAIL_EMULATOR_HANDLE_HPP
 
 namespace hdikafka::inline v0_1 {
 
@@ -4529,7 +4524,7 @@ std::vector<std::string> basic_emulator<Lazy>::own_addresses() const
 
 // -------- hdikafka/impl/emulator_src.hpp
 
-// What impl/src.hpp is to the library, for the emulator. Layer: optional.
+// What impl/src.hpp is to the library, for the emulator.
 #ifndef HDIKAFKA_IMPL_EMULATOR_SRC_HPP
 #define HDIKAFKA_IMPL_EMULATOR_SRC_HPP
 

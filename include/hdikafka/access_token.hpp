@@ -1,9 +1,8 @@
-// What a credential is asked for, and what it gives: a token and how long it lives. Layer: values (no I/O, no
-// Asio).
+// What a credential is asked for, and what it gives: a token and how long it lives.
 #ifndef HDIKAFKA_ACCESS_TOKEN_HPP
 #define HDIKAFKA_ACCESS_TOKEN_HPP
 
-#include <hdikafka/detail/secret.hpp>
+#include <hdikafka/detail/base/secret.hpp>
 
 #include <chrono>
 #include <optional>

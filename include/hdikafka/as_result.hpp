@@ -1,8 +1,8 @@
-// as_result: a call's outcome as a value instead of an exception. Layer: what users see.
+// as_result: a call's outcome as a value instead of an exception.
 #ifndef HDIKAFKA_AS_RESULT_HPP
 #define HDIKAFKA_AS_RESULT_HPP
 
-#include <hdikafka/detail/asio.hpp>
+#include <hdikafka/detail/run/asio.hpp>
 #include <hdikafka/result.hpp>
 
 #include <system_error>

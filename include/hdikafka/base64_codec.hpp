@@ -1,8 +1,8 @@
-// base64_codec: bytes of any kind as JSON, which holds text alone. Layer: values (no I/O, no Asio).
+// base64_codec: bytes of any kind as JSON, which holds text alone.
 #ifndef HDIKAFKA_BASE64_CODEC_HPP
 #define HDIKAFKA_BASE64_CODEC_HPP
 
-#include <hdikafka/detail/base64.hpp>
+#include <hdikafka/detail/base/base64.hpp>
 #include <hdikafka/json.hpp>
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// A checkpoint: how far a consumer has got, kept for its next start. Layer: values (no I/O, no Asio).
+// A checkpoint: how far a consumer has got, kept for its next start.
 #ifndef HDIKAFKA_CHECKPOINT_HPP
 #define HDIKAFKA_CHECKPOINT_HPP
 

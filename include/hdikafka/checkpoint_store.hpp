@@ -1,10 +1,10 @@
-// Where checkpoints are kept. Layer: what users see.
+// Where checkpoints are kept.
 #ifndef HDIKAFKA_CHECKPOINT_STORE_HPP
 #define HDIKAFKA_CHECKPOINT_STORE_HPP
 
 #include <hdikafka/checkpoint.hpp>
-#include <hdikafka/detail/asio.hpp>
-#include <hdikafka/detail/handles.hpp>
+#include <hdikafka/detail/base/fwd.hpp>
+#include <hdikafka/detail/run/asio.hpp>
 
 #include <memory>
 #include <string>
@@ -104,7 +104,7 @@ using file_checkpoint_store = basic_file_checkpoint_store<>;
 } // namespace hdikafka::inline v0_1
 
 #ifndef HDIKAFKA_SEPARATE_COMPILATION
-#include <hdikafka/impl/checkpoint_store.hpp>
+#include <hdikafka/detail/stream/checkpoint_handle.hpp>
 #endif
 
 #endif

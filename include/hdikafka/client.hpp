@@ -1,16 +1,15 @@
-// client: the operations of the Kafka REST proxy as awaitables. Layer: what users see.
+// client: the operations of the Kafka REST proxy as awaitables.
 #ifndef HDIKAFKA_CLIENT_HPP
 #define HDIKAFKA_CLIENT_HPP
 
 #include <hdikafka/client_options.hpp>
-#include <hdikafka/detail/asio.hpp>
-#include <hdikafka/detail/handles.hpp>
+#include <hdikafka/detail/base/fwd.hpp>
+#include <hdikafka/detail/run/asio.hpp>
+#include <hdikafka/metadata.hpp>
 #include <hdikafka/options.hpp>
 #include <hdikafka/receipt.hpp>
 #include <hdikafka/record.hpp>
 #include <hdikafka/record_batch.hpp>
-#include <hdikafka/record_stream.hpp>
-#include <hdikafka/topic.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -19,6 +18,11 @@
 #include <vector>
 
 namespace hdikafka::inline v0_1 {
+
+template <class Lazy>
+class basic_record_stream;
+/// What consume() gives: <hdikafka/record_stream.hpp>.
+using record_stream = basic_record_stream<void>;
 
 /// A client of one cluster's REST proxy: a cheap handle, copied freely.
 ///
@@ -94,7 +98,7 @@ public:
                                        std::int32_t count, call_options options = {}) const;
 
     /// A generator over the records of one partition. Does no I/O: what is wrong with the arguments is
-    /// told by the first next(). The stream holds a copy of this client.
+    /// told by the first next(). The stream holds a copy of this client. Needs <hdikafka/record_stream.hpp>.
     record_stream consume(std::string topic, std::int32_t partition, consume_options options = {}) const;
 
     /// The same over all partitions of a topic, in turn: in offset order within each, in no order between
@@ -110,7 +114,7 @@ private:
     template <class>
     friend class basic_producer;
 
-    detail::session_ptr session_;
+    detail::client_ptr core_;
 };
 
 /// The one to use.
@@ -119,7 +123,7 @@ using client = basic_client<>;
 } // namespace hdikafka::inline v0_1
 
 #ifndef HDIKAFKA_SEPARATE_COMPILATION
-#include <hdikafka/impl/client.hpp>
+#include <hdikafka/detail/client/handle.hpp>
 #endif
 
 #endif

@@ -1,4 +1,4 @@
-// What a client is made from. Layer: what users see.
+// What a client is made from.
 #ifndef HDIKAFKA_CLIENT_OPTIONS_HPP
 #define HDIKAFKA_CLIENT_OPTIONS_HPP
 

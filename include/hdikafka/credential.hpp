@@ -1,12 +1,12 @@
-// Credentials: who the program is, and how it proves it. Layer: what users see.
+// Credentials: who the program is, and how it proves it.
 #ifndef HDIKAFKA_CREDENTIAL_HPP
 #define HDIKAFKA_CREDENTIAL_HPP
 
 #include <hdikafka/access_token.hpp>
-#include <hdikafka/detail/asio.hpp>
-#include <hdikafka/detail/handles.hpp>
-#include <hdikafka/detail/secret.hpp>
-#include <hdikafka/detail/token_settings.hpp>
+#include <hdikafka/detail/base/fwd.hpp>
+#include <hdikafka/detail/base/secret.hpp>
+#include <hdikafka/detail/identity/settings.hpp>
+#include <hdikafka/detail/run/asio.hpp>
 #include <hdikafka/platform_credential.hpp>
 #include <hdikafka/service_principal.hpp>
 
@@ -34,11 +34,8 @@ token_cache_ptr make_token_cache(token_source_ptr source);
 
 /// What a credential can be made from.
 template <class Kind>
-concept credential_kind = requires(Kind kind)
-{
-    {
-        std::move(kind).make_source()
-        } -> std::same_as<token_source_ptr>;
+concept credential_kind = requires(Kind kind) {
+    { std::move(kind).make_source() } -> std::same_as<token_source_ptr>;
 };
 
 } // namespace detail
@@ -72,13 +69,14 @@ public:
     /// The function is kept as long as any copy of the credential, and may be called from any thread of the
     /// client's executor.
     template <class Function>
-    requires std::invocable<Function&, token_request>
-    explicit token_callback(Function function) : function_(std::move(function)) {}
+        requires std::invocable<Function&, token_request>
+    explicit token_callback(Function function) : function_(std::move(function))
+    {}
 
     /// The same for one that needs not be told what the token is for.
     template <class Function>
-    requires(std::invocable<Function&> &&
-             !std::invocable<Function&, token_request>) explicit token_callback(Function function)
+        requires(std::invocable<Function&> && !std::invocable<Function&, token_request>)
+    explicit token_callback(Function function)
         : function_([function = std::move(function)](token_request) mutable { return function(); })
     {}
 
@@ -110,7 +108,8 @@ class chained_credential
 public:
     /// Any of the kinds of this header and of those it includes.
     template <detail::credential_kind... Kinds>
-    requires(sizeof...(Kinds) != 0) explicit chained_credential(Kinds... kinds)
+        requires(sizeof...(Kinds) != 0)
+    explicit chained_credential(Kinds... kinds)
     {
         static_assert((std::is_copy_constructible_v<Kinds> && ...),
                       "a chain may be copied, and so must its parts");
@@ -176,7 +175,7 @@ private:
 } // namespace hdikafka::inline v0_1
 
 #ifndef HDIKAFKA_SEPARATE_COMPILATION
-#include <hdikafka/impl/credential.hpp>
+#include <hdikafka/detail/identity/credentials.hpp>
 #endif
 
 #endif

@@ -1,14 +1,13 @@
-// hk::emulator: the Kafka REST proxy and its authority in one process, for tests and for trying things
-// out. Layer: optional; never included by the core.
+// hk::emulator: the Kafka REST proxy and its authority in one process, for tests and for trying things out.
 #ifndef HDIKAFKA_EMULATOR_HPP
 #define HDIKAFKA_EMULATOR_HPP
 
 #include <hdikafka/client_options.hpp>
 #include <hdikafka/credential.hpp>
-#include <hdikafka/detail/asio.hpp>
-#include <hdikafka/detail/emulator_fault.hpp>
-#include <hdikafka/detail/emulator_log.hpp>
-#include <hdikafka/detail/emulator_options.hpp>
+#include <hdikafka/detail/emulator/fault.hpp>
+#include <hdikafka/detail/emulator/log.hpp>
+#include <hdikafka/detail/emulator/options.hpp>
+#include <hdikafka/detail/run/asio.hpp>
 #include <hdikafka/record.hpp>
 
 #include <cstddef>
@@ -197,7 +196,7 @@ using emulator = basic_emulator<>;
 } // namespace hdikafka::inline v0_1
 
 #ifndef HDIKAFKA_SEPARATE_COMPILATION
-#include <hdikafka/impl/emulator.hpp>
+#include <hdikafka/detail/emulator/handle.hpp>
 #endif
 #ifdef HDIKAFKA_SOURCE
 #include <hdikafka/impl/emulator_src.hpp>

@@ -1,5 +1,4 @@
 // Errors: what can go wrong, what is known about it, and what became of the records.
-// Layer: values (no I/O, no Asio).
 #ifndef HDIKAFKA_ERROR_HPP
 #define HDIKAFKA_ERROR_HPP
 

@@ -1,4 +1,4 @@
-// http_limits: how much of an answer is taken at most. Layer: values (no I/O, no Asio).
+// http_limits: how much of an answer is taken at most.
 #ifndef HDIKAFKA_HTTP_LIMITS_HPP
 #define HDIKAFKA_HTTP_LIMITS_HPP
 

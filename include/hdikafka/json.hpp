@@ -1,10 +1,10 @@
-// json and json_view: JSON as validated text, without a tree. Layer: values (no I/O, no Asio).
+// json and json_view: JSON as validated text, without a tree.
 #ifndef HDIKAFKA_JSON_HPP
 #define HDIKAFKA_JSON_HPP
 
-#include <hdikafka/detail/json_reader.hpp>
-#include <hdikafka/detail/json_text.hpp>
-#include <hdikafka/detail/json_writer.hpp>
+#include <hdikafka/detail/json/reader.hpp>
+#include <hdikafka/detail/json/text.hpp>
+#include <hdikafka/detail/json/writer.hpp>
 #include <hdikafka/error.hpp>
 #include <hdikafka/result.hpp>
 
@@ -30,7 +30,7 @@ struct validated_json
 
 template <class T>
 concept character_type = std::same_as<T, char> || std::same_as<T, wchar_t> || std::same_as<T, char8_t> ||
-    std::same_as<T, char16_t> || std::same_as<T, char32_t>;
+                         std::same_as<T, char16_t> || std::same_as<T, char32_t>;
 
 template <class T>
 concept json_integer =
@@ -147,7 +147,8 @@ public:
 
     /// A JSON string of the text. Throws `invalid_utf8`.
     template <class T>
-    requires detail::string_like<T> || detail::u8string_like<T> json(T const& text)
+        requires detail::string_like<T> || detail::u8string_like<T>
+    json(T const& text)
     {
         if constexpr (std::is_pointer_v<T>)
             if (text == nullptr)
@@ -169,7 +170,8 @@ public:
 
     /// The shortest text that reads back as the same number. Throws `not_finite`.
     template <class T>
-    requires std::same_as<T, float> || std::same_as<T, double> json(T value)
+        requires std::same_as<T, float> || std::same_as<T, double>
+    json(T value)
     {
         if (!detail::append_json_double(text_, value))
             throw error(errc::not_finite);

@@ -1,4 +1,4 @@
-// observer: what a client tells of its work, for logs, metrics and traces. Layer: values (no I/O, no Asio).
+// observer: what a client tells of its work, for logs, metrics and traces.
 #ifndef HDIKAFKA_OBSERVER_HPP
 #define HDIKAFKA_OBSERVER_HPP
 
@@ -84,10 +84,10 @@ class token_renewed
 public:
     token_renewed() = default;
 
-    std::error_code code;               ///< Empty when there is a new token.
-    std::string_view source;            ///< Who was asked: "client secret", "managed identity (IMDS)", ….
-    std::string_view passed_over;       ///< Of a chain: why the credentials before it were not used.
-    std::chrono::seconds expires_in{0}; ///< Its life.
+    std::error_code code;                  ///< Empty when there is a new token.
+    std::string_view source;               ///< Who was asked: "client secret", "managed identity (IMDS)", ….
+    std::string_view passed_over;          ///< Of a chain: why the credentials before it were not used.
+    std::chrono::seconds expires_in{0};    ///< Its life.
     std::chrono::microseconds duration{0}; ///< With the request's retries.
 };
 
@@ -169,7 +169,8 @@ public:
 
     /// Takes the function, or an object with several, which must be copyable or movable.
     template <class Function>
-    requires(!std::same_as<std::remove_cvref_t<Function>, observer>) explicit observer(Function function)
+        requires(!std::same_as<std::remove_cvref_t<Function>, observer>)
+    explicit observer(Function function)
         : listener_(std::make_shared<listener_of<Function>>(std::move(function)))
     {
         static_assert(hears<Function, request_started> || hears<Function, attempt_ended> ||
@@ -184,9 +185,9 @@ public:
     explicit observer(std::shared_ptr<Object> object)
     {
         if (object)
-            *this = observer([object](auto const& event) requires std::invocable<Object&, decltype(event)> {
-                (*object)(event);
-            });
+            *this = observer([object](auto const& event)
+                                 requires std::invocable<Object&, decltype(event)>
+                             { (*object)(event); });
     }
 
     explicit operator bool() const noexcept { return listener_ != nullptr; }

@@ -1,4 +1,4 @@
-// Where a stream starts and ends: earliest, latest, or an offset. Layer: values (no I/O, no Asio).
+// Where a stream starts and ends: earliest, latest, or an offset.
 #ifndef HDIKAFKA_OFFSETS_HPP
 #define HDIKAFKA_OFFSETS_HPP
 
@@ -49,7 +49,8 @@ public:
 
     /// Any integer; a double would lose offsets beyond 2^53 without a word.
     template <std::integral T>
-    requires(!std::same_as<T, bool>) constexpr offset_spec(T offset) noexcept
+        requires(!std::same_as<T, bool>)
+    constexpr offset_spec(T offset) noexcept
         : offset_(static_cast<std::int64_t>(offset)), anchor_(anchor::exact)
     {}
 

@@ -1,4 +1,4 @@
-// Options of calls, retries, TLS and streams. Layer: values (no I/O, no Asio).
+// Options of calls, retries, TLS and streams.
 #ifndef HDIKAFKA_OPTIONS_HPP
 #define HDIKAFKA_OPTIONS_HPP
 
@@ -303,12 +303,15 @@ public:
     /// timestamp, or that one is gone (retention, compaction), only a topic that became shorter is
     /// noticed.
     template <class Store>
-    requires std::derived_from<Store, checkpoint_store> consume_options& checkpoint(Store store) &
+        requires std::derived_from<Store, checkpoint_store>
+    consume_options& checkpoint(Store store) &
     {
         return checkpoint(std::make_shared<Store>(std::move(store)));
     }
     template <class Store>
-    requires std::derived_from<Store, checkpoint_store> consume_options && checkpoint(Store store) && {
+        requires std::derived_from<Store, checkpoint_store>
+    consume_options&& checkpoint(Store store) &&
+    {
         return std::move(checkpoint(std::make_shared<Store>(std::move(store))));
     }
 

@@ -1,9 +1,9 @@
-// Credentials that the platform holds: a managed identity, the developer's Azure CLI. Layer: what users see.
+// Credentials that the platform holds: a managed identity, the developer's Azure CLI.
 #ifndef HDIKAFKA_PLATFORM_CREDENTIAL_HPP
 #define HDIKAFKA_PLATFORM_CREDENTIAL_HPP
 
-#include <hdikafka/detail/handles.hpp>
-#include <hdikafka/detail/token_settings.hpp>
+#include <hdikafka/detail/base/fwd.hpp>
+#include <hdikafka/detail/identity/settings.hpp>
 
 #include <string>
 #include <utility>

@@ -1,10 +1,10 @@
-// producer: records sent one by one, in batches that form by themselves. Layer: what users see.
+// producer: records sent one by one, in batches that form by themselves.
 #ifndef HDIKAFKA_PRODUCER_HPP
 #define HDIKAFKA_PRODUCER_HPP
 
 #include <hdikafka/client.hpp>
-#include <hdikafka/detail/asio.hpp>
-#include <hdikafka/detail/handles.hpp>
+#include <hdikafka/detail/base/fwd.hpp>
+#include <hdikafka/detail/run/asio.hpp>
 #include <hdikafka/options.hpp>
 #include <hdikafka/producer_options.hpp>
 #include <hdikafka/producer_statistics.hpp>
@@ -133,7 +133,7 @@ using producer = basic_producer<>;
 } // namespace hdikafka::inline v0_1
 
 #ifndef HDIKAFKA_SEPARATE_COMPILATION
-#include <hdikafka/impl/producer.hpp>
+#include <hdikafka/detail/producer/handle.hpp>
 #endif
 
 #endif

@@ -1,4 +1,4 @@
-// How a producer gathers, places and limits what it sends. Layer: values (no I/O, no Asio).
+// How a producer gathers, places and limits what it sends.
 #ifndef HDIKAFKA_PRODUCER_OPTIONS_HPP
 #define HDIKAFKA_PRODUCER_OPTIONS_HPP
 
@@ -43,8 +43,8 @@ public:
     partitioner(scheme which) noexcept : scheme_(which) {}
     /// The user's own choice. An empty function is refused by the producer with errc::invalid_option.
     template <class F>
-    requires std::convertible_to<F, function> partitioner(F choose)
-        : scheme_(custom_function), function_(std::move(choose))
+        requires std::convertible_to<F, function>
+    partitioner(F choose) : scheme_(custom_function), function_(std::move(choose))
     {}
 
     /// Whether somebody else than the service chooses, who must know how many partitions there are.

@@ -1,4 +1,4 @@
-// What a producer has done so far, in figures. Layer: values (no I/O, no Asio).
+// What a producer has done so far, in figures.
 #ifndef HDIKAFKA_PRODUCER_STATISTICS_HPP
 #define HDIKAFKA_PRODUCER_STATISTICS_HPP
 

@@ -1,4 +1,4 @@
-// What a produce returns: what became of each record. Layer: values (no I/O, no Asio).
+// What a produce returns: what became of each record.
 #ifndef HDIKAFKA_RECEIPT_HPP
 #define HDIKAFKA_RECEIPT_HPP
 

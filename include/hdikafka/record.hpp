@@ -1,4 +1,4 @@
-// What a produce sends: record and records. Layer: values (no I/O, no Asio).
+// What a produce sends: record and records.
 #ifndef HDIKAFKA_RECORD_HPP
 #define HDIKAFKA_RECORD_HPP
 
@@ -60,9 +60,10 @@ public:
     /// One record for each argument: a record, or a value that converts to json and becomes one without a
     /// key.
     template <class... Items>
-    requires(sizeof...(Items) > 0 &&
-             ((std::same_as<std::remove_cvref_t<Items>, record> ||
-               std::convertible_to<Items, json>)&&...)) explicit records(Items&&... items)
+        requires(sizeof...(Items) > 0 &&
+                 ((std::same_as<std::remove_cvref_t<Items>, record> || std::convertible_to<Items, json>) &&
+                  ...))
+    explicit records(Items&&... items)
     {
         list_.reserve(sizeof...(Items));
         (push_back(record(std::forward<Items>(items))), ...);

@@ -1,9 +1,8 @@
 // What a read returns: record_batch, a response cut into records that are slices of it.
-// Layer: values (no I/O, no Asio).
 #ifndef HDIKAFKA_RECORD_BATCH_HPP
 #define HDIKAFKA_RECORD_BATCH_HPP
 
-#include <hdikafka/detail/byte_buffer.hpp>
+#include <hdikafka/detail/base/byte_buffer.hpp>
 #include <hdikafka/json.hpp>
 
 #include <algorithm>

@@ -1,9 +1,9 @@
-// record_stream: the records of a partition as an asynchronous generator. Layer: what users see.
+// record_stream: the records of a partition as an asynchronous generator.
 #ifndef HDIKAFKA_RECORD_STREAM_HPP
 #define HDIKAFKA_RECORD_STREAM_HPP
 
-#include <hdikafka/detail/asio.hpp>
-#include <hdikafka/detail/handles.hpp>
+#include <hdikafka/detail/base/fwd.hpp>
+#include <hdikafka/detail/run/asio.hpp>
 #include <hdikafka/options.hpp>
 #include <hdikafka/record_batch.hpp>
 
@@ -37,7 +37,7 @@ class basic_record_stream
 {
 public:
     /// For client::consume().
-    basic_record_stream(detail::session_ptr owner, std::string topic, std::optional<std::int32_t> partition,
+    basic_record_stream(detail::client_ptr owner, std::string topic, std::optional<std::int32_t> partition,
                         consume_options options);
 
     /// The next records; nullopt when everything up to until() has been handed over.
@@ -130,7 +130,7 @@ using record_stream = basic_record_stream<>;
 } // namespace hdikafka::inline v0_1
 
 #ifndef HDIKAFKA_SEPARATE_COMPILATION
-#include <hdikafka/impl/record_stream.hpp>
+#include <hdikafka/detail/stream/handle.hpp>
 #endif
 
 #endif

@@ -1,4 +1,4 @@
-// result<T>: a value or an hk::error. Layer: values (no I/O, no Asio).
+// result<T>: a value or an hk::error.
 #ifndef HDIKAFKA_RESULT_HPP
 #define HDIKAFKA_RESULT_HPP
 
@@ -62,7 +62,9 @@ public:
     /// A failure.
     result(hdikafka::error failure) : state_(std::move(failure)) {}
 
-    result(result const& other) requires std::copy_constructible<T> : state_(other.state_)
+    result(result const& other)
+        requires std::copy_constructible<T>
+        : state_(other.state_)
     {
         if (state_)
             std::construct_at(&value_, other.value_);

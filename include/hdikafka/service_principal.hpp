@@ -1,12 +1,11 @@
-// Credentials of service principals, which ask Entra with a secret, a certificate or an assertion. Layer:
-// what users see.
+// Credentials of service principals, which ask Entra with a secret, a certificate or an assertion.
 #ifndef HDIKAFKA_SERVICE_PRINCIPAL_HPP
 #define HDIKAFKA_SERVICE_PRINCIPAL_HPP
 
-#include <hdikafka/detail/asio.hpp>
-#include <hdikafka/detail/handles.hpp>
-#include <hdikafka/detail/secret.hpp>
-#include <hdikafka/detail/token_settings.hpp>
+#include <hdikafka/detail/base/fwd.hpp>
+#include <hdikafka/detail/base/secret.hpp>
+#include <hdikafka/detail/identity/settings.hpp>
+#include <hdikafka/detail/run/asio.hpp>
 
 #include <functional>
 #include <string>

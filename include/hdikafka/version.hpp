@@ -1,4 +1,4 @@
-// Version of the library. Layer: values (no I/O, no Asio).
+// Version of the library.
 #ifndef HDIKAFKA_VERSION_HPP
 #define HDIKAFKA_VERSION_HPP
 

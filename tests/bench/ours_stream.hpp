@@ -4,6 +4,7 @@
 #define HDIKAFKA_BENCH_OURS_STREAM_HPP
 
 #include <hdikafka/client.hpp>
+#include <hdikafka/record_stream.hpp>
 
 #include <string>
 

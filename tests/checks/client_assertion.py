@@ -2,7 +2,7 @@
 """Verifies the library's client assertions with nothing of the library: this file's own reading of JWT, and the
 openssl command for certificates and signatures.
 
-client_assertion_test writes one assertion of each form and the certificates. Each assertion must be exactly what
+identity_assertion_test writes one assertion of each form and the certificates. Each assertion must be exactly what
 Entra asks for; then each is changed in many ways, and every change has to be seen.
 
     client_assertion.py PATH-OF-CLIENT_ASSERTION_TEST PATH-OF-OPENSSL

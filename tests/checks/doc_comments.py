@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Fails when a public name has no doc comment.
 
-Public is what the headers outside of detail/ reach (without impl/, the definitions of what they declare) and what
+Public is what the headers outside of detail/ reach (without what they include under
+HDIKAFKA_SEPARATE_COMPILATION and HDIKAFKA_SOURCE: the definitions of what they declare) and what
 namespace hdikafka holds outside of its namespace detail: classes, enums, enumerators, functions, constants,
-aliases, concepts, public members and macros named HDIKAFKA_*. A doc comment is a block of `///` right above the name, or `///<` behind it on its last line.
+aliases, concepts, public members and macros named HDIKAFKA_*. A doc comment is a block of `///` right above the
+name, or `///<` behind it on its last line.
 
 What gives an awaitable must cover effect, completion, errors, cancellation, lifetime and thread safety, each
 under that label and in that order: in its own comment, in its class's, or in that of the function that it says
@@ -42,6 +44,9 @@ EXEMPT = [
                                                     for other in names)),
 ]
 
+IMPLEMENTATION = re.compile(r"#ifndef HDIKAFKA_SEPARATE_COMPILATION\n.*?#endif|#ifdef HDIKAFKA_SOURCE\n.*?#endif", re.DOTALL)
+
+
 def missing_labels(name):
     """Which labels an awaitable's comments lack, or have in another order."""
     comments, seen = [name.comment, name.scope_comment], [name]
@@ -72,7 +77,8 @@ def check(include, listing=None):
         except (OSError, Unreadable) as error:
             found.append(str(error))
             continue
-        waiting += [included for included in header.includes if not included.startswith("hdikafka/impl/")]
+        behind = "".join(IMPLEMENTATION.findall((include / shown).read_text(encoding="utf-8")))
+        waiting += [included for included in header.includes if f"<{included}>" not in behind]
         names += header.macros + header.names
     for name in names:
         name.siblings = getattr(name, "siblings", [])

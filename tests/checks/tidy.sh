@@ -13,8 +13,8 @@ if [[ ${1:-} == --jobs ]]; then
 fi
 # The static analyzer begins at a source's own functions and does not see through coroutines: it is for the
 # parsers' tests, and would take two minutes more for each of the others.
-deep=(tests/http_parser_test.cpp tests/url_test.cpp tests/utf8_test.cpp)
-quick=(tests/client_test.cpp tests/record_stream_test.cpp tests/credential_test.cpp tests/bridge_boost_test.cpp
+deep=(tests/http/response_parser_test.cpp tests/http/url_test.cpp tests/base/utf8_test.cpp)
+quick=(tests/client/client_test.cpp tests/stream/stream_test.cpp tests/identity/credential_test.cpp tests/public/bridge_boost_test.cpp
     examples/*.cpp examples/support/*.cpp)
 if (($#)); then
     deep=("$@")

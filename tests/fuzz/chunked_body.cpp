@@ -2,7 +2,7 @@
 // first reading; the other decoder has none.
 #include "fuzz.hpp"
 
-#include <hdikafka/detail/http_body.hpp>
+#include <hdikafka/detail/http/body.hpp>
 
 #include <algorithm>
 #include <cstdint>

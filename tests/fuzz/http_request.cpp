@@ -2,8 +2,8 @@
 // 3: the limits.
 #include "fuzz.hpp"
 
-#include <hdikafka/detail/emulator_message.hpp>
-#include <hdikafka/detail/http_request_reader.hpp>
+#include <hdikafka/detail/emulator/message.hpp>
+#include <hdikafka/detail/http/request_parser.hpp>
 
 #include <algorithm>
 #include <array>
@@ -14,7 +14,7 @@
 namespace {
 
 using fuzz::require;
-using hdikafka::detail::request_reader;
+using hdikafka::detail::request_parser;
 
 struct request
 {
@@ -42,7 +42,7 @@ struct connection
 
 connection serve(std::string_view text, fuzz::piece_sizes const& sizes, hdikafka::http_limits const& limits)
 {
-    request_reader reader(limits);
+    request_parser reader(limits);
     connection seen;
     auto const collect = [&] {
         while (reader.done()) {

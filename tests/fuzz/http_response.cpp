@@ -2,7 +2,7 @@
 // bytes. Choices 2 and 3: the limits. Choice 4: the request was CONNECT.
 #include "fuzz.hpp"
 
-#include <hdikafka/detail/http_parser.hpp>
+#include <hdikafka/detail/http/response_parser.hpp>
 
 #include <charconv>
 #include <chrono>

@@ -3,10 +3,10 @@
 #include "fuzz.hpp"
 #include "json_reference.hpp"
 
-#include "../support/json_texts.hpp"
+#include "../support/json/json_texts.hpp"
 
-#include <hdikafka/detail/batch_parser.hpp>
-#include <hdikafka/detail/token_response.hpp>
+#include <hdikafka/detail/rest/batch_parser.hpp>
+#include <hdikafka/detail/identity/token_response.hpp>
 #include <hdikafka/json.hpp>
 
 #include <algorithm>

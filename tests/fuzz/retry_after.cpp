@@ -2,7 +2,7 @@
 // first for Retry-After.
 #include "fuzz.hpp"
 
-#include <hdikafka/detail/retry_after.hpp>
+#include <hdikafka/detail/http/retry_after.hpp>
 
 #include <algorithm>
 #include <array>

@@ -1,8 +1,8 @@
 // URLs, and the addresses that are their hosts, held against inet_pton.
 #include "fuzz.hpp"
 
-#include <hdikafka/detail/http_syntax.hpp>
-#include <hdikafka/detail/url.hpp>
+#include <hdikafka/detail/http/syntax.hpp>
+#include <hdikafka/detail/http/url.hpp>
 
 #include <arpa/inet.h>
 

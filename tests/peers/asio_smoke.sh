@@ -6,7 +6,7 @@
 set -euo pipefail
 what=$1 asio=$2
 shift 2
-tests=${TESTS:-api_test client_test record_stream_test}
+tests=${TESTS:-public/api client/client stream/stream}
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 objects=$(mktemp -d)
 trap 'rm -rf "$objects"' EXIT
@@ -19,7 +19,7 @@ compile=("$@" -std=c++20 -Og -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wer
 [[ $1 != clang* ]] || compile+=(-DASIO_HAS_CO_AWAIT=1 -DASIO_HAS_STD_COROUTINE=1)
 sources=("$root/tests/main.cpp")
 for test in $tests; do
-    sources+=("$root/tests/$test.cpp")
+    sources+=("$root/tests/${test}_test.cpp")
 done
 if [[ " $* " == *" -DASIO_SEPARATE_COMPILATION "* ]]; then
     printf '#include <%s>\n' asio/impl/src.hpp asio/ssl/impl/src.hpp >"$objects/asio_itself.cpp"

@@ -6,7 +6,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 asio=${1:-/usr/include}
-export TESTS=api_test
+export TESTS=public/api
 bash "$here/asio_smoke.sh" "nothing deprecated" "$asio" g++ -DASIO_NO_DEPRECATED
 bash "$here/asio_smoke.sh" "separate compilation" "$asio" g++ -DASIO_SEPARATE_COMPILATION
 

@@ -7,7 +7,7 @@
 // calls after every 25 of them, and at the end the figures. On stdin: the proxy's endpoint, "reload" or
 // "kill" when the script does so, "enough" when it has. Ends with 1 if a record was lost or doubled in
 // silence.
-#include "support/served_emulator.hpp"
+#include "support/emulator/served_emulator.hpp"
 
 #include <hdikafka.hpp>
 

@@ -1,8 +1,8 @@
-// What impl/src.hpp is to the library, for the emulator. Layer: optional.
+// What impl/src.hpp is to the library, for the emulator.
 #ifndef HDIKAFKA_IMPL_EMULATOR_SRC_HPP
 #define HDIKAFKA_IMPL_EMULATOR_SRC_HPP
 
-#include <hdikafka/impl/emulator.hpp>
+#include <hdikafka/detail/emulator/handle.hpp>
 
 namespace hdikafka::inline v0_1 {
 

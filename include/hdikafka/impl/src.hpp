@@ -1,14 +1,14 @@
 // The library's definitions, for the one source file of a program that says HDIKAFKA_SOURCE, where all are
 // compiled with HDIKAFKA_SEPARATE_COMPILATION: the others then have the declarations alone, and compile in a
-// fraction of the time. Layer: what users see.
+// fraction of the time.
 #ifndef HDIKAFKA_IMPL_SRC_HPP
 #define HDIKAFKA_IMPL_SRC_HPP
 
-#include <hdikafka/impl/checkpoint_store.hpp>
-#include <hdikafka/impl/client.hpp>
-#include <hdikafka/impl/credential.hpp>
-#include <hdikafka/impl/producer.hpp>
-#include <hdikafka/impl/record_stream.hpp>
+#include <hdikafka/detail/client/handle.hpp>
+#include <hdikafka/detail/identity/credentials.hpp>
+#include <hdikafka/detail/producer/handle.hpp>
+#include <hdikafka/detail/stream/checkpoint_handle.hpp>
+#include <hdikafka/detail/stream/handle.hpp>
 
 namespace hdikafka::inline v0_1 {
 

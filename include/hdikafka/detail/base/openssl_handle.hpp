@@ -1,0 +1,45 @@
+// OpenSSL's objects as C++ objects.
+#ifndef HDIKAFKA_DETAIL_BASE_OPENSSL_HANDLE_HPP
+#define HDIKAFKA_DETAIL_BASE_OPENSSL_HANDLE_HPP
+
+#include <hdikafka/version.hpp>
+
+#include <openssl/bio.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include <utility>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Owns an OpenSSL object.
+template <class T, auto Free>
+class openssl_handle
+{
+public:
+    openssl_handle() = default;
+    explicit openssl_handle(T* object) noexcept : object_(object) {}
+    openssl_handle(openssl_handle&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
+    openssl_handle& operator=(openssl_handle other) noexcept
+    {
+        std::swap(object_, other.object_);
+        return *this;
+    }
+    ~openssl_handle() { Free(object_); }
+
+    T* get() const noexcept { return object_; }
+    explicit operator bool() const noexcept { return object_ != nullptr; }
+
+private:
+    T* object_ = nullptr;
+};
+
+using ssl_ctx_ptr = openssl_handle<SSL_CTX, &SSL_CTX_free>;
+using ssl_ptr = openssl_handle<SSL, &SSL_free>;
+using bio_ptr = openssl_handle<BIO, &BIO_free_all>;
+using x509_ptr = openssl_handle<X509, &X509_free>;
+using tls_session_ptr = openssl_handle<SSL_SESSION, &SSL_SESSION_free>;
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif

@@ -1,0 +1,78 @@
+// Whether and when an attempt is repeated: a pure decision.
+#ifndef HDIKAFKA_DETAIL_CALL_RETRY_HPP
+#define HDIKAFKA_DETAIL_CALL_RETRY_HPP
+
+#include <hdikafka/detail/http/status.hpp>
+#include <hdikafka/detail/net/attempt.hpp>
+#include <hdikafka/error.hpp>
+#include <hdikafka/options.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Whether doing a request twice differs from doing it once.
+enum class repeatable : unsigned char
+{
+    freely, ///< GET, create and delete of a topic, a token request.
+    unsent, ///< A produce: only when no byte of it was written.
+};
+
+/// Failures that the next attempt may not meet. A refused certificate, a framing error and the
+/// caller's own cancellation or deadline are not among them.
+inline bool transient_failure(std::error_code code) noexcept
+{
+    return code == errc::connect_timeout || code == errc::idle_timeout || code == errc::resolve_failed ||
+           code == errc::connect_failed || code == errc::connection_lost || code == errc::truncated;
+}
+
+/// Whether the failure says that the same request may succeed later.
+inline bool transient(attempt_outcome const& outcome) noexcept
+{
+    if (outcome.code)
+        return transient_failure(outcome.code);
+    return !outcome.is_final && transient_status(outcome.status);
+}
+
+/// Whether sending the request again can do no harm that the policy does not allow.
+inline bool harmless(retry_policy const& policy, repeatable kind, attempt_outcome const& outcome) noexcept
+{
+    bool const refused = !outcome.code && outcome.status == 429;
+    return kind == repeatable::freely || policy.at_least_once() || refused || !outcome.bytes_written;
+}
+
+/// Whether the server seems to have closed the connection while it lay idle, just before the request came
+/// (RFC 9112 §9.3.1): it says nothing about the server's health, so that the request may be sent again at
+/// once.
+inline bool reuse_race(attempt_outcome const& outcome) noexcept
+{
+    bool const lost = outcome.code == errc::connection_lost || outcome.code == errc::truncated;
+    return lost && outcome.reused && !outcome.answered;
+}
+
+/// Decides after an attempt: nullopt to give up, else how long to wait before the next one.
+/// `retries` counts those made already; `random` is in [0, 1); `left` is the time to the call's deadline.
+inline std::optional<milliseconds> decide_retry(retry_policy const& policy, repeatable kind,
+                                                attempt_outcome const& outcome, int retries, double random,
+                                                milliseconds left)
+{
+    if (!transient(outcome) || retries >= policy.max_retries() || !harmless(policy, kind, outcome))
+        return std::nullopt;
+
+    milliseconds const most = std::max(policy.max_delay(), milliseconds(0));
+    milliseconds ceiling = std::clamp(policy.base_delay(), milliseconds(0), most);
+    for (int i = 0; i < retries && ceiling < most; ++i)
+        ceiling = ceiling <= most / 2 ? ceiling * 2 : most;
+    auto delay = milliseconds(static_cast<milliseconds::rep>(static_cast<double>(ceiling.count()) * random));
+    if (outcome.retry_after)
+        delay = std::max(delay, *outcome.retry_after);
+    if (delay >= left)
+        return std::nullopt;
+    return delay;
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif

@@ -1,0 +1,332 @@
+// What emulator.hpp declares.
+#ifndef HDIKAFKA_DETAIL_EMULATOR_HANDLE_HPP
+#define HDIKAFKA_DETAIL_EMULATOR_HANDLE_HPP
+
+#include <hdikafka/detail/emulator/certificate.hpp>
+#include <hdikafka/detail/emulator/log.hpp>
+#include <hdikafka/detail/emulator/server.hpp>
+#include <hdikafka/detail/run/asio_io.hpp>
+#include <hdikafka/emulator.hpp>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace hdikafka::inline v0_1 {
+
+template <class Lazy>
+basic_emulator<Lazy>::basic_emulator(net::any_io_executor executor, emulator_options options)
+    : executor_(std::move(executor)),
+      server_(std::make_shared<detail::emulation::emulator_server>(std::move(options)))
+{}
+
+template <class Lazy>
+basic_emulator<Lazy>::~basic_emulator()
+{
+    stop();
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::start()
+{
+    if (!executor_)
+        throw error(errc::already_running, "the emulator can be started once only");
+    emulator_options const& options = server_->options();
+    detail::emulation::check_options(options).value();
+    std::string chain = options.certificate_pem();
+    std::string key = options.key_pem();
+    ca_pem_ = chain;
+    if (chain.empty()) {
+        auto made =
+            detail::emulation::make_emulator_certificate(options.host_names(), own_addresses()).value();
+        chain = std::move(made.chain_pem);
+        key = std::move(made.key_pem);
+        ca_pem_ = std::move(made.ca_pem);
+    }
+    server_->use_certificate(chain, key).value();
+    auto const ports = server_->start(std::exchange(executor_, net::any_io_executor())).value();
+    port_ = ports.tls;
+    identity_port_ = ports.identity;
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::stop()
+{
+    server_->stop();
+}
+
+template <class Lazy>
+std::uint16_t basic_emulator<Lazy>::port() const noexcept
+{
+    return port_;
+}
+
+template <class Lazy>
+std::string basic_emulator<Lazy>::endpoint() const
+{
+    return "https://" + host() + ":" + std::to_string(port_);
+}
+
+template <class Lazy>
+std::string basic_emulator<Lazy>::authority_host() const
+{
+    return endpoint();
+}
+
+template <class Lazy>
+std::string basic_emulator<Lazy>::identity_endpoint() const
+{
+    if (!server_->options().managed_identity())
+        throw error(errc::invalid_option, "the emulator has no endpoints for managed identities: its option "
+                                          "managed_identity(true) is not set");
+    return "http://" + host() + ":" + std::to_string(identity_port_);
+}
+
+template <class Lazy>
+std::string const& basic_emulator<Lazy>::ca_pem() const noexcept
+{
+    return ca_pem_;
+}
+
+template <class Lazy>
+hdikafka::credential basic_emulator<Lazy>::credential() const
+{
+    emulator_options const& options = server_->options();
+    return client_secret_credential(options.tenant(), options.client_id(), options.client_secret())
+        .authority_host(authority_host());
+}
+
+template <class Lazy>
+hdikafka::client_options basic_emulator<Lazy>::client_options() const
+{
+    return hdikafka::client_options(endpoint()).credential(credential()).tls(tls_options().ca_pem(ca_pem_));
+}
+
+template <class Lazy>
+std::vector<std::string> basic_emulator<Lazy>::topics() const
+{
+    return server_->with_service(
+        [](detail::emulation::emulator_service& service) { return service.broker().topics(); });
+}
+
+template <class Lazy>
+std::map<std::string, std::string> basic_emulator<Lazy>::topic_properties(std::string_view topic) const
+{
+    return server_->with_service([topic](detail::emulation::emulator_service& service) {
+        auto const* const found = service.broker().find(topic);
+        if (found == nullptr)
+            throw detail::emulation::emulator_broker::no_topic(topic);
+        return found->properties;
+    });
+}
+
+template <class Lazy>
+std::vector<emulator_record> basic_emulator<Lazy>::records(std::string_view topic,
+                                                           std::int32_t partition) const
+{
+    return server_->with_service([&](detail::emulation::emulator_service& service) {
+        auto const& all = service.broker().log(topic, partition).value()->all();
+        return std::vector<emulator_record>(all.begin(), all.end());
+    });
+}
+
+template <class Lazy>
+std::pair<std::int64_t, std::int64_t> basic_emulator<Lazy>::watermarks(std::string_view topic,
+                                                                       std::int32_t partition) const
+{
+    return server_->with_service([&](detail::emulation::emulator_service& service) {
+        auto const* const log = service.broker().log(topic, partition).value();
+        return std::pair(log->earliest(), log->latest());
+    });
+}
+
+template <class Lazy>
+std::size_t basic_emulator<Lazy>::request_count(emulator_route route) const
+{
+    return server_->with_service(
+        [route](detail::emulation::emulator_service& service) { return service.count(route); });
+}
+
+template <class Lazy>
+std::size_t basic_emulator<Lazy>::token_requests() const
+{
+    return request_count(emulator_route::token);
+}
+
+template <class Lazy>
+std::vector<emulator_call> basic_emulator<Lazy>::calls() const
+{
+    return server_->with_service(
+        [](detail::emulation::emulator_service& service) { return service.calls(); });
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::forget_calls()
+{
+    server_->with_service([](detail::emulation::emulator_service& service) { service.forget_calls(); });
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::add_topic(std::string_view topic, std::int32_t partitions)
+{
+    auto const now = server_->now() - server_->options().visibility_delay();
+    server_->with_service([&](detail::emulation::emulator_service& service) {
+        detail::emulation::emulator_topic_config config;
+        config.partition_count = partitions;
+        service.broker().create(topic, std::move(config), now).value();
+    });
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::recreate_topic(std::string_view topic)
+{
+    auto const now = server_->now() - server_->options().visibility_delay();
+    server_->with_service([&](detail::emulation::emulator_service& service) {
+        auto& broker = service.broker();
+        auto const* const old = broker.find(topic);
+        if (old == nullptr)
+            throw detail::emulation::emulator_broker::no_topic(topic);
+        detail::emulation::emulator_topic_config config;
+        config.partition_count = static_cast<std::int32_t>(old->partitions.size());
+        config.replication_factor = old->replication_factor;
+        config.properties = old->properties;
+        broker.remove(topic, now).value();
+        broker.create(topic, std::move(config), now).value();
+    });
+}
+
+template <class Lazy>
+std::int64_t basic_emulator<Lazy>::append(std::string_view topic, record const& record)
+{
+    auto const now = server_->now();
+    return server_->with_service([&](detail::emulation::emulator_service& service) {
+        std::vector<detail::emulation::emulator_new_record> one(1);
+        one.front().value = record.value().text();
+        if (record.key()) {
+            one.front().key = record.key()->text();
+            one.front().key_bytes = detail::key_bytes(record.key()->text());
+        }
+        one.front().partition = record.partition();
+        return service.broker().produce(topic, std::move(one), 0, now).value().front().offset;
+    });
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::trim(std::string_view topic, std::int32_t partition, std::int64_t offset)
+{
+    edit(topic, partition, [offset](detail::emulation::emulator_log& log) { log.trim(offset); });
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::retain(std::string_view topic, std::int32_t partition, std::size_t count)
+{
+    edit(topic, partition, [count](detail::emulation::emulator_log& log) { log.retain(count); });
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::truncate(std::string_view topic, std::int32_t partition, std::int64_t offset)
+{
+    edit(topic, partition, [offset](detail::emulation::emulator_log& log) { log.truncate(offset); });
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::compact(std::string_view topic, std::int32_t partition, std::int64_t first,
+                                   std::int64_t last)
+{
+    edit(topic, partition, [first, last](detail::emulation::emulator_log& log) { log.compact(first, last); });
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::inject_gap(std::string_view topic, std::int32_t partition, std::int64_t count)
+{
+    edit(topic, partition, [count](detail::emulation::emulator_log& log) { log.skip(count); });
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::expire_tokens()
+{
+    server_->with_service(
+        [](detail::emulation::emulator_service& service) { service.authority().expire_all(); });
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::require_claims(std::string json)
+{
+    if (!json.empty() && !detail::emulation::valid_claims(json))
+        throw error(errc::invalid_json, "the claims to require are not a JSON object");
+    server_->with_service([&](detail::emulation::emulator_service& service) {
+        service.authority().require_claims(std::move(json));
+    });
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::in_security_group(bool member)
+{
+    server_->with_service([member](detail::emulation::emulator_service& service) {
+        service.authority().in_security_group(member);
+    });
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::rotate_client_secret(std::string secret)
+{
+    server_->with_service([&](detail::emulation::emulator_service& service) {
+        service.authority().client_secret(std::move(secret));
+    });
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::inject(emulator_fault fault)
+{
+    server_->with_service(
+        [&](detail::emulation::emulator_service& service) { service.inject(std::move(fault)); });
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::on_call(std::function<void(emulator_call const&)> script)
+{
+    server_->script(std::move(script));
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::refuse_records(std::size_t count)
+{
+    server_->with_service(
+        [count](detail::emulation::emulator_service& service) { service.refuse_records(count); });
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::edit(std::string_view topic, std::int32_t partition,
+                                std::function<void(detail::emulation::emulator_log&)> change)
+{
+    server_->with_service([&](detail::emulation::emulator_service& service) {
+        service.broker().edit(topic, partition, change).value();
+    });
+}
+
+template <class Lazy>
+std::string basic_emulator<Lazy>::host() const
+{
+    emulator_options const& options = server_->options();
+    std::string out = options.advertise().empty() ? options.address() : options.advertise();
+    if (out == "0.0.0.0")
+        out = "127.0.0.1";
+    if (out == "::")
+        out = "::1";
+    return out.find(':') == std::string::npos ? out : "[" + out + "]";
+}
+
+template <class Lazy>
+std::vector<std::string> basic_emulator<Lazy>::own_addresses() const
+{
+    net::error_code failure;
+    auto const address = net::ip::make_address(server_->options().address(), failure);
+    if (failure || address.is_unspecified() || address.is_loopback())
+        return {};
+    return {address.to_string()};
+}
+
+} // namespace hdikafka::inline v0_1
+
+#endif

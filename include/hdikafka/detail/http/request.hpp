@@ -1,0 +1,183 @@
+// http_request: what is sent.
+#ifndef HDIKAFKA_DETAIL_HTTP_REQUEST_HPP
+#define HDIKAFKA_DETAIL_HTTP_REQUEST_HPP
+
+#include <hdikafka/detail/base/secret.hpp>
+#include <hdikafka/detail/http/syntax.hpp>
+
+#include <array>
+#include <charconv>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// A block of header fields, checked and written as they are added. Nothing that could end a line or
+/// add another field gets into it.
+class request_fields
+{
+public:
+    /// False, and the block is spoilt for good, when the name is no token, the value has a control
+    /// character or blanks around it, or the field is one that http_request writes itself.
+    bool add(std::string_view name, std::string_view value)
+    {
+        bool const sound = is_token(name) && is_value(value) && !is_reserved(name);
+        sound_ = sound_ && sound;
+        if (sound) {
+            write(text_, name, value);
+        }
+        return sound;
+    }
+
+    /// The same for a name and a value of our own making, which need no check.
+    void add_own(std::string_view name, std::string_view value) { write(text_, name, value); }
+
+    bool sound() const noexcept { return sound_; }
+    std::string const& text() const noexcept { return text_; }
+
+    static bool is_value(std::string_view value) noexcept
+    {
+        return has_no_control(value) &&
+               (value.empty() || (!is_blank(value.front()) && !is_blank(value.back())));
+    }
+
+    static void write(std::string& out, std::string_view name, std::string_view value)
+    {
+        constexpr std::string_view colon = ": ";
+        constexpr std::string_view end = "\r\n";
+        out.reserve(out.size() + name.size() + value.size() + colon.size() + end.size());
+        out.append(name).append(colon).append(value).append(end);
+    }
+
+private:
+    static bool is_reserved(std::string_view name) noexcept
+    {
+        return equals_ignoring_case(name, "host") || equals_ignoring_case(name, "authorization") ||
+               equals_ignoring_case(name, "content-length") ||
+               equals_ignoring_case(name, "transfer-encoding");
+    }
+
+    std::string text_;
+    bool sound_ = true;
+};
+
+/// A field's value, checked when it is made: once, however many requests carry it.
+class field_value
+{
+public:
+    explicit field_value(std::string text)
+        : text_(std::move(text)), sound_(request_fields::is_value(text_.text()))
+    {}
+
+    bool sound() const noexcept { return sound_; }
+    std::string const& text() const noexcept { return text_.text(); }
+
+private:
+    secret text_; ///< A token, most often.
+    bool sound_;
+};
+
+using shared_fields = std::shared_ptr<request_fields const>;
+
+/// A request without the parts that belong to the connection (Host) and to the moment (Authorization):
+/// those are given when it is rendered, because a retry may need others. A request with a part that
+/// could be taken for another field or another request is never rendered at all.
+class http_request
+{
+public:
+    /// `target` in origin form, already percent-encoded; for CONNECT in authority form. `common`, which may
+    /// be null, are fields that many requests share.
+    http_request(std::string method, std::string target, shared_fields common = nullptr)
+        : method_(std::move(method)),
+          target_(std::move(target)),
+          common_(std::move(common)),
+          sound_(is_token(method_) && sound_target() && (!common_ || common_->sound()))
+    {}
+
+    /// Adds a field; see request_fields::add.
+    bool add(std::string_view name, std::string_view value) { return fields_.add(name, value); }
+    /// See request_fields::add_own.
+    void add_own(std::string_view name, std::string_view value) { fields_.add_own(name, value); }
+
+    http_request& body(std::string content) &
+    {
+        body_ = std::move(content);
+        return *this;
+    }
+
+    /// Wipes the body, which was a secret's.
+    void cleanse_body() noexcept { cleanse(body_); }
+
+    std::string const& method() const noexcept { return method_; }
+    std::string const& target() const noexcept { return target_; }
+    std::string const& body() const noexcept { return body_; }
+
+    /// Whether every part of the request can be sent as it is. `host` is the Host field's value;
+    /// `authorization` that of Authorization, which is left out when null.
+    bool sound(std::string_view host, field_value const* authorization) const noexcept
+    {
+        return sound_ && fields_.sound() && host_characters.spells(host) &&
+               (!authorization || authorization->sound());
+    }
+
+    /// Appends the request to `out`. False, with `out` as it was, when it is not sound.
+    [[nodiscard]] bool render_to(std::string& out, std::string_view host,
+                                 field_value const* authorization) const
+    {
+        if (!sound(host, authorization))
+            return false;
+        bool const sized = !body_.empty() || method_ == "POST" || method_ == "PUT" || method_ == "PATCH";
+        std::array<char, 20> digits{};
+        auto const* const end = std::to_chars(digits.data(), digits.data() + digits.size(), body_.size()).ptr;
+        std::string_view const length(digits.data(), static_cast<std::size_t>(end - digits.data()));
+        using text = std::string_view;
+        text const line = "\r\n";
+        std::array const parts{text(method_),
+                               text(" "),
+                               text(target_),
+                               text(" HTTP/1.1\r\nHost: "),
+                               host,
+                               line,
+                               authorization ? text("Authorization: ") : text(),
+                               authorization ? text(authorization->text()) : text(),
+                               authorization ? line : text(),
+                               common_ ? text(common_->text()) : text(),
+                               text(fields_.text()),
+                               sized ? text("Content-Length: ") : text(),
+                               sized ? length : text(),
+                               sized ? line : text(),
+                               line,
+                               text(body_)};
+        std::size_t size = 0;
+        for (auto const part : parts)
+            size += part.size();
+        auto const before = out.size();
+        out.resize(before + size);
+        char* at = out.data() + before;
+        for (auto const part : parts)
+            at += part.copy(at, part.size());
+        return true;
+    }
+
+private:
+    bool sound_target() const noexcept
+    {
+        if (method_ == "CONNECT")
+            return host_characters.spells(target_);
+        return target_.starts_with('/') && target_characters.spells(target_);
+    }
+
+    std::string method_;
+    std::string target_;
+    shared_fields common_;
+    request_fields fields_;
+    std::string body_;
+    bool sound_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif

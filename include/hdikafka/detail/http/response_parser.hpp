@@ -1,0 +1,258 @@
+// response_parser: bytes in, one final answer or one fault out (RFC 9112).
+#ifndef HDIKAFKA_DETAIL_HTTP_RESPONSE_PARSER_HPP
+#define HDIKAFKA_DETAIL_HTTP_RESPONSE_PARSER_HPP
+
+#include <hdikafka/detail/http/body.hpp>
+#include <hdikafka/detail/http/framing.hpp>
+#include <hdikafka/detail/http/head.hpp>
+#include <hdikafka/detail/http/response.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Reads the answer to one request: `prepare()` says where the next bytes go, `commit(n)` takes them.
+/// The outcome depends on the bytes alone, not on the pieces they come in (but for is_tunnel()). Interim
+/// answers (1xx) are dropped. After a fault, and unless keep_alive() or is_tunnel(), the connection has to be
+/// closed.
+class response_parser
+{
+public:
+    /// `head_request`: the answer belongs to a HEAD and has no body.
+    explicit response_parser(http_limits const& limits, bool head_request = false)
+        : head_(limits, errc::status_line_too_long),
+          body_(limits),
+          interim_left_(limits.interim()),
+          status_line_limit_(limits.status_line()),
+          head_request_(head_request)
+    {}
+
+    /// The answer belongs to a CONNECT. To be said before the first byte comes.
+    void expect_tunnel() noexcept { connect_request_ = true; }
+
+    /// Room for the next bytes; empty once done() or failed(). For a body with Content-Length it is the
+    /// body's own memory and never longer than its rest.
+    std::span<char> prepare()
+    {
+        if (stage_ == stage::head)
+            return head_.prepare();
+        return stage_ == stage::body ? body_.prepare() : std::span<char>();
+    }
+
+    /// `n` bytes, at most as many as there was room for, were put there.
+    void commit(std::size_t n)
+    {
+        if (n == 0)
+            return;
+        if (stage_ == stage::head) {
+            started_ = true;
+            head_.commit(n);
+            read_head();
+        } else if (stage_ == stage::body) {
+            body_.commit(n);
+            look_at_body();
+        }
+    }
+
+    /// The peer has closed the connection in the proper way; over TLS that is after close_notify.
+    void finish_eof()
+    {
+        if (stage_ == stage::head) {
+            fail(http_fault(errc::connection_lost, started_
+                                                       ? "the connection ended within the answer's header"
+                                                       : "the connection ended before an answer came"));
+        } else if (stage_ == stage::body) {
+            body_.finish_eof();
+            look_at_body();
+        }
+    }
+
+    bool done() const noexcept { return stage_ == stage::done; }
+    bool failed() const noexcept { return stage_ == stage::failed; }
+    errc fault() const noexcept { return fault_.code(); }
+
+    /// A sentence about the fault, or empty. It has nothing of the answer in it but framing values.
+    std::string_view cause() const noexcept { return fault_.cause(); }
+
+    /// Whether any byte has come.
+    bool started() const noexcept { return started_; }
+
+    /// Whether status() and field() are those of the final answer. They stay usable after a fault in
+    /// the body, and until take().
+    bool header_done() const noexcept { return header_done_; }
+    int status() const noexcept { return status_; }
+    std::optional<std::string_view> field(std::string_view name) const noexcept
+    {
+        return head_.head().find(name);
+    }
+
+    /// Whether another request may be sent on the connection.
+    bool keep_alive() const noexcept { return done() && keep_alive_; }
+
+    /// Whether the connection is a tunnel from here on: the CONNECT was answered with 2xx. Nothing that
+    /// follows was read; bytes that came together with the answer are a fault, because the far end of the
+    /// tunnel has nothing to say before it is spoken to.
+    bool is_tunnel() const noexcept { return done() && opens_tunnel(); }
+
+    /// How long the server keeps the connection when it is idle, if it said so (`Keep-Alive: timeout=5`).
+    std::optional<std::chrono::seconds> keep_alive_timeout() const noexcept
+    {
+        auto const value = field("keep-alive");
+        list_elements parameters(value.value_or(std::string_view()));
+        for (std::string_view parameter; parameters.next(parameter);) {
+            constexpr std::string_view name = "timeout=";
+            if (!equals_ignoring_case(parameter.substr(0, name.size()), name))
+                continue;
+            constexpr std::uint64_t day = 86400;
+            if (auto const seconds = parse_decimal(parameter.substr(name.size())))
+                return std::chrono::seconds(std::min(*seconds, day));
+        }
+        return std::nullopt;
+    }
+
+    /// The answer, once done(). Ask for keep_alive_timeout() before it.
+    http_response take() { return http_response(status_, head_.take(), body_.take()); }
+
+private:
+    enum class stage : unsigned char
+    {
+        head,
+        body,
+        done,
+        failed
+    };
+
+    void fail(http_fault fault)
+    {
+        fault_ = std::move(fault);
+        stage_ = stage::failed;
+    }
+
+    void read_head()
+    {
+        for (;;) {
+            // Another protocol is told at once: its bytes may never have a line end to wait for.
+            constexpr std::string_view version = "HTTP/1.";
+            if (status_ == 0 &&
+                !version.starts_with(head_.unread().substr(0, std::min(version.size(), status_line_limit_))))
+                return fail(http_fault(errc::bad_status_line, "the peer's answer is not HTTP/1.x"));
+            switch (head_.next()) {
+            case head_reader::event::need_more: return;
+            case head_reader::event::fault: return fail(head_.fault());
+            case head_reader::event::start_line:
+                if (!read_status_line(head_.head().start_line()))
+                    return;
+                break;
+            case head_reader::event::end:
+                if (status_ >= 200)
+                    return begin_body();
+                status_ = 0;
+                head_.restart();
+                break;
+            }
+        }
+    }
+
+    /// HTTP-version SP 3DIGIT [ SP [ reason ] ]: many servers leave out the second SP when there is no
+    /// reason.
+    bool read_status_line(std::string_view line)
+    {
+        constexpr std::size_t shortest = std::string_view("HTTP/1.1 200").size();
+        auto const digit = [line](std::size_t at) { return line[at] >= '0' && line[at] <= '9'; };
+        bool const sound = line.size() >= shortest && digit(7) && line[8] == ' ' && line[9] != '0' &&
+                           digit(9) && digit(10) && digit(11) &&
+                           (line.size() == shortest || line[shortest] == ' ');
+        if (!sound) {
+            fail(http_fault(errc::bad_status_line, "the status line is malformed"));
+            return false;
+        }
+        http_1_0_ = line[7] == '0';
+        status_ = (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
+        if (status_ == 101)
+            fail(http_fault(errc::unexpected_upgrade, "the server switched protocols unasked"));
+        else if (status_ < 200 && interim_left_-- == 0)
+            fail(http_fault(errc::too_many_interim, "there are too many interim answers"));
+        return stage_ == stage::head;
+    }
+
+    void begin_body()
+    {
+        header_done_ = true;
+        if (opens_tunnel())
+            return begin_tunnel();
+        message_framing const framing(head_.head(), http_1_0_);
+        keep_alive_ = !http_1_0_ && !framing.close();
+        if (head_request_ || status_ == 204 || status_ == 304) {
+            // No body, whatever the fields say; but a 204 that announces one may be followed by one.
+            bool const announced = status_ == 204 && (framing.chunked() || framing.length().value_or(0) != 0);
+            keep_alive_ = keep_alive_ && !framing.fault() && !announced;
+            body_.start_none();
+        } else if (framing.fault()) {
+            return fail(framing.fault());
+        } else if (framing.content_coded() && status_ >= 400) {
+            // What cannot be read is only the reason; the status says what happened.
+            keep_alive_ = false;
+            body_.start_none();
+        } else if (framing.content_coded()) {
+            return fail(http_fault(errc::unsupported_coding, "the answer has a content coding"));
+        } else if (framing.chunked()) {
+            body_.start_chunked();
+        } else if (framing.length()) {
+            body_.start_length(*framing.length());
+        } else {
+            keep_alive_ = false;
+            body_.start_until_close();
+        }
+        stage_ = stage::body;
+        auto const unread = head_.unread();
+        if (body_.feed(unread) != unread.size())
+            keep_alive_ = false; // bytes behind the answer: nobody knows what they belong to
+        look_at_body();
+    }
+
+    bool opens_tunnel() const noexcept { return connect_request_ && status_ < 300; }
+
+    /// No body, whatever the fields say (RFC 9110 §9.3.6, RFC 9112 §6.3 rule 2).
+    void begin_tunnel()
+    {
+        if (!head_.unread().empty())
+            return fail(
+                http_fault(errc::unexpected_bytes, "bytes came behind the HTTP proxy's answer to CONNECT"));
+        stage_ = stage::done;
+    }
+
+    void look_at_body()
+    {
+        if (body_.failed())
+            return fail(body_.fault());
+        if (!body_.done())
+            return;
+        stage_ = stage::done;
+        keep_alive_ = keep_alive_ && body_.surplus().empty();
+    }
+
+    head_reader head_;
+    body_reader body_;
+    std::size_t interim_left_;
+    std::size_t status_line_limit_;
+    int status_ = 0;
+    stage stage_ = stage::head;
+    bool head_request_;
+    bool connect_request_ = false;
+    bool http_1_0_ = false;
+    bool header_done_ = false;
+    bool started_ = false;
+    bool keep_alive_ = false;
+    http_fault fault_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif

@@ -1,0 +1,116 @@
+// The file in which the agent of Azure Arc leaves the key to a token: who may read it is entitled to one.
+#ifndef HDIKAFKA_DETAIL_IDENTITY_ARC_KEY_HPP
+#define HDIKAFKA_DETAIL_IDENTITY_ARC_KEY_HPP
+
+#include <hdikafka/detail/base/owned_descriptor.hpp>
+#include <hdikafka/detail/base/secret.hpp>
+#include <hdikafka/detail/identity/managed_identity_plan.hpp>
+#include <hdikafka/detail/identity/token_response.hpp>
+#include <hdikafka/result.hpp>
+
+#if __has_include(<unistd.h>)
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#endif
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Where the agent writes them, which nobody else may.
+inline constexpr char const* arc_key_folder = "/var/opt/azcmagent/tokens";
+
+#if __has_include(<unistd.h>)
+
+/// A file that is open for reading.
+class open_file
+{
+public:
+    /// Never one behind a symbolic link, and without waiting for the other end of a pipe.
+    explicit open_file(std::string const& path)
+        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): that is open()
+        : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY))
+    {}
+
+    explicit operator bool() const noexcept { return descriptor_.number() >= 0; }
+
+    bool is_regular() const
+    {
+        struct stat about = {};
+        return ::fstat(descriptor_.number(), &about) == 0 && S_ISREG(about.st_mode);
+    }
+
+    /// At most `text.size()` bytes, which it is cut to.
+    bool read(std::string& text) const
+    {
+        std::size_t size = 0;
+        while (size != text.size()) {
+            auto const count = ::read(descriptor_.number(), text.data() + size, text.size() - size);
+            if (count < 0 && errno == EINTR)
+                continue;
+            if (count < 0)
+                return false;
+            if (count == 0)
+                break;
+            size += static_cast<std::size_t>(count);
+        }
+        text.resize(size);
+        return true;
+    }
+
+private:
+    owned_descriptor descriptor_;
+};
+
+/// The key in the file that an answer of the endpoint names; no other file is ever opened. The error never
+/// shows what the file holds.
+template <class = void>
+result<secret> read_arc_key(std::string const& path, std::string_view folder)
+{
+    auto const refuse = [](std::string const& why) {
+        return error(errc::token_refused, "the key file that Azure Arc's agent names " + why);
+    };
+    if (!is_arc_key_path(path, folder))
+        return refuse("is not a .key file in " + std::string(folder));
+    open_file const file(path);
+    if (!file) {
+        std::error_code const cause(errno, std::generic_category());
+        return refuse("cannot be opened (which takes the group himds): " + cause.message());
+    }
+    constexpr std::size_t most = 4096;
+    std::string text(most + 1, '\0');
+    bool const good = file.is_regular() && file.read(text);
+    secret const whole(std::move(text));
+    if (!good)
+        return refuse("is no file that can be read");
+    if (whole.text().size() > most)
+        return refuse("is larger than 4096 bytes");
+    constexpr std::string_view blanks = " \t\r\n";
+    std::string_view key = whole.text();
+    key.remove_suffix(key.size() - (key.find_last_not_of(blanks) + 1));
+    key.remove_prefix(std::min(key.find_first_not_of(blanks), key.size()));
+    if (!sendable_token(key))
+        return refuse("is empty, or has characters that no field may have");
+    return secret(std::string(key));
+}
+
+#else
+
+template <class = void>
+result<secret> read_arc_key(std::string const&, std::string_view)
+{
+    return error(errc::token_refused, "managed identities of Azure Arc are not supported on this system");
+}
+
+#endif
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif

@@ -1,0 +1,337 @@
+// Where tokens come from: Entra, for a secret, a certificate or an assertion; the program itself.
+#ifndef HDIKAFKA_DETAIL_IDENTITY_SOURCES_HPP
+#define HDIKAFKA_DETAIL_IDENTITY_SOURCES_HPP
+
+#include <hdikafka/access_token.hpp>
+#include <hdikafka/detail/base/environment.hpp>
+#include <hdikafka/detail/base/secret.hpp>
+#include <hdikafka/detail/call/token_source.hpp>
+#include <hdikafka/detail/http/syntax.hpp>
+#include <hdikafka/detail/http/url.hpp>
+#include <hdikafka/detail/identity/assertion.hpp>
+#include <hdikafka/detail/identity/certificate.hpp>
+#include <hdikafka/detail/identity/entra.hpp>
+#include <hdikafka/detail/identity/settings.hpp>
+#include <hdikafka/detail/run/asio_io.hpp>
+#include <hdikafka/detail/run/foreign.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <fstream>
+#include <functional>
+#include <ios>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace hdikafka::inline v0_1::detail {
+
+template <class = void>
+class client_secret_source final : public token_source
+{
+public:
+    client_secret_source(entra_settings settings, secret text)
+        : settings_(std::move(settings)), secret_(std::move(text))
+    {}
+
+    task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
+    {
+        grant.source = "client secret";
+        auto endpoint = token_endpoint(settings_);
+        if (!endpoint)
+            co_return endpoint.error();
+        if (secret_.empty())
+            co_return error(errc::invalid_option, "the client secret is empty");
+        std::string form = empty_form(secret_.text(), claims);
+        append_form(form, "client_id", settings_.client_id);
+        append_form(form, "client_secret", secret_.text());
+        append_form(form, "grant_type", "client_credentials");
+        append_form(form, "scope", settings_.scope);
+        append_claims(form, claims);
+        std::string encoded;
+        encoded.reserve(3 * secret_.text().size() + 1);
+        append_form(encoded, "", secret_.text());
+        encoded.erase(0, encoded.find('=') + 1);
+        std::vector<std::string> secrets;
+        secrets.reserve(2);
+        secrets.push_back(secret_.text());
+        secrets.push_back(std::move(encoded));
+        auto outcome = co_await ask_entra<>(op, http, std::move(endpoint).value(), std::move(form),
+                                            std::move(secrets), grant);
+        co_return outcome;
+    }
+
+private:
+    entra_settings settings_;
+    secret secret_;
+};
+
+template <class = void>
+class fixed_token_source final : public token_source
+{
+public:
+    explicit fixed_token_source(secret token) : token_(std::move(token)) {}
+
+    task request(operation_ptr, transport_ptr, std::string const&, token_grant& grant) override
+    {
+        if (!sendable_token(token_.text()))
+            co_return error(errc::invalid_option,
+                            "the bearer token is empty or has characters that no token has");
+        constexpr std::chrono::hours as_long_as_it_takes(24 * 365);
+        grant.source = "bearer token";
+        grant.token = access_token(token_.text(), as_long_as_it_takes);
+        co_return result<void>();
+    }
+
+    bool renewable() const noexcept override { return false; }
+
+private:
+    secret token_;
+};
+
+template <class = void>
+class callback_token_source final : public token_source
+{
+public:
+    callback_token_source(token_function function, std::string scope)
+        : function_(std::make_shared<token_function const>(std::move(function))), scope_(std::move(scope))
+    {}
+
+    task request(operation_ptr op, transport_ptr, std::string const& claims, token_grant& grant) override
+    {
+        grant.source = "callback";
+        token_request what(std::vector<std::string>(1, scope_), claims);
+        auto outcome =
+            co_await run_awaitable<access_token>(op, function_, (*function_)(std::move(what)), grant.token);
+        if (outcome && !sendable_token(grant.token.token()))
+            co_return error(errc::invalid_token_response,
+                            "the callback's token is empty or has characters that no token has");
+        co_return outcome;
+    }
+
+private:
+    std::shared_ptr<token_function const> function_;
+    std::string scope_;
+};
+
+/// Signs in with a certificate, which is read for each request: one that was renewed on disk takes effect.
+template <class = void>
+class client_certificate_source final : public token_source
+{
+public:
+    client_certificate_source(entra_settings settings, certificate_settings certificate)
+        : settings_(std::move(settings)), certificate_(std::move(certificate))
+    {}
+
+    task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
+    {
+        grant.source = "client certificate";
+        auto endpoint = token_endpoint(settings_);
+        if (!endpoint)
+            co_return endpoint.error();
+        auto made = sign(endpoint.value(), http->random().uuid());
+        if (!made)
+            co_return made.error();
+        secret const assertion(std::move(made).value());
+        auto outcome = co_await ask_with_assertion<>(op, http, std::move(endpoint).value(), settings_,
+                                                     assertion.text(), claims, grant);
+        co_return outcome;
+    }
+
+private:
+    result<std::string> sign(url const& endpoint, std::string id) const
+    {
+        auto const loaded = load_client_certificate(certificate_.path, certificate_.passphrase.text());
+        if (!loaded)
+            return loaded.error();
+        assertion_claims const claims("https://" + endpoint.host_field() + endpoint.path, settings_.client_id,
+                                      std::move(id), std::chrono::system_clock::now());
+        auto const algorithm = certificate_.rs256 ? assertion_algorithm::rs256 : assertion_algorithm::ps256;
+        return make_client_assertion(loaded.value(), claims,
+                                     assertion_form(algorithm, certificate_.whole_chain));
+    }
+
+    entra_settings settings_;
+    certificate_settings certificate_;
+};
+
+template <class = void>
+class client_assertion_source final : public token_source
+{
+public:
+    client_assertion_source(entra_settings settings, assertion_function function)
+        : settings_(std::move(settings)),
+          function_(std::make_shared<assertion_function const>(std::move(function)))
+    {}
+
+    task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
+    {
+        grant.source = "client assertion";
+        auto endpoint = token_endpoint(settings_);
+        if (!endpoint)
+            co_return endpoint.error();
+        std::string given;
+        auto outcome = co_await run_awaitable<std::string>(op, function_, (*function_)(), given);
+        if (!outcome)
+            co_return outcome;
+        secret const assertion(std::move(given));
+        if (!sendable_token(assertion.text()))
+            co_return error(errc::invalid_option,
+                            "the callback's assertion is empty or has characters that no assertion has");
+        outcome = co_await ask_with_assertion<>(op, http, std::move(endpoint).value(), settings_,
+                                                assertion.text(), claims, grant);
+        co_return outcome;
+    }
+
+private:
+    entra_settings settings_;
+    std::shared_ptr<assertion_function const> function_;
+};
+
+/// Of what a credential needs, what nobody has given it.
+class missing_names
+{
+public:
+    missing_names() = default;
+
+    void look(bool given, std::string_view name)
+    {
+        if (given)
+            return;
+        names_ += names_.empty() ? "" : ", ";
+        names_ += name;
+    }
+
+    explicit operator bool() const noexcept { return !names_.empty(); }
+
+    error describe(std::string const& credential) const
+    {
+        return error(errc::no_credential, credential + ": not set: " + names_);
+    }
+
+private:
+    std::string names_;
+};
+
+/// The assertion lies in a file that the platform renews.
+template <class = void>
+class workload_identity_source final : public token_source
+{
+public:
+    workload_identity_source(entra_settings settings, std::string file)
+        : settings_(std::move(settings)), file_(std::move(file))
+    {}
+
+    task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
+    {
+        grant.source = "workload identity";
+        auto const settings = complete();
+        std::string const path = file();
+        missing_names missing;
+        missing.look(!settings.tenant.empty(), "AZURE_TENANT_ID");
+        missing.look(!settings.client_id.empty(), "AZURE_CLIENT_ID");
+        missing.look(!path.empty(), "AZURE_FEDERATED_TOKEN_FILE");
+        if (missing)
+            co_return missing.describe(grant.source);
+        auto endpoint = token_endpoint(settings);
+        if (!endpoint)
+            co_return endpoint.error();
+        auto assertion = read(path);
+        if (!assertion)
+            co_return assertion.error();
+        for (bool again = false;; again = true) {
+            auto outcome = co_await ask_with_assertion<>(op, http, endpoint.value(), settings,
+                                                         assertion.value().text(), claims, grant);
+            if (outcome || again || outcome.error().code() != errc::token_refused)
+                co_return outcome;
+            // The platform may have renewed it just then.
+            auto newer = read(path);
+            if (!newer || newer.value().text() == assertion.value().text())
+                co_return outcome;
+            assertion = std::move(newer);
+        }
+    }
+
+private:
+    entra_settings complete() const
+    {
+        entra_settings out = settings_;
+        if (out.tenant.empty())
+            out.tenant = environment_variable("AZURE_TENANT_ID");
+        if (out.client_id.empty())
+            out.client_id = environment_variable("AZURE_CLIENT_ID");
+        return out;
+    }
+
+    std::string file() const
+    {
+        return file_.empty() ? environment_variable("AZURE_FEDERATED_TOKEN_FILE") : file_;
+    }
+
+    static result<secret> read(std::string const& path)
+    {
+        std::ifstream in(path, std::ios::binary);
+        constexpr std::size_t most = 64 * 1024;
+        std::string text(most, '\0');
+        in.read(text.data(), static_cast<std::streamsize>(text.size()));
+        text.resize(in ? most : static_cast<std::size_t>(std::max<std::streamsize>(in.gcount(), 0)));
+        constexpr std::string_view blanks = " \t\r\n";
+        text.erase(text.find_last_not_of(blanks) + 1);
+        text.erase(0, text.find_first_not_of(blanks));
+        if (!sendable_token(text))
+            return error(errc::invalid_option,
+                         "workload identity: " + path + " is missing, empty, or holds no assertion");
+        return secret(std::move(text));
+    }
+
+    entra_settings settings_;
+    std::string file_;
+};
+
+/// Whichever of the two service principals AZURE_… describes, looked at for each request.
+template <class = void>
+class environment_source final : public token_source
+{
+public:
+    explicit environment_source(entra_settings settings) : settings_(std::move(settings)) {}
+
+    task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
+    {
+        grant.source = "environment";
+        entra_settings settings = settings_;
+        settings.tenant = environment_variable("AZURE_TENANT_ID");
+        settings.client_id = environment_variable("AZURE_CLIENT_ID");
+        secret text(environment_variable("AZURE_CLIENT_SECRET"));
+        certificate_settings certificate;
+        certificate.path = environment_variable("AZURE_CLIENT_CERTIFICATE_PATH");
+        certificate.passphrase = secret(environment_variable("AZURE_CLIENT_CERTIFICATE_PASSWORD"));
+        std::string const chain = environment_variable("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN");
+        certificate.whole_chain = chain == "1" || equals_ignoring_case(chain, "true");
+        missing_names missing;
+        missing.look(!settings.tenant.empty(), "AZURE_TENANT_ID");
+        missing.look(!settings.client_id.empty(), "AZURE_CLIENT_ID");
+        missing.look(!text.empty() || !certificate.path.empty(),
+                     "AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH");
+        if (missing)
+            co_return missing.describe(grant.source);
+        token_source_ptr chosen;
+        if (!text.empty())
+            chosen = std::make_shared<client_secret_source<>>(std::move(settings), std::move(text));
+        else
+            chosen =
+                std::make_shared<client_certificate_source<>>(std::move(settings), std::move(certificate));
+        auto outcome = co_await chosen->request(op, http, claims, grant);
+        grant.source.insert(0, "environment: ");
+        co_return outcome;
+    }
+
+private:
+    entra_settings settings_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif

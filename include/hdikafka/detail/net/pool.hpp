@@ -1,0 +1,266 @@
+// The connections to one origin: bounded, reused, handed out in the order of asking.
+#ifndef HDIKAFKA_DETAIL_NET_POOL_HPP
+#define HDIKAFKA_DETAIL_NET_POOL_HPP
+
+#include <hdikafka/detail/base/linked_list.hpp>
+#include <hdikafka/detail/http/url.hpp>
+#include <hdikafka/detail/net/connection.hpp>
+#include <hdikafka/detail/net/tls_sessions.hpp>
+#include <hdikafka/detail/run/operation.hpp>
+#include <hdikafka/detail/run/task.hpp>
+#include <hdikafka/observer.hpp>
+#include <hdikafka/result.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+
+namespace hdikafka::inline v0_1::detail {
+
+template <class = void>
+class connection_pool;
+
+using pool_ptr = std::shared_ptr<connection_pool<>>;
+
+/// The right to one connection: to an idle one, or to make one when `link` is empty. Gives the right
+/// back when it dies, and the connection with it after keep(); otherwise the connection is closed.
+template <class Lazy = void>
+class lease
+{
+public:
+    using pool = std::shared_ptr<connection_pool<Lazy>>;
+
+    lease() = default;
+    lease(pool of, connection_ptr idle) : link(std::move(idle)), pool_(std::move(of)) {}
+    lease(lease&&) = default;
+    lease& operator=(lease&& other) noexcept
+    {
+        std::swap(link, other.link);
+        std::swap(pool_, other.pool_);
+        std::swap(reusable_, other.reusable_);
+        return *this;
+    }
+    ~lease()
+    {
+        if (!pool_)
+            return;
+        if (link && !reusable_) {
+            if (link->end == connection_end::finished)
+                link->stream.close_politely(); // which keeps its TLS session good
+            link.reset();
+        }
+        pool_->give_back(std::move(link));
+    }
+
+    /// Whether it is a right at all.
+    explicit operator bool() const noexcept { return pool_ != nullptr; }
+
+    /// The exchange ended cleanly: the connection may serve the next one.
+    void keep() noexcept { reusable_ = true; }
+
+    connection_ptr link;
+
+private:
+    pool pool_;
+    bool reusable_ = false;
+};
+
+/// How an origin is reached.
+enum class route : unsigned char
+{
+    configured, ///< Through a proxy when the options or the environment name one.
+    direct,     ///< Never through a proxy: it would ask the proxy's own metadata service.
+};
+
+/// Thread-safe; no lock is held while anything waits or is closed.
+///
+/// While somebody waits, every connection is in use: one that comes back goes to the first in line,
+/// so that nobody can overtake.
+template <class Lazy>
+class connection_pool : public std::enable_shared_from_this<connection_pool<Lazy>>
+{
+public:
+    connection_pool(url target, std::size_t limit, route by)
+        : target_(std::move(target)), host_field_(target_.host_field()), limit_(limit), by_(by)
+    {}
+    connection_pool(connection_pool const&) = delete;
+    connection_pool& operator=(connection_pool const&) = delete;
+    ~connection_pool()
+    {
+        while (!idle_.empty())
+            connection_ptr(&idle_.pop_back()).reset();
+    }
+
+    url const& target() const noexcept { return target_; }
+    route by() const noexcept { return by_; }
+
+    /// The TLS sessions that its connections may take up again.
+    tls_sessions<>& sessions() noexcept { return sessions_; }
+
+    /// The value of the Host field of each request.
+    std::string const& host_field() const noexcept { return host_field_; }
+
+    /// An idle connection that is still good, or the right to make one; nothing when all are in use. `fresh`:
+    /// only the right to make one will do.
+    lease<> take(bool fresh) { return take_or_queue(nullptr, fresh); }
+
+    /// Closes the connections that have been idle since `moment` or longer: one that served last then turned
+    /// out to be dead, and what killed it (a restart of the server) has most often killed the others.
+    void drop_idle(steady_clock::time_point moment) { close_idle(connection_end::dropped, moment, false); }
+
+    /// Waits for a connection, in turn, until the operation is interrupted.
+    task wait_in_line(operation_ptr op, bool fresh, lease<>& held)
+    {
+        place_in_line place(this->shared_from_this(), *op);
+        held = take_or_queue(&place, fresh);
+        while (!held) {
+            if (op->interrupted())
+                co_return op->interruption("waiting for a free connection");
+            co_await op->park();
+            held = place.claim();
+        }
+        if (op->interrupted()) {
+            held.keep(); // as good as it came
+            co_return op->interruption("waiting for a free connection");
+        }
+        drop_unusable(held, fresh);
+        co_return result<void>();
+    }
+
+    /// Closes the idle connections; those in use are closed when they come back.
+    void close() { close_idle(connection_end::closed, steady_clock::time_point::max(), true); }
+
+private:
+    friend class lease<>;
+
+    /// Somebody who waits, or was given what is not claimed yet. All but the references belongs to the
+    /// pool's lock.
+    class place_in_line : public list_link
+    {
+    public:
+        place_in_line(pool_ptr pool, operation<>& op) : pool_(std::move(pool)), op_(op) {}
+
+        /// Also when the executor's context is destroyed: the pool may outlive it and must not touch one
+        /// that is gone.
+        ~place_in_line()
+        {
+            {
+                std::lock_guard const lock(pool_->mutex_);
+                if (this->linked())
+                    pool_->waiting_.remove(*this);
+            }
+            if (granted_)
+                pool_->give_back(std::move(link_));
+        }
+
+        /// With the lock held.
+        void grant(connection_ptr link)
+        {
+            granted_ = true;
+            link_ = std::move(link);
+            op_.wake();
+        }
+
+        lease<> claim()
+        {
+            std::lock_guard const lock(pool_->mutex_);
+            return std::exchange(granted_, false) ? lease<>(pool_, std::move(link_)) : lease<>();
+        }
+
+    private:
+        pool_ptr pool_;
+        operation<>& op_;
+        connection_ptr link_;
+        bool granted_ = false;
+    };
+
+    /// When all are in use: nothing, and `place`, if there is one, stands in the queue.
+    lease<> take_or_queue(place_in_line* place, bool fresh)
+    {
+        auto const now = steady_clock::now();
+        connection_ptr found;
+        {
+            std::unique_lock lock(mutex_);
+            while (!idle_.empty() && idle_.front().retire_at <= now) {
+                connection_ptr retired(&idle_.pop_front());
+                --open_;
+                lock.unlock();
+                retired->end = connection_end::retired;
+                retired->stream.close_politely();
+                retired.reset();
+                lock.lock();
+            }
+            bool const room = open_ < limit_;
+            if (!idle_.empty() && !(fresh && room)) {
+                found.reset(&idle_.pop_back());
+            } else if (room) {
+                ++open_;
+            } else {
+                if (place)
+                    waiting_.push_back(*place);
+                return lease<>();
+            }
+        }
+        lease<> held(this->shared_from_this(), std::move(found));
+        drop_unusable(held, fresh);
+        return held;
+    }
+
+    /// Of a connection that will not do, the right to make another one is left.
+    static void drop_unusable(lease<>& held, bool fresh)
+    {
+        if (!held.link)
+            return;
+        bool const usable = held.link->usable();
+        if (usable && !fresh)
+            return;
+        if (usable)
+            held.link->end = connection_end::dropped;
+        held.link->stream.close_politely();
+        held.link.reset();
+    }
+
+    void close_idle(connection_end cause, steady_clock::time_point unused_since, bool for_good)
+    {
+        std::unique_lock lock(mutex_);
+        closed_ = closed_ || for_good;
+        while (!idle_.empty() && idle_.front().last_used <= unused_since) {
+            connection_ptr link(&idle_.pop_front());
+            --open_;
+            lock.unlock();
+            link->end = cause;
+            link->stream.close_politely();
+            link.reset();
+            lock.lock();
+        }
+    }
+
+    void give_back(connection_ptr link)
+    {
+        std::lock_guard const lock(mutex_);
+        if (!waiting_.empty()) {
+            waiting_.pop_front().grant(std::move(link));
+        } else if (link && !closed_) {
+            idle_.push_back(*link.release());
+        } else {
+            --open_;
+        }
+    }
+
+    url const target_;
+    std::string const host_field_;
+    std::size_t const limit_;
+    route const by_;
+    tls_sessions<> sessions_; // outlives the connections
+    std::mutex mutex_;
+    linked_list<connection<>> idle_; // owned; oldest first
+    linked_list<place_in_line> waiting_;
+    std::size_t open_ = 0; // in use and idle
+    bool closed_ = false;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif

@@ -1,0 +1,140 @@
+// The SSL_CTX of a client: whom it trusts, and how strictly.
+#ifndef HDIKAFKA_DETAIL_NET_TLS_CONTEXT_HPP
+#define HDIKAFKA_DETAIL_NET_TLS_CONTEXT_HPP
+
+#include <hdikafka/detail/base/base64.hpp>
+#include <hdikafka/detail/base/openssl_handle.hpp>
+#include <hdikafka/detail/net/tls_sessions.hpp>
+#include <hdikafka/options.hpp>
+#include <hdikafka/result.hpp>
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// OpenSSL's own words for the oldest error of this thread's queue, which is emptied.
+inline std::string take_openssl_reason()
+{
+    unsigned long const code = ERR_get_error();
+    ERR_clear_error();
+    char const* const reason = ERR_reason_error_string(code);
+    return reason ? reason : "unknown reason";
+}
+
+template <class = void>
+bool add_authorities(SSL_CTX* context, std::string const& pem)
+{
+    if (pem.size() > static_cast<std::size_t>(std::numeric_limits<int>::max()))
+        return false;
+    bio_ptr const text(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+    int added = 0;
+    while (x509_ptr const certificate{PEM_read_bio_X509(text.get(), nullptr, nullptr, nullptr)}) {
+        if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context), certificate.get()) != 1)
+            return false;
+        ++added;
+    }
+    // The loop ends with "no start line" after the last certificate, and with another error in one.
+    bool const whole = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+    if (whole && added > 0)
+        ERR_clear_error();
+    return whole && added > 0;
+}
+
+template <class = void>
+result<ssl_ctx_ptr> make_tls_context(tls_options const& options)
+{
+    ERR_clear_error();
+    auto const refused = [](std::string_view what) {
+        return error(errc::invalid_option, std::string(what) + ": " + take_openssl_reason());
+    };
+    ssl_ctx_ptr context(SSL_CTX_new(TLS_client_method()));
+    if (!context)
+        return error(errc::tls_failed, "OpenSSL made no context: " + take_openssl_reason());
+    SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
+    SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION);
+    SSL_CTX_set_mode(context.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_read_ahead(context.get(), 1);
+    SSL_CTX_set_verify(context.get(), options.verify() ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
+
+    bool const own_trust = !options.ca_file().empty() || !options.ca_pem().empty();
+    if (!options.ca_file().empty() && SSL_CTX_load_verify_file(context.get(), options.ca_file().c_str()) != 1)
+        return refused("the CA file " + options.ca_file() + " cannot be used");
+    if (!options.ca_pem().empty() && !add_authorities(context.get(), options.ca_pem()))
+        return refused("the CA text holds no usable certificate");
+    if (!own_trust && SSL_CTX_set_default_verify_paths(context.get()) != 1)
+        return refused("the system's trust store cannot be used");
+    tls_sessions<>::collect_from(context.get());
+    if (options.configure())
+        options.configure()(context.get());
+    return context;
+}
+
+/// A TLS session object for one connection to `host`: SNI for names only, the name or address
+/// verified against the certificate's alternative names.
+template <class = void>
+result<ssl_ptr> make_tls_session(SSL_CTX* context, std::string const& host, bool is_address)
+{
+    ERR_clear_error();
+    ssl_ptr session(SSL_new(context));
+    if (!session)
+        return error(errc::tls_failed, "OpenSSL made no session: " + take_openssl_reason());
+    X509_VERIFY_PARAM* const checks = SSL_get0_param(session.get());
+    X509_VERIFY_PARAM_set_hostflags(checks, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
+                                                X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+    bool const named = is_address ? X509_VERIFY_PARAM_set1_ip_asc(checks, host.c_str()) == 1
+                                  : X509_VERIFY_PARAM_set1_host(checks, host.c_str(), 0) == 1 &&
+                                        SSL_set_tlsext_host_name(session.get(), host.c_str()) == 1;
+    if (!named)
+        return error(errc::tls_failed, "the host name cannot be verified: " + take_openssl_reason());
+    SSL_set_connect_state(session.get());
+    return session;
+}
+
+/// The SHA-256 of the key in a server's certificate (SubjectPublicKeyInfo), in base64.
+template <class = void>
+std::string key_digest(SSL* connection)
+{
+    x509_ptr const certificate(SSL_get1_peer_certificate(connection));
+    X509_PUBKEY* const key = certificate ? X509_get_X509_PUBKEY(certificate.get()) : nullptr;
+    int const length = key ? i2d_X509_PUBKEY(key, nullptr) : 0;
+    if (length <= 0)
+        return std::string();
+    std::vector<unsigned char> encoded(static_cast<std::size_t>(length));
+    unsigned char* at = encoded.data();
+    i2d_X509_PUBKEY(key, &at);
+    std::string digest(EVP_MAX_MD_SIZE, '\0');
+    unsigned int size = 0;
+    if (EVP_Digest(encoded.data(), encoded.size(), reinterpret_cast<unsigned char*>(digest.data()), &size,
+                   EVP_sha256(), nullptr) != 1)
+        return std::string();
+    digest.resize(size);
+    return base64_encode(digest, base64_form::standard);
+}
+
+/// Whether the server's key is one of `pins`, in base64; any is when there are none.
+template <class = void>
+result<void> check_pins(SSL* connection, std::vector<std::string> const& pins)
+{
+    if (pins.empty())
+        return {};
+    std::string const found = key_digest(connection);
+    if (!found.empty() && std::ranges::find(pins, found) != pins.end())
+        return {};
+    return error(errc::certificate_refused,
+                 "the server's public key is not one that is pinned: sha256//" + found);
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif

@@ -1,0 +1,113 @@
+// Which partition a producer's records go to: a pure decision.
+#ifndef HDIKAFKA_DETAIL_PRODUCER_PARTITION_CHOICE_HPP
+#define HDIKAFKA_DETAIL_PRODUCER_PARTITION_CHOICE_HPP
+
+#include <hdikafka/detail/base/murmur2.hpp>
+#include <hdikafka/detail/base/random.hpp>
+#include <hdikafka/detail/json/text.hpp>
+#include <hdikafka/detail/producer/batcher.hpp>
+#include <hdikafka/detail/rest/requests.hpp>
+#include <hdikafka/producer_options.hpp>
+#include <hdikafka/record.hpp>
+#include <hdikafka/result.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// The bytes that the Java client would hash: a string's UTF-8, else the JSON's text; none of null.
+inline std::optional<std::string> key_bytes(std::string_view key)
+{
+    if (key == "null")
+        return std::nullopt;
+    std::string decoded;
+    if (key.front() == '"' && json_unescape(key.substr(1, key.size() - 2), decoded))
+        return decoded;
+    return std::string(key);
+}
+
+/// What is known of a topic's partitions, and where the next record goes.
+class partition_choice
+{
+public:
+    bool known() const noexcept { return count_ > 0; }
+
+    /// `count` is at least 1.
+    void learned(std::int32_t count) noexcept
+    {
+        count_ = count;
+        if (sticky_ && *sticky_ >= count)
+            sticky_.reset();
+    }
+
+    /// For a record of that size without a partition of its own, once the count is known.
+    result<std::int32_t> pick(partitioner const& who, std::string_view topic, record const& one,
+                              std::size_t bytes, batch_limits const& limits, random_source& random)
+    {
+        if (who.custom())
+            return ask(who.custom(), topic, one);
+        std::optional<std::string> key;
+        if (one.key())
+            key = key_bytes(one.key()->text());
+        if (key)
+            return partition_for_key(*key, count_);
+        // A full batch without keys is enough for one partition.
+        bool const full =
+            records_ >= limits.records || body_size(records_ + 1, bytes_ + bytes) > limits.bytes;
+        if (!sticky_ || full)
+            move_on(random);
+        ++records_;
+        bytes_ += bytes;
+        return *sticky_;
+    }
+
+    /// All that waited for that partition has left: records without a key go elsewhere now.
+    void emptied(std::int32_t partition, random_source& random) noexcept
+    {
+        if (sticky_ == partition)
+            move_on(random);
+    }
+
+private:
+    result<std::int32_t> ask(partitioner::function const& choose, std::string_view topic,
+                             record const& one) const
+    {
+        try {
+            std::int32_t const chosen = choose(topic, one, count_);
+            if (chosen >= 0 && chosen < count_)
+                return chosen;
+            return error(errc::invalid_partition, "the partitioner chose " + std::to_string(chosen) + " of " +
+                                                      std::to_string(count_) + " partitions");
+        } catch (std::exception const& thrown) {
+            return error(errc::invalid_partition, std::string("the partitioner threw: ") + thrown.what());
+        } catch (...) {
+            return error(errc::invalid_partition, "the partitioner threw what is no std::exception");
+        }
+    }
+
+    /// To any but the present one, if there is another.
+    void move_on(random_source& random) noexcept
+    {
+        records_ = 0;
+        bytes_ = 0;
+        std::int32_t const others = count_ - (sticky_ ? 1 : 0);
+        if (others == 0)
+            return;
+        auto const drawn = static_cast<std::int32_t>(random.unit() * others);
+        sticky_ = sticky_ && drawn >= *sticky_ ? drawn + 1 : drawn;
+    }
+
+    std::int32_t count_ = 0;
+    std::optional<std::int32_t> sticky_; ///< Where records without a key go.
+    std::size_t records_ = 0;            ///< That went there since it was chosen.
+    std::size_t bytes_ = 0;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif

@@ -1,0 +1,308 @@
+// The file of a file_checkpoint_store: what is done to it, and who does it.
+#ifndef HDIKAFKA_DETAIL_STREAM_CHECKPOINT_FILE_HPP
+#define HDIKAFKA_DETAIL_STREAM_CHECKPOINT_FILE_HPP
+
+#include <hdikafka/checkpoint.hpp>
+#include <hdikafka/detail/base/fwd.hpp>
+#include <hdikafka/detail/base/owned_descriptor.hpp>
+#include <hdikafka/detail/run/asio_io.hpp>
+#include <hdikafka/detail/stream/checkpoint_text.hpp>
+#include <hdikafka/error.hpp>
+
+#if __has_include(<sys/file.h>)
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+#endif
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstdio>
+#include <cstdlib>
+#include <iterator>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// What the system said to the work on a file.
+inline error file_error(std::string const& doing, std::string const& path)
+{
+    return error(std::error_code(errno, std::system_category()),
+                 doing + " " + path + " failed: " + std::system_category().message(errno));
+}
+
+#if __has_include(<sys/file.h>)
+
+/// An open file; the methods throw what goes wrong.
+class file_handle
+{
+public:
+    file_handle(std::string path, int flags)
+        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): that is open()
+        : path_(std::move(path)), descriptor_(::open(path_.c_str(), flags | O_CLOEXEC, 0666))
+    {}
+
+    bool is_open() const noexcept { return descriptor_.number() >= 0; }
+
+    void must_be_open() const
+    {
+        if (!is_open())
+            throw file_error("opening", path_);
+    }
+
+    std::string read() const
+    {
+        std::string out;
+        constexpr std::size_t piece = 65536;
+        for (;;) {
+            std::size_t const before = out.size();
+            out.resize(before + piece);
+            auto const count = ::read(descriptor_.number(), out.data() + before, piece);
+            if (count < 0 && errno != EINTR)
+                throw file_error("reading", path_);
+            out.resize(before + static_cast<std::size_t>(std::max<decltype(count)>(count, 0)));
+            if (count == 0)
+                return out;
+        }
+    }
+
+    void write(std::string_view text) const
+    {
+        while (!text.empty()) {
+            auto const count = ::write(descriptor_.number(), text.data(), text.size());
+            if (count < 0 && errno != EINTR)
+                throw file_error("writing", path_);
+            text.remove_prefix(static_cast<std::size_t>(std::max<decltype(count)>(count, 0)));
+        }
+    }
+
+    /// To the disk, as far as the system knows it. Some mounts cannot do that to a directory.
+    void flush() const
+    {
+        int failed = -1;
+        do
+            failed = ::fsync(descriptor_.number());
+        while (failed != 0 && errno == EINTR);
+        if (failed != 0 && errno != EINVAL && errno != ENOTSUP)
+            throw file_error("flushing", path_);
+    }
+
+    /// Whether nobody else has it. It is freed with the process, however that ends.
+    bool lock() const noexcept { return ::flock(descriptor_.number(), LOCK_EX | LOCK_NB) == 0; }
+
+private:
+    std::string path_;
+    owned_descriptor descriptor_;
+};
+
+/// The file itself; every method blocks. One thread at a time.
+template <class>
+class checkpoint_table
+{
+public:
+    explicit checkpoint_table(std::string path) : path_(std::move(path)) {}
+
+    std::vector<checkpoint> load(std::string const& topic)
+    {
+        open();
+        std::vector<checkpoint> out;
+        std::ranges::copy_if(all_, std::back_inserter(out),
+                             [&](checkpoint const& one) { return one.topic == topic; });
+        return out;
+    }
+
+    void save(checkpoint what)
+    {
+        open();
+        std::vector<checkpoint> changed = all_;
+        auto const same = [&](checkpoint const& one) {
+            return one.topic == what.topic && one.partition == what.partition;
+        };
+        if (auto const found = std::ranges::find_if(changed, same); found != changed.end())
+            *found = std::move(what);
+        else
+            changed.push_back(std::move(what));
+        replace(std::move(changed));
+    }
+
+private:
+    /// Takes the lock and reads, the first time.
+    void open()
+    {
+        if (lock_)
+            return;
+        resolve();
+        file_handle lock(path_ + ".lock", O_RDWR | O_CREAT);
+        lock.must_be_open();
+        if (!lock.lock())
+            throw error(std::make_error_code(std::errc::device_or_resource_busy),
+                        "the checkpoints in " + path_ + " are in use: another consumer holds its lock");
+        file_handle const file(path_, O_RDONLY);
+        if (!file.is_open() && errno != ENOENT)
+            throw file_error("opening", path_);
+        if (file.is_open()) {
+            auto read = parse_checkpoints(file.read());
+            if (!read)
+                throw error(read.error().code(), path_ + ": " + read.error().cause());
+            all_ = std::move(read).value();
+        }
+        lock_.emplace(std::move(lock));
+    }
+
+    /// The one name that the file has, whatever links lead to it and wherever the program goes.
+    void resolve()
+    {
+        if (path_.empty() || path_.find('\0') != std::string::npos)
+            throw error(errc::invalid_option, "the file of the checkpoints has no name");
+        auto const slash = path_.rfind('/');
+        std::string const folder = slash == std::string::npos ? "." : path_.substr(0, slash + 1);
+        std::string const name = path_.substr(slash == std::string::npos ? 0 : slash + 1);
+        std::string found = real_path(path_);
+        if (found.empty() && errno != ENOENT)
+            throw file_error("finding", path_);
+        if (found.empty()) {
+            found = real_path(folder); // the file is yet to be made
+            if (found.empty())
+                throw file_error("finding", folder);
+            found += '/' + name;
+        }
+        path_ = std::move(found);
+    }
+
+    static std::string real_path(std::string const& path)
+    {
+        std::unique_ptr<char, decltype(&std::free)> const found(::realpath(path.c_str(), nullptr),
+                                                                &std::free);
+        return found ? found.get() : "";
+    }
+
+    /// The name is given to what is complete and on the disk, and then is on the disk itself. `all_` is what
+    /// the file has, whatever fails.
+    void replace(std::vector<checkpoint> all)
+    {
+        std::string const beside = path_ + ".new";
+        file_handle const directory(path_.substr(0, path_.rfind('/') + 1), O_RDONLY | O_DIRECTORY);
+        directory.must_be_open();
+        {
+            file_handle const made(beside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW);
+            made.must_be_open();
+            made.write(checkpoints_text(all));
+            made.flush();
+        }
+        if (std::rename(beside.c_str(), path_.c_str()) != 0)
+            throw file_error("replacing", path_);
+        all_ = std::move(all);
+        directory.flush();
+    }
+
+    std::string path_;
+    std::optional<file_handle> lock_;
+    std::vector<checkpoint> all_;
+};
+
+#else
+
+template <class>
+class checkpoint_table
+{
+public:
+    explicit checkpoint_table(std::string) {}
+
+    std::vector<checkpoint> load(std::string const&) { throw not_supported(); }
+    void save(checkpoint) { throw not_supported(); }
+
+private:
+    static error not_supported()
+    {
+        return error(std::make_error_code(std::errc::function_not_supported),
+                     "files of checkpoints are not supported on this platform");
+    }
+};
+
+#endif
+
+/// What the copies of a store share.
+template <class Lazy>
+class checkpoint_file
+{
+public:
+    explicit checkpoint_file(std::string path) : table_(std::move(path)) {}
+
+    /// Runs `work(table)`, which blocks.
+    template <class Work>
+    auto with_table(Work work)
+    {
+        std::lock_guard const lock(mutex_);
+        return work(table_);
+    }
+
+private:
+    std::mutex mutex_;
+    checkpoint_table<Lazy> table_;
+};
+
+/// The thread of a context that works on files. The context's end waits for what is under way, so that
+/// nothing comes back to a context that is gone.
+template <class>
+class file_worker final : public net::execution_context::service
+{
+public:
+    static inline net::execution_context::id id;
+
+    explicit file_worker(net::execution_context& owner) : net::execution_context::service(owner) {}
+
+    auto executor() { return thread_.get_executor(); }
+
+private:
+    void shutdown() override { thread_.join(); }
+
+    net::thread_pool thread_{1};
+};
+
+template <class Lazy>
+auto file_executor(net::any_io_executor const& caller)
+{
+    return net::use_service<file_worker<Lazy>>(net::query(caller, net::execution::context)).executor();
+}
+
+template <class>
+net::awaitable<std::vector<checkpoint>> load_from(checkpoint_file_ptr file, std::string topic)
+{
+    co_return file->with_table([&](auto& table) { return table.load(topic); });
+}
+
+template <class>
+net::awaitable<void> save_to(checkpoint_file_ptr file, checkpoint what)
+{
+    file->with_table([&](auto& table) { table.save(std::move(what)); });
+    co_return;
+}
+
+template <class Lazy>
+net::awaitable<std::vector<checkpoint>> load_checkpoints(checkpoint_file_ptr file, std::string topic)
+{
+    auto const caller = co_await net::this_coro::executor;
+    auto work = load_from<Lazy>(std::move(file), std::move(topic));
+    auto out = co_await net::co_spawn(file_executor<Lazy>(caller), std::move(work), net::use_awaitable);
+    co_return out;
+}
+
+template <class Lazy>
+net::awaitable<void> save_checkpoint(checkpoint_file_ptr file, checkpoint what)
+{
+    auto const caller = co_await net::this_coro::executor;
+    auto work = save_to<Lazy>(std::move(file), std::move(what));
+    co_await net::co_spawn(file_executor<Lazy>(caller), std::move(work), net::use_awaitable);
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif

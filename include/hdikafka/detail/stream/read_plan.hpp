@@ -1,0 +1,221 @@
+// Which reads of a partition to have under way, so that the answer a stream needs next is there already.
+//
+// Every read here is one that the stream would make itself later: from an offset that it may come to, up to
+// where the next read begins. Whether its guess was right shows only when the stream gets there: an answer
+// that fell short leaves a hole, which is read next; of one that reaches too far the stream takes the rest.
+#ifndef HDIKAFKA_DETAIL_STREAM_READ_PLAN_HPP
+#define HDIKAFKA_DETAIL_STREAM_READ_PLAN_HPP
+
+#include <hdikafka/version.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <limits>
+#include <optional>
+#include <utility>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Where a stream is, and how far reading ahead of it makes sense.
+class read_target
+{
+public:
+    read_target() = default;
+
+    std::int64_t position = 0;
+    std::int64_t known_end = 0; ///< There are records up to here, as far as is known: the high watermark.
+    std::int64_t end = std::numeric_limits<std::int64_t>::max(); ///< None are wanted from here on.
+    std::int32_t count = 1;                                      ///< How many one read asks for.
+    bool demanded = false; ///< The stream waits for what is at its position, records or none.
+};
+
+/// One read that is to be made.
+class range_read
+{
+public:
+    std::uint64_t id = 0;
+    std::int64_t offset = 0;
+    std::int32_t count = 0;
+};
+
+/// `Answer` is what a read brings, also a failure. Not synchronised.
+template <class Answer>
+class read_plan
+{
+public:
+    /// How many reads may be under way, and how many there may be together with the answers in store. One
+    /// that the stream waits for comes on top.
+    read_plan(std::size_t connections, std::size_t stored) : connections_(connections), stored_(stored) {}
+
+    /// The next read to make, which is under way then.
+    std::optional<range_read> next(read_target const& target)
+    {
+        std::int64_t cursor = target.position;
+        auto place = ranges_.begin();
+        for (; place != ranges_.end() && place->first <= cursor; ++place) {
+            if (place->what == state::standstill)
+                return std::nullopt; // how to go on from there is the stream's to find out
+            cursor = std::max(cursor, place->expected_end());
+        }
+        bool const needed = target.demanded && cursor == target.position;
+        bool const room = under_way_ < connections_ && ranges_.size() < stored_;
+        bool const sensible = room && cursor < std::min(target.known_end, target.end);
+        if (!needed && !sensible)
+            return std::nullopt;
+
+        std::int64_t count = target.count;
+        if (place != ranges_.end())
+            count = std::min(count, place->first - cursor);
+        if (cursor < target.end)
+            count = std::min(count, target.end - cursor);
+        range_read out;
+        out.id = ++last_id_;
+        out.offset = cursor;
+        out.count = static_cast<std::int32_t>(count);
+        range made;
+        made.id = out.id;
+        made.first = cursor;
+        made.guessed_end = cursor + count;
+        ranges_.insert(place, std::move(made));
+        ++under_way_;
+        return out;
+    }
+
+    /// A read says where the next one goes on, before its answer is here.
+    void told(std::uint64_t id, std::int64_t next)
+    {
+        if (range* const about = find(id); about && next > about->first)
+            about->guessed_end = next;
+    }
+
+    /// `next`: where the answer says to go on; where it began for a failure.
+    void arrived(std::uint64_t id, std::int64_t next, Answer answer)
+    {
+        range* const about = find(id);
+        if (!about)
+            return;
+        --under_way_;
+        about->what = next > about->first ? state::here : state::standstill;
+        about->guessed_end = next;
+        about->answer = std::move(answer);
+    }
+
+    /// The read was given up.
+    void forgotten(std::uint64_t id)
+    {
+        auto const about = std::ranges::find(ranges_, id, &range::id);
+        if (about == ranges_.end())
+            return;
+        under_way_ -= about->what == state::under_way ? 1 : 0;
+        ranges_.erase(about);
+    }
+
+    /// All reads that are under way are given up.
+    void forget_all()
+    {
+        std::erase_if(ranges_, [](range const& one) { return one.what == state::under_way; });
+        under_way_ = 0;
+    }
+
+    /// The answer for a stream at `position`, when it is here. It may begin before that, and then reaches
+    /// beyond it. What lies behind the stream is dropped.
+    std::optional<Answer> take(std::int64_t position)
+    {
+        std::optional<Answer> out;
+        // The last one that begins at the position or before: the nearest to what is needed.
+        auto at = ranges_.begin();
+        while (at != ranges_.end() && at->first <= position) {
+            bool const last = std::next(at) == ranges_.end() || std::next(at)->first > position;
+            bool const serves = at->first == position || at->guessed_end > position;
+            if (at->what == state::under_way) {
+                ++at;
+                continue;
+            }
+            if (last && serves && (at->what == state::here || at->first == position))
+                out = std::move(at->answer);
+            at = ranges_.erase(at);
+        }
+        return out;
+    }
+
+    /// Whether a read that is under way will do for a stream at `position`.
+    bool awaits(std::int64_t position) const
+    {
+        return std::ranges::any_of(ranges_, [position](range const& one) {
+            return one.what == state::under_way && one.first <= position && one.expected_end() > position;
+        });
+    }
+
+    std::size_t under_way() const noexcept { return under_way_; }
+    std::size_t size() const noexcept { return ranges_.size(); }
+
+private:
+    enum class state : unsigned char
+    {
+        under_way,
+        here,
+        standstill, ///< A failure, or an answer that does not lead on.
+    };
+
+    class range
+    {
+    public:
+        /// Where the next one goes on, as far as is known.
+        std::int64_t expected_end() const noexcept { return guessed_end; }
+
+        std::uint64_t id = 0;
+        std::int64_t first = 0;
+        std::int64_t guessed_end = 0;
+        state what = state::under_way;
+        Answer answer;
+    };
+
+    range* find(std::uint64_t id)
+    {
+        auto const found = std::ranges::find(ranges_, id, &range::id);
+        return found == ranges_.end() || found->what != state::under_way ? nullptr : &*found;
+    }
+
+    std::size_t connections_;
+    std::size_t stored_;
+    std::deque<range> ranges_; ///< By their first offset.
+    std::size_t under_way_ = 0;
+    std::uint64_t last_id_ = 0;
+};
+
+/// How many records to ask for, so that answers have about the same size whatever the records': large enough
+/// to pay for a round trip, small enough for the service's cap and for the memory of a few of them.
+class read_size
+{
+public:
+    explicit read_size(std::int32_t most) : most_(most) {}
+
+    std::int32_t count() const noexcept
+    {
+        if (bytes_each_ <= 0)
+            return most_;
+        return static_cast<std::int32_t>(
+            std::clamp<double>(aim / bytes_each_, 1, static_cast<double>(most_)));
+    }
+
+    /// What an answer's body brought.
+    void seen(std::size_t records, std::size_t bytes)
+    {
+        if (records == 0)
+            return;
+        double const each = static_cast<double>(bytes) / static_cast<double>(records);
+        bytes_each_ = bytes_each_ <= 0 ? each : bytes_each_ + (each - bytes_each_) / 4;
+    }
+
+private:
+    static constexpr double aim = 2'000'000;
+
+    std::int32_t most_;
+    double bytes_each_ = 0;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif

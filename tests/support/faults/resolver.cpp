@@ -1,0 +1,39 @@
+#include "support/faults/resolver.hpp"
+
+#include <dlfcn.h>
+
+#include <cstdlib>
+
+namespace {
+
+int real_getaddrinfo(char const* host, char const* service, addrinfo const* hints, addrinfo** found)
+{
+    using function = int (*)(char const*, char const*, addrinfo const*, addrinfo**);
+    static auto const real = reinterpret_cast<function>(dlsym(RTLD_NEXT, "getaddrinfo"));
+    return real(host, service, hints, found);
+}
+
+} // namespace
+
+int test::lookup::answer(char const* service, addrinfo const* hints, addrinfo** found) const
+{
+    asked_.open();
+    when_.wait();
+    for (std::string const& address : addresses_) {
+        int const failed = address.empty() ? EAI_NONAME : real_getaddrinfo(address.c_str(), service, hints, found);
+        if (failed != 0)
+            return failed;
+        while (*found != nullptr)
+            found = &(*found)->ai_next;
+    }
+    return 0;
+}
+
+extern "C" int getaddrinfo(char const* host, char const* service, addrinfo const* hints, addrinfo** found)
+{
+    auto& names = test::name_service::get();
+    if (!names.stands_in() || service == nullptr)
+        return real_getaddrinfo(host, service, hints, found);
+    auto const port = static_cast<unsigned>(std::strtoul(service, nullptr, 10));
+    return names.next(port).answer(service, hints, found);
+}

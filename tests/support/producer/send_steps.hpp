@@ -1,0 +1,206 @@
+// A producer's plan taken step by step, by a test that plays the couriers, in its own time.
+#ifndef HDIKAFKA_TESTS_SUPPORT_SEND_STEPS_HPP
+#define HDIKAFKA_TESTS_SUPPORT_SEND_STEPS_HPP
+
+#include <hdikafka/detail/producer/rules.hpp>
+#include <hdikafka/detail/producer/send_plan.hpp>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace test {
+
+namespace hk = hdikafka;
+using namespace hdikafka::detail;
+using namespace std::chrono_literals;
+using hk::milliseconds;
+using texts = std::vector<std::string>;
+using stage = pending_send::stage;
+
+/// A point of the test's time.
+inline send_time at(milliseconds since) { return send_time(24h) + since; }
+
+/// The values of a batch, in order, as JSON.
+inline texts values(pending_list const& batch)
+{
+    texts out;
+    for (pending_ptr const& one : batch)
+        out.emplace_back(one->content.value().text());
+    return out;
+}
+
+/// A record whose answers are counted.
+class sent_record final : public pending_send
+{
+public:
+    using pending_send::pending_send;
+    void answered() override { ++answers; }
+
+    int answers = 0;
+};
+
+using sent_ptr = std::shared_ptr<sent_record>;
+
+/// A courier of the test's.
+class test_courier final : public lingering
+{
+public:
+    explicit test_courier(lane_ptr from) : where(std::move(from)) {}
+    void hurry() override { hurried = true; }
+
+    lane_ptr where;
+    std::vector<flight> flights; ///< The last one is the next.
+    bool boarded = false;
+    bool hurried = false;
+};
+
+using courier_ptr = std::unique_ptr<test_courier>;
+
+/// A receipt for that many records, which are all there.
+inline hk::receipt all_done(std::size_t count)
+{
+    return hk::receipt(std::vector<hk::record_outcome>(count, hk::record_outcome(hk::persistence::done)));
+}
+
+inline hk::error http_failure(hk::errc code, int status, hk::persistence claim = hk::persistence::none)
+{
+    hk::diagnostics info;
+    info.operation = "send";
+    info.http_status = status;
+    info.persisted(claim);
+    return hk::error(code, std::move(info), "the service said so");
+}
+
+inline bool is(std::optional<hk::error> const& failure, hk::errc code)
+{
+    return failure && failure->code() == code;
+}
+
+/// A plan, and what it wants to be done. The couriers do what the test tells them.
+class send_steps
+{
+public:
+    explicit send_steps(hk::producer_options const& options) : plan(options, 1), options_(options) {}
+
+    sent_ptr send(std::string topic, hk::record one)
+    {
+        std::size_t const bytes = size_in_body(one, options_);
+        auto const sent = std::make_shared<sent_record>(std::move(topic), std::move(one), bytes);
+        plan.submit(sent, now);
+        return sent;
+    }
+
+    hk::persistence leave(sent_ptr const& one) { return plan.leave(*one, now); }
+
+    /// Starts all that the plan wants: gives the couriers, keeps the questions.
+    std::vector<courier_ptr> start()
+    {
+        std::vector<courier_ptr> out;
+        while (send_action const* const wanted = plan.next()) {
+            if (wanted->courier)
+                out.push_back(std::make_unique<test_courier>(wanted->courier));
+            else
+                questions.push_back(wanted->topic);
+            plan.started();
+        }
+        return out;
+    }
+
+    /// The one courier that the plan wants.
+    courier_ptr start_one()
+    {
+        auto out = start();
+        REQUIRE(out.size() == 1);
+        return std::move(out.front());
+    }
+
+    /// The courier waits from now on; when it is to board.
+    std::optional<send_time> due(test_courier& one)
+    {
+        one.where->waiting = &one;
+        return plan.due(*one.where);
+    }
+
+    /// The courier leaves with what there is; the values.
+    texts board(test_courier& one)
+    {
+        one.where->waiting = nullptr;
+        if (!plan.due(*one.where))
+            return {};
+        one.boarded = true;
+        one.flights.push_back(plan.board(one.where, now));
+        return values(one.flights.back().batch);
+    }
+
+    /// The service found the courier's batch too large.
+    void halve(test_courier& one)
+    {
+        flight later = plan.halve(one.flights.back());
+        one.flights.insert(std::prev(one.flights.end()), std::move(later));
+    }
+
+    void land(test_courier& one, hk::result<hk::receipt> const& answer)
+    {
+        plan.land(one.flights.back(), answer, now);
+        one.flights.pop_back();
+    }
+
+    void land(test_courier& one) { land(one, all_done(one.flights.back().batch.size())); }
+
+    void come_back(courier_ptr& one)
+    {
+        plan.returned(one->where, one->boarded);
+        one.reset();
+    }
+
+    /// Carries out one courier's whole journey; the values of the batch.
+    texts fly(courier_ptr& one)
+    {
+        due(*one);
+        texts out = board(*one);
+        if (one->boarded)
+            land(*one);
+        come_back(one);
+        return out;
+    }
+
+    /// Answers the oldest question.
+    void answer(hk::result<std::int32_t> const& count)
+    {
+        REQUIRE_FALSE(questions.empty());
+        std::string const topic = questions.front();
+        questions.pop_front();
+        plan.partitions(topic, count, now);
+    }
+
+    /// Has all that is to be done done, and gives the batches.
+    std::vector<texts> finish()
+    {
+        std::vector<texts> out;
+        for (auto couriers = start(); !couriers.empty(); couriers = start())
+            for (courier_ptr& one : couriers)
+                out.push_back(fly(one));
+        return out;
+    }
+
+    send_plan plan;
+    send_time now = at(0ms);
+    std::deque<std::string> questions; ///< Topics whose partitions are asked for.
+
+private:
+    hk::producer_options options_;
+};
+
+} // namespace test
+
+#endif
