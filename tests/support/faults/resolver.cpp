@@ -29,6 +29,12 @@ int test::lookup::answer(char const* service, addrinfo const* hints, addrinfo** 
     return 0;
 }
 
+test::name_service& test::name_service::get()
+{
+    static name_service only;
+    return only;
+}
+
 extern "C" int getaddrinfo(char const* host, char const* service, addrinfo const* hints, addrinfo** found)
 {
     auto& names = test::name_service::get();

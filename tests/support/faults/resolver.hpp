@@ -56,11 +56,8 @@ private:
 class name_service
 {
 public:
-    static name_service& get()
-    {
-        static name_service only;
-        return only;
-    }
+    /// Whoever asks for it has the C library's getaddrinfo replaced in its program.
+    static name_service& get();
 
     /// The look-ups to come, in turn; those beyond, and of other ports, find 127.0.0.1.
     void plan(unsigned port, std::vector<lookup> coming)
