@@ -8,18 +8,20 @@
 #include <hdikafka/access_token.hpp>
 #include <hdikafka/as_result.hpp>
 #include <hdikafka/base64_codec.hpp>
+#include <hdikafka/call_options.hpp>
 #include <hdikafka/checkpoint.hpp>
 #include <hdikafka/checkpoint_store.hpp>
 #include <hdikafka/client.hpp>
 #include <hdikafka/client_options.hpp>
+#include <hdikafka/consume_options.hpp>
 #include <hdikafka/credential.hpp>
 #include <hdikafka/error.hpp>
 #include <hdikafka/http_limits.hpp>
 #include <hdikafka/json.hpp>
 #include <hdikafka/metadata.hpp>
+#include <hdikafka/milliseconds.hpp>
 #include <hdikafka/observer.hpp>
 #include <hdikafka/offsets.hpp>
-#include <hdikafka/options.hpp>
 #include <hdikafka/platform_credential.hpp>
 #include <hdikafka/producer.hpp>
 #include <hdikafka/producer_options.hpp>
@@ -29,7 +31,9 @@
 #include <hdikafka/record_batch.hpp>
 #include <hdikafka/record_stream.hpp>
 #include <hdikafka/result.hpp>
+#include <hdikafka/retry_policy.hpp>
 #include <hdikafka/service_principal.hpp>
+#include <hdikafka/tls_options.hpp>
 #include <hdikafka/version.hpp>
 
 #ifdef HDIKAFKA_SOURCE

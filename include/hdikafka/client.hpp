@@ -2,11 +2,13 @@
 #ifndef HDIKAFKA_CLIENT_HPP
 #define HDIKAFKA_CLIENT_HPP
 
+#include <hdikafka/call_options.hpp>
 #include <hdikafka/client_options.hpp>
+#include <hdikafka/consume_options.hpp>
 #include <hdikafka/detail/base/fwd.hpp>
 #include <hdikafka/detail/run/asio.hpp>
 #include <hdikafka/metadata.hpp>
-#include <hdikafka/options.hpp>
+#include <hdikafka/milliseconds.hpp>
 #include <hdikafka/receipt.hpp>
 #include <hdikafka/record.hpp>
 #include <hdikafka/record_batch.hpp>

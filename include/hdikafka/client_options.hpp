@@ -4,8 +4,10 @@
 
 #include <hdikafka/credential.hpp>
 #include <hdikafka/http_limits.hpp>
+#include <hdikafka/milliseconds.hpp>
 #include <hdikafka/observer.hpp>
-#include <hdikafka/options.hpp>
+#include <hdikafka/retry_policy.hpp>
+#include <hdikafka/tls_options.hpp>
 #include <hdikafka/version.hpp>
 
 #include <cstddef>

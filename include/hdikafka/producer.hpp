@@ -2,10 +2,10 @@
 #ifndef HDIKAFKA_PRODUCER_HPP
 #define HDIKAFKA_PRODUCER_HPP
 
+#include <hdikafka/call_options.hpp>
 #include <hdikafka/client.hpp>
 #include <hdikafka/detail/base/fwd.hpp>
 #include <hdikafka/detail/run/asio.hpp>
-#include <hdikafka/options.hpp>
 #include <hdikafka/producer_options.hpp>
 #include <hdikafka/producer_statistics.hpp>
 #include <hdikafka/receipt.hpp>

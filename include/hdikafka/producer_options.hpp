@@ -2,7 +2,7 @@
 #ifndef HDIKAFKA_PRODUCER_OPTIONS_HPP
 #define HDIKAFKA_PRODUCER_OPTIONS_HPP
 
-#include <hdikafka/options.hpp>
+#include <hdikafka/milliseconds.hpp>
 #include <hdikafka/record.hpp>
 #include <hdikafka/version.hpp>
 

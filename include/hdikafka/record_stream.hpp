@@ -2,9 +2,10 @@
 #ifndef HDIKAFKA_RECORD_STREAM_HPP
 #define HDIKAFKA_RECORD_STREAM_HPP
 
+#include <hdikafka/call_options.hpp>
+#include <hdikafka/consume_options.hpp>
 #include <hdikafka/detail/base/fwd.hpp>
 #include <hdikafka/detail/run/asio.hpp>
-#include <hdikafka/options.hpp>
 #include <hdikafka/record_batch.hpp>
 
 #include <algorithm>

@@ -16,8 +16,9 @@
 #include <hdikafka/detail/run/operation.hpp>
 #include <hdikafka/detail/run/task.hpp>
 #include <hdikafka/http_limits.hpp>
-#include <hdikafka/options.hpp>
+#include <hdikafka/milliseconds.hpp>
 #include <hdikafka/result.hpp>
+#include <hdikafka/retry_policy.hpp>
 
 #include <chrono>
 #include <memory>

@@ -3,8 +3,8 @@
 #define HDIKAFKA_DETAIL_CALL_REPORT_HPP
 
 #include <hdikafka/detail/call/retry.hpp>
+#include <hdikafka/milliseconds.hpp>
 #include <hdikafka/observer.hpp>
-#include <hdikafka/options.hpp>
 #include <hdikafka/result.hpp>
 
 #include <chrono>

@@ -5,7 +5,8 @@
 #include <hdikafka/detail/http/status.hpp>
 #include <hdikafka/detail/net/attempt.hpp>
 #include <hdikafka/error.hpp>
-#include <hdikafka/options.hpp>
+#include <hdikafka/milliseconds.hpp>
+#include <hdikafka/retry_policy.hpp>
 
 #include <algorithm>
 #include <chrono>

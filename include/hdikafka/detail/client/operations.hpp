@@ -2,6 +2,7 @@
 #ifndef HDIKAFKA_DETAIL_CLIENT_OPERATIONS_HPP
 #define HDIKAFKA_DETAIL_CLIENT_OPERATIONS_HPP
 
+#include <hdikafka/call_options.hpp>
 #include <hdikafka/detail/client/core.hpp>
 #include <hdikafka/detail/client/rest_calls.hpp>
 #include <hdikafka/detail/rest/answers.hpp>
@@ -9,7 +10,7 @@
 #include <hdikafka/detail/run/asio.hpp>
 #include <hdikafka/detail/run/task.hpp>
 #include <hdikafka/metadata.hpp>
-#include <hdikafka/options.hpp>
+#include <hdikafka/milliseconds.hpp>
 #include <hdikafka/receipt.hpp>
 #include <hdikafka/record.hpp>
 #include <hdikafka/record_batch.hpp>

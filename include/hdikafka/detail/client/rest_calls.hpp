@@ -2,6 +2,7 @@
 #ifndef HDIKAFKA_DETAIL_CLIENT_REST_CALLS_HPP
 #define HDIKAFKA_DETAIL_CLIENT_REST_CALLS_HPP
 
+#include <hdikafka/call_options.hpp>
 #include <hdikafka/detail/call/call.hpp>
 #include <hdikafka/detail/call/retry.hpp>
 #include <hdikafka/detail/client/core.hpp>
@@ -10,7 +11,6 @@
 #include <hdikafka/detail/rest/batch_parser.hpp>
 #include <hdikafka/detail/rest/requests.hpp>
 #include <hdikafka/metadata.hpp>
-#include <hdikafka/options.hpp>
 #include <hdikafka/record.hpp>
 #include <hdikafka/result.hpp>
 

@@ -2,7 +2,7 @@
 #ifndef HDIKAFKA_DETAIL_HTTP_RETRY_AFTER_HPP
 #define HDIKAFKA_DETAIL_HTTP_RETRY_AFTER_HPP
 
-#include <hdikafka/options.hpp>
+#include <hdikafka/milliseconds.hpp>
 
 #include <algorithm>
 #include <charconv>

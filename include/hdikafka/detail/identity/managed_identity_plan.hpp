@@ -11,7 +11,7 @@
 #include <hdikafka/detail/http/url.hpp>
 #include <hdikafka/detail/identity/managed_identity_settings.hpp>
 #include <hdikafka/error.hpp>
-#include <hdikafka/options.hpp>
+#include <hdikafka/milliseconds.hpp>
 #include <hdikafka/result.hpp>
 
 #include <algorithm>

@@ -2,7 +2,7 @@
 #ifndef HDIKAFKA_DETAIL_NET_ATTEMPT_HPP
 #define HDIKAFKA_DETAIL_NET_ATTEMPT_HPP
 
-#include <hdikafka/options.hpp>
+#include <hdikafka/milliseconds.hpp>
 
 #include <chrono>
 #include <cstdint>

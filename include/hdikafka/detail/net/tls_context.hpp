@@ -5,8 +5,8 @@
 #include <hdikafka/detail/base/base64.hpp>
 #include <hdikafka/detail/base/openssl_handle.hpp>
 #include <hdikafka/detail/net/tls_sessions.hpp>
-#include <hdikafka/options.hpp>
 #include <hdikafka/result.hpp>
+#include <hdikafka/tls_options.hpp>
 
 #include <openssl/err.h>
 #include <openssl/pem.h>

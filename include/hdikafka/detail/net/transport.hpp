@@ -20,9 +20,11 @@
 #include <hdikafka/detail/run/registry.hpp>
 #include <hdikafka/detail/run/task.hpp>
 #include <hdikafka/http_limits.hpp>
+#include <hdikafka/milliseconds.hpp>
 #include <hdikafka/observer.hpp>
-#include <hdikafka/options.hpp>
 #include <hdikafka/result.hpp>
+#include <hdikafka/retry_policy.hpp>
+#include <hdikafka/tls_options.hpp>
 
 #include <openssl/rand.h>
 

@@ -2,6 +2,7 @@
 #ifndef HDIKAFKA_DETAIL_PRODUCER_COURIER_HPP
 #define HDIKAFKA_DETAIL_PRODUCER_COURIER_HPP
 
+#include <hdikafka/call_options.hpp>
 #include <hdikafka/detail/call/call.hpp>
 #include <hdikafka/detail/client/core.hpp>
 #include <hdikafka/detail/client/operations.hpp>
@@ -12,7 +13,7 @@
 #include <hdikafka/detail/run/registry.hpp>
 #include <hdikafka/detail/run/run.hpp>
 #include <hdikafka/detail/run/task.hpp>
-#include <hdikafka/options.hpp>
+#include <hdikafka/milliseconds.hpp>
 #include <hdikafka/receipt.hpp>
 #include <hdikafka/record.hpp>
 #include <hdikafka/result.hpp>

@@ -4,7 +4,7 @@
 
 #include <hdikafka/detail/producer/body_limit.hpp>
 #include <hdikafka/detail/rest/requests.hpp>
-#include <hdikafka/options.hpp>
+#include <hdikafka/milliseconds.hpp>
 #include <hdikafka/producer_options.hpp>
 #include <hdikafka/record.hpp>
 #include <hdikafka/result.hpp>

@@ -15,7 +15,7 @@
 #include <hdikafka/detail/run/task.hpp>
 #include <hdikafka/detail/run/timer_shelf.hpp>
 #include <hdikafka/error.hpp>
-#include <hdikafka/options.hpp>
+#include <hdikafka/milliseconds.hpp>
 
 #include <algorithm>
 #include <chrono>

@@ -2,6 +2,7 @@
 #ifndef HDIKAFKA_DETAIL_STREAM_ALL_PARTITIONS_HPP
 #define HDIKAFKA_DETAIL_STREAM_ALL_PARTITIONS_HPP
 
+#include <hdikafka/call_options.hpp>
 #include <hdikafka/checkpoint_store.hpp>
 #include <hdikafka/detail/base/fwd.hpp>
 #include <hdikafka/detail/client/core.hpp>
@@ -14,7 +15,7 @@
 #include <hdikafka/detail/stream/partition_reader.hpp>
 #include <hdikafka/detail/stream/rules.hpp>
 #include <hdikafka/detail/stream/stream.hpp>
-#include <hdikafka/options.hpp>
+#include <hdikafka/milliseconds.hpp>
 #include <hdikafka/record_batch.hpp>
 
 #include <algorithm>

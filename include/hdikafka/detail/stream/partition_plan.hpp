@@ -7,13 +7,14 @@
 #ifndef HDIKAFKA_DETAIL_STREAM_PARTITION_PLAN_HPP
 #define HDIKAFKA_DETAIL_STREAM_PARTITION_PLAN_HPP
 
+#include <hdikafka/consume_options.hpp>
 #include <hdikafka/detail/stream/rules.hpp>
 #include <hdikafka/detail/stream/time_search.hpp>
 #include <hdikafka/error.hpp>
 #include <hdikafka/metadata.hpp>
+#include <hdikafka/milliseconds.hpp>
 #include <hdikafka/observer.hpp>
 #include <hdikafka/offsets.hpp>
-#include <hdikafka/options.hpp>
 
 #include <algorithm>
 #include <cstddef>

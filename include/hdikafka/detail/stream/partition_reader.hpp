@@ -2,7 +2,9 @@
 #ifndef HDIKAFKA_DETAIL_STREAM_PARTITION_READER_HPP
 #define HDIKAFKA_DETAIL_STREAM_PARTITION_READER_HPP
 
+#include <hdikafka/call_options.hpp>
 #include <hdikafka/checkpoint.hpp>
+#include <hdikafka/consume_options.hpp>
 #include <hdikafka/detail/base/fwd.hpp>
 #include <hdikafka/detail/client/core.hpp>
 #include <hdikafka/detail/client/operations.hpp>
@@ -16,8 +18,8 @@
 #include <hdikafka/detail/stream/reads_ahead.hpp>
 #include <hdikafka/detail/stream/rules.hpp>
 #include <hdikafka/detail/stream/seek_round.hpp>
+#include <hdikafka/milliseconds.hpp>
 #include <hdikafka/observer.hpp>
-#include <hdikafka/options.hpp>
 #include <hdikafka/record_batch.hpp>
 
 #include <algorithm>

@@ -2,10 +2,10 @@
 #ifndef HDIKAFKA_DETAIL_STREAM_READS_AHEAD_HPP
 #define HDIKAFKA_DETAIL_STREAM_READS_AHEAD_HPP
 
+#include <hdikafka/consume_options.hpp>
 #include <hdikafka/detail/run/operation.hpp>
 #include <hdikafka/detail/stream/read_plan.hpp>
 #include <hdikafka/detail/stream/rules.hpp>
-#include <hdikafka/options.hpp>
 #include <hdikafka/record_batch.hpp>
 #include <hdikafka/result.hpp>
 

@@ -3,10 +3,11 @@
 #ifndef HDIKAFKA_DETAIL_STREAM_RULES_HPP
 #define HDIKAFKA_DETAIL_STREAM_RULES_HPP
 
+#include <hdikafka/consume_options.hpp>
 #include <hdikafka/error.hpp>
 #include <hdikafka/metadata.hpp>
+#include <hdikafka/milliseconds.hpp>
 #include <hdikafka/offsets.hpp>
-#include <hdikafka/options.hpp>
 
 #include <algorithm>
 #include <cstddef>

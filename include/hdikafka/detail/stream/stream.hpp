@@ -2,7 +2,9 @@
 #ifndef HDIKAFKA_DETAIL_STREAM_STREAM_HPP
 #define HDIKAFKA_DETAIL_STREAM_STREAM_HPP
 
+#include <hdikafka/call_options.hpp>
 #include <hdikafka/checkpoint.hpp>
+#include <hdikafka/consume_options.hpp>
 #include <hdikafka/detail/base/fwd.hpp>
 #include <hdikafka/detail/client/core.hpp>
 #include <hdikafka/detail/client/operations.hpp>
@@ -11,7 +13,6 @@
 #include <hdikafka/detail/run/run.hpp>
 #include <hdikafka/detail/run/task.hpp>
 #include <hdikafka/detail/stream/partition_reader.hpp>
-#include <hdikafka/options.hpp>
 #include <hdikafka/record_batch.hpp>
 
 #include <algorithm>
