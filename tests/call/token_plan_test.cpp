@@ -144,6 +144,12 @@ TEST_CASE("renewal is due when the authority says, else at half-life or five min
     CHECK(due(3600s, 100s) == 100s);
     CHECK(due(24h, 43200s) == 12h);
     CHECK(due(24h, 20h) == 20h);
+    SUBCASE("at half-life as well where that would be before it began")
+    {
+        CHECK(due(300s, std::nullopt) == 150s);
+        CHECK(due(60s, std::nullopt) == 30s);
+        CHECK(due(3600s, 0s) == 30min);
+    }
 }
 
 TEST_CASE("jitter makes renewals earlier, by a little")

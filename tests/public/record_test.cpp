@@ -1,9 +1,12 @@
 // What is given to the library and what comes back: records, topic configs, receipts, options.
+#include <hdikafka/call_options.hpp>
+#include <hdikafka/consume_options.hpp>
+#include <hdikafka/metadata.hpp>
 #include <hdikafka/offsets.hpp>
-#include <hdikafka/options.hpp>
 #include <hdikafka/receipt.hpp>
 #include <hdikafka/record.hpp>
-#include <hdikafka/metadata.hpp>
+#include <hdikafka/retry_policy.hpp>
+#include <hdikafka/tls_options.hpp>
 
 #include <doctest/doctest.h>
 
@@ -32,15 +35,9 @@ struct takes
 
 /// Whether a braced list of `Items` is taken where records (or a record) are due.
 template <class... Items>
-concept braces_become_records = requires(Items... items)
-{
-    takes::records({items...});
-};
+concept braces_become_records = requires(Items... items) { takes::records({items...}); };
 template <class... Items>
-concept braces_become_record = requires(Items... items)
-{
-    takes::record({items...});
-};
+concept braces_become_record = requires(Items... items) { takes::record({items...}); };
 
 // An aggregate in a statement with co_await is copied bitwise by gcc 12.
 template <class... Types>
@@ -51,7 +48,7 @@ static_assert(
                      hk::receipt, hk::record_outcome, hk::broker, hk::partition_info>);
 
 template <class... Types>
-constexpr bool fit_for_co_spawn = ((std::default_initializable<Types> && std::movable<Types>)&&...);
+constexpr bool fit_for_co_spawn = ((std::default_initializable<Types> && std::movable<Types>) && ...);
 static_assert(fit_for_co_spawn<hk::receipt, hk::broker, hk::partition_info>);
 
 // A record is a value, or a key and a value.
