@@ -40,6 +40,9 @@ public:
 
     /// In the operation's turn. `at_once`: the operation ended within the call that started it.
     virtual void complete(bool at_once) = 0;
+
+    /// It is about to be dropped.
+    virtual void dropped() noexcept {}
 };
 
 using completion_ptr = std::unique_ptr<completion>;
@@ -74,14 +77,16 @@ public:
         post(begun);
     }
 
-    /// Ends the call with operation_aborted wherever it waits. From any thread.
-    void cancel() { post(cancelled); }
+    // From any thread. For want of memory nothing is told: the deadline ends the call then.
 
-    /// Ends the call with errc::closed wherever it waits. From any thread.
-    void close() { post(closed); }
+    /// Ends the call with operation_aborted wherever it waits.
+    void cancel() noexcept { tell(cancelled); }
 
-    /// Ends the current or the next park(). From any thread.
-    void wake() { post(woken); }
+    /// Ends the call with errc::closed wherever it waits.
+    void close() noexcept { tell(closed); }
+
+    /// Ends the current or the next park().
+    void wake() noexcept { tell(woken); }
 
     // What follows is for the coroutines.
 
@@ -176,8 +181,10 @@ private:
         /// executor's context; but not when Asio failed to take it, which is told to the coroutine.
         ~event()
         {
-            if (op_ && (what_ == resumed || what_ == also || what_ == begun) && !op_->initiating_)
-                std::exchange(op_->after_, nullptr).reset();
+            if (!op_ || (what_ != resumed && what_ != also && what_ != begun) || op_->initiating_)
+                return;
+            if (completion_ptr const after = std::exchange(op_->after_, nullptr))
+                after->dropped();
         }
 
         void operator()(std::error_code = std::error_code())
@@ -207,6 +214,14 @@ private:
     };
 
     void post(event_bit what) { net::post(executor(), event(this->shared_from_this(), what)); }
+
+    void tell(event_bit what) noexcept
+    {
+        try {
+            post(what);
+        } catch (...) { // NOLINT(bugprone-empty-catch): see cancel()
+        }
+    }
 
     void take_turn(event_bit what)
     {
