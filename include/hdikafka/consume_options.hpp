@@ -23,9 +23,9 @@ class consume_options
 public:
     /// Where to start: hk::earliest (the default), hk::latest, an offset, or a point in time
     /// (std::chrono::sys_time): the first record that is not older. That one is searched for by reading
-    /// single records, as many at a time as the stream has connections (at most 16), and is exact where
-    /// timestamps rise with the offsets and the service answers from within a gap with the record behind it;
-    /// otherwise it may be too early. A record without a timestamp counts as older.
+    /// single records, some twenty for a million, and is exact where timestamps rise with the offsets and the
+    /// service answers from within a gap with the record behind it; otherwise it may be too early. A record
+    /// without a timestamp counts as older.
     consume_options& from(offset_spec start) &
     {
         from_ = start;

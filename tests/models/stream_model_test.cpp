@@ -151,40 +151,40 @@ public:
     {
         for (int steps = 0; steps != 100'000; ++steps) {
             happen();
-            stream_action const action = plan_.next();
+            action_ = plan_.resume(std::exchange(event_, plan_event()));
             if (auto const wrong = judge_start(); !wrong.empty())
                 return wrong;
             if (auto const wrong = judge_skipped(); !wrong.empty())
                 return wrong;
-            switch (action) {
-            case stream_action::look:
-                plan_.watermarks(log_.watermarks());
-                if (!start_)
-                    search_end_ = log_.latest();
-                if (!stop_at_ && plan_.end())
-                    stop_at_ = plan_.end();
-                break;
-            case stream_action::seek: seek(); break;
-            case stream_action::read: {
+            if (!stop_at_ && options_.until() && start_ && action_.end != no_end)
+                stop_at_ = action_.end;
+            switch (action_.what) {
+            case kind::look: look(); break;
+            case kind::probe: learn(answer_to(range_read{0, action_.offset, 1}, action_.end)); break;
+            case kind::read: {
                 auto const wrong = read();
                 if (!wrong.empty())
                     return wrong;
                 break;
             }
-            case stream_action::deliver: {
+            case kind::deliver: {
                 auto const wrong = deliver();
                 if (!wrong.empty())
                     return wrong;
                 break;
             }
-            case stream_action::pause:
+            case kind::pause:
                 if (++pauses_ > 20)
                     growth_ = 0; // so that there is an end to it
                 if (!options_.until() && pauses_ > 23 && plan_.caught_up())
                     return missed(log_.latest());
                 break;
-            case stream_action::finish: return judge_end();
-            case stream_action::fail: return judge_failure(*plan_.failure());
+            case kind::report: // a user would call next() again
+                if (in_range_)
+                    return "refused: " + std::to_string(action_.offset);
+                break;
+            case kind::finish: return judge_end();
+            case kind::fail: return judge_failure(*plan_.failure());
             }
         }
         return "it never ends";
@@ -194,7 +194,10 @@ public:
     std::size_t repeated() const { return repeated_; }
 
 private:
+    using kind = plan_action::kind;
+
     static constexpr int most_records = 1'000;
+    static constexpr std::int64_t no_end = std::numeric_limits<std::int64_t>::max();
 
     hk::consume_options random_options()
     {
@@ -236,18 +239,21 @@ private:
             log_.trim(log_.earliest() + up_to(random_, 60));
     }
 
-    /// The records looked at come in any order, or one of them fails and a user calls next() again.
-    void seek()
+    void look()
     {
-        std::vector<std::int64_t> offsets = plan_.seeks();
-        std::ranges::shuffle(offsets, random_);
-        for (std::int64_t const offset : offsets) {
-            bool const refused = !log_.in_range(offset);
-            auto const outcome =
-                answer_to(range_read{0, offset, 1}, std::numeric_limits<std::int64_t>::max());
-            if (!judge_seek(plan_, offset, outcome) || refused)
-                return;
-        }
+        hk::partition_info const seen = log_.watermarks();
+        event_.what = plan_event::kind::watermarks;
+        event_.earliest = seen.earliest_offset;
+        event_.latest = seen.latest_offset;
+        if (!start_)
+            search_end_ = log_.latest();
+    }
+
+    /// Tells the plan what an answer says. One that was lost says nothing: a user would call next() again.
+    void learn(hk::result<hk::record_batch> const& answer)
+    {
+        event_ = judge(action_, answer, arrived_);
+        in_range_ = log_.in_range(action_.offset);
     }
 
     /// Whether the stream starts where its options say.
@@ -270,7 +276,8 @@ private:
     /// Whether what a policy passed over could not be had.
     std::string judge_skipped()
     {
-        for (skipped_range const& range : plan_.take_skipped()) {
+        if (action_.skipped) {
+            skipped_range const& range = *action_.skipped;
             if (range.cause == hk::skip_cause::truncated)
                 return "nothing was truncated";
             for (auto at = log_.records().lower_bound(range.from);
@@ -287,12 +294,8 @@ private:
 
     std::string read()
     {
-        read_target const target = target_of(plan_);
-        if (plan_.probing()) {
-            return judge(answer_to(range_read{0, target.position, target.count}, target.end));
-        }
         for (;;) {
-            auto taken = ahead_->take(target, "id");
+            auto taken = ahead_->take(action_, "id");
             while (auto const due = ahead_->next()) {
                 if (due->count < 1 || due->offset < 0)
                     return "a read of " + std::to_string(due->count) + " records";
@@ -300,8 +303,10 @@ private:
             }
             if (under_way_.size() > options_.parallelism() + 2)
                 return "too many reads at a time";
-            if (taken)
-                return judge(std::move(*taken));
+            if (taken) {
+                learn(*taken);
+                return "";
+            }
             if (under_way_.empty())
                 return "nothing is read, and nothing would come";
             happen();
@@ -345,16 +350,6 @@ private:
         return parse_batch(std::move(body), field, batch_request(0, what.offset, what.count, end));
     }
 
-    std::string judge(hk::result<hk::record_batch> answer)
-    {
-        bool const lost = !answer && answer.error().code() == hk::errc::connection_lost;
-        std::int64_t const asked = plan_.offset();
-        auto const went_well = judge_read(plan_, std::move(answer), arrived_);
-        if (went_well || lost || !log_.in_range(asked)) // a user would call next() again
-            return "";
-        return "refused: " + std::string(went_well.error().what());
-    }
-
     std::string deliver()
     {
         hk::record_batch const batch = std::exchange(arrived_, hk::record_batch());
@@ -370,7 +365,8 @@ private:
             expected_ = record.offset() + 1;
             ++delivered_;
         }
-        plan_.delivered(batch.next_offset());
+        event_.what = plan_event::kind::delivery;
+        event_.next = batch.next_offset();
         if (chance(random_, commits_))
             committed_.emplace(batch.next_offset(), batch[batch.size() - 1].offset());
         if (committed_ && restarts_ != 0 && chance(random_, restarts_))
@@ -383,6 +379,7 @@ private:
     {
         --restarts_; // so that there is an end to it
         auto const [next, last] = *committed_;
+        event_ = plan_event();
         auto const again = hk::consume_options(options_).from(next);
         plan_ = partition_plan(again);
         plan_.expect(last, 10 * last);
@@ -405,7 +402,7 @@ private:
         return "";
     }
 
-    std::string judge_end() const { return missed(plan_.end().value_or(0)); }
+    std::string judge_end() const { return missed(action_.end == no_end ? 0 : action_.end); }
 
     std::string judge_failure(hk::error const& failure) const
     {
@@ -425,6 +422,9 @@ private:
     hk::consume_options options_;
     std::optional<reads_ahead<>> ahead_;
     partition_plan plan_;
+    plan_action action_;
+    plan_event event_;
+    bool in_range_ = true; ///< What was read last.
     int appended_ = 0;
     int growth_; ///< As the following, in percent of the steps.
     int retention_;

@@ -73,10 +73,11 @@ public:
     hk::partition_info watermarks() const { return marks(earliest_, std::max(earliest_, shown_latest_)); }
 
     /// Carries out the plan's read and tells it what came; gives the offsets of the records.
-    std::vector<std::int64_t> read(partition_plan& plan)
+    std::vector<std::int64_t> read(plan_steps& plan)
     {
         std::int64_t const asked = plan.offset();
-        blocked_ = blocked(asked, plan.read_end());
+        std::int64_t const wanted_end = plan.end();
+        blocked_ = blocked(asked, wanted_end);
         std::vector<std::int64_t> found;
         if (refuses_ && (asked < earliest_ || asked > end_)) {
             if (!plan.refused())
@@ -97,8 +98,8 @@ public:
         case next_offset::ahead: next = std::max(next, go_on); break;
         case next_offset::beyond: next = std::max(next, asked >= end_ ? asked + draw(1, 5) : go_on); break;
         }
-        std::erase_if(found, [&plan](std::int64_t offset) { return offset >= plan.read_end(); });
-        next = std::min(next, std::max(plan.read_end(), asked));
+        std::erase_if(found, [=](std::int64_t offset) { return offset >= wanted_end; });
+        next = std::min(next, std::max(wanted_end, asked));
         plan.answered(found.empty() ? std::nullopt : std::optional(found.front()), next);
         next_ = next;
         return found;
@@ -177,11 +178,12 @@ public:
             if (++idle > 200)
                 return "it spins";
             switch (plan_.next()) {
-            case stream_action::look:
+            case action::look:
                 service_.pass(1ms);
                 looked();
                 break;
-            case stream_action::read:
+            case action::read:
+            case action::probe:
                 service_.pass(1ms);
                 if (plan_.count() < 1 || plan_.count() > options_.max_records())
                     return "it reads " + std::to_string(plan_.count());
@@ -189,13 +191,13 @@ public:
                 if (service_.refused_for_good())
                     return service_.deletes() ? "" : "a refusal within the partition";
                 break;
-            case stream_action::deliver:
+            case action::deliver:
                 if (auto wrong = deliver(); !wrong.empty())
                     return wrong;
                 idle = 0;
                 break;
-            case stream_action::seek: return "it looks for a point in time";
-            case stream_action::pause:
+            case action::report: break; // read() has taken notice
+            case action::pause:
                 if (plan_.pause() < options_.poll_least() || plan_.pause() > options_.poll_most())
                     return "a pause of " + std::to_string(plan_.pause().count());
                 service_.pass(plan_.pause());
@@ -204,8 +206,8 @@ public:
                     *plan_.position() >= service_.end() && ++pauses_at_end_ > 5)
                     return missing(service_.end());
                 break;
-            case stream_action::finish: return finished();
-            case stream_action::fail: return failed();
+            case action::finish: return finished();
+            case action::fail: return failed();
             }
         }
         return "it does not end";
@@ -281,7 +283,7 @@ private:
             return "it finishes although it should follow";
         auto const until = *options_.until();
         std::int64_t const end =
-            until.which() == hk::offset_spec::anchor::exact ? until.offset() : plan_.end().value_or(-1);
+            until.which() == hk::offset_spec::anchor::exact ? until.offset() : plan_.end();
         if (plan_.position() && *plan_.position() < end)
             return "it finishes before the end";
         return missing(end);
@@ -300,7 +302,7 @@ private:
 
     pretend_partition service_;
     hk::consume_options options_;
-    partition_plan plan_;
+    plan_steps plan_;
     std::int64_t from_;
     std::optional<std::int64_t> handed_over_; // everything before it
     std::vector<std::int64_t> held_;

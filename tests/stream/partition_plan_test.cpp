@@ -15,23 +15,34 @@ using namespace test;
 namespace {
 
 /// Lets the plan try until it looks further on than its position; gives how many pauses it took.
-int tries_before_probing(partition_plan& plan, hk::partition_info const& seen)
+int tries_before_probing(plan_steps& plan, hk::partition_info const& seen)
 {
     int pauses = 0;
     for (int steps = 0; steps < 100; ++steps) {
         switch (plan.next()) {
-        case stream_action::pause: ++pauses; break;
-        case stream_action::look: plan.watermarks(seen); break;
-        case stream_action::read:
-            if (plan.offset() != plan.position())
-                return pauses;
-            plan.answered(std::nullopt, *plan.position());
-            break;
+        case action::pause: ++pauses; break;
+        case action::look: plan.watermarks(seen); break;
+        case action::read: plan.answered(std::nullopt, plan.offset()); break;
+        case action::probe: return pauses;
         default: FAIL("nothing else is to be done"); return pauses;
         }
     }
     FAIL("it never looks further on");
     return pauses;
+}
+
+/// Nothing is found up to `end`, nor at the position once more.
+void probe_to_the_end(plan_steps& plan, std::int64_t end)
+{
+    int probes = 0;
+    for (; probes < 10 && plan.next() == action::probe; ++probes) {
+        CHECK(plan.offset() < end);
+        plan.found(std::nullopt);
+    }
+    CHECK(probes < 10);
+    REQUIRE(plan.next() == action::read);
+    CHECK(plan.offset() == plan.position());
+    plan.answered(std::nullopt, plan.offset());
 }
 
 hk::errc refusal(hk::consume_options const& options)
@@ -59,27 +70,27 @@ TEST_CASE("options that make no sense are refused")
 
 TEST_CASE("a stream from the earliest offset looks where that is, and reads on from there")
 {
-    partition_plan plan(hk::consume_options().max_records(10));
+    plan_steps plan(hk::consume_options().max_records(10));
     CHECK_FALSE(plan.position());
-    REQUIRE(plan.next() == stream_action::look);
+    REQUIRE(plan.next() == action::look);
     plan.watermarks(marks(7, 100));
     CHECK(plan.position() == 7);
     CHECK(reads(plan, 7, 10));
     plan.answered(7, 17);
     CHECK(plan.position() == 7); // until it is handed over
-    CHECK(plan.next() == stream_action::deliver);
-    CHECK(plan.next() == stream_action::deliver); // a delivery that was not made is still due
+    CHECK(plan.next() == action::deliver);
+    CHECK(plan.next() == action::deliver); // a delivery that was not made is still due
     plan.delivered(17);
     CHECK(plan.position() == 17);
     CHECK(reads(plan, 17, 10));
-    CHECK(plan.read_end() == max_offset);
+    CHECK(plan.end() == max_offset);
     CHECK_FALSE(plan.caught_up());
 }
 
 TEST_CASE("a stream from the latest offset starts at the end")
 {
-    partition_plan plan(hk::consume_options().from(hk::latest).max_records(10));
-    REQUIRE(plan.next() == stream_action::look);
+    plan_steps plan(hk::consume_options().from(hk::latest).max_records(10));
+    REQUIRE(plan.next() == action::look);
     plan.watermarks(marks(7, 100));
     CHECK(reads(plan, 100, 10));
     CHECK(plan.caught_up());
@@ -87,102 +98,101 @@ TEST_CASE("a stream from the latest offset starts at the end")
 
 TEST_CASE("a stream from an offset reads at once")
 {
-    partition_plan plan(hk::consume_options().from(42).max_records(10));
+    plan_steps plan(hk::consume_options().from(42).max_records(10));
     CHECK(reads(plan, 42, 10));
 }
 
 TEST_CASE("a stream until the latest offset ends at what that was at the start")
 {
-    partition_plan plan(hk::consume_options().until(hk::latest).max_records(10));
-    REQUIRE(plan.next() == stream_action::look);
+    plan_steps plan(hk::consume_options().until(hk::latest).max_records(10));
+    REQUIRE(plan.next() == action::look);
     plan.watermarks(marks(0, 15));
     CHECK(plan.end() == 15);
-    CHECK(plan.read_end() == 15);
     hand_over(plan, 0, 10);
     CHECK(reads(plan, 10, 5)); // no more than to the end
     plan.answered(10, 15);
-    CHECK(plan.next() == stream_action::deliver);
+    CHECK(plan.next() == action::deliver);
     plan.delivered(15);
-    CHECK(plan.next() == stream_action::finish);
-    CHECK(plan.next() == stream_action::finish);
+    CHECK(plan.next() == action::finish);
+    CHECK(plan.next() == action::finish);
 }
 
 TEST_CASE("an empty partition is read until its end at once")
 {
-    partition_plan plan(hk::consume_options().until(hk::latest));
-    REQUIRE(plan.next() == stream_action::look);
+    plan_steps plan(hk::consume_options().until(hk::latest));
+    REQUIRE(plan.next() == action::look);
     plan.watermarks(marks(5, 5));
-    CHECK(plan.next() == stream_action::finish);
+    CHECK(plan.next() == action::finish);
 }
 
 TEST_CASE("a stream until an offset waits for what is not written yet")
 {
-    partition_plan plan(hk::consume_options().from(3).until(5));
+    plan_steps plan(hk::consume_options().from(3).until(5));
     CHECK(reads(plan, 3, 2));
     nothing(plan, 3, marks(0, 3));
-    CHECK(plan.next() == stream_action::pause);
+    CHECK(plan.next() == action::pause);
     hand_over(plan, 3, 5);
-    CHECK(plan.next() == stream_action::finish);
+    CHECK(plan.next() == action::finish);
 }
 
 TEST_CASE("a stream that ends before it starts has nothing to hand over")
 {
-    partition_plan plan(hk::consume_options().from(5).until(5));
-    CHECK(plan.next() == stream_action::finish);
-    partition_plan behind(hk::consume_options().from(5).until(3));
-    CHECK(behind.next() == stream_action::finish);
+    plan_steps plan(hk::consume_options().from(5).until(5));
+    CHECK(plan.next() == action::finish);
+    plan_steps behind(hk::consume_options().from(5).until(3));
+    CHECK(behind.next() == action::finish);
 }
 
 TEST_CASE("the position never moves backwards")
 {
-    partition_plan plan(hk::consume_options().from(20).max_records(10));
+    plan_steps plan(hk::consume_options().from(20).max_records(10));
     hand_over(plan, 20, 25);
-    REQUIRE(plan.next() == stream_action::read);
+    REQUIRE(plan.next() == action::read);
     plan.answered(25, 26);
-    REQUIRE(plan.next() == stream_action::deliver);
+    REQUIRE(plan.next() == action::deliver);
     plan.delivered(3);
     CHECK(plan.position() == 25);
 
     // Not with an answer without records either.
     nothing(plan, 3, marks(0, 25));
     CHECK(plan.position() == 25);
-    CHECK(plan.next() == stream_action::pause);
+    CHECK(plan.next() == action::pause);
     CHECK(reads(plan, 25, 10));
 }
 
 TEST_CASE("a watermark of yesterday does not move the start backwards")
 {
-    partition_plan plan{hk::consume_options()};
-    REQUIRE(plan.next() == stream_action::look);
+    plan_steps plan{hk::consume_options()};
+    REQUIRE(plan.next() == action::look);
     plan.watermarks(marks(10, 20));
     nothing(plan, 10, marks(4, 20));
     CHECK(plan.position() == 10);
-    CHECK(plan.next() == stream_action::pause);
-    REQUIRE(plan.next() == stream_action::read);
+    CHECK(plan.next() == action::pause);
+    REQUIRE(plan.next() == action::read);
     CHECK(plan.refused());
-    REQUIRE(plan.next() == stream_action::look);
+    REQUIRE(plan.next() == action::look);
     plan.watermarks(marks(4, 20));
     CHECK(plan.position() == 10);
 }
 
 TEST_CASE("a gap from compaction is passed over after a look at the watermarks")
 {
-    partition_plan plan(hk::consume_options().from(5));
-    REQUIRE(plan.next() == stream_action::read);
+    plan_steps plan(hk::consume_options().from(5));
+    REQUIRE(plan.next() == action::read);
     plan.answered(90, 95);
-    REQUIRE(plan.next() == stream_action::look);
+    REQUIRE(plan.next() == action::look);
     plan.watermarks(marks(0, 100));
-    CHECK(plan.next() == stream_action::deliver);
+    CHECK(plan.next() == action::deliver);
     plan.delivered(95);
     CHECK(plan.position() == 95);
 }
 
 TEST_CASE("a gap from retention is an error that names the lost offsets")
 {
-    partition_plan plan(hk::consume_options().from(5));
-    REQUIRE(plan.next() == stream_action::read);
+    plan_steps plan(hk::consume_options().from(5));
+    REQUIRE(plan.next() == action::read);
     plan.answered(90, 95);
-    REQUIRE(plan.next() == stream_action::look);
+    REQUIRE(plan.next() == action::look);
     plan.watermarks(marks(90, 100));
     CHECK(failed_with(plan, hk::errc::offset_below_earliest));
     CHECK(cause_of(plan).find("5 to 89") != std::string::npos);
@@ -191,8 +201,8 @@ TEST_CASE("a gap from retention is an error that names the lost offsets")
 
 TEST_CASE("an answer without records that says where to go on is followed without a pause")
 {
-    partition_plan plan(hk::consume_options().max_records(10));
-    REQUIRE(plan.next() == stream_action::look);
+    plan_steps plan(hk::consume_options().max_records(10));
+    REQUIRE(plan.next() == action::look);
     plan.watermarks(marks(5, 100));
     nothing(plan, 80, marks(5, 100));
     CHECK(plan.position() == 80);
@@ -201,14 +211,14 @@ TEST_CASE("an answer without records that says where to go on is followed withou
 
 TEST_CASE("where nothing was written before the read nothing is skipped")
 {
-    partition_plan plan(hk::consume_options().from(100).max_records(10));
+    plan_steps plan(hk::consume_options().from(100).max_records(10));
     nothing(plan, 101, marks(0, 100)); // some count an empty answer as one
     CHECK(plan.position() == 100);
-    CHECK(plan.next() == stream_action::pause);
+    CHECK(plan.next() == action::pause);
     CHECK(reads(plan, 100, 10));
     nothing(plan, 103, marks(0, 102)); // 100 and 101 came between the read and the look
     CHECK(plan.position() == 100);
-    CHECK(plan.next() == stream_action::pause);
+    CHECK(plan.next() == action::pause);
     CHECK(reads(plan, 100, 10));
     nothing(plan, 103, marks(0, 103)); // a read after them says that they are no records
     CHECK(plan.position() == 102);
@@ -216,37 +226,37 @@ TEST_CASE("where nothing was written before the read nothing is skipped")
 
 TEST_CASE("at the end each further read waits longer, up to a limit, until something arrives")
 {
-    partition_plan plan(hk::consume_options().from(9).poll(100ms, 500ms));
+    plan_steps plan(hk::consume_options().from(9).poll(100ms, 500ms));
     for (milliseconds const expected : {100ms, 200ms, 400ms, 500ms, 500ms}) {
         nothing(plan, 9, marks(0, 9));
         CHECK(plan.caught_up());
-        REQUIRE(plan.next() == stream_action::pause);
+        REQUIRE(plan.next() == action::pause);
         CHECK(plan.pause() == expected);
     }
     hand_over(plan, 9, 10);
     nothing(plan, 10, marks(0, 10));
-    REQUIRE(plan.next() == stream_action::pause);
+    REQUIRE(plan.next() == action::pause);
     CHECK(plan.pause() == 100ms);
 }
 
 TEST_CASE("an hour at the end of an idle partition makes the requests that the options promise")
 {
-    partition_plan plan(hk::consume_options().from(100).poll(100ms, 2s));
+    plan_steps plan(hk::consume_options().from(100).poll(100ms, 2s));
     plan.watermarks(marks(0, 100));
     hk::milliseconds now(0);
     int reads = 0;
     int looks = 0;
     while (now < 1h)
         switch (plan.next()) {
-        case stream_action::read:
+        case action::read:
             ++reads;
             plan.answered(std::nullopt, 100);
             break;
-        case stream_action::look:
+        case action::look:
             ++looks;
             plan.watermarks(marks(0, 100));
             break;
-        case stream_action::pause: now += plan.pause(); break;
+        case action::pause: now += plan.pause(); break;
         default: FAIL("nothing else is to be done");
         }
     // 100, 200, 400, 800, 1600 ms, then every two seconds
@@ -254,13 +264,13 @@ TEST_CASE("an hour at the end of an idle partition makes the requests that the o
     CHECK(looks == reads);
     // Whatever arrives now is read next, after at most one pause.
     CHECK(plan.pause() == 2s);
-    if (plan.next() == stream_action::pause)
-        CHECK(plan.next() == stream_action::read);
+    if (plan.next() == action::pause)
+        CHECK(plan.next() == action::read);
     plan.answered(100, 101);
-    CHECK(plan.next() == stream_action::deliver);
+    CHECK(plan.next() == action::deliver);
     plan.delivered(101);
     nothing(plan, 101, marks(0, 101));
-    CHECK(plan.next() == stream_action::pause);
+    CHECK(plan.next() == action::pause);
     CHECK(plan.pause() == 100ms); // and the pace begins anew
 }
 
@@ -277,35 +287,35 @@ TEST_CASE("a pause is up to a fifth shorter")
 
 TEST_CASE("the longest pause may be as long as there is")
 {
-    partition_plan plan(hk::consume_options().from(9).poll(milliseconds::max(), milliseconds::max()));
+    plan_steps plan(hk::consume_options().from(9).poll(milliseconds::max(), milliseconds::max()));
     for (int i = 0; i < 3; ++i) {
         nothing(plan, 9, marks(0, 9));
-        REQUIRE(plan.next() == stream_action::pause);
+        REQUIRE(plan.next() == action::pause);
         CHECK(plan.pause() == milliseconds::max());
     }
 }
 
 TEST_CASE("an answer without records below the end is tried again, with pauses")
 {
-    partition_plan plan(hk::consume_options().from(5).max_records(10));
+    plan_steps plan(hk::consume_options().from(5).max_records(10));
     nothing(plan, 5, marks(0, 50));
     CHECK_FALSE(plan.caught_up());
-    CHECK(plan.next() == stream_action::pause);
+    CHECK(plan.next() == action::pause);
     CHECK(reads(plan, 5, 10));
     plan.answered(5, 15); // this time they come
-    CHECK(plan.next() == stream_action::deliver);
+    CHECK(plan.next() == action::deliver);
     plan.delivered(15);
     CHECK(reads(plan, 15, 10));
 }
 
 TEST_CASE("patience begins anew where records were handed over")
 {
-    partition_plan plan(hk::consume_options().from(5).max_records(10));
+    plan_steps plan(hk::consume_options().from(5).max_records(10));
     int const at_first = tries_before_probing(plan, marks(0, 1000));
-    plan = partition_plan(hk::consume_options().from(5).max_records(10));
+    plan = plan_steps(hk::consume_options().from(5).max_records(10));
     for (int i = 0; i < at_first; ++i) {
         nothing(plan, 5, marks(0, 1000));
-        CHECK(plan.next() == stream_action::pause);
+        CHECK(plan.next() == action::pause);
     }
     hand_over(plan, 5, 15);
     CHECK(tries_before_probing(plan, marks(0, 1000)) == at_first);
@@ -313,18 +323,18 @@ TEST_CASE("patience begins anew where records were handed over")
 
 TEST_CASE("records behind one that cannot be read are looked for at doubling distances")
 {
-    partition_plan plan(hk::consume_options().from(5).max_records(10));
+    plan_steps plan(hk::consume_options().from(5).max_records(10));
     CHECK(tries_before_probing(plan, marks(0, 1000)) >= 2);
     for (std::int64_t const step : {1, 2, 4, 8, 16, 32}) {
-        CHECK(reads(plan, 5 + step, 1));
-        plan.answered(std::nullopt, 5 + step);
+        CHECK(probes(plan, 5 + step));
+        plan.found(std::nullopt);
     }
-    CHECK(reads(plan, 69, 1));
-    plan.answered(70, 71);
+    CHECK(probes(plan, 69));
+    plan.found(70);
     // They may be new: only if there is still nothing at the position they prove something.
     CHECK(reads(plan, 5, 10));
     plan.answered(std::nullopt, 5);
-    CHECK(plan.next() == stream_action::look); // for what retention may have done
+    CHECK(plan.next() == action::look); // for what retention may have done
     plan.watermarks(marks(0, 1000));
     CHECK(failed_with(plan, hk::errc::unreadable_record));
     CHECK(cause_of(plan).find("offset 5 up to 70") != std::string::npos);
@@ -333,27 +343,27 @@ TEST_CASE("records behind one that cannot be read are looked for at doubling dis
 
 TEST_CASE("what is to be skipped is looked at offset by offset, then narrowed down")
 {
-    partition_plan plan(hk::consume_options().from(5).max_records(10).on_unreadable(hk::skip));
+    plan_steps plan(hk::consume_options().from(5).max_records(10).on_unreadable(hk::skip));
     tries_before_probing(plan, marks(0, 1000));
     for (std::int64_t offset = 6; offset <= 37; ++offset) {
-        CHECK(reads(plan, offset, 1));
-        plan.answered(std::nullopt, offset);
+        CHECK(probes(plan, offset));
+        plan.found(std::nullopt);
     }
-    CHECK(reads(plan, 69, 1));
-    plan.answered(70, 71);
-    CHECK(reads(plan, 53, 1));
-    plan.answered(std::nullopt, 53);
-    CHECK(reads(plan, 61, 1));
-    plan.answered(62, 63);
-    CHECK(reads(plan, 57, 1));
-    plan.answered(std::nullopt, 57);
-    CHECK(reads(plan, 59, 1));
-    plan.answered(59, 60);
-    CHECK(reads(plan, 58, 1));
-    plan.answered(59, 60);
+    CHECK(probes(plan, 69));
+    plan.found(70);
+    CHECK(probes(plan, 53));
+    plan.found(std::nullopt);
+    CHECK(probes(plan, 61));
+    plan.found(62);
+    CHECK(probes(plan, 57));
+    plan.found(std::nullopt);
+    CHECK(probes(plan, 59));
+    plan.found(59);
+    CHECK(probes(plan, 58));
+    plan.found(59);
     CHECK(reads(plan, 5, 10)); // the last word
     plan.answered(std::nullopt, 5);
-    CHECK(plan.next() == stream_action::look); // but for what retention may have done
+    CHECK(plan.next() == action::look); // but for what retention may have done
     plan.watermarks(marks(0, 1000));
     CHECK(reads(plan, 59, 10));
     auto const skipped = plan.take_skipped();
@@ -364,25 +374,25 @@ TEST_CASE("what is to be skipped is looked at offset by offset, then narrowed do
 
 TEST_CASE("records that arrive while one looks further on are handed over")
 {
-    partition_plan plan(hk::consume_options().from(5).max_records(10));
+    plan_steps plan(hk::consume_options().from(5).max_records(10));
     tries_before_probing(plan, marks(0, 7)); // 5 and 6 are no records: a transaction's marks
-    REQUIRE(plan.next() == stream_action::read);
-    plan.answered(7, 8); // written just now
+    REQUIRE(plan.next() == action::probe);
+    plan.found(7); // written just now
     CHECK(reads(plan, 5, 10));
     plan.answered(7, 8);
-    REQUIRE(plan.next() == stream_action::look);
+    REQUIRE(plan.next() == action::look);
     plan.watermarks(marks(0, 8));
-    CHECK(plan.next() == stream_action::deliver);
+    CHECK(plan.next() == action::deliver);
     plan.delivered(8);
     CHECK(reads(plan, 8, 10));
 }
 
 TEST_CASE("a service that learns to go on while one looks further on is followed")
 {
-    partition_plan plan(hk::consume_options().from(5).max_records(10));
+    plan_steps plan(hk::consume_options().from(5).max_records(10));
     tries_before_probing(plan, marks(0, 1000));
-    REQUIRE(plan.next() == stream_action::read);
-    plan.answered(6, 7);
+    REQUIRE(plan.next() == action::probe);
+    plan.found(6);
     nothing(plan, 6, marks(0, 1000));
     CHECK(plan.position() == 6);
     CHECK(reads(plan, 6, 10));
@@ -391,13 +401,10 @@ TEST_CASE("a service that learns to go on while one looks further on is followed
 TEST_CASE("nothing to be read up to the end is an error and no end")
 {
     for (auto const& options : {hk::consume_options().from(5), hk::consume_options().from(5).until(9)}) {
-        partition_plan plan(options);
+        plan_steps plan(options);
         tries_before_probing(plan, marks(0, 9));
-        for (int i = 0; i < 10 && plan.next() == stream_action::read; ++i) {
-            CHECK(plan.offset() < 9);
-            plan.answered(std::nullopt, plan.offset());
-        }
-        CHECK(plan.next() == stream_action::look);
+        probe_to_the_end(plan, 9);
+        CHECK(plan.next() == action::look);
         plan.watermarks(marks(0, 9));
         CHECK(failed_with(plan, hk::errc::unreadable_record));
     }
@@ -409,11 +416,10 @@ TEST_CASE("records that retention has deleted while one looks further on are not
         hk::consume_options options = hk::consume_options().from(5);
         if (skips)
             options.on_unreadable(hk::skip);
-        partition_plan plan(options);
+        plan_steps plan(options);
         tries_before_probing(plan, marks(0, 9));
-        for (int i = 0; i < 10 && plan.next() == stream_action::read; ++i)
-            plan.answered(std::nullopt, plan.offset());
-        CHECK(plan.next() == stream_action::look);
+        probe_to_the_end(plan, 9);
+        CHECK(plan.next() == action::look);
         plan.watermarks(marks(8, 12));
         CHECK(failed_with(plan, hk::errc::offset_below_earliest));
     }
@@ -421,11 +427,10 @@ TEST_CASE("records that retention has deleted while one looks further on are not
 
 TEST_CASE("where nothing was found up to the end, what is written meanwhile is read")
 {
-    partition_plan plan(hk::consume_options().from(5).max_records(10));
+    plan_steps plan(hk::consume_options().from(5).max_records(10));
     tries_before_probing(plan, marks(0, 9));
-    for (int i = 0; i < 10 && plan.next() == stream_action::read; ++i)
-        plan.answered(std::nullopt, plan.offset());
-    CHECK(plan.next() == stream_action::look);
+    probe_to_the_end(plan, 9);
+    CHECK(plan.next() == action::look);
     plan.watermarks(marks(0, 10));
     CHECK(reads(plan, 5, 10));
     plan.answered(9, 10);
@@ -434,16 +439,17 @@ TEST_CASE("where nothing was found up to the end, what is written meanwhile is r
 TEST_CASE("looking further on ends also in the longest of logs")
 {
     for (std::int64_t const start : {std::int64_t(0), std::int64_t(1) << 62, (std::int64_t(1) << 62) + 1}) {
-        partition_plan plan(hk::consume_options().from(start));
+        plan_steps plan(hk::consume_options().from(start));
         tries_before_probing(plan, marks(0, max_offset));
-        int reads = 0;
-        while (plan.next() == stream_action::read && reads < 100) {
-            CHECK(plan.offset() >= start);
-            plan.answered(std::nullopt, plan.offset());
-            ++reads;
+        int probes = 0;
+        while (plan.next() == action::probe && probes < 100) {
+            CHECK(plan.offset() > start);
+            plan.found(std::nullopt);
+            ++probes;
         }
-        CHECK(reads < 100);
-        CHECK(plan.next() == stream_action::look);
+        CHECK(probes < 100);
+        plan.answered(std::nullopt, start); // and the last word is silence, too
+        CHECK(plan.next() == action::look);
         plan.watermarks(marks(0, max_offset));
         CHECK(failed_with(plan, hk::errc::unreadable_record));
     }
@@ -451,10 +457,10 @@ TEST_CASE("looking further on ends also in the longest of logs")
 
 TEST_CASE("a refused read below the earliest offset says which offsets are lost")
 {
-    partition_plan plan(hk::consume_options().from(5));
-    REQUIRE(plan.next() == stream_action::read);
+    plan_steps plan(hk::consume_options().from(5));
+    REQUIRE(plan.next() == action::read);
     CHECK(plan.refused());
-    REQUIRE(plan.next() == stream_action::look);
+    REQUIRE(plan.next() == action::look);
     plan.watermarks(marks(30, 40));
     CHECK(failed_with(plan, hk::errc::offset_below_earliest));
     CHECK(cause_of(plan).find("5 to 29") != std::string::npos);
@@ -462,10 +468,10 @@ TEST_CASE("a refused read below the earliest offset says which offsets are lost"
 
 TEST_CASE("a refused read above the latest offset says that the topic is another one")
 {
-    partition_plan plan(hk::consume_options().from(50));
-    REQUIRE(plan.next() == stream_action::read);
+    plan_steps plan(hk::consume_options().from(50));
+    REQUIRE(plan.next() == action::read);
     CHECK(plan.refused());
-    REQUIRE(plan.next() == stream_action::look);
+    REQUIRE(plan.next() == action::look);
     plan.watermarks(marks(0, 40));
     CHECK(failed_with(plan, hk::errc::offset_above_latest));
     CHECK(cause_of(plan).find("50") != std::string::npos);
@@ -474,34 +480,34 @@ TEST_CASE("a refused read above the latest offset says that the topic is another
 
 TEST_CASE("a refused read within the partition is tried once more, then the refusal stands")
 {
-    partition_plan plan(hk::consume_options().from(5).max_records(10));
-    REQUIRE(plan.next() == stream_action::read);
+    plan_steps plan(hk::consume_options().from(5).max_records(10));
+    REQUIRE(plan.next() == action::read);
     CHECK(plan.refused());
-    REQUIRE(plan.next() == stream_action::look);
+    REQUIRE(plan.next() == action::look);
     plan.watermarks(marks(0, 40));
     CHECK(reads(plan, 5, 10));
     CHECK_FALSE(plan.refused());
 
     // After an answer the next refusal is a new one.
     hand_over(plan, 5, 9);
-    REQUIRE(plan.next() == stream_action::read);
+    REQUIRE(plan.next() == action::read);
     CHECK(plan.refused());
 }
 
 TEST_CASE("a stream from the earliest offset follows it as long as nothing was handed over")
 {
-    partition_plan plan(hk::consume_options().max_records(10));
-    REQUIRE(plan.next() == stream_action::look);
+    plan_steps plan(hk::consume_options().max_records(10));
+    REQUIRE(plan.next() == action::look);
     plan.watermarks(marks(5, 100));
-    REQUIRE(plan.next() == stream_action::read);
+    REQUIRE(plan.next() == action::read);
     CHECK(plan.refused()); // retention was faster
-    REQUIRE(plan.next() == stream_action::look);
+    REQUIRE(plan.next() == action::look);
     plan.watermarks(marks(30, 100));
     CHECK(reads(plan, 30, 10));
     hand_over(plan, 30, 40);
-    REQUIRE(plan.next() == stream_action::read);
+    REQUIRE(plan.next() == action::read);
     CHECK(plan.refused());
-    REQUIRE(plan.next() == stream_action::look);
+    REQUIRE(plan.next() == action::look);
     plan.watermarks(marks(60, 100));
     CHECK(failed_with(plan, hk::errc::offset_below_earliest)); // from now on it would be a loss
     CHECK(cause_of(plan).find("40 to 59") != std::string::npos);
@@ -509,29 +515,29 @@ TEST_CASE("a stream from the earliest offset follows it as long as nothing was h
 
 TEST_CASE("what was deleted behind the first records is not passed over in silence")
 {
-    partition_plan plan(hk::consume_options().max_records(10));
-    REQUIRE(plan.next() == stream_action::look);
+    plan_steps plan(hk::consume_options().max_records(10));
+    REQUIRE(plan.next() == action::look);
     plan.watermarks(marks(5, 100));
-    REQUIRE(plan.next() == stream_action::read);
+    REQUIRE(plan.next() == action::read);
     plan.answered(8, 16);
-    if (plan.next() == stream_action::look)
+    if (plan.next() == action::look)
         plan.watermarks(marks(30, 100)); // meanwhile
-    REQUIRE(plan.next() == stream_action::deliver);
+    REQUIRE(plan.next() == action::deliver);
     plan.delivered(16);
     CHECK(plan.position() == 16);
 }
 
 TEST_CASE("a watermark behind the position is believed only when it stays there for seconds")
 {
-    partition_plan plan(hk::consume_options().from(10).max_records(10));
+    plan_steps plan(hk::consume_options().from(10).max_records(10));
     hand_over(plan, 10, 15);
     milliseconds waited{0};
     int steps = 0;
     while (!plan.failure() && steps++ < 1000) {
         switch (plan.next()) {
-        case stream_action::pause: waited += plan.pause(); break;
-        case stream_action::look: plan.watermarks(marks(0, 12)); break;
-        case stream_action::read: plan.answered(std::nullopt, 15); break;
+        case action::pause: waited += plan.pause(); break;
+        case action::look: plan.watermarks(marks(0, 12)); break;
+        case action::read: plan.answered(std::nullopt, 15); break;
         default: break;
         }
     }
@@ -542,28 +548,28 @@ TEST_CASE("a watermark behind the position is believed only when it stays there 
 
 TEST_CASE("a watermark that is behind for a while does not hinder reading")
 {
-    partition_plan plan(hk::consume_options().from(10).max_records(10));
+    plan_steps plan(hk::consume_options().from(10).max_records(10));
     hand_over(plan, 10, 15);
     nothing(plan, 15, marks(0, 12));
-    CHECK(plan.next() == stream_action::pause);
+    CHECK(plan.next() == action::pause);
     CHECK(reads(plan, 15, 10));
     plan.answered(15, 16);
-    CHECK(plan.next() == stream_action::deliver);
+    CHECK(plan.next() == action::deliver);
     plan.delivered(16);
     nothing(plan, 16, marks(0, 16));
-    CHECK(plan.next() == stream_action::pause);
+    CHECK(plan.next() == action::pause);
     CHECK(plan.caught_up());
 }
 
 TEST_CASE("a start past the end is no end, also when the stream is to end there")
 {
-    partition_plan plan(hk::consume_options().from(100).until(hk::latest));
+    plan_steps plan(hk::consume_options().from(100).until(hk::latest));
     int steps = 0;
     while (!plan.failure() && steps++ < 1000) {
         switch (plan.next()) {
-        case stream_action::pause: break;
-        case stream_action::look: plan.watermarks(marks(0, 50)); break;
-        case stream_action::read: plan.answered(std::nullopt, 100); break;
+        case action::pause: break;
+        case action::look: plan.watermarks(marks(0, 50)); break;
+        case action::read: plan.answered(std::nullopt, 100); break;
         default: REQUIRE(plan.failure());
         }
     }
@@ -572,14 +578,14 @@ TEST_CASE("a start past the end is no end, also when the stream is to end there"
 
 TEST_CASE("a stream until the latest offset ends also in a topic that became shorter")
 {
-    partition_plan plan(hk::consume_options().from(20).until(hk::latest).on_out_of_range(hk::earliest));
-    stream_action action = plan.next();
-    for (; action == stream_action::look || action == stream_action::pause; action = plan.next())
-        if (action == stream_action::look)
+    plan_steps plan(hk::consume_options().from(20).until(hk::latest).on_out_of_range(hk::earliest));
+    action wanted = plan.next();
+    for (; wanted == action::look || wanted == action::pause; wanted = plan.next())
+        if (wanted == action::look)
             plan.watermarks(marks(0, 8));
-    CHECK(action == stream_action::read);
+    CHECK(wanted == action::read);
     CHECK(plan.offset() == 0);
     CHECK(plan.count() == 8);
     hand_over(plan, 0, 8);
-    CHECK(plan.next() == stream_action::finish);
+    CHECK(plan.next() == action::finish);
 }

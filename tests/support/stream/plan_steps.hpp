@@ -3,6 +3,7 @@
 #define HDIKAFKA_TESTS_SUPPORT_PLAN_STEPS_HPP
 
 #include <hdikafka/detail/stream/partition_plan.hpp>
+#include <hdikafka/metadata.hpp>
 
 #include <doctest/doctest.h>
 
@@ -10,13 +11,15 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace test {
 
 namespace hk = hdikafka;
-using hdikafka::detail::stream_action;
-using hdikafka::detail::partition_plan;
 using hk::milliseconds;
+using hk::detail::plan_event;
+using action = hk::detail::plan_action::kind;
 
 inline constexpr std::int64_t max_offset = std::numeric_limits<std::int64_t>::max();
 
@@ -28,36 +31,135 @@ inline hk::partition_info marks(std::int64_t earliest, std::int64_t latest)
     return out;
 }
 
-/// The plan wants to read there, that many.
-inline bool reads(partition_plan& plan, std::int64_t offset, std::int32_t count)
+/// Tells the plan what happens, and remembers what it wants then.
+class plan_steps
 {
-    return plan.next() == stream_action::read && plan.offset() == offset && plan.count() == count;
+public:
+    explicit plan_steps(hk::consume_options const& options) : plan_(options) {}
+
+    void expect(std::int64_t offset, std::int64_t time) { plan_.expect(offset, time); }
+
+    /// What is to be done: what the last event has led to, and after that what the plan says when nothing
+    /// came of it.
+    action next()
+    {
+        if (!std::exchange(told_, true))
+            return now_.what;
+        resume(plan_event());
+        told_ = true;
+        return now_.what;
+    }
+
+    void watermarks(hk::partition_info const& seen)
+    {
+        plan_event event;
+        event.what = plan_event::kind::watermarks;
+        event.earliest = seen.earliest_offset;
+        event.latest = seen.latest_offset;
+        resume(event);
+    }
+
+    /// The answer to a read.
+    void answered(std::optional<std::int64_t> first, std::int64_t next)
+    {
+        plan_event event;
+        event.what = plan_event::kind::answer;
+        event.first = first;
+        event.next = next;
+        resume(event);
+    }
+
+    /// The answer to a probe: a record's offset and time, or none.
+    void found(std::optional<std::int64_t> first, std::optional<std::int64_t> time = std::nullopt)
+    {
+        plan_event event;
+        event.what = plan_event::kind::answer;
+        event.first = first;
+        event.time = time;
+        resume(event);
+    }
+
+    /// Whether the plan goes on after a refusal; if not, the service's own error is told.
+    bool refused()
+    {
+        plan_event event;
+        event.what = plan_event::kind::refusal;
+        resume(event);
+        told_ = now_.what == action::report;
+        return !told_;
+    }
+
+    void delivered(std::int64_t next)
+    {
+        plan_event event;
+        event.what = plan_event::kind::delivery;
+        event.next = next;
+        resume(event);
+    }
+
+    std::int64_t offset() const { return now_.offset; }
+    std::int32_t count() const { return now_.count; }
+    milliseconds pause() const { return now_.pause; }
+
+    /// Where the stream ends, as far as the plan knows; max_offset when it does not.
+    std::int64_t end() const { return now_.end; }
+
+    std::vector<hk::detail::skipped_range> take_skipped() { return std::exchange(skipped_, {}); }
+    std::optional<std::int64_t> position() const { return plan_.position(); }
+    bool caught_up() const { return plan_.caught_up(); }
+    std::optional<hk::error> const& failure() const { return plan_.failure(); }
+
+private:
+    void resume(plan_event const& event)
+    {
+        now_ = plan_.resume(event);
+        told_ = false;
+        if (now_.skipped)
+            skipped_.push_back(*now_.skipped);
+    }
+
+    hk::detail::partition_plan plan_;
+    hk::detail::plan_action now_;
+    bool told_ = true; ///< next() has said so.
+    std::vector<hk::detail::skipped_range> skipped_;
+};
+
+/// The plan wants to read there, that many.
+inline bool reads(plan_steps& plan, std::int64_t offset, std::int32_t count)
+{
+    return plan.next() == action::read && plan.offset() == offset && plan.count() == count;
+}
+
+/// The plan wants to see a record there, which it will not hand over.
+inline bool probes(plan_steps& plan, std::int64_t offset)
+{
+    return plan.next() == action::probe && plan.offset() == offset && plan.count() == 1;
 }
 
 /// Answers the read with records [first, end) and takes them.
-inline void hand_over(partition_plan& plan, std::int64_t first, std::int64_t end)
+inline void hand_over(plan_steps& plan, std::int64_t first, std::int64_t end)
 {
-    REQUIRE(plan.next() == stream_action::read);
+    REQUIRE(plan.next() == action::read);
     plan.answered(first, end);
-    REQUIRE(plan.next() == stream_action::deliver);
+    REQUIRE(plan.next() == action::deliver);
     plan.delivered(end);
 }
 
 /// Answers the read with nothing; then the watermarks are these.
-inline void nothing(partition_plan& plan, std::int64_t next, hk::partition_info const& seen)
+inline void nothing(plan_steps& plan, std::int64_t next, hk::partition_info const& seen)
 {
-    REQUIRE(plan.next() == stream_action::read);
+    REQUIRE(plan.next() == action::read);
     plan.answered(std::nullopt, next);
-    REQUIRE(plan.next() == stream_action::look);
+    REQUIRE(plan.next() == action::look);
     plan.watermarks(seen);
 }
 
-inline bool failed_with(partition_plan& plan, hk::errc code)
+inline bool failed_with(plan_steps& plan, hk::errc code)
 {
-    return plan.next() == stream_action::fail && plan.failure() && plan.failure()->code() == code;
+    return plan.next() == action::fail && plan.failure() && plan.failure()->code() == code;
 }
 
-inline std::string cause_of(partition_plan const& plan)
+inline std::string cause_of(plan_steps const& plan)
 {
     return plan.failure() ? plan.failure()->cause() : std::string();
 }

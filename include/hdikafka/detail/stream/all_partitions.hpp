@@ -45,7 +45,10 @@ inline record_batch hand_over(stream_part& part)
 {
     partition_reader<>& reader = *part.reader;
     if (!reader.arrived.empty()) {
-        reader.plan.delivered(reader.arrived.next_offset());
+        plan_event handed_over;
+        handed_over.what = plan_event::kind::delivery;
+        handed_over.next = reader.arrived.next_offset();
+        reader.plan.resume(handed_over);
         part.position = reader.plan.position().value_or(-1);
         part.caught_up = reader.plan.caught_up();
     }
@@ -359,7 +362,7 @@ net::awaitable<std::map<std::int32_t, std::int64_t>> stream_lags(stream_ptr stre
         auto const at = positions.find(one.id);
         std::int64_t position = at == positions.end() ? -1 : at->second;
         if (position < 0)
-            position = start_position(stream->options.from(), one);
+            position = start_position(stream->options.from(), one.earliest_offset, one.latest_offset);
         out[one.id] = std::max<std::int64_t>(one.latest_offset - position, 0);
     }
     co_return out;

@@ -17,7 +17,6 @@
 #include <hdikafka/detail/stream/read_plan.hpp>
 #include <hdikafka/detail/stream/reads_ahead.hpp>
 #include <hdikafka/detail/stream/rules.hpp>
-#include <hdikafka/detail/stream/seek_round.hpp>
 #include <hdikafka/milliseconds.hpp>
 #include <hdikafka/observer.hpp>
 #include <hdikafka/record_batch.hpp>
@@ -26,7 +25,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,15 +39,15 @@ template <class>
 class partition_reader
 {
 public:
-    /// From where `saved` says, if there is one. `sharers`: how many readers share the client's connections.
+    /// From where `saved` says, if there is one.
     partition_reader(client_ptr client, std::string name, std::int32_t id, consume_options wanted,
-                     checkpoint const* saved = nullptr, std::size_t sharers = 1)
+                     checkpoint const* saved = nullptr)
         : owner(std::move(client)),
           topic(std::move(name)),
           partition(id),
           options(saved ? wanted.from(saved->next_offset) : wanted),
           ahead(options),
-          plan(options, owner->options().max_connections() / sharers)
+          plan(options)
     {
         if (saved && saved->last_timestamp && saved->last_timestamp->time_since_epoch().count() >= 0)
             plan.expect(saved->last_offset, saved->last_timestamp->time_since_epoch().count());
@@ -169,23 +167,6 @@ void start_reads(partition_ptr const& stream)
     }
 }
 
-template <class = void>
-task look_at_watermarks(operation_ptr op, partition_ptr stream, call_options options)
-{
-    auto spec = rest_calls<>(*stream->owner, "consume", options).partition(stream->topic, stream->partition);
-    if (!spec)
-        co_return spec.error();
-    call_answer answer;
-    auto const asked = co_await call<>(op, stream->owner->http(), *spec.value(), answer);
-    if (!asked)
-        co_return asked;
-    auto const seen = read_partition_answer<>(answer);
-    if (!seen)
-        co_return seen.error();
-    stream->plan.watermarks(seen.value());
-    co_return result<void>();
-}
-
 /// Whether a refused read may be explained by the watermarks.
 inline bool may_be_out_of_range(error const& failure) noexcept
 {
@@ -201,11 +182,32 @@ inline error interruption(operation<> const& op, diagnostics about,
     return error(op.stopped(), std::move(about), doing);
 }
 
+/// Looks at the watermarks.
+template <class = void>
+task look(operation_ptr op, partition_ptr stream, call_options options, plan_event& event)
+{
+    auto spec = rest_calls<>(*stream->owner, "consume", options).partition(stream->topic, stream->partition);
+    if (!spec)
+        co_return spec.error();
+    call_answer answer;
+    auto const asked = co_await call<>(op, stream->owner->http(), *spec.value(), answer);
+    if (!asked)
+        co_return asked;
+    auto const seen = read_partition_answer<>(answer);
+    if (!seen)
+        co_return seen.error();
+    event.what = plan_event::kind::watermarks;
+    event.earliest = seen.value().earliest_offset;
+    event.latest = seen.value().latest_offset;
+    co_return result<void>();
+}
+
 /// Reads a single record off the way.
 template <class = void>
-task probe(operation_ptr op, partition_ptr stream, call_options options, batch_request asked,
+task probe(operation_ptr op, partition_ptr stream, call_options options, plan_action const& what,
            result<record_batch>& outcome)
 {
+    batch_request const asked(stream->partition, what.offset, 1, what.end);
     auto spec = rest_calls<>(*stream->owner, "consume", options).fetch(stream->topic, asked);
     if (!spec)
         co_return spec.error();
@@ -217,87 +219,13 @@ task probe(operation_ptr op, partition_ptr stream, call_options options, batch_r
     co_return result<void>();
 }
 
-/// What a plan that wants to read wants.
-inline read_target target_of(partition_plan const& plan)
-{
-    read_target out;
-    out.position = plan.offset();
-    out.known_end = plan.known_end();
-    out.end = plan.read_end();
-    out.count = plan.count();
-    out.demanded = true;
-    return out;
-}
-
-/// Makes the plan see what the seek at `offset` has brought.
-template <class = void>
-result<void> judge_seek(partition_plan& plan, std::int64_t offset, result<record_batch> const& outcome)
-{
-    if (!outcome && may_be_out_of_range(outcome.error()) && plan.seek_refused())
-        return result<void>();
-    if (!outcome)
-        return outcome.error();
-    record_batch const& batch = outcome.value();
-    std::optional<std::int64_t> first;
-    std::optional<std::int64_t> time;
-    if (!batch.empty()) {
-        first = batch[0].offset();
-        if (auto const stamp = batch[0].timestamp())
-            time = stamp->time_since_epoch().count();
-    }
-    plan.sought(offset, first, time);
-    return result<void>();
-}
-
-template <class = void>
-task seek_one(operation_ptr op, partition_ptr stream, call_options options, seek_round_ptr round,
-              std::size_t which)
-{
-    seek_under_way<> place(round, which);
-    registration<> const entry(stream->owner->http()->background(), op);
-    if (!entry.added())
-        co_return result<void>();
-    constexpr std::int64_t no_end = std::numeric_limits<std::int64_t>::max();
-    batch_request const asked(stream->partition, round->offset(which), 1, no_end);
-    auto const went_well = co_await probe<>(op, stream, std::move(options), asked, place.outcome);
-    if (!went_well)
-        place.outcome = went_well.error();
-    co_return result<void>();
-}
-
-/// Looks at the records that the plan wants to see. One that fails takes the others along.
-template <class = void>
-task seek(operation_ptr op, partition_ptr stream, call_options options)
-{
-    auto const round = std::make_shared<seek_round<>>(op, stream->plan.seeks());
-    seek_wait<> const end(round);
-    for (std::size_t i = 0; i != round->size(); ++i) {
-        auto const reader = stream->owner->http()->make_operation(op->deadline());
-        round->made_by(i, reader);
-        run_detached(reader, seek_one<>(reader, stream, options, round, i));
-    }
-    auto landed = round->take();
-    while (landed.empty()) {
-        bool const going_on = co_await op->park();
-        if (!going_on)
-            co_return interruption(*op, stream->about(options));
-        landed = round->take();
-    }
-    result<void> went_well;
-    for (auto const& one : landed)
-        if (went_well)
-            went_well = judge_seek<>(stream->plan, one.offset, *one.outcome);
-    co_return went_well;
-}
-
 /// Waits for the read at the stream's position, which may have been made long ago.
 template <class = void>
-task await_read(operation_ptr op, partition_ptr stream, call_options const& options,
+task await_read(operation_ptr op, partition_ptr stream, call_options const& options, plan_action const& what,
                 result<record_batch>& outcome)
 {
-    read_target const target = target_of(stream->plan);
     for (;;) {
-        auto taken = stream->ahead.take(target, options.request_id());
+        auto taken = stream->ahead.take(what, options.request_id());
         start_reads<>(stream);
         if (taken) {
             outcome = std::move(*taken);
@@ -309,51 +237,86 @@ task await_read(operation_ptr op, partition_ptr stream, call_options const& opti
     }
 }
 
-/// Makes the plan see what a read has brought; `arrived` is what is to be handed over of it.
+/// What a plan is told of an answer; `arrived` is what is to be handed over if it was to a read. An error is
+/// a refusal, or nothing that the plan knows of.
 template <class = void>
-result<void> judge_read(partition_plan& plan, result<record_batch> outcome, record_batch& arrived)
+plan_event judge(plan_action const& what, result<record_batch> const& outcome, record_batch& arrived)
 {
-    if (!outcome && may_be_out_of_range(outcome.error()) && plan.refused())
-        return result<void>();
+    plan_event out;
+    if (!outcome) {
+        if (may_be_out_of_range(outcome.error()))
+            out.what = plan_event::kind::refusal;
+        return out;
+    }
+    record_batch batch = outcome.value();
+    if (what.what == plan_action::kind::read) {
+        // A read that was made ahead may have begun before the position.
+        auto const* const first_new = std::ranges::lower_bound(batch, what.offset, {}, &record_view::offset);
+        batch = arrived = batch.without_first(static_cast<std::size_t>(first_new - batch.begin()));
+    }
+    out.what = plan_event::kind::answer;
+    out.next = batch.next_offset();
+    if (batch.empty())
+        return out;
+    out.first = batch[0].offset();
+    if (auto const stamp = batch[0].timestamp())
+        out.time = stamp->time_since_epoch().count();
+    return out;
+}
+
+/// Does what the plan wants; `event` is what it is to be told of that. What fails may be a refusal.
+template <class = void>
+task carry_out(operation_ptr op, partition_ptr stream, call_options options, plan_action const& what,
+               plan_event& event)
+{
+    event = plan_event();
+    result<void> went_well;
+    if (what.what == plan_action::kind::look) {
+        went_well = co_await look<>(op, stream, options, event);
+        co_return went_well;
+    }
+    result<record_batch> outcome;
+    if (what.what == plan_action::kind::read)
+        went_well = co_await await_read<>(op, stream, options, what, outcome);
+    else
+        went_well = co_await probe<>(op, stream, options, what, outcome);
+    if (!went_well)
+        co_return went_well;
+    event = judge<>(what, outcome, stream->arrived);
     if (!outcome)
-        return outcome.error();
-    record_batch const& batch = outcome.value();
-    // A read that was made ahead may have begun before the position.
-    auto const* const first_new = std::ranges::lower_bound(batch, plan.offset(), {}, &record_view::offset);
-    arrived = batch.without_first(static_cast<std::size_t>(first_new - batch.begin()));
-    auto const first = arrived.empty() ? std::nullopt : std::optional(arrived[0].offset());
-    plan.answered(first, arrived.next_offset());
-    return result<void>();
+        co_return outcome.error();
+    co_return result<void>();
 }
 
 /// Tells the observer what a policy has passed over.
 template <class = void>
-void tell_skipped(partition_reader<>& stream)
+void tell_skipped(partition_reader<>& stream, skipped_range const& range)
 {
-    for (skipped_range const& range : stream.plan.take_skipped()) {
-        observer const& watcher = stream.owner->options().observer();
-        if (!watcher)
-            continue;
-        records_skipped event;
-        event.topic = stream.topic;
-        event.partition = stream.partition;
-        event.from = range.from;
-        event.to = range.to;
-        event.cause = range.cause;
-        watcher(event);
-    }
+    observer const& watcher = stream.owner->options().observer();
+    if (!watcher)
+        return;
+    records_skipped event;
+    event.topic = stream.topic;
+    event.partition = stream.partition;
+    event.from = range.from;
+    event.to = range.to;
+    event.cause = range.cause;
+    watcher(event);
 }
 
 /// Follows the plan until there is a batch to hand over, or an end.
 template <class = void>
 task follow_plan(operation_ptr op, partition_ptr stream, call_options options)
 {
+    using kind = plan_action::kind;
     if (auto wrong = check_consume(stream->options))
         co_return error(wrong->code(), stream->about(options), wrong->cause());
     partition_plan& plan = stream->plan;
     auto const due = op->deadline();
     milliseconds const one_request = stream->owner->options().total_timeout();
     stream->ahead.tells(op);
+    plan_event event;
+    result<void> went_well;
     for (;;) {
         // A pause goes on where whoever began it was interrupted.
         if (steady_clock::now() < stream->look_again_at) {
@@ -362,37 +325,27 @@ task follow_plan(operation_ptr op, partition_ptr stream, call_options options)
             if (!in_time)
                 co_return error(op->stopped(), stream->about(options), "nothing new has arrived");
         }
-        stream_action const action = plan.next();
-        tell_skipped<>(*stream);
-        if (action == stream_action::finish)
+        plan_action const action = plan.resume(event);
+        if (action.skipped)
+            tell_skipped<>(*stream, *action.skipped);
+        if (action.what == kind::finish)
             stream->arrived = record_batch(); // what a policy has passed over is not handed over
-        if (action == stream_action::deliver || action == stream_action::finish)
+        if (action.what == kind::deliver || action.what == kind::finish)
             co_return result<void>();
-        if (action == stream_action::fail)
+        if (action.what == kind::fail)
             co_return error(plan.failure()->code(), stream->about(options), plan.failure()->cause());
-        if (action == stream_action::pause) {
-            milliseconds const pause = jittered(plan.pause(), stream->owner->http()->random().unit());
+        if (action.what == kind::report)
+            co_return went_well;
+        if (action.what == kind::pause) {
+            milliseconds const pause = jittered(action.pause, stream->owner->http()->random().unit());
             stream->look_again_at = steady_clock::now() + std::min(pause, client_core<>::longest);
+            event = plan_event();
             continue;
         }
-        bool const reads = action == stream_action::read;
-        bool const ahead = reads && !plan.probing();
+        bool const ahead = action.what == kind::read;
         op->deadline(ahead ? due : std::min(due, steady_clock::now() + one_request));
-        result<record_batch> read;
-        result<void> went_well;
-        if (action == stream_action::look) {
-            went_well = co_await look_at_watermarks<>(op, stream, options);
-        } else if (action == stream_action::seek) {
-            went_well = co_await seek<>(op, stream, options);
-        } else if (ahead) {
-            went_well = co_await await_read<>(op, stream, options, read);
-        } else {
-            batch_request const asked(stream->partition, plan.offset(), plan.count(), plan.read_end());
-            went_well = co_await probe<>(op, stream, options, asked, read);
-        }
-        if (went_well && reads)
-            went_well = judge_read<>(plan, std::move(read), stream->arrived);
-        if (!went_well)
+        went_well = co_await carry_out<>(op, stream, options, action, event);
+        if (!went_well && event.what != plan_event::kind::refusal)
             co_return went_well;
     }
 }

@@ -57,7 +57,7 @@ public:
         for (; place != ranges_.end() && place->first <= cursor; ++place) {
             if (place->what == state::standstill)
                 return std::nullopt; // how to go on from there is the stream's to find out
-            cursor = std::max(cursor, place->expected_end());
+            cursor = std::max(cursor, place->guessed_end);
         }
         bool const needed = target.demanded && cursor == target.position;
         bool const room = under_way_ < connections_ && ranges_.size() < stored_;
@@ -105,11 +105,8 @@ public:
     /// The read was given up.
     void forgotten(std::uint64_t id)
     {
-        auto const about = std::ranges::find(ranges_, id, &range::id);
-        if (about == ranges_.end())
-            return;
-        under_way_ -= about->what == state::under_way ? 1 : 0;
-        ranges_.erase(about);
+        under_way_ -= std::erase_if(
+            ranges_, [id](range const& one) { return one.id == id && one.what == state::under_way; });
     }
 
     /// All reads that are under way are given up.
@@ -133,23 +130,12 @@ public:
                 ++at;
                 continue;
             }
-            if (last && serves && (at->what == state::here || at->first == position))
+            if (last && serves)
                 out = std::move(at->answer);
             at = ranges_.erase(at);
         }
         return out;
     }
-
-    /// Whether a read that is under way will do for a stream at `position`.
-    bool awaits(std::int64_t position) const
-    {
-        return std::ranges::any_of(ranges_, [position](range const& one) {
-            return one.what == state::under_way && one.first <= position && one.expected_end() > position;
-        });
-    }
-
-    std::size_t under_way() const noexcept { return under_way_; }
-    std::size_t size() const noexcept { return ranges_.size(); }
 
 private:
     enum class state : unsigned char
@@ -162,12 +148,9 @@ private:
     class range
     {
     public:
-        /// Where the next one goes on, as far as is known.
-        std::int64_t expected_end() const noexcept { return guessed_end; }
-
         std::uint64_t id = 0;
         std::int64_t first = 0;
-        std::int64_t guessed_end = 0;
+        std::int64_t guessed_end = 0; ///< Where the next one goes on, as far as is known.
         state what = state::under_way;
         Answer answer;
     };

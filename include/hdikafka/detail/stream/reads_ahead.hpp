@@ -4,6 +4,7 @@
 
 #include <hdikafka/consume_options.hpp>
 #include <hdikafka/detail/run/operation.hpp>
+#include <hdikafka/detail/stream/plan_turn.hpp>
 #include <hdikafka/detail/stream/read_plan.hpp>
 #include <hdikafka/detail/stream/rules.hpp>
 #include <hdikafka/record_batch.hpp>
@@ -43,23 +44,25 @@ public:
 
     /// The answer at the stream's position, if it is here; reads go on from there.
     /// `request_id`: of the one who waits; what is read from then on has it.
-    std::optional<result<record_batch>> take(read_target target, std::string const& request_id)
+    std::optional<result<record_batch>> take(plan_action const& wanted, std::string const& request_id)
     {
         std::lock_guard const lock(mutex_);
         request_id_ = request_id;
-        target.count = std::min(target.count, size_.count());
-        target.known_end = std::max(target.known_end, hinted_end_);
-        target_ = target;
+        target_.position = wanted.offset;
+        target_.known_end = std::max(wanted.known_end, hinted_end_);
+        target_.end = wanted.end;
+        target_.count = std::min(wanted.count, size_.count());
+        target_.demanded = true;
         stopped_ = false;
-        auto out = ranges_.take(target.position);
+        auto out = ranges_.take(wanted.offset);
         if (!out)
             return out;
         target_.demanded = false;
-        std::int64_t const next = *out ? out->value().next_offset() : target.position;
-        if (next > target.position)
+        std::int64_t const next = *out ? out->value().next_offset() : wanted.offset;
+        if (next > wanted.offset)
             target_.position = next;
         else
-            target_.known_end = target.position; // how to go on is the stream's to say
+            target_.known_end = wanted.offset; // how to go on is the stream's to say
         return out;
     }
 

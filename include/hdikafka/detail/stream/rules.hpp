@@ -5,7 +5,6 @@
 
 #include <hdikafka/consume_options.hpp>
 #include <hdikafka/error.hpp>
-#include <hdikafka/metadata.hpp>
 #include <hdikafka/milliseconds.hpp>
 #include <hdikafka/offsets.hpp>
 
@@ -43,17 +42,18 @@ inline std::optional<error> check_consume(consume_options const& options)
 }
 
 /// Where a stream begins; one that begins at a point in time has yet to look for it from there.
-inline std::int64_t start_position(offset_spec from, partition_info const& seen) noexcept
+inline std::int64_t start_position(offset_spec from, std::int64_t earliest_now,
+                                   std::int64_t latest_now) noexcept
 {
     using anchor = offset_spec::anchor;
     switch (from.which()) {
     case anchor::exact: return from.offset();
-    case anchor::end: return seen.latest_offset;
-    case anchor::before_end: return std::max(seen.earliest_offset, seen.latest_offset - from.offset());
+    case anchor::end: return latest_now;
+    case anchor::before_end: return std::max(earliest_now, latest_now - from.offset());
     case anchor::beginning:
     case anchor::time: break;
     }
-    return seen.earliest_offset;
+    return earliest_now;
 }
 
 /// How many connections read at the same time; a read ahead has one of its own.

@@ -203,7 +203,6 @@ public:
     void add(std::vector<partition_info> const& seen)
     {
         std::lock_guard const lock(mutex_);
-        readers_ = std::max<std::size_t>(seen.size(), 1);
         // What is new was written from its beginning on while the stream was there.
         bool const first_time = parts_.empty();
         consume_options later = options;
@@ -235,8 +234,7 @@ private:
         wanted.checkpoint(std::shared_ptr<checkpoint_store>());
         auto const found = saved_.find(id);
         checkpoint const* const saved = found == saved_.end() ? nullptr : &found->second;
-        stream_part out(
-            std::make_shared<partition_reader<>>(owner, topic, id, std::move(wanted), saved, readers_));
+        stream_part out(std::make_shared<partition_reader<>>(owner, topic, id, std::move(wanted), saved));
         out.position = saved ? saved->next_offset : -1;
         out.paused = paused;
         return out;
@@ -245,7 +243,6 @@ private:
     mutable std::mutex mutex_;
     std::map<std::int32_t, stream_part> parts_;
     std::map<std::int32_t, checkpoint> saved_;
-    std::size_t readers_ = 1; ///< Those that share the client's connections.
     record_batch rest_;
     operation_ptr current_;
     bool closed_ = false;

@@ -1,0 +1,77 @@
+// One turn of a stream's plan: what it is told, and what it wants done then.
+#ifndef HDIKAFKA_DETAIL_STREAM_PLAN_TURN_HPP
+#define HDIKAFKA_DETAIL_STREAM_PLAN_TURN_HPP
+
+#include <hdikafka/milliseconds.hpp>
+#include <hdikafka/observer.hpp>
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// What came of the action before.
+struct plan_event
+{
+    enum class kind : unsigned char
+    {
+        nothing,    ///< It is still to be done; but a pause is over, and a failure told.
+        watermarks, ///< They are `earliest` and `latest`.
+        answer,     ///< A read or a probe gave what is `first`, and a read goes on at `next`.
+        refusal,    ///< Of a read or a probe, for what may be its offset.
+        delivery,   ///< Everything before `next` has been handed over.
+    };
+
+    kind what = kind::nothing;
+    std::int64_t earliest = 0;
+    std::int64_t latest = 0;
+    std::optional<std::int64_t> first; ///< The offset of the first record, if there is one,
+    std::optional<std::int64_t> time;  ///< and its timestamp in milliseconds since 1970, if it has one.
+    std::int64_t next = 0;
+};
+
+/// Offsets that a policy passed over; `to` is before `from` after a truncation.
+struct skipped_range
+{
+    std::int64_t from;
+    std::int64_t to;
+    skip_cause cause;
+};
+
+/// What to do, and what it takes.
+class plan_action
+{
+public:
+    enum class kind : unsigned char
+    {
+        look,    ///< Read the watermarks.
+        read,    ///< Read `count` records from `offset` on.
+        probe,   ///< Read one record there, off the way: for what it tells, not to hand it over.
+        deliver, ///< Hand over the records of the last read.
+        pause,   ///< Wait for `pause`.
+        finish,  ///< Nothing: everything up to the end has been delivered.
+        report,  ///< Fail with what the service said to the refusal, and go on when somebody wants to.
+        fail,    ///< Fail, once for all: failure() says why.
+    };
+
+    kind what = kind::finish;
+    std::int64_t offset = 0;
+    std::int32_t count = 1;
+    std::int64_t end = std::numeric_limits<std::int64_t>::max(); ///< None are wanted from here on.
+    std::int64_t known_end = 0; ///< There are records up to here, as far as the last look knows.
+    milliseconds pause{0};
+    std::optional<skipped_range> skipped; ///< What was passed over before, for want of a way to read it.
+};
+
+/// A pause up to a fifth shorter, so that streams which began together do not poll in step for ever. `random`
+/// is in [0, 1).
+inline milliseconds jittered(milliseconds pause, double random) noexcept
+{
+    milliseconds const most = pause / 5;
+    return pause - milliseconds(static_cast<milliseconds::rep>(static_cast<double>(most.count()) * random));
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
