@@ -1,5 +1,7 @@
 #include "support/identity/identity_site.hpp"
 
+#include <hdikafka/detail/run/run.hpp>
+
 #include <memory>
 #include <utility>
 

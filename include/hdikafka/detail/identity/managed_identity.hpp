@@ -13,16 +13,16 @@
 #include <hdikafka/detail/identity/token_response.hpp>
 #include <hdikafka/detail/net/transport.hpp>
 #include <hdikafka/detail/rest/answers.hpp>
+#include <hdikafka/detail/run/children.hpp>
 #include <hdikafka/detail/run/operation.hpp>
-#include <hdikafka/detail/run/run.hpp>
 #include <hdikafka/detail/run/task.hpp>
+#include <hdikafka/detail/run/waiters.hpp>
 #include <hdikafka/result.hpp>
 
-#include <atomic>
 #include <chrono>
 #include <cstddef>
-#include <exception>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -72,32 +72,45 @@ task call_identity_host(operation_ptr op, transport_ptr http, identity_request c
     co_return outcome;
 }
 
-/// Looking for IMDS, which must not take long: an operation of its own, with a deadline of its own.
-class imds_search
+/// Looking for IMDS, which must not take long: an operation of its own, with a deadline of its own. It
+/// succeeds when anything answers.
+template <class Lazy = void>
+class imds_search final : public child<Lazy>
 {
 public:
-    std::atomic<bool> finished = false; ///< What follows may be looked at.
-    bool found = false;
-    std::string cause; ///< Why not.
-};
+    /// Where the outcome is waited for.
+    class hall
+    {
+    public:
+        std::mutex mutex;
+        waiters<result<void>> waiting{mutex};
+    };
+    using place = typename waiters<result<void>>::place;
 
-template <class = void>
-task search_imds(operation_ptr op, transport_ptr http, identity_request probe, operation_ptr waiting,
-                 std::shared_ptr<imds_search> search)
-{
-    try {
+    imds_search(std::shared_ptr<hall> tells, transport_ptr http, identity_request probe)
+        : tells_(std::move(tells)), http_(std::move(http)), probe_(std::move(probe))
+    {}
+
+    task run(operation_ptr op) override
+    {
         call_answer answer;
-        auto const outcome = co_await call_identity_host<>(op, http, probe, answer);
-        search->found = outcome || outcome.error().info().http_status != 0;
-        if (!search->found)
-            search->cause = outcome.error().cause();
-    } catch (std::exception const& thrown) {
-        search->cause = thrown.what();
+        auto const outcome = co_await call_identity_host<>(op, http_, probe_, answer);
+        if (!outcome && outcome.error().info().http_status == 0)
+            co_return outcome;
+        co_return result<void>();
     }
-    search->finished = true;
-    waiting->wake();
-    co_return result<void>();
-}
+
+    void ended(result<void> const& outcome) noexcept override
+    {
+        std::lock_guard const lock(tells_->mutex);
+        tells_->waiting.answer_all(outcome);
+    }
+
+private:
+    std::shared_ptr<hall> const tells_;
+    transport_ptr const http_;
+    identity_request const probe_;
+};
 
 template <class = void>
 class managed_identity_source final : public token_source
@@ -186,21 +199,23 @@ private:
     task find_imds(operation_ptr op, transport_ptr http, identity_request const& asked)
     {
         constexpr std::chrono::seconds limit(1);
-        auto const search = std::make_shared<imds_search>();
+        auto const hall = std::make_shared<typename imds_search<>::hall>();
+        imds_search<>::place mine(hall, hall->waiting, *op);
+        hall->waiting.join(mine); // nobody else is there yet
         auto const own = http->make_operation(steady_clock::now() + limit);
-        identity_request probe(imds_probe(*asked.plan), asked.id);
+        children<> search;
+        search.start(own, std::make_unique<imds_search<>>(
+                              hall, http, identity_request(imds_probe(*asked.plan), asked.id)));
         op->end_phase(); // of what was done before: only the operation's own end may end the wait
-        run_detached(own, search_imds<>(own, http, std::move(probe), op, search));
-        while (!search->finished && !op->stopped())
-            co_await op->park();
-        if (!search->finished) {
-            own->cancel();
-            co_return op->interruption("looking for the instance metadata service");
-        }
-        if (!search->found)
-            co_return error(errc::no_credential,
-                            "managed identity: there is no instance metadata service: " + search->cause);
-        co_return result<void>();
+        auto const waited = co_await mine.wait("looking for the instance metadata service");
+        search.cancel(); // if it goes on
+        if (!waited)
+            co_return waited;
+        auto const found = mine.take();
+        if (!found)
+            co_return error(errc::no_credential, "managed identity: there is no instance metadata service: " +
+                                                     found.error().cause());
+        co_return found;
     }
 
     /// What a failed call means for the identity. `key`: what the request showed.
