@@ -1,6 +1,4 @@
-// Pure decisions: whether and when to repeat, when to renew a token, how long a server asks to wait, how long
-// a connection is kept, in which order addresses are tried.
-#include <hdikafka/detail/net/rules.hpp>
+// Pure decisions: whether and when to repeat, and how long a server asks to wait.
 #include <hdikafka/detail/call/retry.hpp>
 #include <hdikafka/detail/http/retry_after.hpp>
 
@@ -67,8 +65,6 @@ std::optional<milliseconds> wait_in(std::map<std::string, std::string, std::less
     return parse_retry_after(field, now);
 }
 
-constexpr std::chrono::steady_clock::time_point start(1000h);
-
 } // namespace
 
 TEST_CASE("reads, creations and deletions are repeated after every failure that may pass")
@@ -129,6 +125,14 @@ TEST_CASE("a produce is repeated only when nothing was written or the service re
         CAPTURE(status);
         CHECK_FALSE(repeated(repeatable::unsent, answered(status)));
     }
+}
+
+TEST_CASE("of an attempt that said nothing yet, nothing was written")
+{
+    attempt_outcome fresh;
+    CHECK_FALSE(fresh.bytes_written);
+    fresh.code = hk::errc::connect_failed;
+    CHECK(repeated(repeatable::unsent, fresh));
 }
 
 TEST_CASE("a produce that may be there twice is repeated like a read")
@@ -341,43 +345,4 @@ TEST_CASE("a request that met a connection just closed by the server is sent aga
     CHECK(hk::detail::harmless(hk::retry_policy().at_least_once(true), repeatable::unsent, met));
     met.bytes_written = false;
     CHECK(hk::detail::harmless({}, repeatable::unsent, met));
-}
-
-TEST_CASE(
-    "an idle connection retires when it is too old, idle for too long, or a second before the server's end")
-{
-    using hk::detail::retirement;
-    CHECK(retirement(start, start, 60s, 10min, std::nullopt) == start + 60s);
-    CHECK(retirement(start, start - 9min - 30s, 60s, 10min, std::nullopt) == start + 30s);
-    CHECK(retirement(start, start, 60s, 10min, 5s) == start + 4s);
-    CHECK(retirement(start, start, 60s, 10min, 1h) == start + 60s);
-    CHECK(retirement(start, start, 60s, 10min, 0s) == start);
-    CHECK(retirement(start, start - 11min, 60s, 10min, std::nullopt) < start);
-}
-
-TEST_CASE("addresses of two families take turns, those of one keep their order")
-{
-    auto const ordered = [](std::string addresses) {
-        hk::detail::alternate_families(addresses, [](char one) { return one < 'a'; });
-        return addresses;
-    };
-    CHECK(ordered("") == "");
-    CHECK(ordered("ABC") == "ABC");
-    CHECK(ordered("abc") == "abc");
-    CHECK(ordered("ABab") == "AaBb");
-    CHECK(ordered("abAB") == "aAbB");
-    CHECK(ordered("ABCa") == "AaBC");
-    CHECK(ordered("aABC") == "aABC");
-    CHECK(ordered("AbBa") == "AbBa");
-}
-
-TEST_CASE("the next address is tried 250 ms after the last one, or as soon as one has failed")
-{
-    using hk::detail::next_attempt;
-    CHECK(next_attempt(start, start, true, false) == start + 250ms);
-    CHECK(next_attempt(start + 100ms, start, true, false) == start + 250ms);
-    CHECK(next_attempt(start + 1s, start, true, false) == start + 250ms);
-    CHECK(next_attempt(start + 100ms, start, true, true) == start + 100ms);
-    CHECK(next_attempt(start + 100ms, start, false, true) == start + 100ms);
-    CHECK(next_attempt(start + 100ms, start, false, false) == start + 100ms);
 }

@@ -10,6 +10,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdio>
+#include <initializer_list>
 #include <random>
 #include <string>
 #include <string_view>
@@ -99,6 +100,30 @@ TEST_CASE("chunk size: extensions are bounded, one by one and against the data")
     CHECK(read_limited(chunked(few + chunk(20) + "0\r\n\r\n"), limits).fault == errc::bad_chunk);
     CHECK(read_limited(chunked("14\r\n" + string(20, '.') + "\r\n" + few + chunk(20) + "0\r\n\r\n"), limits)
               .done);
+}
+
+TEST_CASE("chunk size: the bounds of extensions are exact to the byte")
+{
+    http_limits const limits = http_limits().chunk_extension(20).fields(30);
+    auto const line = [](std::size_t zeros, std::size_t extension) {
+        return string(zeros, '0') + "1" + (extension == 0 ? "" : ";" + string(extension - 1, 'x'));
+    };
+    auto const read = [&](std::initializer_list<string> lines) {
+        string text;
+        for (string const& one : lines)
+            text += one + "\r\n.\r\n";
+        return read_limited(chunked(text + "0\r\n\r\n"), limits);
+    };
+    // A size has 16 digits; zeros before them take the extension's place.
+    CHECK(read({line(15, 20)}).done);
+    CHECK(read({line(16, 20)}).fault == errc::bad_chunk);
+    CHECK(read({line(35, 0)}).done);
+    CHECK(read({line(36, 0)}).fault == errc::bad_chunk);
+    // All of them together: as much as the data before, and as the header may have.
+    CHECK(read({line(0, 20), line(0, 11)}).done);
+    CHECK(read({line(0, 20), line(0, 12)}).fault == errc::bad_chunk);
+    CHECK(read({line(0, 10), line(0, 10), line(0, 12)}).done);
+    CHECK(read({line(0, 10), line(0, 10), line(0, 13)}).fault == errc::bad_chunk);
 }
 
 TEST_CASE("chunk data: exactly CRLF after it")

@@ -104,7 +104,10 @@ TEST_CASE("it reads what http_request writes")
     CHECK(request.add("X", "v"));
     string bytes;
     hdikafka::detail::field_value const token("Bearer t");
-    CHECK(request.render_to(bytes, "[::1]:9400", &token));
+    hdikafka::detail::host_value const host("[::1]:9400");
+    auto const checked = request.checked(host, &token);
+    REQUIRE(checked);
+    checked->append_to(bytes);
     CHECK(read(bytes).requests == std::vector<string>{"POST /v1/producer/topics/t v [{}]"});
 }
 

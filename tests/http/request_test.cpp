@@ -9,6 +9,7 @@
 namespace {
 
 using hdikafka::detail::field_value;
+using hdikafka::detail::host_value;
 using hdikafka::detail::http_request;
 using hdikafka::detail::request_fields;
 using std::string;
@@ -16,7 +17,11 @@ using std::string;
 bool render(http_request const& request, string& out, string const& host, string const& authorization)
 {
     field_value const value(authorization);
-    return request.render_to(out, host, authorization.empty() ? nullptr : &value);
+    host_value const to(host);
+    auto const checked = request.checked(to, authorization.empty() ? nullptr : &value);
+    if (checked)
+        checked->append_to(out);
+    return checked.has_value();
 }
 
 string rendered(http_request const& request, string const& host = "h", string const& authorization = "")

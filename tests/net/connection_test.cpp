@@ -1,6 +1,8 @@
 // Connections kept and used again, and when they must not be.
 #include "support/net/running.hpp"
 
+#include <hdikafka/detail/net/connection.hpp>
+
 #include <asio/bind_cancellation_slot.hpp>
 #include <asio/bind_executor.hpp>
 #include <asio/cancellation_signal.hpp>
@@ -374,4 +376,17 @@ TEST_CASE("closing a client while many threads use it ends everything")
     }
     CHECK(closed == 32);
     CHECK(other == 0);
+}
+
+TEST_CASE(
+    "an idle connection retires when it is too old, idle for too long, or a second before the server's end")
+{
+    using hk::detail::retirement;
+    constexpr std::chrono::steady_clock::time_point start(1000h);
+    CHECK(retirement(start, start, 60s, 10min, std::nullopt) == start + 60s);
+    CHECK(retirement(start, start - 9min - 30s, 60s, 10min, std::nullopt) == start + 30s);
+    CHECK(retirement(start, start, 60s, 10min, 5s) == start + 4s);
+    CHECK(retirement(start, start, 60s, 10min, 1h) == start + 60s);
+    CHECK(retirement(start, start, 60s, 10min, 0s) == start);
+    CHECK(retirement(start, start - 11min, 60s, 10min, std::nullopt) < start);
 }

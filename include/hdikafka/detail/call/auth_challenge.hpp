@@ -3,7 +3,7 @@
 #define HDIKAFKA_DETAIL_CALL_AUTH_CHALLENGE_HPP
 
 #include <hdikafka/detail/base/base64.hpp>
-#include <hdikafka/detail/http/response.hpp>
+#include <hdikafka/detail/http/response_parser.hpp>
 #include <hdikafka/detail/http/syntax.hpp>
 #include <hdikafka/detail/json/reader.hpp>
 

@@ -9,14 +9,16 @@
 #include <hdikafka/detail/call/retry.hpp>
 #include <hdikafka/detail/call/token_cache.hpp>
 #include <hdikafka/detail/http/request.hpp>
-#include <hdikafka/detail/http/response.hpp>
+#include <hdikafka/detail/http/response_parser.hpp>
 #include <hdikafka/detail/http/retry_after.hpp>
+#include <hdikafka/detail/net/attempt.hpp>
 #include <hdikafka/detail/net/transport.hpp>
 #include <hdikafka/detail/rest/service_error.hpp>
 #include <hdikafka/detail/run/operation.hpp>
 #include <hdikafka/detail/run/task.hpp>
 #include <hdikafka/http_limits.hpp>
 #include <hdikafka/milliseconds.hpp>
+#include <hdikafka/observer.hpp>
 #include <hdikafka/result.hpp>
 #include <hdikafka/retry_policy.hpp>
 
@@ -112,15 +114,93 @@ public:
     int attempts = 0;      ///< Requests that were begun, also when there is no answer.
 };
 
-/// The progress of a call, attempt by attempt; no I/O.
+/// The progress of a call, attempt by attempt, of which its observer is told; no I/O.
 template <class = void>
 class call_state
 {
 public:
-    explicit call_state(call_request const& spec) : spec_(spec) {}
+    call_state(observer const& watcher, call_request& spec, call_answer& answer)
+        : spec_(spec),
+          answer_(answer),
+          report_(watcher, spec.info.operation, spec.info.topic, spec.info.request_id)
+    {}
 
-    /// What an answer to a request with this Authorization means.
-    result<void> judge(http_response const& response, std::string_view shown)
+    /// Goes on to the next attempt, of which nothing is known yet.
+    void prepare()
+    {
+        outcome = attempt_outcome();
+        answer_.repeated = perhaps_done_;
+    }
+
+    /// Begins it. Whether it is a replay, which goes over a connection of its own: what closed the last one
+    /// may be about to close any other.
+    bool begin()
+    {
+        report_.attempt_begins();
+        ++answer_.attempts;
+        return std::exchange(replaying_, false);
+    }
+
+    /// Takes in what it came to, with this Authorization. Whether the call has succeeded: by an answer that
+    /// says so, or because an earlier attempt did what this one was refused.
+    bool succeeds(result<void> const& sent, authorization const& token)
+    {
+        judged_ = sent ? judge(answer_.response, token) : judge(sent.error());
+        report_.attempt_ends(outcome, judged_);
+        answer_.settled =
+            !judged_ && answer_.repeated && spec_.settled_by && judged_.error().code() == *spec_.settled_by;
+        return judged_ || answer_.settled;
+    }
+
+    /// The call's end with that success.
+    result<void> success()
+    {
+        auto done = report_.ends(result<void>());
+        answer_.info = std::move(spec_.info);
+        answer_.kind = spec_.kind;
+        return done;
+    }
+
+    /// Whether the next attempt is to follow at once: with another token in the place of one that was
+    /// refused, or over another connection than one that the server had just closed. One time each, which
+    /// does not count.
+    bool repeats_at_once(authorization const& token)
+    {
+        bool const again = takes_new_token(token) || replays();
+        if (again)
+            report_.retry_follows(outcome, judged_, milliseconds(0));
+        return again;
+    }
+
+    /// How long to back off before the next attempt; nullopt to give up.
+    std::optional<milliseconds> back_off(random_source& random, milliseconds left)
+    {
+        double const share = spec_.retry.jitter() ? spec_.retry.jitter()() : random.unit();
+        auto const delay = decide_retry(spec_.retry, spec_.kind, outcome, retries_, share, left);
+        if (delay) {
+            ++retries_;
+            report_.retry_follows(outcome, judged_, *delay);
+        }
+        return delay;
+    }
+
+    /// The call's end with what the last attempt came to.
+    result<void> failure() { return report_.ends(judged_); }
+
+    /// The call's end before another attempt has begun.
+    result<void> failure(error const& why) { return report_.ends(complete(why)); }
+
+    /// The same when the caller had enough of waiting for it.
+    result<void> gave_up_waiting(operation<> const& op)
+    {
+        return failure(op.interruption("waiting to try again after: " + judged_.error().cause()));
+    }
+
+    attempt_outcome outcome;
+
+private:
+    /// What an answer means.
+    result<void> judge(http_response const& response, authorization const& token)
     {
         outcome.status = response.status;
         if (response.status >= 200 && response.status <= 204)
@@ -134,6 +214,7 @@ public:
         perhaps_done_ = perhaps_done_ || unsure;
         info.persisted(persisted());
         std::vector<std::string> secrets = spec_.secrets;
+        std::string_view const shown = token ? std::string_view(token->text()) : std::string_view();
         secrets.emplace_back(shown.substr(shown.find(' ') + 1)); // without the scheme
         error const failure =
             describe_status(outcome.status, response.body_text(), location, std::move(info), secrets);
@@ -144,11 +225,17 @@ public:
         return failure;
     }
 
-    /// The error of an attempt without an answer.
+    /// What it means that there is no answer.
     result<void> judge(error const& failure)
     {
         outcome.code = failure.code();
         perhaps_done_ = perhaps_done_ || outcome.bytes_written;
+        return complete(failure);
+    }
+
+    /// The error with what is known of the call.
+    error complete(error const& failure) const
+    {
         diagnostics info = failure.info();
         info.operation = spec_.info.operation;
         info.topic = spec_.info.topic;
@@ -159,123 +246,72 @@ public:
         return error(failure.code(), std::move(info), failure.cause());
     }
 
-    /// Whether the attempt's token was refused, for the first time.
-    bool token_refused() noexcept { return outcome.status == 401 && !std::exchange(renewed_, true); }
-
-    /// Whether the same request may be sent again at once, which happens one time and does not count.
-    bool replays()
-    {
-        bool const wanted = !replayed_ && reuse_race(outcome) && harmless(spec_.retry, spec_.kind, outcome);
-        replayed_ = replayed_ || wanted;
-        replaying_ = wanted;
-        return wanted;
-    }
-
-    /// Whether the attempt that begins now is such a replay, which goes over a connection of its own: what
-    /// closed the last one may be about to close any other. Asked once for each attempt.
-    bool begins_replay() noexcept { return std::exchange(replaying_, false); }
-
-    /// How long to wait before the next attempt; nullopt to give up.
-    std::optional<milliseconds> next_attempt(random_source& random, milliseconds left)
-    {
-        double const share = spec_.retry.jitter() ? spec_.retry.jitter()() : random.unit();
-        auto const delay = decide_retry(spec_.retry, spec_.kind, outcome, retries_, share, left);
-        retries_ += delay ? 1 : 0;
-        return delay;
-    }
-
-    /// Whether an attempt so far may have been carried out.
-    bool perhaps_done() const noexcept { return perhaps_done_; }
-
-    attempt_outcome outcome;
-
-private:
     persistence persisted() const noexcept
     {
         bool const records = spec_.kind == repeatable::unsent;
         return records && perhaps_done_ ? persistence::possibly : persistence::none;
     }
 
-    call_request const& spec_;
+    bool takes_new_token(authorization const& refused)
+    {
+        return spec_.tokens && outcome.status == 401 && !std::exchange(renewed_, true) &&
+               spec_.tokens->refuse(refused, demanded_claims(answer_.response));
+    }
+
+    bool replays()
+    {
+        if (replayed_ || !reuse_race(outcome) || !harmless(spec_.retry, spec_.kind, outcome))
+            return false;
+        replayed_ = replaying_ = true;
+        spec_.pool->drop_idle(outcome.idle_since);
+        return true;
+    }
+
+    call_request& spec_;
+    call_answer& answer_;
+    call_report<> report_;
+    result<void> judged_; ///< What the last attempt is to the call.
     int retries_ = 0;
     bool renewed_ = false;
     bool replayed_ = false;
     bool replaying_ = false;
-    bool perhaps_done_ = false;
+    bool perhaps_done_ = false; ///< An attempt so far may have been carried out.
 };
-
-/// A refused token is replaced by one that holds what the answer demands, and a connection that the server
-/// had just closed costs nothing: one time each.
-template <class = void>
-bool repeats_at_once(call_state<>& state, call_request& spec, authorization const& token,
-                     http_response const& answer)
-{
-    if (spec.tokens && state.token_refused() && spec.tokens->refuse(token, demanded_claims(answer)))
-        return true;
-    if (!state.replays())
-        return false;
-    spec.pool->drop_idle(state.outcome.idle_since);
-    return true;
-}
 
 /// Carries out `spec`, which it uses up.
 template <class = void>
 task call(operation_ptr op, transport_ptr http, call_request& spec, call_answer& answer)
 {
-    call_state<> state(spec);
-    call_report<> report(http->settings().observer, spec.info.operation, spec.info.topic,
-                         spec.info.request_id);
+    call_state<> state(http->settings().observer, spec, answer);
     for (;;) {
-        state.outcome = attempt_outcome();
+        state.prepare();
         if (op->stopped())
-            co_return report.ends(state.judge(error(op->stopped())));
-        bool const repeated = state.perhaps_done();
-        authorization token = spec.shown;
-        if (spec.tokens) {
-            token = spec.tokens->current(http);
-            if (!token) {
-                auto const waited = co_await spec.tokens->wait(op, http, token);
-                if (!waited)
-                    co_return report.ends(state.judge(waited.error()));
-            }
+            co_return state.failure(error(op->stopped()));
+        authorization token = spec.tokens ? spec.tokens->current(http) : spec.shown;
+        if (!token && spec.tokens) {
+            auto const waited = co_await spec.tokens->wait(op, http, token);
+            if (!waited)
+                co_return state.failure(waited.error());
         }
-        std::string_view const shown = token ? std::string_view(token->text()) : std::string_view();
-        if (!spec.request.sound(spec.pool->host_field(), token.get()))
-            co_return report.ends(
-                state.judge(error(errc::invalid_option, "a part of the request cannot be sent in HTTP")));
-        report.attempt_begins();
-        ++answer.attempts;
-        bool const fresh = state.begins_replay();
-        auto const sent = co_await http->send(op, spec.pool, fresh, spec.request, token, spec.limits,
-                                              state.outcome, answer.response, spec.on_header);
+        auto const checked = spec.request.checked(spec.pool->host(), token.get());
+        if (!checked)
+            co_return state.failure(
+                error(errc::invalid_option, "a part of the request cannot be sent in HTTP"));
+        attempt now{*checked, spec.limits, spec.on_header, state.outcome, answer.response};
+        bool const fresh = state.begin();
+        auto const sent = co_await http->send(op, *spec.pool, fresh, now);
         op->end_phase();
 
-        auto const judged = sent ? state.judge(answer.response, shown) : state.judge(sent.error());
-        report.attempt_ends(state.outcome, judged);
-        bool const settled =
-            !judged && repeated && spec.settled_by && judged.error().code() == *spec.settled_by;
-        if (judged || settled) {
-            auto done = report.ends(result<void>());
-            answer.info = std::move(spec.info);
-            answer.kind = spec.kind;
-            answer.settled = settled;
-            answer.repeated = repeated;
-            co_return done;
-        }
-        if (op->time_left() > milliseconds(0) && repeats_at_once(state, spec, token, answer.response)) {
-            report.retry_follows(state.outcome, judged, milliseconds(0));
+        if (state.succeeds(sent, token))
+            co_return state.success();
+        if (op->time_left() > milliseconds(0) && state.repeats_at_once(token))
             continue;
-        }
-        auto const delay = state.next_attempt(http->random(), op->time_left());
+        auto const delay = state.back_off(http->random(), op->time_left());
         if (!delay)
-            co_return report.ends(judged);
-        report.retry_follows(state.outcome, judged, *delay);
+            co_return state.failure();
         bool const in_time = co_await op->rest(steady_clock::now() + *delay);
-        if (!in_time) {
-            state.outcome = attempt_outcome(); // no further attempt was made
-            co_return report.ends(
-                state.judge(op->interruption("waiting to try again after: " + judged.error().cause())));
-        }
+        if (!in_time)
+            co_return state.gave_up_waiting(*op);
     }
 }
 

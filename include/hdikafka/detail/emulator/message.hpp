@@ -2,10 +2,10 @@
 #ifndef HDIKAFKA_DETAIL_EMULATOR_MESSAGE_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_MESSAGE_HPP
 
+#include <hdikafka/detail/http/url.hpp>
 #include <hdikafka/detail/json/writer.hpp>
 #include <hdikafka/version.hpp>
 
-#include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -70,28 +70,6 @@ public:
 
 using emulator_pairs = std::vector<std::pair<std::string, std::string>>;
 
-/// Decodes percent escapes, and with `form` also `+`; nothing when an escape is not one.
-inline std::optional<std::string> percent_decode(std::string_view text, bool form)
-{
-    std::string out;
-    out.reserve(text.size());
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] != '%') {
-            out += form && text[i] == '+' ? ' ' : text[i];
-            continue;
-        }
-        if (text.size() - i < 3)
-            return std::nullopt;
-        char const* const digits = text.data() + i + 1;
-        unsigned value = 0;
-        if (std::from_chars(digits, digits + 2, value, 16).ptr != digits + 2)
-            return std::nullopt;
-        out += static_cast<char>(static_cast<unsigned char>(value));
-        i += 2;
-    }
-    return out;
-}
-
 /// Takes `a=1&b=2` apart: a query, or an application/x-www-form-urlencoded body.
 inline std::optional<emulator_pairs> parse_form(std::string_view text)
 {
@@ -102,11 +80,11 @@ inline std::optional<emulator_pairs> parse_form(std::string_view text)
         if (item.empty())
             continue;
         std::size_t const equals = item.find('=');
-        auto name = percent_decode(item.substr(0, equals), true);
-        auto value = percent_decode(equals == std::string_view::npos ? "" : item.substr(equals + 1), true);
-        if (!name || !value)
+        auto& [name, value] = out.emplace_back();
+        if (!append_percent_decoded(name, item.substr(0, equals), true) ||
+            !append_percent_decoded(value, equals == std::string_view::npos ? "" : item.substr(equals + 1),
+                                    true))
             return std::nullopt;
-        out.emplace_back(std::move(*name), std::move(*value));
     }
     return out;
 }
@@ -147,10 +125,8 @@ inline std::optional<emulator_target> parse_target(std::string_view target)
         path.remove_prefix(1);
         std::string_view const segment = path.substr(0, path.find('/'));
         path.remove_prefix(segment.size());
-        auto decoded = percent_decode(segment, false);
-        if (!decoded)
+        if (!append_percent_decoded(out.segments.emplace_back(), segment))
             return std::nullopt;
-        out.segments.push_back(std::move(*decoded));
     }
     return out;
 }

@@ -9,6 +9,7 @@
 #include <charconv>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -80,11 +81,28 @@ private:
     bool sound_;
 };
 
+/// The value of the Host field, checked when it is made, likewise.
+class host_value
+{
+public:
+    explicit host_value(std::string text) : text_(std::move(text)), sound_(host_characters.spells(text_)) {}
+
+    bool sound() const noexcept { return sound_; }
+    std::string const& text() const noexcept { return text_; }
+
+private:
+    std::string text_;
+    bool sound_;
+};
+
 using shared_fields = std::shared_ptr<request_fields const>;
 
+/// A request with all that belongs to it, every part of it checked. Those parts outlive it.
+class checked_request;
+
 /// A request without the parts that belong to the connection (Host) and to the moment (Authorization):
-/// those are given when it is rendered, because a retry may need others. A request with a part that
-/// could be taken for another field or another request is never rendered at all.
+/// those are given for each attempt, because a retry may need others. A request with a part that could be
+/// taken for another field or another request cannot be written at all.
 class http_request
 {
 public:
@@ -115,54 +133,13 @@ public:
     std::string const& target() const noexcept { return target_; }
     std::string const& body() const noexcept { return body_; }
 
-    /// Whether every part of the request can be sent as it is. `host` is the Host field's value;
-    /// `authorization` that of Authorization, which is left out when null.
-    bool sound(std::string_view host, field_value const* authorization) const noexcept
-    {
-        return sound_ && fields_.sound() && host_characters.spells(host) &&
-               (!authorization || authorization->sound());
-    }
-
-    /// Appends the request to `out`. False, with `out` as it was, when it is not sound.
-    [[nodiscard]] bool render_to(std::string& out, std::string_view host,
-                                 field_value const* authorization) const
-    {
-        if (!sound(host, authorization))
-            return false;
-        bool const sized = !body_.empty() || method_ == "POST" || method_ == "PUT" || method_ == "PATCH";
-        std::array<char, 20> digits{};
-        auto const* const end = std::to_chars(digits.data(), digits.data() + digits.size(), body_.size()).ptr;
-        std::string_view const length(digits.data(), static_cast<std::size_t>(end - digits.data()));
-        using text = std::string_view;
-        text const line = "\r\n";
-        std::array const parts{text(method_),
-                               text(" "),
-                               text(target_),
-                               text(" HTTP/1.1\r\nHost: "),
-                               host,
-                               line,
-                               authorization ? text("Authorization: ") : text(),
-                               authorization ? text(authorization->text()) : text(),
-                               authorization ? line : text(),
-                               common_ ? text(common_->text()) : text(),
-                               text(fields_.text()),
-                               sized ? text("Content-Length: ") : text(),
-                               sized ? length : text(),
-                               sized ? line : text(),
-                               line,
-                               text(body_)};
-        std::size_t size = 0;
-        for (auto const part : parts)
-            size += part.size();
-        auto const before = out.size();
-        out.resize(before + size);
-        char* at = out.data() + before;
-        for (auto const part : parts)
-            at += part.copy(at, part.size());
-        return true;
-    }
+    /// Nothing when a part of the request cannot be sent as it is. Authorization is left out when null.
+    std::optional<checked_request> checked(host_value const& host,
+                                           field_value const* authorization) const noexcept;
 
 private:
+    friend class checked_request;
+
     bool sound_target() const noexcept
     {
         if (method_ == "CONNECT")
@@ -177,6 +154,66 @@ private:
     std::string body_;
     bool sound_;
 };
+
+class checked_request
+{
+public:
+    void append_to(std::string& out) const
+    {
+        std::string const& method = request_.method_;
+        std::string const& body = request_.body_;
+        bool const sized = !body.empty() || method == "POST" || method == "PUT" || method == "PATCH";
+        std::array<char, 20> digits{};
+        auto const* const end = std::to_chars(digits.data(), digits.data() + digits.size(), body.size()).ptr;
+        std::string_view const length(digits.data(), static_cast<std::size_t>(end - digits.data()));
+        using text = std::string_view;
+        text const line = "\r\n";
+        std::array const parts{text(method),
+                               text(" "),
+                               text(request_.target_),
+                               text(" HTTP/1.1\r\nHost: "),
+                               text(host_.text()),
+                               line,
+                               authorization_ ? text("Authorization: ") : text(),
+                               authorization_ ? text(authorization_->text()) : text(),
+                               authorization_ ? line : text(),
+                               request_.common_ ? text(request_.common_->text()) : text(),
+                               text(request_.fields_.text()),
+                               sized ? text("Content-Length: ") : text(),
+                               sized ? length : text(),
+                               sized ? line : text(),
+                               line,
+                               text(body)};
+        std::size_t size = 0;
+        for (auto const part : parts)
+            size += part.size();
+        auto const before = out.size();
+        out.resize(before + size);
+        char* at = out.data() + before;
+        for (auto const part : parts)
+            at += part.copy(at, part.size());
+    }
+
+private:
+    friend class http_request;
+
+    checked_request(http_request const& request, host_value const& host,
+                    field_value const* authorization) noexcept
+        : request_(request), host_(host), authorization_(authorization)
+    {}
+
+    http_request const& request_;
+    host_value const& host_;
+    field_value const* authorization_;
+};
+
+inline std::optional<checked_request> http_request::checked(host_value const& host,
+                                                            field_value const* authorization) const noexcept
+{
+    bool const sound =
+        sound_ && fields_.sound() && host.sound() && (!authorization || authorization->sound());
+    return sound ? std::optional(checked_request(*this, host, authorization)) : std::nullopt;
+}
 
 } // namespace hdikafka::inline v0_1::detail
 

@@ -8,6 +8,7 @@
 #include <hdikafka/result.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -39,14 +40,24 @@ public:
     /// Whether the host is an IP address, which is never sent as SNI.
     bool host_is_address() const noexcept { return is_ip_address(host); }
 
+    bool same_origin(url const& other) const
+    {
+        return port == other.port && host == other.host && scheme == other.scheme;
+    }
+
+    /// Host and port, as CONNECT wants them.
+    std::string authority() const { return bracketed_host() + ":" + std::to_string(port); }
+
     /// The value of a Host field: the port only where it is not the scheme's own.
     std::string host_field() const
     {
-        bool const v6 = host.find(':') != std::string::npos;
-        std::string field = v6 ? "[" + host + "]" : host;
-        if (port != (is_https() ? 443 : 80))
-            field += ":" + std::to_string(port);
-        return field;
+        return port == (is_https() ? 443 : 80) ? bracketed_host() : authority();
+    }
+
+private:
+    std::string bracketed_host() const
+    {
+        return host.find(':') != std::string::npos ? "[" + host + "]" : host;
     }
 };
 
@@ -220,6 +231,26 @@ inline void append_percent_encoded(std::string& out, std::string_view text, std:
         auto const byte = static_cast<unsigned char>(*at);
         out += {'%', digits[byte >> 4], digits[byte & 15]};
     }
+}
+
+/// Appends `text` without its percent-encoding, with `plus_is_blank` also that of forms. False when a '%' has
+/// no two hexadecimal digits behind it.
+inline bool append_percent_decoded(std::string& out, std::string_view text, bool plus_is_blank = false)
+{
+    for (std::size_t at = 0; at != text.size(); ++at) {
+        if (text[at] != '%') {
+            out += plus_is_blank && text[at] == '+' ? ' ' : text[at];
+            continue;
+        }
+        auto const digits = text.substr(at + 1, 2);
+        unsigned value = 0;
+        char const* const end = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16).ptr;
+        if (end - digits.data() != 2)
+            return false;
+        out += static_cast<char>(static_cast<unsigned char>(value));
+        at += 2;
+    }
+    return true;
 }
 
 /// What a path segment or query value keeps besides letters and digits (RFC 3986 §2.3).

@@ -2,12 +2,13 @@
 #ifndef HDIKAFKA_DETAIL_NET_ADDRESS_RACE_HPP
 #define HDIKAFKA_DETAIL_NET_ADDRESS_RACE_HPP
 
-#include <hdikafka/detail/net/rules.hpp>
 #include <hdikafka/detail/run/asio_io.hpp>
 #include <hdikafka/detail/run/operation.hpp>
 #include <hdikafka/detail/run/task.hpp>
+#include <hdikafka/milliseconds.hpp>
 #include <hdikafka/result.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <memory>
@@ -17,6 +18,33 @@
 #include <vector>
 
 namespace hdikafka::inline v0_1::detail {
+
+/// Orders addresses so that two families take turns, beginning with that of the first (RFC 8305 §4):
+/// `is_v6(address)` tells them apart. What comes first within a family stays first.
+template <class Addresses, class IsV6>
+void alternate_families(Addresses& addresses, IsV6 is_v6)
+{
+    bool wanted = !addresses.empty() && is_v6(addresses.front());
+    for (auto at = addresses.begin(); at != addresses.end(); ++at, wanted = !wanted) {
+        auto const found =
+            std::find_if(at, addresses.end(), [&](auto const& one) { return is_v6(one) == wanted; });
+        if (found == addresses.end())
+            return; // the rest is of one family
+        std::rotate(at, found, found + 1);
+    }
+}
+
+/// How long after one connection attempt the next address is tried too (RFC 8305 §5).
+inline constexpr milliseconds connection_attempt_delay{250};
+
+/// When the next address is tried: at once when no other is being tried or one has just failed, else after a
+/// delay since the last attempt began.
+inline steady_clock::time_point next_attempt(steady_clock::time_point now,
+                                             steady_clock::time_point last_began, bool others_under_way,
+                                             bool one_failed)
+{
+    return others_under_way && !one_failed ? last_began + connection_attempt_delay : now;
+}
 
 /// One attempt, which tells its operation when it is over. Whoever is in the race may be at work on another
 /// thread than the handler: what the handler writes is looked at only after `finished`.
@@ -30,7 +58,11 @@ public:
 
     void start(net::ip::tcp::endpoint const& address)
     {
-        socket.async_connect(address, handler(this->shared_from_this()));
+        socket.async_connect(address, [self = this->shared_from_this()](std::error_code ended) {
+            self->failure = ended;
+            self->finished = true;
+            self->op_->wake();
+        });
     }
 
     net::ip::tcp::socket socket;
@@ -38,23 +70,6 @@ public:
     std::error_code failure;
 
 private:
-    class handler
-    {
-    public:
-        explicit handler(std::shared_ptr<connection_attempt> attempt) noexcept : attempt_(std::move(attempt))
-        {}
-
-        void operator()(std::error_code ended)
-        {
-            attempt_->failure = ended;
-            attempt_->finished = true;
-            attempt_->op_->wake();
-        }
-
-    private:
-        std::shared_ptr<connection_attempt> attempt_;
-    };
-
     operation_ptr op_;
 };
 
@@ -87,6 +102,8 @@ public:
                 if (!attempt->failure)
                     attempt->socket.non_blocking(true, attempt->failure);
                 if (!attempt->failure) {
+                    std::error_code unimportant;
+                    attempt->socket.set_option(net::ip::tcp::no_delay(true), unimportant);
                     winner = std::move(attempt->socket);
                     stop();
                     co_return result<void>();

@@ -1,7 +1,10 @@
-// What one attempt at a request came to.
+// One attempt at a request: what is sent, and what it came to.
 #ifndef HDIKAFKA_DETAIL_NET_ATTEMPT_HPP
 #define HDIKAFKA_DETAIL_NET_ATTEMPT_HPP
 
+#include <hdikafka/detail/http/request.hpp>
+#include <hdikafka/detail/http/response_parser.hpp>
+#include <hdikafka/http_limits.hpp>
 #include <hdikafka/milliseconds.hpp>
 
 #include <chrono>
@@ -27,6 +30,27 @@ public:
     std::optional<milliseconds> retry_after;
     std::uint64_t bytes_sent = 0;     ///< On the wire.
     std::uint64_t bytes_received = 0; ///< On the wire.
+};
+
+/// Is told of an answer's header before the body has come.
+class header_listener
+{
+public:
+    virtual ~header_listener() = default;
+
+    /// In the operation's turn; once for each attempt that gets as far.
+    virtual void header(response_parser const& answer) = 0;
+};
+
+/// What an attempt needs and where it leaves what comes of it; all of that outlives it.
+class attempt
+{
+public:
+    checked_request const& request;
+    http_limits const& limits;
+    header_listener* listener; ///< May be null.
+    attempt_outcome& outcome;
+    http_response& answer;
 };
 
 } // namespace hdikafka::inline v0_1::detail

@@ -5,15 +5,15 @@
 #include <hdikafka/detail/http/url.hpp>
 #include <hdikafka/detail/net/address_race.hpp>
 #include <hdikafka/detail/net/connection.hpp>
-#include <hdikafka/detail/net/exchange.hpp>
 #include <hdikafka/detail/net/proxy_choice.hpp>
 #include <hdikafka/detail/net/tls_context.hpp>
 #include <hdikafka/detail/net/tls_sessions.hpp>
 #include <hdikafka/detail/net/tls_stream.hpp>
+#include <hdikafka/detail/net/transport_settings.hpp>
+#include <hdikafka/detail/net/tunnel.hpp>
 #include <hdikafka/detail/run/asio_io.hpp>
 #include <hdikafka/detail/run/operation.hpp>
 #include <hdikafka/detail/run/task.hpp>
-#include <hdikafka/http_limits.hpp>
 #include <hdikafka/observer.hpp>
 #include <hdikafka/result.hpp>
 
@@ -40,8 +40,14 @@ public:
 
     void start(std::string const& host, std::string const& port)
     {
+        using addresses = net::ip::tcp::resolver::results_type;
         resolver_.async_resolve(host, port, net::ip::tcp::resolver::numeric_service,
-                                found_handler(this->shared_from_this()));
+                                [self = this->shared_from_this()](std::error_code ended, addresses found) {
+                                    self->failure = ended;
+                                    self->found = std::move(found);
+                                    self->finished = true;
+                                    self->op_->wake();
+                                });
     }
 
     /// Takes it off the context's queue, where one look-up is made after the other, unless it is the one
@@ -53,56 +59,27 @@ public:
     net::ip::tcp::resolver::results_type found;
 
 private:
-    class found_handler
-    {
-    public:
-        explicit found_handler(std::shared_ptr<lookup> search) noexcept : search_(std::move(search)) {}
-
-        void operator()(std::error_code ended, net::ip::tcp::resolver::results_type addresses)
-        {
-            search_->failure = ended;
-            search_->found = std::move(addresses);
-            search_->finished = true;
-            search_->op_->wake();
-        }
-
-    private:
-        std::shared_ptr<lookup> search_;
-    };
-
     operation_ptr op_;
     net::ip::tcp::resolver resolver_;
 };
 
-/// What a connection is made with.
-class connection_settings
-{
-public:
-    connection_settings() = default;
-
-    milliseconds connect_timeout{10'000};
-    std::optional<proxy_settings> proxy;
-    std::string user_agent;        ///< for the proxy
-    bool cleanses = false;         ///< TLS wipes what it has read: answers there are secret
-    std::vector<std::string> pins; ///< of the server's key, in base64; any will do when there are none
-    observer watcher;
-};
-
-/// Makes one connection. Target, context and sessions outlive it.
+/// Makes one connection: look-up, race, tunnel, handshake. What it is given by reference outlives it.
 template <class = void>
 class connector
 {
 public:
     /// `context` and `sessions` are used for https only.
-    connector(operation_ptr op, net::any_io_executor const& executor, url const& target,
-              connection_settings settings, SSL_CTX* context, tls_sessions<>& sessions)
+    connector(operation_ptr op, net::any_io_executor const& executor, transport_settings const& settings,
+              url const& target, std::optional<proxy_settings> proxy, SSL_CTX* context,
+              tls_sessions<>& sessions)
         : op_(std::move(op)),
           executor_(executor),
+          settings_(settings),
           target_(target),
-          settings_(std::move(settings)),
+          proxy_(std::move(proxy)),
           context_(context),
           sessions_(sessions),
-          peer_(settings_.proxy ? settings_.proxy->address : target)
+          peer_(proxy_ ? proxy_->address : target)
     {}
     connector(connector const&) = delete;
     connector& operator=(connector const&) = delete;
@@ -114,25 +91,26 @@ public:
         auto const begun = steady_clock::now();
         op_->begin_phase(errc::connect_timeout, settings_.connect_timeout);
         address_list addresses;
-        auto const resolved = co_await resolve(addresses);
-        if (!resolved)
-            co_return resolved;
+        auto outcome = co_await look_up(addresses);
+        if (!outcome)
+            co_return outcome;
         address_race<> race(op_, executor_, std::move(addresses));
         for (;;) {
-            auto link = std::make_unique<connection<>>(executor_, target_, settings_.watcher);
-            auto outcome =
-                co_await race.run(peer_.host + ":" + std::to_string(peer_.port), link->stream.socket());
+            auto link = std::make_unique<connection<>>(executor_, target_, settings_.observer);
+            outcome = co_await race.run(peer_.host + ":" + std::to_string(peer_.port), link->stream.socket());
             if (!outcome)
                 co_return outcome;
-            outcome = co_await set_up(link->stream);
+            if (proxy_)
+                outcome = co_await open_tunnel<>(*op_, link->stream, target_, *proxy_, settings_.user_agent);
+            if (outcome && target_.is_https())
+                outcome = co_await shake_hands(link->stream);
             if (outcome) {
-                ready(*link, begun);
+                announce(*link, begun);
                 made = std::move(link);
                 co_return outcome;
             }
-            error const& failure = outcome.error();
-            bool const elsewhere =
-                failure.code() == errc::connection_lost || failure.code() == errc::connect_timeout;
+            auto const failure = outcome.error().code();
+            bool const elsewhere = failure == errc::connection_lost || failure == errc::connect_timeout;
             if (!elsewhere || race.exhausted() || op_->stopped())
                 co_return outcome;
             op_->begin_phase(errc::connect_timeout, settings_.connect_timeout);
@@ -144,7 +122,7 @@ private:
 
     /// The addresses of the host; ends with the operation's interruption at once, whatever the resolver
     /// does.
-    task resolve(address_list& addresses)
+    task look_up(address_list& addresses)
     {
         std::error_code not_an_address;
         auto const address = net::ip::make_address(peer_.host, not_an_address);
@@ -168,54 +146,12 @@ private:
         co_return result<void>();
     }
 
-    /// What a connected socket needs before the first request.
-    task set_up(tls_stream<>& stream)
-    {
-        std::error_code unimportant;
-        stream.socket().set_option(net::ip::tcp::no_delay(true), unimportant);
-        auto outcome = result<void>();
-        if (settings_.proxy)
-            outcome = co_await open_tunnel(stream);
-        if (outcome && target_.is_https())
-            outcome = co_await secure(stream);
-        co_return outcome;
-    }
-
-    /// Has the proxy connect to the target. What it says is never taken for the target's words.
-    task open_tunnel(tls_stream<>& stream)
-    {
-        std::string const request = connect_request(target_, *settings_.proxy, settings_.user_agent);
-        exchange<> talk(stream, request, http_limits());
-        talk.answer().expect_tunnel();
-        io_step now = talk.advance();
-        while (now == io_step::want_read || now == io_step::want_write || now == io_step::want_either) {
-            bool const ready =
-                co_await op_->ready(stream.socket(), readiness_for(now), now == io_step::want_either);
-            if (!ready)
-                co_return op_->interruption("asking the proxy " + peer_.host + " for a tunnel");
-            now = talk.advance();
-            if (talk.answer().header_done() && !talk.answer().is_tunnel())
-                break; // the body only says why
-        }
-        if (!talk.answer().header_done())
-            co_return error(talk.failure().error().code(),
-                            "the proxy " + peer_.host + ": " + talk.failure().error().cause());
-        if (talk.answer().is_tunnel())
-            co_return result<void>();
-        int const status = talk.answer().status();
-        // 5xx: the proxy could not reach the target, which it may do later.
-        errc const code = status >= 500 ? errc::connect_failed : errc::proxy_refused;
-        co_return error(code, "the proxy " + peer_.host + " answered " + std::to_string(status) +
-                                  " when asked for a tunnel to " + target_.host_field() +
-                                  (status == 407 ? ": it wants (other) credentials" : ""));
-    }
-
-    task secure(tls_stream<>& stream)
+    task shake_hands(tls_stream<>& stream)
     {
         auto const prepared = stream.use_tls(context_, target_.host, target_.host_is_address());
         if (!prepared)
             co_return prepared;
-        if (settings_.cleanses)
+        if (!is_pinned())
             SSL_set_options(stream.tls(), SSL_OP_CLEANSE_PLAINTEXT);
         sessions_.offer_to(stream.tls());
         for (;;) {
@@ -227,7 +163,7 @@ private:
                                 "the server closed the connection during the TLS handshake");
             if (now == io_step::failed)
                 co_return stream.failure();
-            bool const ready = co_await op_->ready(stream.socket(), readiness_for(now));
+            bool const ready = co_await stream.ready(*op_, now);
             if (!ready)
                 co_return op_->interruption("negotiating TLS");
         }
@@ -235,16 +171,21 @@ private:
 
     result<void> settle(tls_stream<>& stream)
     {
-        auto pinned = check_pins(stream.tls(), settings_.pins);
+        auto pinned = result<void>();
+        if (is_pinned())
+            pinned = check_pins(stream.tls(), settings_.pins);
         if (pinned)
             sessions_.keep(stream.tls());
         return pinned;
     }
 
-    void ready(connection<>& link, steady_clock::time_point begun) const
+    /// Whether it is the service: what others answer is secret, and their keys are their own.
+    bool is_pinned() const { return target_.same_origin(settings_.pinned); }
+
+    void announce(connection<>& link, steady_clock::time_point begun) const
     {
         link.made_at = steady_clock::now();
-        if (!settings_.watcher)
+        if (!settings_.observer)
             return;
         connection_opened event;
         event.host = target_.host;
@@ -253,15 +194,16 @@ private:
             event.tls_version = SSL_get_version(tls);
             event.resumed = SSL_session_reused(tls) == 1;
         }
-        event.proxied = settings_.proxy.has_value();
+        event.proxied = proxy_.has_value();
         event.duration = std::chrono::duration_cast<std::chrono::microseconds>(link.made_at - begun);
-        settings_.watcher(event);
+        settings_.observer(event);
     }
 
     operation_ptr op_;
     net::any_io_executor const& executor_;
+    transport_settings const& settings_;
     url const& target_;
-    connection_settings const settings_;
+    std::optional<proxy_settings> const proxy_;
     SSL_CTX* context_;
     tls_sessions<>& sessions_;
     url const& peer_; ///< Whom the socket is connected to: the target or the proxy.

@@ -3,6 +3,7 @@
 #define HDIKAFKA_DETAIL_NET_POOL_HPP
 
 #include <hdikafka/detail/base/linked_list.hpp>
+#include <hdikafka/detail/http/request.hpp>
 #include <hdikafka/detail/http/url.hpp>
 #include <hdikafka/detail/net/connection.hpp>
 #include <hdikafka/detail/net/tls_sessions.hpp>
@@ -24,8 +25,8 @@ class connection_pool;
 
 using pool_ptr = std::shared_ptr<connection_pool<>>;
 
-/// The right to one connection: to an idle one, or to make one when `link` is empty. Gives the right
-/// back when it dies, and the connection with it after keep(); otherwise the connection is closed.
+/// The right to one connection: to an idle one, or to make one when `link` is empty. Gives the right back
+/// when it dies, and the connection with it if that is reusable; otherwise the connection is closed.
 template <class Lazy = void>
 class lease
 {
@@ -39,32 +40,24 @@ public:
     {
         std::swap(link, other.link);
         std::swap(pool_, other.pool_);
-        std::swap(reusable_, other.reusable_);
         return *this;
     }
     ~lease()
     {
         if (!pool_)
             return;
-        if (link && !reusable_) {
-            if (link->end == connection_end::finished)
-                link->stream.close_politely(); // which keeps its TLS session good
+        if (link && !link->reusable())
             link.reset();
-        }
         pool_->give_back(std::move(link));
     }
 
     /// Whether it is a right at all.
     explicit operator bool() const noexcept { return pool_ != nullptr; }
 
-    /// The exchange ended cleanly: the connection may serve the next one.
-    void keep() noexcept { reusable_ = true; }
-
     connection_ptr link;
 
 private:
     pool pool_;
-    bool reusable_ = false;
 };
 
 /// How an origin is reached.
@@ -83,7 +76,7 @@ class connection_pool : public std::enable_shared_from_this<connection_pool<Lazy
 {
 public:
     connection_pool(url target, std::size_t limit, route by)
-        : target_(std::move(target)), host_field_(target_.host_field()), limit_(limit), by_(by)
+        : target_(std::move(target)), host_(target_.host_field()), limit_(limit), by_(by)
     {}
     connection_pool(connection_pool const&) = delete;
     connection_pool& operator=(connection_pool const&) = delete;
@@ -100,7 +93,7 @@ public:
     tls_sessions<>& sessions() noexcept { return sessions_; }
 
     /// The value of the Host field of each request.
-    std::string const& host_field() const noexcept { return host_field_; }
+    host_value const& host() const noexcept { return host_; }
 
     /// An idle connection that is still good, or the right to make one; nothing when all are in use. `fresh`:
     /// only the right to make one will do.
@@ -121,10 +114,8 @@ public:
             co_await op->park();
             held = place.claim();
         }
-        if (op->interrupted()) {
-            held.keep(); // as good as it came
+        if (op->interrupted())
             co_return op->interruption("waiting for a free connection");
-        }
         drop_unusable(held, fresh);
         co_return result<void>();
     }
@@ -187,8 +178,7 @@ private:
                 connection_ptr retired(&idle_.pop_front());
                 --open_;
                 lock.unlock();
-                retired->end = connection_end::retired;
-                retired->stream.close_politely();
+                retired->close(connection_end::retired);
                 retired.reset();
                 lock.lock();
             }
@@ -216,9 +206,7 @@ private:
         bool const usable = held.link->usable();
         if (usable && !fresh)
             return;
-        if (usable)
-            held.link->end = connection_end::dropped;
-        held.link->stream.close_politely();
+        held.link->close(usable ? connection_end::dropped : held.link->end);
         held.link.reset();
     }
 
@@ -230,8 +218,7 @@ private:
             connection_ptr link(&idle_.pop_front());
             --open_;
             lock.unlock();
-            link->end = cause;
-            link->stream.close_politely();
+            link->close(cause);
             link.reset();
             lock.lock();
         }
@@ -250,7 +237,7 @@ private:
     }
 
     url const target_;
-    std::string const host_field_;
+    host_value const host_;
     std::size_t const limit_;
     route const by_;
     tls_sessions<> sessions_; // outlives the connections

@@ -13,7 +13,6 @@
 #include <hdikafka/result.hpp>
 
 #include <algorithm>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -77,8 +76,8 @@ private:
         auto const colon = std::min(text.find(':'), text.size());
         std::string user;
         std::string password;
-        if (!decode(text.substr(0, colon), user) ||
-            !decode(text.substr(std::min(colon + 1, text.size())), password))
+        if (!append_percent_decoded(user, text.substr(0, colon)) ||
+            !append_percent_decoded(password, text.substr(std::min(colon + 1, text.size()))))
             return "the URL has a '%' in its user name or password without two hexadecimal digits";
         if (user.find(':') != std::string::npos) // RFC 7617 §2, like the next one
             return "the URL has a ':' in its user name";
@@ -88,26 +87,6 @@ private:
         if (!user.empty() || !password.empty())
             settings_.authorization = "Basic " + base64_encode(user + ":" + password, base64_form::standard);
         return nullptr;
-    }
-
-    /// Appends `text` without its percent-encoding. False when a '%' has no two digits behind it.
-    static bool decode(std::string_view text, std::string& out)
-    {
-        for (std::size_t at = 0; at != text.size(); ++at) {
-            if (text[at] != '%') {
-                out += text[at];
-                continue;
-            }
-            auto const digits = text.substr(at + 1, 2);
-            unsigned value = 0;
-            char const* const end =
-                std::from_chars(digits.data(), digits.data() + digits.size(), value, 16).ptr;
-            if (end - digits.data() != 2)
-                return false;
-            out += static_cast<char>(static_cast<unsigned char>(value));
-            at += 2;
-        }
-        return true;
     }
 
     std::string_view rest_;
@@ -291,16 +270,15 @@ choose_proxy(url const& target, std::optional<std::string> const& option, proxy_
 inline std::string connect_request(url const& target, proxy_settings const& proxy,
                                    std::string_view user_agent)
 {
-    bool const v6 = target.host.find(':') != std::string::npos;
-    std::string const authority =
-        (v6 ? "[" + target.host + "]" : target.host) + ":" + std::to_string(target.port);
-    std::string out = "CONNECT " + authority + " HTTP/1.1\r\n";
-    request_fields::write(out, "Host", authority);
+    host_value const host(target.authority());
+    http_request request("CONNECT", host.text());
     if (!user_agent.empty() && request_fields::is_value(user_agent))
-        request_fields::write(out, "User-Agent", user_agent);
+        request.add_own("User-Agent", user_agent);
     if (!proxy.authorization.empty())
-        request_fields::write(out, "Proxy-Authorization", proxy.authorization);
-    out += "\r\n";
+        request.add_own("Proxy-Authorization", proxy.authorization);
+    std::string out;
+    if (auto const checked = request.checked(host, nullptr))
+        checked->append_to(out);
     return out;
 }
 

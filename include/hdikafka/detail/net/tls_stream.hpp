@@ -9,6 +9,7 @@
 
 #include <hdikafka/detail/net/tls_context.hpp>
 #include <hdikafka/detail/run/asio_io.hpp>
+#include <hdikafka/detail/run/operation.hpp>
 #include <hdikafka/result.hpp>
 
 #include <cstddef>
@@ -31,10 +32,10 @@ enum class io_step : unsigned char
     failed,      ///< See failure().
 };
 
-/// What the socket has to be ready for before the step is taken again.
-inline net::socket_base::wait_type readiness_for(io_step wanted) noexcept
+/// Whether the step is to be taken again when the socket is ready.
+inline bool wants_socket(io_step step) noexcept
 {
-    return wanted == io_step::want_read ? net::socket_base::wait_read : net::socket_base::wait_write;
+    return step == io_step::want_read || step == io_step::want_write || step == io_step::want_either;
 }
 
 template <class = void>
@@ -97,6 +98,15 @@ public:
         forget_errors();
         int const returned = SSL_write_ex(session_.get(), from.data(), from.size(), &count);
         return returned == 1 ? io_step::done : after(returned, false);
+    }
+
+    /// `co_await`: waits until the socket is ready for what the step wants; false when the operation was
+    /// interrupted.
+    operation<>::readiness ready(operation<>& op, io_step wanted)
+    {
+        auto const what =
+            wanted == io_step::want_read ? net::socket_base::wait_read : net::socket_base::wait_write;
+        return op.ready(socket_, what, wanted == io_step::want_either);
     }
 
     /// Whether bytes have arrived already that a read would look at first.
