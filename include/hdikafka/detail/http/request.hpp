@@ -167,22 +167,19 @@ public:
         auto const* const end = std::to_chars(digits.data(), digits.data() + digits.size(), body.size()).ptr;
         std::string_view const length(digits.data(), static_cast<std::size_t>(end - digits.data()));
         using text = std::string_view;
-        text const line = "\r\n";
         std::array const parts{text(method),
                                text(" "),
                                text(request_.target_),
                                text(" HTTP/1.1\r\nHost: "),
                                text(host_.text()),
-                               line,
-                               authorization_ ? text("Authorization: ") : text(),
+                               text(authorization_ ? "\r\nAuthorization: " : ""),
                                authorization_ ? text(authorization_->text()) : text(),
-                               authorization_ ? line : text(),
+                               text("\r\n"),
                                request_.common_ ? text(request_.common_->text()) : text(),
                                text(request_.fields_.text()),
-                               sized ? text("Content-Length: ") : text(),
+                               text(sized ? "Content-Length: " : ""),
                                sized ? length : text(),
-                               sized ? line : text(),
-                               line,
+                               text(sized ? "\r\n\r\n" : "\r\n"),
                                text(body)};
         std::size_t size = 0;
         for (auto const part : parts)

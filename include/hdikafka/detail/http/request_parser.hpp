@@ -3,51 +3,25 @@
 #ifndef HDIKAFKA_DETAIL_HTTP_REQUEST_PARSER_HPP
 #define HDIKAFKA_DETAIL_HTTP_REQUEST_PARSER_HPP
 
-#include <hdikafka/detail/http/body.hpp>
-#include <hdikafka/detail/http/framing.hpp>
 #include <hdikafka/detail/http/head.hpp>
+#include <hdikafka/detail/http/message_parser.hpp>
 
 #include <cstddef>
 #include <optional>
-#include <span>
-#include <string>
 #include <string_view>
-#include <utility>
 
 namespace hdikafka::inline v0_1::detail {
 
 /// Reads requests: `prepare()` says where the next bytes go, `commit(n)` takes them. It is as strict as
 /// response_parser: a client's mistake should show in a test against the emulator. Bytes behind a
 /// request are kept for the next one, which reset() begins.
-class request_parser
+class request_parser : public message_parser<request_parser>
 {
 public:
     /// `status_line` of the limits bounds the request line.
     explicit request_parser(http_limits const& limits = http_limits())
-        : limits_(limits), head_(limits, errc::status_line_too_long), body_(limits)
+        : message_parser(limits), limits_(limits)
     {}
-
-    /// Room for the next bytes; empty once done() or failed().
-    std::span<char> prepare()
-    {
-        if (stage_ == stage::head)
-            return head_.prepare();
-        return stage_ == stage::body ? body_.prepare() : std::span<char>();
-    }
-
-    /// `n` bytes, at most as many as there was room for, were put there.
-    void commit(std::size_t n)
-    {
-        if (n == 0)
-            return;
-        if (stage_ == stage::head) {
-            head_.commit(n);
-            read_head();
-        } else if (stage_ == stage::body) {
-            body_.commit(n);
-            look_at_body();
-        }
-    }
 
     /// Goes on to the next request, once done(). It may be done() at once: clients may pipeline.
     void reset()
@@ -60,29 +34,27 @@ public:
         read_head();
     }
 
-    bool done() const noexcept { return stage_ == stage::done; }
-    bool failed() const noexcept { return stage_ == stage::failed; }
-
-    /// After a fault: the status to answer with (400, 413, 414, 431, 501 or 505) before the connection
-    /// is closed, and a sentence for the answer's body.
-    int fault_status() const noexcept { return fault_status_; }
-    std::string_view cause() const noexcept { return fault_.cause(); }
+    /// After a fault: the status to answer with before the connection is closed; cause() is for its body.
+    int fault_status() const noexcept
+    {
+        switch (fault_.code()) {
+        case errc::status_line_too_long: return 414;
+        case errc::field_too_long:
+        case errc::fields_too_long:
+        case errc::too_many_fields: return 431;
+        case errc::body_too_large: return 413;
+        default: return other_status_;
+        }
+    }
 
     /// Whether a byte of this request has come: a connection that ends before that ends properly.
     bool started() const noexcept { return stage_ != stage::head || head_.started(); }
 
-    /// Whether the texts below but body() may be asked for.
-    bool header_done() const noexcept { return header_done_; }
-
-    /// The texts are valid until reset().
+    /// The texts, and those of field(), are valid until reset().
     std::string_view method() const noexcept { return head_.head().start_line().substr(0, method_size_); }
     std::string_view target() const noexcept
     {
         return head_.head().start_line().substr(method_size_ + 1, target_size_);
-    }
-    std::optional<std::string_view> field(std::string_view name) const noexcept
-    {
-        return head_.head().find(name);
     }
     std::string_view body() const noexcept { return body_.view(); }
 
@@ -93,31 +65,7 @@ public:
     bool keep_alive() const noexcept { return done() && keep_alive_; }
 
 private:
-    enum class stage : unsigned char
-    {
-        head,
-        body,
-        done,
-        failed
-    };
-
-    void fail(int status, http_fault fault)
-    {
-        fault_status_ = status;
-        fault_ = std::move(fault);
-        stage_ = stage::failed;
-    }
-    void fail(http_fault const& fault)
-    {
-        switch (fault.code()) {
-        case errc::status_line_too_long: return fail(414, fault);
-        case errc::field_too_long:
-        case errc::fields_too_long:
-        case errc::too_many_fields: return fail(431, fault);
-        case errc::body_too_large: return fail(413, fault);
-        default: return fail(400, fault);
-        }
-    }
+    friend class message_parser<request_parser>;
 
     void read_head()
     {
@@ -162,7 +110,8 @@ private:
 
     bool refuse(int status, char const* cause)
     {
-        fail(status, http_fault(errc::bad_request, cause));
+        other_status_ = status;
+        fail(http_fault(errc::bad_request, cause));
         return false;
     }
 
@@ -170,8 +119,10 @@ private:
     {
         header_done_ = true;
         message_framing const framing(head_.head(), false);
-        if (framing.fault())
-            return framing.other_codings() ? fail(501, framing.fault()) : fail(framing.fault());
+        if (framing.fault()) {
+            other_status_ = framing.other_codings() ? 501 : 400;
+            return fail(framing.fault());
+        }
         if (!has_one_host()) {
             refuse(400, "the request does not have exactly one Host");
             return;
@@ -184,9 +135,7 @@ private:
             body_.start_length(*framing.length());
         else
             body_.start_none();
-        stage_ = stage::body;
-        head_.consume(body_.feed(head_.unread()));
-        look_at_body();
+        head_.consume(enter_body());
     }
 
     bool has_one_host() const noexcept
@@ -203,26 +152,13 @@ private:
         return count == 1;
     }
 
-    void look_at_body()
-    {
-        if (body_.failed())
-            fail(body_.fault());
-        else if (body_.done())
-            stage_ = stage::done;
-    }
-
     http_limits limits_;
-    head_reader head_;
-    body_reader body_;
     std::size_t method_size_ = 0;
     std::size_t target_size_ = 0;
-    int fault_status_ = 0;
-    stage stage_ = stage::head;
+    int other_status_ = 400; ///< Of a fault that has no status of its own.
     bool skipped_empty_line_ = false;
-    bool header_done_ = false;
     bool expects_continue_ = false;
     bool keep_alive_ = false;
-    http_fault fault_;
 };
 
 } // namespace hdikafka::inline v0_1::detail

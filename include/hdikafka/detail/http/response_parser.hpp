@@ -3,16 +3,13 @@
 #define HDIKAFKA_DETAIL_HTTP_RESPONSE_PARSER_HPP
 
 #include <hdikafka/detail/base/byte_buffer.hpp>
-#include <hdikafka/detail/http/body.hpp>
-#include <hdikafka/detail/http/framing.hpp>
 #include <hdikafka/detail/http/head.hpp>
+#include <hdikafka/detail/http/message_parser.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <optional>
-#include <span>
-#include <string>
 #include <string_view>
 #include <utility>
 
@@ -56,13 +53,12 @@ private:
 /// The outcome depends on the bytes alone, not on the pieces they come in (but for is_tunnel()). Interim
 /// answers (1xx) are dropped. After a fault, and unless keep_alive() or is_tunnel(), the connection has to be
 /// closed.
-class response_parser
+class response_parser : public message_parser<response_parser>
 {
 public:
     /// `head_request`: the answer belongs to a HEAD and has no body.
     explicit response_parser(http_limits const& limits, bool head_request = false)
-        : head_(limits, errc::status_line_too_long),
-          body_(limits),
+        : message_parser(limits),
           interim_left_(limits.interim()),
           status_line_limit_(limits.status_line()),
           head_request_(head_request)
@@ -70,30 +66,6 @@ public:
 
     /// The answer belongs to a CONNECT. To be said before the first byte comes.
     void expect_tunnel() noexcept { connect_request_ = true; }
-
-    /// Room for the next bytes; empty once done() or failed(). For a body with Content-Length it is the
-    /// body's own memory and never longer than its rest.
-    std::span<char> prepare()
-    {
-        if (stage_ == stage::head)
-            return head_.prepare();
-        return stage_ == stage::body ? body_.prepare() : std::span<char>();
-    }
-
-    /// `n` bytes, at most as many as there was room for, were put there.
-    void commit(std::size_t n)
-    {
-        if (n == 0)
-            return;
-        if (stage_ == stage::head) {
-            started_ = true;
-            head_.commit(n);
-            read_head();
-        } else if (stage_ == stage::body) {
-            body_.commit(n);
-            look_at_body();
-        }
-    }
 
     /// The peer has closed the connection in the proper way; over TLS that is after close_notify.
     void finish_eof()
@@ -108,27 +80,16 @@ public:
         }
     }
 
-    bool done() const noexcept { return stage_ == stage::done; }
-    bool failed() const noexcept { return stage_ == stage::failed; }
     errc fault() const noexcept { return fault_.code(); }
-
-    /// A sentence about the fault, or empty. It has nothing of the answer in it but framing values.
-    std::string_view cause() const noexcept { return fault_.cause(); }
 
     /// Whether any byte has come.
     bool started() const noexcept { return started_; }
 
-    /// Whether status() and field() are those of the final answer. They stay usable after a fault in
-    /// the body, and until take().
-    bool header_done() const noexcept { return header_done_; }
+    /// That of the final answer, once header_done(); so is field().
     int status() const noexcept { return status_; }
-    std::optional<std::string_view> field(std::string_view name) const noexcept
-    {
-        return head_.head().find(name);
-    }
 
     /// Whether another request may be sent on the connection.
-    bool keep_alive() const noexcept { return done() && keep_alive_; }
+    bool keep_alive() const noexcept { return done() && keep_alive_ && body_.surplus().empty(); }
 
     /// Whether the connection is a tunnel from here on: the CONNECT was answered with 2xx. Nothing that
     /// follows was read; bytes that came together with the answer are a fault, because the far end of the
@@ -151,23 +112,11 @@ public:
         return std::nullopt;
     }
 
-    /// The answer, once done(). Ask for keep_alive_timeout() before it.
+    /// The answer, once done(). Ask for keep_alive() and keep_alive_timeout() before it.
     http_response take() { return http_response(status_, head_.take(), body_.take()); }
 
 private:
-    enum class stage : unsigned char
-    {
-        head,
-        body,
-        done,
-        failed
-    };
-
-    void fail(http_fault fault)
-    {
-        fault_ = std::move(fault);
-        stage_ = stage::failed;
-    }
+    friend class message_parser<response_parser>;
 
     void read_head()
     {
@@ -244,11 +193,9 @@ private:
             keep_alive_ = false;
             body_.start_until_close();
         }
-        stage_ = stage::body;
-        auto const unread = head_.unread();
-        if (body_.feed(unread) != unread.size())
+        auto const unread = head_.unread().size();
+        if (enter_body() != unread)
             keep_alive_ = false; // bytes behind the answer: nobody knows what they belong to
-        look_at_body();
     }
 
     bool opens_tunnel() const noexcept { return connect_request_ && status_ < 300; }
@@ -262,29 +209,13 @@ private:
         stage_ = stage::done;
     }
 
-    void look_at_body()
-    {
-        if (body_.failed())
-            return fail(body_.fault());
-        if (!body_.done())
-            return;
-        stage_ = stage::done;
-        keep_alive_ = keep_alive_ && body_.surplus().empty();
-    }
-
-    head_reader head_;
-    body_reader body_;
     std::size_t interim_left_;
     std::size_t status_line_limit_;
     int status_ = 0;
-    stage stage_ = stage::head;
     bool head_request_;
     bool connect_request_ = false;
     bool http_1_0_ = false;
-    bool header_done_ = false;
-    bool started_ = false;
     bool keep_alive_ = false;
-    http_fault fault_;
 };
 
 } // namespace hdikafka::inline v0_1::detail

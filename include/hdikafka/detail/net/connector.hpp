@@ -42,9 +42,9 @@ public:
     {
         using addresses = net::ip::tcp::resolver::results_type;
         resolver_.async_resolve(host, port, net::ip::tcp::resolver::numeric_service,
-                                [self = this->shared_from_this()](std::error_code ended, addresses found) {
+                                [self = this->shared_from_this()](std::error_code ended, addresses answer) {
                                     self->failure = ended;
-                                    self->found = std::move(found);
+                                    self->found = std::move(answer);
                                     self->finished = true;
                                     self->op_->wake();
                                 });

@@ -1,15 +1,18 @@
-// How long a message's body is and whether the connection goes on, by the header fields alone (RFC 9112 §6
-// and §9.3). Shared by response_parser and request_parser.
-#ifndef HDIKAFKA_DETAIL_HTTP_FRAMING_HPP
-#define HDIKAFKA_DETAIL_HTTP_FRAMING_HPP
+// What reading a request and reading an answer have in common: a head, then the body that the head announces
+// (RFC 9112 §6 and §9.3).
+#ifndef HDIKAFKA_DETAIL_HTTP_MESSAGE_PARSER_HPP
+#define HDIKAFKA_DETAIL_HTTP_MESSAGE_PARSER_HPP
 
+#include <hdikafka/detail/http/body.hpp>
 #include <hdikafka/detail/http/head.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -110,6 +113,92 @@ private:
     bool well_formed_ = true;
     bool close_ = false;
     bool content_coded_ = false;
+};
+
+/// Base of `Parser`, whose read_head() is told that there is more of the head.
+template <class Parser>
+class message_parser
+{
+public:
+    /// Room for the next bytes; empty once done() or failed(). For a body with Content-Length it is the
+    /// body's own memory and never longer than its rest.
+    std::span<char> prepare()
+    {
+        if (stage_ == stage::head)
+            return head_.prepare();
+        return stage_ == stage::body ? body_.prepare() : std::span<char>();
+    }
+
+    /// `n` bytes, at most as many as there was room for, were put there.
+    void commit(std::size_t n)
+    {
+        if (n == 0)
+            return;
+        if (stage_ == stage::head) {
+            started_ = true;
+            head_.commit(n);
+            static_cast<Parser&>(*this).read_head();
+        } else if (stage_ == stage::body) {
+            body_.commit(n);
+            look_at_body();
+        }
+    }
+
+    bool done() const noexcept { return stage_ == stage::done; }
+    bool failed() const noexcept { return stage_ == stage::failed; }
+
+    /// A sentence about the fault, or empty. It has nothing of the message in it but framing values.
+    std::string_view cause() const noexcept { return fault_.cause(); }
+
+    /// Whether the head may be asked for. It stays usable after a fault in the body.
+    bool header_done() const noexcept { return header_done_; }
+    std::optional<std::string_view> field(std::string_view name) const noexcept
+    {
+        return head_.head().find(name);
+    }
+
+protected:
+    enum class stage : unsigned char
+    {
+        head,
+        body,
+        done,
+        failed
+    };
+
+    explicit message_parser(http_limits const& limits)
+        : head_(limits, errc::status_line_too_long), body_(limits)
+    {}
+
+    void fail(http_fault fault)
+    {
+        fault_ = std::move(fault);
+        stage_ = stage::failed;
+    }
+
+    /// Goes on with the body, which was started, and gives it what came with the head. Says how much it took.
+    std::size_t enter_body()
+    {
+        stage_ = stage::body;
+        std::size_t const taken = body_.feed(head_.unread());
+        look_at_body();
+        return taken;
+    }
+
+    void look_at_body()
+    {
+        if (body_.failed())
+            fail(body_.fault());
+        else if (body_.done())
+            stage_ = stage::done;
+    }
+
+    head_reader head_;
+    body_reader body_;
+    stage stage_ = stage::head;
+    bool started_ = false; ///< A byte has come.
+    bool header_done_ = false;
+    http_fault fault_;
 };
 
 } // namespace hdikafka::inline v0_1::detail
