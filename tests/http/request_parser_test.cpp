@@ -104,8 +104,8 @@ TEST_CASE("it reads what http_request writes")
     CHECK(request.add("X", "v"));
     string bytes;
     hdikafka::detail::field_value const token("Bearer t");
-    hdikafka::detail::host_value const host("[::1]:9400");
-    auto const checked = request.checked(host, &token);
+    auto const host = hdikafka::detail::field_value::host("[::1]:9400");
+    auto const checked = request.check(host, &token);
     REQUIRE(checked);
     checked->append_to(bytes);
     CHECK(read(bytes).requests == std::vector<string>{"POST /v1/producer/topics/t v [{}]"});

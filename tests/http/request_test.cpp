@@ -9,7 +9,6 @@
 namespace {
 
 using hdikafka::detail::field_value;
-using hdikafka::detail::host_value;
 using hdikafka::detail::http_request;
 using hdikafka::detail::request_fields;
 using std::string;
@@ -17,8 +16,8 @@ using std::string;
 bool render(http_request const& request, string& out, string const& host, string const& authorization)
 {
     field_value const value(authorization);
-    host_value const to(host);
-    auto const checked = request.checked(to, authorization.empty() ? nullptr : &value);
+    auto const to = field_value::host(host);
+    auto const checked = request.check(to, authorization.empty() ? nullptr : &value);
     if (checked)
         checked->append_to(out);
     return checked.has_value();

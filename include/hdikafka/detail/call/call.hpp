@@ -293,7 +293,7 @@ task call(operation_ptr op, transport_ptr http, call_request& spec, call_answer&
             if (!waited)
                 co_return state.failure(waited.error());
         }
-        auto const checked = spec.request.checked(spec.pool->host(), token.get());
+        auto const checked = spec.request.check(spec.pool->host(), token.get());
         if (!checked)
             co_return state.failure(
                 error(errc::invalid_option, "a part of the request cannot be sent in HTTP"));

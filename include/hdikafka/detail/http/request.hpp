@@ -73,6 +73,14 @@ public:
         : text_(std::move(text)), sound_(request_fields::is_value(text_.text()))
     {}
 
+    /// The value of Host: one authority.
+    static field_value host(std::string text)
+    {
+        field_value out(std::move(text));
+        out.sound_ = host_characters.spells(out.text());
+        return out;
+    }
+
     bool sound() const noexcept { return sound_; }
     std::string const& text() const noexcept { return text_.text(); }
 
@@ -81,24 +89,7 @@ private:
     bool sound_;
 };
 
-/// The value of the Host field, checked when it is made, likewise.
-class host_value
-{
-public:
-    explicit host_value(std::string text) : text_(std::move(text)), sound_(host_characters.spells(text_)) {}
-
-    bool sound() const noexcept { return sound_; }
-    std::string const& text() const noexcept { return text_; }
-
-private:
-    std::string text_;
-    bool sound_;
-};
-
 using shared_fields = std::shared_ptr<request_fields const>;
-
-/// A request with all that belongs to it, every part of it checked. Those parts outlive it.
-class checked_request;
 
 /// A request without the parts that belong to the connection (Host) and to the moment (Authorization):
 /// those are given for each attempt, because a retry may need others. A request with a part that could be
@@ -106,6 +97,24 @@ class checked_request;
 class http_request
 {
 public:
+    /// With all that belongs to it, every part of it checked. Those parts outlive it.
+    class checked
+    {
+    public:
+        void append_to(std::string& out) const { request_.append_to(out, host_, authorization_); }
+
+    private:
+        friend http_request;
+
+        checked(http_request const& request, std::string_view host, field_value const* authorization) noexcept
+            : request_(request), host_(host), authorization_(authorization)
+        {}
+
+        http_request const& request_;
+        std::string_view host_;
+        field_value const* authorization_;
+    };
+
     /// `target` in origin form, already percent-encoded; for CONNECT in authority form. `common`, which may
     /// be null, are fields that many requests share.
     http_request(std::string method, std::string target, shared_fields common = nullptr)
@@ -134,12 +143,14 @@ public:
     std::string const& body() const noexcept { return body_; }
 
     /// Nothing when a part of the request cannot be sent as it is. Authorization is left out when null.
-    std::optional<checked_request> checked(host_value const& host,
-                                           field_value const* authorization) const noexcept;
+    std::optional<checked> check(field_value const& host, field_value const* authorization) const noexcept
+    {
+        bool const sound =
+            sound_ && fields_.sound() && host.sound() && (!authorization || authorization->sound());
+        return sound ? std::optional(checked(*this, host.text(), authorization)) : std::nullopt;
+    }
 
 private:
-    friend class checked_request;
-
     bool sound_target() const noexcept
     {
         if (method_ == "CONNECT")
@@ -147,40 +158,27 @@ private:
         return target_.starts_with('/') && target_characters.spells(target_);
     }
 
-    std::string method_;
-    std::string target_;
-    shared_fields common_;
-    request_fields fields_;
-    std::string body_;
-    bool sound_;
-};
-
-class checked_request
-{
-public:
-    void append_to(std::string& out) const
+    void append_to(std::string& out, std::string_view host, field_value const* authorization) const
     {
-        std::string const& method = request_.method_;
-        std::string const& body = request_.body_;
-        bool const sized = !body.empty() || method == "POST" || method == "PUT" || method == "PATCH";
+        bool const sized = !body_.empty() || method_ == "POST" || method_ == "PUT" || method_ == "PATCH";
         std::array<char, 20> digits{};
-        auto const* const end = std::to_chars(digits.data(), digits.data() + digits.size(), body.size()).ptr;
+        auto const* const end = std::to_chars(digits.data(), digits.data() + digits.size(), body_.size()).ptr;
         std::string_view const length(digits.data(), static_cast<std::size_t>(end - digits.data()));
         using text = std::string_view;
-        std::array const parts{text(method),
+        std::array const parts{text(method_),
                                text(" "),
-                               text(request_.target_),
+                               text(target_),
                                text(" HTTP/1.1\r\nHost: "),
-                               text(host_.text()),
-                               text(authorization_ ? "\r\nAuthorization: " : ""),
-                               authorization_ ? text(authorization_->text()) : text(),
+                               host,
+                               authorization ? text("\r\nAuthorization: ") : text(),
+                               authorization ? text(authorization->text()) : text(),
                                text("\r\n"),
-                               request_.common_ ? text(request_.common_->text()) : text(),
-                               text(request_.fields_.text()),
-                               text(sized ? "Content-Length: " : ""),
+                               common_ ? text(common_->text()) : text(),
+                               text(fields_.text()),
+                               sized ? text("Content-Length: ") : text(),
                                sized ? length : text(),
-                               text(sized ? "\r\n\r\n" : "\r\n"),
-                               text(body)};
+                               sized ? text("\r\n\r\n") : text("\r\n"),
+                               text(body_)};
         std::size_t size = 0;
         for (auto const part : parts)
             size += part.size();
@@ -191,26 +189,13 @@ public:
             at += part.copy(at, part.size());
     }
 
-private:
-    friend class http_request;
-
-    checked_request(http_request const& request, host_value const& host,
-                    field_value const* authorization) noexcept
-        : request_(request), host_(host), authorization_(authorization)
-    {}
-
-    http_request const& request_;
-    host_value const& host_;
-    field_value const* authorization_;
+    std::string method_;
+    std::string target_;
+    shared_fields common_;
+    request_fields fields_;
+    std::string body_;
+    bool sound_;
 };
-
-inline std::optional<checked_request> http_request::checked(host_value const& host,
-                                                            field_value const* authorization) const noexcept
-{
-    bool const sound =
-        sound_ && fields_.sound() && host.sound() && (!authorization || authorization->sound());
-    return sound ? std::optional(checked_request(*this, host, authorization)) : std::nullopt;
-}
 
 } // namespace hdikafka::inline v0_1::detail
 

@@ -4,6 +4,7 @@
 #define HDIKAFKA_DETAIL_HTTP_URL_HPP
 
 #include <hdikafka/detail/http/ip_address.hpp>
+#include <hdikafka/detail/http/syntax.hpp>
 #include <hdikafka/error.hpp>
 #include <hdikafka/result.hpp>
 
@@ -200,9 +201,7 @@ private:
     static std::string lower(std::string_view text)
     {
         std::string out(text);
-        for (char& c : out)
-            if (c >= 'A' && c <= 'Z')
-                c = static_cast<char>(c + ('a' - 'A'));
+        std::ranges::transform(out, out.begin(), &ascii_lower);
         return out;
     }
 

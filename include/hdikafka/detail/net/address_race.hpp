@@ -46,31 +46,16 @@ inline steady_clock::time_point next_attempt(steady_clock::time_point now,
     return others_under_way && !one_failed ? last_began + connection_attempt_delay : now;
 }
 
-/// One attempt, which tells its operation when it is over. Whoever is in the race may be at work on another
-/// thread than the handler: what the handler writes is looked at only after `finished`.
-template <class Lazy = void>
-class connection_attempt : public std::enable_shared_from_this<connection_attempt<Lazy>>
+/// An attempt under way. Whoever is in the race may be at work on another thread than its handler: what that
+/// writes is looked at only after `finished`.
+class connection_attempt
 {
 public:
-    connection_attempt(operation_ptr op, net::any_io_executor const& executor)
-        : socket(executor), op_(std::move(op))
-    {}
-
-    void start(net::ip::tcp::endpoint const& address)
-    {
-        socket.async_connect(address, [self = this->shared_from_this()](std::error_code ended) {
-            self->failure = ended;
-            self->finished = true;
-            self->op_->wake();
-        });
-    }
+    explicit connection_attempt(net::any_io_executor const& executor) : socket(executor) {}
 
     net::ip::tcp::socket socket;
     std::atomic<bool> finished = false;
     std::error_code failure;
-
-private:
-    operation_ptr op_;
 };
 
 /// The addresses that are left to try. An attempt that loses is stopped, its address stays.
@@ -120,9 +105,7 @@ public:
             auto const now = steady_clock::now();
             auto const due = next_attempt(now, begun, !running_.empty(), failed);
             if (more && now >= due) {
-                auto const& next = left_[running_.size()];
-                running_.push_back(std::make_shared<connection_attempt<>>(op_, executor_));
-                running_.back()->start(next);
+                start(left_[running_.size()]);
                 begun = now;
                 continue;
             }
@@ -134,7 +117,18 @@ public:
     }
 
 private:
-    using attempt_ptr = std::shared_ptr<connection_attempt<>>;
+    using attempt_ptr = std::shared_ptr<connection_attempt>;
+
+    void start(net::ip::tcp::endpoint const& address)
+    {
+        auto const one = std::make_shared<connection_attempt>(executor_);
+        running_.push_back(one);
+        one->socket.async_connect(address, [one, op = op_](std::error_code ended) {
+            one->failure = ended;
+            one->finished = true;
+            op->wake();
+        });
+    }
 
     /// An attempt that is over, whose address is off the list then; null when there is none.
     attempt_ptr take_finished()

@@ -46,7 +46,7 @@ public:
 class attempt
 {
 public:
-    checked_request const& request;
+    http_request::checked const& request;
     http_limits const& limits;
     header_listener* listener; ///< May be null.
     attempt_outcome& outcome;

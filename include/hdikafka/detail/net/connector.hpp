@@ -30,37 +30,15 @@ namespace hdikafka::inline v0_1::detail {
 
 /// A look-up of a host's addresses. getaddrinfo cannot be stopped: a call that gives up leaves it to finish
 /// here.
-template <class Lazy = void>
-class lookup : public std::enable_shared_from_this<lookup<Lazy>>
+class lookup
 {
 public:
-    explicit lookup(operation_ptr op, net::any_io_executor const& executor)
-        : op_(std::move(op)), resolver_(executor)
-    {}
+    explicit lookup(net::any_io_executor const& executor) : resolver(executor) {}
 
-    void start(std::string const& host, std::string const& port)
-    {
-        using addresses = net::ip::tcp::resolver::results_type;
-        resolver_.async_resolve(host, port, net::ip::tcp::resolver::numeric_service,
-                                [self = this->shared_from_this()](std::error_code ended, addresses answer) {
-                                    self->failure = ended;
-                                    self->found = std::move(answer);
-                                    self->finished = true;
-                                    self->op_->wake();
-                                });
-    }
-
-    /// Takes it off the context's queue, where one look-up is made after the other, unless it is the one
-    /// under way.
-    void cancel() { resolver_.cancel(); }
-
+    net::ip::tcp::resolver resolver;
     std::atomic<bool> finished = false; ///< The rest may be looked at.
     std::error_code failure;
     net::ip::tcp::resolver::results_type found;
-
-private:
-    operation_ptr op_;
-    net::ip::tcp::resolver resolver_;
 };
 
 /// Makes one connection: look-up, race, tunnel, handshake. What it is given by reference outlives it.
@@ -130,12 +108,12 @@ private:
             addresses.emplace_back(address, peer_.port);
             co_return result<void>();
         }
-        auto const search = std::make_shared<lookup<>>(op_, executor_);
-        search->start(peer_.host, std::to_string(peer_.port));
+        std::shared_ptr<lookup> const search = start_look_up();
         while (!search->finished && !op_->interrupted())
             co_await op_->park();
         if (op_->interrupted()) {
-            search->cancel();
+            search->resolver
+                .cancel(); // which begins no look-up that stands behind others in the context's queue
             co_return op_->interruption("looking up " + peer_.host);
         }
         if (search->failure || search->found.empty())
@@ -146,6 +124,20 @@ private:
         co_return result<void>();
     }
 
+    std::shared_ptr<lookup> start_look_up()
+    {
+        auto search = std::make_shared<lookup>(executor_);
+        auto done = [search, op = op_](std::error_code ended, net::ip::tcp::resolver::results_type found) {
+            search->failure = ended;
+            search->found = std::move(found);
+            search->finished = true;
+            op->wake();
+        };
+        search->resolver.async_resolve(peer_.host, std::to_string(peer_.port),
+                                       net::ip::tcp::resolver::numeric_service, std::move(done));
+        return search;
+    }
+
     task shake_hands(tls_stream<>& stream)
     {
         auto const prepared = stream.use_tls(context_, target_.host, target_.host_is_address());
@@ -154,29 +146,21 @@ private:
         if (!is_pinned())
             SSL_set_options(stream.tls(), SSL_OP_CLEANSE_PLAINTEXT);
         sessions_.offer_to(stream.tls());
-        for (;;) {
-            io_step const now = stream.handshake();
-            if (now == io_step::done)
-                co_return settle(stream);
-            if (now == io_step::closed)
-                co_return error(errc::connection_lost,
-                                "the server closed the connection during the TLS handshake");
-            if (now == io_step::failed)
-                co_return stream.failure();
+        io_step now = stream.handshake();
+        while (wants_socket(now)) {
             bool const ready = co_await stream.ready(*op_, now);
             if (!ready)
                 co_return op_->interruption("negotiating TLS");
+            now = stream.handshake();
         }
-    }
-
-    result<void> settle(tls_stream<>& stream)
-    {
+        if (now != io_step::done)
+            co_return stream.failure();
         auto pinned = result<void>();
         if (is_pinned())
             pinned = check_pins(stream.tls(), settings_.pins);
         if (pinned)
             sessions_.keep(stream.tls());
-        return pinned;
+        co_return pinned;
     }
 
     /// Whether it is the service: what others answer is secret, and their keys are their own.

@@ -9,6 +9,7 @@
 #include <hdikafka/detail/net/tls_sessions.hpp>
 #include <hdikafka/detail/run/operation.hpp>
 #include <hdikafka/detail/run/task.hpp>
+#include <hdikafka/detail/run/waiters.hpp>
 #include <hdikafka/observer.hpp>
 #include <hdikafka/result.hpp>
 
@@ -76,7 +77,7 @@ class connection_pool : public std::enable_shared_from_this<connection_pool<Lazy
 {
 public:
     connection_pool(url target, std::size_t limit, route by)
-        : target_(std::move(target)), host_(target_.host_field()), limit_(limit), by_(by)
+        : target_(std::move(target)), host_(field_value::host(target_.host_field())), limit_(limit), by_(by)
     {}
     connection_pool(connection_pool const&) = delete;
     connection_pool& operator=(connection_pool const&) = delete;
@@ -93,7 +94,7 @@ public:
     tls_sessions<>& sessions() noexcept { return sessions_; }
 
     /// The value of the Host field of each request.
-    host_value const& host() const noexcept { return host_; }
+    field_value const& host() const noexcept { return host_; }
 
     /// An idle connection that is still good, or the right to make one; nothing when all are in use. `fresh`:
     /// only the right to make one will do.
@@ -106,16 +107,17 @@ public:
     /// Waits for a connection, in turn, until the operation is interrupted.
     task wait_in_line(operation_ptr op, bool fresh, lease<>& held)
     {
-        place_in_line place(this->shared_from_this(), *op);
+        constexpr char const* doing = "waiting for a free connection";
+        place_in_line place(this->shared_from_this(), waiting_, *op);
         held = take_or_queue(&place, fresh);
-        while (!held) {
-            if (op->interrupted())
-                co_return op->interruption("waiting for a free connection");
-            co_await op->park();
-            held = place.claim();
+        if (!held) {
+            auto const waited = co_await place.wait(doing);
+            if (!waited)
+                co_return waited;
+            held = place.take();
         }
         if (op->interrupted())
-            co_return op->interruption("waiting for a free connection");
+            co_return op->interruption(doing);
         drop_unusable(held, fresh);
         co_return result<void>();
     }
@@ -126,46 +128,7 @@ public:
 private:
     friend class lease<>;
 
-    /// Somebody who waits, or was given what is not claimed yet. All but the references belongs to the
-    /// pool's lock.
-    class place_in_line : public list_link
-    {
-    public:
-        place_in_line(pool_ptr pool, operation<>& op) : pool_(std::move(pool)), op_(op) {}
-
-        /// Also when the executor's context is destroyed: the pool may outlive it and must not touch one
-        /// that is gone.
-        ~place_in_line()
-        {
-            {
-                std::lock_guard const lock(pool_->mutex_);
-                if (this->linked())
-                    pool_->waiting_.remove(*this);
-            }
-            if (granted_)
-                pool_->give_back(std::move(link_));
-        }
-
-        /// With the lock held.
-        void grant(connection_ptr link)
-        {
-            granted_ = true;
-            link_ = std::move(link);
-            op_.wake();
-        }
-
-        lease<> claim()
-        {
-            std::lock_guard const lock(pool_->mutex_);
-            return std::exchange(granted_, false) ? lease<>(pool_, std::move(link_)) : lease<>();
-        }
-
-    private:
-        pool_ptr pool_;
-        operation<>& op_;
-        connection_ptr link_;
-        bool granted_ = false;
-    };
+    using place_in_line = waiters<lease<>>::place; // a lease that is not taken goes back
 
     /// When all are in use: nothing, and `place`, if there is one, stands in the queue.
     lease<> take_or_queue(place_in_line* place, bool fresh)
@@ -174,14 +137,8 @@ private:
         connection_ptr found;
         {
             std::unique_lock lock(mutex_);
-            while (!idle_.empty() && idle_.front().retire_at <= now) {
-                connection_ptr retired(&idle_.pop_front());
-                --open_;
-                lock.unlock();
-                retired->close(connection_end::retired);
-                retired.reset();
-                lock.lock();
-            }
+            while (!idle_.empty() && idle_.front().retire_at <= now)
+                close_oldest(lock, connection_end::retired);
             bool const room = open_ < limit_;
             if (!idle_.empty() && !(fresh && room)) {
                 found.reset(&idle_.pop_back());
@@ -189,7 +146,7 @@ private:
                 ++open_;
             } else {
                 if (place)
-                    waiting_.push_back(*place);
+                    waiting_.join(*place);
                 return lease<>();
             }
         }
@@ -214,21 +171,26 @@ private:
     {
         std::unique_lock lock(mutex_);
         closed_ = closed_ || for_good;
-        while (!idle_.empty() && idle_.front().last_used <= unused_since) {
-            connection_ptr link(&idle_.pop_front());
-            --open_;
-            lock.unlock();
-            link->close(cause);
-            link.reset();
-            lock.lock();
-        }
+        while (!idle_.empty() && idle_.front().last_used <= unused_since)
+            close_oldest(lock, cause);
+    }
+
+    /// Of the idle ones, and without the lock meanwhile.
+    void close_oldest(std::unique_lock<std::mutex>& lock, connection_end cause)
+    {
+        connection_ptr link(&idle_.pop_front());
+        --open_;
+        lock.unlock();
+        link->close(cause);
+        link.reset();
+        lock.lock();
     }
 
     void give_back(connection_ptr link)
     {
         std::lock_guard const lock(mutex_);
         if (!waiting_.empty()) {
-            waiting_.pop_front().grant(std::move(link));
+            waiting_.answer(waiting_.front(), lease<>(this->shared_from_this(), std::move(link)));
         } else if (link && !closed_) {
             idle_.push_back(*link.release());
         } else {
@@ -237,13 +199,13 @@ private:
     }
 
     url const target_;
-    host_value const host_;
+    field_value const host_;
     std::size_t const limit_;
     route const by_;
     tls_sessions<> sessions_; // outlives the connections
     std::mutex mutex_;
     linked_list<connection<>> idle_; // owned; oldest first
-    linked_list<place_in_line> waiting_;
+    waiters<lease<>> waiting_{mutex_};
     std::size_t open_ = 0; // in use and idle
     bool closed_ = false;
 };

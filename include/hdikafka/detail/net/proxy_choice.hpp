@@ -270,14 +270,14 @@ choose_proxy(url const& target, std::optional<std::string> const& option, proxy_
 inline std::string connect_request(url const& target, proxy_settings const& proxy,
                                    std::string_view user_agent)
 {
-    host_value const host(target.authority());
+    auto const host = field_value::host(target.authority());
     http_request request("CONNECT", host.text());
     if (!user_agent.empty() && request_fields::is_value(user_agent))
         request.add_own("User-Agent", user_agent);
     if (!proxy.authorization.empty())
         request.add_own("Proxy-Authorization", proxy.authorization);
     std::string out;
-    if (auto const checked = request.checked(host, nullptr))
+    if (auto const checked = request.check(host, nullptr))
         checked->append_to(out);
     return out;
 }

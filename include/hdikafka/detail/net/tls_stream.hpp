@@ -77,11 +77,9 @@ public:
     io_step read(std::span<char> into, std::size_t& count)
     {
         if (!session_)
-            return plain(
-                [&](std::error_code& ec) {
-                    return socket_.read_some(net::mutable_buffer(into.data(), into.size()), ec);
-                },
-                count, io_step::want_read);
+            return plain(count, io_step::want_read, [&](std::error_code& ec) {
+                return socket_.read_some(net::mutable_buffer(into.data(), into.size()), ec);
+            });
         forget_errors();
         int const returned = SSL_read_ex(session_.get(), into.data(), into.size(), &count);
         return returned == 1 ? io_step::done : after(returned, false);
@@ -90,11 +88,9 @@ public:
     io_step write(std::span<char const> from, std::size_t& count)
     {
         if (!session_)
-            return plain(
-                [&](std::error_code& ec) {
-                    return socket_.write_some(net::const_buffer(from.data(), from.size()), ec);
-                },
-                count, io_step::want_write);
+            return plain(count, io_step::want_write, [&](std::error_code& ec) {
+                return socket_.write_some(net::const_buffer(from.data(), from.size()), ec);
+            });
         forget_errors();
         int const returned = SSL_write_ex(session_.get(), from.data(), from.size(), &count);
         return returned == 1 ? io_step::done : after(returned, false);
@@ -163,7 +159,7 @@ private:
     }
 
     template <class Transfer>
-    io_step plain(Transfer transfer, std::size_t& count, io_step wanted)
+    io_step plain(std::size_t& count, io_step wanted, Transfer transfer)
     {
         std::error_code ec;
         count = transfer(ec);
@@ -183,35 +179,36 @@ private:
         switch (SSL_get_error(session_.get(), returned)) {
         case SSL_ERROR_WANT_READ: return io_step::want_read;
         case SSL_ERROR_WANT_WRITE: return io_step::want_write;
-        case SSL_ERROR_ZERO_RETURN: return io_step::closed;
-        default: failure_ = describe(in_handshake); return io_step::failed;
+        case SSL_ERROR_ZERO_RETURN:
+            if (!in_handshake)
+                return io_step::closed;
+            eof_ = true;
+            break;
+        default: break;
         }
+        failure_ = describe(in_handshake);
+        return io_step::failed;
     }
 
     error describe(bool in_handshake)
     {
+        std::string const reason = take_openssl_reason();
         long const verified = SSL_get_verify_result(session_.get());
         if (in_handshake && verified != X509_V_OK &&
             (SSL_get_verify_mode(session_.get()) & SSL_VERIFY_PEER) != 0) {
-            ERR_clear_error();
             bool const name =
                 verified == X509_V_ERR_HOSTNAME_MISMATCH || verified == X509_V_ERR_IP_ADDRESS_MISMATCH;
             return error(name ? errc::host_mismatch : errc::certificate_refused,
                          "the server's certificate was refused: " +
                              std::string(X509_verify_cert_error_string(verified)));
         }
-        if (io_error_) {
-            ERR_clear_error();
+        if (io_error_)
             return error(errc::connection_lost, io_error_.message());
-        }
-        if (eof_) {
-            ERR_clear_error();
-            if (in_handshake)
-                return error(errc::connection_lost,
-                             "the server closed the connection during the TLS handshake");
+        if (eof_ && in_handshake)
+            return error(errc::connection_lost, "the server closed the connection during the TLS handshake");
+        if (eof_)
             return error(errc::truncated);
-        }
-        return error(errc::tls_failed, "TLS failed: " + take_openssl_reason());
+        return error(errc::tls_failed, "TLS failed: " + reason);
     }
 
     static tls_stream& self(BIO* bio) noexcept { return *static_cast<tls_stream*>(BIO_get_data(bio)); }
@@ -222,14 +219,7 @@ private:
         std::error_code ec;
         *count = stream.socket_.read_some(net::mutable_buffer(into, size), ec);
         stream.bytes_in_ += *count;
-        BIO_clear_retry_flags(bio);
-        if (ec == net::error::would_block || ec == net::error::try_again)
-            BIO_set_retry_read(bio);
-        else if (ec == net::error::eof)
-            stream.eof_ = true;
-        else
-            stream.io_error_ = ec;
-        return ec ? 0 : 1;
+        return stream.passed_on(bio, ec, BIO_FLAGS_READ);
     }
 
     static int bio_write(BIO* bio, char const* from, std::size_t size, std::size_t* count)
@@ -238,11 +228,19 @@ private:
         std::error_code ec;
         *count = stream.socket_.write_some(net::const_buffer(from, size), ec);
         stream.bytes_out_ += *count;
+        return stream.passed_on(bio, ec, BIO_FLAGS_WRITE);
+    }
+
+    /// Tells OpenSSL what became of it.
+    int passed_on(BIO* bio, std::error_code ec, int direction)
+    {
         BIO_clear_retry_flags(bio);
         if (ec == net::error::would_block || ec == net::error::try_again)
-            BIO_set_retry_write(bio);
+            BIO_set_flags(bio, direction | BIO_FLAGS_SHOULD_RETRY);
+        else if (ec == net::error::eof)
+            eof_ = true;
         else
-            stream.io_error_ = ec;
+            io_error_ = ec;
         return ec ? 0 : 1;
     }
 
