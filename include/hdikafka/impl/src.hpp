@@ -4,7 +4,7 @@
 #ifndef HDIKAFKA_IMPL_SRC_HPP
 #define HDIKAFKA_IMPL_SRC_HPP
 
-#include <hdikafka/detail/client/handle.hpp>
+#include <hdikafka/detail/client/operations.hpp>
 #include <hdikafka/detail/identity/credentials.hpp>
 #include <hdikafka/detail/producer/handle.hpp>
 #include <hdikafka/detail/stream/checkpoint_handle.hpp>

@@ -2,6 +2,7 @@
 #ifndef HDIKAFKA_DETAIL_CLIENT_CORE_HPP
 #define HDIKAFKA_DETAIL_CLIENT_CORE_HPP
 
+#include <hdikafka/call_options.hpp>
 #include <hdikafka/client_options.hpp>
 #include <hdikafka/detail/base/base64.hpp>
 #include <hdikafka/detail/base/fwd.hpp>
@@ -208,21 +209,24 @@ private:
     registration<> entry_;
 };
 
-/// Carries out a prepared call and reads its answer with `read(call_answer&)`. Fails by throwing.
-template <class T, class Read>
-net::awaitable<T> perform(client_ptr owner, std::optional<milliseconds> timeout,
-                          result<call_request_ptr> prepared, Read read)
+/// Carries out one call of the client's user. `work` has
+///   `label()`: which call it is; throws what is wrong with the arguments;
+///   `begin(op, owner, answer)`: the task, which may refer to `work` and leave its last answer;
+///   `read(answer)`: what the user gets, a `Work::product`; throws what is wrong with it.
+/// Fails by throwing. This is the one coroutine of Asio's between the user's own and the tasks.
+template <class Work>
+net::awaitable<typename Work::product> run_call(client_ptr owner, std::optional<milliseconds> timeout,
+                                                Work work)
 {
-    call_request& spec = *prepared.value();
+    call_label const& about = work.label();
     auto const op = owner->http()->make_operation(owner->deadline(timeout));
-    call_entry<> const entry(owner, op, spec.info);
+    call_entry<> const entry(owner, op, about);
     call_answer answer;
-    task work = call<>(op, owner->http(), spec, answer);
-    op->runs(work);
+    task running = work.begin(op, owner, answer);
+    op->runs(running);
     co_await run_operation<>(op);
-    work.outcome().value();
-    result<T> outcome = read(answer);
-    co_return std::move(outcome).value();
+    running.outcome().value();
+    co_return work.read(answer);
 }
 
 } // namespace hdikafka::inline v0_1::detail

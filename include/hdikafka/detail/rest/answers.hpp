@@ -305,8 +305,8 @@ service_words parse_service_words(std::string_view body, std::vector<std::string
 
 /// One entry of a produce answer's `offsets`. A Kafka error that is not retriable (1, or a 4xx code)
 /// was refused by the broker; of any other nobody knows whether the record was written.
-template <class = void>
-bool read_outcome(json_reader& in, record_outcome& out, diagnostics const& about)
+template <class Describe>
+bool read_outcome(json_reader& in, record_outcome& out, Describe const& describe)
 {
     std::optional<std::int64_t> code;
     std::string text;
@@ -337,8 +337,8 @@ bool read_outcome(json_reader& in, record_outcome& out, diagnostics const& about
     if (failed) {
         bool const refused =
             code && (*code == 1 || (*code >= 400 && *code < 500) || (*code >= 40000 && *code < 50000));
-        out.persisted = refused ? about.persisted() : persistence::possibly;
-        diagnostics info = about;
+        diagnostics info = describe();
+        out.persisted = refused ? info.persisted() : persistence::possibly;
         info.operation = "produce";
         info.server_code = code ? std::to_string(*code) : std::string();
         info.server_message = bounded_message(text);
@@ -353,11 +353,12 @@ bool read_outcome(json_reader& in, record_outcome& out, diagnostics const& about
 
 /// The answer to a produce of `count` records: a bare string, nothing, or an object with `offsets`.
 /// A list that does not match the request tells nothing about single records: all are `possibly`.
-/// `about` is what is known of the produce, for the errors of single records; its persisted() is what is to
-/// be said of one that is refused.
-template <class = void>
-result<receipt> parse_receipt(std::string_view body, std::string_view content_type, std::size_t count,
-                              diagnostics const& about = diagnostics())
+/// `describe()` is what is known of the produce, for the errors of single records; its persisted() is what is
+/// to be said of one that is refused.
+template <class Describe = diagnostics (*)()>
+result<receipt> parse_receipt(
+    std::string_view body, std::string_view content_type, std::size_t count,
+    Describe describe = [] { return diagnostics(); })
 {
     auto const all = [count](persistence state) {
         return receipt(std::vector<record_outcome>(count, record_outcome(state)));
@@ -378,7 +379,7 @@ result<receipt> parse_receipt(std::string_view body, std::string_view content_ty
     bool const read = read_object(in, [&](std::string_view name) {
         if (name == "offsets" && in.peek() == json_kind::array) {
             listed = true;
-            return read_array(in, [&] { return read_outcome(in, outcomes.emplace_back(), about); });
+            return read_array(in, [&] { return read_outcome(in, outcomes.emplace_back(), describe); });
         }
         complains = complains || ((name == "error" || name == "error_code") && in.peek() != json_kind::null);
         return in.skip();
