@@ -5,6 +5,7 @@
 #include <hdikafka/client.hpp>
 #include <hdikafka/detail/client/core.hpp>
 #include <hdikafka/detail/client/rest_calls.hpp>
+#include <hdikafka/detail/rest/answers.hpp>
 #include <hdikafka/detail/run/task.hpp>
 
 #include <algorithm>
@@ -33,14 +34,14 @@ template <class Lazy>
 net::awaitable<std::vector<broker>> basic_client<Lazy>::brokers(call_options options) const
 {
     auto request = detail::rest_calls<Lazy>(*core_, "brokers", options).brokers();
-    return detail::perform(core_, options.timeout(), std::move(request), &detail::read_brokers_answer<Lazy>);
+    return detail::perform(core_, options.timeout(), std::move(request), &detail::parse_brokers<Lazy>);
 }
 
 template <class Lazy>
 net::awaitable<std::vector<std::string>> basic_client<Lazy>::topics(call_options options) const
 {
     auto request = detail::rest_calls<Lazy>(*core_, "topics", options).topics();
-    return detail::perform(core_, options.timeout(), std::move(request), &detail::read_topics_answer<Lazy>);
+    return detail::perform(core_, options.timeout(), std::move(request), &detail::parse_topics<Lazy>);
 }
 
 template <class Lazy>
@@ -48,8 +49,7 @@ net::awaitable<std::vector<partition_info>> basic_client<Lazy>::partitions(std::
                                                                            call_options options) const
 {
     auto request = detail::rest_calls<Lazy>(*core_, "partitions", options).partitions(std::move(topic));
-    return detail::perform(core_, options.timeout(), std::move(request),
-                           &detail::read_partitions_answer<Lazy>);
+    return detail::perform(core_, options.timeout(), std::move(request), &detail::parse_partitions<Lazy>);
 }
 
 template <class Lazy>
@@ -57,8 +57,7 @@ net::awaitable<partition_info> basic_client<Lazy>::partition(std::string topic, 
                                                              call_options options) const
 {
     auto request = detail::rest_calls<Lazy>(*core_, "partition", options).partition(std::move(topic), id);
-    return detail::perform(core_, options.timeout(), std::move(request),
-                           &detail::read_partition_answer<Lazy>);
+    return detail::perform(core_, options.timeout(), std::move(request), &detail::parse_partition<Lazy>);
 }
 
 template <class Lazy>
@@ -139,8 +138,7 @@ private:
         for (metadata_pause pause;;) {
             auto request = rest_calls<Lazy>(*owner, about.operation, options).partitions(about.topic);
             std::vector<partition_info> found;
-            auto const asked =
-                co_await ask(op, owner, std::move(request), &read_partitions_answer<Lazy>, found);
+            auto const asked = co_await ask(op, owner, std::move(request), &parse_partitions<Lazy>, found);
             if (asked && found.size() == static_cast<std::size_t>(*partitions_))
                 co_return asked;
             if (asked)
@@ -182,7 +180,7 @@ public:
         for (metadata_pause pause;;) {
             auto request = rest_calls<Lazy>(*owner, about_.operation, options_).topics(about_.topic);
             std::vector<std::string> found;
-            auto const asked = co_await ask(op, owner, std::move(request), &read_topics_answer<Lazy>, found);
+            auto const asked = co_await ask(op, owner, std::move(request), &parse_topics<Lazy>, found);
             if (!asked || std::ranges::find(found, about_.topic) != found.end())
                 co_return asked;
             bool const in_time = co_await op->rest(steady_clock::now() + pause.next());

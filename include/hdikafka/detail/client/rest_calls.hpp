@@ -24,6 +24,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -155,18 +156,6 @@ inline std::string_view content_type(http_response const& response)
 }
 
 template <class = void>
-result<std::vector<broker>> read_brokers_answer(call_answer const& answer)
-{
-    return told_by(answer, parse_brokers(answer.response.body_text()));
-}
-
-template <class = void>
-result<std::vector<std::string>> read_topics_answer(call_answer const& answer)
-{
-    return told_by(answer, parse_topics(answer.response.body_text()));
-}
-
-template <class = void>
 result<partition_info> read_partition_answer(call_answer const& answer)
 {
     return told_by(answer, parse_partition(answer.response.body_text()));
@@ -206,21 +195,31 @@ result<receipt> read_receipt(call_answer const& answer, std::size_t count)
                                          about_record));
 }
 
+/// `read(answer)`, or of what can be told from the body alone `read(body)`.
+template <class Read>
+auto read_answer(Read& read, call_answer& answer)
+{
+    if constexpr (std::is_invocable_v<Read&, std::string_view>)
+        return told_by(answer, read(answer.response.body_text()));
+    else
+        return read(answer);
+}
+
 /// A request and how its answer is read, for run_call().
 template <class Read>
 class question
 {
 public:
-    using product = decltype(std::declval<Read&>()(std::declval<call_answer&>()).value());
+    using product = decltype(read_answer(std::declval<Read&>(), std::declval<call_answer&>()).value());
 
-    question(result<call_request_ptr>&& request, Read read) : request_(std::move(request)), read_(read) {}
+    question(result<call_request_ptr>&& request, Read reader) : request_(std::move(request)), read_(reader) {}
 
     call_label const& label() const { return request_.value()->info; }
     task begin(operation_ptr const& op, client_ptr const& owner, call_answer& answer)
     {
         return call<>(op, owner->http(), *request_.value(), answer);
     }
-    product read(call_answer& answer) { return read_(answer).value(); }
+    product read(call_answer& answer) { return read_answer(read_, answer).value(); }
 
 private:
     result<call_request_ptr> request_;
@@ -238,7 +237,7 @@ auto perform(client_ptr owner, std::optional<milliseconds> timeout, result<call_
 /// The same within an operation that makes several calls, or that nobody awaits.
 template <class T>
 task ask(operation_ptr op, client_ptr owner, result<call_request_ptr> request,
-         result<T> (*read)(call_answer const&), T& out)
+         result<T> (*read)(std::string_view), T& out)
 {
     if (!request)
         co_return request.error();
@@ -246,7 +245,7 @@ task ask(operation_ptr op, client_ptr owner, result<call_request_ptr> request,
     auto outcome = co_await call<>(op, owner->http(), *request.value(), answer);
     if (!outcome)
         co_return outcome;
-    auto parsed = read(answer);
+    auto parsed = read_answer(read, answer);
     if (!parsed)
         co_return parsed.error();
     out = std::move(parsed).value();

@@ -11,7 +11,7 @@
 #include <hdikafka/detail/identity/settings.hpp>
 #include <hdikafka/detail/identity/token_response.hpp>
 #include <hdikafka/detail/json/reader.hpp>
-#include <hdikafka/detail/rest/answers.hpp>
+#include <hdikafka/detail/rest/service_error.hpp>
 #include <hdikafka/detail/run/foreign.hpp>
 #include <hdikafka/error.hpp>
 #include <hdikafka/result.hpp>

@@ -9,7 +9,7 @@
 #include <hdikafka/detail/identity/chain.hpp>
 #include <hdikafka/detail/identity/settings.hpp>
 #include <hdikafka/detail/net/transport.hpp>
-#include <hdikafka/detail/rest/answers.hpp>
+#include <hdikafka/detail/rest/service_error.hpp>
 #include <hdikafka/detail/run/operation.hpp>
 #include <hdikafka/detail/run/task.hpp>
 #include <hdikafka/error.hpp>

@@ -6,7 +6,7 @@
 #include <hdikafka/detail/base/secret.hpp>
 #include <hdikafka/detail/http/retry_after.hpp>
 #include <hdikafka/detail/json/reader.hpp>
-#include <hdikafka/detail/rest/answers.hpp>
+#include <hdikafka/detail/rest/service_error.hpp>
 #include <hdikafka/result.hpp>
 
 #include <algorithm>
