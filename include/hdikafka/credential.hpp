@@ -21,14 +21,18 @@ namespace hdikafka::inline v0_1 {
 
 namespace detail {
 
-template <class = void>
-token_source_ptr make_fixed_token_source(secret token);
-template <class = void>
-token_source_ptr make_callback_token_source(token_function function, std::string scope);
-template <class = void>
-token_source_ptr make_chained_source(std::vector<token_source_ptr> sources);
-template <class = void>
-token_source_ptr make_default_source(entra_settings settings);
+template <class>
+class fixed_token_source;
+template <class>
+class callback_token_source;
+template <class>
+class chained_source;
+template <class>
+class default_source;
+
+/// A program's own source of tokens.
+using token_function = std::function<net::awaitable<access_token>(token_request)>;
+
 template <class = void>
 token_cache_ptr make_token_cache(token_source_ptr source);
 
@@ -51,7 +55,7 @@ public:
     template <class Lazy = void>
     detail::token_source_ptr make_source() &&
     {
-        return detail::make_fixed_token_source<Lazy>(std::move(token_));
+        return detail::make_token_source<detail::fixed_token_source<Lazy>>(std::move(token_));
     }
 
 private:
@@ -92,7 +96,8 @@ public:
     template <class Lazy = void>
     detail::token_source_ptr make_source() &&
     {
-        return detail::make_callback_token_source<Lazy>(std::move(function_), std::move(scope_));
+        return detail::make_token_source<detail::callback_token_source<Lazy>>(std::move(function_),
+                                                                              std::move(scope_));
     }
 
 private:
@@ -124,7 +129,7 @@ public:
         sources.reserve(makers_.size());
         for (auto const& make : makers_)
             sources.push_back(make());
-        return detail::make_chained_source<Lazy>(std::move(sources));
+        return detail::make_token_source<detail::chained_source<Lazy>>(std::move(sources));
     }
 
 private:
@@ -146,7 +151,7 @@ public:
     template <class Lazy = void>
     detail::token_source_ptr make_source() &&
     {
-        return detail::make_default_source<Lazy>(std::move(settings_));
+        return detail::make_token_source<detail::default_source<Lazy>>(std::move(settings_));
     }
 };
 

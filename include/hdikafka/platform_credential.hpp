@@ -12,10 +12,10 @@ namespace hdikafka::inline v0_1 {
 
 namespace detail {
 
-template <class = void>
-token_source_ptr make_managed_identity_source(managed_identity_settings settings);
-template <class = void>
-token_source_ptr make_azure_cli_source(azure_cli_settings settings);
+template <class>
+class managed_identity_source;
+template <class>
+class azure_cli_source;
 
 } // namespace detail
 
@@ -73,7 +73,7 @@ public:
     template <class Lazy = void>
     detail::token_source_ptr make_source() &&
     {
-        return detail::make_managed_identity_source<Lazy>(std::move(settings_));
+        return detail::make_token_source<detail::managed_identity_source<Lazy>>(std::move(settings_));
     }
 
 private:
@@ -112,7 +112,7 @@ public:
     template <class Lazy = void>
     detail::token_source_ptr make_source() &&
     {
-        return detail::make_azure_cli_source<Lazy>(std::move(settings_));
+        return detail::make_token_source<detail::azure_cli_source<Lazy>>(std::move(settings_));
     }
 
 private:

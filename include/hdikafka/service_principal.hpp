@@ -15,16 +15,19 @@ namespace hdikafka::inline v0_1 {
 
 namespace detail {
 
-template <class = void>
-token_source_ptr make_client_secret_source(entra_settings settings, detail::secret text);
-template <class = void>
-token_source_ptr make_client_certificate_source(entra_settings settings, certificate_settings certificate);
-template <class = void>
-token_source_ptr make_client_assertion_source(entra_settings settings, assertion_function function);
-template <class = void>
-token_source_ptr make_workload_identity_source(entra_settings settings, std::string file);
-template <class = void>
-token_source_ptr make_environment_source(entra_settings settings);
+template <class>
+class client_secret_source;
+template <class>
+class client_certificate_source;
+template <class>
+class client_assertion_source;
+template <class>
+class workload_identity_source;
+template <class>
+class environment_source;
+
+/// A program's own source of assertions.
+using assertion_function = std::function<net::awaitable<std::string>()>;
 
 } // namespace detail
 
@@ -74,7 +77,8 @@ public:
     template <class Lazy = void>
     detail::token_source_ptr make_source() &&
     {
-        return detail::make_client_secret_source<Lazy>(std::move(settings_), std::move(secret_));
+        return detail::make_token_source<detail::client_secret_source<Lazy>>(std::move(settings_),
+                                                                             std::move(secret_));
     }
 
 private:
@@ -121,7 +125,8 @@ public:
     template <class Lazy = void>
     detail::token_source_ptr make_source() &&
     {
-        return detail::make_client_certificate_source<Lazy>(std::move(settings_), std::move(certificate_));
+        return detail::make_token_source<detail::client_certificate_source<Lazy>>(std::move(settings_),
+                                                                                  std::move(certificate_));
     }
 
 private:
@@ -137,7 +142,7 @@ public:
     /// The function is kept as long as any copy of the credential, and may be called from any thread of the
     /// client's executor.
     client_assertion_credential(std::string tenant, std::string client_id,
-                                std::function<net::awaitable<std::string>()> function)
+                                detail::assertion_function function)
         : entra_credential(std::move(tenant), std::move(client_id)), function_(std::move(function))
     {}
 
@@ -145,11 +150,12 @@ public:
     template <class Lazy = void>
     detail::token_source_ptr make_source() &&
     {
-        return detail::make_client_assertion_source<Lazy>(std::move(settings_), std::move(function_));
+        return detail::make_token_source<detail::client_assertion_source<Lazy>>(std::move(settings_),
+                                                                                std::move(function_));
     }
 
 private:
-    std::function<net::awaitable<std::string>()> function_;
+    detail::assertion_function function_;
 };
 
 /// A Kubernetes service account that Entra trusts: AZURE_TENANT_ID, AZURE_CLIENT_ID,
@@ -197,7 +203,8 @@ public:
     template <class Lazy = void>
     detail::token_source_ptr make_source() &&
     {
-        return detail::make_workload_identity_source<Lazy>(std::move(settings_), std::move(file_));
+        return detail::make_token_source<detail::workload_identity_source<Lazy>>(std::move(settings_),
+                                                                                 std::move(file_));
     }
 
 private:
@@ -217,7 +224,7 @@ public:
     template <class Lazy = void>
     detail::token_source_ptr make_source() &&
     {
-        return detail::make_environment_source<Lazy>(std::move(settings_));
+        return detail::make_token_source<detail::environment_source<Lazy>>(std::move(settings_));
     }
 };
 

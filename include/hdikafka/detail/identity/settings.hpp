@@ -2,16 +2,17 @@
 #ifndef HDIKAFKA_DETAIL_IDENTITY_SETTINGS_HPP
 #define HDIKAFKA_DETAIL_IDENTITY_SETTINGS_HPP
 
-#include <hdikafka/access_token.hpp>
+#include <hdikafka/detail/base/fwd.hpp>
 #include <hdikafka/detail/base/secret.hpp>
-#include <hdikafka/detail/identity/managed_identity_settings.hpp>
-#include <hdikafka/detail/run/asio.hpp>
+#include <hdikafka/version.hpp>
 
-#include <functional>
 #include <string>
 #include <utility>
 
 namespace hdikafka::inline v0_1::detail {
+
+/// What the proxy's tokens are for.
+inline constexpr char const* service_scope = "https://hib.azurehdinsight.net/.default";
 
 /// Where the client-credentials grant is asked for, and for what.
 class entra_settings
@@ -49,11 +50,21 @@ public:
     std::string scope = service_scope;
 };
 
-/// A program's own source of assertions.
-using assertion_function = std::function<net::awaitable<std::string>()>;
+/// Which of the machine's identities, and for what.
+class managed_identity_settings
+{
+public:
+    managed_identity_settings() = default;
 
-/// A program's own source of tokens.
-using token_function = std::function<net::awaitable<access_token>(token_request)>;
+    std::string client_id; ///< One of the three at most; none: the system-assigned identity.
+    std::string object_id;
+    std::string resource_id;
+    std::string scope = service_scope;
+};
+
+/// What a credential becomes: a `Source` of these settings.
+template <class Source, class... Settings>
+token_source_ptr make_token_source(Settings... settings);
 
 } // namespace hdikafka::inline v0_1::detail
 

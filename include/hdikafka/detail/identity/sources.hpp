@@ -3,6 +3,7 @@
 #define HDIKAFKA_DETAIL_IDENTITY_SOURCES_HPP
 
 #include <hdikafka/access_token.hpp>
+#include <hdikafka/credential.hpp>
 #include <hdikafka/detail/base/environment.hpp>
 #include <hdikafka/detail/base/secret.hpp>
 #include <hdikafka/detail/call/token_source.hpp>
@@ -14,6 +15,7 @@
 #include <hdikafka/detail/identity/settings.hpp>
 #include <hdikafka/detail/run/asio_io.hpp>
 #include <hdikafka/detail/run/foreign.hpp>
+#include <hdikafka/service_principal.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -45,22 +47,8 @@ public:
             co_return endpoint.error();
         if (secret_.empty())
             co_return error(errc::invalid_option, "the client secret is empty");
-        std::string form = empty_form(secret_.text(), claims);
-        append_form(form, "client_id", settings_.client_id);
-        append_form(form, "client_secret", secret_.text());
-        append_form(form, "grant_type", "client_credentials");
-        append_form(form, "scope", settings_.scope);
-        append_claims(form, claims);
-        std::string encoded;
-        encoded.reserve(3 * secret_.text().size() + 1);
-        append_form(encoded, "", secret_.text());
-        encoded.erase(0, encoded.find('=') + 1);
-        std::vector<std::string> secrets;
-        secrets.reserve(2);
-        secrets.push_back(secret_.text());
-        secrets.push_back(std::move(encoded));
-        auto outcome = co_await ask_entra<>(op, http, std::move(endpoint).value(), std::move(form),
-                                            std::move(secrets), grant);
+        auto outcome = co_await ask_entra<>(op, http, std::move(endpoint).value(), settings_, "client_secret",
+                                            secret_, claims, grant);
         co_return outcome;
     }
 
@@ -136,8 +124,8 @@ public:
         if (!made)
             co_return made.error();
         secret const assertion(std::move(made).value());
-        auto outcome = co_await ask_with_assertion<>(op, http, std::move(endpoint).value(), settings_,
-                                                     assertion.text(), claims, grant);
+        auto outcome = co_await ask_entra<>(op, http, std::move(endpoint).value(), settings_,
+                                            "client_assertion", assertion, claims, grant);
         co_return outcome;
     }
 
@@ -181,8 +169,8 @@ public:
         if (!sendable_token(assertion.text()))
             co_return error(errc::invalid_option,
                             "the callback's assertion is empty or has characters that no assertion has");
-        outcome = co_await ask_with_assertion<>(op, http, std::move(endpoint).value(), settings_,
-                                                assertion.text(), claims, grant);
+        outcome = co_await ask_entra<>(op, http, std::move(endpoint).value(), settings_, "client_assertion",
+                                       assertion, claims, grant);
         co_return outcome;
     }
 
@@ -221,7 +209,7 @@ template <class = void>
 class workload_identity_source final : public token_source
 {
 public:
-    workload_identity_source(entra_settings settings, std::string file)
+    explicit workload_identity_source(entra_settings settings, std::string file = std::string())
         : settings_(std::move(settings)), file_(std::move(file))
     {}
 
@@ -243,8 +231,8 @@ public:
         if (!assertion)
             co_return assertion.error();
         for (bool again = false;; again = true) {
-            auto outcome = co_await ask_with_assertion<>(op, http, endpoint.value(), settings,
-                                                         assertion.value().text(), claims, grant);
+            auto outcome = co_await ask_entra<>(op, http, endpoint.value(), settings, "client_assertion",
+                                                assertion.value(), claims, grant);
             if (outcome || again || outcome.error().code() != errc::token_refused)
                 co_return outcome;
             // The platform may have renewed it just then.
