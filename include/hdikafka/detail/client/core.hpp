@@ -209,26 +209,6 @@ private:
     registration<> entry_;
 };
 
-/// Carries out one call of the client's user. `work` has
-///   `label()`: which call it is; throws what is wrong with the arguments;
-///   `begin(op, owner, answer)`: the task, which may refer to `work` and leave its last answer;
-///   `read(answer)`: what the user gets, a `Work::product`; throws what is wrong with it.
-/// Fails by throwing. This is the one coroutine of Asio's between the user's own and the tasks.
-template <class Work>
-net::awaitable<typename Work::product> run_call(client_ptr owner, std::optional<milliseconds> timeout,
-                                                Work work)
-{
-    call_label const& about = work.label();
-    auto const op = owner->http()->make_operation(owner->deadline(timeout));
-    call_entry<> const entry(owner, op, about);
-    call_answer answer;
-    task running = work.begin(op, owner, answer);
-    op->runs(running);
-    co_await run_operation<>(op);
-    running.outcome().value();
-    co_return work.read(answer);
-}
-
 } // namespace hdikafka::inline v0_1::detail
 
 #endif

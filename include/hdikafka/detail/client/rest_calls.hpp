@@ -1,4 +1,5 @@
-// Calls to the proxy: arguments checked, request made, answer read. Clients, streams and producers make them.
+// Calls to the proxy: arguments checked, request made, carried out, answer read. Clients, streams and
+// producers make them.
 #ifndef HDIKAFKA_DETAIL_CLIENT_REST_CALLS_HPP
 #define HDIKAFKA_DETAIL_CLIENT_REST_CALLS_HPP
 
@@ -11,6 +12,8 @@
 #include <hdikafka/detail/rest/arguments.hpp>
 #include <hdikafka/detail/rest/batch_parser.hpp>
 #include <hdikafka/detail/rest/requests.hpp>
+#include <hdikafka/detail/run/operation.hpp>
+#include <hdikafka/detail/run/run.hpp>
 #include <hdikafka/detail/run/task.hpp>
 #include <hdikafka/metadata.hpp>
 #include <hdikafka/milliseconds.hpp>
@@ -193,6 +196,26 @@ result<receipt> read_receipt(call_answer const& answer, std::size_t count)
     };
     return told_by(answer, parse_receipt(answer.response.body_text(), content_type(answer.response), count,
                                          about_record));
+}
+
+/// Carries out one call of the client's user. `work` has
+///   `label()`: which call it is; throws what is wrong with the arguments;
+///   `begin(op, owner, answer)`: the task, which may refer to `work` and leave its last answer;
+///   `read(answer)`: what the user gets, a `Work::product`; throws what is wrong with it.
+/// Fails by throwing. This is the one coroutine of Asio's between the user's own and the tasks.
+template <class Work>
+net::awaitable<typename Work::product> run_call(client_ptr owner, std::optional<milliseconds> timeout,
+                                                Work work)
+{
+    call_label const& about = work.label();
+    auto const op = owner->http()->make_operation(owner->deadline(timeout));
+    call_entry<> const entry(owner, op, about);
+    call_answer answer;
+    task running = work.begin(op, owner, answer);
+    op->runs(running);
+    co_await run_operation<>(op);
+    running.outcome().value();
+    co_return work.read(answer);
 }
 
 /// `read(answer)`, or of what can be told from the body alone `read(body)`.

@@ -91,8 +91,7 @@ result<access_token> parse_cli_output(std::string_view output, std::chrono::syst
     }
     std::chrono::seconds life(600);
     if (expires_on)
-        life = std::chrono::seconds(*expires_on) -
-               std::chrono::floor<std::chrono::seconds>(now.time_since_epoch());
+        life = life_until(*expires_on, now);
     return access_token(text.text(), life);
 }
 

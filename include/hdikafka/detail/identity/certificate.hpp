@@ -3,6 +3,7 @@
 #define HDIKAFKA_DETAIL_IDENTITY_CERTIFICATE_HPP
 
 #include <hdikafka/detail/base/openssl_handle.hpp>
+#include <hdikafka/detail/base/secret.hpp>
 #include <hdikafka/detail/net/tls_context.hpp>
 #include <hdikafka/result.hpp>
 
@@ -40,24 +41,6 @@ public:
 
     pkey_ptr key;                   ///< Private, RSA, of 2048 bits at least.
     std::vector<std::string> chain; ///< DER: the key's own certificate, then those that certify it.
-};
-
-/// Memory that is wiped before it is given back.
-class secret_memory
-{
-public:
-    explicit secret_memory(std::size_t size)
-        : data_(std::make_unique_for_overwrite<char[]>(size)), size_(size)
-    {}
-    secret_memory(secret_memory const&) = delete;
-    secret_memory& operator=(secret_memory const&) = delete;
-    ~secret_memory() { OPENSSL_cleanse(data_.get(), size_); }
-
-    char* data() const noexcept { return data_.get(); }
-
-private:
-    std::unique_ptr<char[]> data_;
-    std::size_t size_;
 };
 
 /// Leaves this thread's queue of OpenSSL's errors as empty as it makes it.
@@ -335,11 +318,12 @@ result<client_certificate> load_client_certificate(std::string const& path, std:
     if (!file)
         return certificate_refusal(path, "cannot be opened: " + reason());
     (void)std::setvbuf(file.get(), nullptr, _IONBF, 0); // no copy of the key there
-    secret_memory const content(max_certificate_size + 1);
-    std::size_t const size = std::fread(content.data(), 1, max_certificate_size + 1, file.get());
+    std::string text(max_certificate_size + 1, '\0');
+    std::size_t const size = std::fread(text.data(), 1, text.size(), file.get());
+    secret const content(std::move(text));
     if (std::ferror(file.get()) != 0)
         return certificate_refusal(path, "cannot be read: " + reason());
-    return parse_client_certificate(std::string_view(content.data(), size), passphrase, path);
+    return parse_client_certificate(std::string_view(content.text()).substr(0, size), passphrase, path);
 }
 
 } // namespace hdikafka::inline v0_1::detail

@@ -45,6 +45,12 @@ inline bool sendable_token(std::string_view token) noexcept
     return !token.empty() && std::ranges::all_of(token, [](char c) { return c > 0x20 && c < 0x7f; });
 }
 
+/// The life of a token of which the end is told.
+inline std::chrono::seconds life_until(std::int64_t end, std::chrono::system_clock::time_point now)
+{
+    return std::chrono::seconds(end) - std::chrono::floor<std::chrono::seconds>(now.time_since_epoch());
+}
+
 /// `now` is the wall clock's time, for answers that give only `expires_on`. The cause never quotes the
 /// body: it may hold the token.
 template <class = void>
@@ -76,8 +82,7 @@ result<access_token> parse_token_response(std::string_view body, std::chrono::sy
     if (expires_in)
         life = std::chrono::seconds(*expires_in);
     else if (expires_on)
-        life = std::chrono::seconds(*expires_on) -
-               std::chrono::floor<std::chrono::seconds>(now.time_since_epoch());
+        life = life_until(*expires_on, now);
     access_token out(text.text(), life);
     if (refresh_in)
         out.refresh_in(std::chrono::seconds(*refresh_in));
