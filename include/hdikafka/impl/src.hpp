@@ -19,14 +19,13 @@ template class basic_producer<>;
 template class basic_record_stream<>;
 
 namespace detail {
-template token_source_ptr make_token_source<client_secret_source<>>(entra_settings, secret);
-template token_source_ptr make_token_source<client_certificate_source<>>(entra_settings,
-                                                                         certificate_settings);
-template token_source_ptr make_token_source<client_assertion_source<>>(entra_settings, assertion_function);
-template token_source_ptr make_token_source<workload_identity_source<>>(entra_settings, std::string);
+template token_source_ptr make_token_source<client_secret_source<>>(client_secret_settings);
+template token_source_ptr make_token_source<client_certificate_source<>>(client_certificate_settings);
+template token_source_ptr make_token_source<client_assertion_source<>>(client_assertion_settings);
+template token_source_ptr make_token_source<workload_identity_source<>>(workload_identity_settings);
 template token_source_ptr make_token_source<environment_source<>>(entra_settings);
 template token_source_ptr make_token_source<fixed_token_source<>>(secret);
-template token_source_ptr make_token_source<callback_token_source<>>(token_function, std::string);
+template token_source_ptr make_token_source<callback_token_source<>>(token_callback_settings);
 template token_source_ptr make_token_source<azure_cli_source<>>(azure_cli_settings);
 template token_source_ptr make_token_source<chained_source<>>(std::vector<token_source_ptr>);
 template token_source_ptr make_token_source<default_source<>>(entra_settings);

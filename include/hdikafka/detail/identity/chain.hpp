@@ -144,15 +144,16 @@ private:
         return std::make_shared<azure_cli_source<Lazy>>(std::move(how));
     }
 
-    template <class Source>
+    template <class Source, class Settings>
     static token_source_ptr service_principal(entra_settings const& settings)
     {
-        return std::make_shared<Source>(settings);
+        return std::make_shared<Source>(Settings(settings));
     }
 
     static constexpr kind kinds[] = {
-        {"EnvironmentCredential", "prod", &service_principal<environment_source<Lazy>>},
-        {"WorkloadIdentityCredential", "prod", &service_principal<workload_identity_source<Lazy>>},
+        {"EnvironmentCredential", "prod", &service_principal<environment_source<Lazy>, entra_settings>},
+        {"WorkloadIdentityCredential", "prod",
+         &service_principal<workload_identity_source<Lazy>, workload_identity_settings>},
         {"ManagedIdentityCredential", "prod", &managed_identity},
         {"AzureCliCredential", "dev", &azure_cli},
     };

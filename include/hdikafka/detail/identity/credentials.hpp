@@ -14,10 +14,10 @@
 
 namespace hdikafka::inline v0_1::detail {
 
-template <class Source, class... Settings>
-token_source_ptr make_token_source(Settings... settings)
+template <class Source, class Settings>
+token_source_ptr make_token_source(Settings settings)
 {
-    return std::make_shared<Source>(std::move(settings)...);
+    return std::make_shared<Source>(std::move(settings));
 }
 
 template <class Lazy>
