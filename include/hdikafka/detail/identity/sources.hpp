@@ -20,9 +20,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
-#include <fstream>
 #include <functional>
-#include <ios>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -171,16 +169,23 @@ private:
     std::shared_ptr<client_assertion_settings const> settings_;
 };
 
-/// Of what a credential needs, what nobody has given it.
+/// Of what a credential needs, what neither the program nor the environment has given it.
 class missing_names
 {
 public:
     missing_names() = default;
 
-    void look(bool given, std::string_view name)
+    /// Looks for `value` in the environment where the program has not given it.
+    void look(std::string& value, char const* variable)
     {
-        if (given)
-            return;
+        if (value.empty())
+            value = environment_variable(variable);
+        if (value.empty())
+            add(variable);
+    }
+
+    void add(std::string_view name)
+    {
         names_ += names_.empty() ? "" : ", ";
         names_ += name;
     }
@@ -206,11 +211,11 @@ public:
     task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
     {
         grant.source = "workload identity";
-        auto const settings = complete();
+        workload_identity_settings settings = settings_;
         missing_names missing;
-        missing.look(!settings.tenant.empty(), "AZURE_TENANT_ID");
-        missing.look(!settings.client_id.empty(), "AZURE_CLIENT_ID");
-        missing.look(!settings.file.empty(), "AZURE_FEDERATED_TOKEN_FILE");
+        missing.look(settings.tenant, "AZURE_TENANT_ID");
+        missing.look(settings.client_id, "AZURE_CLIENT_ID");
+        missing.look(settings.file, "AZURE_FEDERATED_TOKEN_FILE");
         if (missing)
             co_return missing.describe(grant.source);
         auto endpoint = token_endpoint(settings);
@@ -233,32 +238,17 @@ public:
     }
 
 private:
-    workload_identity_settings complete() const
-    {
-        workload_identity_settings out = settings_;
-        if (out.tenant.empty())
-            out.tenant = environment_variable("AZURE_TENANT_ID");
-        if (out.client_id.empty())
-            out.client_id = environment_variable("AZURE_CLIENT_ID");
-        if (out.file.empty())
-            out.file = environment_variable("AZURE_FEDERATED_TOKEN_FILE");
-        return out;
-    }
-
     static result<secret> read(std::string const& path)
     {
-        std::ifstream in(path, std::ios::binary);
         constexpr std::size_t most = 64 * 1024;
-        std::string text(most, '\0');
-        in.read(text.data(), static_cast<std::streamsize>(text.size()));
-        text.resize(in ? most : static_cast<std::size_t>(std::max<std::streamsize>(in.gcount(), 0)));
-        constexpr std::string_view blanks = " \t\r\n";
-        text.erase(text.find_last_not_of(blanks) + 1);
-        text.erase(0, text.find_first_not_of(blanks));
+        auto const content = read_secret_file(path, most);
+        std::string_view text;
+        if (content)
+            text = without_white_space_around(content.value().text());
         if (!sendable_token(text))
             return error(errc::invalid_option,
                          "workload identity: " + path + " is missing, empty, or holds no assertion");
-        return secret(std::move(text));
+        return secret(std::string(text));
     }
 
     workload_identity_settings settings_;
@@ -275,19 +265,17 @@ public:
     {
         grant.source = "environment";
         entra_settings settings = settings_;
-        settings.tenant = environment_variable("AZURE_TENANT_ID");
-        settings.client_id = environment_variable("AZURE_CLIENT_ID");
+        missing_names missing;
+        missing.look(settings.tenant, "AZURE_TENANT_ID");
+        missing.look(settings.client_id, "AZURE_CLIENT_ID");
         secret text(environment_variable("AZURE_CLIENT_SECRET"));
         client_certificate_settings certificate(settings);
         certificate.path = environment_variable("AZURE_CLIENT_CERTIFICATE_PATH");
         certificate.passphrase = secret(environment_variable("AZURE_CLIENT_CERTIFICATE_PASSWORD"));
         std::string const chain = environment_variable("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN");
         certificate.whole_chain = chain == "1" || equals_ignoring_case(chain, "true");
-        missing_names missing;
-        missing.look(!settings.tenant.empty(), "AZURE_TENANT_ID");
-        missing.look(!settings.client_id.empty(), "AZURE_CLIENT_ID");
-        missing.look(!text.empty() || !certificate.path.empty(),
-                     "AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH");
+        if (text.empty() && certificate.path.empty())
+            missing.add("AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH");
         if (missing)
             co_return missing.describe(grant.source);
         token_source_ptr chosen;

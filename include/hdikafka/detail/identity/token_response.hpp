@@ -45,6 +45,15 @@ inline bool sendable_token(std::string_view token) noexcept
     return !token.empty() && std::ranges::all_of(token, [](char c) { return c > 0x20 && c < 0x7f; });
 }
 
+/// A file's text as it was meant: many editors and agents end the line.
+inline std::string_view without_white_space_around(std::string_view text) noexcept
+{
+    constexpr std::string_view white_space = " \t\r\n";
+    text.remove_suffix(text.size() - (text.find_last_not_of(white_space) + 1));
+    text.remove_prefix(std::min(text.find_first_not_of(white_space), text.size()));
+    return text;
+}
+
 /// The life of a token of which the end is told.
 inline std::chrono::seconds life_until(std::int64_t end, std::chrono::system_clock::time_point now)
 {
