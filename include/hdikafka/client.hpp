@@ -125,7 +125,7 @@ using client = basic_client<>;
 } // namespace hdikafka::inline v0_1
 
 #ifndef HDIKAFKA_SEPARATE_COMPILATION
-#include <hdikafka/detail/client/handle.hpp>
+#include <hdikafka/detail/client/operations.hpp>
 #endif
 
 #endif

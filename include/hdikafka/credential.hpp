@@ -21,14 +21,27 @@ namespace hdikafka::inline v0_1 {
 
 namespace detail {
 
-template <class = void>
-token_source_ptr make_fixed_token_source(secret token);
-template <class = void>
-token_source_ptr make_callback_token_source(token_function function, std::string scope);
-template <class = void>
-token_source_ptr make_chained_source(std::vector<token_source_ptr> sources);
-template <class = void>
-token_source_ptr make_default_source(entra_settings settings);
+template <class>
+class fixed_token_source;
+template <class>
+class callback_token_source;
+template <class>
+class chained_source;
+template <class>
+class default_source;
+
+class token_callback_settings
+{
+public:
+    token_callback_settings() = default;
+    explicit token_callback_settings(std::function<net::awaitable<access_token>(token_request)> from)
+        : function(std::move(from))
+    {}
+
+    std::function<net::awaitable<access_token>(token_request)> function;
+    std::string scope = service_scope;
+};
+
 template <class = void>
 token_cache_ptr make_token_cache(token_source_ptr source);
 
@@ -41,21 +54,11 @@ concept credential_kind = requires(Kind kind) {
 } // namespace detail
 
 /// A token that the program got elsewhere. It is used until the service refuses it (errc::unauthorized).
-class bearer_token
+class bearer_token : public detail::credential_of<detail::fixed_token_source, detail::secret>
 {
 public:
     /// Without "Bearer". Characters that no token has are told by the first call: errc::invalid_option.
-    explicit bearer_token(std::string token) : token_(std::move(token)) {}
-
-    /// For hk::credential.
-    template <class Lazy = void>
-    detail::token_source_ptr make_source() &&
-    {
-        return detail::make_fixed_token_source<Lazy>(std::move(token_));
-    }
-
-private:
-    detail::secret token_;
+    explicit bearer_token(std::string token) : credential_of(detail::secret(std::move(token))) {}
 };
 
 /// Tokens from the program's own function, `awaitable<access_token>()` or
@@ -64,40 +67,31 @@ private:
 /// cancelled: after two minutes, or when the client that needs the token is closed. It runs on that client's
 /// executor; what it throws becomes the call's error.
 class token_callback
+    : public detail::credential_of<detail::callback_token_source, detail::token_callback_settings>
 {
 public:
     /// The function is kept as long as any copy of the credential, and may be called from any thread of the
     /// client's executor.
     template <class Function>
         requires std::invocable<Function&, token_request>
-    explicit token_callback(Function function) : function_(std::move(function))
+    explicit token_callback(Function function)
+        : credential_of(detail::token_callback_settings(std::move(function)))
     {}
 
     /// The same for one that needs not be told what the token is for.
     template <class Function>
         requires(std::invocable<Function&> && !std::invocable<Function&, token_request>)
     explicit token_callback(Function function)
-        : function_([function = std::move(function)](token_request) mutable { return function(); })
+        : token_callback([function = std::move(function)](token_request) mutable { return function(); })
     {}
 
     /// Another scope to ask for than https://hib.azurehdinsight.net/.default.
     token_callback& scope(std::string scope) &
     {
-        scope_ = std::move(scope);
+        settings_.scope = std::move(scope);
         return *this;
     }
     token_callback&& scope(std::string scope) && { return std::move(this->scope(std::move(scope))); }
-
-    /// For hk::credential.
-    template <class Lazy = void>
-    detail::token_source_ptr make_source() &&
-    {
-        return detail::make_callback_token_source<Lazy>(std::move(function_), std::move(scope_));
-    }
-
-private:
-    detail::token_function function_;
-    std::string scope_ = detail::service_scope;
 };
 
 /// Several credentials, in this order: the first that is configured where the program runs gives the token,
@@ -124,7 +118,7 @@ public:
         sources.reserve(makers_.size());
         for (auto const& make : makers_)
             sources.push_back(make());
-        return detail::make_chained_source<Lazy>(std::move(sources));
+        return detail::make_token_source<detail::chained_source<Lazy>>(std::move(sources));
     }
 
 private:
@@ -137,17 +131,10 @@ private:
 /// azure_cli_credential, chained in this order. AZURE_TOKEN_CREDENTIALS narrows them as it does for Azure's
 /// own libraries: "prod" leaves out the CLI, "dev" all others, and a name such as
 /// "ManagedIdentityCredential" all but that one.
-class default_credential : public entra_credential<default_credential>
+class default_credential : public entra_credential<default_credential, detail::default_source>
 {
 public:
     default_credential() = default;
-
-    /// For hk::credential.
-    template <class Lazy = void>
-    detail::token_source_ptr make_source() &&
-    {
-        return detail::make_default_source<Lazy>(std::move(settings_));
-    }
 };
 
 /// Any of the credentials, type-erased, with its token cache. Copies share the cache: clients that

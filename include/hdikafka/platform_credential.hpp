@@ -12,10 +12,10 @@ namespace hdikafka::inline v0_1 {
 
 namespace detail {
 
-template <class = void>
-token_source_ptr make_managed_identity_source(managed_identity_settings settings);
-template <class = void>
-token_source_ptr make_azure_cli_source(azure_cli_settings settings);
+template <class>
+class managed_identity_source;
+template <class>
+class azure_cli_source;
 
 } // namespace detail
 
@@ -27,6 +27,7 @@ token_source_ptr make_azure_cli_source(azure_cli_settings settings);
 /// by the first call that needs a token (errc::invalid_option). errc::no_credential where there is no such
 /// endpoint or identity.
 class managed_identity_credential
+    : public detail::credential_of<detail::managed_identity_source, detail::managed_identity_settings>
 {
 public:
     managed_identity_credential() = default;
@@ -68,16 +69,6 @@ public:
     {
         return std::move(this->scope(std::move(scope)));
     }
-
-    /// For hk::credential.
-    template <class Lazy = void>
-    detail::token_source_ptr make_source() &&
-    {
-        return detail::make_managed_identity_source<Lazy>(std::move(settings_));
-    }
-
-private:
-    detail::managed_identity_settings settings_;
 };
 
 /// Whoever is signed in to the Azure CLI on a developer's machine: runs `az account get-access-token`,
@@ -85,6 +76,7 @@ private:
 /// when it is not installed or nobody is signed in, errc::token_refused with its words when it fails
 /// otherwise. Not on Windows: errc::no_credential.
 class azure_cli_credential
+    : public detail::credential_of<detail::azure_cli_source, detail::azure_cli_settings>
 {
 public:
     azure_cli_credential() = default;
@@ -107,16 +99,6 @@ public:
         return *this;
     }
     azure_cli_credential&& scope(std::string scope) && { return std::move(this->scope(std::move(scope))); }
-
-    /// For hk::credential.
-    template <class Lazy = void>
-    detail::token_source_ptr make_source() &&
-    {
-        return detail::make_azure_cli_source<Lazy>(std::move(settings_));
-    }
-
-private:
-    detail::azure_cli_settings settings_;
 };
 
 } // namespace hdikafka::inline v0_1

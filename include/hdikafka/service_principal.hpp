@@ -15,29 +15,40 @@ namespace hdikafka::inline v0_1 {
 
 namespace detail {
 
-template <class = void>
-token_source_ptr make_client_secret_source(entra_settings settings, detail::secret text);
-template <class = void>
-token_source_ptr make_client_certificate_source(entra_settings settings, certificate_settings certificate);
-template <class = void>
-token_source_ptr make_client_assertion_source(entra_settings settings, assertion_function function);
-template <class = void>
-token_source_ptr make_workload_identity_source(entra_settings settings, std::string file);
-template <class = void>
-token_source_ptr make_environment_source(entra_settings settings);
+template <class>
+class client_secret_source;
+template <class>
+class client_certificate_source;
+template <class>
+class client_assertion_source;
+template <class>
+class workload_identity_source;
+template <class>
+class environment_source;
+
+class client_assertion_settings : public entra_settings
+{
+public:
+    client_assertion_settings() = default;
+    client_assertion_settings(entra_settings who, std::function<net::awaitable<std::string>()> from)
+        : entra_settings(std::move(who)), function(std::move(from))
+    {}
+
+    std::function<net::awaitable<std::string>()> function;
+};
 
 } // namespace detail
 
 /// What the credentials that ask Entra have in common. Bad values are told by the first call that needs a
 /// token (errc::invalid_option, errc::invalid_endpoint); Entra's own refusals as errc::token_refused.
-template <class Kind>
-class entra_credential
+template <class Kind, template <class> class Source, class Settings = detail::entra_settings>
+class entra_credential : public detail::credential_of<Source, Settings>
 {
 public:
     /// Another authority than AZURE_AUTHORITY_HOST or https://login.microsoftonline.com. https only.
     Kind& authority_host(std::string url) &
     {
-        settings_.authority_host = std::move(url);
+        this->settings_.authority_host = std::move(url);
         return static_cast<Kind&>(*this);
     }
     Kind&& authority_host(std::string url) && { return std::move(authority_host(std::move(url))); }
@@ -45,7 +56,7 @@ public:
     /// Another scope than https://hib.azurehdinsight.net/.default.
     Kind& scope(std::string scope) &
     {
-        settings_.scope = std::move(scope);
+        this->settings_.scope = std::move(scope);
         return static_cast<Kind&>(*this);
     }
     Kind&& scope(std::string scope) && { return std::move(this->scope(std::move(scope))); }
@@ -54,35 +65,29 @@ private:
     friend Kind;
 
     entra_credential() = default;
-    entra_credential(std::string tenant, std::string client_id)
-        : settings_(std::move(tenant), std::move(client_id))
+    explicit entra_credential(Settings settings)
+        : detail::credential_of<Source, Settings>(std::move(settings))
     {}
-
-    detail::entra_settings settings_;
 };
 
 /// A service principal with a secret: asks Entra for a token with the client-credentials grant.
-class client_secret_credential : public entra_credential<client_secret_credential>
+class client_secret_credential
+    : public entra_credential<client_secret_credential, detail::client_secret_source,
+                              detail::client_secret_settings>
 {
 public:
     /// The application (client) id and a secret of it, in the tenant, which is a GUID or a domain.
     client_secret_credential(std::string tenant, std::string client_id, std::string secret)
-        : entra_credential(std::move(tenant), std::move(client_id)), secret_(std::move(secret))
+        : entra_credential(
+              detail::client_secret_settings(detail::entra_settings(std::move(tenant), std::move(client_id)),
+                                             detail::secret(std::move(secret))))
     {}
-
-    /// For hk::credential. A template, so that it is compiled only when used.
-    template <class Lazy = void>
-    detail::token_source_ptr make_source() &&
-    {
-        return detail::make_client_secret_source<Lazy>(std::move(settings_), std::move(secret_));
-    }
-
-private:
-    detail::secret secret_;
 };
 
 /// A service principal with a certificate, which signs an assertion for each token request (PS256, RFC 7523).
-class client_certificate_credential : public entra_credential<client_certificate_credential>
+class client_certificate_credential
+    : public entra_credential<client_certificate_credential, detail::client_certificate_source,
+                              detail::client_certificate_settings>
 {
 public:
     /// The file holds the certificate, its private key (RSA, 2048 bits or more) and perhaps its chain, as PEM
@@ -91,16 +96,17 @@ public:
     /// a token (errc::invalid_option).
     client_certificate_credential(std::string tenant, std::string client_id, std::string path,
                                   std::string passphrase = "")
-        : entra_credential(std::move(tenant), std::move(client_id))
+        : entra_credential(detail::client_certificate_settings(
+              detail::entra_settings(std::move(tenant), std::move(client_id))))
     {
-        certificate_.path = std::move(path);
-        certificate_.passphrase = detail::secret(std::move(passphrase));
+        settings_.path = std::move(path);
+        settings_.passphrase = detail::secret(std::move(passphrase));
     }
 
     /// Signs with RS256 and names the certificate by its SHA-1, for authorities that know nothing newer.
     client_certificate_credential& rs256(bool on) &
     {
-        certificate_.rs256 = on;
+        settings_.rs256 = on;
         return *this;
     }
     client_certificate_credential&& rs256(bool on) && { return std::move(rs256(on)); }
@@ -109,53 +115,38 @@ public:
     /// and issuer.
     client_certificate_credential& send_certificate_chain(bool on) &
     {
-        certificate_.whole_chain = on;
+        settings_.whole_chain = on;
         return *this;
     }
     client_certificate_credential&& send_certificate_chain(bool on) &&
     {
         return std::move(send_certificate_chain(on));
     }
-
-    /// For hk::credential.
-    template <class Lazy = void>
-    detail::token_source_ptr make_source() &&
-    {
-        return detail::make_client_certificate_source<Lazy>(std::move(settings_), std::move(certificate_));
-    }
-
-private:
-    detail::certificate_settings certificate_;
 };
 
 /// A service principal whose assertions the program makes itself, `awaitable<std::string>()`: a key in a
 /// vault, another platform's identity. Called once for each token request, on the client's executor; what it
 /// throws becomes the call's error.
-class client_assertion_credential : public entra_credential<client_assertion_credential>
+class client_assertion_credential
+    : public entra_credential<client_assertion_credential, detail::client_assertion_source,
+                              detail::client_assertion_settings>
 {
 public:
     /// The function is kept as long as any copy of the credential, and may be called from any thread of the
     /// client's executor.
     client_assertion_credential(std::string tenant, std::string client_id,
                                 std::function<net::awaitable<std::string>()> function)
-        : entra_credential(std::move(tenant), std::move(client_id)), function_(std::move(function))
+        : entra_credential(detail::client_assertion_settings(
+              detail::entra_settings(std::move(tenant), std::move(client_id)), std::move(function)))
     {}
-
-    /// For hk::credential.
-    template <class Lazy = void>
-    detail::token_source_ptr make_source() &&
-    {
-        return detail::make_client_assertion_source<Lazy>(std::move(settings_), std::move(function_));
-    }
-
-private:
-    std::function<net::awaitable<std::string>()> function_;
 };
 
 /// A Kubernetes service account that Entra trusts: AZURE_TENANT_ID, AZURE_CLIENT_ID,
 /// AZURE_FEDERATED_TOKEN_FILE and AZURE_AUTHORITY_HOST, as the workload identity webhook sets them, looked at
 /// for each token request. The file is read each time, on a thread of the client's executor.
-class workload_identity_credential : public entra_credential<workload_identity_credential>
+class workload_identity_credential
+    : public entra_credential<workload_identity_credential, detail::workload_identity_source,
+                              detail::workload_identity_settings>
 {
 public:
     workload_identity_credential() = default;
@@ -185,40 +176,23 @@ public:
     /// Instead of AZURE_FEDERATED_TOKEN_FILE.
     workload_identity_credential& token_file(std::string path) &
     {
-        file_ = std::move(path);
+        settings_.file = std::move(path);
         return *this;
     }
     workload_identity_credential&& token_file(std::string path) &&
     {
         return std::move(token_file(std::move(path)));
     }
-
-    /// For hk::credential.
-    template <class Lazy = void>
-    detail::token_source_ptr make_source() &&
-    {
-        return detail::make_workload_identity_source<Lazy>(std::move(settings_), std::move(file_));
-    }
-
-private:
-    std::string file_;
 };
 
 /// The service principal that the environment describes: AZURE_TENANT_ID, AZURE_CLIENT_ID and
 /// AZURE_CLIENT_SECRET, or AZURE_CLIENT_CERTIFICATE_PATH (with AZURE_CLIENT_CERTIFICATE_PASSWORD and
 /// AZURE_CLIENT_SEND_CERTIFICATE_CHAIN), in this order; looked at for each token request.
 /// errc::no_credential, with the names of those that are missing, when they are not there.
-class environment_credential : public entra_credential<environment_credential>
+class environment_credential : public entra_credential<environment_credential, detail::environment_source>
 {
 public:
     environment_credential() = default;
-
-    /// For hk::credential.
-    template <class Lazy = void>
-    detail::token_source_ptr make_source() &&
-    {
-        return detail::make_environment_source<Lazy>(std::move(settings_));
-    }
 };
 
 } // namespace hdikafka::inline v0_1

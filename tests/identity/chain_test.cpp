@@ -1,7 +1,7 @@
 // Chains of credentials: which one is asked, which one is kept, and what is told of the others.
 #include "support/base/gate.hpp"
-#include "support/net/running.hpp"
 #include "support/identity/source_bench.hpp"
+#include "support/net/running.hpp"
 
 #include <hdikafka/detail/identity/chain.hpp>
 #include <hdikafka/detail/identity/sources.hpp>
@@ -286,7 +286,8 @@ TEST_CASE("closing ends a chain where it is")
         co_await opened(gate()); // which nobody opens
         co_return hk::access_token("never");
     };
-    auto const callback = std::make_shared<hk::detail::callback_token_source<>>(stuck, "scope");
+    auto const callback =
+        std::make_shared<hk::detail::callback_token_source<>>(hk::detail::token_callback_settings(stuck));
     auto const waiting = bench.begin(chain(missing("m"), callback, b));
     while (bench.io->poll() != 0) {
     }

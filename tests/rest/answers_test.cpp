@@ -292,7 +292,28 @@ TEST_CASE("a record's error stays with that record")
     REQUIRE(receipt.error(2));
     CHECK(receipt.error(2)->info().persisted() == persistence::possibly);
     CHECK(receipt.persisted(3) == persistence::possibly);
-    CHECK(receipt.error(3));
+    REQUIRE(receipt.error(3));
+    CHECK(receipt.error(3)->cause() == "the service reports an error for this record");
+}
+
+TEST_CASE("what is known of a produce is told with each record's error, and made for no other")
+{
+    int made = 0;
+    auto const parsed = parse_receipt(R"({"offsets":[{"offset":5},{"error_code":1},{"error_code":2}]})",
+                                      "application/json", 3, [&made] {
+                                          ++made;
+                                          hk::diagnostics out = about("");
+                                          out.persisted(persistence::possibly);
+                                          return out;
+                                      });
+    REQUIRE(parsed);
+    CHECK(made == 2);
+    CHECK(parsed.value().persisted(1) == persistence::possibly);
+    for (std::size_t const i : {1U, 2U}) {
+        REQUIRE(parsed.value().error(i));
+        CHECK(parsed.value().error(i)->info().operation == "produce");
+        CHECK(parsed.value().error(i)->info().topic == "orders");
+    }
 }
 
 TEST_CASE("the error code 0 and an empty error are Kafka's way to say that nothing is wrong")

@@ -83,7 +83,7 @@ TEST_CASE("many records are one JSON text in their order")
 
 TEST_CASE("a topic config is written with what was set")
 {
-    auto const body = [](hk::topic_config const& config) { return write_topic_config(config).value(); };
+    auto const body = &write_topic_config<>;
     CHECK(body(hk::topic_config()) == "{}");
     CHECK(body(hk::topic_config().partition_count(3)) == R"({"partition_count":3})");
     CHECK(body(hk::topic_config().replication_factor(2)) == R"({"replication_factor":2})");
@@ -102,8 +102,8 @@ TEST_CASE("a topic config is written with what was set")
 TEST_CASE("a topic property's name is escaped, and refused when it is not UTF-8")
 {
     auto const quoted = write_topic_config(hk::topic_config().set("a\"b", 1));
-    CHECK(quoted.value() == R"({"topic_properties":{"a\"b":1}})");
-    auto const broken = write_topic_config(hk::topic_config().set("\xff", 1));
+    CHECK(quoted == R"({"topic_properties":{"a\"b":1}})");
+    auto const broken = check_config(hk::topic_config().set("\xff", 1));
     REQUIRE_FALSE(broken);
     CHECK(broken.error().code() == hk::errc::invalid_utf8);
 }
@@ -155,4 +155,20 @@ TEST_CASE("a topic config without a partition, a replica or a property's name is
     CHECK(check_config(hk::topic_config().partition_count(0)).error().code() == hk::errc::invalid_count);
     CHECK(check_config(hk::topic_config().replication_factor(-1)).error().code() == hk::errc::invalid_count);
     CHECK(check_config(hk::topic_config().set("", 1)).error().code() == hk::errc::invalid_option);
+}
+
+TEST_CASE("what is refused is told with the value that is wrong")
+{
+    auto const why = [](hk::result<void> const& refused) { return refused.error().cause(); };
+    CHECK(why(check_topic("")) == "the topic name is empty");
+    CHECK(why(check_topic(std::string(250, 'x'))) == "the topic name is longer than 249 characters");
+    CHECK(why(check_topic("..")) == R"(a topic cannot be named "." or "..")");
+    CHECK(why(check_topic("a b")) == "a topic name holds only a-z, A-Z, 0-9, '.', '_' and '-'");
+    CHECK(why(check_partition(-7)) == "partition -7 is negative");
+    CHECK(why(check_fetch(0, -8, 1)) == "offset -8 is negative");
+    CHECK(why(check_fetch(0, 0, 0)) == "count 0 is less than 1");
+    CHECK(why(check_config(hk::topic_config().partition_count(0))) == "partition_count is less than 1");
+    CHECK(why(check_config(hk::topic_config().replication_factor(0))) == "replication_factor is less than 1");
+    CHECK(why(check_config(hk::topic_config().set("", 1))) == "a topic property has no name");
+    CHECK(why(check_config(hk::topic_config().set("\xff", 1))) == "a topic property's name is not UTF-8");
 }

@@ -2,6 +2,7 @@
 #ifndef HDIKAFKA_DETAIL_CLIENT_CORE_HPP
 #define HDIKAFKA_DETAIL_CLIENT_CORE_HPP
 
+#include <hdikafka/call_options.hpp>
 #include <hdikafka/client_options.hpp>
 #include <hdikafka/detail/base/base64.hpp>
 #include <hdikafka/detail/base/fwd.hpp>
@@ -207,23 +208,6 @@ public:
 private:
     registration<> entry_;
 };
-
-/// Carries out a prepared call and reads its answer with `read(call_answer&)`. Fails by throwing.
-template <class T, class Read>
-net::awaitable<T> perform(client_ptr owner, std::optional<milliseconds> timeout,
-                          result<call_request_ptr> prepared, Read read)
-{
-    call_request& spec = *prepared.value();
-    auto const op = owner->http()->make_operation(owner->deadline(timeout));
-    call_entry<> const entry(owner, op, spec.info);
-    call_answer answer;
-    task work = call<>(op, owner->http(), spec, answer);
-    op->runs(work);
-    co_await run_operation<>(op);
-    work.outcome().value();
-    result<T> outcome = read(answer);
-    co_return std::move(outcome).value();
-}
 
 } // namespace hdikafka::inline v0_1::detail
 

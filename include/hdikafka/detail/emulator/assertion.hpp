@@ -6,7 +6,7 @@
 #include <hdikafka/detail/base/base64.hpp>
 #include <hdikafka/detail/base/openssl_handle.hpp>
 #include <hdikafka/detail/emulator/options.hpp>
-#include <hdikafka/detail/rest/answers.hpp>
+#include <hdikafka/detail/json/values.hpp>
 #include <hdikafka/result.hpp>
 
 #include <openssl/bio.h>

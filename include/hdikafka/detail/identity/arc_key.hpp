@@ -92,10 +92,7 @@ result<secret> read_arc_key(std::string const& path, std::string_view folder)
         return refuse("is no file that can be read");
     if (whole.text().size() > most)
         return refuse("is larger than 4096 bytes");
-    constexpr std::string_view blanks = " \t\r\n";
-    std::string_view key = whole.text();
-    key.remove_suffix(key.size() - (key.find_last_not_of(blanks) + 1));
-    key.remove_prefix(std::min(key.find_first_not_of(blanks), key.size()));
+    std::string_view const key = without_white_space_around(whole.text());
     if (!sendable_token(key))
         return refuse("is empty, or has characters that no field may have");
     return secret(std::string(key));

@@ -11,7 +11,7 @@
 #include <hdikafka/detail/identity/settings.hpp>
 #include <hdikafka/detail/identity/token_response.hpp>
 #include <hdikafka/detail/json/reader.hpp>
-#include <hdikafka/detail/rest/answers.hpp>
+#include <hdikafka/detail/rest/service_error.hpp>
 #include <hdikafka/detail/run/foreign.hpp>
 #include <hdikafka/error.hpp>
 #include <hdikafka/result.hpp>
@@ -91,8 +91,7 @@ result<access_token> parse_cli_output(std::string_view output, std::chrono::syst
     }
     std::chrono::seconds life(600);
     if (expires_on)
-        life = std::chrono::seconds(*expires_on) -
-               std::chrono::floor<std::chrono::seconds>(now.time_since_epoch());
+        life = life_until(*expires_on, now);
     return access_token(text.text(), life);
 }
 

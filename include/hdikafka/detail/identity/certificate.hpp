@@ -3,6 +3,7 @@
 #define HDIKAFKA_DETAIL_IDENTITY_CERTIFICATE_HPP
 
 #include <hdikafka/detail/base/openssl_handle.hpp>
+#include <hdikafka/detail/base/secret.hpp>
 #include <hdikafka/detail/net/tls_context.hpp>
 #include <hdikafka/result.hpp>
 
@@ -40,24 +41,6 @@ public:
 
     pkey_ptr key;                   ///< Private, RSA, of 2048 bits at least.
     std::vector<std::string> chain; ///< DER: the key's own certificate, then those that certify it.
-};
-
-/// Memory that is wiped before it is given back.
-class secret_memory
-{
-public:
-    explicit secret_memory(std::size_t size)
-        : data_(std::make_unique_for_overwrite<char[]>(size)), size_(size)
-    {}
-    secret_memory(secret_memory const&) = delete;
-    secret_memory& operator=(secret_memory const&) = delete;
-    ~secret_memory() { OPENSSL_cleanse(data_.get(), size_); }
-
-    char* data() const noexcept { return data_.get(); }
-
-private:
-    std::unique_ptr<char[]> data_;
-    std::size_t size_;
 };
 
 /// Leaves this thread's queue of OpenSSL's errors as empty as it makes it.
@@ -324,22 +307,35 @@ result<client_certificate> parse_client_certificate(std::string_view bytes, std:
     return out;
 }
 
+/// The first `most` bytes of a file, at most, without a copy of them that stays. The error's cause goes on
+/// from the file's name.
+inline result<secret> read_secret_file(std::string const& path, std::size_t most)
+{
+    auto const fault = [](std::string const& what) {
+        return error(errc::invalid_option, what + ": " + std::generic_category().message(errno));
+    };
+    std::unique_ptr<std::FILE, int (*)(std::FILE*)> const file(std::fopen(path.c_str(), "rb"), &std::fclose);
+    if (!file)
+        return fault("cannot be opened");
+    (void)std::setvbuf(file.get(), nullptr, _IONBF, 0); // no copy there
+    std::string text(most, '\0');
+    text.resize(std::fread(text.data(), 1, most, file.get()));
+    secret content(std::move(text));
+    if (std::ferror(file.get()) != 0)
+        return fault("cannot be read");
+    return content;
+}
+
 /// Reads a certificate, its chain and its private key from a file: PEM, with the blocks in any order, or PFX;
 /// its content tells which. The passphrase is for what is encrypted; OpenSSL never asks for one itself.
 /// Whether the certificate is valid today is for the authority to say. Every refusal is errc::invalid_option.
 template <class = void>
 result<client_certificate> load_client_certificate(std::string const& path, std::string const& passphrase)
 {
-    auto const reason = [] { return std::generic_category().message(errno); };
-    std::unique_ptr<std::FILE, int (*)(std::FILE*)> const file(std::fopen(path.c_str(), "rb"), &std::fclose);
-    if (!file)
-        return certificate_refusal(path, "cannot be opened: " + reason());
-    (void)std::setvbuf(file.get(), nullptr, _IONBF, 0); // no copy of the key there
-    secret_memory const content(max_certificate_size + 1);
-    std::size_t const size = std::fread(content.data(), 1, max_certificate_size + 1, file.get());
-    if (std::ferror(file.get()) != 0)
-        return certificate_refusal(path, "cannot be read: " + reason());
-    return parse_client_certificate(std::string_view(content.data(), size), passphrase, path);
+    auto const content = read_secret_file(path, max_certificate_size + 1);
+    if (!content)
+        return certificate_refusal(path, content.error().cause());
+    return parse_client_certificate(content.value().text(), passphrase, path);
 }
 
 } // namespace hdikafka::inline v0_1::detail

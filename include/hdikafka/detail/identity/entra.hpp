@@ -52,25 +52,43 @@ inline result<url> token_endpoint(entra_settings const& settings)
     return endpoint;
 }
 
-/// With room for a whole form that holds these: it must not grow and leave pieces of a secret behind.
-inline std::string empty_form(std::string_view secret, std::string_view claims)
+/// The form of the grant, with a secret or an assertion as `proof`. There is room for all of it from the
+/// start: it must not grow and leave pieces of the proof behind.
+inline std::string grant_form(entra_settings const& settings, std::string_view proof_name,
+                              std::string_view proof, std::string const& claims)
 {
     constexpr std::size_t all_else = 2 * 1024;
     std::string out;
-    out.reserve(3 * secret.size() + 3 * claims.size() + all_else);
+    out.reserve(3 * proof.size() + 3 * claims.size() + all_else);
+    append_form(out, "client_id", settings.client_id);
+    if (proof_name == "client_assertion")
+        append_form(out, "client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+    append_form(out, proof_name, proof);
+    append_form(out, "grant_type", "client_credentials");
+    append_form(out, "scope", settings.scope);
+    if (!claims.empty())
+        append_form(out, "claims", claims);
     return out;
 }
 
-inline void append_claims(std::string& form, std::string const& claims)
+/// The proof as it is and as the form has it: what no error may show.
+inline std::vector<std::string> grant_secrets(std::string const& proof)
 {
-    if (!claims.empty())
-        append_form(form, "claims", claims);
+    std::vector<std::string> out;
+    out.reserve(2);
+    out.push_back(proof);
+    std::string& encoded = out.emplace_back();
+    encoded.reserve(3 * proof.size() + 1);
+    append_form(encoded, "", proof);
+    encoded.erase(0, 1); // the '=' behind no name
+    return out;
 }
 
-/// Posts `form` to the token endpoint and reads the answer. No error shows `secrets`, which are in it.
+/// Asks the token endpoint for the client-credentials grant and reads the answer.
 template <class = void>
-task ask_entra(operation_ptr op, transport_ptr http, url endpoint, std::string form,
-               std::vector<std::string> secrets, token_grant& grant)
+task ask_entra(operation_ptr op, transport_ptr http, url endpoint, entra_settings const& settings,
+               std::string_view proof_name, secret const& proof, std::string const& claims,
+               token_grant& grant)
 {
     call_label info("token", std::string());
     info.request_id = http->random().uuid();
@@ -80,12 +98,12 @@ task ask_entra(operation_ptr op, transport_ptr http, url endpoint, std::string f
     request.add("Accept-Encoding", "identity");
     request.add("User-Agent", http->settings().user_agent);
     request.add("client-request-id", info.request_id);
-    request.body(std::move(form));
+    request.body(grant_form(settings, proof_name, proof.text(), claims));
     call_request spec(std::move(request), std::move(info), http->pool(endpoint));
     constexpr std::size_t largest_answer = 64 * 1024;
     spec.limits.body(largest_answer);
     spec.retry = http->settings().retry;
-    spec.secrets = std::move(secrets);
+    spec.secrets = grant_secrets(proof.text());
     call_answer answer;
     auto const outcome = co_await call<>(op, http, spec, answer);
     if (!outcome) {
@@ -106,24 +124,6 @@ task ask_entra(operation_ptr op, transport_ptr http, url endpoint, std::string f
         co_return parsed.error();
     grant.token = std::move(parsed).value();
     co_return result<void>();
-}
-
-/// Asks with a client assertion: whoever holds it is the client for as long as it lives.
-template <class = void>
-task ask_with_assertion(operation_ptr op, transport_ptr http, url endpoint, entra_settings const& settings,
-                        std::string const& assertion, std::string const& claims, token_grant& grant)
-{
-    std::string form = empty_form(assertion, claims);
-    append_form(form, "client_id", settings.client_id);
-    append_form(form, "client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
-    append_form(form, "client_assertion", assertion);
-    append_form(form, "grant_type", "client_credentials");
-    append_form(form, "scope", settings.scope);
-    append_claims(form, claims);
-    std::vector<std::string> secrets(1, assertion);
-    auto outcome =
-        co_await ask_entra<>(op, http, std::move(endpoint), std::move(form), std::move(secrets), grant);
-    co_return outcome;
 }
 
 } // namespace hdikafka::inline v0_1::detail

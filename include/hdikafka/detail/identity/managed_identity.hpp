@@ -9,10 +9,10 @@
 #include <hdikafka/detail/http/url.hpp>
 #include <hdikafka/detail/identity/arc_key.hpp>
 #include <hdikafka/detail/identity/managed_identity_plan.hpp>
-#include <hdikafka/detail/identity/managed_identity_settings.hpp>
+#include <hdikafka/detail/identity/settings.hpp>
 #include <hdikafka/detail/identity/token_response.hpp>
 #include <hdikafka/detail/net/transport.hpp>
-#include <hdikafka/detail/rest/answers.hpp>
+#include <hdikafka/detail/rest/service_error.hpp>
 #include <hdikafka/detail/run/children.hpp>
 #include <hdikafka/detail/run/operation.hpp>
 #include <hdikafka/detail/run/task.hpp>

@@ -9,7 +9,7 @@
 #include <hdikafka/detail/http/request.hpp>
 #include <hdikafka/detail/http/syntax.hpp>
 #include <hdikafka/detail/http/url.hpp>
-#include <hdikafka/detail/identity/managed_identity_settings.hpp>
+#include <hdikafka/detail/identity/settings.hpp>
 #include <hdikafka/error.hpp>
 #include <hdikafka/milliseconds.hpp>
 #include <hdikafka/result.hpp>

@@ -2,16 +2,17 @@
 #ifndef HDIKAFKA_DETAIL_IDENTITY_SETTINGS_HPP
 #define HDIKAFKA_DETAIL_IDENTITY_SETTINGS_HPP
 
-#include <hdikafka/access_token.hpp>
+#include <hdikafka/detail/base/fwd.hpp>
 #include <hdikafka/detail/base/secret.hpp>
-#include <hdikafka/detail/identity/managed_identity_settings.hpp>
-#include <hdikafka/detail/run/asio.hpp>
+#include <hdikafka/version.hpp>
 
-#include <functional>
 #include <string>
 #include <utility>
 
 namespace hdikafka::inline v0_1::detail {
+
+/// What the proxy's tokens are for.
+inline constexpr char const* service_scope = "https://hib.azurehdinsight.net/.default";
 
 /// Where the client-credentials grant is asked for, and for what.
 class entra_settings
@@ -28,16 +29,37 @@ public:
     std::string scope = service_scope;
 };
 
-/// Where a client's certificate is, and how it signs.
-class certificate_settings
+class client_secret_settings : public entra_settings
 {
 public:
-    certificate_settings() = default;
+    client_secret_settings() = default;
+    client_secret_settings(entra_settings who, secret what)
+        : entra_settings(std::move(who)), text(std::move(what))
+    {}
+
+    secret text;
+};
+
+/// Where a client's certificate is, and how it signs.
+class client_certificate_settings : public entra_settings
+{
+public:
+    client_certificate_settings() = default;
+    explicit client_certificate_settings(entra_settings who) : entra_settings(std::move(who)) {}
 
     std::string path;
     secret passphrase;
     bool rs256 = false;       ///< Otherwise PS256.
     bool whole_chain = false; ///< Sends the certificates too.
+};
+
+class workload_identity_settings : public entra_settings
+{
+public:
+    workload_identity_settings() = default;
+    explicit workload_identity_settings(entra_settings who) : entra_settings(std::move(who)) {}
+
+    std::string file; ///< With the assertion; empty: AZURE_FEDERATED_TOKEN_FILE.
 };
 
 class azure_cli_settings
@@ -49,11 +71,39 @@ public:
     std::string scope = service_scope;
 };
 
-/// A program's own source of assertions.
-using assertion_function = std::function<net::awaitable<std::string>()>;
+/// Which of the machine's identities, and for what.
+class managed_identity_settings
+{
+public:
+    managed_identity_settings() = default;
 
-/// A program's own source of tokens.
-using token_function = std::function<net::awaitable<access_token>(token_request)>;
+    std::string client_id; ///< One of the three at most; none: the system-assigned identity.
+    std::string object_id;
+    std::string resource_id;
+    std::string scope = service_scope;
+};
+
+template <class Source, class Settings>
+token_source_ptr make_token_source(Settings settings);
+
+/// A kind of credential: settings, of which `Source` is made.
+template <template <class> class Source, class Settings>
+class credential_of
+{
+public:
+    /// For hk::credential. A template, so that it is compiled only when used.
+    template <class Lazy = void>
+    token_source_ptr make_source() &&
+    {
+        return make_token_source<Source<Lazy>>(std::move(settings_));
+    }
+
+protected:
+    credential_of() = default;
+    explicit credential_of(Settings settings) : settings_(std::move(settings)) {}
+
+    Settings settings_;
+};
 
 } // namespace hdikafka::inline v0_1::detail
 

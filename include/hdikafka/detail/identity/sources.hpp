@@ -3,6 +3,7 @@
 #define HDIKAFKA_DETAIL_IDENTITY_SOURCES_HPP
 
 #include <hdikafka/access_token.hpp>
+#include <hdikafka/credential.hpp>
 #include <hdikafka/detail/base/environment.hpp>
 #include <hdikafka/detail/base/secret.hpp>
 #include <hdikafka/detail/call/token_source.hpp>
@@ -14,13 +15,12 @@
 #include <hdikafka/detail/identity/settings.hpp>
 #include <hdikafka/detail/run/asio_io.hpp>
 #include <hdikafka/detail/run/foreign.hpp>
+#include <hdikafka/service_principal.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
-#include <fstream>
 #include <functional>
-#include <ios>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -33,9 +33,7 @@ template <class = void>
 class client_secret_source final : public token_source
 {
 public:
-    client_secret_source(entra_settings settings, secret text)
-        : settings_(std::move(settings)), secret_(std::move(text))
-    {}
+    explicit client_secret_source(client_secret_settings settings) : settings_(std::move(settings)) {}
 
     task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
     {
@@ -43,30 +41,15 @@ public:
         auto endpoint = token_endpoint(settings_);
         if (!endpoint)
             co_return endpoint.error();
-        if (secret_.empty())
+        if (settings_.text.empty())
             co_return error(errc::invalid_option, "the client secret is empty");
-        std::string form = empty_form(secret_.text(), claims);
-        append_form(form, "client_id", settings_.client_id);
-        append_form(form, "client_secret", secret_.text());
-        append_form(form, "grant_type", "client_credentials");
-        append_form(form, "scope", settings_.scope);
-        append_claims(form, claims);
-        std::string encoded;
-        encoded.reserve(3 * secret_.text().size() + 1);
-        append_form(encoded, "", secret_.text());
-        encoded.erase(0, encoded.find('=') + 1);
-        std::vector<std::string> secrets;
-        secrets.reserve(2);
-        secrets.push_back(secret_.text());
-        secrets.push_back(std::move(encoded));
-        auto outcome = co_await ask_entra<>(op, http, std::move(endpoint).value(), std::move(form),
-                                            std::move(secrets), grant);
+        auto outcome = co_await ask_entra<>(op, http, std::move(endpoint).value(), settings_, "client_secret",
+                                            settings_.text, claims, grant);
         co_return outcome;
     }
 
 private:
-    entra_settings settings_;
-    secret secret_;
+    client_secret_settings settings_;
 };
 
 template <class = void>
@@ -96,16 +79,16 @@ template <class = void>
 class callback_token_source final : public token_source
 {
 public:
-    callback_token_source(token_function function, std::string scope)
-        : function_(std::make_shared<token_function const>(std::move(function))), scope_(std::move(scope))
+    explicit callback_token_source(token_callback_settings settings)
+        : settings_(std::make_shared<token_callback_settings const>(std::move(settings)))
     {}
 
     task request(operation_ptr op, transport_ptr, std::string const& claims, token_grant& grant) override
     {
         grant.source = "callback";
-        token_request what(std::vector<std::string>(1, scope_), claims);
-        auto outcome =
-            co_await run_awaitable<access_token>(op, function_, (*function_)(std::move(what)), grant.token);
+        token_request what(std::vector<std::string>(1, settings_->scope), claims);
+        auto outcome = co_await run_awaitable<access_token>(
+            op, settings_, settings_->function(std::move(what)), grant.token);
         if (outcome && !sendable_token(grant.token.token()))
             co_return error(errc::invalid_token_response,
                             "the callback's token is empty or has characters that no token has");
@@ -113,8 +96,7 @@ public:
     }
 
 private:
-    std::shared_ptr<token_function const> function_;
-    std::string scope_;
+    std::shared_ptr<token_callback_settings const> settings_;
 };
 
 /// Signs in with a certificate, which is read for each request: one that was renewed on disk takes effect.
@@ -122,8 +104,7 @@ template <class = void>
 class client_certificate_source final : public token_source
 {
 public:
-    client_certificate_source(entra_settings settings, certificate_settings certificate)
-        : settings_(std::move(settings)), certificate_(std::move(certificate))
+    explicit client_certificate_source(client_certificate_settings settings) : settings_(std::move(settings))
     {}
 
     task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
@@ -136,71 +117,75 @@ public:
         if (!made)
             co_return made.error();
         secret const assertion(std::move(made).value());
-        auto outcome = co_await ask_with_assertion<>(op, http, std::move(endpoint).value(), settings_,
-                                                     assertion.text(), claims, grant);
+        auto outcome = co_await ask_entra<>(op, http, std::move(endpoint).value(), settings_,
+                                            "client_assertion", assertion, claims, grant);
         co_return outcome;
     }
 
 private:
     result<std::string> sign(url const& endpoint, std::string id) const
     {
-        auto const loaded = load_client_certificate(certificate_.path, certificate_.passphrase.text());
+        auto const loaded = load_client_certificate(settings_.path, settings_.passphrase.text());
         if (!loaded)
             return loaded.error();
         assertion_claims const claims("https://" + endpoint.host_field() + endpoint.path, settings_.client_id,
                                       std::move(id), std::chrono::system_clock::now());
-        auto const algorithm = certificate_.rs256 ? assertion_algorithm::rs256 : assertion_algorithm::ps256;
+        auto const algorithm = settings_.rs256 ? assertion_algorithm::rs256 : assertion_algorithm::ps256;
         return make_client_assertion(loaded.value(), claims,
-                                     assertion_form(algorithm, certificate_.whole_chain));
+                                     assertion_form(algorithm, settings_.whole_chain));
     }
 
-    entra_settings settings_;
-    certificate_settings certificate_;
+    client_certificate_settings settings_;
 };
 
 template <class = void>
 class client_assertion_source final : public token_source
 {
 public:
-    client_assertion_source(entra_settings settings, assertion_function function)
-        : settings_(std::move(settings)),
-          function_(std::make_shared<assertion_function const>(std::move(function)))
+    explicit client_assertion_source(client_assertion_settings settings)
+        : settings_(std::make_shared<client_assertion_settings const>(std::move(settings)))
     {}
 
     task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
     {
         grant.source = "client assertion";
-        auto endpoint = token_endpoint(settings_);
+        auto endpoint = token_endpoint(*settings_);
         if (!endpoint)
             co_return endpoint.error();
         std::string given;
-        auto outcome = co_await run_awaitable<std::string>(op, function_, (*function_)(), given);
+        auto outcome = co_await run_awaitable<std::string>(op, settings_, settings_->function(), given);
         if (!outcome)
             co_return outcome;
         secret const assertion(std::move(given));
         if (!sendable_token(assertion.text()))
             co_return error(errc::invalid_option,
                             "the callback's assertion is empty or has characters that no assertion has");
-        outcome = co_await ask_with_assertion<>(op, http, std::move(endpoint).value(), settings_,
-                                                assertion.text(), claims, grant);
+        outcome = co_await ask_entra<>(op, http, std::move(endpoint).value(), *settings_, "client_assertion",
+                                       assertion, claims, grant);
         co_return outcome;
     }
 
 private:
-    entra_settings settings_;
-    std::shared_ptr<assertion_function const> function_;
+    std::shared_ptr<client_assertion_settings const> settings_;
 };
 
-/// Of what a credential needs, what nobody has given it.
+/// Of what a credential needs, what neither the program nor the environment has given it.
 class missing_names
 {
 public:
     missing_names() = default;
 
-    void look(bool given, std::string_view name)
+    /// Looks for `value` in the environment where the program has not given it.
+    void look(std::string& value, char const* variable)
     {
-        if (given)
-            return;
+        if (value.empty())
+            value = environment_variable(variable);
+        if (value.empty())
+            add(variable);
+    }
+
+    void add(std::string_view name)
+    {
         names_ += names_.empty() ? "" : ", ";
         names_ += name;
     }
@@ -221,34 +206,31 @@ template <class = void>
 class workload_identity_source final : public token_source
 {
 public:
-    workload_identity_source(entra_settings settings, std::string file)
-        : settings_(std::move(settings)), file_(std::move(file))
-    {}
+    explicit workload_identity_source(workload_identity_settings settings) : settings_(std::move(settings)) {}
 
     task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
     {
         grant.source = "workload identity";
-        auto const settings = complete();
-        std::string const path = file();
+        workload_identity_settings settings = settings_;
         missing_names missing;
-        missing.look(!settings.tenant.empty(), "AZURE_TENANT_ID");
-        missing.look(!settings.client_id.empty(), "AZURE_CLIENT_ID");
-        missing.look(!path.empty(), "AZURE_FEDERATED_TOKEN_FILE");
+        missing.look(settings.tenant, "AZURE_TENANT_ID");
+        missing.look(settings.client_id, "AZURE_CLIENT_ID");
+        missing.look(settings.file, "AZURE_FEDERATED_TOKEN_FILE");
         if (missing)
             co_return missing.describe(grant.source);
         auto endpoint = token_endpoint(settings);
         if (!endpoint)
             co_return endpoint.error();
-        auto assertion = read(path);
+        auto assertion = read(settings.file);
         if (!assertion)
             co_return assertion.error();
         for (bool again = false;; again = true) {
-            auto outcome = co_await ask_with_assertion<>(op, http, endpoint.value(), settings,
-                                                         assertion.value().text(), claims, grant);
+            auto outcome = co_await ask_entra<>(op, http, endpoint.value(), settings, "client_assertion",
+                                                assertion.value(), claims, grant);
             if (outcome || again || outcome.error().code() != errc::token_refused)
                 co_return outcome;
             // The platform may have renewed it just then.
-            auto newer = read(path);
+            auto newer = read(settings.file);
             if (!newer || newer.value().text() == assertion.value().text())
                 co_return outcome;
             assertion = std::move(newer);
@@ -256,39 +238,20 @@ public:
     }
 
 private:
-    entra_settings complete() const
-    {
-        entra_settings out = settings_;
-        if (out.tenant.empty())
-            out.tenant = environment_variable("AZURE_TENANT_ID");
-        if (out.client_id.empty())
-            out.client_id = environment_variable("AZURE_CLIENT_ID");
-        return out;
-    }
-
-    std::string file() const
-    {
-        return file_.empty() ? environment_variable("AZURE_FEDERATED_TOKEN_FILE") : file_;
-    }
-
     static result<secret> read(std::string const& path)
     {
-        std::ifstream in(path, std::ios::binary);
         constexpr std::size_t most = 64 * 1024;
-        std::string text(most, '\0');
-        in.read(text.data(), static_cast<std::streamsize>(text.size()));
-        text.resize(in ? most : static_cast<std::size_t>(std::max<std::streamsize>(in.gcount(), 0)));
-        constexpr std::string_view blanks = " \t\r\n";
-        text.erase(text.find_last_not_of(blanks) + 1);
-        text.erase(0, text.find_first_not_of(blanks));
+        auto const content = read_secret_file(path, most);
+        std::string_view text;
+        if (content)
+            text = without_white_space_around(content.value().text());
         if (!sendable_token(text))
             return error(errc::invalid_option,
                          "workload identity: " + path + " is missing, empty, or holds no assertion");
-        return secret(std::move(text));
+        return secret(std::string(text));
     }
 
-    entra_settings settings_;
-    std::string file_;
+    workload_identity_settings settings_;
 };
 
 /// Whichever of the two service principals AZURE_… describes, looked at for each request.
@@ -302,27 +265,25 @@ public:
     {
         grant.source = "environment";
         entra_settings settings = settings_;
-        settings.tenant = environment_variable("AZURE_TENANT_ID");
-        settings.client_id = environment_variable("AZURE_CLIENT_ID");
+        missing_names missing;
+        missing.look(settings.tenant, "AZURE_TENANT_ID");
+        missing.look(settings.client_id, "AZURE_CLIENT_ID");
         secret text(environment_variable("AZURE_CLIENT_SECRET"));
-        certificate_settings certificate;
+        client_certificate_settings certificate(settings);
         certificate.path = environment_variable("AZURE_CLIENT_CERTIFICATE_PATH");
         certificate.passphrase = secret(environment_variable("AZURE_CLIENT_CERTIFICATE_PASSWORD"));
         std::string const chain = environment_variable("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN");
         certificate.whole_chain = chain == "1" || equals_ignoring_case(chain, "true");
-        missing_names missing;
-        missing.look(!settings.tenant.empty(), "AZURE_TENANT_ID");
-        missing.look(!settings.client_id.empty(), "AZURE_CLIENT_ID");
-        missing.look(!text.empty() || !certificate.path.empty(),
-                     "AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH");
+        if (text.empty() && certificate.path.empty())
+            missing.add("AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH");
         if (missing)
             co_return missing.describe(grant.source);
         token_source_ptr chosen;
-        if (!text.empty())
-            chosen = std::make_shared<client_secret_source<>>(std::move(settings), std::move(text));
+        if (text.empty())
+            chosen = std::make_shared<client_certificate_source<>>(std::move(certificate));
         else
-            chosen =
-                std::make_shared<client_certificate_source<>>(std::move(settings), std::move(certificate));
+            chosen = std::make_shared<client_secret_source<>>(
+                client_secret_settings(std::move(settings), std::move(text)));
         auto outcome = co_await chosen->request(op, http, claims, grant);
         grant.source.insert(0, "environment: ");
         co_return outcome;

@@ -6,7 +6,7 @@
 #include <hdikafka/detail/base/secret.hpp>
 #include <hdikafka/detail/http/retry_after.hpp>
 #include <hdikafka/detail/json/reader.hpp>
-#include <hdikafka/detail/rest/answers.hpp>
+#include <hdikafka/detail/rest/service_error.hpp>
 #include <hdikafka/result.hpp>
 
 #include <algorithm>
@@ -45,6 +45,21 @@ inline bool sendable_token(std::string_view token) noexcept
     return !token.empty() && std::ranges::all_of(token, [](char c) { return c > 0x20 && c < 0x7f; });
 }
 
+/// A file's text as it was meant: many editors and agents end the line.
+inline std::string_view without_white_space_around(std::string_view text) noexcept
+{
+    constexpr std::string_view white_space = " \t\r\n";
+    text.remove_suffix(text.size() - (text.find_last_not_of(white_space) + 1));
+    text.remove_prefix(std::min(text.find_first_not_of(white_space), text.size()));
+    return text;
+}
+
+/// The life of a token of which the end is told.
+inline std::chrono::seconds life_until(std::int64_t end, std::chrono::system_clock::time_point now)
+{
+    return std::chrono::seconds(end) - std::chrono::floor<std::chrono::seconds>(now.time_since_epoch());
+}
+
 /// `now` is the wall clock's time, for answers that give only `expires_on`. The cause never quotes the
 /// body: it may hold the token.
 template <class = void>
@@ -76,8 +91,7 @@ result<access_token> parse_token_response(std::string_view body, std::chrono::sy
     if (expires_in)
         life = std::chrono::seconds(*expires_in);
     else if (expires_on)
-        life = std::chrono::seconds(*expires_on) -
-               std::chrono::floor<std::chrono::seconds>(now.time_since_epoch());
+        life = life_until(*expires_on, now);
     access_token out(text.text(), life);
     if (refresh_in)
         out.refresh_in(std::chrono::seconds(*refresh_in));

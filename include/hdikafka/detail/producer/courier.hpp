@@ -5,7 +5,6 @@
 #include <hdikafka/call_options.hpp>
 #include <hdikafka/detail/call/call.hpp>
 #include <hdikafka/detail/client/core.hpp>
-#include <hdikafka/detail/client/operations.hpp>
 #include <hdikafka/detail/client/rest_calls.hpp>
 #include <hdikafka/detail/producer/producer.hpp>
 #include <hdikafka/detail/rest/requests.hpp>

@@ -1,10 +1,12 @@
-// The proxy's answers other than records: metadata, receipts, errors. Every answer that is not what the API
+// The proxy's answers other than records: metadata, receipts. Every answer that is not what the API
 // describes becomes errc::invalid_response.
 #ifndef HDIKAFKA_DETAIL_REST_ANSWERS_HPP
 #define HDIKAFKA_DETAIL_REST_ANSWERS_HPP
 
 #include <hdikafka/detail/http/syntax.hpp>
 #include <hdikafka/detail/json/reader.hpp>
+#include <hdikafka/detail/json/values.hpp>
+#include <hdikafka/detail/rest/service_error.hpp>
 #include <hdikafka/metadata.hpp>
 #include <hdikafka/receipt.hpp>
 #include <hdikafka/result.hpp>
@@ -29,50 +31,6 @@ error unexpected_body(json_reader const& in, std::string_view what)
         cause += ": " + std::string(error_category::text(in.fault())) + " at byte " +
                  std::to_string(in.position());
     return error(errc::invalid_response, cause);
-}
-
-template <class = void>
-bool read_text(json_reader& in, std::string& out)
-{
-    std::string_view raw;
-    out.clear();
-    return in.string(raw) && json_unescape(raw, out);
-}
-
-inline bool read_int32(json_reader& in, std::int32_t& out)
-{
-    std::int64_t wide = 0;
-    if (!in.integer(wide) || wide < std::numeric_limits<std::int32_t>::min() ||
-        wide > std::numeric_limits<std::int32_t>::max())
-        return false;
-    out = static_cast<std::int32_t>(wide);
-    return true;
-}
-
-/// Reads an object whose members `member(name)` consumes; false when it is not one, or when member
-/// says so. A member that it does not know it passes over with in.skip().
-template <class Member>
-bool read_object(json_reader& in, Member member)
-{
-    if (!in.enter_object())
-        return false;
-    std::string_view name;
-    while (in.next_member(name))
-        if (!member(name))
-            return false;
-    return !in.failed();
-}
-
-/// Reads an array whose elements `element()` consumes.
-template <class Element>
-bool read_array(json_reader& in, Element element)
-{
-    if (!in.enter_array())
-        return false;
-    while (in.next_element())
-        if (!element())
-            return false;
-    return !in.failed();
 }
 
 template <class = void>
@@ -137,34 +95,34 @@ bool read_list_in_object(json_reader& in, std::string_view list, Element element
     return read && found && in.finish();
 }
 
+/// A body that is such an object.
+template <class T>
+result<std::vector<T>> parse_list(std::string_view body, std::string_view list,
+                                  bool (*read)(json_reader&, T&))
+{
+    json_reader in(body);
+    std::vector<T> out;
+    if (!read_list_in_object(in, list, [&] { return read(in, out.emplace_back()); }))
+        return unexpected_body(in, "a list of " + std::string(list));
+    return out;
+}
+
 template <class = void>
 result<std::vector<broker>> parse_brokers(std::string_view body)
 {
-    json_reader in(body);
-    std::vector<broker> out;
-    if (!read_list_in_object(in, "brokers", [&] { return read_broker(in, out.emplace_back()); }))
-        return unexpected_body(in, "a list of brokers");
-    return out;
+    return parse_list<broker>(body, "brokers", &read_broker<>);
 }
 
 template <class = void>
 result<std::vector<std::string>> parse_topics(std::string_view body)
 {
-    json_reader in(body);
-    std::vector<std::string> out;
-    if (!read_list_in_object(in, "topics", [&] { return read_text(in, out.emplace_back()); }))
-        return unexpected_body(in, "a list of topics");
-    return out;
+    return parse_list<std::string>(body, "topics", &read_text<>);
 }
 
 template <class = void>
 result<std::vector<partition_info>> parse_partitions(std::string_view body)
 {
-    json_reader in(body);
-    std::vector<partition_info> out;
-    if (!read_list_in_object(in, "partitions", [&] { return read_partition(in, out.emplace_back()); }))
-        return unexpected_body(in, "a list of partitions");
-    return out;
+    return parse_list<partition_info>(body, "partitions", &read_partition<>);
 }
 
 template <class = void>
@@ -192,121 +150,10 @@ result<void> parse_acknowledgement(std::string_view body, std::string_view conte
     return unexpected_body(in, "an acknowledgement");
 }
 
-/// The service's words about a failure.
-class service_words
-{
-public:
-    service_words() = default;
-
-    std::string code;
-    std::string message;
-};
-
-inline constexpr std::size_t max_server_message = 4096;
-
-/// Cuts text to `most` bytes without splitting a UTF-8 sequence.
-template <class = void>
-std::string bounded_message(std::string_view text, std::size_t most = max_server_message)
-{
-    if (text.size() > most) {
-        std::size_t end = most;
-        while (most - end < 3 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
-            --end;
-        text = text.substr(0, end);
-    }
-    return std::string(text);
-}
-
-/// Reads `error_code`, `message`, `error.code`, `error.message`, and Entra's `error` and
-/// `error_description`, in whatever mixture they come; `in` stands before the object.
-template <class = void>
-bool read_service_words(json_reader& in, service_words& out)
-{
-    auto const scalar = [&in](std::string& into) {
-        if (in.peek() == json_kind::string)
-            return read_text(in, into);
-        std::string_view slice;
-        bool const scalar_value = in.peek() == json_kind::number;
-        if (!in.value(slice))
-            return false;
-        if (scalar_value)
-            into = slice;
-        return true;
-    };
-    return read_object(in, [&](std::string_view name) {
-        if (name == "error_code" || name == "code")
-            return scalar(out.code);
-        if (name == "message" || name == "error_description")
-            return scalar(out.message);
-        if (name != "error")
-            return in.skip();
-        if (in.peek() != json_kind::object)
-            return scalar(out.code);
-        return read_object(in, [&](std::string_view inner) {
-            if (inner == "code")
-                return scalar(out.code);
-            if (inner == "message")
-                return scalar(out.message);
-            return in.skip();
-        });
-    });
-}
-
-/// Whether `text` has a word of which a part lies on each side of `at`.
-inline bool within_word(std::string_view text, std::size_t at) noexcept
-{
-    auto const in_word = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               static_cast<unsigned char>(c) >= 0x80;
-    };
-    return at > 0 && at < text.size() && in_word(text[at - 1]) && in_word(text[at]);
-}
-
-/// Takes every one of `secrets` out of a text that a server wrote: some repeat what they were sent. A short
-/// one only where it is no part of a longer word: nothing would be left of most texts.
-template <class = void>
-void redact(std::string& text, std::vector<std::string> const& secrets)
-{
-    constexpr std::string_view instead = "REDACTED";
-    constexpr std::size_t long_enough = 8;
-    for (auto const& secret : secrets) {
-        if (secret.empty())
-            continue;
-        std::size_t at = 0;
-        while ((at = text.find(secret, at)) != std::string::npos) {
-            bool const part = within_word(text, at) || within_word(text, at + secret.size());
-            if (part && secret.size() < long_enough) {
-                ++at;
-                continue;
-            }
-            text.replace(at, secret.size(), instead);
-            at += instead.size();
-        }
-    }
-}
-
-/// What a failed answer says: the fields above, and its bare text when it has no message of its own;
-/// without `secrets`.
-template <class = void>
-service_words parse_service_words(std::string_view body, std::vector<std::string> const& secrets = {})
-{
-    json_reader in(body);
-    service_words out;
-    if (!read_service_words(in, out) || !in.finish())
-        out = service_words();
-    if (out.message.empty())
-        out.message = std::string(body);
-    redact(out.code, secrets);
-    redact(out.message, secrets);
-    out.code = bounded_message(out.code);
-    out.message = bounded_message(out.message);
-    return out;
-}
-
 /// One entry of a produce answer's `offsets`. A Kafka error that is not retriable (1, or a 4xx code)
 /// was refused by the broker; of any other nobody knows whether the record was written.
-template <class = void>
-bool read_outcome(json_reader& in, record_outcome& out, diagnostics const& about)
+template <class Describe>
+bool read_outcome(json_reader& in, record_outcome& out, Describe const& describe)
 {
     std::optional<std::int64_t> code;
     std::string text;
@@ -337,8 +184,8 @@ bool read_outcome(json_reader& in, record_outcome& out, diagnostics const& about
     if (failed) {
         bool const refused =
             code && (*code == 1 || (*code >= 400 && *code < 500) || (*code >= 40000 && *code < 50000));
-        out.persisted = refused ? about.persisted() : persistence::possibly;
-        diagnostics info = about;
+        diagnostics info = describe();
+        out.persisted = refused ? info.persisted() : persistence::possibly;
         info.operation = "produce";
         info.server_code = code ? std::to_string(*code) : std::string();
         info.server_message = bounded_message(text);
@@ -353,11 +200,12 @@ bool read_outcome(json_reader& in, record_outcome& out, diagnostics const& about
 
 /// The answer to a produce of `count` records: a bare string, nothing, or an object with `offsets`.
 /// A list that does not match the request tells nothing about single records: all are `possibly`.
-/// `about` is what is known of the produce, for the errors of single records; its persisted() is what is to
-/// be said of one that is refused.
-template <class = void>
-result<receipt> parse_receipt(std::string_view body, std::string_view content_type, std::size_t count,
-                              diagnostics const& about = diagnostics())
+/// `describe()` is what is known of the produce, for the errors of single records; its persisted() is what is
+/// to be said of one that is refused.
+template <class Describe = diagnostics (*)()>
+result<receipt> parse_receipt(
+    std::string_view body, std::string_view content_type, std::size_t count,
+    Describe describe = [] { return diagnostics(); })
 {
     auto const all = [count](persistence state) {
         return receipt(std::vector<record_outcome>(count, record_outcome(state)));
@@ -378,7 +226,7 @@ result<receipt> parse_receipt(std::string_view body, std::string_view content_ty
     bool const read = read_object(in, [&](std::string_view name) {
         if (name == "offsets" && in.peek() == json_kind::array) {
             listed = true;
-            return read_array(in, [&] { return read_outcome(in, outcomes.emplace_back(), about); });
+            return read_array(in, [&] { return read_outcome(in, outcomes.emplace_back(), describe); });
         }
         complains = complains || ((name == "error" || name == "error_code") && in.peek() != json_kind::null);
         return in.skip();

@@ -2,6 +2,7 @@
 #ifndef HDIKAFKA_DETAIL_REST_ARGUMENTS_HPP
 #define HDIKAFKA_DETAIL_REST_ARGUMENTS_HPP
 
+#include <hdikafka/detail/base/utf8.hpp>
 #include <hdikafka/metadata.hpp>
 #include <hdikafka/record.hpp>
 #include <hdikafka/result.hpp>
@@ -66,9 +67,12 @@ inline result<void> check_config(topic_config const& config)
         return error(errc::invalid_count, "partition_count is less than 1");
     if (config.replication_factor() && *config.replication_factor() < 1)
         return error(errc::invalid_count, "replication_factor is less than 1");
-    for (auto const& [name, value] : config.properties())
+    for (auto const& [name, value] : config.properties()) {
         if (name.empty())
             return error(errc::invalid_option, "a topic property has no name");
+        if (!valid_utf8(name))
+            return error(errc::invalid_utf8, "a topic property's name is not UTF-8");
+    }
     return {};
 }
 

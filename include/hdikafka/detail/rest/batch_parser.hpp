@@ -3,6 +3,7 @@
 #define HDIKAFKA_DETAIL_REST_BATCH_PARSER_HPP
 
 #include <hdikafka/detail/json/reader.hpp>
+#include <hdikafka/detail/json/values.hpp>
 #include <hdikafka/detail/rest/answers.hpp>
 #include <hdikafka/record_batch.hpp>
 #include <hdikafka/result.hpp>
@@ -42,13 +43,8 @@ public:
     bool read(json_reader& in, record_slice& out)
     {
         seen_ = 0;
-        if (!in.enter_object())
-            return false;
-        std::string_view name;
-        while (in.next_member(name))
-            if (!member(in, name, out))
-                return false;
-        return !in.failed() && (seen_ & has_offset) != 0 && out.offset >= 0 &&
+        bool const read = read_object(in, [&](std::string_view name) { return member(in, name, out); });
+        return read && (seen_ & has_offset) != 0 && out.offset >= 0 &&
                out.offset < std::numeric_limits<std::int64_t>::max();
     }
 

@@ -1,18 +1,131 @@
-// What a failed answer means: status and body to an error.
+// What a failed answer means: status and body to an error. What a server wrote is bounded, and shows no
+// secret.
 #ifndef HDIKAFKA_DETAIL_REST_SERVICE_ERROR_HPP
 #define HDIKAFKA_DETAIL_REST_SERVICE_ERROR_HPP
 
 #include <hdikafka/detail/http/status.hpp>
 #include <hdikafka/detail/http/url.hpp>
-#include <hdikafka/detail/rest/answers.hpp>
+#include <hdikafka/detail/json/values.hpp>
 #include <hdikafka/error.hpp>
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 namespace hdikafka::inline v0_1::detail {
+
+/// The service's words about a failure.
+class service_words
+{
+public:
+    service_words() = default;
+
+    std::string code;
+    std::string message;
+};
+
+inline constexpr std::size_t max_server_message = 4096;
+
+/// Cuts text to `most` bytes without splitting a UTF-8 sequence.
+template <class = void>
+std::string bounded_message(std::string_view text, std::size_t most = max_server_message)
+{
+    if (text.size() > most) {
+        std::size_t end = most;
+        while (most - end < 3 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
+            --end;
+        text = text.substr(0, end);
+    }
+    return std::string(text);
+}
+
+/// Reads `error_code`, `message`, `error.code`, `error.message`, and Entra's `error` and
+/// `error_description`, in whatever mixture they come; `in` stands before the object.
+template <class = void>
+bool read_service_words(json_reader& in, service_words& out)
+{
+    auto const scalar = [&in](std::string& into) {
+        if (in.peek() == json_kind::string)
+            return read_text(in, into);
+        std::string_view slice;
+        bool const scalar_value = in.peek() == json_kind::number;
+        if (!in.value(slice))
+            return false;
+        if (scalar_value)
+            into = slice;
+        return true;
+    };
+    return read_object(in, [&](std::string_view name) {
+        if (name == "error_code" || name == "code")
+            return scalar(out.code);
+        if (name == "message" || name == "error_description")
+            return scalar(out.message);
+        if (name != "error")
+            return in.skip();
+        if (in.peek() != json_kind::object)
+            return scalar(out.code);
+        return read_object(in, [&](std::string_view inner) {
+            if (inner == "code")
+                return scalar(out.code);
+            if (inner == "message")
+                return scalar(out.message);
+            return in.skip();
+        });
+    });
+}
+
+/// Whether `text` has a word of which a part lies on each side of `at`.
+inline bool within_word(std::string_view text, std::size_t at) noexcept
+{
+    auto const in_word = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               static_cast<unsigned char>(c) >= 0x80;
+    };
+    return at > 0 && at < text.size() && in_word(text[at - 1]) && in_word(text[at]);
+}
+
+/// Takes every one of `secrets` out of a text that a server wrote: some repeat what they were sent. A short
+/// one only where it is no part of a longer word: nothing would be left of most texts.
+template <class = void>
+void redact(std::string& text, std::vector<std::string> const& secrets)
+{
+    constexpr std::string_view instead = "REDACTED";
+    constexpr std::size_t long_enough = 8;
+    for (auto const& secret : secrets) {
+        if (secret.empty())
+            continue;
+        std::size_t at = 0;
+        while ((at = text.find(secret, at)) != std::string::npos) {
+            bool const part = within_word(text, at) || within_word(text, at + secret.size());
+            if (part && secret.size() < long_enough) {
+                ++at;
+                continue;
+            }
+            text.replace(at, secret.size(), instead);
+            at += instead.size();
+        }
+    }
+}
+
+/// What a failed answer says: the fields above, and its bare text when it has no message of its own;
+/// without `secrets`.
+template <class = void>
+service_words parse_service_words(std::string_view body, std::vector<std::string> const& secrets = {})
+{
+    json_reader in(body);
+    service_words out;
+    if (!read_service_words(in, out) || !in.finish())
+        out = service_words();
+    if (out.message.empty())
+        out.message = std::string(body);
+    redact(out.code, secrets);
+    redact(out.message, secrets);
+    out.code = bounded_message(out.code);
+    out.message = bounded_message(out.message);
+    return out;
+}
 
 inline errc code_of_status(int status) noexcept
 {

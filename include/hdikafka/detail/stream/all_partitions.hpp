@@ -6,7 +6,6 @@
 #include <hdikafka/checkpoint_store.hpp>
 #include <hdikafka/detail/base/fwd.hpp>
 #include <hdikafka/detail/client/core.hpp>
-#include <hdikafka/detail/client/operations.hpp>
 #include <hdikafka/detail/client/rest_calls.hpp>
 #include <hdikafka/detail/run/asio.hpp>
 #include <hdikafka/detail/run/foreign.hpp>
@@ -349,13 +348,12 @@ net::awaitable<std::map<std::int32_t, std::int64_t>> stream_lags(stream_ptr stre
     if (stream->single) {
         auto spec =
             rest_calls<>(*stream->owner, "lag", options).partition(stream->topic, positions.begin()->first);
-        auto one = co_await perform<partition_info>(stream->owner, options.timeout(), std::move(spec),
-                                                    &read_partition_answer<>);
+        auto one =
+            co_await perform(stream->owner, options.timeout(), std::move(spec), &read_partition_answer<>);
         seen.push_back(std::move(one));
     } else {
         auto spec = rest_calls<>(*stream->owner, "lag", options).partitions(stream->topic);
-        seen = co_await perform<std::vector<partition_info>>(stream->owner, options.timeout(),
-                                                             std::move(spec), &read_partitions_answer<>);
+        seen = co_await perform(stream->owner, options.timeout(), std::move(spec), &read_partitions_answer<>);
     }
     std::map<std::int32_t, std::int64_t> out;
     for (partition_info const& one : seen) {

@@ -4,8 +4,8 @@
 
 #include <hdikafka/checkpoint.hpp>
 #include <hdikafka/detail/json/reader.hpp>
+#include <hdikafka/detail/json/values.hpp>
 #include <hdikafka/detail/json/writer.hpp>
-#include <hdikafka/detail/rest/answers.hpp>
 #include <hdikafka/result.hpp>
 
 #include <algorithm>

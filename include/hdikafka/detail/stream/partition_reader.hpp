@@ -7,7 +7,6 @@
 #include <hdikafka/consume_options.hpp>
 #include <hdikafka/detail/base/fwd.hpp>
 #include <hdikafka/detail/client/core.hpp>
-#include <hdikafka/detail/client/operations.hpp>
 #include <hdikafka/detail/client/rest_calls.hpp>
 #include <hdikafka/detail/run/asio.hpp>
 #include <hdikafka/detail/run/registry.hpp>
