@@ -24,7 +24,7 @@ public:
     /// A record that was not taken.
     basic_delivery() = default;
     /// For producer::try_send().
-    basic_delivery(detail::producer_ptr from, detail::awaited_ptr sent);
+    basic_delivery(detail::producer_ptr from, detail::pending_ptr sent);
 
     /// Whether the record was taken; if not, nothing became of it.
     explicit operator bool() const noexcept { return sent_ != nullptr; }
@@ -43,7 +43,7 @@ public:
 
 private:
     detail::producer_ptr producer_;
-    detail::awaited_ptr sent_;
+    detail::pending_ptr sent_;
 };
 
 /// The one to use.
@@ -133,7 +133,7 @@ using producer = basic_producer<>;
 } // namespace hdikafka::inline v0_1
 
 #ifndef HDIKAFKA_SEPARATE_COMPILATION
-#include <hdikafka/detail/producer/handle.hpp>
+#include <hdikafka/detail/producer/courier.hpp>
 #endif
 
 #endif

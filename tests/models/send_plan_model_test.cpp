@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <iterator>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -90,6 +91,7 @@ private:
             all_.size(), std::string(1, static_cast<char>('a' + up_to(random_, 2))), std::move(one), bytes);
         all_.push_back(sent);
         plan_.submit(sent, now_);
+        take_effects();
         require(room == (sent->where != stage::waiting), "there was room, or not");
         if (sent->where == stage::answered) {
             require(is(sent->failure, hk::errc::invalid_partition), "answered at once");
@@ -112,6 +114,7 @@ private:
             return;
         bool const flying = one.where == stage::flying;
         auto const claim = plan_.leave(one, now_);
+        take_effects();
         require(claim == (flying ? hk::persistence::possibly : hk::persistence::none), "a false claim");
         require(flying == (one.where == stage::flying), "taken back, or not");
         if (!flying)
@@ -129,12 +132,17 @@ private:
             }
     }
 
-    void flush() { flushed_.emplace_back(plan_.flush(), all_.size()); }
+    void flush()
+    {
+        flushed_.emplace_back(plan_.flush(), all_.size());
+        take_effects();
+    }
 
     void give_up()
     {
         closed_ = true;
         plan_.give_up(hk::error(hk::errc::closed, "over"));
+        take_effects();
         for (numbered_ptr const& one : all_) {
             if (one->claim)
                 continue;
@@ -144,20 +152,32 @@ private:
         }
     }
 
+    /// Tells those whom the plan wants to be told, and keeps what it wants to be started.
+    void take_effects()
+    {
+        send_effects due = plan_.effects();
+        for (pending_ptr const& one : due.answered)
+            ++of(one).answers;
+        for (waiter_ptr const& one : due.hurried)
+            static_cast<slow_courier*>(one.get())->hurried = true;
+        wanted_.splice(wanted_.end(), due.couriers);
+        topics_wanted_.splice(topics_wanted_.end(), due.queries);
+    }
+
+    bool wants_nothing() const { return wanted_.empty() && topics_wanted_.empty(); }
+
     void start(int most)
     {
-        for (; most != 0; --most) {
-            send_action const* const wanted = plan_.next();
-            if (wanted == nullptr)
-                return;
-            if (wanted->courier) {
-                lanes_.push_back(wanted->courier);
-                couriers_.push_back(std::make_unique<slow_courier>(wanted->courier));
+        for (; most != 0 && !wants_nothing(); --most) {
+            if (topics_wanted_.empty() || (!wanted_.empty() && chance(random_, 50))) {
+                lanes_.push_back(wanted_.front());
+                couriers_.push_back(std::make_shared<slow_courier>(wanted_.front()));
+                wanted_.pop_front();
             } else {
-                require(std::ranges::count(questions_, wanted->topic) == 0, "asked twice");
-                questions_.push_back(wanted->topic);
+                require(std::ranges::count(questions_, topics_wanted_.front()) == 0, "asked twice");
+                questions_.push_back(topics_wanted_.front());
+                topics_wanted_.pop_front();
             }
-            plan_.started();
         }
     }
 
@@ -171,21 +191,21 @@ private:
         if (couriers_.empty())
             return;
         auto const at = couriers_.begin() + up_to(random_, int(couriers_.size()) - 1);
-        if (can_step(**at) && step(**at))
+        if (can_step(**at) && step(*at))
             couriers_.erase(at);
     }
 
     /// Whether the courier has come back.
-    bool step(slow_courier& one)
+    bool step(std::shared_ptr<slow_courier> const& which)
     {
+        slow_courier& one = *which;
         if (!one.boarded) {
             hurried_ += one.hurried ? 1 : 0;
             one.hurried = false;
-            one.where->waiting = &one;
+            one.where->waiting.assign(1, which);
             one.until = plan_.due(*one.where);
             if (one.until && now_ < *one.until)
                 return false;
-            one.where->waiting = nullptr;
             if (one.until)
                 board(one);
         } else {
@@ -194,6 +214,7 @@ private:
         if (!one.flights.empty())
             return false;
         plan_.returned(one.where, one.boarded);
+        take_effects();
         return true;
     }
 
@@ -208,7 +229,9 @@ private:
     {
         check_time(*one.where);
         one.boarded = true;
-        one.flights.push_back(plan_.board(one.where, now_));
+        one.flights.emplace_back();
+        plan_.board(one.where, one.flights.back(), now_);
+        take_effects();
         flight const& batch = one.flights.back();
         require(!batch.batch.empty(), "an empty batch");
         require(batch.batch.size() <= options_.max_batch_records(), "too many records");
@@ -270,6 +293,7 @@ private:
         std::size_t const count = now.batch.size();
         if (body_of(now) > service_limit_ && count > 1) {
             flight later = plan_.halve(now);
+            take_effects();
             learned_ = plan_.largest_body();
             ++retries_;
             require(now.batch.size() == count / 2 && later.batch.size() == count - count / 2, "no halves");
@@ -302,6 +326,7 @@ private:
                    fails ? hk::result<hk::receipt>(http_failure(hk::errc::service_failed, status, claim))
                          : hk::result<hk::receipt>(hk::receipt(std::move(outcomes))),
                    now_);
+        take_effects();
         ++landings_;
         one.flights.pop_back();
         for (pending_ptr const& sent : landing) {
@@ -332,6 +357,7 @@ private:
                std::vector<numbered_ptr> const& unplaced = {})
     {
         plan_.partitions(topic, count, now_);
+        take_effects();
         for (numbered_ptr const& one : unplaced)
             if (one->where == stage::answered) {
                 require(is(one->failure, hk::errc::not_found), "refused for another reason");
@@ -347,7 +373,7 @@ private:
         std::size_t waiting = 0;
         std::size_t first_unanswered = all_.size();
         numbered const* first_waiting = nullptr;
-        bool const started = plan_.next() == nullptr;
+        bool const started = wants_nothing();
         for (auto at = all_.rbegin(); at != all_.rend(); ++at) {
             numbered const& one = **at;
             require(one.answers == (one.where == stage::answered ? 1 : 0),
@@ -416,7 +442,7 @@ private:
             for (std::size_t i = couriers_.size(); i-- != 0;)
                 if (can_step(*couriers_[i])) {
                     moved = true;
-                    if (step(*couriers_[i]))
+                    if (step(couriers_[i]))
                         couriers_.erase(couriers_.begin() + std::ptrdiff_t(i));
                     check();
                 }
@@ -432,7 +458,7 @@ private:
 
     void check_end()
     {
-        require(plan_.next() == nullptr, "there is still something to do");
+        require(wants_nothing(), "there is still something to do");
         hk::producer_statistics expected;
         for (numbered_ptr const& one : all_) {
             require(one->answers == 1 && one->claim.has_value(), "without an answer");
@@ -451,7 +477,7 @@ private:
         require(figures.queue_time.count() == left_, "queue times");
         require(plan_.flushed(plan_.flush()), "not flushed");
         for (auto const& one : lanes_)
-            require(closed_ || one.expired(), "a lane is kept");
+            require(one.expired(), "a lane is kept");
     }
 
     using place = std::pair<std::string, std::optional<std::int32_t>>;
@@ -468,7 +494,9 @@ private:
     std::size_t learned_;
     bool closed_ = false;
     std::vector<numbered_ptr> all_;
-    std::vector<std::unique_ptr<slow_courier>> couriers_;
+    std::list<lane_ptr> wanted_; ///< A courier is to come for each.
+    std::list<std::string> topics_wanted_;
+    std::vector<std::shared_ptr<slow_courier>> couriers_;
     std::vector<std::string> questions_;
     std::vector<std::pair<std::uint64_t, std::size_t>> flushed_; ///< And how many records came before.
     std::map<place, std::size_t> boarded_;                       ///< The next one that may.

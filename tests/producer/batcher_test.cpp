@@ -148,6 +148,21 @@ TEST_CASE("what was taken or removed no longer counts towards the size")
     CHECK_FALSE(some.records.full(limits(100, size_together({hk::record(1)}) + 1)));
 }
 
+TEST_CASE("what is put back is the next to be taken, and counts towards the size again")
+{
+    gathering some;
+    for (int i = 0; i != 4; ++i)
+        some.add(hk::record(i));
+    std::size_t const four = size_together({hk::record(0), hk::record(1), hk::record(2), hk::record(3)});
+    pending_list batch = some.records.take(limits(2));
+    some.records.put_back(batch);
+    CHECK(batch.empty());
+    CHECK(some.records.size() == 4);
+    CHECK(some.records.full(limits(100, four)));
+    CHECK_FALSE(some.records.full(limits(100, four + 1)));
+    CHECK(values(some.records.take(limits(100))) == texts{"0", "1", "2", "3"});
+}
+
 TEST_CASE("a record can be removed from anywhere, and the others keep their order")
 {
     for (std::size_t gone = 0; gone != 4; ++gone) {

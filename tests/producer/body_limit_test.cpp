@@ -1,5 +1,5 @@
 // What a producer learns from requests that the service finds too large.
-#include <hdikafka/detail/producer/body_limit.hpp>
+#include <hdikafka/detail/producer/lane.hpp>
 
 #include <doctest/doctest.h>
 

@@ -218,9 +218,11 @@ TEST_CASE("records without a key stay with one partition until they fill a batch
 {
     known_topic by_records(2);
     by_records.limits.records = 3;
-    known_topic by_bytes(2);
-    by_bytes.limits.bytes = body_size(3, 3 * record_size(hk::record(1)));
-    for (known_topic* const topic : {&by_records, &by_bytes}) {
+    known_topic to_the_byte(2);
+    to_the_byte.limits.bytes = body_size(3, 3 * record_size(hk::record(1)));
+    known_topic a_byte_short(2); // of a fourth
+    a_byte_short.limits.bytes = body_size(4, 4 * record_size(hk::record(1))) - 1;
+    for (known_topic* const topic : {&by_records, &to_the_byte, &a_byte_short}) {
         std::vector<std::int32_t> chosen;
         for (int i = 0; i != 12; ++i)
             chosen.push_back(topic->pick_without_key());

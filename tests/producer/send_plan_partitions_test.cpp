@@ -98,16 +98,16 @@ TEST_CASE("what was sent before a flush does not linger behind a record with a p
     send_steps steps(murmur2().linger(20ms));
     steps.send("orders", hk::record("21", 1));
     steps.start();
-    steps.plan.flush();
+    steps.flush();
     steps.send("orders", hk::record(2).partition(0));
     auto early = steps.start();
     for (auto const& one : early)
-        steps.due(*one);
+        steps.due(one);
     steps.answer(1);
     for (auto& one : steps.start())
         early.push_back(std::move(one));
     REQUIRE(early.size() == 1);
-    CHECK(steps.due(*early.front()) == steps.now);
+    CHECK(steps.due(early.front()) == steps.now);
 }
 
 TEST_CASE("when the question fails, those that waited for it fail, and the next record has it asked again")

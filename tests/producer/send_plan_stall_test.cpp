@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -22,11 +23,10 @@ namespace {
 constexpr milliseconds tick = 5ms;
 constexpr milliseconds patience = 20s;
 
-class stalled_courier final : public lingering
+class stalled_courier
 {
 public:
     explicit stalled_courier(lane_ptr from) : where(std::move(from)) {}
-    void hurry() override { due = send_time::min(); }
 
     lane_ptr const where;
     std::optional<flight> batch;
@@ -75,7 +75,7 @@ public:
     std::size_t sent() const { return sent_; }
     std::size_t given_up() const { return given_up_; }
     std::size_t wrong() const { return wrong_; }
-    bool idle() const { return couriers_.empty() && plan_.next() == nullptr; }
+    bool idle() const { return couriers_.empty() && wanted_.empty() && questions_.empty(); }
     hk::producer_statistics statistics() const { return plan_.statistics(); }
 
 private:
@@ -88,6 +88,7 @@ private:
                 ++given_up_;
             else
                 one.gives_up = send_time::max(); // it has left
+            take_effects();
             check_budget();
         }
         if (one.sent && one.sent->where == stage::answered) {
@@ -104,18 +105,29 @@ private:
         one.gives_up = now_ + patience;
         numbers_[one.sent.get()] = one.number;
         plan_.submit(one.sent, now_);
+        take_effects();
         check_budget();
+    }
+
+    void take_effects()
+    {
+        send_effects due = plan_.effects();
+        for (pending_ptr const& one : due.answered)
+            ++static_cast<sent_record&>(*one).answers;
+        for (waiter_ptr const& one : due.hurried)
+            static_cast<stalled_courier*>(one.get())->due = send_time::min();
+        wanted_.splice(wanted_.end(), due.couriers);
+        questions_.splice(questions_.end(), due.queries);
     }
 
     void start()
     {
-        while (send_action const* const wanted = plan_.next()) {
-            std::string const topic = wanted->topic;
-            if (wanted->courier)
-                couriers_.push_back(std::make_unique<stalled_courier>(wanted->courier));
-            plan_.started();
-            if (!topic.empty())
-                plan_.partitions(topic, std::int32_t(4), now_);
+        while (!wanted_.empty() || !questions_.empty()) {
+            for (; !wanted_.empty(); wanted_.pop_front())
+                couriers_.push_back(std::make_shared<stalled_courier>(wanted_.front()));
+            for (; !questions_.empty(); questions_.pop_front())
+                plan_.partitions(questions_.front(), std::int32_t(4), now_);
+            take_effects();
             check_budget();
         }
     }
@@ -132,19 +144,19 @@ private:
                 plan_.returned(where, true);
                 one.reset();
             } else if (one->due <= now_) {
-                where->waiting = one.get();
+                where->waiting.assign(1, one);
                 auto const due = plan_.due(*where);
                 one->due = due.value_or(now_);
                 if (now_ < one->due)
                     continue;
-                where->waiting = nullptr;
                 if (due) {
-                    one->batch = plan_.board(where, now_);
+                    plan_.board(where, one->batch.emplace(), now_);
                 } else {
                     plan_.returned(where, false);
                     one.reset();
                 }
             }
+            take_effects();
             check_budget();
         }
         std::erase(couriers_, nullptr);
@@ -189,7 +201,9 @@ private:
     send_plan plan_;
     send_time now_ = at(0ms);
     std::vector<sender> senders_;
-    std::vector<std::unique_ptr<stalled_courier>> couriers_;
+    std::vector<std::shared_ptr<stalled_courier>> couriers_;
+    std::list<lane_ptr> wanted_; ///< A courier is to come for each.
+    std::list<std::string> questions_;
     std::map<pending_send const*, std::size_t> numbers_;
     std::map<std::pair<std::string, std::optional<std::int32_t>>, std::size_t> next_;
     std::size_t sent_ = 0;

@@ -108,7 +108,8 @@ hk::producer_options random_options(std::mt19937& random)
     out.buffer_records(1 + random() % 20).max_batch_records(1 + random() % 6).max_in_flight(1 + random() % 3);
     out.linger(std::chrono::milliseconds(static_cast<int>(random() % 6)));
     if (random() % 2)
-        out.partitioner(hk::partitioner::murmur2).refresh_partitions(std::chrono::milliseconds(static_cast<int>(random() % 5)));
+        out.partitioner(hk::partitioner::murmur2)
+            .refresh_partitions(std::chrono::milliseconds(static_cast<int>(random() % 5)));
     return out;
 }
 

@@ -6,7 +6,7 @@
 
 #include <hdikafka/detail/client/operations.hpp>
 #include <hdikafka/detail/identity/credentials.hpp>
-#include <hdikafka/detail/producer/handle.hpp>
+#include <hdikafka/detail/producer/courier.hpp>
 #include <hdikafka/detail/stream/checkpoint_handle.hpp>
 #include <hdikafka/detail/stream/handle.hpp>
 

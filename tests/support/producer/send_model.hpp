@@ -31,7 +31,6 @@ public:
     numbered(std::size_t place, std::string to, hk::record one, std::size_t size)
         : pending_send(std::move(to), std::move(one), size), number(place)
     {}
-    void answered() override { ++answers; }
 
     std::size_t const number;
     int answers = 0;
@@ -45,11 +44,10 @@ using numbered_ptr = std::shared_ptr<numbered>;
 inline numbered& of(pending_ptr const& one) { return static_cast<numbered&>(*one); }
 
 /// Like a courier of the library's, which looks again when its time has come or it is hurried.
-class slow_courier final : public lingering
+class slow_courier
 {
 public:
     explicit slow_courier(lane_ptr from) : where(std::move(from)) {}
-    void hurry() override { hurried = true; }
 
     lane_ptr const where;
     std::vector<flight> flights;

@@ -44,7 +44,6 @@ class sent_record final : public pending_send
 {
 public:
     using pending_send::pending_send;
-    void answered() override { ++answers; }
 
     int answers = 0;
 };
@@ -52,11 +51,10 @@ public:
 using sent_ptr = std::shared_ptr<sent_record>;
 
 /// A courier of the test's.
-class test_courier final : public lingering
+class test_courier
 {
 public:
     explicit test_courier(lane_ptr from) : where(std::move(from)) {}
-    void hurry() override { hurried = true; }
 
     lane_ptr where;
     std::vector<flight> flights; ///< The last one is the next.
@@ -64,7 +62,7 @@ public:
     bool hurried = false;
 };
 
-using courier_ptr = std::unique_ptr<test_courier>;
+using courier_ptr = std::shared_ptr<test_courier>;
 
 /// A receipt for that many records, which are all there.
 inline hk::receipt all_done(std::size_t count)
@@ -97,22 +95,37 @@ public:
         std::size_t const bytes = size_in_body(one, options_);
         auto const sent = std::make_shared<sent_record>(std::move(topic), std::move(one), bytes);
         plan.submit(sent, now);
+        take_effects();
         return sent;
     }
 
-    hk::persistence leave(sent_ptr const& one) { return plan.leave(*one, now); }
+    hk::persistence leave(sent_ptr const& one)
+    {
+        auto const claim = plan.leave(*one, now);
+        take_effects();
+        return claim;
+    }
+
+    std::uint64_t flush()
+    {
+        auto const generation = plan.flush();
+        take_effects();
+        return generation;
+    }
+
+    void give_up(hk::error const& why)
+    {
+        plan.give_up(why);
+        take_effects();
+    }
 
     /// Starts all that the plan wants: gives the couriers, keeps the questions.
     std::vector<courier_ptr> start()
     {
         std::vector<courier_ptr> out;
-        while (send_action const* const wanted = plan.next()) {
-            if (wanted->courier)
-                out.push_back(std::make_unique<test_courier>(wanted->courier));
-            else
-                questions.push_back(wanted->topic);
-            plan.started();
-        }
+        for (lane_ptr const& one : wanted_)
+            out.push_back(std::make_shared<test_courier>(one));
+        wanted_.clear();
         return out;
     }
 
@@ -125,20 +138,21 @@ public:
     }
 
     /// The courier waits from now on; when it is to board.
-    std::optional<send_time> due(test_courier& one)
+    std::optional<send_time> due(courier_ptr const& one)
     {
-        one.where->waiting = &one;
-        return plan.due(*one.where);
+        one->where->waiting.assign(1, one);
+        return plan.due(*one->where);
     }
 
     /// The courier leaves with what there is; the values.
     texts board(test_courier& one)
     {
-        one.where->waiting = nullptr;
         if (!plan.due(*one.where))
             return {};
         one.boarded = true;
-        one.flights.push_back(plan.board(one.where, now));
+        one.flights.emplace_back();
+        plan.board(one.where, one.flights.back(), now);
+        take_effects();
         return values(one.flights.back().batch);
     }
 
@@ -147,12 +161,14 @@ public:
     {
         flight later = plan.halve(one.flights.back());
         one.flights.insert(std::prev(one.flights.end()), std::move(later));
+        take_effects();
     }
 
     void land(test_courier& one, hk::result<hk::receipt> const& answer)
     {
         plan.land(one.flights.back(), answer, now);
         one.flights.pop_back();
+        take_effects();
     }
 
     void land(test_courier& one) { land(one, all_done(one.flights.back().batch.size())); }
@@ -161,12 +177,13 @@ public:
     {
         plan.returned(one->where, one->boarded);
         one.reset();
+        take_effects();
     }
 
     /// Carries out one courier's whole journey; the values of the batch.
     texts fly(courier_ptr& one)
     {
-        due(*one);
+        due(one);
         texts out = board(*one);
         if (one->boarded)
             land(*one);
@@ -181,6 +198,7 @@ public:
         std::string const topic = questions.front();
         questions.pop_front();
         plan.partitions(topic, count, now);
+        take_effects();
     }
 
     /// Has all that is to be done done, and gives the batches.
@@ -198,7 +216,19 @@ public:
     std::deque<std::string> questions; ///< Topics whose partitions are asked for.
 
 private:
+    void take_effects()
+    {
+        send_effects const due = plan.effects();
+        for (pending_ptr const& one : due.answered)
+            ++static_cast<sent_record&>(*one).answers;
+        for (waiter_ptr const& one : due.hurried)
+            static_cast<test_courier*>(one.get())->hurried = true;
+        wanted_.insert(wanted_.end(), due.couriers.begin(), due.couriers.end());
+        questions.insert(questions.end(), due.queries.begin(), due.queries.end());
+    }
+
     hk::producer_options options_;
+    std::vector<lane_ptr> wanted_; ///< A courier is to come for each.
 };
 
 } // namespace test

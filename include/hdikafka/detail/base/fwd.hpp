@@ -24,9 +24,8 @@ template <class = void>
 class producer_state;
 using producer_ptr = std::shared_ptr<producer_state<>>;
 
-template <class = void>
-class awaited_send;
-using awaited_ptr = std::shared_ptr<awaited_send<>>;
+class pending_send;
+using pending_ptr = std::shared_ptr<pending_send>;
 
 class token_source;
 using token_source_ptr = std::shared_ptr<token_source>;

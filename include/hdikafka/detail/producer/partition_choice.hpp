@@ -5,7 +5,7 @@
 #include <hdikafka/detail/base/murmur2.hpp>
 #include <hdikafka/detail/base/random.hpp>
 #include <hdikafka/detail/json/text.hpp>
-#include <hdikafka/detail/producer/batcher.hpp>
+#include <hdikafka/detail/producer/lane.hpp>
 #include <hdikafka/detail/rest/requests.hpp>
 #include <hdikafka/producer_options.hpp>
 #include <hdikafka/record.hpp>

@@ -1,16 +1,21 @@
-// A producer's plan under a lock, and who acts on it.
+// A producer: its plan under a lock, those who wait for it, and who acts on it.
 #ifndef HDIKAFKA_DETAIL_PRODUCER_PRODUCER_HPP
 #define HDIKAFKA_DETAIL_PRODUCER_PRODUCER_HPP
 
+#include <hdikafka/call_options.hpp>
 #include <hdikafka/detail/base/fwd.hpp>
-#include <hdikafka/detail/base/linked_list.hpp>
 #include <hdikafka/detail/client/core.hpp>
 #include <hdikafka/detail/producer/rules.hpp>
 #include <hdikafka/detail/producer/send_plan.hpp>
 #include <hdikafka/detail/rest/arguments.hpp>
 #include <hdikafka/detail/run/asio.hpp>
+#include <hdikafka/detail/run/children.hpp>
 #include <hdikafka/detail/run/operation.hpp>
+#include <hdikafka/detail/run/run.hpp>
+#include <hdikafka/detail/run/task.hpp>
+#include <hdikafka/detail/run/waiters.hpp>
 #include <hdikafka/error.hpp>
+#include <hdikafka/producer.hpp>
 #include <hdikafka/producer_options.hpp>
 #include <hdikafka/producer_statistics.hpp>
 #include <hdikafka/receipt.hpp>
@@ -19,132 +24,90 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
-namespace hdikafka::inline v0_1::detail {
+namespace hdikafka::inline v0_1 {
 
-/// The error of a producer's own making.
-inline error producer_error(std::error_code code, std::string_view operation, std::string topic,
-                            std::string cause, persistence claim = persistence::none)
-{
-    diagnostics info;
-    info.operation = operation;
-    info.topic = std::move(topic);
-    info.persisted(claim).retriable(code == errc::timed_out);
-    return error(code, std::move(info), std::move(cause));
-}
+namespace detail {
 
-/// A record whose outcome somebody may wait for.
-template <class>
-class awaited_send final : public pending_send
+/// Thread-safe.
+template <class Lazy>
+class producer_state : public std::enable_shared_from_this<producer_state<Lazy>>
 {
 public:
-    using pending_send::pending_send;
+    using self_ptr = std::shared_ptr<producer_state>;
 
-    void answered() override
-    {
-        if (waiter)
-            waiter->wake();
-    }
-
-    operation_ptr waiter;
-};
-
-/// One who acts on the plan in the background.
-template <class = void>
-class job : public list_link
-{
-public:
-    explicit job(operation_ptr by) : op(std::move(by)) {}
-
-    operation_ptr const op;
-
-protected:
-    ~job() = default;
-};
-
-/// Takes one batch of a lane, and sends it. Made with the producer's lock held, and on the frame of a task:
-/// when that is destroyed half-way, with its executor's context, nothing more can be sent.
-template <class Lazy = void>
-class courier final : public job<>, public lingering
-{
-public:
-    courier(producer_ptr producer, lane_ptr from, operation_ptr by)
-        : job<>(std::move(by)), owner(std::move(producer)), where(std::move(from))
-    {
-        flights.reserve(1); // a batch that has left its lane must not be lost
-        owner->add(*this);
-    }
-    courier(courier const&) = delete;
-    courier& operator=(courier const&) = delete;
-    ~courier() { owner->came_back(*this); }
-
-    void hurry() override { this->op->wake(); }
-
-    std::shared_ptr<producer_state<Lazy>> const owner;
-    lane_ptr const where;
-    std::vector<flight> flights; ///< Those that have not landed; the last one is the next.
-    bool boarded = false;
-    bool sending = false; ///< The next flight's request is under way, or was.
-    bool done = false;
-};
-
-/// Asks how many partitions a topic has. Otherwise like a courier.
-template <class Lazy = void>
-class partition_query final : public job<>
-{
-public:
-    partition_query(producer_ptr producer, std::string about, operation_ptr by)
-        : job<>(std::move(by)), owner(std::move(producer)), topic(std::move(about))
-    {
-        owner->add(*this);
-    }
-    partition_query(partition_query const&) = delete;
-    partition_query& operator=(partition_query const&) = delete;
-    ~partition_query() { owner->came_back(*this); }
-
-    std::shared_ptr<producer_state<Lazy>> const owner;
-    std::string const topic;
-    bool done = false;
-};
-
-/// Starts a task that has the courier or the partition_query.
-template <class = void>
-void start_job(operation_ptr const& op, std::unique_ptr<courier<>> one);
-template <class = void>
-void start_job(operation_ptr const& op, std::unique_ptr<partition_query<>> one);
-
-/// Thread-safe. Nothing is started with the lock held.
-template <class>
-class producer_state : public std::enable_shared_from_this<producer_state<>>
-{
-public:
     /// Throws hk::error when the options cannot be used.
     producer_state(client_ptr client, producer_options const& wanted)
-        : owner(std::move(client)), options(checked(wanted)), plan_(options, owner->http()->random().next())
+        : owner_(std::move(client)),
+          options_(checked(wanted)),
+          plan_(options_, owner_->http()->random().next())
     {}
+
+    static net::awaitable<receipt> send(self_ptr self, std::string topic, record one, call_options options)
+    {
+        auto const op = self->make_operation(options);
+        if (op->time_left() <= milliseconds(0))
+            throw producer_error(errc::timed_out, "send", std::move(topic), "there was no time for the call");
+        auto const sent = self->submit(std::move(topic), std::move(one), op);
+        recipient place(self, sent, true);
+        task work = place.wait(op);
+        op->runs(work);
+        co_await run_operation<>(op);
+        work.outcome().value();
+        co_return place.told();
+    }
+
+    static net::awaitable<receipt> await_receipt(self_ptr self, pending_ptr sent, call_options options)
+    {
+        if (!sent)
+            throw producer_error(errc::invalid_option, "send", std::string(),
+                                 "there is no receipt of a record that was not taken");
+        auto const op = self->make_operation(options);
+        self->wait_for(*sent, op);
+        recipient place(self, sent, false);
+        task work = place.wait(op);
+        op->runs(work);
+        co_await run_operation<>(op);
+        work.outcome().value();
+        co_return place.told();
+    }
+
+    /// `closing`: nothing more is taken.
+    static net::awaitable<void> flush(self_ptr self, call_options options, bool closing)
+    {
+        auto const op = self->make_operation(options);
+        waiters<>::place place(self, self->flushes_, *op);
+        std::uint64_t const generation = self->begin_flush(closing);
+        task work = self->await_flush(op, place, generation, closing ? "close" : "flush");
+        op->runs(work);
+        co_await run_operation<>(op);
+        auto const flushed = work.outcome();
+        if (!flushed && closing)
+            self->give_up("the producer was closed");
+        flushed.value();
+    }
 
     /// Sends a record, of whose outcome `waiter` is told. Without one, null when there is no room at once.
     /// Throws hk::error for what cannot be sent.
-    awaited_ptr submit(std::string topic, record one, operation_ptr waiter)
+    pending_ptr submit(std::string topic, record one, operation_ptr waiter)
     {
-        std::size_t const bytes = size_in_body(one, options);
+        std::size_t const bytes = size_in_body(one, options_);
         auto sound = check_topic(topic);
         if (sound && one.partition())
             sound = check_partition(*one.partition());
         if (sound)
-            sound = check_size(bytes, options);
+            sound = check_size(bytes, options_);
         if (!sound)
             throw producer_error(sound.error().code(), "send", std::move(topic), sound.error().cause());
-        auto sent = std::make_shared<awaited_send<>>(std::move(topic), std::move(one), bytes);
+        auto sent = std::make_shared<pending_send>(std::move(topic), std::move(one), bytes);
         sent->waiter = std::move(waiter);
         std::unique_lock lock(mutex_);
         if (closed_)
@@ -156,54 +119,14 @@ public:
         return sent;
     }
 
-    /// Whether the outcome is there, which then changes no more.
-    bool answered(pending_send const& one) const
-    {
-        std::lock_guard const lock(mutex_);
-        return one.where == pending_send::stage::answered;
-    }
-
-    /// Who is told of the outcome from now on. False when somebody is already.
-    bool wait_for(awaited_send<>& one, operation_ptr waiter)
-    {
-        std::lock_guard const lock(mutex_);
-        if (one.waiter)
-            return false;
-        one.waiter = std::move(waiter);
-        return true;
-    }
-
-    /// Nobody waits any longer, and the record goes on.
-    void leave_alone(awaited_send<>& one)
-    {
-        std::lock_guard const lock(mutex_);
-        one.waiter.reset();
-    }
-
-    /// Nobody waits any longer, and the record does not go unless it is on its way. What is to be said of it;
-    /// nothing when the outcome is there.
-    std::optional<persistence> withdraw(awaited_send<>& one)
-    {
-        std::unique_lock lock(mutex_);
-        one.waiter.reset();
-        if (one.where == pending_send::stage::answered)
-            return std::nullopt;
-        persistence const claim = plan_.leave(one, steady_clock::now());
-        act(lock);
-        return claim;
-    }
-
     /// Fails what is not on its way, and has what is end: that says itself what became of its records. Takes
     /// nothing any more.
     void give_up(std::string const& cause)
     {
         std::unique_lock lock(mutex_);
-        closed_ = given_up_ = true;
-        plan_.give_up(error(errc::closed, cause));
-        if (!jobs_.empty())
-            for (job<>* one = &jobs_.front(); one != nullptr; one = jobs_.after(*one))
-                one->op->close();
+        stop(error(errc::closed, cause));
         act(lock);
+        jobs_.close();
     }
 
     producer_statistics statistics() const
@@ -212,142 +135,77 @@ public:
         return plan_.statistics();
     }
 
-    /// Somebody who waits until all that was sent before has its answer, on the frame of his coroutine.
-    class flush_place : public list_link
+private:
+    class courier;
+    class partition_query;
+
+    static constexpr char const* closed_text = "the producer is closed";
+
+    /// Somebody who waits for a record's outcome, on the frame of his coroutine.
+    class recipient
     {
     public:
-        /// `closing`: nothing is taken any more.
-        flush_place(producer_ptr producer, operation_ptr waiter, bool closing)
-            : producer_(std::move(producer)),
-              waiter_(std::move(waiter)),
-              generation_(producer_->begin_flush(closing))
+        /// `takes_back`: the record does not go when he waits no longer, unless it is on its way.
+        recipient(self_ptr producer, pending_ptr sent, bool takes_back)
+            : producer_(std::move(producer)), sent_(std::move(sent)), takes_back_(takes_back)
+        {}
+        recipient(recipient const&) = delete;
+        recipient& operator=(recipient const&) = delete;
+        ~recipient() { leave(); }
+
+        task wait(operation_ptr op)
         {
-            std::lock_guard const lock(producer_->mutex_);
-            producer_->flushes_.push_back(*this);
-        }
-        flush_place(flush_place const&) = delete;
-        flush_place& operator=(flush_place const&) = delete;
-        ~flush_place()
-        {
-            std::lock_guard const lock(producer_->mutex_);
-            producer_->flushes_.remove(*this);
+            while (!answered()) {
+                bool const going_on = co_await op->park();
+                auto const claim = going_on ? std::nullopt : leave();
+                if (claim)
+                    co_return producer_error(op->stopped(), "send", sent_->topic, doing(*claim), *claim);
+            }
+            co_return result<void>();
         }
 
-        bool done() const
+        /// Once the outcome is there. Throws when there is no receipt.
+        receipt told() const
         {
-            std::lock_guard const lock(producer_->mutex_);
-            return producer_->plan_.flushed(generation_);
-        }
-
-        /// With the lock held.
-        void look()
-        {
-            if (producer_->plan_.flushed(generation_))
-                waiter_->wake();
+            if (sent_->failure)
+                throw *sent_->failure;
+            return receipt(std::vector<record_outcome>(1, sent_->outcome));
         }
 
     private:
-        producer_ptr producer_;
-        operation_ptr waiter_;
-        std::uint64_t const generation_;
+        /// Whether the outcome is there, which then changes no more.
+        bool answered() const
+        {
+            std::lock_guard const lock(producer_->mutex_);
+            return sent_->where == pending_send::stage::answered;
+        }
+
+        /// He waits no longer. What is to be said of the record; nothing when the outcome is there.
+        std::optional<persistence> leave()
+        {
+            std::unique_lock lock(producer_->mutex_);
+            if (sent_->where == pending_send::stage::answered || !std::exchange(waits_, false))
+                return std::nullopt;
+            sent_->waiter.reset();
+            if (!takes_back_)
+                return persistence::possibly;
+            auto const claim = producer_->plan_.leave(*sent_, steady_clock::now());
+            producer_->act(lock);
+            return claim;
+        }
+
+        char const* doing(persistence claim) const noexcept
+        {
+            if (!takes_back_)
+                return "waiting for its receipt";
+            return claim == persistence::none ? "waiting to be sent" : "waiting for the answer to its batch";
+        }
+
+        self_ptr const producer_;
+        pending_ptr const sent_;
+        bool const takes_back_;
+        bool waits_ = true;
     };
-
-    // For couriers and inquiries.
-
-    /// With the lock held.
-    void add(job<>& one) { jobs_.push_back(one); }
-
-    /// When the courier is to board, who is told when that changes; nullopt when there is nothing to send.
-    std::optional<steady_clock::time_point> due(courier<>& one)
-    {
-        std::lock_guard const lock(mutex_);
-        one.where->waiting = &one;
-        return plan_.due(*one.where);
-    }
-
-    void board(courier<>& one)
-    {
-        std::unique_lock lock(mutex_);
-        one.where->waiting = nullptr;
-        if (!plan_.due(*one.where))
-            return;
-        one.boarded = true;
-        one.flights.push_back(plan_.board(one.where, steady_clock::now()));
-        act(lock);
-    }
-
-    /// The batch goes in two.
-    void halve(courier<>& one)
-    {
-        one.flights.reserve(one.flights.size() + 1);
-        std::lock_guard const lock(mutex_);
-        flight later = plan_.halve(one.flights.back());
-        one.flights.insert(std::prev(one.flights.end()), std::move(later));
-    }
-
-    void land(courier<>& one, result<receipt> const& outcome)
-    {
-        std::unique_lock lock(mutex_);
-        plan_.land(one.flights.back(), outcome, steady_clock::now());
-        one.flights.pop_back();
-        one.sending = false;
-        act(lock);
-    }
-
-    /// Batches that have not been sent go with the next courier.
-    void put_back(courier<>& one)
-    {
-        std::lock_guard const lock(mutex_);
-        for (flight& unsent : one.flights) {
-            if (given_up_)
-                plan_.land(unsent, producer_error(errc::closed, "send", one.where->topic, closed_text),
-                           steady_clock::now());
-            else
-                plan_.put_back(one.where, unsent);
-        }
-        one.flights.clear();
-    }
-
-    void came_back(courier<>& one)
-    {
-        std::unique_lock lock(mutex_);
-        jobs_.remove(one);
-        for (; !one.flights.empty(); one.flights.pop_back()) {
-            auto const claim = one.sending ? persistence::possibly : persistence::none;
-            plan_.land(one.flights.back(),
-                       producer_error(errc::closed, "send", one.where->topic, context_gone, claim),
-                       steady_clock::now());
-            one.sending = false; // the others have not been sent
-        }
-        if (!one.done)
-            end_with_context();
-        plan_.returned(one.where, one.boarded);
-        act(lock);
-    }
-
-    void learn(partition_query<>& one, result<std::int32_t> const& count)
-    {
-        std::unique_lock lock(mutex_);
-        one.done = true;
-        plan_.partitions(one.topic, count, steady_clock::now());
-        act(lock);
-    }
-
-    void came_back(partition_query<>& one)
-    {
-        std::unique_lock lock(mutex_);
-        jobs_.remove(one);
-        if (!one.done)
-            end_with_context();
-        act(lock);
-    }
-
-    client_ptr const owner;
-    producer_options const options;
-
-private:
-    static constexpr char const* closed_text = "the producer is closed";
-    static constexpr char const* context_gone = "the executor's context was destroyed";
 
     static producer_options checked(producer_options const& wanted)
     {
@@ -356,52 +214,179 @@ private:
         return wanted;
     }
 
-    std::uint64_t begin_flush(bool closing)
+    operation_ptr make_operation(call_options const& options) const
+    {
+        return owner_->http()->make_operation(owner_->deadline(options.timeout()));
+    }
+
+    /// Who is told of the outcome from now on.
+    void wait_for(pending_send& one, operation_ptr waiter)
     {
         std::lock_guard const lock(mutex_);
-        closed_ = closed_ || closing;
-        return plan_.flush();
+        if (one.where == pending_send::stage::answered)
+            return;
+        if (one.waiter)
+            throw producer_error(errc::already_running, "send", one.topic,
+                                 "somebody else waits for this receipt");
+        one.waiter = std::move(waiter);
     }
 
-    void end_with_context()
+    std::uint64_t begin_flush(bool closing)
+    {
+        std::unique_lock lock(mutex_);
+        closed_ = closed_ || closing;
+        std::uint64_t const generation = plan_.flush();
+        act(lock);
+        return generation;
+    }
+
+    task await_flush(operation_ptr op, waiters<>::place& place, std::uint64_t generation,
+                     std::string_view operation)
+    {
+        while (!flushed(generation, place)) {
+            auto const waited = co_await place.wait(std::string());
+            if (!waited)
+                co_return producer_error(op->stopped(), operation, std::string(),
+                                         "records are still on their way");
+        }
+        co_return result<void>();
+    }
+
+    /// Otherwise whoever waits in that place is told when to look again.
+    bool flushed(std::uint64_t generation, waiters<>::place& place)
+    {
+        std::lock_guard const lock(mutex_);
+        bool const done = plan_.flushed(generation);
+        if (!done)
+            flushes_.join(place);
+        return done;
+    }
+
+    bool given_up() const
+    {
+        std::lock_guard const lock(mutex_);
+        return given_up_;
+    }
+
+    /// With the lock held.
+    void stop(error const& why)
     {
         closed_ = given_up_ = true;
-        plan_.give_up(error(errc::closed, context_gone));
+        plan_.give_up(why);
     }
 
-    /// Tells those who wait for a flush, and starts what the plan wants. The lock is released for that.
-    void act(std::unique_lock<std::mutex>& lock)
+    /// Ends a turn of the plan: releases the lock, and does what is to be done. What there is no memory for
+    /// is done with the next turn.
+    void act(std::unique_lock<std::mutex>& lock) noexcept
     {
-        if (!flushes_.empty())
-            for (flush_place* one = &flushes_.front(); one != nullptr; one = flushes_.after(*one))
-                one->look();
-        while (send_action const* const due = plan_.next()) {
-            auto const op = owner->http()->make_operation(steady_clock::time_point::max());
-            if (due->courier)
-                start(op, std::make_unique<courier<>>(this->shared_from_this(), due->courier, op), lock);
-            else
-                start(op, std::make_unique<partition_query<>>(this->shared_from_this(), due->topic, op),
-                      lock);
+        send_effects due = plan_.effects();
+        bool const flushed = due.flushed && !flushes_.empty();
+        lock.unlock();
+        for (; !due.answered.empty(); due.answered.pop_front())
+            wake(due.answered.front()->waiter);
+        for (; !due.hurried.empty(); due.hurried.pop_front())
+            wake(due.hurried.front());
+        if (flushed) { // the last, so that flush() ends when everybody has been told
+            lock.lock();
+            flushes_.answer_all();
+            lock.unlock();
+        }
+        try {
+            while (!due.couriers.empty()) // later: what the executor is about to send travels together then
+                start_first<courier>(due.couriers, true);
+            while (!due.queries.empty())
+                start_first<partition_query>(due.queries, false);
+        } catch (...) {
+            lock.lock();
+            plan_.put_off(due);
         }
     }
 
-    template <class Errand>
-    void start(operation_ptr const& op, std::unique_ptr<Errand> one, std::unique_lock<std::mutex>& lock)
+    static void wake(waiter_ptr& who) noexcept
     {
-        plan_.started();
-        lock.unlock();
-        start_job<>(op, std::move(one));
-        lock.lock();
+        if (waiter_ptr const woken = std::move(who))
+            static_cast<operation<>*>(woken.get())->wake();
     }
 
+    template <class Job, class About>
+    void start_first(std::list<About>& of, bool later)
+    {
+        auto const op = owner_->http()->make_operation(steady_clock::time_point::max());
+        auto one = std::make_unique<Job>(this->shared_from_this(), std::move(of.front()));
+        of.pop_front();
+        jobs_.start(op, std::move(one), owner_->http()->background(), later);
+    }
+
+    client_ptr const owner_;
+    producer_options const options_;
     mutable std::mutex mutex_;
     send_plan plan_;
-    linked_list<job<>> jobs_;
-    linked_list<flush_place> flushes_;
+    waiters<> flushes_{mutex_};
+    children<> jobs_;
     bool closed_ = false;   ///< Takes nothing more.
     bool given_up_ = false; ///< Sends nothing more.
 };
 
-} // namespace hdikafka::inline v0_1::detail
+/// What the user holds: with the last handle the producer ends. What is under way holds the state itself.
+template <class Lazy>
+producer_ptr producer_handle(producer_ptr state)
+{
+    auto* const bare = state.get();
+    return producer_ptr(
+        bare, [kept = std::move(state)](producer_state<>*) { kept->give_up("the producer was destroyed"); });
+}
+
+} // namespace detail
+
+template <class Lazy>
+basic_delivery<Lazy>::basic_delivery(detail::producer_ptr from, detail::pending_ptr sent)
+    : producer_(std::move(from)), sent_(std::move(sent))
+{}
+
+template <class Lazy>
+net::awaitable<receipt> basic_delivery<Lazy>::receipt(call_options options) const
+{
+    return detail::producer_state<Lazy>::await_receipt(producer_, sent_, std::move(options));
+}
+
+template <class Lazy>
+basic_producer<Lazy>::basic_producer(client with, producer_options options)
+    : handle_(detail::producer_handle<Lazy>(
+          std::make_shared<detail::producer_state<Lazy>>(std::move(with.core_), options)))
+{}
+
+template <class Lazy>
+net::awaitable<receipt> basic_producer<Lazy>::send(std::string topic, record one, call_options options) const
+{
+    return detail::producer_state<Lazy>::send(handle_->shared_from_this(), std::move(topic), std::move(one),
+                                              std::move(options));
+}
+
+template <class Lazy>
+delivery basic_producer<Lazy>::try_send(std::string topic, record one) const
+{
+    auto sent = handle_->submit(std::move(topic), std::move(one), nullptr);
+    return sent ? delivery(handle_->shared_from_this(), std::move(sent)) : delivery();
+}
+
+template <class Lazy>
+net::awaitable<void> basic_producer<Lazy>::flush(call_options options) const
+{
+    return detail::producer_state<Lazy>::flush(handle_->shared_from_this(), std::move(options), false);
+}
+
+template <class Lazy>
+net::awaitable<void> basic_producer<Lazy>::close(call_options options) const
+{
+    return detail::producer_state<Lazy>::flush(handle_->shared_from_this(), std::move(options), true);
+}
+
+template <class Lazy>
+producer_statistics basic_producer<Lazy>::statistics() const
+{
+    return handle_->statistics();
+}
+
+} // namespace hdikafka::inline v0_1
 
 #endif

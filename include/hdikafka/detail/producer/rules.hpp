@@ -1,9 +1,10 @@
-// What a producer refuses, and what a record counts for.
+// What a producer refuses, and how it says so; what a record counts for.
 #ifndef HDIKAFKA_DETAIL_PRODUCER_RULES_HPP
 #define HDIKAFKA_DETAIL_PRODUCER_RULES_HPP
 
-#include <hdikafka/detail/producer/body_limit.hpp>
+#include <hdikafka/detail/producer/lane.hpp>
 #include <hdikafka/detail/rest/requests.hpp>
+#include <hdikafka/error.hpp>
 #include <hdikafka/milliseconds.hpp>
 #include <hdikafka/producer_options.hpp>
 #include <hdikafka/record.hpp>
@@ -12,8 +13,21 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <system_error>
+#include <utility>
 
 namespace hdikafka::inline v0_1::detail {
+
+/// The error of a producer's own making.
+inline error producer_error(std::error_code code, std::string_view operation, std::string topic,
+                            std::string cause, persistence claim = persistence::none)
+{
+    diagnostics info;
+    info.operation = operation;
+    info.topic = std::move(topic);
+    info.persisted(claim).retriable(code == errc::timed_out);
+    return error(code, std::move(info), std::move(cause));
+}
 
 inline result<void> check_producer(producer_options const& options)
 {

@@ -3,7 +3,6 @@
 #ifndef HDIKAFKA_DETAIL_PRODUCER_SEND_LEDGER_HPP
 #define HDIKAFKA_DETAIL_PRODUCER_SEND_LEDGER_HPP
 
-#include <hdikafka/detail/producer/batcher.hpp>
 #include <hdikafka/detail/producer/lane.hpp>
 #include <hdikafka/error.hpp>
 #include <hdikafka/producer_statistics.hpp>
@@ -12,18 +11,36 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <list>
 #include <map>
 #include <optional>
+#include <string>
 #include <utility>
 
 namespace hdikafka::inline v0_1::detail {
+
+/// What has come of a turn of the plan, to be carried out by whoever has taken the turn. Lists, so that none
+/// of it is lost when it cannot be carried out at once.
+class send_effects
+{
+public:
+    send_effects() = default;
+
+    pending_list answered;          ///< Whoever waits for one of them is to be woken.
+    std::list<waiter_ptr> hurried;  ///< Couriers to be woken: their lane is due earlier than it was.
+    std::list<lane_ptr> couriers;   ///< For each of these lanes one is to be started.
+    std::list<std::string> queries; ///< The partitions of each of these topics are to be counted.
+    bool flushed = false;           ///< Whoever waits for a flush is to look again.
+};
 
 /// Follows each record from send() to its answer; where it waits meanwhile is the plan's business.
 class send_ledger
 {
 public:
-    /// What the buffer may hold.
-    send_ledger(std::size_t records, std::size_t bytes) : records_(records), bytes_(bytes) {}
+    /// What the buffer may hold, and where the records go that have their answer.
+    send_ledger(std::size_t records, std::size_t bytes, send_effects& effects)
+        : records_(records), bytes_(bytes), effects_(effects)
+    {}
 
     /// Whether the buffer has room for another of that size.
     bool fits(std::size_t bytes) const
@@ -84,8 +101,8 @@ public:
         figures_.flight_time.add(since(batch.left, now));
     }
 
-    /// What became of a record, once. It needs no room any more; whoever sent it is woken.
-    void answer(pending_send& one, persistence claim)
+    /// What became of a record of that list, once: it needs no room any more, and leaves.
+    void answer(pending_list& list, pending_send& one, persistence claim)
     {
         figures_.acknowledged += claim == persistence::done ? 1 : 0;
         figures_.bytes += claim == persistence::done ? one.bytes : 0;
@@ -96,23 +113,24 @@ public:
             figures_.buffered_bytes -= one.bytes;
         }
         auto const left = unanswered_.find(one.generation);
-        if (--left->second == 0)
+        if (--left->second == 0) {
             unanswered_.erase(left);
+            effects_.flushed = true;
+        }
         one.where = pending_send::stage::answered;
         one.content = record();
-        one.answered();
+        effects_.answered.splice(effects_.answered.end(), list, one.node);
     }
 
-    /// Answers the first of a list, which was not sent, with that error, and takes it out.
+    /// Answers the first of a list, which was not sent, with that error.
     void fail_first(pending_list& list, error const& why)
     {
-        pending_ptr const one = list.front();
+        pending_send& one = *list.front();
         diagnostics info = why.info();
         info.operation = "send";
-        info.topic = one->topic;
-        one->failure.emplace(why.code(), std::move(info), why.cause());
-        list.pop_front();
-        answer(*one, persistence::none);
+        info.topic = one.topic;
+        one.failure.emplace(why.code(), std::move(info), why.cause());
+        answer(list, one, persistence::none);
     }
 
     /// All of them.
@@ -145,6 +163,7 @@ private:
     }
 
     std::size_t const records_, bytes_;
+    send_effects& effects_;
     std::uint64_t generation_ = 0;
     std::optional<std::uint64_t> hurried_;
     std::map<std::uint64_t, std::size_t> unanswered_; ///< By generation.

@@ -8,8 +8,6 @@
 #define HDIKAFKA_DETAIL_PRODUCER_SEND_PLAN_HPP
 
 #include <hdikafka/detail/base/random.hpp>
-#include <hdikafka/detail/producer/batcher.hpp>
-#include <hdikafka/detail/producer/body_limit.hpp>
 #include <hdikafka/detail/producer/lane.hpp>
 #include <hdikafka/detail/producer/partition_choice.hpp>
 #include <hdikafka/detail/producer/send_ledger.hpp>
@@ -23,7 +21,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <iterator>
 #include <map>
 #include <memory>
@@ -34,13 +31,14 @@
 
 namespace hdikafka::inline v0_1::detail {
 
-/// Belongs to the lock of its producer. What is given to it has been checked.
+/// Belongs to the lock of its producer. What is given to it has been checked. What happens is told to it by
+/// one function or several, which is a turn; what is to be done because of that is in effects().
 class send_plan
 {
 public:
     explicit send_plan(producer_options options, std::uint64_t seed = 0)
         : options_(std::move(options)),
-          ledger_(options_.buffer_records(), options_.buffer_bytes()),
+          ledger_(options_.buffer_records(), options_.buffer_bytes(), effects_),
           largest_(options_.max_batch_bytes()),
           random_(seed)
     {
@@ -63,8 +61,9 @@ public:
         try {
             admit(now);
         } catch (...) {
+            one->waiter.reset(); // whoever sends it is told that it was not taken
             if (one->where != pending_send::stage::answered)
-                remove(*one); // whoever sends it is told that it was not taken
+                remove(*one);
             throw;
         }
     }
@@ -80,7 +79,7 @@ public:
         return persistence::none;
     }
 
-    /// What an action's question came to.
+    /// How many partitions that topic has.
     void partitions(std::string const& name, result<std::int32_t> const& count, send_time now)
     {
         topic_entry& topic = topics_.at(name);
@@ -109,8 +108,7 @@ public:
     {
         std::uint64_t const generation = ledger_.flush();
         for (auto const& [key, one] : lanes_)
-            if (one->waiting)
-                one->waiting->hurry();
+            hurry(*one);
         return generation;
     }
 
@@ -124,25 +122,14 @@ public:
         for (auto& [name, topic] : topics_)
             ledger_.fail(topic.unplaced, why);
         for (auto const& [key, one] : lanes_) {
-            batch_limits all;
-            all.records = one->queue.size();
-            all.bytes = std::size_t(-1);
-            pending_list given_up = one->queue.take(all);
+            pending_list given_up = one->queue.take_all();
             ledger_.fail(given_up, why);
-            if (one->waiting)
-                one->waiting->hurry();
+            hurry(*one);
         }
-        actions_.clear();
     }
 
     /// Of the bodies of requests to come.
     std::size_t largest_body() const noexcept { return limits_.bytes; }
-
-    // What is to be done.
-
-    /// The next thing to start; started() when that has happened.
-    send_action const* next() const { return actions_.empty() ? nullptr : &actions_.front(); }
-    void started() { actions_.pop_front(); }
 
     /// When a courier is to board; nullopt: there is nothing to send any more.
     std::optional<send_time> due(lane const& one) const
@@ -151,19 +138,18 @@ public:
         return due ? std::optional(std::max(*due, not_before_)) : due;
     }
 
-    /// A courier leaves with a batch.
-    flight board(lane_ptr const& one, send_time now)
+    /// A courier leaves with a batch, `out`.
+    void board(lane_ptr const& one, flight& out, send_time now)
     {
-        flight out;
         out.batch = one->queue.take(limits_);
         ledger_.depart(out, now);
         one->boarding = false;
+        one->waiting.clear();
         if (one->partition && one->queue.empty())
             if (auto const found = topics_.find(one->topic); found != topics_.end())
                 found->second.choice.emptied(*one->partition, random_);
         if (!one->queue.empty())
             call_courier(one);
-        return out;
     }
 
     /// The later half of a batch that the service found too large and has not written; it is sent after the
@@ -182,8 +168,8 @@ public:
         out.batch.splice(out.batch.end(), whole.batch, middle, whole.batch.end());
         ledger_.split();
         for (auto const& [key, one] : lanes_)
-            if (one->waiting && one->queue.full(limits_))
-                one->waiting->hurry(); // by the new limit
+            if (one->queue.full(limits_)) // by the new limit
+                hurry(*one);
         return out;
     }
 
@@ -201,17 +187,17 @@ public:
             if (auto const found = topics_.find(done.batch.front()->topic); found != topics_.end())
                 found->second.doubtful = true;
         for (std::size_t i = 0; !done.batch.empty(); ++i) {
-            pending_ptr const one = std::move(done.batch.front());
-            done.batch.pop_front();
+            pending_send& one = *done.batch.front();
             if (answer) {
-                one->outcome.persisted = answer.value().persisted(i);
-                one->outcome.partition = answer.value().partition(i);
-                one->outcome.offset = answer.value().offset(i);
-                one->outcome.failure = answer.value().error(i);
+                one.outcome.persisted = answer.value().persisted(i);
+                one.outcome.partition = answer.value().partition(i);
+                one.outcome.offset = answer.value().offset(i);
+                one.outcome.failure = answer.value().error(i);
             } else {
-                one->failure = answer.error();
+                one.failure = answer.error();
             }
-            ledger_.answer(*one, answer ? one->outcome.persisted : answer.error().info().persisted());
+            ledger_.answer(done.batch, one,
+                           answer ? one.outcome.persisted : answer.error().info().persisted());
         }
         admit(now);
     }
@@ -229,12 +215,22 @@ public:
         --one->couriers;
         if (!boarded) { // otherwise these are of the one behind it
             one->boarding = false;
-            one->waiting = nullptr;
+            one->waiting.clear();
         }
         if (!one->queue.empty())
             call_courier(one);
         if (one->couriers == 0 && one->queue.empty())
             lanes_.erase(lane_key(one->topic, one->partition));
+    }
+
+    /// What is to be done since this was called last.
+    send_effects effects() noexcept { return std::exchange(effects_, send_effects()); }
+
+    /// What could not be started yet comes again.
+    void put_off(send_effects& undone) noexcept
+    {
+        effects_.couriers.splice(effects_.couriers.end(), undone.couriers);
+        effects_.queries.splice(effects_.queries.end(), undone.queries);
     }
 
     producer_statistics statistics() const
@@ -295,7 +291,7 @@ private:
         bool const old =
             topic.doubtful || now - topic.asked_at >= std::min(options_.refresh_partitions(), longest);
         if (!topic.asking && (old || !topic.choice.known())) {
-            actions_.emplace_back().topic = one.topic;
+            effects_.queries.push_back(one.topic);
             topic.asking = true;
         }
         if (topic.choice.known())
@@ -331,16 +327,19 @@ private:
         one.where = pending_send::stage::queued;
         one.in = to.get();
         to->queue.add(from);
-        if (to->waiting && to->queue.full(limits_))
-            to->waiting->hurry();
+        if (to->queue.full(limits_))
+            hurry(*to);
     }
+
+    /// The courier that waits, if one does, is to look again.
+    void hurry(lane& one) noexcept { effects_.hurried.splice(effects_.hurried.end(), one.waiting); }
 
     /// Has a courier come for what is, or will be, in the lane.
     void call_courier(lane_ptr const& one)
     {
         if (one->boarding || one->couriers >= options_.max_in_flight())
             return;
-        actions_.emplace_back().courier = one;
+        effects_.couriers.push_back(one);
         one->boarding = true;
         ++one->couriers;
     }
@@ -348,17 +347,17 @@ private:
     /// Takes a record that has not left out of wherever it is.
     void remove(pending_send& one)
     {
-        pending_ptr const kept = *one.node;
+        pending_list alone;
         if (one.where == pending_send::stage::queued) {
-            one.in->queue.remove(one);
-            if (one.in->waiting && one.in->queue.empty())
-                one.in->waiting->hurry(); // there is nothing left to wait for
+            alone = one.in->queue.remove(one);
+            if (one.in->queue.empty())
+                hurry(*one.in); // there is nothing left to wait for
         } else if (one.where == pending_send::stage::unplaced) {
-            topics_.at(one.topic).unplaced.erase(one.node);
+            alone.splice(alone.end(), topics_.at(one.topic).unplaced, one.node);
         } else {
-            waiting_.erase(one.node);
+            alone.splice(alone.end(), waiting_, one.node);
         }
-        ledger_.answer(one, persistence::none);
+        ledger_.answer(alone, one, persistence::none);
     }
 
     /// Of the request that carries these.
@@ -378,6 +377,7 @@ private:
     }
 
     producer_options const options_;
+    send_effects effects_;
     send_ledger ledger_;
     body_limit largest_;
     batch_limits limits_;
@@ -385,7 +385,6 @@ private:
     pending_list waiting_;
     std::map<std::string, topic_entry, std::less<>> topics_;
     std::map<lane_key, lane_ptr> lanes_;
-    std::deque<send_action> actions_;
     send_time not_before_; ///< The service wants to be left alone until then.
 };
 
