@@ -277,7 +277,7 @@ private:
     std::string judge_skipped()
     {
         if (action_.skipped) {
-            skipped_range const& range = *action_.skipped;
+            hk::records_skipped const& range = *action_.skipped;
             if (range.cause == hk::skip_cause::truncated)
                 return "nothing was truncated";
             for (auto at = log_.records().lower_bound(range.from);

@@ -104,7 +104,7 @@ public:
     /// Where the stream ends, as far as the plan knows; max_offset when it does not.
     std::int64_t end() const { return now_.end; }
 
-    std::vector<hk::detail::skipped_range> take_skipped() { return std::exchange(skipped_, {}); }
+    std::vector<hk::records_skipped> take_skipped() { return std::exchange(skipped_, {}); }
     std::optional<std::int64_t> position() const { return plan_.position(); }
     bool caught_up() const { return plan_.caught_up(); }
     std::optional<hk::error> const& failure() const { return plan_.failure(); }
@@ -121,7 +121,7 @@ private:
     hk::detail::partition_plan plan_;
     hk::detail::plan_action now_;
     bool told_ = true; ///< next() has said so.
-    std::vector<hk::detail::skipped_range> skipped_;
+    std::vector<hk::records_skipped> skipped_;
 };
 
 /// The plan wants to read there, that many.
