@@ -52,50 +52,32 @@ public:
 
     void watermarks(hk::partition_info const& seen)
     {
-        plan_event event;
-        event.what = plan_event::kind::watermarks;
-        event.earliest = seen.earliest_offset;
-        event.latest = seen.latest_offset;
-        resume(event);
+        resume({.what = plan_event::kind::watermarks,
+                .earliest = seen.earliest_offset,
+                .latest = seen.latest_offset});
     }
 
     /// The answer to a read.
     void answered(std::optional<std::int64_t> first, std::int64_t next)
     {
-        plan_event event;
-        event.what = plan_event::kind::answer;
-        event.first = first;
-        event.next = next;
-        resume(event);
+        resume({.what = plan_event::kind::answer, .first = first, .next = next});
     }
 
     /// The answer to a probe: a record's offset and time, or none.
     void found(std::optional<std::int64_t> first, std::optional<std::int64_t> time = std::nullopt)
     {
-        plan_event event;
-        event.what = plan_event::kind::answer;
-        event.first = first;
-        event.time = time;
-        resume(event);
+        resume({.what = plan_event::kind::answer, .first = first, .time = time});
     }
 
     /// Whether the plan goes on after a refusal; if not, the service's own error is told.
     bool refused()
     {
-        plan_event event;
-        event.what = plan_event::kind::refusal;
-        resume(event);
+        resume({.what = plan_event::kind::refusal});
         told_ = now_.what == action::report;
         return !told_;
     }
 
-    void delivered(std::int64_t next)
-    {
-        plan_event event;
-        event.what = plan_event::kind::delivery;
-        event.next = next;
-        resume(event);
-    }
+    void delivered(std::int64_t next) { resume({.what = plan_event::kind::delivery, .next = next}); }
 
     std::int64_t offset() const { return now_.offset; }
     std::int32_t count() const { return now_.count; }

@@ -58,20 +58,16 @@ inline bool may_be_out_of_range(error const& failure) noexcept
 template <class = void>
 plan_event judge(plan_action const& what, result<record_batch> const& outcome, record_batch& arrived)
 {
-    plan_event out;
-    if (!outcome) {
-        if (may_be_out_of_range(outcome.error()))
-            out.what = plan_event::kind::refusal;
-        return out;
-    }
+    using kind = plan_event::kind;
+    if (!outcome)
+        return {.what = may_be_out_of_range(outcome.error()) ? kind::refusal : kind::nothing};
     record_batch batch = outcome.value();
     if (what.what == plan_action::kind::read) {
         // A read that was made ahead may have begun before the position.
         auto const* const first_new = std::ranges::lower_bound(batch, what.offset, {}, &record_view::offset);
         batch = arrived = batch.without_first(static_cast<std::size_t>(first_new - batch.begin()));
     }
-    out.what = plan_event::kind::answer;
-    out.next = batch.next_offset();
+    plan_event out{.what = kind::answer, .next = batch.next_offset()};
     if (batch.empty())
         return out;
     out.first = batch[0].offset();
@@ -162,12 +158,8 @@ public:
     /// The batch that there is; empty when there is none.
     record_batch hand_over()
     {
-        if (holds()) {
-            plan_event event;
-            event.what = plan_event::kind::delivery;
-            event.next = arrived_.next_offset();
-            plan_.resume(event); // what is due then is said to the one who follows it next
-        }
+        if (holds()) // what is due then is said to the one who follows the plan next
+            plan_.resume({.what = plan_event::kind::delivery, .next = arrived_.next_offset()});
         return std::exchange(arrived_, record_batch());
     }
 
@@ -216,9 +208,9 @@ private:
         auto const seen = read_partition_answer<Lazy>(answer);
         if (!seen)
             co_return seen.error();
-        event.what = plan_event::kind::watermarks;
-        event.earliest = seen.value().earliest_offset;
-        event.latest = seen.value().latest_offset;
+        event = {.what = plan_event::kind::watermarks,
+                 .earliest = seen.value().earliest_offset,
+                 .latest = seen.value().latest_offset};
         co_return asked;
     }
 
@@ -302,7 +294,7 @@ public:
     read_ahead(std::shared_ptr<partition_reader<Lazy>> reader, range_read what)
         : reader_(std::move(reader)),
           what_(what),
-          asked_(reader_->partition_, what.offset, what.count, reader_->ahead_.end())
+          asked_(reader_->partition_, what.offset, what.count, what.end)
     {}
 
     task run(operation_ptr op) override

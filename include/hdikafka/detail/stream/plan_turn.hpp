@@ -26,8 +26,9 @@ struct plan_event
     kind what = kind::nothing;
     std::int64_t earliest = 0;
     std::int64_t latest = 0;
-    std::optional<std::int64_t> first; ///< The offset of the first record, if there is one,
-    std::optional<std::int64_t> time;  ///< and its timestamp in milliseconds since 1970, if it has one.
+    std::optional<std::int64_t> first = std::nullopt; ///< The offset of the first record, if there is one,
+    std::optional<std::int64_t> time =
+        std::nullopt; ///< and its timestamp in milliseconds since 1970, if it has one.
     std::int64_t next = 0;
 };
 

@@ -24,6 +24,7 @@ public:
     std::uint64_t id = 0;
     std::int64_t offset = 0;
     std::int32_t count = 0;
+    std::int64_t end = 0; ///< None are wanted from here on.
 };
 
 /// `Answer` is what a read brings, also a failure. Not synchronised.
@@ -61,6 +62,7 @@ public:
         out.id = ++last_id_;
         out.offset = cursor;
         out.count = static_cast<std::int32_t>(count);
+        out.end = wanted.end;
         range made;
         made.id = out.id;
         made.first = cursor;

@@ -76,12 +76,6 @@ public:
         return request_id_;
     }
 
-    std::int64_t end() const
-    {
-        std::lock_guard const lock(mutex_);
-        return target_.end;
-    }
-
     void told(std::uint64_t id, std::int64_t next)
     {
         std::lock_guard const lock(mutex_);
