@@ -104,7 +104,7 @@ using file_checkpoint_store = basic_file_checkpoint_store<>;
 } // namespace hdikafka::inline v0_1
 
 #ifndef HDIKAFKA_SEPARATE_COMPILATION
-#include <hdikafka/detail/stream/checkpoint_handle.hpp>
+#include <hdikafka/detail/stream/checkpoint_file.hpp>
 #endif
 
 #endif

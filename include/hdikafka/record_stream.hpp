@@ -131,7 +131,7 @@ using record_stream = basic_record_stream<>;
 } // namespace hdikafka::inline v0_1
 
 #ifndef HDIKAFKA_SEPARATE_COMPILATION
-#include <hdikafka/detail/stream/handle.hpp>
+#include <hdikafka/detail/stream/stream.hpp>
 #endif
 
 #endif

@@ -160,7 +160,7 @@ public:
                 stop_at_ = action_.end;
             switch (action_.what) {
             case kind::look: look(); break;
-            case kind::probe: learn(answer_to(range_read{0, action_.offset, 1}, action_.end)); break;
+            case kind::probe: probe(); break;
             case kind::read: {
                 auto const wrong = read();
                 if (!wrong.empty())
@@ -242,11 +242,20 @@ private:
     void look()
     {
         hk::partition_info const seen = log_.watermarks();
-        event_.what = plan_event::kind::watermarks;
-        event_.earliest = seen.earliest_offset;
-        event_.latest = seen.latest_offset;
+        event_ = {.what = plan_event::kind::watermarks,
+                  .earliest = seen.earliest_offset,
+                  .latest = seen.latest_offset};
         if (!start_)
             search_end_ = log_.latest();
+    }
+
+    void probe()
+    {
+        range_read what;
+        what.offset = action_.offset;
+        what.count = action_.count;
+        what.end = action_.end;
+        learn(answer_to(what));
     }
 
     /// Tells the plan what an answer says. One that was lost says nothing: a user would call next() again.
@@ -277,7 +286,7 @@ private:
     std::string judge_skipped()
     {
         if (action_.skipped) {
-            skipped_range const& range = *action_.skipped;
+            hk::records_skipped const& range = *action_.skipped;
             if (range.cause == hk::skip_cause::truncated)
                 return "nothing was truncated";
             for (auto at = log_.records().lower_bound(range.from);
@@ -299,7 +308,7 @@ private:
             while (auto const due = ahead_->next()) {
                 if (due->count < 1 || due->offset < 0)
                     return "a read of " + std::to_string(due->count) + " records";
-                under_way_.push_back({*due, ahead_->end()});
+                under_way_.push_back(*due);
             }
             if (under_way_.size() > options_.parallelism() + 2)
                 return "too many reads at a time";
@@ -323,18 +332,18 @@ private:
     void finish_one()
     {
         auto const which = static_cast<std::size_t>(up_to(random_, static_cast<int>(under_way_.size()) - 1));
-        auto const [what, end] = under_way_[which];
+        range_read const what = under_way_[which];
         under_way_.erase(under_way_.begin() + static_cast<std::ptrdiff_t>(which));
         if (chance(random_, faults_))
             return ahead_->forgotten(what.id);
-        auto answer = answer_to(what, end);
+        auto answer = answer_to(what);
         std::size_t const bytes = answer ? answer.value().size() * 20 : 0;
         if (answer && chance(random_, 50))
             ahead_->told(what.id, answer.value().next_offset());
         ahead_->arrived(what, std::move(answer), bytes);
     }
 
-    hk::result<hk::record_batch> answer_to(range_read const& what, std::int64_t end)
+    hk::result<hk::record_batch> answer_to(range_read const& what)
     {
         if (chance(random_, faults_))
             return hk::error(hk::errc::connection_lost);
@@ -347,7 +356,7 @@ private:
         byte_buffer body;
         body.append(text);
         auto const field = next ? std::optional<std::string_view>(*next) : std::nullopt;
-        return parse_batch(std::move(body), field, batch_request(0, what.offset, what.count, end));
+        return parse_batch(std::move(body), field, batch_request(0, what.offset, what.count, what.end));
     }
 
     std::string deliver()
@@ -365,8 +374,7 @@ private:
             expected_ = record.offset() + 1;
             ++delivered_;
         }
-        event_.what = plan_event::kind::delivery;
-        event_.next = batch.next_offset();
+        event_ = {.what = plan_event::kind::delivery, .next = batch.next_offset()};
         if (chance(random_, commits_))
             committed_.emplace(batch.next_offset(), batch[batch.size() - 1].offset());
         if (committed_ && restarts_ != 0 && chance(random_, restarts_))
@@ -433,7 +441,7 @@ private:
     int commits_;
     int restarts_;
     hk::record_batch arrived_;
-    std::vector<std::pair<range_read, std::int64_t>> under_way_;
+    std::vector<range_read> under_way_;
     std::optional<std::int64_t> start_;
     std::int64_t search_end_ =
         0; ///< Records from here on were not there when a point in time was looked for.

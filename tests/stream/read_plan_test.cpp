@@ -15,21 +15,20 @@ namespace {
 using plan = read_plan<std::string>;
 
 /// A stream that waits at a position, and knows of records up to 1000.
-read_target waiting_at(std::int64_t position, std::int32_t count = 10)
+plan_action waiting_at(std::int64_t position, std::int32_t count = 10)
 {
-    read_target out;
-    out.position = position;
+    plan_action out;
+    out.offset = position;
     out.known_end = 1000;
     out.count = count;
-    out.demanded = true;
     return out;
 }
 
 /// The offsets and counts of all reads that are due.
-std::vector<std::pair<std::int64_t, int>> due(plan& ranges, read_target const& target)
+std::vector<std::pair<std::int64_t, int>> due(plan& ranges, plan_action const& wanted, bool demanded = true)
 {
     std::vector<std::pair<std::int64_t, int>> out;
-    while (auto const one = ranges.next(target))
+    while (auto const one = ranges.next(wanted, demanded))
         out.emplace_back(one->offset, one->count);
     return out;
 }
@@ -37,9 +36,9 @@ std::vector<std::pair<std::int64_t, int>> due(plan& ranges, read_target const& t
 /// Whether a read that is under way will do for a stream at the position.
 bool awaits(plan& ranges, std::int64_t position)
 {
-    read_target nothing_ahead = waiting_at(position);
+    plan_action nothing_ahead = waiting_at(position);
     nothing_ahead.known_end = position;
-    return !ranges.next(nothing_ahead);
+    return !ranges.next(nothing_ahead, true);
 }
 
 using reads = std::vector<std::pair<std::int64_t, int>>;
@@ -70,9 +69,7 @@ TEST_CASE("without a place for what comes ahead only what is waited for is read"
     CHECK(due(ranges, waiting_at(5)).empty());
     ranges.arrived(1, 15, "answer");
     CHECK(ranges.take(5) == "answer");
-    read_target ahead = waiting_at(15);
-    ahead.demanded = false;
-    CHECK(due(ranges, ahead).empty());
+    CHECK(due(ranges, waiting_at(15), false).empty());
     CHECK(due(ranges, waiting_at(15)) == reads{{15, 10}}); // nothing is in its way
 }
 
@@ -83,9 +80,9 @@ TEST_CASE("nothing is read ahead behind what is known to be there, or to be want
     plan at_end(8, 8);
     CHECK(due(at_end, waiting_at(1000)) == reads{{1000, 10}}); // waited for: there may be news
     plan bounded(8, 8);
-    read_target target = waiting_at(100);
-    target.end = 115;
-    CHECK(due(bounded, target) == reads{{100, 10}, {110, 5}});
+    plan_action wanted = waiting_at(100);
+    wanted.end = 115;
+    CHECK(due(bounded, wanted) == reads{{100, 10}, {110, 5}});
 }
 
 TEST_CASE("an answer that falls short leaves a hole, which is read next and no further than it is wide")
@@ -106,14 +103,14 @@ TEST_CASE("an answer that falls short leaves a hole, which is read next and no f
 TEST_CASE("where an answer's header says to go on, the next read begins at once")
 {
     plan ranges(2, 3);
-    read_target target = waiting_at(0);
-    target.known_end = 1000;
-    CHECK(due(ranges, target) == reads{{0, 10}, {10, 10}});
+    plan_action wanted = waiting_at(0);
+    wanted.known_end = 1000;
+    CHECK(due(ranges, wanted) == reads{{0, 10}, {10, 10}});
     ranges.arrived(2, 20, "10 to 19");
     ranges.told(1, 4);
-    CHECK(due(ranges, target) == reads{{4, 6}});
+    CHECK(due(ranges, wanted) == reads{{4, 6}});
     ranges.told(1, 0); // says nothing
-    CHECK(due(ranges, target).empty());
+    CHECK(due(ranges, wanted).empty());
 }
 
 TEST_CASE(
@@ -172,18 +169,18 @@ TEST_CASE("eight connections need an eighth of the round trips, and reading ahea
 {
     auto const rounds = [](std::size_t connections, std::size_t stored) {
         plan ranges(connections, stored);
-        read_target target = waiting_at(0, 500);
-        target.known_end = 200'000;
+        plan_action wanted = waiting_at(0, 500);
+        wanted.known_end = 200'000;
         int trips = 0;
-        while (target.position < target.known_end) {
+        while (wanted.offset < wanted.known_end) {
             std::vector<range_read> under_way;
-            while (auto const one = ranges.next(target))
+            while (auto const one = ranges.next(wanted, true))
                 under_way.push_back(*one);
             ++trips;
             for (auto const& one : under_way)
                 ranges.arrived(one.id, one.offset + one.count, "records");
-            while (ranges.take(target.position))
-                target.position += 500;
+            while (ranges.take(wanted.offset))
+                wanted.offset += 500;
         }
         return trips;
     };

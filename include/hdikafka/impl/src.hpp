@@ -7,8 +7,8 @@
 #include <hdikafka/detail/client/operations.hpp>
 #include <hdikafka/detail/identity/credentials.hpp>
 #include <hdikafka/detail/producer/courier.hpp>
-#include <hdikafka/detail/stream/checkpoint_handle.hpp>
-#include <hdikafka/detail/stream/handle.hpp>
+#include <hdikafka/detail/stream/checkpoint_file.hpp>
+#include <hdikafka/detail/stream/stream.hpp>
 
 namespace hdikafka::inline v0_1 {
 

@@ -52,50 +52,32 @@ public:
 
     void watermarks(hk::partition_info const& seen)
     {
-        plan_event event;
-        event.what = plan_event::kind::watermarks;
-        event.earliest = seen.earliest_offset;
-        event.latest = seen.latest_offset;
-        resume(event);
+        resume({.what = plan_event::kind::watermarks,
+                .earliest = seen.earliest_offset,
+                .latest = seen.latest_offset});
     }
 
     /// The answer to a read.
     void answered(std::optional<std::int64_t> first, std::int64_t next)
     {
-        plan_event event;
-        event.what = plan_event::kind::answer;
-        event.first = first;
-        event.next = next;
-        resume(event);
+        resume({.what = plan_event::kind::answer, .first = first, .next = next});
     }
 
     /// The answer to a probe: a record's offset and time, or none.
     void found(std::optional<std::int64_t> first, std::optional<std::int64_t> time = std::nullopt)
     {
-        plan_event event;
-        event.what = plan_event::kind::answer;
-        event.first = first;
-        event.time = time;
-        resume(event);
+        resume({.what = plan_event::kind::answer, .first = first, .time = time});
     }
 
     /// Whether the plan goes on after a refusal; if not, the service's own error is told.
     bool refused()
     {
-        plan_event event;
-        event.what = plan_event::kind::refusal;
-        resume(event);
+        resume({.what = plan_event::kind::refusal});
         told_ = now_.what == action::report;
         return !told_;
     }
 
-    void delivered(std::int64_t next)
-    {
-        plan_event event;
-        event.what = plan_event::kind::delivery;
-        event.next = next;
-        resume(event);
-    }
+    void delivered(std::int64_t next) { resume({.what = plan_event::kind::delivery, .next = next}); }
 
     std::int64_t offset() const { return now_.offset; }
     std::int32_t count() const { return now_.count; }
@@ -104,7 +86,7 @@ public:
     /// Where the stream ends, as far as the plan knows; max_offset when it does not.
     std::int64_t end() const { return now_.end; }
 
-    std::vector<hk::detail::skipped_range> take_skipped() { return std::exchange(skipped_, {}); }
+    std::vector<hk::records_skipped> take_skipped() { return std::exchange(skipped_, {}); }
     std::optional<std::int64_t> position() const { return plan_.position(); }
     bool caught_up() const { return plan_.caught_up(); }
     std::optional<hk::error> const& failure() const { return plan_.failure(); }
@@ -121,7 +103,7 @@ private:
     hk::detail::partition_plan plan_;
     hk::detail::plan_action now_;
     bool told_ = true; ///< next() has said so.
-    std::vector<hk::detail::skipped_range> skipped_;
+    std::vector<hk::records_skipped> skipped_;
 };
 
 /// The plan wants to read there, that many.

@@ -1,8 +1,10 @@
-// The file of a file_checkpoint_store: what is done to it, and who does it.
+// The file of a file_checkpoint_store: what is done to it, and who does it; and so what checkpoint_store.hpp
+// declares.
 #ifndef HDIKAFKA_DETAIL_STREAM_CHECKPOINT_FILE_HPP
 #define HDIKAFKA_DETAIL_STREAM_CHECKPOINT_FILE_HPP
 
 #include <hdikafka/checkpoint.hpp>
+#include <hdikafka/checkpoint_store.hpp>
 #include <hdikafka/detail/base/fwd.hpp>
 #include <hdikafka/detail/base/owned_descriptor.hpp>
 #include <hdikafka/detail/run/asio_io.hpp>
@@ -229,26 +231,6 @@ private:
 
 #endif
 
-/// What the copies of a store share.
-template <class Lazy>
-class checkpoint_file
-{
-public:
-    explicit checkpoint_file(std::string path) : table_(std::move(path)) {}
-
-    /// Runs `work(table)`, which blocks.
-    template <class Work>
-    auto with_table(Work work)
-    {
-        std::lock_guard const lock(mutex_);
-        return work(table_);
-    }
-
-private:
-    std::mutex mutex_;
-    checkpoint_table<Lazy> table_;
-};
-
 /// The thread of a context that works on files. The context's end waits for what is under way, so that
 /// nothing comes back to a context that is gone.
 template <class>
@@ -267,42 +249,74 @@ private:
     net::thread_pool thread_{1};
 };
 
+/// What the copies of a store share. Its awaitables keep it.
 template <class Lazy>
-auto file_executor(net::any_io_executor const& caller)
+class checkpoint_file
 {
-    return net::use_service<file_worker<Lazy>>(net::query(caller, net::execution::context)).executor();
-}
+public:
+    explicit checkpoint_file(std::string path) : table_(std::move(path)) {}
 
-template <class>
-net::awaitable<std::vector<checkpoint>> load_from(checkpoint_file_ptr file, std::string topic)
-{
-    co_return file->with_table([&](auto& table) { return table.load(topic); });
-}
+    static net::awaitable<std::vector<checkpoint>> load(checkpoint_file_ptr file, std::string topic)
+    {
+        auto const caller = co_await net::this_coro::executor;
+        auto work = load_here(std::move(file), std::move(topic));
+        auto out = co_await net::co_spawn(worker_of(caller), std::move(work), net::use_awaitable);
+        co_return out;
+    }
 
-template <class>
-net::awaitable<void> save_to(checkpoint_file_ptr file, checkpoint what)
-{
-    file->with_table([&](auto& table) { table.save(std::move(what)); });
-    co_return;
-}
+    static net::awaitable<void> save(checkpoint_file_ptr file, checkpoint what)
+    {
+        auto const caller = co_await net::this_coro::executor;
+        auto work = save_here(std::move(file), std::move(what));
+        co_await net::co_spawn(worker_of(caller), std::move(work), net::use_awaitable);
+    }
+
+private:
+    static auto worker_of(net::any_io_executor const& caller)
+    {
+        return net::use_service<file_worker<Lazy>>(net::query(caller, net::execution::context)).executor();
+    }
+
+    // These block.
+    static net::awaitable<std::vector<checkpoint>> load_here(checkpoint_file_ptr file, std::string topic)
+    {
+        std::lock_guard const lock(file->mutex_);
+        co_return file->table_.load(topic);
+    }
+
+    static net::awaitable<void> save_here(checkpoint_file_ptr file, checkpoint what)
+    {
+        std::lock_guard const lock(file->mutex_);
+        file->table_.save(std::move(what));
+        co_return;
+    }
+
+    std::mutex mutex_;
+    checkpoint_table<Lazy> table_;
+};
 
 template <class Lazy>
-net::awaitable<std::vector<checkpoint>> load_checkpoints(checkpoint_file_ptr file, std::string topic)
+checkpoint_file_ptr make_checkpoint_file(std::string path)
 {
-    auto const caller = co_await net::this_coro::executor;
-    auto work = load_from<Lazy>(std::move(file), std::move(topic));
-    auto out = co_await net::co_spawn(file_executor<Lazy>(caller), std::move(work), net::use_awaitable);
-    co_return out;
-}
-
-template <class Lazy>
-net::awaitable<void> save_checkpoint(checkpoint_file_ptr file, checkpoint what)
-{
-    auto const caller = co_await net::this_coro::executor;
-    auto work = save_to<Lazy>(std::move(file), std::move(what));
-    co_await net::co_spawn(file_executor<Lazy>(caller), std::move(work), net::use_awaitable);
+    return std::make_shared<checkpoint_file<Lazy>>(std::move(path));
 }
 
 } // namespace hdikafka::inline v0_1::detail
+
+namespace hdikafka::inline v0_1 {
+
+template <class Lazy>
+net::awaitable<std::vector<checkpoint>> basic_file_checkpoint_store<Lazy>::load(std::string topic)
+{
+    return detail::checkpoint_file<Lazy>::load(file_, std::move(topic));
+}
+
+template <class Lazy>
+net::awaitable<void> basic_file_checkpoint_store<Lazy>::save(checkpoint what)
+{
+    return detail::checkpoint_file<Lazy>::save(file_, std::move(what));
+}
+
+} // namespace hdikafka::inline v0_1
 
 #endif

@@ -63,10 +63,7 @@ public:
         case kind::watermarks: look_at(event); break;
         case kind::answer: answered(event); break;
         case kind::refusal: reported = refused(); break;
-        case kind::delivery:
-            state_ = state::reading;
-            moved_to(event.next);
-            break;
+        case kind::delivery: moved_to(event.next); break;
         }
         plan_action out = todo();
         if (reported)
@@ -299,8 +296,7 @@ private:
         std::int64_t const skip_to = std::min(skip_to_, latest_before);
         if (skip_to > position_)
             return moved_to(skip_to);
-        bool const at_end = position_ >= *latest_;
-        doubts_ = at_end ? 0 : doubts_ + 1;
+        doubts_ = position_ < *latest_ ? doubts_ + 1 : 0;
         if (doubts_ < patience)
             return wait();
         silence_.emplace(position_, known_limit(), options_.on_unreadable().skips());
@@ -320,7 +316,7 @@ private:
             silence_.reset();
             doubts_ = 0;
         } else if (options_.on_unreadable().skips()) {
-            skipped_ = {position_, next, skip_cause::unreadable};
+            skip(next, skip_cause::unreadable);
             moved_to(next);
         } else {
             fail(errc::unreadable_record, "the service returns nothing from offset " +
@@ -360,11 +356,19 @@ private:
     {
         bool const to_latest = options_.on_out_of_range().target().which() == offset_spec::anchor::end;
         std::int64_t const next = to_latest ? seen.latest : seen.earliest;
-        skipped_ = {position_, next, cause};
+        skip(next, cause);
         follows_earliest_ = false;
         stand_at(next);
         if (cause != skip_cause::retention && ends_at_latest())
             end_ = seen.latest; // of the topic that is there now
+    }
+
+    void skip(std::int64_t to, skip_cause cause)
+    {
+        skipped_.emplace();
+        skipped_->from = position_;
+        skipped_->to = to;
+        skipped_->cause = cause;
     }
 
     void fail(errc code, std::string const& why) { failure_.emplace(code, why); }
@@ -386,7 +390,7 @@ private:
     milliseconds doubted_{0}; ///< How long the position has been past the watermark.
     milliseconds pause_{0};   ///< Due before anything else.
     milliseconds next_pause_ = options_.poll_least();
-    std::optional<skipped_range> skipped_; ///< Yet to be told.
+    std::optional<records_skipped> skipped_; ///< Yet to be told.
     std::optional<error> failure_;
 };
 

@@ -26,17 +26,10 @@ struct plan_event
     kind what = kind::nothing;
     std::int64_t earliest = 0;
     std::int64_t latest = 0;
-    std::optional<std::int64_t> first; ///< The offset of the first record, if there is one,
-    std::optional<std::int64_t> time;  ///< and its timestamp in milliseconds since 1970, if it has one.
+    std::optional<std::int64_t> first = std::nullopt; ///< The offset of the first record, if there is one,
+    std::optional<std::int64_t> time =
+        std::nullopt; ///< and its timestamp in milliseconds since 1970, if it has one.
     std::int64_t next = 0;
-};
-
-/// Offsets that a policy passed over; `to` is before `from` after a truncation.
-struct skipped_range
-{
-    std::int64_t from;
-    std::int64_t to;
-    skip_cause cause;
 };
 
 /// What to do, and what it takes.
@@ -61,7 +54,7 @@ public:
     std::int64_t end = std::numeric_limits<std::int64_t>::max(); ///< None are wanted from here on.
     std::int64_t known_end = 0; ///< There are records up to here, as far as the last look knows.
     milliseconds pause{0};
-    std::optional<skipped_range> skipped; ///< What was passed over before, for want of a way to read it.
+    std::optional<records_skipped> skipped; ///< Before, for want of a way to read them; tell the observer.
 };
 
 /// A pause up to a fifth shorter, so that streams which began together do not poll in step for ever. `random`

@@ -6,30 +6,16 @@
 #ifndef HDIKAFKA_DETAIL_STREAM_READ_PLAN_HPP
 #define HDIKAFKA_DETAIL_STREAM_READ_PLAN_HPP
 
-#include <hdikafka/version.hpp>
+#include <hdikafka/detail/stream/plan_turn.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <limits>
 #include <optional>
 #include <utility>
 
 namespace hdikafka::inline v0_1::detail {
-
-/// Where a stream is, and how far reading ahead of it makes sense.
-class read_target
-{
-public:
-    read_target() = default;
-
-    std::int64_t position = 0;
-    std::int64_t known_end = 0; ///< There are records up to here, as far as is known: the high watermark.
-    std::int64_t end = std::numeric_limits<std::int64_t>::max(); ///< None are wanted from here on.
-    std::int32_t count = 1;                                      ///< How many one read asks for.
-    bool demanded = false; ///< The stream waits for what is at its position, records or none.
-};
 
 /// One read that is to be made.
 class range_read
@@ -38,6 +24,7 @@ public:
     std::uint64_t id = 0;
     std::int64_t offset = 0;
     std::int32_t count = 0;
+    std::int64_t end = 0; ///< None are wanted from here on.
 };
 
 /// `Answer` is what a read brings, also a failure. Not synchronised.
@@ -49,31 +36,33 @@ public:
     /// that the stream waits for comes on top.
     read_plan(std::size_t connections, std::size_t stored) : connections_(connections), stored_(stored) {}
 
-    /// The next read to make, which is under way then.
-    std::optional<range_read> next(read_target const& target)
+    /// The next read to make, which is under way then. `wanted`: where the stream is, and how far there is
+    /// sense in reading ahead of it. `demanded`: it waits for what is at its position, records or none.
+    std::optional<range_read> next(plan_action const& wanted, bool demanded)
     {
-        std::int64_t cursor = target.position;
+        std::int64_t cursor = wanted.offset;
         auto place = ranges_.begin();
         for (; place != ranges_.end() && place->first <= cursor; ++place) {
             if (place->what == state::standstill)
                 return std::nullopt; // how to go on from there is the stream's to find out
             cursor = std::max(cursor, place->guessed_end);
         }
-        bool const needed = target.demanded && cursor == target.position;
+        bool const needed = demanded && cursor == wanted.offset;
         bool const room = under_way_ < connections_ && ranges_.size() < stored_;
-        bool const sensible = room && cursor < std::min(target.known_end, target.end);
+        bool const sensible = room && cursor < std::min(wanted.known_end, wanted.end);
         if (!needed && !sensible)
             return std::nullopt;
 
-        std::int64_t count = target.count;
+        std::int64_t count = wanted.count;
         if (place != ranges_.end())
             count = std::min(count, place->first - cursor);
-        if (cursor < target.end)
-            count = std::min(count, target.end - cursor);
+        if (cursor < wanted.end)
+            count = std::min(count, wanted.end - cursor);
         range_read out;
         out.id = ++last_id_;
         out.offset = cursor;
         out.count = static_cast<std::int32_t>(count);
+        out.end = wanted.end;
         range made;
         made.id = out.id;
         made.first = cursor;

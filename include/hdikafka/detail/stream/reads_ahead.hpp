@@ -3,7 +3,7 @@
 #define HDIKAFKA_DETAIL_STREAM_READS_AHEAD_HPP
 
 #include <hdikafka/consume_options.hpp>
-#include <hdikafka/detail/run/operation.hpp>
+#include <hdikafka/detail/run/waiters.hpp>
 #include <hdikafka/detail/stream/plan_turn.hpp>
 #include <hdikafka/detail/stream/read_plan.hpp>
 #include <hdikafka/detail/stream/rules.hpp>
@@ -13,8 +13,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <map>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -35,61 +33,47 @@ public:
             ranges_ = read_plan<result<record_batch>>(0, 0); // what is waited for, and nothing else
     }
 
-    /// Who waits for what arrives.
-    void tells(std::weak_ptr<operation<>> op)
-    {
-        std::lock_guard const lock(mutex_);
-        waiting_ = std::move(op);
-    }
-
-    /// The answer at the stream's position, if it is here; reads go on from there.
+    /// The answer at the stream's position, if it is here; reads go on from there. Else `waiting`, if there
+    /// is one, hears of what comes.
     /// `request_id`: of the one who waits; what is read from then on has it.
-    std::optional<result<record_batch>> take(plan_action const& wanted, std::string const& request_id)
+    std::optional<result<record_batch>> take(plan_action const& wanted, std::string const& request_id,
+                                             waiters<>::place* waiting = nullptr)
     {
         std::lock_guard const lock(mutex_);
         request_id_ = request_id;
-        target_.position = wanted.offset;
+        target_ = wanted;
         target_.known_end = std::max(wanted.known_end, hinted_end_);
-        target_.end = wanted.end;
         target_.count = std::min(wanted.count, size_.count());
-        target_.demanded = true;
+        demanded_ = true;
         stopped_ = false;
         auto out = ranges_.take(wanted.offset);
+        if (!out && waiting)
+            waiting_.join(*waiting);
         if (!out)
             return out;
-        target_.demanded = false;
+        demanded_ = false;
         std::int64_t const next = *out ? out->value().next_offset() : wanted.offset;
         if (next > wanted.offset)
-            target_.position = next;
+            target_.offset = next;
         else
             target_.known_end = wanted.offset; // how to go on is the stream's to say
         return out;
     }
 
+    /// Those who wait for what arrives.
+    waiters<>& arrivals() noexcept { return waiting_; }
+
     /// The next read to make, which is under way then.
     std::optional<range_read> next()
     {
         std::lock_guard const lock(mutex_);
-        return stopped_ ? std::nullopt : ranges_.next(target_);
-    }
-
-    /// Who makes that read.
-    void made_by(std::uint64_t id, operation_ptr const& op)
-    {
-        std::lock_guard const lock(mutex_);
-        readers_.insert_or_assign(id, op);
+        return stopped_ ? std::nullopt : ranges_.next(target_, demanded_);
     }
 
     std::string request_id() const
     {
         std::lock_guard const lock(mutex_);
         return request_id_;
-    }
-
-    std::int64_t end() const
-    {
-        std::lock_guard const lock(mutex_);
-        return target_.end;
     }
 
     void told(std::uint64_t id, std::int64_t next)
@@ -100,7 +84,7 @@ public:
 
     void arrived(range_read const& what, result<record_batch> outcome, std::size_t bytes)
     {
-        std::unique_lock lock(mutex_);
+        std::lock_guard const lock(mutex_);
         std::int64_t const next = outcome ? outcome.value().next_offset() : what.offset;
         if (outcome)
             size_.seen(outcome.value().size(), bytes);
@@ -109,52 +93,35 @@ public:
             hinted_end_ = std::max(hinted_end_, next + 1);
             target_.known_end = std::max(target_.known_end, hinted_end_);
         }
-        readers_.erase(what.id);
         ranges_.arrived(what.id, next, std::move(outcome));
-        wake(lock);
+        waiting_.answer_all();
     }
 
     void forgotten(std::uint64_t id)
     {
-        std::unique_lock lock(mutex_);
-        readers_.erase(id);
+        std::lock_guard const lock(mutex_);
         ranges_.forgotten(id);
-        wake(lock);
+        waiting_.answer_all();
     }
 
-    /// Gives up what is under way, until the next take(); what has arrived stays.
+    /// Forgets what is under way and has nothing more read, until the next take(); what has arrived stays.
     void stop()
     {
-        std::map<std::uint64_t, std::weak_ptr<operation<>>> stopped;
-        {
-            std::lock_guard const lock(mutex_);
-            stopped_ = true;
-            ranges_.forget_all();
-            stopped.swap(readers_);
-        }
-        for (auto const& [id, reader] : stopped)
-            if (auto const op = reader.lock())
-                op->close();
+        std::lock_guard const lock(mutex_);
+        stopped_ = true;
+        ranges_.forget_all();
     }
 
 private:
-    void wake(std::unique_lock<std::mutex>& lock)
-    {
-        auto const waiting = waiting_.lock();
-        lock.unlock();
-        if (waiting)
-            waiting->wake();
-    }
-
     mutable std::mutex mutex_;
+    waiters<> waiting_{mutex_};
     read_plan<result<record_batch>> ranges_;
     read_size size_;
-    read_target target_;
+    plan_action target_;    ///< Where reading goes on.
+    bool demanded_ = false; ///< What is there is waited for.
     std::int64_t hinted_end_ = 0;
     std::string request_id_;
     bool stopped_ = false;
-    std::map<std::uint64_t, std::weak_ptr<operation<>>> readers_; ///< Those under way.
-    std::weak_ptr<operation<>> waiting_;
 };
 
 } // namespace hdikafka::inline v0_1::detail

@@ -1,270 +1,300 @@
-// A stream: one reader, or one for each partition of a topic, and the batches that they hand over in turn.
+// What record_stream.hpp declares: a stream's next(), its commits and its lag.
 #ifndef HDIKAFKA_DETAIL_STREAM_STREAM_HPP
 #define HDIKAFKA_DETAIL_STREAM_STREAM_HPP
 
 #include <hdikafka/call_options.hpp>
-#include <hdikafka/checkpoint.hpp>
-#include <hdikafka/consume_options.hpp>
+#include <hdikafka/checkpoint_store.hpp>
+#include <hdikafka/client.hpp>
 #include <hdikafka/detail/base/fwd.hpp>
 #include <hdikafka/detail/client/core.hpp>
 #include <hdikafka/detail/client/operations.hpp>
 #include <hdikafka/detail/client/rest_calls.hpp>
 #include <hdikafka/detail/run/asio.hpp>
+#include <hdikafka/detail/run/foreign.hpp>
 #include <hdikafka/detail/run/run.hpp>
 #include <hdikafka/detail/run/task.hpp>
+#include <hdikafka/detail/stream/all_partitions.hpp>
 #include <hdikafka/detail/stream/partition_reader.hpp>
+#include <hdikafka/detail/stream/rules.hpp>
+#include <hdikafka/detail/stream/stream_state.hpp>
 #include <hdikafka/record_batch.hpp>
+#include <hdikafka/record_stream.hpp>
 
 #include <algorithm>
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-namespace hdikafka::inline v0_1::detail {
+namespace hdikafka::inline v0_1 {
 
-/// A partition's place in a stream.
-class stream_part
+namespace detail {
+
+/// The awaitables of a stream, which keep it.
+template <class Lazy>
+class stream_calls
 {
 public:
-    explicit stream_part(partition_ptr one) : reader(std::move(one)) {}
-
-    partition_ptr reader;
-    std::int64_t position = -1; ///< Of the next record to hand over; -1 until it is known.
-    bool caught_up = false;     ///< When that was last looked at.
-    bool paused = false;
-    bool finished = false;
-    bool followed = false;               ///< Somebody follows the plan.
-    std::weak_ptr<operation<>> follower; ///< Who.
-    std::optional<error> failure;        ///< How that ended, until it is told.
-};
-
-/// Shared with a next() that is under way while the stream is moved or closed. Thread-safe.
-template <class>
-class stream_state
-{
-public:
-    /// Of one partition; of all of them without one.
-    stream_state(client_ptr client, std::string name, std::optional<std::int32_t> id, consume_options wanted)
-        : owner(std::move(client)), topic(std::move(name)), single(id.has_value()), options(wanted)
+    static net::awaitable<std::optional<record_batch>> next(stream_ptr stream, call_options options)
     {
-        if (id)
-            add(*id, wanted);
+        call_label about("consume", stream->topic);
+        about.request_id = stream->owner->identify(options);
+        auto const due = stream->owner->deadline(options.timeout().value_or(client_core<>::longest));
+        auto const op = stream->owner->http()->make_operation(due);
+        typename stream_state<Lazy>::turn const place(stream, op);
+        if (auto rest = stream->take_rest())
+            co_return rest;
+
+        call_entry<> const entry(stream->owner, op, about);
+        record_batch batch;
+        task work = next_batch(op, stream, std::move(options), batch);
+        op->runs(work);
+        co_await run_operation<Lazy>(op);
+        if (op->stopped())
+            stream->stop(); // what has arrived stays; what has not is left alone until it is wanted again
+        work.outcome().value();
+        if (batch.empty())
+            co_return std::nullopt;
+        co_return batch;
     }
 
-    call_label info() const { return call_label("consume", topic); }
-    diagnostics about(call_options const& call = call_options()) const
+    static net::awaitable<std::optional<shared_record>> next_record(stream_ptr stream, call_options options)
     {
-        call_label out = info();
-        out.request_id = call.request_id();
-        return out.describe();
+        auto batch = co_await next(stream, std::move(options));
+        if (!batch)
+            co_return std::nullopt;
+        stream->keep_rest(batch->without_first(1));
+        co_return batch->share(0);
     }
 
-    /// Takes the one place for a next(), which close() ends then.
-    void begin(operation_ptr const& op)
+    /// Keeps how far the stream's user has got: up to there, or nowhere with an empty batch.
+    static net::awaitable<void> commit(stream_ptr stream, std::optional<checkpoint> what)
     {
-        std::lock_guard const lock(mutex_);
-        if (current_)
-            throw error(errc::already_running, about());
-        if (closed_)
-            throw error(errc::closed, about(), "the stream is closed");
-        current_ = op;
-    }
-
-    void end()
-    {
-        std::lock_guard const lock(mutex_);
-        current_.reset();
-    }
-
-    void close()
-    {
-        operation_ptr ended;
-        {
-            std::lock_guard const lock(mutex_);
-            closed_ = true;
-            ended = current_;
+        diagnostics const about = call_label("commit", stream->topic).describe();
+        if (!what)
+            throw error(errc::no_records, about, "the batch is empty");
+        std::shared_ptr<checkpoint_store> const store = stream->options.checkpoint();
+        if (!store)
+            throw error(errc::invalid_option, about, "the stream was given no checkpoint()");
+        bool const known = stream->with_parts([&](auto& parts) { return parts.contains(what->partition); });
+        if (!known)
+            throw error(errc::invalid_partition, about, "the stream does not read this partition");
+        what->topic = stream->topic;
+        try {
+            auto saving = store->save(*std::move(what));
+            co_await std::move(saving);
+        } catch (error const& told) {
+            throw error(told.code(), about, told.cause());
         }
-        if (ended)
-            ended->close();
-        stop();
     }
 
-    /// What next_record() has left of a batch.
-    std::optional<record_batch> take_rest()
+    static checkpoint checkpoint_at(record_view const& last, std::int64_t next)
     {
-        std::lock_guard const lock(mutex_);
-        if (rest_.empty())
-            return std::nullopt;
-        return std::exchange(rest_, record_batch());
+        checkpoint out;
+        out.partition = last.partition();
+        out.next_offset = next;
+        out.last_offset = last.offset();
+        out.last_timestamp = last.timestamp();
+        return out;
     }
 
-    void keep_rest(record_batch batch)
+    /// How many offsets lie between the stream's positions and the high watermarks, by partition.
+    static net::awaitable<std::map<std::int32_t, std::int64_t>> lags(stream_ptr stream, call_options options)
     {
-        std::lock_guard const lock(mutex_);
-        rest_ = std::move(batch);
-    }
-
-    /// Of the next record that is handed over, by partition; -1 until it is known.
-    std::map<std::int32_t, std::int64_t> positions() const
-    {
-        std::lock_guard const lock(mutex_);
+        std::vector<partition_info> seen;
+        auto const positions = stream->positions();
+        rest_calls<Lazy> calls(*stream->owner, "lag", options);
+        if (stream->single) {
+            auto request = calls.partition(stream->topic, positions.begin()->first);
+            auto one = co_await perform(stream->owner, options.timeout(), std::move(request),
+                                        &read_partition_answer<Lazy>);
+            seen.push_back(std::move(one));
+        } else {
+            auto request = calls.partitions(stream->topic);
+            seen = co_await perform(stream->owner, options.timeout(), std::move(request),
+                                    &read_partitions_answer<Lazy>);
+        }
         std::map<std::int32_t, std::int64_t> out;
-        for (auto const& [id, part] : parts_)
-            out[id] = part.position;
-        if (!rest_.empty())
-            out[rest_.partition()] = rest_[0].offset();
-        return out;
-    }
-
-    bool caught_up() const
-    {
-        std::lock_guard const lock(mutex_);
-        return rest_.empty() && !parts_.empty() &&
-               std::ranges::all_of(parts_, [](auto const& part) { return part.second.caught_up; });
-    }
-
-    /// Stops or goes on handing over records of a partition; false when it is not known.
-    bool pause(std::int32_t id, bool paused)
-    {
-        partition_ptr stopped;
-        {
-            std::lock_guard const lock(mutex_);
-            auto const found = parts_.find(id);
-            if (found == parts_.end())
-                return false;
-            found->second.paused = paused;
-            if (paused)
-                stopped = found->second.reader;
+        for (partition_info const& one : seen) {
+            auto const at = positions.find(one.id);
+            std::int64_t position = at == positions.end() ? -1 : at->second;
+            if (position < 0)
+                position = start_position(stream->options.from(), one.earliest_offset, one.latest_offset);
+            out[one.id] = std::max<std::int64_t>(one.latest_offset - position, 0);
         }
-        if (stopped)
-            stopped->ahead.stop();
-        else
-            wake();
-        return true;
+        co_return out;
     }
 
-    /// Gives up all reads ahead; what has arrived stays.
-    void stop()
+    /// The same in all.
+    static net::awaitable<std::int64_t> lag(stream_ptr stream, call_options options)
     {
-        for (partition_ptr const& one : readers())
-            one->ahead.stop();
+        auto const each = co_await lags(std::move(stream), std::move(options));
+        std::int64_t out = 0;
+        for (auto const& [id, one] : each)
+            out += one;
+        co_return out;
     }
-
-    /// Somebody waits for something of this.
-    void wake()
-    {
-        operation_ptr waiting;
-        {
-            std::lock_guard const lock(mutex_);
-            waiting = current_;
-        }
-        if (waiting)
-            waiting->wake();
-    }
-
-    std::vector<partition_ptr> readers() const
-    {
-        std::lock_guard const lock(mutex_);
-        std::vector<partition_ptr> out;
-        out.reserve(parts_.size());
-        for (auto const& [id, part] : parts_)
-            out.push_back(part.reader);
-        return out;
-    }
-
-    /// Runs `function(parts)` under the lock.
-    template <class Function>
-    auto with_parts(Function function)
-    {
-        std::lock_guard const lock(mutex_);
-        return function(parts_);
-    }
-
-    /// Goes on where the checkpoints say. Before the first read.
-    void go_on_from(std::vector<checkpoint> const& all)
-    {
-        std::lock_guard const lock(mutex_);
-        for (checkpoint const& one : all)
-            if (one.topic == topic)
-                saved_[one.partition] = one;
-        for (auto& [id, part] : parts_)
-            part = make_part(id, options, part.paused);
-        resumed = true;
-    }
-
-    /// Partitions that were not there before.
-    void add(std::vector<partition_info> const& seen)
-    {
-        std::lock_guard const lock(mutex_);
-        // What is new was written from its beginning on while the stream was there.
-        bool const first_time = parts_.empty();
-        consume_options later = options;
-        later.from(earliest);
-        for (partition_info const& one : seen)
-            if (!parts_.contains(one.id))
-                add(one.id, first_time ? options : later);
-    }
-
-    client_ptr const owner;
-    std::string const topic;
-    bool const single; ///< Of one partition; otherwise of all there are.
-    consume_options const options;
-
-    // These belong to the next() under way.
-    bool resumed = false;                ///< The checkpoints have been loaded.
-    std::int32_t turn = -1;              ///< The partition that had the last one.
-    steady_clock::time_point refresh_at; ///< When to look for partitions.
 
 private:
-    void add(std::int32_t id, consume_options wanted)
+    /// The next batch; none at the end.
+    static task next_batch(operation_ptr op, stream_ptr stream, call_options options, record_batch& batch)
     {
-        parts_.try_emplace(id, make_part(id, std::move(wanted)));
+        result<void> outcome;
+        if (stream->options.checkpoint() && !stream->resumed)
+            outcome = co_await load_checkpoints(op, stream, options);
+        if (!outcome)
+            co_return outcome;
+        if (auto const wrong = check_consume(stream->options))
+            co_return error(wrong->code(), about_next(stream->topic, options), wrong->cause());
+        if (!stream->single) {
+            all_partitions<Lazy> all(op, stream, std::move(options));
+            outcome = co_await all.next(batch);
+            stream->followers.cancel(); // nobody follows a plan while there is no next()
+            co_return outcome;
+        }
+        stream_part* const only = stream->with_parts([](auto& parts) { return &parts.begin()->second; });
+        outcome = co_await only->reader->follow(op, std::move(options));
+        stream->with_parts([&](auto&) {
+            only->ended(outcome ? std::nullopt : std::optional(outcome.error()));
+            if (outcome)
+                batch = only->hand_over();
+        });
+        co_return outcome;
     }
 
-    stream_part make_part(std::int32_t id, consume_options wanted, bool paused = false) const
+    /// Has the program's store say where to go on.
+    static task load_checkpoints(operation_ptr op, stream_ptr stream, call_options options)
     {
-        // Reads ahead, which may go on for a while behind the stream, are no users of the store.
-        wanted.checkpoint(std::shared_ptr<checkpoint_store>());
-        auto const found = saved_.find(id);
-        checkpoint const* const saved = found == saved_.end() ? nullptr : &found->second;
-        stream_part out(std::make_shared<partition_reader<>>(owner, topic, id, std::move(wanted), saved));
-        out.position = saved ? saved->next_offset : -1;
-        out.paused = paused;
-        return out;
+        std::shared_ptr<checkpoint_store> const store = stream->options.checkpoint();
+        std::vector<checkpoint> saved;
+        diagnostics const about = about_next(stream->topic, options);
+        result<void> loaded;
+        try {
+            auto loading = store->load(stream->topic);
+            loaded = co_await run_awaitable<std::vector<checkpoint>>(op, store, std::move(loading), saved);
+        } catch (error const& told) {
+            loaded = error(told.code(), about, told.cause());
+        }
+        if (op->stopped())
+            co_return interruption(*op, about, "loading the checkpoints");
+        if (loaded)
+            stream->go_on_from(saved);
+        co_return loaded;
     }
-
-    mutable std::mutex mutex_;
-    std::map<std::int32_t, stream_part> parts_;
-    std::map<std::int32_t, checkpoint> saved_;
-    record_batch rest_;
-    operation_ptr current_;
-    bool closed_ = false;
 };
 
-/// Holds the one place for a next().
-template <class = void>
-class stream_turn
+/// What the user holds: with the last handle, and the last next(), the reads ahead end.
+template <class Lazy>
+stream_ptr stream_handle(std::shared_ptr<stream_state<Lazy>> state)
 {
-public:
-    stream_turn(stream_ptr stream, operation_ptr const& op) : stream_(std::move(stream))
-    {
-        stream_->begin(op);
-    }
-    stream_turn(stream_turn const&) = delete;
-    stream_turn& operator=(stream_turn const&) = delete;
-    ~stream_turn() { stream_->end(); }
+    auto* const bare = state.get();
+    return stream_ptr(bare, [kept = std::move(state)](stream_state<Lazy>*) { kept->stop(); });
+}
 
-private:
-    stream_ptr stream_;
-};
+} // namespace detail
 
-} // namespace hdikafka::inline v0_1::detail
+template <class Lazy>
+basic_record_stream<Lazy>::basic_record_stream(detail::client_ptr owner, std::string topic,
+                                               std::optional<std::int32_t> partition, consume_options options)
+    : state_(detail::stream_handle(std::make_shared<detail::stream_state<Lazy>>(
+          std::move(owner), std::move(topic), partition, options)))
+{}
+
+template <class Lazy>
+net::awaitable<std::optional<record_batch>> basic_record_stream<Lazy>::next(call_options options)
+{
+    return detail::stream_calls<Lazy>::next(state_, std::move(options));
+}
+
+template <class Lazy>
+net::awaitable<std::optional<shared_record>> basic_record_stream<Lazy>::next_record(call_options options)
+{
+    return detail::stream_calls<Lazy>::next_record(state_, std::move(options));
+}
+
+template <class Lazy>
+std::int64_t basic_record_stream<Lazy>::position() const
+{
+    return state_->single ? state_->positions().begin()->second : -1;
+}
+
+template <class Lazy>
+std::map<std::int32_t, std::int64_t> basic_record_stream<Lazy>::positions() const
+{
+    return state_->positions();
+}
+
+template <class Lazy>
+bool basic_record_stream<Lazy>::caught_up() const
+{
+    return state_->caught_up();
+}
+
+template <class Lazy>
+net::awaitable<std::int64_t> basic_record_stream<Lazy>::lag(call_options options) const
+{
+    return detail::stream_calls<Lazy>::lag(state_, std::move(options));
+}
+
+template <class Lazy>
+net::awaitable<std::map<std::int32_t, std::int64_t>>
+basic_record_stream<Lazy>::lags(call_options options) const
+{
+    return detail::stream_calls<Lazy>::lags(state_, std::move(options));
+}
+
+template <class Lazy>
+void basic_record_stream<Lazy>::pause(std::int32_t partition)
+{
+    state_->pause(partition, true);
+}
+
+template <class Lazy>
+void basic_record_stream<Lazy>::resume(std::int32_t partition)
+{
+    state_->pause(partition, false);
+}
+
+template <class Lazy>
+net::awaitable<void> basic_record_stream<Lazy>::commit(record_batch batch)
+{
+    using calls = detail::stream_calls<Lazy>;
+    std::optional<checkpoint> what;
+    if (!batch.empty())
+        what = calls::checkpoint_at(batch[batch.size() - 1], batch.next_offset());
+    return calls::commit(state_, std::move(what));
+}
+
+template <class Lazy>
+net::awaitable<void> basic_record_stream<Lazy>::commit(shared_record record)
+{
+    using calls = detail::stream_calls<Lazy>;
+    return calls::commit(state_, calls::checkpoint_at(record, record.offset() + 1));
+}
+
+template <class Lazy>
+void basic_record_stream<Lazy>::close()
+{
+    state_->close();
+}
+
+template <class Lazy>
+record_stream basic_client<Lazy>::consume(std::string topic, std::int32_t partition,
+                                          consume_options options) const
+{
+    return record_stream(core_, std::move(topic), partition, std::move(options));
+}
+
+template <class Lazy>
+record_stream basic_client<Lazy>::consume(std::string topic, consume_options options) const
+{
+    return record_stream(core_, std::move(topic), std::nullopt, std::move(options));
+}
+
+} // namespace hdikafka::inline v0_1
 
 #endif
