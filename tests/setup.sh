@@ -29,6 +29,7 @@ need_build_tools() {
 need_test_tools() {
     need doctest-dev has_header doctest/doctest.h
     need "libboost1.81-dev|libboost-dev" has_header boost/json.hpp
+    need openssl openssl version
     need python3 python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))'
 }
 

@@ -7,9 +7,12 @@ count for what they reach. What is said there to be free of Asio, rooms and name
 run/asio*.hpp name it; the core reaches neither Boost nor what is optional.
 
     floors.py INCLUDE_DIRECTORY
+
+A small house is looked at first, in which one thing after the other is put where it does not belong.
 """
 import re
 import sys
+import tempfile
 from pathlib import Path
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^">]+)[">]', re.MULTILINE)
@@ -86,7 +89,68 @@ class House:
         return {name for name in self.includes if name not in core and self.room(name) not in core_rooms - {None}}
 
 
+# A house in order, and what its files include.
+MAP = "0. `run/`\n1. `low/`\n2. `first/`, `second/`\n3. `top/`\n\nFree of Asio: `low/`, `*_plan`,\n`rules`.\n"
+HOUSE = {
+    "hdikafka.hpp": ["hdikafka/detail/second/call.hpp"],
+    "hdikafka/extra.hpp": ["hdikafka/detail/top/service.hpp", "hdikafka.hpp", "boost/json.hpp"],
+    "hdikafka/narrow.hpp": ["hdikafka/detail/low/text.hpp"],
+    "hdikafka/detail/low/text.hpp": ["string"],
+    "hdikafka/detail/first/asio.hpp": [],
+    "hdikafka/detail/first/send_plan.hpp": ["hdikafka/narrow.hpp"],
+    "hdikafka/detail/first/rules.hpp": [],
+    "hdikafka/detail/second/other.hpp": [],
+    "hdikafka/detail/second/call.hpp": ["hdikafka/detail/first/send_plan.hpp", "hdikafka/detail/run/asio.hpp"],
+    "hdikafka/detail/run/asio.hpp": ["asio/awaitable.hpp"],
+    "hdikafka/detail/top/service.hpp": ["hdikafka/detail/second/call.hpp"],
+}
+# What has to be found after an include more: where it is, and what it names.
+FAILS = [
+    ("which is above it", "hdikafka/detail/low/text.hpp", "hdikafka/detail/first/rules.hpp"),
+    ("which is above it", "hdikafka/detail/first/rules.hpp", "hdikafka/detail/second/other.hpp"),
+    ("which is above it", "hdikafka/narrow.hpp", "hdikafka/detail/second/other.hpp"),  # first/ reaches it
+    ("which is above it", "hdikafka/detail/second/call.hpp", "hdikafka/detail/top/service.hpp"),
+    ("is to be free of Asio", "hdikafka/detail/low/text.hpp", "asio/awaitable.hpp"),
+    ("send_plan.hpp reaches asio", "hdikafka/narrow.hpp", "hdikafka/detail/run/asio.hpp"),
+    ("rules.hpp reaches asio", "hdikafka/detail/first/rules.hpp", "hdikafka/detail/run/asio.hpp"),
+    ("that is for detail/run/asio", "hdikafka/detail/second/call.hpp", "asio/post.hpp"),
+    ("which is no part of the core", "hdikafka/detail/second/call.hpp", "boost/json.hpp"),
+    ("which is no part of the core", "hdikafka/detail/second/call.hpp", "hdikafka/extra.hpp"),
+    ("lies in no room", "hdikafka/detail/stray.hpp", "string"),
+    ("has no floor", "hdikafka/detail/cellar/text.hpp", "string"),
+]
+
+
+def small_house(folder, name=None, target=None):
+    """What is found in it, with one include more."""
+    files = dict(HOUSE)
+    if name:
+        files[name] = [*files.get(name, []), target]
+    include = Path(folder)
+    for path, targets in files.items():
+        (include / path).parent.mkdir(parents=True, exist_ok=True)
+        (include / path).write_text("".join(f"#include <{each}>\n" for each in targets))
+    (include / "hdikafka/detail/README.md").write_text(MAP)
+    return list(House(include).findings())
+
+
+def self_test():
+    with tempfile.TemporaryDirectory() as folder:
+        failures = [f"false alarm: {finding}" for finding in small_house(folder)]
+    for expected, name, target in FAILS:
+        with tempfile.TemporaryDirectory() as folder:
+            found = small_house(folder, name, target)
+        if not any(expected in finding for finding in found):
+            failures.append(f"'{expected}' was not found when {name} includes {target}: {found}")
+    return failures
+
+
 def main(arguments):
+    failures = self_test()
+    for failure in failures:
+        print("self-test:", failure)
+    if failures:
+        return 1
     house = House(Path(arguments[0]).resolve())
     findings = sorted(set(house.findings()))
     if len(house.places) < 5 or not house.free_rooms or not house.free_names:

@@ -28,9 +28,7 @@ TEST_CASE("a client closed after any number of a call's steps ends it with errc:
         hk::client const client(io.get_executor(), options_for(server.endpoint()));
         ending<names> end;
         start(io.get_executor(), client.topics(), end);
-        for (std::size_t done = 0; done < steps && !end.happened();)
-            done += io.run_one();
-        through = end.happened();
+        through = take_steps(io, steps, [&end] { return end.happened(); });
         client.close();
         io.restart();
         io.run();

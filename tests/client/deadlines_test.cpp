@@ -343,10 +343,7 @@ TEST_CASE("a call cancelled after any number of steps ends, and leaves a client 
     for (std::size_t steps = 1; steps < 200 && !through; ++steps) {
         CAPTURE(steps);
         running_call<names> call(io, client.topics());
-        io.restart();
-        for (std::size_t done = 0; done < steps && !call.end.happened();)
-            done += io.run_one();
-        through = call.end.happened();
+        through = take_steps(io, steps, [&call] { return call.end.happened(); });
         if (!through)
             call.cancel();
         if (!call.end.good())

@@ -104,9 +104,7 @@ public:
     /// Works until the service has dealt with everything that went through before a cut.
     void settle()
     {
-        service_.io.restart();
-        while (!cable_.settled())
-            service_.io.run_one();
+        step_until(service_.io, [this] { return cable_.settled(); });
     }
 
 private:

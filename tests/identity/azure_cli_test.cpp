@@ -2,6 +2,7 @@
 // script stands for it.
 #include "support/identity/child_watch.hpp"
 #include "support/base/environment.hpp"
+#include "support/base/waiting.hpp"
 #include "support/identity/source_bench.hpp"
 
 #include <hdikafka/detail/identity/azure_cli.hpp>
@@ -238,8 +239,7 @@ TEST_CASE("the end of the request ends az")
     machine here("sleep 1000");
     for (bool const by_closing : {true, false}) {
         auto const request = here.bench.begin(cli());
-        while (!here.life.begun())
-            here.bench.io->poll();
+        work_until(*here.bench.io, [&here] { return here.life.begun(); });
         by_closing ? request.operation->close() : request.operation->cancel();
         here.bench.io->run();
         here.bench.io->restart();
@@ -258,8 +258,7 @@ TEST_CASE("so does the end of the context")
 {
     machine here("sleep 1000");
     asked_ptr const answer = here.bench.begin(cli()).answer;
-    while (!here.life.begun())
-        here.bench.io->poll();
+    work_until(*here.bench.io, [&here] { return here.life.begun(); });
     here.bench.http.reset();
     here.bench.io.reset();
     CHECK_FALSE(answer->ended);

@@ -1,6 +1,7 @@
 // Running another program: what it is given, what it says, how it ends, and that nothing of it is left.
 #include "support/identity/child_watch.hpp"
 #include "support/base/environment.hpp"
+#include "support/base/waiting.hpp"
 
 #include <hdikafka/detail/identity/child_process.hpp>
 
@@ -80,8 +81,7 @@ public:
                        hdikafka::detail::run_child<>(shell(life.hold() + script), patient()),
                        asio::bind_cancellation_slot(
                            signal.slot(), [this](std::exception_ptr, child_report) { ended = true; }));
-        while (!life.begun())
-            io->poll();
+        work_until(*io, [&life] { return life.begun(); });
     }
 
     asio::cancellation_signal signal;

@@ -89,9 +89,7 @@ public:
     /// Works until the service has dealt with everything that went through before a cut.
     void settle()
     {
-        service.io.restart();
-        while (!line.settled())
-            service.io.run_one();
+        step_until(service.io, [this] { return line.settled(); });
     }
 
     /// The values of a partition, without those of earlier cases.
@@ -224,8 +222,7 @@ private:
             what.partition(*one.partition);
         }
         if (chance(random_, 15)) {
-            while (!all_begun()) // or this one would come before them
-                io().poll_one();
+            step_until(io(), [this] { return all_begun(); }); // or this one would come before them
             one.taken = producer_->try_send(one.topic, std::move(what));
             if (!one.taken)
                 senders_.pop_back();

@@ -260,13 +260,11 @@ TEST_CASE("a cancelled next() over all partitions has lost nothing either")
     by_partition seen;
     std::size_t cancelled = 0;
     for (int round = 0;; ++round) {
-        service.io.restart();
         test::running_call<std::optional<hk::record_batch>> call(service.io, stream.next());
-        while (!call.has_begun())
-            service.io.run_one();
-        for (int steps = round % 40; steps > 0 && !call.end.happened(); --steps)
-            service.io.run_one();
-        if (!call.end.happened() && round % 3 != 0)
+        test::step_until(service.io, [&call] { return call.has_begun(); });
+        std::size_t const steps = static_cast<std::size_t>(round) % 40;
+        bool const through = test::take_steps(service.io, steps, [&call] { return call.end.happened(); });
+        if (!through && round % 3 != 0)
             call.cancel();
         test::work_until(service.io, [&call] { return call.end.happened(); });
         if (!call.end.good()) {

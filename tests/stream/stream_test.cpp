@@ -131,11 +131,10 @@ TEST_CASE("a cancelled next() consumes nothing")
                    asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr, auto outcome) {
                        ended = outcome ? std::error_code() : outcome.error().code();
                    }));
-    while (service.emulator.request_count(hk::emulator_route::consume) < 3)
-        service.io.run_one();
+    test::step_until(service.io,
+                     [&] { return service.emulator.request_count(hk::emulator_route::consume) >= 3; });
     signal.emit(asio::cancellation_type::terminal);
-    while (!ended)
-        service.io.run_one();
+    test::step_until(service.io, [&] { return ended.has_value(); });
     CHECK(*ended == asio::error::operation_aborted);
 
     fill(service, 3);
@@ -151,15 +150,14 @@ TEST_CASE("only one next() at a time, and close() ends it")
     asio::co_spawn(service.io, hk::as_result(stream.next()), [&](std::exception_ptr, auto outcome) {
         ended = outcome ? std::error_code() : outcome.error().code();
     });
-    while (service.emulator.request_count(hk::emulator_route::consume) < 1)
-        service.io.run_one();
+    test::step_until(service.io,
+                     [&] { return service.emulator.request_count(hk::emulator_route::consume) >= 1; });
     auto const second = service.run(stream.next());
     REQUIRE_FALSE(second);
     CHECK(second.error().code() == hk::errc::already_running);
     CHECK_FALSE(ended.has_value());
     stream.close();
-    while (!ended)
-        service.io.run_one();
+    test::step_until(service.io, [&] { return ended.has_value(); });
     CHECK(*ended == hk::errc::closed);
     auto const later = service.run(stream.next());
     REQUIRE_FALSE(later);

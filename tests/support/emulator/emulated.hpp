@@ -2,6 +2,8 @@
 #ifndef HDIKAFKA_TESTS_SUPPORT_EMULATED_HPP
 #define HDIKAFKA_TESTS_SUPPORT_EMULATED_HPP
 
+#include "support/base/waiting.hpp"
+
 #include <hdikafka.hpp>
 #include <hdikafka/emulator.hpp>
 
@@ -39,9 +41,7 @@ public:
                                std::rethrow_exception(failure);
                            out.emplace(std::move(value));
                        });
-        io.restart();
-        while (!out)
-            io.run_one();
+        step_until(io, [&out] { return out.has_value(); });
         return std::move(*out);
     }
 

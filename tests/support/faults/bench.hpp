@@ -96,9 +96,7 @@ private:
         start(io_.get_executor(), what_.call(&*subject_, options), end);
         if (fault_.other_first)
             stand_in_line(end);
-        while (!end.happened() && io_.run_one() != 0) {
-        }
-        REQUIRE(end.happened());
+        step_until(io_, [&end] { return end.happened(); });
         return end;
     }
 
@@ -108,7 +106,7 @@ private:
         if (fault_.other_first)
             stand_in_line(call.end);
         work_until(io_, [&] { return call.end.happened() || site_.stands_there(); });
-        take_all_steps();
+        take_all_steps(io_);
         if (!call.end.happened())
             call.cancel();
         return call.end;
@@ -117,7 +115,7 @@ private:
     /// Lets the call come to where it waits for the other one.
     void stand_in_line(ending<std::string> const& end)
     {
-        take_all_steps();
+        take_all_steps(io_);
         if (end.happened())
             return;
         fault_.reached.open();
@@ -125,17 +123,10 @@ private:
             fault_.release.open();
     }
 
-    void take_all_steps()
-    {
-        io_.restart();
-        while (io_.poll() != 0) {
-        }
-    }
-
     /// Whether nothing is left to do or to wait for.
     bool rests()
     {
-        take_all_steps();
+        take_all_steps(io_);
         return io_.stopped();
     }
 

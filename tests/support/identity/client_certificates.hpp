@@ -51,7 +51,7 @@ inline std::string der_of(X509* from)
 template <class Write>
 std::string written(Write write)
 {
-    hdikafka::detail::emulation::certificate_maker::bio const out(BIO_new(BIO_s_mem()));
+    hdikafka::detail::bio_ptr const out(BIO_new(BIO_s_mem()));
     check_made(write(out.get()) == 1);
     char* data = nullptr;
     long const size = BIO_get_mem_data(out.get(), &data);
@@ -96,7 +96,7 @@ inline std::string pfx_of(EVP_PKEY* key, X509* leaf, std::vector<X509*> const& o
     PKCS12* const made = PKCS12_create(form.passphrase, "name", key, leaf, list, form.encryption,
                                        form.encryption, 0, form.checksum ? 0 : -1, 0);
     sk_X509_free(list);
-    check_made(made != nullptr);
+    check_made(static_cast<bool>(made));
     std::string const out = written([made](BIO* to) { return i2d_PKCS12_bio(to, made); });
     PKCS12_free(made);
     return out;
@@ -126,14 +126,14 @@ public:
     static certificate_ptr self_signed(EVP_PKEY* key, std::string const& name)
     {
         certificate_ptr made = maker::make(name, key, nullptr, key, {{NID_key_usage, "digitalSignature"}});
-        check_made(made != nullptr);
+        check_made(static_cast<bool>(made));
         return made;
     }
 
     static key_ptr rsa_key(unsigned bits)
     {
         key_ptr made(EVP_RSA_gen(bits));
-        check_made(made != nullptr);
+        check_made(static_cast<bool>(made));
         return made;
     }
 
@@ -147,13 +147,13 @@ private:
         key_ptr const root_key = maker::make_key();
         key_ptr const intermediate_key = maker::make_key();
         root = maker::make("root", root_key.get(), nullptr, root_key.get(), authority);
-        check_made(root != nullptr);
+        check_made(static_cast<bool>(root));
         intermediate =
             maker::make("intermediate", intermediate_key.get(), root.get(), root_key.get(), authority);
-        check_made(intermediate != nullptr);
+        check_made(static_cast<bool>(intermediate));
         leaf = maker::make("client", key.get(), intermediate.get(), intermediate_key.get(),
                            {{NID_key_usage, "digitalSignature"}});
-        check_made(leaf != nullptr);
+        check_made(static_cast<bool>(leaf));
         other = self_signed(other_key.get(), "other");
     }
 };

@@ -2,6 +2,7 @@
 #ifndef HDIKAFKA_TESTS_SUPPORT_RUNNING_HPP
 #define HDIKAFKA_TESTS_SUPPORT_RUNNING_HPP
 
+#include "support/base/waiting.hpp"
 #include "support/net/certificates.hpp"
 #include "support/net/scripted_server.hpp"
 
@@ -19,7 +20,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 
 namespace test {
@@ -90,16 +90,6 @@ ending<T> run(net::io_context& io, net::awaitable<T> call)
     io.run();
     REQUIRE(end.happened());
     return end;
-}
-
-/// Works on `io` until `condition()`, which another thread may bring about.
-template <class Condition>
-void work_until(net::io_context& io, Condition condition)
-{
-    io.restart();
-    while (!condition())
-        if (io.poll() == 0)
-            std::this_thread::yield();
 }
 
 /// A call that can be cancelled.

@@ -76,23 +76,6 @@ inline std::vector<std::string> values(hk::emulator const& service, std::string_
     return out;
 }
 
-/// Works one step at a time until `condition()`.
-template <class Condition>
-void step_until(net::io_context& io, Condition condition)
-{
-    io.restart();
-    while (!condition())
-        io.run_one();
-}
-
-/// Takes every step that can be taken without waiting.
-inline void take_all_steps(net::io_context& io)
-{
-    io.restart();
-    while (io.poll() != 0) {
-    }
-}
-
 } // namespace test
 
 #endif

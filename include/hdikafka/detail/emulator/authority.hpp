@@ -26,6 +26,15 @@ namespace hdikafka::inline v0_1::detail::emulation {
 /// Fills the bytes with randomness.
 using emulator_random = std::function<void(std::span<unsigned char>)>;
 
+/// A request on its way to an answer, with what else it takes to make one.
+class emulator_visit
+{
+public:
+    emulator_request const& request;
+    emulator_time now;
+    emulator_random const& random;
+};
+
 inline constexpr std::string_view emulator_scope = "https://hib.azurehdinsight.net/.default";
 
 inline std::string random_hex(emulator_random const& random, std::size_t bytes)

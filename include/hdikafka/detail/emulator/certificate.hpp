@@ -2,6 +2,7 @@
 #ifndef HDIKAFKA_DETAIL_EMULATOR_CERTIFICATE_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_CERTIFICATE_HPP
 
+#include <hdikafka/detail/base/openssl_handle.hpp>
 #include <hdikafka/result.hpp>
 
 #include <openssl/bio.h>
@@ -14,7 +15,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -32,27 +32,14 @@ public:
     std::string key_pem;
 };
 
-/// Frees what OpenSSL made.
-template <auto Free>
-class openssl_delete
-{
-public:
-    template <class T>
-    void operator()(T* object) const noexcept
-    {
-        Free(object);
-    }
-};
-
 /// Makes certificates with one deadline and one kind of key: EC P-256, valid from a day ago (clocks
 /// differ) for a year.
 class certificate_maker
 {
 public:
-    using key = std::unique_ptr<EVP_PKEY, openssl_delete<EVP_PKEY_free>>;
-    using certificate = std::unique_ptr<X509, openssl_delete<X509_free>>;
-    using bio = std::unique_ptr<BIO, openssl_delete<BIO_free_all>>;
-    using extension = std::unique_ptr<X509_EXTENSION, openssl_delete<X509_EXTENSION_free>>;
+    using key = openssl_handle<EVP_PKEY, &EVP_PKEY_free>;
+    using certificate = x509_ptr;
+    using extension = openssl_handle<X509_EXTENSION, &X509_EXTENSION_free>;
 
     static key make_key() { return key(EVP_EC_gen("P-256")); }
 
@@ -62,7 +49,7 @@ public:
     {
         certificate made(X509_new());
         if (!made || !X509_set_version(made.get(), X509_VERSION_3) || !set_serial(made.get()))
-            return nullptr;
+            return {};
         constexpr long day = 24 * 60 * 60;
         X509_NAME* const name = X509_get_subject_name(made.get());
         auto const* const text = reinterpret_cast<unsigned char const*>(subject.c_str());
@@ -73,29 +60,29 @@ public:
             X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, text, -1, -1, 0) == 1 &&
             X509_set_issuer_name(made.get(), issuer ? X509_get_subject_name(issuer) : name) == 1;
         if (!filled)
-            return nullptr;
+            return {};
         X509V3_CTX context;
         X509V3_set_ctx_nodb(&context);
         X509V3_set_ctx(&context, issuer ? issuer : made.get(), made.get(), nullptr, nullptr, 0);
         for (auto const& [id, value] : extensions) {
             extension const made_extension(X509V3_EXT_conf_nid(nullptr, &context, id, value.c_str()));
             if (!made_extension || X509_add_ext(made.get(), made_extension.get(), -1) != 1)
-                return nullptr;
+                return {};
         }
         if (X509_sign(made.get(), issuer_key, EVP_sha256()) == 0)
-            return nullptr;
+            return {};
         return made;
     }
 
     static std::string pem(X509* from)
     {
-        bio const out(BIO_new(BIO_s_mem()));
+        bio_ptr const out(BIO_new(BIO_s_mem()));
         return out && PEM_write_bio_X509(out.get(), from) == 1 ? text(out.get()) : std::string();
     }
 
     static std::string pem(EVP_PKEY* from)
     {
-        bio const out(BIO_new(BIO_s_mem()));
+        bio_ptr const out(BIO_new(BIO_s_mem()));
         bool const written =
             out && PEM_write_bio_PKCS8PrivateKey(out.get(), from, nullptr, nullptr, 0, nullptr, nullptr) == 1;
         return written ? text(out.get()) : std::string();

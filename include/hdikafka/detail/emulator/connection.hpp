@@ -4,7 +4,6 @@
 #define HDIKAFKA_DETAIL_EMULATOR_CONNECTION_HPP
 
 #include <hdikafka/detail/emulator/message.hpp>
-#include <hdikafka/detail/emulator/stream.hpp>
 #include <hdikafka/detail/http/request_parser.hpp>
 #include <hdikafka/detail/run/asio_ssl.hpp>
 #include <hdikafka/http_limits.hpp>
@@ -17,12 +16,53 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 
 namespace hdikafka::inline v0_1::detail::emulation {
+
+/// What a peer is talked to through, an AsyncReadStream and AsyncWriteStream: TLS, or without a context the
+/// bare socket.
+class emulator_stream
+{
+public:
+    using executor_type = net::any_io_executor;
+    using tls_stream = net::ssl::stream<net::ip::tcp::socket&>;
+
+    emulator_stream(net::ip::tcp::socket socket, net::ssl::context* context) : socket_(std::move(socket))
+    {
+        if (context != nullptr)
+            tls_.emplace(socket_, *context);
+    }
+
+    executor_type get_executor() { return socket_.get_executor(); }
+    net::ip::tcp::socket& socket() noexcept { return socket_; }
+
+    /// Null without TLS.
+    tls_stream* tls() noexcept { return tls_ ? &*tls_ : nullptr; }
+
+    template <class Buffers, class Token>
+    auto async_read_some(Buffers const& buffers, Token&& token)
+    {
+        return tls_ ? tls_->async_read_some(buffers, std::forward<Token>(token))
+                    : socket_.async_read_some(buffers, std::forward<Token>(token));
+    }
+
+    template <class Buffers, class Token>
+    // NOLINTNEXTLINE(misc-no-recursion): Asio's, which goes on from handlers
+    auto async_write_some(Buffers const& buffers, Token&& token)
+    {
+        return tls_ ? tls_->async_write_some(buffers, std::forward<Token>(token))
+                    : socket_.async_write_some(buffers, std::forward<Token>(token));
+    }
+
+private:
+    net::ip::tcp::socket socket_;
+    std::optional<tls_stream> tls_;
+};
 
 /// Everything of a connection but its constructor and post_close() runs on the socket's strand.
 class emulator_connection : public std::enable_shared_from_this<emulator_connection>

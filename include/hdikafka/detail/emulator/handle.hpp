@@ -106,14 +106,13 @@ hdikafka::client_options basic_emulator<Lazy>::client_options() const
 template <class Lazy>
 std::vector<std::string> basic_emulator<Lazy>::topics() const
 {
-    return server_->with_service(
-        [](detail::emulation::emulator_service& service) { return service.broker().topics(); });
+    return server_->with_service([](auto& service) { return service.broker().topics(); });
 }
 
 template <class Lazy>
 std::map<std::string, std::string> basic_emulator<Lazy>::topic_properties(std::string_view topic) const
 {
-    return server_->with_service([topic](detail::emulation::emulator_service& service) {
+    return server_->with_service([topic](auto& service) {
         auto const* const found = service.broker().find(topic);
         if (found == nullptr)
             throw detail::emulation::emulator_broker::no_topic(topic);
@@ -125,7 +124,7 @@ template <class Lazy>
 std::vector<emulator_record> basic_emulator<Lazy>::records(std::string_view topic,
                                                            std::int32_t partition) const
 {
-    return server_->with_service([&](detail::emulation::emulator_service& service) {
+    return server_->with_service([&](auto& service) {
         auto const& all = service.broker().log(topic, partition).value()->all();
         return std::vector<emulator_record>(all.begin(), all.end());
     });
@@ -135,7 +134,7 @@ template <class Lazy>
 std::pair<std::int64_t, std::int64_t> basic_emulator<Lazy>::watermarks(std::string_view topic,
                                                                        std::int32_t partition) const
 {
-    return server_->with_service([&](detail::emulation::emulator_service& service) {
+    return server_->with_service([&](auto& service) {
         auto const* const log = service.broker().log(topic, partition).value();
         return std::pair(log->earliest(), log->latest());
     });
@@ -144,8 +143,7 @@ std::pair<std::int64_t, std::int64_t> basic_emulator<Lazy>::watermarks(std::stri
 template <class Lazy>
 std::size_t basic_emulator<Lazy>::request_count(emulator_route route) const
 {
-    return server_->with_service(
-        [route](detail::emulation::emulator_service& service) { return service.count(route); });
+    return server_->with_service([route](auto& service) { return service.count(route); });
 }
 
 template <class Lazy>
@@ -157,21 +155,20 @@ std::size_t basic_emulator<Lazy>::token_requests() const
 template <class Lazy>
 std::vector<emulator_call> basic_emulator<Lazy>::calls() const
 {
-    return server_->with_service(
-        [](detail::emulation::emulator_service& service) { return service.calls(); });
+    return server_->with_service([](auto& service) { return service.calls(); });
 }
 
 template <class Lazy>
 void basic_emulator<Lazy>::forget_calls()
 {
-    server_->with_service([](detail::emulation::emulator_service& service) { service.forget_calls(); });
+    server_->with_service([](auto& service) { service.forget_calls(); });
 }
 
 template <class Lazy>
 void basic_emulator<Lazy>::add_topic(std::string_view topic, std::int32_t partitions)
 {
     auto const now = server_->now() - server_->options().visibility_delay();
-    server_->with_service([&](detail::emulation::emulator_service& service) {
+    server_->with_service([&](auto& service) {
         detail::emulation::emulator_topic_config config;
         config.partition_count = partitions;
         service.broker().create(topic, std::move(config), now).value();
@@ -182,7 +179,7 @@ template <class Lazy>
 void basic_emulator<Lazy>::recreate_topic(std::string_view topic)
 {
     auto const now = server_->now() - server_->options().visibility_delay();
-    server_->with_service([&](detail::emulation::emulator_service& service) {
+    server_->with_service([&](auto& service) {
         auto& broker = service.broker();
         auto const* const old = broker.find(topic);
         if (old == nullptr)
@@ -200,7 +197,7 @@ template <class Lazy>
 std::int64_t basic_emulator<Lazy>::append(std::string_view topic, record const& record)
 {
     auto const now = server_->now();
-    return server_->with_service([&](detail::emulation::emulator_service& service) {
+    return server_->with_service([&](auto& service) {
         std::vector<detail::emulation::emulator_new_record> one(1);
         one.front().value = record.value().text();
         if (record.key()) {
@@ -215,39 +212,38 @@ std::int64_t basic_emulator<Lazy>::append(std::string_view topic, record const& 
 template <class Lazy>
 void basic_emulator<Lazy>::trim(std::string_view topic, std::int32_t partition, std::int64_t offset)
 {
-    edit(topic, partition, [offset](detail::emulation::emulator_log& log) { log.trim(offset); });
+    edit(topic, partition, [offset](auto& log) { log.trim(offset); });
 }
 
 template <class Lazy>
 void basic_emulator<Lazy>::retain(std::string_view topic, std::int32_t partition, std::size_t count)
 {
-    edit(topic, partition, [count](detail::emulation::emulator_log& log) { log.retain(count); });
+    edit(topic, partition, [count](auto& log) { log.retain(count); });
 }
 
 template <class Lazy>
 void basic_emulator<Lazy>::truncate(std::string_view topic, std::int32_t partition, std::int64_t offset)
 {
-    edit(topic, partition, [offset](detail::emulation::emulator_log& log) { log.truncate(offset); });
+    edit(topic, partition, [offset](auto& log) { log.truncate(offset); });
 }
 
 template <class Lazy>
 void basic_emulator<Lazy>::compact(std::string_view topic, std::int32_t partition, std::int64_t first,
                                    std::int64_t last)
 {
-    edit(topic, partition, [first, last](detail::emulation::emulator_log& log) { log.compact(first, last); });
+    edit(topic, partition, [first, last](auto& log) { log.compact(first, last); });
 }
 
 template <class Lazy>
 void basic_emulator<Lazy>::inject_gap(std::string_view topic, std::int32_t partition, std::int64_t count)
 {
-    edit(topic, partition, [count](detail::emulation::emulator_log& log) { log.skip(count); });
+    edit(topic, partition, [count](auto& log) { log.skip(count); });
 }
 
 template <class Lazy>
 void basic_emulator<Lazy>::expire_tokens()
 {
-    server_->with_service(
-        [](detail::emulation::emulator_service& service) { service.authority().expire_all(); });
+    server_->with_service([](auto& service) { service.authority().expire_all(); });
 }
 
 template <class Lazy>
@@ -255,32 +251,25 @@ void basic_emulator<Lazy>::require_claims(std::string json)
 {
     if (!json.empty() && !detail::emulation::valid_claims(json))
         throw error(errc::invalid_json, "the claims to require are not a JSON object");
-    server_->with_service([&](detail::emulation::emulator_service& service) {
-        service.authority().require_claims(std::move(json));
-    });
+    server_->with_service([&](auto& service) { service.authority().require_claims(std::move(json)); });
 }
 
 template <class Lazy>
 void basic_emulator<Lazy>::in_security_group(bool member)
 {
-    server_->with_service([member](detail::emulation::emulator_service& service) {
-        service.authority().in_security_group(member);
-    });
+    server_->with_service([member](auto& service) { service.authority().in_security_group(member); });
 }
 
 template <class Lazy>
 void basic_emulator<Lazy>::rotate_client_secret(std::string secret)
 {
-    server_->with_service([&](detail::emulation::emulator_service& service) {
-        service.authority().client_secret(std::move(secret));
-    });
+    server_->with_service([&](auto& service) { service.authority().client_secret(std::move(secret)); });
 }
 
 template <class Lazy>
 void basic_emulator<Lazy>::inject(emulator_fault fault)
 {
-    server_->with_service(
-        [&](detail::emulation::emulator_service& service) { service.inject(std::move(fault)); });
+    server_->with_service([&](auto& service) { service.inject(std::move(fault)); });
 }
 
 template <class Lazy>
@@ -292,17 +281,14 @@ void basic_emulator<Lazy>::on_call(std::function<void(emulator_call const&)> scr
 template <class Lazy>
 void basic_emulator<Lazy>::refuse_records(std::size_t count)
 {
-    server_->with_service(
-        [count](detail::emulation::emulator_service& service) { service.refuse_records(count); });
+    server_->with_service([count](auto& service) { service.refuse_records(count); });
 }
 
 template <class Lazy>
 void basic_emulator<Lazy>::edit(std::string_view topic, std::int32_t partition,
                                 std::function<void(detail::emulation::emulator_log&)> change)
 {
-    server_->with_service([&](detail::emulation::emulator_service& service) {
-        service.broker().edit(topic, partition, change).value();
-    });
+    server_->with_service([&](auto& service) { service.broker().edit(topic, partition, change).value(); });
 }
 
 template <class Lazy>

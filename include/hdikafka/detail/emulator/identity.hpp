@@ -32,20 +32,20 @@ inline std::string entra_timestamp(emulator_time now)
 }
 
 /// The request's client-request-id if it looks like one, else a new one.
-inline std::string correlation_id(std::string_view sent, emulator_random const& random)
+inline std::string correlation_id(emulator_visit const& visit)
 {
     constexpr std::string_view allowed = "0123456789abcdefABCDEF-";
+    std::string_view const sent = visit.request.request_id;
     if (sent.size() == 36 && sent.find_first_not_of(allowed) == std::string_view::npos)
         return std::string(sent);
-    return random_uuid(random);
+    return random_uuid(visit.random);
 }
 
-inline emulator_answer entra_error(emulator_refusal const& refusal, std::string_view sent_id,
-                                   emulator_time now, emulator_random const& random)
+inline emulator_answer entra_error(emulator_refusal const& refusal, emulator_visit const& visit)
 {
-    std::string const trace = random_uuid(random);
-    std::string const correlation = correlation_id(sent_id, random);
-    std::string const timestamp = entra_timestamp(now);
+    std::string const trace = random_uuid(visit.random);
+    std::string const correlation = correlation_id(visit);
+    std::string const timestamp = entra_timestamp(visit.now);
     std::string const code = std::to_string(refusal.code);
     std::string body = "{\"error\":";
     append_json_string(body, refusal.error);
@@ -58,8 +58,7 @@ inline emulator_answer entra_error(emulator_refusal const& refusal, std::string_
 }
 
 /// What an authority in trouble says with this status.
-inline emulator_answer entra_failure(int status, std::string_view why, std::string_view sent_id,
-                                     emulator_time now, emulator_random const& random)
+inline emulator_answer entra_failure(int status, std::string_view why, emulator_visit const& visit)
 {
     emulator_refusal refusal{status, "invalid_request", 9002313,
                              "Invalid request. Request is malformed or invalid."};
@@ -71,7 +70,7 @@ inline emulator_answer entra_failure(int status, std::string_view why, std::stri
         refusal = {status, "temporarily_unavailable", 90033,
                    "A transient error has occurred. Please try again."};
     refusal.description += " (" + std::string(why) + ")";
-    return entra_error(refusal, sent_id, now, random);
+    return entra_error(refusal, visit);
 }
 
 /// The address that the caller used, so that what it is sent to next is reachable for it too.
@@ -85,27 +84,25 @@ inline std::string authority_url(std::string_view host, std::string_view path)
 
 /// POST /{tenant}/oauth2/v2.0/token
 inline emulator_answer token_answer(emulator_authority& authority, std::string_view tenant,
-                                    emulator_request const& request, emulator_time now,
-                                    emulator_random const& random)
+                                    emulator_visit const& visit)
 {
-    auto const refuse = [&](emulator_refusal const& refusal) {
-        return entra_error(refusal, request.request_id, now, random);
-    };
+    emulator_request const& request = visit.request;
     if (auto refusal = authority.check_tenant(tenant))
-        return refuse(*refusal);
+        return entra_error(*refusal, visit);
     std::string_view const type = request.content_type.value_or("");
     if (!equals_ignoring_case(trim_blanks(type.substr(0, type.find(';'))),
                               "application/x-www-form-urlencoded"))
-        return refuse({400, "invalid_request", 900144,
-                       "The request body must contain the following parameter: 'grant_type'. (Content-Type "
-                       "must be application/x-www-form-urlencoded.)"});
+        return entra_error({400, "invalid_request", 900144,
+                            "The request body must contain the following parameter: 'grant_type'. "
+                            "(Content-Type must be application/x-www-form-urlencoded.)"},
+                           visit);
     auto const form = parse_form(request.body);
     if (!form)
-        return refuse({400, "invalid_request", 9000410, "Malformed form: an escape is not %XX."});
+        return entra_error({400, "invalid_request", 9000410, "Malformed form: an escape is not %XX."}, visit);
     std::string const token_url =
         authority_url(request.host, "/" + std::string(tenant) + "/oauth2/v2.0/token");
-    if (auto refusal = authority.check_request(*form, token_url, now))
-        return refuse(*refusal);
+    if (auto refusal = authority.check_request(*form, token_url, visit.now))
+        return entra_error(*refusal, visit);
 
     std::string const lifetime = std::to_string(authority.lifetime().count());
     std::string body =
@@ -113,18 +110,17 @@ inline emulator_answer token_answer(emulator_authority& authority, std::string_v
     if (authority.refresh_in())
         body += ",\"refresh_in\":" + std::to_string(authority.refresh_in()->count());
     std::string_view const claims = single_value(*form, "claims").value_or("");
-    body += ",\"access_token\":\"" + authority.issue(now, random, claims) + "\"}";
+    body += ",\"access_token\":\"" + authority.issue(visit.now, visit.random, claims) + "\"}";
     return emulator_answer(200, std::move(body)).field("Cache-Control", "no-store, no-cache");
 }
 
 /// GET /{tenant}/v2.0/.well-known/openid-configuration
 inline emulator_answer openid_answer(emulator_authority const& authority, std::string_view tenant,
-                                     emulator_request const& request, emulator_time now,
-                                     emulator_random const& random)
+                                     emulator_visit const& visit)
 {
     if (auto refusal = authority.check_tenant(tenant))
-        return entra_error(*refusal, request.request_id, now, random);
-    std::string const root = authority_url(request.host, "/" + std::string(tenant));
+        return entra_error(*refusal, visit);
+    std::string const root = authority_url(visit.request.host, "/" + std::string(tenant));
     std::string body = "{\"issuer\":";
     append_any_text(body, root + "/v2.0");
     body += ",\"token_endpoint\":";
@@ -142,12 +138,10 @@ inline emulator_answer openid_answer(emulator_authority const& authority, std::s
 }
 
 /// GET /common/discovery/instance?authorization_endpoint=https://host/tenant/oauth2/v2.0/authorize
-inline emulator_answer instance_answer(emulator_target const& target, emulator_request const& request,
-                                       emulator_time now, emulator_random const& random)
+inline emulator_answer instance_answer(emulator_target const& target, emulator_visit const& visit)
 {
-    auto const refuse = [&](std::string description) {
-        return entra_error({400, "invalid_instance", 50049, std::move(description)}, request.request_id, now,
-                           random);
+    auto const refuse = [&visit](std::string description) {
+        return entra_error({400, "invalid_instance", 50049, std::move(description)}, visit);
     };
     auto const asked = single_value(target.query, "authorization_endpoint");
     if (!asked)
@@ -169,8 +163,8 @@ inline emulator_answer instance_answer(emulator_target const& target, emulator_r
     std::string bare;
     append_any_text(bare, host.substr(0, host.find(':')));
     std::string body = "{\"tenant_discovery_endpoint\":";
-    append_any_text(body, authority_url(request.host, "/" + std::string(tenant) +
-                                                          "/v2.0/.well-known/openid-configuration"));
+    append_any_text(body, authority_url(visit.request.host, "/" + std::string(tenant) +
+                                                                "/v2.0/.well-known/openid-configuration"));
     body += ",\"api-version\":\"1.1\",\"metadata\":[{\"preferred_network\":" + quoted +
             ",\"preferred_cache\":" + quoted + ",\"aliases\":[" + quoted + "," + bare + "]}]}";
     return emulator_answer(200, std::move(body));

@@ -97,42 +97,41 @@ public:
     {}
 
     /// GET /metadata/identity/oauth2/token
-    emulator_answer imds(emulator_authority& authority, emulator_request const& request,
-                         emulator_pairs const& query, emulator_time now, emulator_random const& random) const
+    emulator_answer imds(emulator_authority& authority, emulator_visit const& visit,
+                         emulator_pairs const& query) const
     {
-        auto fault = check_metadata(request);
+        auto fault = check_metadata(visit.request);
         if (!fault)
             fault = check_query(query, imds_query);
         return fault ? imds_error(400, fault->error, fault->description)
-                     : long_answer(authority, query, now, random);
+                     : long_answer(authority, visit, query);
     }
 
     /// GET /msi/token
-    emulator_answer app_service(emulator_authority& authority, emulator_request const& request,
-                                emulator_pairs const& query, emulator_time now,
-                                emulator_random const& random) const
+    emulator_answer app_service(emulator_authority& authority, emulator_visit const& visit,
+                                emulator_pairs const& query) const
     {
-        if (request.identity_header != header_)
-            return app_service_error(401, request.identity_header
-                                              ? "X-IDENTITY-HEADER is not what IDENTITY_HEADER says."
-                                              : "The request has no X-IDENTITY-HEADER.");
+        auto const& shown = visit.request.identity_header;
+        if (shown != header_)
+            return app_service_error(401, shown ? "X-IDENTITY-HEADER is not what IDENTITY_HEADER says."
+                                                : "The request has no X-IDENTITY-HEADER.");
         if (auto const fault = check_query(query, app_service_query))
             return app_service_error(400, fault->description);
-        return short_answer(authority, query, now, random);
+        return emulator_answer(200, grant(authority, visit, query) + '}');
     }
 
     /// GET /metadata/arc/identity/oauth2/token: whoever can read the agent's files may have a token.
-    emulator_answer arc(emulator_authority& authority, emulator_request const& request,
-                        emulator_pairs const& query, emulator_time now, emulator_random const& random)
+    emulator_answer arc(emulator_authority& authority, emulator_visit const& visit,
+                        emulator_pairs const& query)
     {
-        auto fault = check_metadata(request);
+        auto fault = check_metadata(visit.request);
         if (!fault)
             fault = check_query(query, arc_query);
         if (fault)
             return imds_error(400, fault->error, fault->description);
-        if (!take_key(request.authorization.value_or("")))
-            return challenge(request.authorization.has_value(), random);
-        return long_answer(authority, query, now, random);
+        if (!take_key(visit.request.authorization.value_or("")))
+            return challenge(visit.request.authorization.has_value(), visit.random);
+        return long_answer(authority, visit, query);
     }
 
 private:
@@ -227,32 +226,25 @@ private:
         return std::chrono::floor<std::chrono::seconds>(time.time_since_epoch());
     }
 
-    /// What App Service answers.
-    emulator_answer short_answer(emulator_authority& authority, emulator_pairs const& query,
-                                 emulator_time now, emulator_random const& random) const
-    {
-        return emulator_answer(200, grant(authority, query, now, random) + '}');
-    }
-
     /// What IMDS and Arc answer.
-    emulator_answer long_answer(emulator_authority& authority, emulator_pairs const& query, emulator_time now,
-                                emulator_random const& random) const
+    emulator_answer long_answer(emulator_authority& authority, emulator_visit const& visit,
+                                emulator_pairs const& query) const
     {
-        std::string body = grant(authority, query, now, random);
+        std::string body = grant(authority, visit, query);
         append_seconds(body, "expires_in", authority.lifetime());
         append_seconds(body, "ext_expires_in", authority.lifetime());
-        append_seconds(body, "not_before", since_1970(now));
+        append_seconds(body, "not_before", since_1970(visit.now));
         return emulator_answer(200, body + '}');
     }
 
     /// What all answer, without the end.
-    std::string grant(emulator_authority& authority, emulator_pairs const& query, emulator_time now,
-                      emulator_random const& random) const
+    std::string grant(emulator_authority& authority, emulator_visit const& visit,
+                      emulator_pairs const& query) const
     {
         std::string out;
-        append_member(out, "access_token", authority.issue(now, random));
+        append_member(out, "access_token", authority.issue(visit.now, visit.random));
         append_member(out, "client_id", single_value(query, "client_id").value_or(system_assigned_));
-        append_seconds(out, "expires_on", since_1970(now + authority.lifetime()));
+        append_seconds(out, "expires_on", since_1970(visit.now + authority.lifetime()));
         if (authority.refresh_in())
             append_seconds(out, "refresh_in", *authority.refresh_in());
         append_member(out, "resource", single_value(query, "resource").value_or(""));

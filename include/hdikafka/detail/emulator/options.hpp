@@ -1,8 +1,7 @@
-// The emulator's options, and the values that its inspection functions give.
+// The emulator's options, and the forms of answers that the API leaves open.
 #ifndef HDIKAFKA_DETAIL_EMULATOR_OPTIONS_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_OPTIONS_HPP
 
-#include <hdikafka/detail/emulator/forms.hpp>
 #include <hdikafka/version.hpp>
 
 #include <chrono>
@@ -18,6 +17,37 @@ namespace hdikafka::inline v0_1 {
 
 /// The wall clock as the service counts it.
 using emulator_time = std::chrono::sys_time<std::chrono::milliseconds>;
+
+/// The body of the answer to a produce. The API says only that it is a "string".
+enum class emulator_produce_answer : unsigned char
+{
+    text,    ///< A JSON string.
+    offsets, ///< `{"offsets":[{"partition":…,"offset":…,"error_code":…,"error":…}…]}`.
+    empty,   ///< Nothing.
+};
+
+/// The body of the answer to a read: the page's sample and the published description differ.
+enum class emulator_consume_answer : unsigned char
+{
+    object, ///< `{"records":[…]}`, as the sample reads it.
+    array,  ///< `[…]`, as the description has it.
+};
+
+/// Keys and values in the answer to a read.
+enum class emulator_value_form : unsigned char
+{
+    embedded, ///< The JSON that was produced, byte for byte.
+    text,     ///< A string: the produced string, or the text of any other JSON.
+};
+
+/// The NextOffset field in the answer to a read.
+enum class emulator_next_offset : unsigned char
+{
+    exact,  ///< Where the next read should start.
+    asked,  ///< The offset that was asked for, whatever was returned.
+    behind, ///< The offset before that one, whatever was returned; 0 for 0.
+    absent, ///< No such field.
+};
 
 /// The options of hk::emulator. All have defaults; the setters can be chained.
 class emulator_options
@@ -44,7 +74,7 @@ public:
     /// The host that endpoint() and authority_host() name. By default the address listened on, or
     /// the loopback address when that is the unspecified one.
     emulator_options& advertise(std::string host) & { return set(advertise_, std::move(host)); }
-    emulator_options&& advertise(std::string host) && { return std::move(set(advertise_, std::move(host))); }
+    emulator_options&& advertise(std::string host) && { return moved(advertise_, std::move(host)); }
     std::string const& advertise() const noexcept { return advertise_; }
 
     /// A certificate chain and its key, both as PEM text. Without them one is made when the emulator
@@ -78,31 +108,22 @@ public:
     /// the system's time at the start, moved on by a monotonic clock. It is called on any thread of
     /// the executor.
     emulator_options& clock(std::function<emulator_time()> now) & { return set(clock_, std::move(now)); }
-    emulator_options&& clock(std::function<emulator_time()> now) &&
-    {
-        return std::move(set(clock_, std::move(now)));
-    }
+    emulator_options&& clock(std::function<emulator_time()> now) && { return moved(clock_, std::move(now)); }
     std::function<emulator_time()> const& clock() const noexcept { return clock_; }
 
     /// The tenant whose authority this is. [A-Za-z0-9.-]+; it need not be a GUID.
     emulator_options& tenant(std::string value) & { return set(tenant_, std::move(value)); }
-    emulator_options&& tenant(std::string value) && { return std::move(set(tenant_, std::move(value))); }
+    emulator_options&& tenant(std::string value) && { return moved(tenant_, std::move(value)); }
     std::string const& tenant() const noexcept { return tenant_; }
 
     /// The application that may ask for tokens.
     emulator_options& client_id(std::string value) & { return set(client_id_, std::move(value)); }
-    emulator_options&& client_id(std::string value) &&
-    {
-        return std::move(set(client_id_, std::move(value)));
-    }
+    emulator_options&& client_id(std::string value) && { return moved(client_id_, std::move(value)); }
     std::string const& client_id() const noexcept { return client_id_; }
 
     /// The application's secret.
     emulator_options& client_secret(std::string value) & { return set(client_secret_, std::move(value)); }
-    emulator_options&& client_secret(std::string value) &&
-    {
-        return std::move(set(client_secret_, std::move(value)));
-    }
+    emulator_options&& client_secret(std::string value) && { return moved(client_secret_, std::move(value)); }
     std::string const& client_secret() const noexcept { return client_secret_; }
 
     /// The certificates that the application has registered, as PEM text: it may sign assertions with their
@@ -113,7 +134,7 @@ public:
     }
     emulator_options&& client_certificates(std::string pem) &&
     {
-        return std::move(set(client_certificates_, std::move(pem)));
+        return moved(client_certificates_, std::move(pem));
     }
     std::string const& client_certificates() const noexcept { return client_certificates_; }
 
@@ -125,22 +146,19 @@ public:
     }
     emulator_options&& federated_assertion(std::string text) &&
     {
-        return std::move(set(federated_assertion_, std::move(text)));
+        return moved(federated_assertion_, std::move(text));
     }
     std::string const& federated_assertion() const noexcept { return federated_assertion_; }
 
     /// Whether the application is in the cluster's security group. If not, its tokens are good but every
     /// REST call is answered with 403.
     emulator_options& in_security_group(bool value) & { return set(in_security_group_, value); }
-    emulator_options&& in_security_group(bool value) && { return std::move(set(in_security_group_, value)); }
+    emulator_options&& in_security_group(bool value) && { return moved(in_security_group_, value); }
     bool in_security_group() const noexcept { return in_security_group_; }
 
     /// How long a token is accepted.
     emulator_options& token_lifetime(std::chrono::seconds value) & { return set(token_lifetime_, value); }
-    emulator_options&& token_lifetime(std::chrono::seconds value) &&
-    {
-        return std::move(set(token_lifetime_, value));
-    }
+    emulator_options&& token_lifetime(std::chrono::seconds value) && { return moved(token_lifetime_, value); }
     std::chrono::seconds token_lifetime() const noexcept { return token_lifetime_; }
 
     /// After how long a client should ask for the next token, although this one is accepted for longer: the
@@ -148,7 +166,7 @@ public:
     emulator_options& token_refresh_in(std::chrono::seconds value) & { return set(token_refresh_in_, value); }
     emulator_options&& token_refresh_in(std::chrono::seconds value) &&
     {
-        return std::move(set(token_refresh_in_, value));
+        return moved(token_refresh_in_, value);
     }
     std::optional<std::chrono::seconds> token_refresh_in() const noexcept { return token_refresh_in_; }
 
@@ -156,19 +174,19 @@ public:
     /// without TLS as there: see emulator::identity_endpoint(). The system-assigned identity is the
     /// application with client_id().
     emulator_options& managed_identity(bool value) & { return set(managed_identity_, value); }
-    emulator_options&& managed_identity(bool value) && { return std::move(set(managed_identity_, value)); }
+    emulator_options&& managed_identity(bool value) && { return moved(managed_identity_, value); }
     bool managed_identity() const noexcept { return managed_identity_; }
 
     /// The port of that listener, which has the address of the other; 0, the default, takes a free one.
     emulator_options& identity_port(std::uint16_t value) & { return set(identity_port_, value); }
-    emulator_options&& identity_port(std::uint16_t value) && { return std::move(set(identity_port_, value)); }
+    emulator_options&& identity_port(std::uint16_t value) && { return moved(identity_port_, value); }
     std::uint16_t identity_port() const noexcept { return identity_port_; }
 
     /// What App Service puts into the environment as IDENTITY_HEADER, and wants to see in every request.
     emulator_options& identity_header(std::string value) & { return set(identity_header_, std::move(value)); }
     emulator_options&& identity_header(std::string value) &&
     {
-        return std::move(set(identity_header_, std::move(value)));
+        return moved(identity_header_, std::move(value));
     }
     std::string const& identity_header() const noexcept { return identity_header_; }
 
@@ -179,7 +197,7 @@ public:
     }
     emulator_options&& user_assigned_identity(std::string value) &&
     {
-        return std::move(set(user_assigned_identity_, std::move(value)));
+        return moved(user_assigned_identity_, std::move(value));
     }
     std::string const& user_assigned_identity() const noexcept { return user_assigned_identity_; }
 
@@ -187,10 +205,7 @@ public:
     /// key to it whenever it asks, and removes it at its end. Clients insist on a name that ends in ".key",
     /// in /var/opt/azcmagent/tokens. Empty, the default, means that there is no such endpoint: 404.
     emulator_options& arc_key_file(std::string path) & { return set(arc_key_file_, std::move(path)); }
-    emulator_options&& arc_key_file(std::string path) &&
-    {
-        return std::move(set(arc_key_file_, std::move(path)));
-    }
+    emulator_options&& arc_key_file(std::string path) && { return moved(arc_key_file_, std::move(path)); }
     std::string const& arc_key_file() const noexcept { return arc_key_file_; }
 
     /// How long metadata goes on showing what it showed before a topic was created or deleted, as the
@@ -201,57 +216,51 @@ public:
     }
     emulator_options&& visibility_delay(std::chrono::milliseconds value) &&
     {
-        return std::move(set(visibility_delay_, value));
+        return moved(visibility_delay_, value);
     }
     std::chrono::milliseconds visibility_delay() const noexcept { return visibility_delay_; }
 
     /// How long every request waits before it is handled.
     emulator_options& latency(std::chrono::milliseconds value) & { return set(latency_, value); }
-    emulator_options&& latency(std::chrono::milliseconds value) && { return std::move(set(latency_, value)); }
+    emulator_options&& latency(std::chrono::milliseconds value) && { return moved(latency_, value); }
     std::chrono::milliseconds latency() const noexcept { return latency_; }
 
     /// The most bytes that the body of one read may have. A record that alone exceeds it is never returned:
     /// the answer is empty, as if there were nothing.
     emulator_options& read_cap(std::size_t value) & { return set(read_cap_, value); }
-    emulator_options&& read_cap(std::size_t value) && { return std::move(set(read_cap_, value)); }
+    emulator_options&& read_cap(std::size_t value) && { return moved(read_cap_, value); }
     std::size_t read_cap() const noexcept { return read_cap_; }
 
     /// How many records a partition keeps: the oldest go first and earliest_offset moves on.
     emulator_options& retain_records(std::size_t value) & { return set(retain_records_, value); }
-    emulator_options&& retain_records(std::size_t value) && { return std::move(set(retain_records_, value)); }
+    emulator_options&& retain_records(std::size_t value) && { return moved(retain_records_, value); }
     std::size_t retain_records() const noexcept { return retain_records_; }
 
     /// How many bytes of records all topics hold together; beyond it a produce is answered with 500.
     emulator_options& max_stored_bytes(std::size_t value) & { return set(max_stored_bytes_, value); }
-    emulator_options&& max_stored_bytes(std::size_t value) &&
-    {
-        return std::move(set(max_stored_bytes_, value));
-    }
+    emulator_options&& max_stored_bytes(std::size_t value) && { return moved(max_stored_bytes_, value); }
     std::size_t max_stored_bytes() const noexcept { return max_stored_bytes_; }
 
     /// The most partitions a topic may be created with.
     emulator_options& max_partitions(std::int32_t value) & { return set(max_partitions_, value); }
-    emulator_options&& max_partitions(std::int32_t value) &&
-    {
-        return std::move(set(max_partitions_, value));
-    }
+    emulator_options&& max_partitions(std::int32_t value) && { return moved(max_partitions_, value); }
     std::int32_t max_partitions() const noexcept { return max_partitions_; }
 
     /// The most topics; beyond it a create is answered with 500.
     emulator_options& max_topics(std::size_t value) & { return set(max_topics_, value); }
-    emulator_options&& max_topics(std::size_t value) && { return std::move(set(max_topics_, value)); }
+    emulator_options&& max_topics(std::size_t value) && { return moved(max_topics_, value); }
     std::size_t max_topics() const noexcept { return max_topics_; }
 
     /// Whether DELETE works; if not it is answered with 405, as by a proxy that does not offer it.
     emulator_options& delete_topics(bool value) & { return set(delete_topics_, value); }
-    emulator_options&& delete_topics(bool value) && { return std::move(set(delete_topics_, value)); }
+    emulator_options&& delete_topics(bool value) && { return moved(delete_topics_, value); }
     bool delete_topics() const noexcept { return delete_topics_; }
 
     /// What a produce is answered with.
     emulator_options& produce_answer(emulator_produce_answer value) & { return set(produce_answer_, value); }
     emulator_options&& produce_answer(emulator_produce_answer value) &&
     {
-        return std::move(set(produce_answer_, value));
+        return moved(produce_answer_, value);
     }
     emulator_produce_answer produce_answer() const noexcept { return produce_answer_; }
 
@@ -259,54 +268,45 @@ public:
     emulator_options& consume_answer(emulator_consume_answer value) & { return set(consume_answer_, value); }
     emulator_options&& consume_answer(emulator_consume_answer value) &&
     {
-        return std::move(set(consume_answer_, value));
+        return moved(consume_answer_, value);
     }
     emulator_consume_answer consume_answer() const noexcept { return consume_answer_; }
 
     /// How keys and values of a read are written.
     emulator_options& value_form(emulator_value_form value) & { return set(value_form_, value); }
-    emulator_options&& value_form(emulator_value_form value) && { return std::move(set(value_form_, value)); }
+    emulator_options&& value_form(emulator_value_form value) && { return moved(value_form_, value); }
     emulator_value_form value_form() const noexcept { return value_form_; }
 
     /// What the NextOffset field of a read says.
     emulator_options& next_offset(emulator_next_offset value) & { return set(next_offset_, value); }
-    emulator_options&& next_offset(emulator_next_offset value) &&
-    {
-        return std::move(set(next_offset_, value));
-    }
+    emulator_options&& next_offset(emulator_next_offset value) && { return moved(next_offset_, value); }
     emulator_next_offset next_offset() const noexcept { return next_offset_; }
 
     /// The status of a read outside of the partition's offsets. 200 answers as if there were nothing.
     emulator_options& out_of_range_status(int value) & { return set(out_of_range_status_, value); }
-    emulator_options&& out_of_range_status(int value) &&
-    {
-        return std::move(set(out_of_range_status_, value));
-    }
+    emulator_options&& out_of_range_status(int value) && { return moved(out_of_range_status_, value); }
     int out_of_range_status() const noexcept { return out_of_range_status_; }
 
     /// Whether a read that starts in a gap of the offsets is empty, instead of giving the records after it.
     emulator_options& empty_in_gaps(bool value) & { return set(empty_in_gaps_, value); }
-    emulator_options&& empty_in_gaps(bool value) && { return std::move(set(empty_in_gaps_, value)); }
+    emulator_options&& empty_in_gaps(bool value) && { return moved(empty_in_gaps_, value); }
     bool empty_in_gaps() const noexcept { return empty_in_gaps_; }
 
     /// The largest request body; a larger one is answered with 413.
     emulator_options& max_body(std::size_t value) & { return set(max_body_, value); }
-    emulator_options&& max_body(std::size_t value) && { return std::move(set(max_body_, value)); }
+    emulator_options&& max_body(std::size_t value) && { return moved(max_body_, value); }
     std::size_t max_body() const noexcept { return max_body_; }
 
     /// How many connections each listener serves at a time. More wait to be accepted.
     emulator_options& max_connections(std::size_t value) & { return set(max_connections_, value); }
-    emulator_options&& max_connections(std::size_t value) &&
-    {
-        return std::move(set(max_connections_, value));
-    }
+    emulator_options&& max_connections(std::size_t value) && { return moved(max_connections_, value); }
     std::size_t max_connections() const noexcept { return max_connections_; }
 
     /// How long a connection may stand still, idle or in the middle of a request, before it is closed.
     emulator_options& idle_timeout(std::chrono::milliseconds value) & { return set(idle_timeout_, value); }
     emulator_options&& idle_timeout(std::chrono::milliseconds value) &&
     {
-        return std::move(set(idle_timeout_, value));
+        return moved(idle_timeout_, value);
     }
     std::chrono::milliseconds idle_timeout() const noexcept { return idle_timeout_; }
 
@@ -316,6 +316,11 @@ private:
     {
         member = std::forward<Value>(value);
         return *this;
+    }
+    template <class Member, class Value>
+    emulator_options&& moved(Member& member, Value&& value)
+    {
+        return std::move(set(member, std::forward<Value>(value)));
     }
 
     std::string address_ = "127.0.0.1";

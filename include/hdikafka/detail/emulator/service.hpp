@@ -110,7 +110,8 @@ public:
         auto const target = parse_target(request.target);
         std::string allowed;
         emulator_route const route = target ? find_route(request, *target, allowed) : emulator_route::other;
-        emulator_answer answer = target ? answer_or_fail(request, route, *target, allowed, now, random)
+        emulator_visit const visit{request, now, random};
+        emulator_answer answer = target ? answer_or_fail(visit, route, *target, allowed)
                                         : proxy_error(400, "the target has an escape that is not %XX");
         remember(request, route, answer);
         return answer;
@@ -181,21 +182,19 @@ private:
         return emulator_route::other;
     }
 
-    emulator_answer answer_or_fail(emulator_request const& request, emulator_route route,
-                                   emulator_target const& target, std::string const& allowed,
-                                   emulator_time now, emulator_random const& random)
+    emulator_answer answer_or_fail(emulator_visit const& visit, emulator_route route,
+                                   emulator_target const& target, std::string const& allowed)
     {
         auto const fault = next_fault(route);
         if (fault && fault->what() == emulator_fault::kind::answer) {
-            emulator_answer answer =
-                failure(fault->status(), "injected failure", request, route, now, random);
+            emulator_answer answer = failure(fault->status(), "injected failure", visit, route);
             if (fault->retry_after())
                 answer.field("Retry-After", std::to_string(fault->retry_after()->count()));
             return answer;
         }
         emulator_answer answer;
         if (!fault || fault->what() != emulator_fault::kind::drop_request)
-            answer = answer_for(request, route, target, allowed, now, random);
+            answer = answer_for(visit, route, target, allowed);
         if (!fault)
             return answer;
         answer.delay = fault->delay();
@@ -207,14 +206,14 @@ private:
     }
 
     /// In the words of whoever was asked.
-    static emulator_answer failure(int status, std::string_view why, emulator_request const& request,
-                                   emulator_route route, emulator_time now, emulator_random const& random)
+    static emulator_answer failure(int status, std::string_view why, emulator_visit const& visit,
+                                   emulator_route route)
     {
         if (at_authority(route))
-            return entra_failure(status, why, request.request_id, now, random);
+            return entra_failure(status, why, visit);
         if (route == emulator_route::app_service_identity)
             return app_service_error(status, why);
-        return request.plain ? imds_failure(status, why) : proxy_error(status, why);
+        return visit.request.plain ? imds_failure(status, why) : proxy_error(status, why);
     }
 
     std::optional<emulator_fault> next_fault(emulator_route route)
@@ -232,10 +231,11 @@ private:
         return std::nullopt;
     }
 
-    emulator_answer answer_for(emulator_request const& request, emulator_route route,
-                               emulator_target const& target, std::string const& allowed, emulator_time now,
-                               emulator_random const& random)
+    emulator_answer answer_for(emulator_visit const& visit, emulator_route route,
+                               emulator_target const& target, std::string const& allowed)
     {
+        emulator_request const& request = visit.request;
+        emulator_time const now = visit.now;
         auto const& path = target.segments;
         bool const rest = !request.plain && !path.empty() && path.front() == "v1" && !at_authority(route);
         if (rest)
@@ -255,21 +255,18 @@ private:
             return produce_answer(broker_, options_, path[3], request, refused_records_, now);
         case emulator_route::consume:
             return consume_answer(broker_, options_, {path[3], path[5], path[7]}, target.query);
-        case emulator_route::token: return token_answer(authority_, path[0], request, now, random);
-        case emulator_route::openid_configuration:
-            return openid_answer(authority_, path[0], request, now, random);
-        case emulator_route::instance_discovery: return instance_answer(target, request, now, random);
-        case emulator_route::imds: return identity_.imds(authority_, request, target.query, now, random);
+        case emulator_route::token: return token_answer(authority_, path[0], visit);
+        case emulator_route::openid_configuration: return openid_answer(authority_, path[0], visit);
+        case emulator_route::instance_discovery: return instance_answer(target, visit);
+        case emulator_route::imds: return identity_.imds(authority_, visit, target.query);
         case emulator_route::app_service_identity:
-            return identity_.app_service(authority_, request, target.query, now, random);
-        case emulator_route::arc_identity:
-            return identity_.arc(authority_, request, target.query, now, random);
+            return identity_.app_service(authority_, visit, target.query);
+        case emulator_route::arc_identity: return identity_.arc(authority_, visit, target.query);
         case emulator_route::other: break;
         }
         if (!allowed.empty())
-            return failure(405, "this path takes " + allowed + " only", request, route, now, random)
-                .field("Allow", allowed);
-        return failure(404, "there is nothing at this path", request, route, now, random);
+            return failure(405, "this path takes " + allowed + " only", visit, route).field("Allow", allowed);
+        return failure(404, "there is nothing at this path", visit, route);
     }
 
     std::optional<emulator_answer> check_token(emulator_request const& request, emulator_time now) const
