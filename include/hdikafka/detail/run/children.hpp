@@ -130,10 +130,7 @@ public:
         }
         op->runs(one->work_);
         one->joins(siblings_);
-        if (later)
-            op->start_later(std::move(one));
-        else
-            op->start(std::move(one));
+        op->start(std::move(one), later);
     }
 
     /// Ends with errc::closed, wherever they wait, those that are under way now.

@@ -1,11 +1,10 @@
 // One call: its turn on a thread, its deadline, its waits, its cancellation.
 //
 // The coroutines that do a call's work run on the client's executor, one thread at a time, and wait in two
-// ways only: for a socket, or parked. Whatever they wait for, three things can
-// end the wait: the caller's cancellation, the call's deadline, and a limit of the phase it is in
-// (connecting, reading). All three go through interrupt(), in the call's own turn, so that they never race
-// with the work. After each wait the coroutine asks interrupted() why it was woken; once interrupted, nothing
-// waits.
+// ways only: for a socket, or parked. Whatever they wait for, three things can end the wait: the caller's
+// cancellation, the call's deadline, and a limit of the phase it is in (see time_limits). All three go
+// through interrupt(), in the call's own turn, so that they never race with the work. After each wait the
+// coroutine asks interrupted() why it was woken; once interrupted, nothing waits.
 #ifndef HDIKAFKA_DETAIL_RUN_OPERATION_HPP
 #define HDIKAFKA_DETAIL_RUN_OPERATION_HPP
 
@@ -13,11 +12,11 @@
 #include <hdikafka/detail/run/asio_io.hpp>
 #include <hdikafka/detail/run/event_gate.hpp>
 #include <hdikafka/detail/run/task.hpp>
+#include <hdikafka/detail/run/time_limits.hpp>
 #include <hdikafka/detail/run/timer_shelf.hpp>
 #include <hdikafka/error.hpp>
 #include <hdikafka/milliseconds.hpp>
 
-#include <algorithm>
 #include <chrono>
 #include <coroutine>
 #include <memory>
@@ -28,8 +27,6 @@
 #include <utility>
 
 namespace hdikafka::inline v0_1::detail {
-
-using steady_clock = std::chrono::steady_clock;
 
 /// What follows the end of an operation. It is dropped, with all that it holds, when the operation cannot
 /// end because its executor's context is being destroyed.
@@ -48,11 +45,14 @@ public:
 using completion_ptr = std::unique_ptr<completion>;
 
 template <class Lazy = void>
-class operation : public std::enable_shared_from_this<operation<Lazy>>, public list_link, private task_runner
+class operation : public std::enable_shared_from_this<operation<Lazy>>,
+                  public list_link,
+                  public time_limits,
+                  private task_runner
 {
 public:
     operation(shelf_ptr shelf, steady_clock::time_point deadline)
-        : shelf_(std::move(shelf)), alarm_(shelf_->take()), deadline_(deadline)
+        : time_limits(deadline), shelf_(std::move(shelf)), alarm_(shelf_->take())
     {}
     operation(operation const&) = delete;
     operation& operator=(operation const&) = delete;
@@ -63,18 +63,15 @@ public:
     /// Takes the task to run, which stays whose it is. Once, before start().
     void runs(task& root) noexcept { root.begin(*this); }
 
-    /// Runs that task, then `after`, which keeps it alive.
-    void start(completion_ptr after)
+    /// Runs that task, then `after`, which keeps it alive. `later`: not before the executor has done what it
+    /// has to do already.
+    void start(completion_ptr after, bool later = false)
     {
         after_ = std::move(after);
-        net::dispatch(executor(), event(this->shared_from_this(), begun));
-    }
-
-    /// The same, but not before the executor has done what it has to do already.
-    void start_later(completion_ptr after)
-    {
-        after_ = std::move(after);
-        post(begun);
+        if (later)
+            post(begun);
+        else
+            net::dispatch(executor(), event(this->shared_from_this(), begun));
     }
 
     // From any thread. For want of memory nothing is told: the deadline ends the call then.
@@ -89,51 +86,6 @@ public:
     void wake() noexcept { tell(woken); }
 
     // What follows is for the coroutines.
-
-    /// Why the call must end, or why the phase did; no error when neither.
-    std::error_code interrupted() const noexcept { return stopped_ ? stopped_ : phase_ended_; }
-
-    /// Why the call must end, whatever the phase.
-    std::error_code stopped() const noexcept { return stopped_; }
-
-    /// The error for a wait that was interrupted.
-    error interruption(std::string const& while_doing) const
-    {
-        std::error_code const cause = interrupted();
-        return error(cause, cause.message() + " (while " + while_doing + ")");
-    }
-
-    milliseconds time_left() const
-    {
-        return std::chrono::duration_cast<milliseconds>(deadline_ - steady_clock::now());
-    }
-
-    steady_clock::time_point deadline() const noexcept { return deadline_; }
-
-    /// Moves the deadline, earlier or later.
-    void deadline(steady_clock::time_point due)
-    {
-        deadline_ = due;
-        arm();
-    }
-
-    /// Starts a phase that ends with `cause` unless it is extended or left within `limit`.
-    void begin_phase(errc cause, milliseconds limit)
-    {
-        phase_ended_.clear();
-        phase_cause_ = cause;
-        extend_phase(limit);
-        arm();
-    }
-
-    /// Gives the phase `limit` from now. Cheap: the timer notices when it fires.
-    void extend_phase(milliseconds limit) { phase_end_ = steady_clock::now() + limit; }
-
-    void end_phase()
-    {
-        phase_ended_.clear();
-        phase_end_ = steady_clock::time_point::max();
-    }
 
     class readiness;
     class parking;
@@ -282,7 +234,7 @@ private:
         if (waiting_)
             return;
         // An alarm that is on its way already finds nothing due, and no reason to wait for anything.
-        deadline_ = phase_end_ = steady_clock::time_point::max();
+        lift();
         alarm_->timer.cancel();
         std::exchange(after_, nullptr)->complete(starting);
     }
@@ -296,8 +248,7 @@ private:
 
     void stop(std::error_code cause)
     {
-        if (!stopped_)
-            stopped_ = cause;
+        stop_for(cause);
         interrupt();
     }
 
@@ -311,24 +262,21 @@ private:
             parking_->cancel();
     }
 
+    /// Before each wait.
     void arm()
     {
-        auto const due = std::min(deadline_, phase_end_);
-        if (due >= armed_)
+        auto const at = due();
+        if (at >= armed_)
             return;
-        alarm_->timer.expires_at(due);
+        alarm_->timer.expires_at(at);
         alarm_->timer.async_wait(alarm(this->shared_from_this()));
-        armed_ = due;
+        armed_ = at;
     }
 
     void check_time()
     {
         armed_ = steady_clock::time_point::max();
-        auto const now = steady_clock::now();
-        if (now >= deadline_ && !stopped_)
-            stopped_ = errc::timed_out;
-        if (now >= phase_end_ && !phase_ended_)
-            phase_ended_ = phase_cause_;
+        look(steady_clock::now());
         if (interrupted())
             return interrupt();
         try {
@@ -345,13 +293,8 @@ private:
     net::ip::tcp::socket* socket_ = nullptr;   // what is waited for, if not parked
     std::coroutine_handle<> waiting_;          // who waits
     completion_ptr after_;
-    steady_clock::time_point deadline_;
-    steady_clock::time_point phase_end_ = steady_clock::time_point::max();
     steady_clock::time_point armed_ = steady_clock::time_point::max();
     int outstanding_ = 0; // events that the last wait still expects
-    std::error_code stopped_;
-    std::error_code phase_ended_;
-    errc phase_cause_ = errc::timed_out;
     bool woken_ = false;
     bool heeds_wake_ = false;
     bool initiating_ = false;
@@ -366,7 +309,11 @@ public:
         : op_(op), socket_(socket), what_(what), or_readable_(or_readable)
     {}
 
-    bool await_ready() const noexcept { return static_cast<bool>(op_.interrupted()); }
+    bool await_ready()
+    {
+        op_.arm();
+        return static_cast<bool>(op_.interrupted());
+    }
     void await_suspend(std::coroutine_handle<> waiting)
     {
         op_.suspend(waiting, &socket_, [this](event done) {

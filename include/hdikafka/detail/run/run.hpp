@@ -99,10 +99,7 @@ void run_detached(operation_ptr const& op, task work, bool later = false)
 {
     auto after = std::make_unique<nobody>(std::move(work));
     op->runs(after->work());
-    if (later)
-        op->start_later(std::move(after));
-    else
-        op->start(std::move(after));
+    op->start(std::move(after), later);
 }
 
 } // namespace hdikafka::inline v0_1::detail
