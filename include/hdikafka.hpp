@@ -22,6 +22,7 @@
 #include <hdikafka/milliseconds.hpp>
 #include <hdikafka/observer.hpp>
 #include <hdikafka/offsets.hpp>
+#include <hdikafka/options.hpp>
 #include <hdikafka/platform_credential.hpp>
 #include <hdikafka/producer.hpp>
 #include <hdikafka/producer_options.hpp>

@@ -1890,6 +1890,63 @@ public:
 
 #endif
 
+// -------- hdikafka/milliseconds.hpp
+
+// The unit of time.
+#ifndef HDIKAFKA_MILLISECONDS_HPP
+#define HDIKAFKA_MILLISECONDS_HPP
+
+namespace hdikafka::inline v0_1 {
+
+/// The unit of every time limit and pause.
+using milliseconds = std::chrono::milliseconds;
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+// -------- hdikafka/call_options.hpp
+
+// What one call may change.
+#ifndef HDIKAFKA_CALL_OPTIONS_HPP
+#define HDIKAFKA_CALL_OPTIONS_HPP
+
+namespace hdikafka::inline v0_1 {
+
+/// What one call may change. The last parameter of every operation.
+class call_options
+{
+public:
+    /// The time for the whole call, retries included; the client's total_timeout when not set.
+    /// Zero or less fails the call with errc::timed_out before anything is sent.
+    call_options& timeout(milliseconds limit) &
+    {
+        timeout_ = limit;
+        return *this;
+    }
+    call_options&& timeout(milliseconds limit) && { return std::move(timeout(limit)); }
+
+    /// The x-ms-client-request-id of the call, the same on all the requests that it takes; a random UUID when
+    /// not set. Visible ASCII only, otherwise the call fails with errc::invalid_option.
+    call_options& request_id(std::string id) &
+    {
+        request_id_ = std::move(id);
+        return *this;
+    }
+    call_options&& request_id(std::string id) && { return std::move(request_id(std::move(id))); }
+
+    std::optional<milliseconds> timeout() const noexcept { return timeout_; }
+    std::string const& request_id() const noexcept { return request_id_; }
+
+private:
+    std::optional<milliseconds> timeout_;
+    std::string request_id_;
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
 // -------- hdikafka/checkpoint.hpp
 
 // A checkpoint: how far a consumer has got, kept for its next start.
@@ -1943,9 +2000,8 @@ template <class = void>
 class producer_state;
 using producer_ptr = std::shared_ptr<producer_state<>>;
 
-template <class = void>
-class awaited_send;
-using awaited_ptr = std::shared_ptr<awaited_send<>>;
+class pending_send;
+using pending_ptr = std::shared_ptr<pending_send>;
 
 class token_source;
 using token_source_ptr = std::shared_ptr<token_source>;
@@ -2131,6 +2187,1205 @@ private:
 #include <asio/steady_timer.hpp>
 #include <asio/strand.hpp>
 #include <asio/thread_pool.hpp>
+
+#endif
+
+// -------- hdikafka/detail/json/values.hpp
+
+// Whole values off a json_reader: texts, small numbers, objects and arrays. Each is false when it is not
+// there.
+#ifndef HDIKAFKA_DETAIL_JSON_VALUES_HPP
+#define HDIKAFKA_DETAIL_JSON_VALUES_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+template <class = void>
+bool read_text(json_reader& in, std::string& out)
+{
+    std::string_view raw;
+    out.clear();
+    return in.string(raw) && json_unescape(raw, out);
+}
+
+inline bool read_int32(json_reader& in, std::int32_t& out)
+{
+    std::int64_t wide = 0;
+    if (!in.integer(wide) || wide < std::numeric_limits<std::int32_t>::min() ||
+        wide > std::numeric_limits<std::int32_t>::max())
+        return false;
+    out = static_cast<std::int32_t>(wide);
+    return true;
+}
+
+/// Reads an object whose members `member(name)` consumes; false when it is not one, or when member
+/// says so. A member that it does not know it passes over with in.skip().
+template <class Member>
+bool read_object(json_reader& in, Member member)
+{
+    if (!in.enter_object())
+        return false;
+    std::string_view name;
+    while (in.next_member(name))
+        if (!member(name))
+            return false;
+    return !in.failed();
+}
+
+/// Reads an array whose elements `element()` consumes.
+template <class Element>
+bool read_array(json_reader& in, Element element)
+{
+    if (!in.enter_array())
+        return false;
+    while (in.next_element())
+        if (!element())
+            return false;
+    return !in.failed();
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/stream/checkpoint_text.hpp
+
+// Checkpoints as JSON text.
+#ifndef HDIKAFKA_DETAIL_STREAM_CHECKPOINT_TEXT_HPP
+#define HDIKAFKA_DETAIL_STREAM_CHECKPOINT_TEXT_HPP
+
+#include <algorithm>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// A line for each, so that people can read it.
+template <class = void>
+std::string checkpoints_text(std::vector<checkpoint> const& all)
+{
+    std::string out = R"({"version":1,"checkpoints":[)";
+    char const* before = "\n";
+    for (checkpoint const& one : all) {
+        out += before;
+        before = ",\n";
+        out += R"({"topic":)";
+        append_json_string(out, one.topic);
+        auto const number = [&out](std::string_view name, std::int64_t value) {
+            out.append(",\"").append(name).append("\":");
+            append_json_integer(out, value);
+        };
+        number("partition", one.partition);
+        number("next_offset", one.next_offset);
+        number("last_offset", one.last_offset);
+        if (one.last_timestamp)
+            number("last_timestamp", one.last_timestamp->time_since_epoch().count());
+        out += '}';
+    }
+    return out + "\n]}\n";
+}
+
+template <class = void>
+bool read_checkpoint(json_reader& in, checkpoint& out)
+{
+    bool has_topic = false;
+    bool has_partition = false;
+    bool has_next = false;
+    bool has_last = false;
+    bool const read = read_object(in, [&](std::string_view name) {
+        if (name == "topic")
+            return has_topic = read_text(in, out.topic);
+        if (name == "partition")
+            return has_partition = read_int32(in, out.partition);
+        if (name == "next_offset")
+            return has_next = in.integer(out.next_offset);
+        if (name == "last_offset")
+            return has_last = in.integer(out.last_offset);
+        if (name != "last_timestamp")
+            return in.skip();
+        std::int64_t time = 0;
+        bool const good = in.integer(time);
+        out.last_timestamp.emplace(std::chrono::milliseconds(time));
+        return good;
+    });
+    return read && has_topic && has_partition && has_next && has_last && out.partition >= 0 &&
+           out.next_offset >= 0 && out.last_offset >= 0;
+}
+
+/// Nothing is guessed: a text of another form, or of a later version, is refused.
+template <class = void>
+result<std::vector<checkpoint>> parse_checkpoints(std::string_view text)
+{
+    json_reader in(text);
+    std::vector<checkpoint> out;
+    std::int64_t version = 0;
+    bool listed = false;
+    auto const read_one = [&] {
+        checkpoint one;
+        if (!read_checkpoint(in, one))
+            return false;
+        bool const again = std::ranges::any_of(out, [&](checkpoint const& other) {
+            return other.topic == one.topic && other.partition == one.partition;
+        });
+        out.push_back(std::move(one));
+        return !again;
+    };
+    bool const read = read_object(in, [&](std::string_view name) {
+        if (name == "version")
+            return version == 0 && in.integer(version);
+        if (name != "checkpoints")
+            return in.skip();
+        return !std::exchange(listed, true) && read_array(in, read_one);
+    });
+    if (!read || !in.finish() || !listed || version != 1)
+        return error(errc::invalid_json, "these are no checkpoints of this version of the library");
+    return out;
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/stream/checkpoint_file.hpp
+
+// The file of a file_checkpoint_store: what is done to it, and who does it; and so what checkpoint_store.hpp
+// declares.
+#ifndef HDIKAFKA_DETAIL_STREAM_CHECKPOINT_FILE_HPP
+#define HDIKAFKA_DETAIL_STREAM_CHECKPOINT_FILE_HPP
+
+#if __has_include(<sys/file.h>)
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+#endif
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <iterator>
+#include <mutex>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// What the system said to the work on a file.
+inline error file_error(std::string const& doing, std::string const& path)
+{
+    return error(std::error_code(errno, std::system_category()),
+                 doing + " " + path + " failed: " + std::system_category().message(errno));
+}
+
+#if __has_include(<sys/file.h>)
+
+/// An open file; the methods throw what goes wrong.
+class file_handle
+{
+public:
+    file_handle(std::string path, int flags)
+        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): that is open()
+        : path_(std::move(path)), descriptor_(::open(path_.c_str(), flags | O_CLOEXEC, 0666))
+    {}
+
+    bool is_open() const noexcept { return descriptor_.number() >= 0; }
+
+    void must_be_open() const
+    {
+        if (!is_open())
+            throw file_error("opening", path_);
+    }
+
+    std::string read() const
+    {
+        std::string out;
+        constexpr std::size_t piece = 65536;
+        for (;;) {
+            std::size_t const before = out.size();
+            out.resize(before + piece);
+            auto const count = ::read(descriptor_.number(), out.data() + before, piece);
+            if (count < 0 && errno != EINTR)
+                throw file_error("reading", path_);
+            out.resize(before + static_cast<std::size_t>(std::max<decltype(count)>(count, 0)));
+            if (count == 0)
+                return out;
+        }
+    }
+
+    void write(std::string_view text) const
+    {
+        while (!text.empty()) {
+            auto const count = ::write(descriptor_.number(), text.data(), text.size());
+            if (count < 0 && errno != EINTR)
+                throw file_error("writing", path_);
+            text.remove_prefix(static_cast<std::size_t>(std::max<decltype(count)>(count, 0)));
+        }
+    }
+
+    /// To the disk, as far as the system knows it. Some mounts cannot do that to a directory.
+    void flush() const
+    {
+        int failed = -1;
+        do
+            failed = ::fsync(descriptor_.number());
+        while (failed != 0 && errno == EINTR);
+        if (failed != 0 && errno != EINVAL && errno != ENOTSUP)
+            throw file_error("flushing", path_);
+    }
+
+    /// Whether nobody else has it. It is freed with the process, however that ends.
+    bool lock() const noexcept { return ::flock(descriptor_.number(), LOCK_EX | LOCK_NB) == 0; }
+
+private:
+    std::string path_;
+    owned_descriptor descriptor_;
+};
+
+/// The file itself; every method blocks. One thread at a time.
+template <class>
+class checkpoint_table
+{
+public:
+    explicit checkpoint_table(std::string path) : path_(std::move(path)) {}
+
+    std::vector<checkpoint> load(std::string const& topic)
+    {
+        open();
+        std::vector<checkpoint> out;
+        std::ranges::copy_if(all_, std::back_inserter(out),
+                             [&](checkpoint const& one) { return one.topic == topic; });
+        return out;
+    }
+
+    void save(checkpoint what)
+    {
+        open();
+        std::vector<checkpoint> changed = all_;
+        auto const same = [&](checkpoint const& one) {
+            return one.topic == what.topic && one.partition == what.partition;
+        };
+        if (auto const found = std::ranges::find_if(changed, same); found != changed.end())
+            *found = std::move(what);
+        else
+            changed.push_back(std::move(what));
+        replace(std::move(changed));
+    }
+
+private:
+    /// Takes the lock and reads, the first time.
+    void open()
+    {
+        if (lock_)
+            return;
+        resolve();
+        file_handle lock(path_ + ".lock", O_RDWR | O_CREAT);
+        lock.must_be_open();
+        if (!lock.lock())
+            throw error(std::make_error_code(std::errc::device_or_resource_busy),
+                        "the checkpoints in " + path_ + " are in use: another consumer holds its lock");
+        file_handle const file(path_, O_RDONLY);
+        if (!file.is_open() && errno != ENOENT)
+            throw file_error("opening", path_);
+        if (file.is_open()) {
+            auto read = parse_checkpoints(file.read());
+            if (!read)
+                throw error(read.error().code(), path_ + ": " + read.error().cause());
+            all_ = std::move(read).value();
+        }
+        lock_.emplace(std::move(lock));
+    }
+
+    /// The one name that the file has, whatever links lead to it and wherever the program goes.
+    void resolve()
+    {
+        if (path_.empty() || path_.find('\0') != std::string::npos)
+            throw error(errc::invalid_option, "the file of the checkpoints has no name");
+        auto const slash = path_.rfind('/');
+        std::string const folder = slash == std::string::npos ? "." : path_.substr(0, slash + 1);
+        std::string const name = path_.substr(slash == std::string::npos ? 0 : slash + 1);
+        std::string found = real_path(path_);
+        if (found.empty() && errno != ENOENT)
+            throw file_error("finding", path_);
+        if (found.empty()) {
+            found = real_path(folder); // the file is yet to be made
+            if (found.empty())
+                throw file_error("finding", folder);
+            found += '/' + name;
+        }
+        path_ = std::move(found);
+    }
+
+    static std::string real_path(std::string const& path)
+    {
+        std::unique_ptr<char, decltype(&std::free)> const found(::realpath(path.c_str(), nullptr),
+                                                                &std::free);
+        return found ? found.get() : "";
+    }
+
+    /// The name is given to what is complete and on the disk, and then is on the disk itself. `all_` is what
+    /// the file has, whatever fails.
+    void replace(std::vector<checkpoint> all)
+    {
+        std::string const beside = path_ + ".new";
+        file_handle const directory(path_.substr(0, path_.rfind('/') + 1), O_RDONLY | O_DIRECTORY);
+        directory.must_be_open();
+        {
+            file_handle const made(beside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW);
+            made.must_be_open();
+            made.write(checkpoints_text(all));
+            made.flush();
+        }
+        if (std::rename(beside.c_str(), path_.c_str()) != 0)
+            throw file_error("replacing", path_);
+        all_ = std::move(all);
+        directory.flush();
+    }
+
+    std::string path_;
+    std::optional<file_handle> lock_;
+    std::vector<checkpoint> all_;
+};
+
+#else
+
+template <class>
+class checkpoint_table
+{
+public:
+    explicit checkpoint_table(std::string) {}
+
+    std::vector<checkpoint> load(std::string const&) { throw not_supported(); }
+    void save(checkpoint) { throw not_supported(); }
+
+private:
+    static error not_supported()
+    {
+        return error(std::make_error_code(std::errc::function_not_supported),
+                     "files of checkpoints are not supported on this platform");
+    }
+};
+
+#endif
+
+/// The thread of a context that works on files. The context's end waits for what is under way, so that
+/// nothing comes back to a context that is gone.
+template <class>
+class file_worker final : public net::execution_context::service
+{
+public:
+    static inline net::execution_context::id id;
+
+    explicit file_worker(net::execution_context& owner) : net::execution_context::service(owner) {}
+
+    auto executor() { return thread_.get_executor(); }
+
+private:
+    void shutdown() override { thread_.join(); }
+
+    net::thread_pool thread_{1};
+};
+
+/// What the copies of a store share. Its awaitables keep it.
+template <class Lazy>
+class checkpoint_file
+{
+public:
+    explicit checkpoint_file(std::string path) : table_(std::move(path)) {}
+
+    static net::awaitable<std::vector<checkpoint>> load(checkpoint_file_ptr file, std::string topic)
+    {
+        auto const caller = co_await net::this_coro::executor;
+        auto work = load_here(std::move(file), std::move(topic));
+        auto out = co_await net::co_spawn(worker_of(caller), std::move(work), net::use_awaitable);
+        co_return out;
+    }
+
+    static net::awaitable<void> save(checkpoint_file_ptr file, checkpoint what)
+    {
+        auto const caller = co_await net::this_coro::executor;
+        auto work = save_here(std::move(file), std::move(what));
+        co_await net::co_spawn(worker_of(caller), std::move(work), net::use_awaitable);
+    }
+
+private:
+    static auto worker_of(net::any_io_executor const& caller)
+    {
+        return net::use_service<file_worker<Lazy>>(net::query(caller, net::execution::context)).executor();
+    }
+
+    // These block.
+    static net::awaitable<std::vector<checkpoint>> load_here(checkpoint_file_ptr file, std::string topic)
+    {
+        std::lock_guard const lock(file->mutex_);
+        co_return file->table_.load(topic);
+    }
+
+    static net::awaitable<void> save_here(checkpoint_file_ptr file, checkpoint what)
+    {
+        std::lock_guard const lock(file->mutex_);
+        file->table_.save(std::move(what));
+        co_return;
+    }
+
+    std::mutex mutex_;
+    checkpoint_table<Lazy> table_;
+};
+
+template <class Lazy>
+checkpoint_file_ptr make_checkpoint_file(std::string path)
+{
+    return std::make_shared<checkpoint_file<Lazy>>(std::move(path));
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+namespace hdikafka::inline v0_1 {
+
+template <class Lazy>
+net::awaitable<std::vector<checkpoint>> basic_file_checkpoint_store<Lazy>::load(std::string topic)
+{
+    return detail::checkpoint_file<Lazy>::load(file_, std::move(topic));
+}
+
+template <class Lazy>
+net::awaitable<void> basic_file_checkpoint_store<Lazy>::save(checkpoint what)
+{
+    return detail::checkpoint_file<Lazy>::save(file_, std::move(what));
+}
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+#endif // !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
+
+// -------- hdikafka/detail/identity/settings.hpp
+
+// What a credential is made from.
+#ifndef HDIKAFKA_DETAIL_IDENTITY_SETTINGS_HPP
+#define HDIKAFKA_DETAIL_IDENTITY_SETTINGS_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// What the proxy's tokens are for.
+inline constexpr char const* service_scope = "https://hib.azurehdinsight.net/.default";
+
+/// Where the client-credentials grant is asked for, and for what.
+class entra_settings
+{
+public:
+    entra_settings() = default;
+    entra_settings(std::string tenant_id, std::string client)
+        : tenant(std::move(tenant_id)), client_id(std::move(client))
+    {}
+
+    std::string tenant;
+    std::string client_id;
+    std::string authority_host; ///< empty: AZURE_AUTHORITY_HOST, else the public cloud's
+    std::string scope = service_scope;
+};
+
+class client_secret_settings : public entra_settings
+{
+public:
+    client_secret_settings() = default;
+    client_secret_settings(entra_settings who, secret what)
+        : entra_settings(std::move(who)), text(std::move(what))
+    {}
+
+    secret text;
+};
+
+/// Where a client's certificate is, and how it signs.
+class client_certificate_settings : public entra_settings
+{
+public:
+    client_certificate_settings() = default;
+    explicit client_certificate_settings(entra_settings who) : entra_settings(std::move(who)) {}
+
+    std::string path;
+    secret passphrase;
+    bool rs256 = false;       ///< Otherwise PS256.
+    bool whole_chain = false; ///< Sends the certificates too.
+};
+
+class workload_identity_settings : public entra_settings
+{
+public:
+    workload_identity_settings() = default;
+    explicit workload_identity_settings(entra_settings who) : entra_settings(std::move(who)) {}
+
+    std::string file; ///< With the assertion; empty: AZURE_FEDERATED_TOKEN_FILE.
+};
+
+class azure_cli_settings
+{
+public:
+    azure_cli_settings() = default;
+
+    std::string tenant; ///< Empty: that of the active subscription.
+    std::string scope = service_scope;
+};
+
+/// Which of the machine's identities, and for what.
+class managed_identity_settings
+{
+public:
+    managed_identity_settings() = default;
+
+    std::string client_id; ///< One of the three at most; none: the system-assigned identity.
+    std::string object_id;
+    std::string resource_id;
+    std::string scope = service_scope;
+};
+
+template <class Source, class Settings>
+token_source_ptr make_token_source(Settings settings);
+
+/// A kind of credential: settings, of which `Source` is made.
+template <template <class> class Source, class Settings>
+class credential_of
+{
+public:
+    /// For hk::credential. A template, so that it is compiled only when used.
+    template <class Lazy = void>
+    token_source_ptr make_source() &&
+    {
+        return make_token_source<Source<Lazy>>(std::move(settings_));
+    }
+
+protected:
+    credential_of() = default;
+    explicit credential_of(Settings settings) : settings_(std::move(settings)) {}
+
+    Settings settings_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/platform_credential.hpp
+
+// Credentials that the platform holds: a managed identity, the developer's Azure CLI.
+#ifndef HDIKAFKA_PLATFORM_CREDENTIAL_HPP
+#define HDIKAFKA_PLATFORM_CREDENTIAL_HPP
+
+namespace hdikafka::inline v0_1 {
+
+namespace detail {
+
+template <class>
+class managed_identity_source;
+template <class>
+class azure_cli_source;
+
+} // namespace detail
+
+/// The identity that Azure gives to the machine, app or cluster on which the program runs. Which endpoint is
+/// asked is read from the environment for each token request: App Service and Container Apps
+/// (IDENTITY_ENDPOINT, IDENTITY_HEADER), Azure Arc (IDENTITY_ENDPOINT, IMDS_ENDPOINT), otherwise the instance
+/// metadata service at 169.254.169.254 or AZURE_POD_IDENTITY_AUTHORITY_HOST; never through a proxy. The
+/// system-assigned identity unless one of the three functions names a user-assigned one; two of them are told
+/// by the first call that needs a token (errc::invalid_option). errc::no_credential where there is no such
+/// endpoint or identity.
+class managed_identity_credential
+    : public detail::credential_of<detail::managed_identity_source, detail::managed_identity_settings>
+{
+public:
+    managed_identity_credential() = default;
+
+    /// The user-assigned identity with this client id.
+    managed_identity_credential& client_id(std::string id) &
+    {
+        settings_.client_id = std::move(id);
+        return *this;
+    }
+    managed_identity_credential&& client_id(std::string id) && { return std::move(client_id(std::move(id))); }
+
+    /// The user-assigned identity with this object (principal) id.
+    managed_identity_credential& object_id(std::string id) &
+    {
+        settings_.object_id = std::move(id);
+        return *this;
+    }
+    managed_identity_credential&& object_id(std::string id) && { return std::move(object_id(std::move(id))); }
+
+    /// The user-assigned identity with this Azure resource id ("/subscriptions/…").
+    managed_identity_credential& resource_id(std::string id) &
+    {
+        settings_.resource_id = std::move(id);
+        return *this;
+    }
+    managed_identity_credential&& resource_id(std::string id) &&
+    {
+        return std::move(resource_id(std::move(id)));
+    }
+
+    /// Another scope than https://hib.azurehdinsight.net/.default, which must end in "/.default", too.
+    managed_identity_credential& scope(std::string scope) &
+    {
+        settings_.scope = std::move(scope);
+        return *this;
+    }
+    managed_identity_credential&& scope(std::string scope) &&
+    {
+        return std::move(this->scope(std::move(scope)));
+    }
+};
+
+/// Whoever is signed in to the Azure CLI on a developer's machine: runs `az account get-access-token`,
+/// without a shell, for at most 13 s (errc::timed_out); it is ended with the request. errc::no_credential
+/// when it is not installed or nobody is signed in, errc::token_refused with its words when it fails
+/// otherwise. Not on Windows: errc::no_credential.
+class azure_cli_credential
+    : public detail::credential_of<detail::azure_cli_source, detail::azure_cli_settings>
+{
+public:
+    azure_cli_credential() = default;
+
+    /// Another tenant than that of the active subscription.
+    azure_cli_credential& tenant(std::string tenant) &
+    {
+        settings_.tenant = std::move(tenant);
+        return *this;
+    }
+    azure_cli_credential&& tenant(std::string tenant) &&
+    {
+        return std::move(this->tenant(std::move(tenant)));
+    }
+
+    /// Another scope than https://hib.azurehdinsight.net/.default.
+    azure_cli_credential& scope(std::string scope) &
+    {
+        settings_.scope = std::move(scope);
+        return *this;
+    }
+    azure_cli_credential&& scope(std::string scope) && { return std::move(this->scope(std::move(scope))); }
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+// -------- hdikafka/service_principal.hpp
+
+// Credentials of service principals, which ask Entra with a secret, a certificate or an assertion.
+#ifndef HDIKAFKA_SERVICE_PRINCIPAL_HPP
+#define HDIKAFKA_SERVICE_PRINCIPAL_HPP
+
+#include <functional>
+
+namespace hdikafka::inline v0_1 {
+
+namespace detail {
+
+template <class>
+class client_secret_source;
+template <class>
+class client_certificate_source;
+template <class>
+class client_assertion_source;
+template <class>
+class workload_identity_source;
+template <class>
+class environment_source;
+
+class client_assertion_settings : public entra_settings
+{
+public:
+    client_assertion_settings() = default;
+    client_assertion_settings(entra_settings who, std::function<net::awaitable<std::string>()> from)
+        : entra_settings(std::move(who)), function(std::move(from))
+    {}
+
+    std::function<net::awaitable<std::string>()> function;
+};
+
+} // namespace detail
+
+/// What the credentials that ask Entra have in common. Bad values are told by the first call that needs a
+/// token (errc::invalid_option, errc::invalid_endpoint); Entra's own refusals as errc::token_refused.
+template <class Kind, template <class> class Source, class Settings = detail::entra_settings>
+class entra_credential : public detail::credential_of<Source, Settings>
+{
+public:
+    /// Another authority than AZURE_AUTHORITY_HOST or https://login.microsoftonline.com. https only.
+    Kind& authority_host(std::string url) &
+    {
+        this->settings_.authority_host = std::move(url);
+        return static_cast<Kind&>(*this);
+    }
+    Kind&& authority_host(std::string url) && { return std::move(authority_host(std::move(url))); }
+
+    /// Another scope than https://hib.azurehdinsight.net/.default.
+    Kind& scope(std::string scope) &
+    {
+        this->settings_.scope = std::move(scope);
+        return static_cast<Kind&>(*this);
+    }
+    Kind&& scope(std::string scope) && { return std::move(this->scope(std::move(scope))); }
+
+private:
+    friend Kind;
+
+    entra_credential() = default;
+    explicit entra_credential(Settings settings)
+        : detail::credential_of<Source, Settings>(std::move(settings))
+    {}
+};
+
+/// A service principal with a secret: asks Entra for a token with the client-credentials grant.
+class client_secret_credential
+    : public entra_credential<client_secret_credential, detail::client_secret_source,
+                              detail::client_secret_settings>
+{
+public:
+    /// The application (client) id and a secret of it, in the tenant, which is a GUID or a domain.
+    client_secret_credential(std::string tenant, std::string client_id, std::string secret)
+        : entra_credential(
+              detail::client_secret_settings(detail::entra_settings(std::move(tenant), std::move(client_id)),
+                                             detail::secret(std::move(secret))))
+    {}
+};
+
+/// A service principal with a certificate, which signs an assertion for each token request (PS256, RFC 7523).
+class client_certificate_credential
+    : public entra_credential<client_certificate_credential, detail::client_certificate_source,
+                              detail::client_certificate_settings>
+{
+public:
+    /// The file holds the certificate, its private key (RSA, 2048 bits or more) and perhaps its chain, as PEM
+    /// or PFX. It is read for each token request, on a thread of the client's executor: a certificate that is
+    /// renewed on disk takes effect by itself, and a file that cannot be used is told by the call that needs
+    /// a token (errc::invalid_option).
+    client_certificate_credential(std::string tenant, std::string client_id, std::string path,
+                                  std::string passphrase = "")
+        : entra_credential(detail::client_certificate_settings(
+              detail::entra_settings(std::move(tenant), std::move(client_id))))
+    {
+        settings_.path = std::move(path);
+        settings_.passphrase = detail::secret(std::move(passphrase));
+    }
+
+    /// Signs with RS256 and names the certificate by its SHA-1, for authorities that know nothing newer.
+    client_certificate_credential& rs256(bool on) &
+    {
+        settings_.rs256 = on;
+        return *this;
+    }
+    client_certificate_credential&& rs256(bool on) && { return std::move(rs256(on)); }
+
+    /// Sends the certificate and its chain along (x5c), for applications that are registered by subject name
+    /// and issuer.
+    client_certificate_credential& send_certificate_chain(bool on) &
+    {
+        settings_.whole_chain = on;
+        return *this;
+    }
+    client_certificate_credential&& send_certificate_chain(bool on) &&
+    {
+        return std::move(send_certificate_chain(on));
+    }
+};
+
+/// A service principal whose assertions the program makes itself, `awaitable<std::string>()`: a key in a
+/// vault, another platform's identity. Called once for each token request, on the client's executor; what it
+/// throws becomes the call's error.
+class client_assertion_credential
+    : public entra_credential<client_assertion_credential, detail::client_assertion_source,
+                              detail::client_assertion_settings>
+{
+public:
+    /// The function is kept as long as any copy of the credential, and may be called from any thread of the
+    /// client's executor.
+    client_assertion_credential(std::string tenant, std::string client_id,
+                                std::function<net::awaitable<std::string>()> function)
+        : entra_credential(detail::client_assertion_settings(
+              detail::entra_settings(std::move(tenant), std::move(client_id)), std::move(function)))
+    {}
+};
+
+/// A Kubernetes service account that Entra trusts: AZURE_TENANT_ID, AZURE_CLIENT_ID,
+/// AZURE_FEDERATED_TOKEN_FILE and AZURE_AUTHORITY_HOST, as the workload identity webhook sets them, looked at
+/// for each token request. The file is read each time, on a thread of the client's executor.
+class workload_identity_credential
+    : public entra_credential<workload_identity_credential, detail::workload_identity_source,
+                              detail::workload_identity_settings>
+{
+public:
+    workload_identity_credential() = default;
+
+    /// Instead of AZURE_TENANT_ID.
+    workload_identity_credential& tenant(std::string tenant) &
+    {
+        settings_.tenant = std::move(tenant);
+        return *this;
+    }
+    workload_identity_credential&& tenant(std::string tenant) &&
+    {
+        return std::move(this->tenant(std::move(tenant)));
+    }
+
+    /// Instead of AZURE_CLIENT_ID.
+    workload_identity_credential& client_id(std::string id) &
+    {
+        settings_.client_id = std::move(id);
+        return *this;
+    }
+    workload_identity_credential&& client_id(std::string id) &&
+    {
+        return std::move(client_id(std::move(id)));
+    }
+
+    /// Instead of AZURE_FEDERATED_TOKEN_FILE.
+    workload_identity_credential& token_file(std::string path) &
+    {
+        settings_.file = std::move(path);
+        return *this;
+    }
+    workload_identity_credential&& token_file(std::string path) &&
+    {
+        return std::move(token_file(std::move(path)));
+    }
+};
+
+/// The service principal that the environment describes: AZURE_TENANT_ID, AZURE_CLIENT_ID and
+/// AZURE_CLIENT_SECRET, or AZURE_CLIENT_CERTIFICATE_PATH (with AZURE_CLIENT_CERTIFICATE_PASSWORD and
+/// AZURE_CLIENT_SEND_CERTIFICATE_CHAIN), in this order; looked at for each token request.
+/// errc::no_credential, with the names of those that are missing, when they are not there.
+class environment_credential : public entra_credential<environment_credential, detail::environment_source>
+{
+public:
+    environment_credential() = default;
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+// -------- hdikafka/credential.hpp
+
+// Credentials: who the program is, and how it proves it.
+#ifndef HDIKAFKA_CREDENTIAL_HPP
+#define HDIKAFKA_CREDENTIAL_HPP
+
+namespace hdikafka::inline v0_1 {
+
+namespace detail {
+
+template <class>
+class fixed_token_source;
+template <class>
+class callback_token_source;
+template <class>
+class chained_source;
+template <class>
+class default_source;
+
+class token_callback_settings
+{
+public:
+    token_callback_settings() = default;
+    explicit token_callback_settings(std::function<net::awaitable<access_token>(token_request)> from)
+        : function(std::move(from))
+    {}
+
+    std::function<net::awaitable<access_token>(token_request)> function;
+    std::string scope = service_scope;
+};
+
+template <class = void>
+token_cache_ptr make_token_cache(token_source_ptr source);
+
+/// What a credential can be made from.
+template <class Kind>
+concept credential_kind = requires(Kind kind) {
+    { std::move(kind).make_source() } -> std::same_as<token_source_ptr>;
+};
+
+} // namespace detail
+
+/// A token that the program got elsewhere. It is used until the service refuses it (errc::unauthorized).
+class bearer_token : public detail::credential_of<detail::fixed_token_source, detail::secret>
+{
+public:
+    /// Without "Bearer". Characters that no token has are told by the first call: errc::invalid_option.
+    explicit bearer_token(std::string token) : credential_of(detail::secret(std::move(token))) {}
+};
+
+/// Tokens from the program's own function, `awaitable<access_token>()` or
+/// `awaitable<access_token>(token_request)`: called when none is cached, in the background before one
+/// expires, and once when the service refuses one. Never twice at a time, unless it goes on when it is
+/// cancelled: after two minutes, or when the client that needs the token is closed. It runs on that client's
+/// executor; what it throws becomes the call's error.
+class token_callback
+    : public detail::credential_of<detail::callback_token_source, detail::token_callback_settings>
+{
+public:
+    /// The function is kept as long as any copy of the credential, and may be called from any thread of the
+    /// client's executor.
+    template <class Function>
+        requires std::invocable<Function&, token_request>
+    explicit token_callback(Function function)
+        : credential_of(detail::token_callback_settings(std::move(function)))
+    {}
+
+    /// The same for one that needs not be told what the token is for.
+    template <class Function>
+        requires(std::invocable<Function&> && !std::invocable<Function&, token_request>)
+    explicit token_callback(Function function)
+        : token_callback([function = std::move(function)](token_request) mutable { return function(); })
+    {}
+
+    /// Another scope to ask for than https://hib.azurehdinsight.net/.default.
+    token_callback& scope(std::string scope) &
+    {
+        settings_.scope = std::move(scope);
+        return *this;
+    }
+    token_callback&& scope(std::string scope) && { return std::move(this->scope(std::move(scope))); }
+};
+
+/// Several credentials, in this order: the first that is configured where the program runs gives the token,
+/// and is the one that is asked from then on; its failures are the call's. errc::no_credential when none is,
+/// with the reason for each.
+class chained_credential
+{
+public:
+    /// Any of the kinds of this header and of those it includes.
+    template <detail::credential_kind... Kinds>
+        requires(sizeof...(Kinds) != 0)
+    explicit chained_credential(Kinds... kinds)
+    {
+        static_assert((std::is_copy_constructible_v<Kinds> && ...),
+                      "a chain may be copied, and so must its parts");
+        (makers_.emplace_back([kind = std::move(kinds)] { return Kinds(kind).make_source(); }), ...);
+    }
+
+    /// For hk::credential.
+    template <class Lazy = void>
+    detail::token_source_ptr make_source() &&
+    {
+        std::vector<detail::token_source_ptr> sources;
+        sources.reserve(makers_.size());
+        for (auto const& make : makers_)
+            sources.push_back(make());
+        return detail::make_token_source<detail::chained_source<Lazy>>(std::move(sources));
+    }
+
+private:
+    // Not the sources themselves: each is asked by one cache only, and this object may be copied.
+    std::vector<std::function<detail::token_source_ptr()>> makers_;
+};
+
+/// What fits the place where the program runs: environment_credential, workload_identity_credential,
+/// managed_identity_credential (the identity that AZURE_CLIENT_ID names, if it is set) and
+/// azure_cli_credential, chained in this order. AZURE_TOKEN_CREDENTIALS narrows them as it does for Azure's
+/// own libraries: "prod" leaves out the CLI, "dev" all others, and a name such as
+/// "ManagedIdentityCredential" all but that one.
+class default_credential : public entra_credential<default_credential, detail::default_source>
+{
+public:
+    default_credential() = default;
+};
+
+/// Any of the credentials, type-erased, with its token cache. Copies share the cache: clients that
+/// are given the same credential ask for one token together. Thread-safe.
+class credential
+{
+public:
+    /// None: calls fail with errc::no_credential.
+    credential() = default;
+
+    /// From any of the kinds of this header and of those it includes.
+    template <detail::credential_kind Kind>
+    credential(Kind kind) : cache_(detail::make_token_cache<>(std::move(kind).make_source()))
+    {}
+
+    explicit operator bool() const noexcept { return cache_ != nullptr; }
+
+    /// For the library.
+    detail::token_cache_ptr const& cache() const noexcept { return cache_; }
+
+private:
+    detail::token_cache_ptr cache_;
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+#if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
+
+// -------- hdikafka/detail/call/token_plan.hpp
+
+// When a token is used, renewed in the background, waited for, or not to be had: pure decisions.
+#ifndef HDIKAFKA_DETAIL_CALL_TOKEN_PLAN_HPP
+#define HDIKAFKA_DETAIL_CALL_TOKEN_PLAN_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+using steady_time = std::chrono::steady_clock::time_point;
+
+/// A token's life on the monotonic clock.
+class token_times
+{
+public:
+    token_times() = default;
+    token_times(steady_time refresh, steady_time expiry) : refresh_at(refresh), expires_at(expiry) {}
+
+    steady_time refresh_at;
+    steady_time expires_at;
+};
+
+/// Renewal is due at `refresh_in` when the authority names it, else at half-life for lifetimes of two
+/// hours and more, else five minutes before the end; never after it. `jitter` in [0, 1) moves it
+/// earlier by up to a tenth of the remaining time, so that many processes do not renew at once.
+inline token_times plan_token(steady_time now, std::chrono::seconds lifetime,
+                              std::optional<std::chrono::seconds> refresh_in, double jitter)
+{
+    using namespace std::chrono_literals;
+    lifetime = std::clamp(lifetime, 0s, std::chrono::seconds(24h * 365));
+    std::chrono::milliseconds due = lifetime >= 2h ? lifetime / 2 : lifetime - 5min;
+    if (refresh_in)
+        due = std::clamp(*refresh_in, 0s, lifetime);
+    if (due <= 0s)
+        due = lifetime / 2;
+    // A token at its very end would be refused on arrival.
+    std::chrono::milliseconds const margin = std::min<std::chrono::milliseconds>(5s, lifetime / 10);
+    due = std::min(due, lifetime - margin);
+    auto const earlier = std::chrono::milliseconds(
+        static_cast<std::chrono::milliseconds::rep>(static_cast<double>(due.count()) * 0.1 * jitter));
+    return token_times(now + due - earlier, now + lifetime - margin);
+}
+
+/// What one who needs a token does.
+enum class token_action : unsigned char
+{
+    use,    ///< The token serves.
+    wait,   ///< For the request under way, or for one that somebody must start.
+    refuse, ///< There is none, and the authority is not to be asked yet: fail as the last request did.
+};
+
+class token_step
+{
+public:
+    token_action action = token_action::wait;
+    bool ask = false; ///< Start a request, which is then under way.
+};
+
+/// A token's life from request to request: one at a time, in the background while the old token serves, and
+/// none before a Retry-After has passed.
+class token_plan
+{
+public:
+    token_plan() = default;
+
+    /// For one who needs a token now; `waits`: and who waits if there is none.
+    token_step look(steady_time now, bool waits)
+    {
+        token_step out;
+        bool const serves = current_ && now < current_->expires_at;
+        if (serves)
+            out.action = token_action::use;
+        if (asking_)
+            return out;
+        if (now < throttled_until_) {
+            out.action = serves ? token_action::use : token_action::refuse;
+            return out;
+        }
+        out.ask = serves ? now >= current_->refresh_at && now >= renewal_pause_ : waits;
+        asking_ = out.ask;
+        return out;
+    }
+
+    void succeeded(token_times times) noexcept
+    {
+        asking_ = false;
+        current_ = times;
+    }
+
+    void failed(steady_time now, std::optional<std::chrono::milliseconds> retry_after) noexcept
+    {
+        using namespace std::chrono_literals;
+        asking_ = false;
+        renewal_pause_ = now + 30s;
+        if (retry_after)
+            throttled_until_ =
+                now + std::clamp<std::chrono::milliseconds>(*retry_after, 0ms, longest_throttle);
+    }
+
+    /// The request under way ended without an outcome.
+    void abandoned() noexcept { asking_ = false; }
+
+    /// The service refused the token.
+    void dropped() noexcept { current_.reset(); }
+
+    /// When the authority may be asked again.
+    steady_time throttled_until() const noexcept { return throttled_until_; }
+
+private:
+    /// Beyond it a Retry-After is a mistake that must not keep the program out for a day.
+    static constexpr std::chrono::hours longest_throttle{1};
+
+    std::optional<token_times> current_;
+    steady_time renewal_pause_;
+    steady_time throttled_until_;
+    bool asking_ = false;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/base/random.hpp
+
+// Random numbers for jitter and request ids; not for secrets.
+#ifndef HDIKAFKA_DETAIL_BASE_RANDOM_HPP
+#define HDIKAFKA_DETAIL_BASE_RANDOM_HPP
+
+#include <atomic>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// SplitMix64 over a shared counter: safe to draw from on any thread.
+class random_source
+{
+public:
+    explicit random_source(std::uint64_t seed) noexcept : state_(seed) {}
+
+    std::uint64_t next() noexcept
+    {
+        constexpr std::uint64_t step = 0x9e3779b97f4a7c15;
+        std::uint64_t z = state_.fetch_add(step, std::memory_order_relaxed) + step;
+        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+        z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+        return z ^ (z >> 31);
+    }
+
+    /// Evenly from [0, 1).
+    double unit() noexcept { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
+
+    /// A version 4 UUID (RFC 9562) as text.
+    std::string uuid()
+    {
+        std::uint64_t const high = (next() & ~0xf000ULL) | 0x4000ULL;
+        std::uint64_t const low = (next() >> 2) | 0x8000000000000000ULL;
+        std::string out(36, '-');
+        char* at = out.data();
+        auto const put = [&at](std::uint64_t bits, int digits) {
+            for (int i = digits - 1; i >= 0; --i, bits >>= 4)
+                at[i] = "0123456789abcdef"[bits & 15];
+            at += digits + 1;
+        };
+        put(high >> 32, 8);
+        put(high >> 16, 4);
+        put(high, 4);
+        put(low >> 48, 4);
+        put(low, 12);
+        return out;
+    }
+
+private:
+    std::atomic<std::uint64_t> state_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
 
 #endif
 
@@ -2434,1837 +3689,6 @@ inline line_state cut_line(std::string_view text, std::size_t& scanned, std::siz
 
 #endif
 
-#endif // !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
-
-// -------- hdikafka/metadata.hpp
-
-// Topics, partitions and brokers.
-#ifndef HDIKAFKA_METADATA_HPP
-#define HDIKAFKA_METADATA_HPP
-
-namespace hdikafka::inline v0_1 {
-
-/// How a topic is to be created. What is not set is left to the cluster's defaults.
-class topic_config
-{
-public:
-    /// A property's Kafka name and its value.
-    using property = std::pair<std::string, json>;
-
-    /// Number of partitions, at least 1.
-    topic_config& partition_count(std::int32_t count) &
-    {
-        partition_count_ = count;
-        return *this;
-    }
-    topic_config&& partition_count(std::int32_t count) && { return std::move(partition_count(count)); }
-
-    /// Number of replicas of each partition, at least 1.
-    topic_config& replication_factor(std::int32_t count) &
-    {
-        replication_factor_ = count;
-        return *this;
-    }
-    topic_config&& replication_factor(std::int32_t count) && { return std::move(replication_factor(count)); }
-
-    /// Sets a topic property by its Kafka name ("retention.ms", "min.insync.replicas", …). Setting
-    /// one again replaces it.
-    topic_config& set(std::string name, json value) &
-    {
-        for (auto& [known, old] : properties_)
-            if (known == name) {
-                old = std::move(value);
-                return *this;
-            }
-        properties_.emplace_back(std::move(name), std::move(value));
-        return *this;
-    }
-    topic_config&& set(std::string name, json value) &&
-    {
-        return std::move(set(std::move(name), std::move(value)));
-    }
-
-    std::optional<std::int32_t> partition_count() const noexcept { return partition_count_; }
-    std::optional<std::int32_t> replication_factor() const noexcept { return replication_factor_; }
-    /// The properties in the order in which they were first set.
-    std::vector<property> const& properties() const noexcept { return properties_; }
-
-private:
-    std::optional<std::int32_t> partition_count_;
-    std::optional<std::int32_t> replication_factor_;
-    std::vector<property> properties_;
-};
-
-/// A broker of the cluster, as the service names it.
-class broker
-{
-public:
-    broker() = default;
-
-    std::int32_t id = 0;   ///< Its id in the cluster.
-    std::string host;      ///< Its host name, as its cluster knows it.
-    std::int32_t port = 0; ///< The port of the Kafka protocol.
-    std::string rack;      ///< Empty when the broker has none.
-};
-
-/// A partition, its watermarks and its replicas.
-class partition_info
-{
-public:
-    partition_info() = default;
-
-    std::int32_t id = 0;                  ///< Its number in the topic, from 0.
-    std::int64_t earliest_offset = 0;     ///< The first offset that still exists.
-    std::int64_t latest_offset = 0;       ///< The high watermark: the offset that the next record gets.
-    broker leader;                        ///< Default-made when the partition has no leader.
-    std::vector<broker> replicas;         ///< The brokers that hold it.
-    std::vector<broker> in_sync_replicas; ///< Those of them that are up to date.
-};
-
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-// -------- hdikafka/receipt.hpp
-
-// What a produce returns: what became of each record.
-#ifndef HDIKAFKA_RECEIPT_HPP
-#define HDIKAFKA_RECEIPT_HPP
-
-#include <algorithm>
-
-namespace hdikafka::inline v0_1 {
-
-/// What became of one record of a produce.
-class record_outcome
-{
-public:
-    record_outcome() = default;
-    /// An outcome without a place.
-    explicit record_outcome(persistence state) : persisted(state) {}
-
-    persistence persisted = persistence::none; ///< Whether the record is in the topic.
-    std::optional<std::int32_t> partition;     ///< Where it went, if the answer says so.
-    std::optional<std::int64_t> offset;        ///< Its offset, if the answer says so.
-    std::optional<hdikafka::error> failure;    ///< What the service says went wrong with this record.
-};
-
-/// The answer to one produce, record by record in the order they were given. A receipt exists for
-/// every 200; it can still say that single records failed. The service may leave partitions and
-/// offsets out, hence the optionals. An index past size() throws std::out_of_range.
-class receipt
-{
-public:
-    receipt() = default;
-    /// Made by client::produce(); here for tests of what reads receipts.
-    explicit receipt(std::vector<record_outcome> outcomes) : outcomes_(std::move(outcomes)) {}
-
-    /// How many records were given to produce.
-    std::size_t size() const noexcept { return outcomes_.size(); }
-
-    /// Whether this record is in the topic.
-    persistence persisted(std::size_t index) const { return outcomes_.at(index).persisted; }
-    /// The partition that this record went to.
-    std::optional<std::int32_t> partition(std::size_t index) const { return outcomes_.at(index).partition; }
-    /// The offset that this record got.
-    std::optional<std::int64_t> offset(std::size_t index) const { return outcomes_.at(index).offset; }
-    /// What the service says went wrong with this record.
-    std::optional<hdikafka::error> error(std::size_t index) const { return outcomes_.at(index).failure; }
-
-    /// Whether the service reports an error for any of the records.
-    bool has_error() const noexcept
-    {
-        return std::ranges::any_of(outcomes_, [](auto const& one) { return one.failure.has_value(); });
-    }
-
-    /// All records together: `done` only if all are, `none` only if none is written, else `possibly`.
-    persistence persisted() const noexcept
-    {
-        std::size_t done = 0;
-        std::size_t none = 0;
-        for (auto const& one : outcomes_) {
-            done += one.persisted == persistence::done ? 1 : 0;
-            none += one.persisted == persistence::none ? 1 : 0;
-        }
-        if (none == outcomes_.size())
-            return persistence::none;
-        return done == outcomes_.size() ? persistence::done : persistence::possibly;
-    }
-
-private:
-    std::vector<record_outcome> outcomes_;
-};
-
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-#if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
-
-// -------- hdikafka/detail/rest/answers.hpp
-
-// The proxy's answers other than records: metadata, receipts, errors. Every answer that is not what the API
-// describes becomes errc::invalid_response.
-#ifndef HDIKAFKA_DETAIL_REST_ANSWERS_HPP
-#define HDIKAFKA_DETAIL_REST_ANSWERS_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Says what is wrong with an answer's body, with the position when it is not even JSON.
-template <class = void>
-error unexpected_body(json_reader const& in, std::string_view what)
-{
-    std::string cause = "the answer is not " + std::string(what);
-    if (in.failed())
-        cause += ": " + std::string(error_category::text(in.fault())) + " at byte " +
-                 std::to_string(in.position());
-    return error(errc::invalid_response, cause);
-}
-
-template <class = void>
-bool read_text(json_reader& in, std::string& out)
-{
-    std::string_view raw;
-    out.clear();
-    return in.string(raw) && json_unescape(raw, out);
-}
-
-inline bool read_int32(json_reader& in, std::int32_t& out)
-{
-    std::int64_t wide = 0;
-    if (!in.integer(wide) || wide < std::numeric_limits<std::int32_t>::min() ||
-        wide > std::numeric_limits<std::int32_t>::max())
-        return false;
-    out = static_cast<std::int32_t>(wide);
-    return true;
-}
-
-/// Reads an object whose members `member(name)` consumes; false when it is not one, or when member
-/// says so. A member that it does not know it passes over with in.skip().
-template <class Member>
-bool read_object(json_reader& in, Member member)
-{
-    if (!in.enter_object())
-        return false;
-    std::string_view name;
-    while (in.next_member(name))
-        if (!member(name))
-            return false;
-    return !in.failed();
-}
-
-/// Reads an array whose elements `element()` consumes.
-template <class Element>
-bool read_array(json_reader& in, Element element)
-{
-    if (!in.enter_array())
-        return false;
-    while (in.next_element())
-        if (!element())
-            return false;
-    return !in.failed();
-}
-
-template <class = void>
-bool read_broker(json_reader& in, broker& out)
-{
-    return read_object(in, [&](std::string_view name) {
-        if (name == "id")
-            return read_int32(in, out.id);
-        if (name == "hostName")
-            return read_text(in, out.host);
-        if (name == "port")
-            return read_int32(in, out.port);
-        if (name == "rack" && in.peek() == json_kind::string)
-            return read_text(in, out.rack);
-        return in.skip();
-    });
-}
-
-template <class = void>
-bool read_brokers(json_reader& in, std::vector<broker>& out)
-{
-    if (in.peek() == json_kind::null)
-        return in.skip();
-    return read_array(in, [&] { return read_broker(in, out.emplace_back()); });
-}
-
-template <class = void>
-bool read_partition(json_reader& in, partition_info& out)
-{
-    bool has_id = false;
-    bool has_earliest = false;
-    bool has_latest = false;
-    bool const read = read_object(in, [&](std::string_view name) {
-        if (name == "partition_id")
-            return has_id = read_int32(in, out.id);
-        if (name == "earliest_offset")
-            return has_earliest = in.integer(out.earliest_offset);
-        if (name == "latest_offset")
-            return has_latest = in.integer(out.latest_offset);
-        if (name == "leader" && in.peek() == json_kind::object)
-            return read_broker(in, out.leader);
-        if (name == "replicas")
-            return read_brokers(in, out.replicas);
-        if (name == "isr")
-            return read_brokers(in, out.in_sync_replicas);
-        return in.skip();
-    });
-    return read && has_id && has_earliest && has_latest && out.id >= 0 && out.earliest_offset >= 0 &&
-           out.latest_offset >= out.earliest_offset;
-}
-
-/// Reads `{"<list>":[…], …}`; the list must be there, once.
-template <class Element>
-bool read_list_in_object(json_reader& in, std::string_view list, Element element)
-{
-    bool found = false;
-    bool const read = read_object(in, [&](std::string_view name) {
-        if (name != list)
-            return in.skip();
-        return !std::exchange(found, true) && read_array(in, element);
-    });
-    return read && found && in.finish();
-}
-
-template <class = void>
-result<std::vector<broker>> parse_brokers(std::string_view body)
-{
-    json_reader in(body);
-    std::vector<broker> out;
-    if (!read_list_in_object(in, "brokers", [&] { return read_broker(in, out.emplace_back()); }))
-        return unexpected_body(in, "a list of brokers");
-    return out;
-}
-
-template <class = void>
-result<std::vector<std::string>> parse_topics(std::string_view body)
-{
-    json_reader in(body);
-    std::vector<std::string> out;
-    if (!read_list_in_object(in, "topics", [&] { return read_text(in, out.emplace_back()); }))
-        return unexpected_body(in, "a list of topics");
-    return out;
-}
-
-template <class = void>
-result<std::vector<partition_info>> parse_partitions(std::string_view body)
-{
-    json_reader in(body);
-    std::vector<partition_info> out;
-    if (!read_list_in_object(in, "partitions", [&] { return read_partition(in, out.emplace_back()); }))
-        return unexpected_body(in, "a list of partitions");
-    return out;
-}
-
-template <class = void>
-result<partition_info> parse_partition(std::string_view body)
-{
-    json_reader in(body);
-    partition_info out;
-    if (!read_partition(in, out) || !in.finish())
-        return unexpected_body(in, "a partition");
-    return out;
-}
-
-/// Whether the body of a success that has nothing to say is one: nothing, any JSON, or plain text
-/// that is labelled as such. A web page of something in between is none.
-template <class = void>
-result<void> parse_acknowledgement(std::string_view body, std::string_view content_type)
-{
-    json_reader in(body);
-    bool const nothing = body.find_first_not_of(" \t\r\n") == std::string_view::npos;
-    if (nothing || (in.skip() && in.finish()))
-        return {};
-    constexpr std::string_view plain = "text/plain";
-    if (equals_ignoring_case(content_type.substr(0, plain.size()), plain) && valid_utf8(body))
-        return {};
-    return unexpected_body(in, "an acknowledgement");
-}
-
-/// The service's words about a failure.
-class service_words
-{
-public:
-    service_words() = default;
-
-    std::string code;
-    std::string message;
-};
-
-inline constexpr std::size_t max_server_message = 4096;
-
-/// Cuts text to `most` bytes without splitting a UTF-8 sequence.
-template <class = void>
-std::string bounded_message(std::string_view text, std::size_t most = max_server_message)
-{
-    if (text.size() > most) {
-        std::size_t end = most;
-        while (most - end < 3 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
-            --end;
-        text = text.substr(0, end);
-    }
-    return std::string(text);
-}
-
-/// Reads `error_code`, `message`, `error.code`, `error.message`, and Entra's `error` and
-/// `error_description`, in whatever mixture they come; `in` stands before the object.
-template <class = void>
-bool read_service_words(json_reader& in, service_words& out)
-{
-    auto const scalar = [&in](std::string& into) {
-        if (in.peek() == json_kind::string)
-            return read_text(in, into);
-        std::string_view slice;
-        bool const scalar_value = in.peek() == json_kind::number;
-        if (!in.value(slice))
-            return false;
-        if (scalar_value)
-            into = slice;
-        return true;
-    };
-    return read_object(in, [&](std::string_view name) {
-        if (name == "error_code" || name == "code")
-            return scalar(out.code);
-        if (name == "message" || name == "error_description")
-            return scalar(out.message);
-        if (name != "error")
-            return in.skip();
-        if (in.peek() != json_kind::object)
-            return scalar(out.code);
-        return read_object(in, [&](std::string_view inner) {
-            if (inner == "code")
-                return scalar(out.code);
-            if (inner == "message")
-                return scalar(out.message);
-            return in.skip();
-        });
-    });
-}
-
-/// Whether `text` has a word of which a part lies on each side of `at`.
-inline bool within_word(std::string_view text, std::size_t at) noexcept
-{
-    auto const in_word = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               static_cast<unsigned char>(c) >= 0x80;
-    };
-    return at > 0 && at < text.size() && in_word(text[at - 1]) && in_word(text[at]);
-}
-
-/// Takes every one of `secrets` out of a text that a server wrote: some repeat what they were sent. A short
-/// one only where it is no part of a longer word: nothing would be left of most texts.
-template <class = void>
-void redact(std::string& text, std::vector<std::string> const& secrets)
-{
-    constexpr std::string_view instead = "REDACTED";
-    constexpr std::size_t long_enough = 8;
-    for (auto const& secret : secrets) {
-        if (secret.empty())
-            continue;
-        std::size_t at = 0;
-        while ((at = text.find(secret, at)) != std::string::npos) {
-            bool const part = within_word(text, at) || within_word(text, at + secret.size());
-            if (part && secret.size() < long_enough) {
-                ++at;
-                continue;
-            }
-            text.replace(at, secret.size(), instead);
-            at += instead.size();
-        }
-    }
-}
-
-/// What a failed answer says: the fields above, and its bare text when it has no message of its own;
-/// without `secrets`.
-template <class = void>
-service_words parse_service_words(std::string_view body, std::vector<std::string> const& secrets = {})
-{
-    json_reader in(body);
-    service_words out;
-    if (!read_service_words(in, out) || !in.finish())
-        out = service_words();
-    if (out.message.empty())
-        out.message = std::string(body);
-    redact(out.code, secrets);
-    redact(out.message, secrets);
-    out.code = bounded_message(out.code);
-    out.message = bounded_message(out.message);
-    return out;
-}
-
-/// One entry of a produce answer's `offsets`. A Kafka error that is not retriable (1, or a 4xx code)
-/// was refused by the broker; of any other nobody knows whether the record was written.
-template <class = void>
-bool read_outcome(json_reader& in, record_outcome& out, diagnostics const& about)
-{
-    std::optional<std::int64_t> code;
-    std::string text;
-    bool failed = false;
-    bool const read = read_object(in, [&](std::string_view name) {
-        if (in.peek() == json_kind::null)
-            return in.skip();
-        if (name == "partition") {
-            out.partition.emplace();
-            return read_int32(in, *out.partition);
-        }
-        if (name == "offset") {
-            out.offset.emplace();
-            return in.integer(*out.offset);
-        }
-        if (name == "error_code")
-            return in.integer(code.emplace());
-        if ((name == "error" || name == "message") && in.peek() == json_kind::string)
-            return read_text(in, text);
-        failed = failed || name == "error";
-        return in.skip();
-    });
-    if (!read)
-        return false;
-    // 0 is Kafka's NONE.
-    failed = failed || code.value_or(0) != 0 || !text.empty() || (out.offset && *out.offset < 0);
-    out.persisted = persistence::done;
-    if (failed) {
-        bool const refused =
-            code && (*code == 1 || (*code >= 400 && *code < 500) || (*code >= 40000 && *code < 50000));
-        out.persisted = refused ? about.persisted() : persistence::possibly;
-        diagnostics info = about;
-        info.operation = "produce";
-        info.server_code = code ? std::to_string(*code) : std::string();
-        info.server_message = bounded_message(text);
-        info.retriable(!refused).persisted(out.persisted);
-        std::string const cause =
-            text.empty() ? "the service reports an error for this record" : info.server_message;
-        out.failure.emplace(refused ? errc::bad_request : errc::service_failed, std::move(info), cause);
-        out.offset.reset();
-    }
-    return true;
-}
-
-/// The answer to a produce of `count` records: a bare string, nothing, or an object with `offsets`.
-/// A list that does not match the request tells nothing about single records: all are `possibly`.
-/// `about` is what is known of the produce, for the errors of single records; its persisted() is what is to
-/// be said of one that is refused.
-template <class = void>
-result<receipt> parse_receipt(std::string_view body, std::string_view content_type, std::size_t count,
-                              diagnostics const& about = diagnostics())
-{
-    auto const all = [count](persistence state) {
-        return receipt(std::vector<record_outcome>(count, record_outcome(state)));
-    };
-    auto const if_acknowledged = [&](persistence state) -> result<receipt> {
-        auto const acknowledged = parse_acknowledgement(body, content_type);
-        if (!acknowledged)
-            return acknowledged.error();
-        return all(state);
-    };
-    json_reader in(body);
-    if (in.peek() != json_kind::object)
-        return if_acknowledged(persistence::done);
-    std::vector<record_outcome> outcomes;
-    outcomes.reserve(std::min(count, body.size() / 2)); // {} is the least for a record
-    bool listed = false;
-    bool complains = false;
-    bool const read = read_object(in, [&](std::string_view name) {
-        if (name == "offsets" && in.peek() == json_kind::array) {
-            listed = true;
-            return read_array(in, [&] { return read_outcome(in, outcomes.emplace_back(), about); });
-        }
-        complains = complains || ((name == "error" || name == "error_code") && in.peek() != json_kind::null);
-        return in.skip();
-    });
-    if (!read || !in.finish())
-        return if_acknowledged(persistence::possibly);
-    if (!listed && !complains)
-        return all(persistence::done);
-    if (!listed || outcomes.size() != count)
-        return all(persistence::possibly);
-    return receipt(std::move(outcomes));
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/stream/checkpoint_text.hpp
-
-// Checkpoints as JSON text.
-#ifndef HDIKAFKA_DETAIL_STREAM_CHECKPOINT_TEXT_HPP
-#define HDIKAFKA_DETAIL_STREAM_CHECKPOINT_TEXT_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// A line for each, so that people can read it.
-template <class = void>
-std::string checkpoints_text(std::vector<checkpoint> const& all)
-{
-    std::string out = R"({"version":1,"checkpoints":[)";
-    char const* before = "\n";
-    for (checkpoint const& one : all) {
-        out += before;
-        before = ",\n";
-        out += R"({"topic":)";
-        append_json_string(out, one.topic);
-        auto const number = [&out](std::string_view name, std::int64_t value) {
-            out.append(",\"").append(name).append("\":");
-            append_json_integer(out, value);
-        };
-        number("partition", one.partition);
-        number("next_offset", one.next_offset);
-        number("last_offset", one.last_offset);
-        if (one.last_timestamp)
-            number("last_timestamp", one.last_timestamp->time_since_epoch().count());
-        out += '}';
-    }
-    return out + "\n]}\n";
-}
-
-template <class = void>
-bool read_checkpoint(json_reader& in, checkpoint& out)
-{
-    bool has_topic = false;
-    bool has_partition = false;
-    bool has_next = false;
-    bool has_last = false;
-    bool const read = read_object(in, [&](std::string_view name) {
-        if (name == "topic")
-            return has_topic = read_text(in, out.topic);
-        if (name == "partition")
-            return has_partition = read_int32(in, out.partition);
-        if (name == "next_offset")
-            return has_next = in.integer(out.next_offset);
-        if (name == "last_offset")
-            return has_last = in.integer(out.last_offset);
-        if (name != "last_timestamp")
-            return in.skip();
-        std::int64_t time = 0;
-        bool const good = in.integer(time);
-        out.last_timestamp.emplace(std::chrono::milliseconds(time));
-        return good;
-    });
-    return read && has_topic && has_partition && has_next && has_last && out.partition >= 0 &&
-           out.next_offset >= 0 && out.last_offset >= 0;
-}
-
-/// Nothing is guessed: a text of another form, or of a later version, is refused.
-template <class = void>
-result<std::vector<checkpoint>> parse_checkpoints(std::string_view text)
-{
-    json_reader in(text);
-    std::vector<checkpoint> out;
-    std::int64_t version = 0;
-    bool listed = false;
-    auto const read_one = [&] {
-        checkpoint one;
-        if (!read_checkpoint(in, one))
-            return false;
-        bool const again = std::ranges::any_of(out, [&](checkpoint const& other) {
-            return other.topic == one.topic && other.partition == one.partition;
-        });
-        out.push_back(std::move(one));
-        return !again;
-    };
-    bool const read = read_object(in, [&](std::string_view name) {
-        if (name == "version")
-            return version == 0 && in.integer(version);
-        if (name != "checkpoints")
-            return in.skip();
-        return !std::exchange(listed, true) && read_array(in, read_one);
-    });
-    if (!read || !in.finish() || !listed || version != 1)
-        return error(errc::invalid_json, "these are no checkpoints of this version of the library");
-    return out;
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/stream/checkpoint_file.hpp
-
-// The file of a file_checkpoint_store: what is done to it, and who does it.
-#ifndef HDIKAFKA_DETAIL_STREAM_CHECKPOINT_FILE_HPP
-#define HDIKAFKA_DETAIL_STREAM_CHECKPOINT_FILE_HPP
-
-#if __has_include(<sys/file.h>)
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-#endif
-
-#include <cerrno>
-#include <cstdio>
-#include <cstdlib>
-#include <iterator>
-#include <mutex>
-
-namespace hdikafka::inline v0_1::detail {
-
-/// What the system said to the work on a file.
-inline error file_error(std::string const& doing, std::string const& path)
-{
-    return error(std::error_code(errno, std::system_category()),
-                 doing + " " + path + " failed: " + std::system_category().message(errno));
-}
-
-#if __has_include(<sys/file.h>)
-
-/// An open file; the methods throw what goes wrong.
-class file_handle
-{
-public:
-    file_handle(std::string path, int flags)
-        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): that is open()
-        : path_(std::move(path)), descriptor_(::open(path_.c_str(), flags | O_CLOEXEC, 0666))
-    {}
-
-    bool is_open() const noexcept { return descriptor_.number() >= 0; }
-
-    void must_be_open() const
-    {
-        if (!is_open())
-            throw file_error("opening", path_);
-    }
-
-    std::string read() const
-    {
-        std::string out;
-        constexpr std::size_t piece = 65536;
-        for (;;) {
-            std::size_t const before = out.size();
-            out.resize(before + piece);
-            auto const count = ::read(descriptor_.number(), out.data() + before, piece);
-            if (count < 0 && errno != EINTR)
-                throw file_error("reading", path_);
-            out.resize(before + static_cast<std::size_t>(std::max<decltype(count)>(count, 0)));
-            if (count == 0)
-                return out;
-        }
-    }
-
-    void write(std::string_view text) const
-    {
-        while (!text.empty()) {
-            auto const count = ::write(descriptor_.number(), text.data(), text.size());
-            if (count < 0 && errno != EINTR)
-                throw file_error("writing", path_);
-            text.remove_prefix(static_cast<std::size_t>(std::max<decltype(count)>(count, 0)));
-        }
-    }
-
-    /// To the disk, as far as the system knows it. Some mounts cannot do that to a directory.
-    void flush() const
-    {
-        int failed = -1;
-        do
-            failed = ::fsync(descriptor_.number());
-        while (failed != 0 && errno == EINTR);
-        if (failed != 0 && errno != EINVAL && errno != ENOTSUP)
-            throw file_error("flushing", path_);
-    }
-
-    /// Whether nobody else has it. It is freed with the process, however that ends.
-    bool lock() const noexcept { return ::flock(descriptor_.number(), LOCK_EX | LOCK_NB) == 0; }
-
-private:
-    std::string path_;
-    owned_descriptor descriptor_;
-};
-
-/// The file itself; every method blocks. One thread at a time.
-template <class>
-class checkpoint_table
-{
-public:
-    explicit checkpoint_table(std::string path) : path_(std::move(path)) {}
-
-    std::vector<checkpoint> load(std::string const& topic)
-    {
-        open();
-        std::vector<checkpoint> out;
-        std::ranges::copy_if(all_, std::back_inserter(out),
-                             [&](checkpoint const& one) { return one.topic == topic; });
-        return out;
-    }
-
-    void save(checkpoint what)
-    {
-        open();
-        std::vector<checkpoint> changed = all_;
-        auto const same = [&](checkpoint const& one) {
-            return one.topic == what.topic && one.partition == what.partition;
-        };
-        if (auto const found = std::ranges::find_if(changed, same); found != changed.end())
-            *found = std::move(what);
-        else
-            changed.push_back(std::move(what));
-        replace(std::move(changed));
-    }
-
-private:
-    /// Takes the lock and reads, the first time.
-    void open()
-    {
-        if (lock_)
-            return;
-        resolve();
-        file_handle lock(path_ + ".lock", O_RDWR | O_CREAT);
-        lock.must_be_open();
-        if (!lock.lock())
-            throw error(std::make_error_code(std::errc::device_or_resource_busy),
-                        "the checkpoints in " + path_ + " are in use: another consumer holds its lock");
-        file_handle const file(path_, O_RDONLY);
-        if (!file.is_open() && errno != ENOENT)
-            throw file_error("opening", path_);
-        if (file.is_open()) {
-            auto read = parse_checkpoints(file.read());
-            if (!read)
-                throw error(read.error().code(), path_ + ": " + read.error().cause());
-            all_ = std::move(read).value();
-        }
-        lock_.emplace(std::move(lock));
-    }
-
-    /// The one name that the file has, whatever links lead to it and wherever the program goes.
-    void resolve()
-    {
-        if (path_.empty() || path_.find('\0') != std::string::npos)
-            throw error(errc::invalid_option, "the file of the checkpoints has no name");
-        auto const slash = path_.rfind('/');
-        std::string const folder = slash == std::string::npos ? "." : path_.substr(0, slash + 1);
-        std::string const name = path_.substr(slash == std::string::npos ? 0 : slash + 1);
-        std::string found = real_path(path_);
-        if (found.empty() && errno != ENOENT)
-            throw file_error("finding", path_);
-        if (found.empty()) {
-            found = real_path(folder); // the file is yet to be made
-            if (found.empty())
-                throw file_error("finding", folder);
-            found += '/' + name;
-        }
-        path_ = std::move(found);
-    }
-
-    static std::string real_path(std::string const& path)
-    {
-        std::unique_ptr<char, decltype(&std::free)> const found(::realpath(path.c_str(), nullptr),
-                                                                &std::free);
-        return found ? found.get() : "";
-    }
-
-    /// The name is given to what is complete and on the disk, and then is on the disk itself. `all_` is what
-    /// the file has, whatever fails.
-    void replace(std::vector<checkpoint> all)
-    {
-        std::string const beside = path_ + ".new";
-        file_handle const directory(path_.substr(0, path_.rfind('/') + 1), O_RDONLY | O_DIRECTORY);
-        directory.must_be_open();
-        {
-            file_handle const made(beside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW);
-            made.must_be_open();
-            made.write(checkpoints_text(all));
-            made.flush();
-        }
-        if (std::rename(beside.c_str(), path_.c_str()) != 0)
-            throw file_error("replacing", path_);
-        all_ = std::move(all);
-        directory.flush();
-    }
-
-    std::string path_;
-    std::optional<file_handle> lock_;
-    std::vector<checkpoint> all_;
-};
-
-#else
-
-template <class>
-class checkpoint_table
-{
-public:
-    explicit checkpoint_table(std::string) {}
-
-    std::vector<checkpoint> load(std::string const&) { throw not_supported(); }
-    void save(checkpoint) { throw not_supported(); }
-
-private:
-    static error not_supported()
-    {
-        return error(std::make_error_code(std::errc::function_not_supported),
-                     "files of checkpoints are not supported on this platform");
-    }
-};
-
-#endif
-
-/// What the copies of a store share.
-template <class Lazy>
-class checkpoint_file
-{
-public:
-    explicit checkpoint_file(std::string path) : table_(std::move(path)) {}
-
-    /// Runs `work(table)`, which blocks.
-    template <class Work>
-    auto with_table(Work work)
-    {
-        std::lock_guard const lock(mutex_);
-        return work(table_);
-    }
-
-private:
-    std::mutex mutex_;
-    checkpoint_table<Lazy> table_;
-};
-
-/// The thread of a context that works on files. The context's end waits for what is under way, so that
-/// nothing comes back to a context that is gone.
-template <class>
-class file_worker final : public net::execution_context::service
-{
-public:
-    static inline net::execution_context::id id;
-
-    explicit file_worker(net::execution_context& owner) : net::execution_context::service(owner) {}
-
-    auto executor() { return thread_.get_executor(); }
-
-private:
-    void shutdown() override { thread_.join(); }
-
-    net::thread_pool thread_{1};
-};
-
-template <class Lazy>
-auto file_executor(net::any_io_executor const& caller)
-{
-    return net::use_service<file_worker<Lazy>>(net::query(caller, net::execution::context)).executor();
-}
-
-template <class>
-net::awaitable<std::vector<checkpoint>> load_from(checkpoint_file_ptr file, std::string topic)
-{
-    co_return file->with_table([&](auto& table) { return table.load(topic); });
-}
-
-template <class>
-net::awaitable<void> save_to(checkpoint_file_ptr file, checkpoint what)
-{
-    file->with_table([&](auto& table) { table.save(std::move(what)); });
-    co_return;
-}
-
-template <class Lazy>
-net::awaitable<std::vector<checkpoint>> load_checkpoints(checkpoint_file_ptr file, std::string topic)
-{
-    auto const caller = co_await net::this_coro::executor;
-    auto work = load_from<Lazy>(std::move(file), std::move(topic));
-    auto out = co_await net::co_spawn(file_executor<Lazy>(caller), std::move(work), net::use_awaitable);
-    co_return out;
-}
-
-template <class Lazy>
-net::awaitable<void> save_checkpoint(checkpoint_file_ptr file, checkpoint what)
-{
-    auto const caller = co_await net::this_coro::executor;
-    auto work = save_to<Lazy>(std::move(file), std::move(what));
-    co_await net::co_spawn(file_executor<Lazy>(caller), std::move(work), net::use_awaitable);
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/stream/checkpoint_handle.hpp
-
-// What checkpoint_store.hpp declares.
-#ifndef HDIKAFKA_DETAIL_STREAM_CHECKPOINT_HANDLE_HPP
-#define HDIKAFKA_DETAIL_STREAM_CHECKPOINT_HANDLE_HPP
-
-namespace hdikafka::inline v0_1 {
-
-namespace detail {
-
-template <class Lazy>
-checkpoint_file_ptr make_checkpoint_file(std::string path)
-{
-    return std::make_shared<checkpoint_file<Lazy>>(std::move(path));
-}
-
-} // namespace detail
-
-template <class Lazy>
-net::awaitable<std::vector<checkpoint>> basic_file_checkpoint_store<Lazy>::load(std::string topic)
-{
-    return detail::load_checkpoints<Lazy>(file_, std::move(topic));
-}
-
-template <class Lazy>
-net::awaitable<void> basic_file_checkpoint_store<Lazy>::save(checkpoint what)
-{
-    return detail::save_checkpoint<Lazy>(file_, std::move(what));
-}
-
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-#endif // !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
-
-// -------- hdikafka/detail/identity/managed_identity_settings.hpp
-
-// What a managed identity's credential is made from.
-#ifndef HDIKAFKA_DETAIL_IDENTITY_MANAGED_IDENTITY_SETTINGS_HPP
-#define HDIKAFKA_DETAIL_IDENTITY_MANAGED_IDENTITY_SETTINGS_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// What the proxy's tokens are for.
-inline constexpr char const* service_scope = "https://hib.azurehdinsight.net/.default";
-
-/// Which of the machine's identities, and for what.
-class managed_identity_settings
-{
-public:
-    managed_identity_settings() = default;
-
-    std::string client_id; ///< One of the three at most; none: the system-assigned identity.
-    std::string object_id;
-    std::string resource_id;
-    std::string scope = service_scope;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/identity/settings.hpp
-
-// What a credential is made from.
-#ifndef HDIKAFKA_DETAIL_IDENTITY_SETTINGS_HPP
-#define HDIKAFKA_DETAIL_IDENTITY_SETTINGS_HPP
-
-#include <functional>
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Where the client-credentials grant is asked for, and for what.
-class entra_settings
-{
-public:
-    entra_settings() = default;
-    entra_settings(std::string tenant_id, std::string client)
-        : tenant(std::move(tenant_id)), client_id(std::move(client))
-    {}
-
-    std::string tenant;
-    std::string client_id;
-    std::string authority_host; ///< empty: AZURE_AUTHORITY_HOST, else the public cloud's
-    std::string scope = service_scope;
-};
-
-/// Where a client's certificate is, and how it signs.
-class certificate_settings
-{
-public:
-    certificate_settings() = default;
-
-    std::string path;
-    secret passphrase;
-    bool rs256 = false;       ///< Otherwise PS256.
-    bool whole_chain = false; ///< Sends the certificates too.
-};
-
-class azure_cli_settings
-{
-public:
-    azure_cli_settings() = default;
-
-    std::string tenant; ///< Empty: that of the active subscription.
-    std::string scope = service_scope;
-};
-
-/// A program's own source of assertions.
-using assertion_function = std::function<net::awaitable<std::string>()>;
-
-/// A program's own source of tokens.
-using token_function = std::function<net::awaitable<access_token>(token_request)>;
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/platform_credential.hpp
-
-// Credentials that the platform holds: a managed identity, the developer's Azure CLI.
-#ifndef HDIKAFKA_PLATFORM_CREDENTIAL_HPP
-#define HDIKAFKA_PLATFORM_CREDENTIAL_HPP
-
-namespace hdikafka::inline v0_1 {
-
-namespace detail {
-
-template <class = void>
-token_source_ptr make_managed_identity_source(managed_identity_settings settings);
-template <class = void>
-token_source_ptr make_azure_cli_source(azure_cli_settings settings);
-
-} // namespace detail
-
-/// The identity that Azure gives to the machine, app or cluster on which the program runs. Which endpoint is
-/// asked is read from the environment for each token request: App Service and Container Apps
-/// (IDENTITY_ENDPOINT, IDENTITY_HEADER), Azure Arc (IDENTITY_ENDPOINT, IMDS_ENDPOINT), otherwise the instance
-/// metadata service at 169.254.169.254 or AZURE_POD_IDENTITY_AUTHORITY_HOST; never through a proxy. The
-/// system-assigned identity unless one of the three functions names a user-assigned one; two of them are told
-/// by the first call that needs a token (errc::invalid_option). errc::no_credential where there is no such
-/// endpoint or identity.
-class managed_identity_credential
-{
-public:
-    managed_identity_credential() = default;
-
-    /// The user-assigned identity with this client id.
-    managed_identity_credential& client_id(std::string id) &
-    {
-        settings_.client_id = std::move(id);
-        return *this;
-    }
-    managed_identity_credential&& client_id(std::string id) && { return std::move(client_id(std::move(id))); }
-
-    /// The user-assigned identity with this object (principal) id.
-    managed_identity_credential& object_id(std::string id) &
-    {
-        settings_.object_id = std::move(id);
-        return *this;
-    }
-    managed_identity_credential&& object_id(std::string id) && { return std::move(object_id(std::move(id))); }
-
-    /// The user-assigned identity with this Azure resource id ("/subscriptions/…").
-    managed_identity_credential& resource_id(std::string id) &
-    {
-        settings_.resource_id = std::move(id);
-        return *this;
-    }
-    managed_identity_credential&& resource_id(std::string id) &&
-    {
-        return std::move(resource_id(std::move(id)));
-    }
-
-    /// Another scope than https://hib.azurehdinsight.net/.default, which must end in "/.default", too.
-    managed_identity_credential& scope(std::string scope) &
-    {
-        settings_.scope = std::move(scope);
-        return *this;
-    }
-    managed_identity_credential&& scope(std::string scope) &&
-    {
-        return std::move(this->scope(std::move(scope)));
-    }
-
-    /// For hk::credential.
-    template <class Lazy = void>
-    detail::token_source_ptr make_source() &&
-    {
-        return detail::make_managed_identity_source<Lazy>(std::move(settings_));
-    }
-
-private:
-    detail::managed_identity_settings settings_;
-};
-
-/// Whoever is signed in to the Azure CLI on a developer's machine: runs `az account get-access-token`,
-/// without a shell, for at most 13 s (errc::timed_out); it is ended with the request. errc::no_credential
-/// when it is not installed or nobody is signed in, errc::token_refused with its words when it fails
-/// otherwise. Not on Windows: errc::no_credential.
-class azure_cli_credential
-{
-public:
-    azure_cli_credential() = default;
-
-    /// Another tenant than that of the active subscription.
-    azure_cli_credential& tenant(std::string tenant) &
-    {
-        settings_.tenant = std::move(tenant);
-        return *this;
-    }
-    azure_cli_credential&& tenant(std::string tenant) &&
-    {
-        return std::move(this->tenant(std::move(tenant)));
-    }
-
-    /// Another scope than https://hib.azurehdinsight.net/.default.
-    azure_cli_credential& scope(std::string scope) &
-    {
-        settings_.scope = std::move(scope);
-        return *this;
-    }
-    azure_cli_credential&& scope(std::string scope) && { return std::move(this->scope(std::move(scope))); }
-
-    /// For hk::credential.
-    template <class Lazy = void>
-    detail::token_source_ptr make_source() &&
-    {
-        return detail::make_azure_cli_source<Lazy>(std::move(settings_));
-    }
-
-private:
-    detail::azure_cli_settings settings_;
-};
-
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-// -------- hdikafka/service_principal.hpp
-
-// Credentials of service principals, which ask Entra with a secret, a certificate or an assertion.
-#ifndef HDIKAFKA_SERVICE_PRINCIPAL_HPP
-#define HDIKAFKA_SERVICE_PRINCIPAL_HPP
-
-namespace hdikafka::inline v0_1 {
-
-namespace detail {
-
-template <class = void>
-token_source_ptr make_client_secret_source(entra_settings settings, detail::secret text);
-template <class = void>
-token_source_ptr make_client_certificate_source(entra_settings settings, certificate_settings certificate);
-template <class = void>
-token_source_ptr make_client_assertion_source(entra_settings settings, assertion_function function);
-template <class = void>
-token_source_ptr make_workload_identity_source(entra_settings settings, std::string file);
-template <class = void>
-token_source_ptr make_environment_source(entra_settings settings);
-
-} // namespace detail
-
-/// What the credentials that ask Entra have in common. Bad values are told by the first call that needs a
-/// token (errc::invalid_option, errc::invalid_endpoint); Entra's own refusals as errc::token_refused.
-template <class Kind>
-class entra_credential
-{
-public:
-    /// Another authority than AZURE_AUTHORITY_HOST or https://login.microsoftonline.com. https only.
-    Kind& authority_host(std::string url) &
-    {
-        settings_.authority_host = std::move(url);
-        return static_cast<Kind&>(*this);
-    }
-    Kind&& authority_host(std::string url) && { return std::move(authority_host(std::move(url))); }
-
-    /// Another scope than https://hib.azurehdinsight.net/.default.
-    Kind& scope(std::string scope) &
-    {
-        settings_.scope = std::move(scope);
-        return static_cast<Kind&>(*this);
-    }
-    Kind&& scope(std::string scope) && { return std::move(this->scope(std::move(scope))); }
-
-private:
-    friend Kind;
-
-    entra_credential() = default;
-    entra_credential(std::string tenant, std::string client_id)
-        : settings_(std::move(tenant), std::move(client_id))
-    {}
-
-    detail::entra_settings settings_;
-};
-
-/// A service principal with a secret: asks Entra for a token with the client-credentials grant.
-class client_secret_credential : public entra_credential<client_secret_credential>
-{
-public:
-    /// The application (client) id and a secret of it, in the tenant, which is a GUID or a domain.
-    client_secret_credential(std::string tenant, std::string client_id, std::string secret)
-        : entra_credential(std::move(tenant), std::move(client_id)), secret_(std::move(secret))
-    {}
-
-    /// For hk::credential. A template, so that it is compiled only when used.
-    template <class Lazy = void>
-    detail::token_source_ptr make_source() &&
-    {
-        return detail::make_client_secret_source<Lazy>(std::move(settings_), std::move(secret_));
-    }
-
-private:
-    detail::secret secret_;
-};
-
-/// A service principal with a certificate, which signs an assertion for each token request (PS256, RFC 7523).
-class client_certificate_credential : public entra_credential<client_certificate_credential>
-{
-public:
-    /// The file holds the certificate, its private key (RSA, 2048 bits or more) and perhaps its chain, as PEM
-    /// or PFX. It is read for each token request, on a thread of the client's executor: a certificate that is
-    /// renewed on disk takes effect by itself, and a file that cannot be used is told by the call that needs
-    /// a token (errc::invalid_option).
-    client_certificate_credential(std::string tenant, std::string client_id, std::string path,
-                                  std::string passphrase = "")
-        : entra_credential(std::move(tenant), std::move(client_id))
-    {
-        certificate_.path = std::move(path);
-        certificate_.passphrase = detail::secret(std::move(passphrase));
-    }
-
-    /// Signs with RS256 and names the certificate by its SHA-1, for authorities that know nothing newer.
-    client_certificate_credential& rs256(bool on) &
-    {
-        certificate_.rs256 = on;
-        return *this;
-    }
-    client_certificate_credential&& rs256(bool on) && { return std::move(rs256(on)); }
-
-    /// Sends the certificate and its chain along (x5c), for applications that are registered by subject name
-    /// and issuer.
-    client_certificate_credential& send_certificate_chain(bool on) &
-    {
-        certificate_.whole_chain = on;
-        return *this;
-    }
-    client_certificate_credential&& send_certificate_chain(bool on) &&
-    {
-        return std::move(send_certificate_chain(on));
-    }
-
-    /// For hk::credential.
-    template <class Lazy = void>
-    detail::token_source_ptr make_source() &&
-    {
-        return detail::make_client_certificate_source<Lazy>(std::move(settings_), std::move(certificate_));
-    }
-
-private:
-    detail::certificate_settings certificate_;
-};
-
-/// A service principal whose assertions the program makes itself, `awaitable<std::string>()`: a key in a
-/// vault, another platform's identity. Called once for each token request, on the client's executor; what it
-/// throws becomes the call's error.
-class client_assertion_credential : public entra_credential<client_assertion_credential>
-{
-public:
-    /// The function is kept as long as any copy of the credential, and may be called from any thread of the
-    /// client's executor.
-    client_assertion_credential(std::string tenant, std::string client_id,
-                                std::function<net::awaitable<std::string>()> function)
-        : entra_credential(std::move(tenant), std::move(client_id)), function_(std::move(function))
-    {}
-
-    /// For hk::credential.
-    template <class Lazy = void>
-    detail::token_source_ptr make_source() &&
-    {
-        return detail::make_client_assertion_source<Lazy>(std::move(settings_), std::move(function_));
-    }
-
-private:
-    std::function<net::awaitable<std::string>()> function_;
-};
-
-/// A Kubernetes service account that Entra trusts: AZURE_TENANT_ID, AZURE_CLIENT_ID,
-/// AZURE_FEDERATED_TOKEN_FILE and AZURE_AUTHORITY_HOST, as the workload identity webhook sets them, looked at
-/// for each token request. The file is read each time, on a thread of the client's executor.
-class workload_identity_credential : public entra_credential<workload_identity_credential>
-{
-public:
-    workload_identity_credential() = default;
-
-    /// Instead of AZURE_TENANT_ID.
-    workload_identity_credential& tenant(std::string tenant) &
-    {
-        settings_.tenant = std::move(tenant);
-        return *this;
-    }
-    workload_identity_credential&& tenant(std::string tenant) &&
-    {
-        return std::move(this->tenant(std::move(tenant)));
-    }
-
-    /// Instead of AZURE_CLIENT_ID.
-    workload_identity_credential& client_id(std::string id) &
-    {
-        settings_.client_id = std::move(id);
-        return *this;
-    }
-    workload_identity_credential&& client_id(std::string id) &&
-    {
-        return std::move(client_id(std::move(id)));
-    }
-
-    /// Instead of AZURE_FEDERATED_TOKEN_FILE.
-    workload_identity_credential& token_file(std::string path) &
-    {
-        file_ = std::move(path);
-        return *this;
-    }
-    workload_identity_credential&& token_file(std::string path) &&
-    {
-        return std::move(token_file(std::move(path)));
-    }
-
-    /// For hk::credential.
-    template <class Lazy = void>
-    detail::token_source_ptr make_source() &&
-    {
-        return detail::make_workload_identity_source<Lazy>(std::move(settings_), std::move(file_));
-    }
-
-private:
-    std::string file_;
-};
-
-/// The service principal that the environment describes: AZURE_TENANT_ID, AZURE_CLIENT_ID and
-/// AZURE_CLIENT_SECRET, or AZURE_CLIENT_CERTIFICATE_PATH (with AZURE_CLIENT_CERTIFICATE_PASSWORD and
-/// AZURE_CLIENT_SEND_CERTIFICATE_CHAIN), in this order; looked at for each token request.
-/// errc::no_credential, with the names of those that are missing, when they are not there.
-class environment_credential : public entra_credential<environment_credential>
-{
-public:
-    environment_credential() = default;
-
-    /// For hk::credential.
-    template <class Lazy = void>
-    detail::token_source_ptr make_source() &&
-    {
-        return detail::make_environment_source<Lazy>(std::move(settings_));
-    }
-};
-
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-// -------- hdikafka/credential.hpp
-
-// Credentials: who the program is, and how it proves it.
-#ifndef HDIKAFKA_CREDENTIAL_HPP
-#define HDIKAFKA_CREDENTIAL_HPP
-
-namespace hdikafka::inline v0_1 {
-
-namespace detail {
-
-template <class = void>
-token_source_ptr make_fixed_token_source(secret token);
-template <class = void>
-token_source_ptr make_callback_token_source(token_function function, std::string scope);
-template <class = void>
-token_source_ptr make_chained_source(std::vector<token_source_ptr> sources);
-template <class = void>
-token_source_ptr make_default_source(entra_settings settings);
-template <class = void>
-token_cache_ptr make_token_cache(token_source_ptr source);
-
-/// What a credential can be made from.
-template <class Kind>
-concept credential_kind = requires(Kind kind) {
-    { std::move(kind).make_source() } -> std::same_as<token_source_ptr>;
-};
-
-} // namespace detail
-
-/// A token that the program got elsewhere. It is used until the service refuses it (errc::unauthorized).
-class bearer_token
-{
-public:
-    /// Without "Bearer". Characters that no token has are told by the first call: errc::invalid_option.
-    explicit bearer_token(std::string token) : token_(std::move(token)) {}
-
-    /// For hk::credential.
-    template <class Lazy = void>
-    detail::token_source_ptr make_source() &&
-    {
-        return detail::make_fixed_token_source<Lazy>(std::move(token_));
-    }
-
-private:
-    detail::secret token_;
-};
-
-/// Tokens from the program's own function, `awaitable<access_token>()` or
-/// `awaitable<access_token>(token_request)`: called when none is cached, in the background before one
-/// expires, and once when the service refuses one. Never twice at a time, unless it goes on when it is
-/// cancelled: after two minutes, or when the client that needs the token is closed. It runs on that client's
-/// executor; what it throws becomes the call's error.
-class token_callback
-{
-public:
-    /// The function is kept as long as any copy of the credential, and may be called from any thread of the
-    /// client's executor.
-    template <class Function>
-        requires std::invocable<Function&, token_request>
-    explicit token_callback(Function function) : function_(std::move(function))
-    {}
-
-    /// The same for one that needs not be told what the token is for.
-    template <class Function>
-        requires(std::invocable<Function&> && !std::invocable<Function&, token_request>)
-    explicit token_callback(Function function)
-        : function_([function = std::move(function)](token_request) mutable { return function(); })
-    {}
-
-    /// Another scope to ask for than https://hib.azurehdinsight.net/.default.
-    token_callback& scope(std::string scope) &
-    {
-        scope_ = std::move(scope);
-        return *this;
-    }
-    token_callback&& scope(std::string scope) && { return std::move(this->scope(std::move(scope))); }
-
-    /// For hk::credential.
-    template <class Lazy = void>
-    detail::token_source_ptr make_source() &&
-    {
-        return detail::make_callback_token_source<Lazy>(std::move(function_), std::move(scope_));
-    }
-
-private:
-    detail::token_function function_;
-    std::string scope_ = detail::service_scope;
-};
-
-/// Several credentials, in this order: the first that is configured where the program runs gives the token,
-/// and is the one that is asked from then on; its failures are the call's. errc::no_credential when none is,
-/// with the reason for each.
-class chained_credential
-{
-public:
-    /// Any of the kinds of this header and of those it includes.
-    template <detail::credential_kind... Kinds>
-        requires(sizeof...(Kinds) != 0)
-    explicit chained_credential(Kinds... kinds)
-    {
-        static_assert((std::is_copy_constructible_v<Kinds> && ...),
-                      "a chain may be copied, and so must its parts");
-        (makers_.emplace_back([kind = std::move(kinds)] { return Kinds(kind).make_source(); }), ...);
-    }
-
-    /// For hk::credential.
-    template <class Lazy = void>
-    detail::token_source_ptr make_source() &&
-    {
-        std::vector<detail::token_source_ptr> sources;
-        sources.reserve(makers_.size());
-        for (auto const& make : makers_)
-            sources.push_back(make());
-        return detail::make_chained_source<Lazy>(std::move(sources));
-    }
-
-private:
-    // Not the sources themselves: each is asked by one cache only, and this object may be copied.
-    std::vector<std::function<detail::token_source_ptr()>> makers_;
-};
-
-/// What fits the place where the program runs: environment_credential, workload_identity_credential,
-/// managed_identity_credential (the identity that AZURE_CLIENT_ID names, if it is set) and
-/// azure_cli_credential, chained in this order. AZURE_TOKEN_CREDENTIALS narrows them as it does for Azure's
-/// own libraries: "prod" leaves out the CLI, "dev" all others, and a name such as
-/// "ManagedIdentityCredential" all but that one.
-class default_credential : public entra_credential<default_credential>
-{
-public:
-    default_credential() = default;
-
-    /// For hk::credential.
-    template <class Lazy = void>
-    detail::token_source_ptr make_source() &&
-    {
-        return detail::make_default_source<Lazy>(std::move(settings_));
-    }
-};
-
-/// Any of the credentials, type-erased, with its token cache. Copies share the cache: clients that
-/// are given the same credential ask for one token together. Thread-safe.
-class credential
-{
-public:
-    /// None: calls fail with errc::no_credential.
-    credential() = default;
-
-    /// From any of the kinds of this header and of those it includes.
-    template <detail::credential_kind Kind>
-    credential(Kind kind) : cache_(detail::make_token_cache<>(std::move(kind).make_source()))
-    {}
-
-    explicit operator bool() const noexcept { return cache_ != nullptr; }
-
-    /// For the library.
-    detail::token_cache_ptr const& cache() const noexcept { return cache_; }
-
-private:
-    detail::token_cache_ptr cache_;
-};
-
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-#if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
-
-// -------- hdikafka/detail/base/linked_list.hpp
-
-// A list whose links lie in its elements.
-#ifndef HDIKAFKA_DETAIL_BASE_LINKED_LIST_HPP
-#define HDIKAFKA_DETAIL_BASE_LINKED_LIST_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// The links of an element, which it inherits.
-class list_link
-{
-public:
-    list_link() = default;
-    list_link(list_link const&) = delete;
-    list_link& operator=(list_link const&) = delete;
-
-    bool linked() const noexcept { return before_ != nullptr; }
-
-protected:
-    ~list_link() = default;
-
-private:
-    template <class T>
-    friend class linked_list;
-
-    list_link* before_ = nullptr;
-    list_link* after_ = nullptr;
-};
-
-/// Owns nothing: an element leaves the list before it dies. Joining and leaving allocate nothing, search
-/// nothing and cannot fail.
-template <class T>
-class linked_list
-{
-public:
-    linked_list() noexcept { ends_.before_ = ends_.after_ = &ends_; }
-
-    bool empty() const noexcept { return ends_.after_ == &ends_; }
-
-    void push_back(T& element) noexcept
-    {
-        list_link& link = element;
-        link.before_ = ends_.before_;
-        link.after_ = &ends_;
-        link.before_->after_ = link.after_->before_ = &link;
-    }
-
-    void remove(T& element) noexcept
-    {
-        list_link& link = element;
-        link.before_->after_ = link.after_;
-        link.after_->before_ = link.before_;
-        link.before_ = link.after_ = nullptr;
-    }
-
-    /// Only when there is one.
-    T& front() const noexcept { return static_cast<T&>(*ends_.after_); }
-    T& back() const noexcept { return static_cast<T&>(*ends_.before_); }
-
-    /// The one behind `element`; null at the end.
-    T* after(T const& element) const noexcept
-    {
-        list_link const& link = element;
-        return link.after_ == &ends_ ? nullptr : static_cast<T*>(link.after_);
-    }
-
-    /// Takes the element at that end out and gives it.
-    T& pop_front() noexcept { return popped(front()); }
-    T& pop_back() noexcept { return popped(back()); }
-
-private:
-    T& popped(T& element) noexcept
-    {
-        remove(element);
-        return element;
-    }
-
-    class ends : public list_link
-    {
-    } ends_;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/call/token_plan.hpp
-
-// When a token is used, renewed in the background, waited for, or not to be had: pure decisions.
-#ifndef HDIKAFKA_DETAIL_CALL_TOKEN_PLAN_HPP
-#define HDIKAFKA_DETAIL_CALL_TOKEN_PLAN_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-using steady_time = std::chrono::steady_clock::time_point;
-
-/// A token's life on the monotonic clock.
-class token_times
-{
-public:
-    token_times() = default;
-    token_times(steady_time refresh, steady_time expiry) : refresh_at(refresh), expires_at(expiry) {}
-
-    steady_time refresh_at;
-    steady_time expires_at;
-};
-
-/// Renewal is due at `refresh_in` when the authority names it, else at half-life for lifetimes of two
-/// hours and more, else five minutes before the end; never after it. `jitter` in [0, 1) moves it
-/// earlier by up to a tenth of the remaining time, so that many processes do not renew at once.
-inline token_times plan_token(steady_time now, std::chrono::seconds lifetime,
-                              std::optional<std::chrono::seconds> refresh_in, double jitter)
-{
-    using namespace std::chrono_literals;
-    lifetime = std::clamp(lifetime, 0s, std::chrono::seconds(24h * 365));
-    std::chrono::milliseconds due = lifetime >= 2h ? lifetime / 2 : lifetime - 5min;
-    if (refresh_in)
-        due = std::clamp(*refresh_in, 0s, lifetime);
-    if (due <= 0s)
-        due = lifetime / 2;
-    // A token at its very end would be refused on arrival.
-    std::chrono::milliseconds const margin = std::min<std::chrono::milliseconds>(5s, lifetime / 10);
-    due = std::min(due, lifetime - margin);
-    auto const earlier = std::chrono::milliseconds(
-        static_cast<std::chrono::milliseconds::rep>(static_cast<double>(due.count()) * 0.1 * jitter));
-    return token_times(now + due - earlier, now + lifetime - margin);
-}
-
-/// What one who needs a token does.
-enum class token_action : unsigned char
-{
-    use,    ///< The token serves.
-    wait,   ///< For the request under way, or for one that somebody must start.
-    refuse, ///< There is none, and the authority is not to be asked yet: fail as the last request did.
-};
-
-class token_step
-{
-public:
-    token_action action = token_action::wait;
-    bool ask = false; ///< Start a request, which is then under way.
-};
-
-/// A token's life from request to request: one at a time, in the background while the old token serves, and
-/// none before a Retry-After has passed.
-class token_plan
-{
-public:
-    token_plan() = default;
-
-    /// For one who needs a token now; `waits`: and who waits if there is none.
-    token_step look(steady_time now, bool waits)
-    {
-        token_step out;
-        bool const serves = current_ && now < current_->expires_at;
-        if (serves)
-            out.action = token_action::use;
-        if (asking_)
-            return out;
-        if (now < throttled_until_) {
-            out.action = serves ? token_action::use : token_action::refuse;
-            return out;
-        }
-        out.ask = serves ? now >= current_->refresh_at && now >= renewal_pause_ : waits;
-        asking_ = out.ask;
-        return out;
-    }
-
-    void succeeded(token_times times) noexcept
-    {
-        asking_ = false;
-        current_ = times;
-    }
-
-    void failed(steady_time now, std::optional<std::chrono::milliseconds> retry_after) noexcept
-    {
-        using namespace std::chrono_literals;
-        asking_ = false;
-        renewal_pause_ = now + 30s;
-        if (retry_after)
-            throttled_until_ =
-                now + std::clamp<std::chrono::milliseconds>(*retry_after, 0ms, longest_throttle);
-    }
-
-    /// The request under way ended without an outcome.
-    void abandoned() noexcept { asking_ = false; }
-
-    /// The service refused the token.
-    void dropped() noexcept { current_.reset(); }
-
-    /// When the authority may be asked again.
-    steady_time throttled_until() const noexcept { return throttled_until_; }
-
-private:
-    /// Beyond it a Retry-After is a mistake that must not keep the program out for a day.
-    static constexpr std::chrono::hours longest_throttle{1};
-
-    std::optional<token_times> current_;
-    steady_time renewal_pause_;
-    steady_time throttled_until_;
-    bool asking_ = false;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/base/random.hpp
-
-// Random numbers for jitter and request ids; not for secrets.
-#ifndef HDIKAFKA_DETAIL_BASE_RANDOM_HPP
-#define HDIKAFKA_DETAIL_BASE_RANDOM_HPP
-
-#include <atomic>
-
-namespace hdikafka::inline v0_1::detail {
-
-/// SplitMix64 over a shared counter: safe to draw from on any thread.
-class random_source
-{
-public:
-    explicit random_source(std::uint64_t seed) noexcept : state_(seed) {}
-
-    std::uint64_t next() noexcept
-    {
-        constexpr std::uint64_t step = 0x9e3779b97f4a7c15;
-        std::uint64_t z = state_.fetch_add(step, std::memory_order_relaxed) + step;
-        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-        z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-        return z ^ (z >> 31);
-    }
-
-    /// Evenly from [0, 1).
-    double unit() noexcept { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
-
-    /// A version 4 UUID (RFC 9562) as text.
-    std::string uuid()
-    {
-        std::uint64_t const high = (next() & ~0xf000ULL) | 0x4000ULL;
-        std::uint64_t const low = (next() >> 2) | 0x8000000000000000ULL;
-        std::string out(36, '-');
-        char* at = out.data();
-        auto const put = [&at](std::uint64_t bits, int digits) {
-            for (int i = digits - 1; i >= 0; --i, bits >>= 4)
-                at[i] = "0123456789abcdef"[bits & 15];
-            at += digits + 1;
-        };
-        put(high >> 32, 8);
-        put(high >> 16, 4);
-        put(high, 4);
-        put(low >> 48, 4);
-        put(low, 12);
-        return out;
-    }
-
-private:
-    std::atomic<std::uint64_t> state_;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
 // -------- hdikafka/detail/http/request.hpp
 
 // http_request: what is sent.
@@ -4330,6 +3754,14 @@ public:
         : text_(std::move(text)), sound_(request_fields::is_value(text_.text()))
     {}
 
+    /// The value of Host: one authority.
+    static field_value host(std::string text)
+    {
+        field_value out(std::move(text));
+        out.sound_ = host_characters.spells(out.text());
+        return out;
+    }
+
     bool sound() const noexcept { return sound_; }
     std::string const& text() const noexcept { return text_.text(); }
 
@@ -4341,11 +3773,29 @@ private:
 using shared_fields = std::shared_ptr<request_fields const>;
 
 /// A request without the parts that belong to the connection (Host) and to the moment (Authorization):
-/// those are given when it is rendered, because a retry may need others. A request with a part that
-/// could be taken for another field or another request is never rendered at all.
+/// those are given for each attempt, because a retry may need others. A request with a part that could be
+/// taken for another field or another request cannot be written at all.
 class http_request
 {
 public:
+    /// With all that belongs to it, every part of it checked. Those parts outlive it.
+    class checked
+    {
+    public:
+        void append_to(std::string& out) const { request_.append_to(out, host_, authorization_); }
+
+    private:
+        friend http_request;
+
+        checked(http_request const& request, std::string_view host, field_value const* authorization) noexcept
+            : request_(request), host_(host), authorization_(authorization)
+        {}
+
+        http_request const& request_;
+        std::string_view host_;
+        field_value const* authorization_;
+    };
+
     /// `target` in origin form, already percent-encoded; for CONNECT in authority form. `common`, which may
     /// be null, are fields that many requests share.
     http_request(std::string method, std::string target, shared_fields common = nullptr)
@@ -4373,41 +3823,42 @@ public:
     std::string const& target() const noexcept { return target_; }
     std::string const& body() const noexcept { return body_; }
 
-    /// Whether every part of the request can be sent as it is. `host` is the Host field's value;
-    /// `authorization` that of Authorization, which is left out when null.
-    bool sound(std::string_view host, field_value const* authorization) const noexcept
+    /// Nothing when a part of the request cannot be sent as it is. Authorization is left out when null.
+    std::optional<checked> check(field_value const& host, field_value const* authorization) const noexcept
     {
-        return sound_ && fields_.sound() && host_characters.spells(host) &&
-               (!authorization || authorization->sound());
+        bool const sound =
+            sound_ && fields_.sound() && host.sound() && (!authorization || authorization->sound());
+        return sound ? std::optional(checked(*this, host.text(), authorization)) : std::nullopt;
     }
 
-    /// Appends the request to `out`. False, with `out` as it was, when it is not sound.
-    [[nodiscard]] bool render_to(std::string& out, std::string_view host,
-                                 field_value const* authorization) const
+private:
+    bool sound_target() const noexcept
     {
-        if (!sound(host, authorization))
-            return false;
+        if (method_ == "CONNECT")
+            return host_characters.spells(target_);
+        return target_.starts_with('/') && target_characters.spells(target_);
+    }
+
+    void append_to(std::string& out, std::string_view host, field_value const* authorization) const
+    {
         bool const sized = !body_.empty() || method_ == "POST" || method_ == "PUT" || method_ == "PATCH";
         std::array<char, 20> digits{};
         auto const* const end = std::to_chars(digits.data(), digits.data() + digits.size(), body_.size()).ptr;
         std::string_view const length(digits.data(), static_cast<std::size_t>(end - digits.data()));
         using text = std::string_view;
-        text const line = "\r\n";
         std::array const parts{text(method_),
                                text(" "),
                                text(target_),
                                text(" HTTP/1.1\r\nHost: "),
                                host,
-                               line,
-                               authorization ? text("Authorization: ") : text(),
+                               authorization ? text("\r\nAuthorization: ") : text(),
                                authorization ? text(authorization->text()) : text(),
-                               authorization ? line : text(),
+                               text("\r\n"),
                                common_ ? text(common_->text()) : text(),
                                text(fields_.text()),
                                sized ? text("Content-Length: ") : text(),
                                sized ? length : text(),
-                               sized ? line : text(),
-                               line,
+                               sized ? text("\r\n\r\n") : text("\r\n"),
                                text(body_)};
         std::size_t size = 0;
         for (auto const part : parts)
@@ -4417,15 +3868,6 @@ public:
         char* at = out.data() + before;
         for (auto const part : parts)
             at += part.copy(at, part.size());
-        return true;
-    }
-
-private:
-    bool sound_target() const noexcept
-    {
-        if (method_ == "CONNECT")
-            return host_characters.spells(target_);
-        return target_.starts_with('/') && target_characters.spells(target_);
     }
 
     std::string method_;
@@ -4440,6 +3882,404 @@ private:
 
 #endif
 
+// -------- hdikafka/detail/http/ip_address.hpp
+
+// Addresses as text: told apart from names, and from the loopback.
+#ifndef HDIKAFKA_DETAIL_HTTP_IP_ADDRESS_HPP
+#define HDIKAFKA_DETAIL_HTTP_IP_ADDRESS_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Four decimal numbers without leading zeros. The shorter, octal and hexadecimal spellings that
+/// inet_aton takes are no addresses here (RFC 3986 §7.4).
+inline std::optional<std::array<std::uint8_t, 4>> parse_ipv4(std::string_view text) noexcept
+{
+    std::array<std::uint8_t, 4> address{};
+    for (std::size_t i = 0; i != address.size(); ++i) {
+        auto const end = std::min(text.find('.'), text.size());
+        auto const part = text.substr(0, end);
+        if (part.empty() || part.size() > 3 || (part.size() > 1 && part.front() == '0'))
+            return std::nullopt;
+        unsigned value = 0;
+        for (char const character : part) {
+            if (character < '0' || character > '9')
+                return std::nullopt;
+            value = value * 10 + static_cast<unsigned>(character - '0');
+        }
+        bool const last = i + 1 == address.size();
+        if (value > 255 || last != (end == text.size()))
+            return std::nullopt;
+        address[i] = static_cast<std::uint8_t>(value);
+        text.remove_prefix(last ? end : end + 1);
+    }
+    return address;
+}
+
+/// RFC 4291 §2.2: eight groups, one "::" for two or more of them at most, the last two perhaps as IPv4.
+/// No brackets and no zone.
+class ipv6_text
+{
+public:
+    using address = std::array<std::uint8_t, 16>;
+
+    static std::optional<address> parse(std::string_view text) noexcept
+    {
+        ipv6_text parser;
+        return parser.read(text) ? std::optional(parser.bytes_) : std::nullopt;
+    }
+
+private:
+    bool read(std::string_view text) noexcept
+    {
+        std::optional<std::size_t> gap; // where the zeros of "::" go
+        if (text.starts_with("::")) {
+            gap = 0;
+            text.remove_prefix(2);
+        }
+        while (!text.empty()) {
+            auto const end = std::min(text.find(':'), text.size());
+            if (!read_group(text.substr(0, end), end == text.size()))
+                return false;
+            text.remove_prefix(end);
+            if (text.empty())
+                break;
+            text.remove_prefix(1);
+            if (text.empty())
+                return false; // a single colon at the end
+            if (text.front() == ':') {
+                if (gap)
+                    return false;
+                gap = size_;
+                text.remove_prefix(1);
+            }
+        }
+        if (!gap)
+            return size_ == bytes_.size();
+        if (size_ > bytes_.size() - 2)
+            return false;
+        std::rotate(bytes_.begin() + static_cast<std::ptrdiff_t>(*gap),
+                    bytes_.begin() + static_cast<std::ptrdiff_t>(size_), bytes_.end());
+        return true;
+    }
+
+    bool read_group(std::string_view group, bool last) noexcept
+    {
+        if (auto const v4 = last ? parse_ipv4(group) : std::nullopt; v4 && size_ <= bytes_.size() - 4) {
+            for (auto const byte : *v4)
+                bytes_[size_++] = byte;
+            return true;
+        }
+        if (group.empty() || group.size() > 4 || size_ > bytes_.size() - 2)
+            return false;
+        unsigned value = 0;
+        for (char const character : group) {
+            auto const digit = std::string_view("0123456789abcdefABCDEF").find(character);
+            if (digit == std::string_view::npos)
+                return false;
+            value = value * 16 + static_cast<unsigned>(digit < 16 ? digit : digit - 6);
+        }
+        bytes_[size_++] = static_cast<std::uint8_t>(value >> 8);
+        bytes_[size_++] = static_cast<std::uint8_t>(value & 0xff);
+        return true;
+    }
+
+    address bytes_{};
+    std::size_t size_ = 0;
+};
+
+inline bool is_ip_address(std::string_view host) noexcept
+{
+    return parse_ipv4(host) || ipv6_text::parse(host);
+}
+
+/// "localhost", 127.0.0.0/8 or ::1 (also written as an IPv4-mapped address). `host` is in lower case and
+/// without brackets.
+inline bool is_loopback(std::string_view host) noexcept
+{
+    if (host == "localhost")
+        return true;
+    if (auto const v4 = parse_ipv4(host))
+        return v4->front() == 127;
+    auto const v6 = ipv6_text::parse(host);
+    if (!v6)
+        return false;
+    ipv6_text::address const one{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+    std::array<std::uint8_t, 13> const mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127};
+    return *v6 == one || std::equal(mapped.begin(), mapped.end(), v6->begin());
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/http/url.hpp
+
+// url: an endpoint's address, and the two encodings of text that requests are built with (RFC 3986,
+// application/x-www-form-urlencoded).
+#ifndef HDIKAFKA_DETAIL_HTTP_URL_HPP
+#define HDIKAFKA_DETAIL_HTTP_URL_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// An absolute http or https URL in parts.
+class url
+{
+public:
+    url() = default;
+    url(std::string scheme_name, std::string host_name, std::uint16_t port_number, std::string path_and_query)
+        : scheme(std::move(scheme_name)),
+          host(std::move(host_name)),
+          port(port_number),
+          path(std::move(path_and_query))
+    {}
+
+    std::string scheme;     ///< "http" or "https".
+    std::string host;       ///< In lower case; an IPv6 address without its brackets.
+    std::uint16_t port = 0; ///< The scheme's own if the text named none.
+    std::string path;       ///< Starts with '/'; with the query if there is one.
+
+    bool is_https() const noexcept { return scheme == "https"; }
+
+    /// Whether the host is an IP address, which is never sent as SNI.
+    bool host_is_address() const noexcept { return is_ip_address(host); }
+
+    bool same_origin(url const& other) const
+    {
+        return port == other.port && host == other.host && scheme == other.scheme;
+    }
+
+    /// Host and port, as CONNECT wants them.
+    std::string authority() const { return bracketed_host() + ":" + std::to_string(port); }
+
+    /// The value of a Host field: the port only where it is not the scheme's own.
+    std::string host_field() const
+    {
+        return port == (is_https() ? 443 : 80) ? bracketed_host() : authority();
+    }
+
+private:
+    std::string bracketed_host() const
+    {
+        return host.find(':') != std::string::npos ? "[" + host + "]" : host;
+    }
+};
+
+/// Cuts and checks a URL. The reason it gives never repeats what stands in the URL: that may be a
+/// password or a signature.
+class url_parser
+{
+public:
+    explicit url_parser(std::string_view text) noexcept : rest_(text) {}
+
+    result<url> parse()
+    {
+        char const* const reason = read();
+        if (reason == nullptr)
+            return std::move(url_);
+        return error(errc::invalid_endpoint, std::string("the URL ") + reason);
+    }
+
+private:
+    static constexpr std::size_t longest = 8192;
+    static constexpr std::size_t longest_host = 253; // RFC 1035 §2.3.4
+    static constexpr std::size_t longest_label = 63;
+
+    /// Null, or what is wrong.
+    char const* read()
+    {
+        if (rest_.empty())
+            return "is empty";
+        if (rest_.size() > longest)
+            return "is too long";
+        for (char const c : rest_)
+            if (c <= ' ' || c >= 0x7f)
+                return "has a blank, a control character or a character that is not ASCII";
+        if (char const* reason = read_scheme())
+            return reason;
+        auto const end = std::min(rest_.find_first_of("/?#"), rest_.size());
+        auto const authority = rest_.substr(0, end);
+        rest_.remove_prefix(end);
+        if (char const* reason = read_authority(authority))
+            return reason;
+        return read_path();
+    }
+
+    char const* read_scheme()
+    {
+        auto const end = rest_.find("://");
+        if (end == std::string_view::npos)
+            return "does not start with https://";
+        url_.scheme = lower(rest_.substr(0, end));
+        if (url_.scheme != "https" && url_.scheme != "http")
+            return "does not start with https://";
+        rest_.remove_prefix(end + 3);
+        return nullptr;
+    }
+
+    char const* read_authority(std::string_view authority)
+    {
+        if (authority.find('@') != std::string_view::npos)
+            return "has a user name or a password";
+        std::string_view host = authority;
+        std::optional<std::string_view> port;
+        if (authority.starts_with('[')) {
+            auto const end = authority.find(']');
+            host = authority.substr(1, end == std::string_view::npos ? end : end - 1);
+            if (end == std::string_view::npos || !ipv6_text::parse(host))
+                return "has brackets without an IPv6 address in them";
+            auto const behind = authority.substr(end + 1);
+            if (!behind.empty() && behind.front() != ':')
+                return "has something between its host and its port";
+            if (!behind.empty())
+                port = behind.substr(1);
+            url_.host = lower(host);
+        } else {
+            auto const colon = authority.find(':');
+            host = authority.substr(0, colon);
+            if (colon != std::string_view::npos)
+                port = authority.substr(colon + 1);
+            url_.host = lower(host);
+            if (char const* reason = check_name(url_.host))
+                return reason;
+        }
+        url_.port = url_.is_https() ? 443 : 80;
+        return port ? read_port(*port) : nullptr;
+    }
+
+    static char const* check_name(std::string_view host)
+    {
+        if (host.empty())
+            return "has no host";
+        if (host.size() > longest_host)
+            return "has a host name that is too long";
+        std::string_view label;
+        for (std::size_t at = 0; at <= host.size(); at += label.size() + 1) {
+            label = host.substr(at, std::min(host.find('.', at), host.size()) - at);
+            if (label.empty() || label.size() > longest_label)
+                return "has a host name with an empty or too long part";
+            if (label.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-_") != std::string_view::npos)
+                return "has a host name with a character that may not stand there";
+        }
+        // The resolver would take "127.1" or "0x7f000001" for an address, which no check here has seen.
+        bool const number = label.find_first_not_of("0123456789") == std::string_view::npos ||
+                            (label.starts_with("0x") &&
+                             label.find_first_not_of("0123456789abcdef", 2) == std::string_view::npos);
+        if (number && !parse_ipv4(host))
+            return "has a host that is neither a name nor an IPv4 address of four numbers";
+        return nullptr;
+    }
+
+    char const* read_port(std::string_view text)
+    {
+        unsigned port = 0;
+        for (char const c : text) {
+            if (c < '0' || c > '9')
+                return "has a port that is not a number";
+            port = std::min(port * 10 + static_cast<unsigned>(c - '0'), 65536U);
+        }
+        if (port == 0 || port > 65535)
+            return "has a port that is not between 1 and 65535";
+        url_.port = static_cast<std::uint16_t>(port);
+        return nullptr;
+    }
+
+    char const* read_path()
+    {
+        constexpr std::string_view hex = "0123456789abcdefABCDEF";
+        for (std::size_t i = 0; i != rest_.size(); ++i) {
+            if (rest_[i] == '#')
+                return "has a fragment";
+            if (std::string_view("\"<>[]\\^`{|}").find(rest_[i]) != std::string_view::npos)
+                return "has a character in its path that must be percent-encoded";
+            if (rest_[i] == '%' &&
+                (rest_.size() - i < 3 || hex.find(rest_[i + 1]) == std::string_view::npos ||
+                 hex.find(rest_[i + 2]) == std::string_view::npos))
+                return "has a '%' in its path without two hexadecimal digits";
+        }
+        url_.path = rest_.starts_with('/') ? std::string(rest_) : "/" + std::string(rest_);
+        return nullptr;
+    }
+
+    static std::string lower(std::string_view text)
+    {
+        std::string out(text);
+        std::ranges::transform(out, out.begin(), &ascii_lower);
+        return out;
+    }
+
+    std::string_view rest_;
+    url url_;
+};
+
+/// An absolute http or https URL without user, password and fragment; anything else is
+/// errc::invalid_endpoint with the reason.
+inline result<url> parse_url(std::string_view text) { return url_parser(text).parse(); }
+
+/// Appends `text` with everything percent-encoded but letters, digits and the characters of `plain`.
+inline void append_percent_encoded(std::string& out, std::string_view text, std::string_view plain)
+{
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    char const* const end = text.data() + text.size();
+    for (char const* at = text.data(); at != end; ++at) {
+        char const* const start = at;
+        at = std::find_if_not(at, end, [plain](char c) {
+            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                   plain.find(c) != std::string_view::npos;
+        });
+        out.append(start, at);
+        if (at == end)
+            break;
+        auto const byte = static_cast<unsigned char>(*at);
+        out += {'%', digits[byte >> 4], digits[byte & 15]};
+    }
+}
+
+/// Appends `text` without its percent-encoding, with `plus_is_blank` also that of forms. False when a '%' has
+/// no two hexadecimal digits behind it.
+inline bool append_percent_decoded(std::string& out, std::string_view text, bool plus_is_blank = false)
+{
+    for (std::size_t at = 0; at != text.size(); ++at) {
+        if (text[at] != '%') {
+            out += plus_is_blank && text[at] == '+' ? ' ' : text[at];
+            continue;
+        }
+        auto const digits = text.substr(at + 1, 2);
+        unsigned value = 0;
+        char const* const end = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16).ptr;
+        if (end - digits.data() != 2)
+            return false;
+        out += static_cast<char>(static_cast<unsigned char>(value));
+        at += 2;
+    }
+    return true;
+}
+
+/// What a path segment or query value keeps besides letters and digits (RFC 3986 §2.3).
+inline constexpr std::string_view unreserved_marks = "-._~";
+
+/// Appends `name=value` to a form body, after '&' unless it is the first one (URL standard §5.2).
+inline void append_form(std::string& body, std::string_view name, std::string_view value)
+{
+    auto const append = [&body](std::string_view text) {
+        for (std::size_t at = 0; at <= text.size();) {
+            auto const space = std::min(text.find(' ', at), text.size());
+            append_percent_encoded(body, text.substr(at, space - at), "*-._");
+            if (space != text.size())
+                body += '+';
+            at = space + 1;
+        }
+    };
+    if (!body.empty())
+        body += '&';
+    append(name);
+    body += '=';
+    append(value);
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
 #endif // !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
 
 // -------- hdikafka/detail/base/byte_buffer.hpp
@@ -4448,6 +4288,7 @@ private:
 #ifndef HDIKAFKA_DETAIL_BASE_BYTE_BUFFER_HPP
 #define HDIKAFKA_DETAIL_BASE_BYTE_BUFFER_HPP
 
+#include <algorithm>
 #include <cstdlib>
 #include <new>
 
@@ -4884,51 +4725,6 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/http/response.hpp
-
-// http_response: an answer that has arrived whole.
-#ifndef HDIKAFKA_DETAIL_HTTP_RESPONSE_HPP
-#define HDIKAFKA_DETAIL_HTTP_RESPONSE_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Owns its texts: views into an answer live as long as it, and moving it keeps them valid.
-class http_response
-{
-public:
-    http_response() = default;
-    http_response(int code, http_head head, byte_buffer content)
-        : status(code), body(std::move(content)), head_(std::move(head))
-    {}
-
-    int status = 0;
-    byte_buffer body;
-
-    /// Wipes the body, and whatever of it was read together with the header.
-    void cleanse() noexcept
-    {
-        body.cleanse();
-        head_.cleanse();
-    }
-
-    std::string_view body_text() const noexcept { return body.view(); }
-
-    /// The value of the first field of that name, in any case, without blanks around it.
-    std::optional<std::string_view> field(std::string_view name) const noexcept { return head_.find(name); }
-
-    /// All fields in their order: `field_name(i)` and `field_value(i)` for i < field_count().
-    std::size_t field_count() const noexcept { return head_.size(); }
-    std::string_view field_name(std::size_t i) const noexcept { return head_.name(i); }
-    std::string_view field_value(std::size_t i) const noexcept { return head_.value(i); }
-
-private:
-    http_head head_;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
 // -------- hdikafka/detail/http/chunk_line.hpp
 
 // The line before a chunk: its size and extensions (RFC 9112 §7.1).
@@ -5307,12 +5103,12 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/http/framing.hpp
+// -------- hdikafka/detail/http/message_parser.hpp
 
-// How long a message's body is and whether the connection goes on, by the header fields alone (RFC 9112 §6
-// and §9.3). Shared by response_parser and request_parser.
-#ifndef HDIKAFKA_DETAIL_HTTP_FRAMING_HPP
-#define HDIKAFKA_DETAIL_HTTP_FRAMING_HPP
+// What reading a request and reading an answer have in common: a head, then the body that the head announces
+// (RFC 9112 §6 and §9.3).
+#ifndef HDIKAFKA_DETAIL_HTTP_MESSAGE_PARSER_HPP
+#define HDIKAFKA_DETAIL_HTTP_MESSAGE_PARSER_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -5415,37 +5211,11 @@ private:
     bool content_coded_ = false;
 };
 
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/http/response_parser.hpp
-
-// response_parser: bytes in, one final answer or one fault out (RFC 9112).
-#ifndef HDIKAFKA_DETAIL_HTTP_RESPONSE_PARSER_HPP
-#define HDIKAFKA_DETAIL_HTTP_RESPONSE_PARSER_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Reads the answer to one request: `prepare()` says where the next bytes go, `commit(n)` takes them.
-/// The outcome depends on the bytes alone, not on the pieces they come in (but for is_tunnel()). Interim
-/// answers (1xx) are dropped. After a fault, and unless keep_alive() or is_tunnel(), the connection has to be
-/// closed.
-class response_parser
+/// Base of `Parser`, whose read_head() is told that there is more of the head.
+template <class Parser>
+class message_parser
 {
 public:
-    /// `head_request`: the answer belongs to a HEAD and has no body.
-    explicit response_parser(http_limits const& limits, bool head_request = false)
-        : head_(limits, errc::status_line_too_long),
-          body_(limits),
-          interim_left_(limits.interim()),
-          status_line_limit_(limits.status_line()),
-          head_request_(head_request)
-    {}
-
-    /// The answer belongs to a CONNECT. To be said before the first byte comes.
-    void expect_tunnel() noexcept { connect_request_ = true; }
-
     /// Room for the next bytes; empty once done() or failed(). For a body with Content-Length it is the
     /// body's own memory and never longer than its rest.
     std::span<char> prepare()
@@ -5463,12 +5233,133 @@ public:
         if (stage_ == stage::head) {
             started_ = true;
             head_.commit(n);
-            read_head();
+            static_cast<Parser&>(*this).read_head();
         } else if (stage_ == stage::body) {
             body_.commit(n);
             look_at_body();
         }
     }
+
+    bool done() const noexcept { return stage_ == stage::done; }
+    bool failed() const noexcept { return stage_ == stage::failed; }
+
+    /// A sentence about the fault, or empty. It has nothing of the message in it but framing values.
+    std::string_view cause() const noexcept { return fault_.cause(); }
+
+    /// Whether the head may be asked for. It stays usable after a fault in the body.
+    bool header_done() const noexcept { return header_done_; }
+    std::optional<std::string_view> field(std::string_view name) const noexcept
+    {
+        return head_.head().find(name);
+    }
+
+protected:
+    enum class stage : unsigned char
+    {
+        head,
+        body,
+        done,
+        failed
+    };
+
+    explicit message_parser(http_limits const& limits)
+        : head_(limits, errc::status_line_too_long), body_(limits)
+    {}
+
+    void fail(http_fault fault)
+    {
+        fault_ = std::move(fault);
+        stage_ = stage::failed;
+    }
+
+    /// Goes on with the body, which was started, and gives it what came with the head. Says how much it took.
+    std::size_t enter_body()
+    {
+        stage_ = stage::body;
+        std::size_t const taken = body_.feed(head_.unread());
+        look_at_body();
+        return taken;
+    }
+
+    void look_at_body()
+    {
+        if (body_.failed())
+            fail(body_.fault());
+        else if (body_.done())
+            stage_ = stage::done;
+    }
+
+    head_reader head_;
+    body_reader body_;
+    stage stage_ = stage::head;
+    bool started_ = false; ///< A byte has come.
+    bool header_done_ = false;
+    http_fault fault_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/http/response_parser.hpp
+
+// response_parser: bytes in, one final answer or one fault out (RFC 9112).
+#ifndef HDIKAFKA_DETAIL_HTTP_RESPONSE_PARSER_HPP
+#define HDIKAFKA_DETAIL_HTTP_RESPONSE_PARSER_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// An answer that has arrived whole. It owns its texts: views into an answer live as long as it, and moving
+/// it keeps them valid.
+class http_response
+{
+public:
+    http_response() = default;
+    http_response(int code, http_head head, byte_buffer content)
+        : status(code), body(std::move(content)), head_(std::move(head))
+    {}
+
+    int status = 0;
+    byte_buffer body;
+
+    /// Wipes the body, and whatever of it was read together with the header.
+    void cleanse() noexcept
+    {
+        body.cleanse();
+        head_.cleanse();
+    }
+
+    std::string_view body_text() const noexcept { return body.view(); }
+
+    /// The value of the first field of that name, in any case, without blanks around it.
+    std::optional<std::string_view> field(std::string_view name) const noexcept { return head_.find(name); }
+
+    /// All fields in their order: `field_name(i)` and `field_value(i)` for i < field_count().
+    std::size_t field_count() const noexcept { return head_.size(); }
+    std::string_view field_name(std::size_t i) const noexcept { return head_.name(i); }
+    std::string_view field_value(std::size_t i) const noexcept { return head_.value(i); }
+
+private:
+    http_head head_;
+};
+
+/// Reads the answer to one request: `prepare()` says where the next bytes go, `commit(n)` takes them.
+/// The outcome depends on the bytes alone, not on the pieces they come in (but for is_tunnel()). Interim
+/// answers (1xx) are dropped. After a fault, and unless keep_alive() or is_tunnel(), the connection has to be
+/// closed.
+class response_parser : public message_parser<response_parser>
+{
+public:
+    /// `head_request`: the answer belongs to a HEAD and has no body.
+    explicit response_parser(http_limits const& limits, bool head_request = false)
+        : message_parser(limits),
+          interim_left_(limits.interim()),
+          status_line_limit_(limits.status_line()),
+          head_request_(head_request)
+    {}
+
+    /// The answer belongs to a CONNECT. To be said before the first byte comes.
+    void expect_tunnel() noexcept { connect_request_ = true; }
 
     /// The peer has closed the connection in the proper way; over TLS that is after close_notify.
     void finish_eof()
@@ -5483,27 +5374,16 @@ public:
         }
     }
 
-    bool done() const noexcept { return stage_ == stage::done; }
-    bool failed() const noexcept { return stage_ == stage::failed; }
     errc fault() const noexcept { return fault_.code(); }
-
-    /// A sentence about the fault, or empty. It has nothing of the answer in it but framing values.
-    std::string_view cause() const noexcept { return fault_.cause(); }
 
     /// Whether any byte has come.
     bool started() const noexcept { return started_; }
 
-    /// Whether status() and field() are those of the final answer. They stay usable after a fault in
-    /// the body, and until take().
-    bool header_done() const noexcept { return header_done_; }
+    /// That of the final answer, once header_done(); so is field().
     int status() const noexcept { return status_; }
-    std::optional<std::string_view> field(std::string_view name) const noexcept
-    {
-        return head_.head().find(name);
-    }
 
     /// Whether another request may be sent on the connection.
-    bool keep_alive() const noexcept { return done() && keep_alive_; }
+    bool keep_alive() const noexcept { return done() && keep_alive_ && body_.surplus().empty(); }
 
     /// Whether the connection is a tunnel from here on: the CONNECT was answered with 2xx. Nothing that
     /// follows was read; bytes that came together with the answer are a fault, because the far end of the
@@ -5526,23 +5406,11 @@ public:
         return std::nullopt;
     }
 
-    /// The answer, once done(). Ask for keep_alive_timeout() before it.
+    /// The answer, once done(). Ask for keep_alive() and keep_alive_timeout() before it.
     http_response take() { return http_response(status_, head_.take(), body_.take()); }
 
 private:
-    enum class stage : unsigned char
-    {
-        head,
-        body,
-        done,
-        failed
-    };
-
-    void fail(http_fault fault)
-    {
-        fault_ = std::move(fault);
-        stage_ = stage::failed;
-    }
+    friend class message_parser<response_parser>;
 
     void read_head()
     {
@@ -5619,11 +5487,9 @@ private:
             keep_alive_ = false;
             body_.start_until_close();
         }
-        stage_ = stage::body;
-        auto const unread = head_.unread();
-        if (body_.feed(unread) != unread.size())
+        auto const unread = head_.unread().size();
+        if (enter_body() != unread)
             keep_alive_ = false; // bytes behind the answer: nobody knows what they belong to
-        look_at_body();
     }
 
     bool opens_tunnel() const noexcept { return connect_request_ && status_ < 300; }
@@ -5637,904 +5503,22 @@ private:
         stage_ = stage::done;
     }
 
-    void look_at_body()
-    {
-        if (body_.failed())
-            return fail(body_.fault());
-        if (!body_.done())
-            return;
-        stage_ = stage::done;
-        keep_alive_ = keep_alive_ && body_.surplus().empty();
-    }
-
-    head_reader head_;
-    body_reader body_;
     std::size_t interim_left_;
     std::size_t status_line_limit_;
     int status_ = 0;
-    stage stage_ = stage::head;
     bool head_request_;
     bool connect_request_ = false;
     bool http_1_0_ = false;
-    bool header_done_ = false;
-    bool started_ = false;
     bool keep_alive_ = false;
-    http_fault fault_;
 };
 
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
-
-// -------- hdikafka/detail/http/ip_address.hpp
-
-// Addresses as text: told apart from names, and from the loopback.
-#ifndef HDIKAFKA_DETAIL_HTTP_IP_ADDRESS_HPP
-#define HDIKAFKA_DETAIL_HTTP_IP_ADDRESS_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Four decimal numbers without leading zeros. The shorter, octal and hexadecimal spellings that
-/// inet_aton takes are no addresses here (RFC 3986 §7.4).
-inline std::optional<std::array<std::uint8_t, 4>> parse_ipv4(std::string_view text) noexcept
-{
-    std::array<std::uint8_t, 4> address{};
-    for (std::size_t i = 0; i != address.size(); ++i) {
-        auto const end = std::min(text.find('.'), text.size());
-        auto const part = text.substr(0, end);
-        if (part.empty() || part.size() > 3 || (part.size() > 1 && part.front() == '0'))
-            return std::nullopt;
-        unsigned value = 0;
-        for (char const character : part) {
-            if (character < '0' || character > '9')
-                return std::nullopt;
-            value = value * 10 + static_cast<unsigned>(character - '0');
-        }
-        bool const last = i + 1 == address.size();
-        if (value > 255 || last != (end == text.size()))
-            return std::nullopt;
-        address[i] = static_cast<std::uint8_t>(value);
-        text.remove_prefix(last ? end : end + 1);
-    }
-    return address;
-}
-
-/// RFC 4291 §2.2: eight groups, one "::" for two or more of them at most, the last two perhaps as IPv4.
-/// No brackets and no zone.
-class ipv6_text
-{
-public:
-    using address = std::array<std::uint8_t, 16>;
-
-    static std::optional<address> parse(std::string_view text) noexcept
-    {
-        ipv6_text parser;
-        return parser.read(text) ? std::optional(parser.bytes_) : std::nullopt;
-    }
-
-private:
-    bool read(std::string_view text) noexcept
-    {
-        std::optional<std::size_t> gap; // where the zeros of "::" go
-        if (text.starts_with("::")) {
-            gap = 0;
-            text.remove_prefix(2);
-        }
-        while (!text.empty()) {
-            auto const end = std::min(text.find(':'), text.size());
-            if (!read_group(text.substr(0, end), end == text.size()))
-                return false;
-            text.remove_prefix(end);
-            if (text.empty())
-                break;
-            text.remove_prefix(1);
-            if (text.empty())
-                return false; // a single colon at the end
-            if (text.front() == ':') {
-                if (gap)
-                    return false;
-                gap = size_;
-                text.remove_prefix(1);
-            }
-        }
-        if (!gap)
-            return size_ == bytes_.size();
-        if (size_ > bytes_.size() - 2)
-            return false;
-        std::rotate(bytes_.begin() + static_cast<std::ptrdiff_t>(*gap),
-                    bytes_.begin() + static_cast<std::ptrdiff_t>(size_), bytes_.end());
-        return true;
-    }
-
-    bool read_group(std::string_view group, bool last) noexcept
-    {
-        if (auto const v4 = last ? parse_ipv4(group) : std::nullopt; v4 && size_ <= bytes_.size() - 4) {
-            for (auto const byte : *v4)
-                bytes_[size_++] = byte;
-            return true;
-        }
-        if (group.empty() || group.size() > 4 || size_ > bytes_.size() - 2)
-            return false;
-        unsigned value = 0;
-        for (char const character : group) {
-            auto const digit = std::string_view("0123456789abcdefABCDEF").find(character);
-            if (digit == std::string_view::npos)
-                return false;
-            value = value * 16 + static_cast<unsigned>(digit < 16 ? digit : digit - 6);
-        }
-        bytes_[size_++] = static_cast<std::uint8_t>(value >> 8);
-        bytes_[size_++] = static_cast<std::uint8_t>(value & 0xff);
-        return true;
-    }
-
-    address bytes_{};
-    std::size_t size_ = 0;
-};
-
-inline bool is_ip_address(std::string_view host) noexcept
-{
-    return parse_ipv4(host) || ipv6_text::parse(host);
-}
-
-/// "localhost", 127.0.0.0/8 or ::1 (also written as an IPv4-mapped address). `host` is in lower case and
-/// without brackets.
-inline bool is_loopback(std::string_view host) noexcept
-{
-    if (host == "localhost")
-        return true;
-    if (auto const v4 = parse_ipv4(host))
-        return v4->front() == 127;
-    auto const v6 = ipv6_text::parse(host);
-    if (!v6)
-        return false;
-    ipv6_text::address const one{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
-    std::array<std::uint8_t, 13> const mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127};
-    return *v6 == one || std::equal(mapped.begin(), mapped.end(), v6->begin());
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/http/url.hpp
-
-// url: an endpoint's address, and the two encodings of text that requests are built with (RFC 3986,
-// application/x-www-form-urlencoded).
-#ifndef HDIKAFKA_DETAIL_HTTP_URL_HPP
-#define HDIKAFKA_DETAIL_HTTP_URL_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// An absolute http or https URL in parts.
-class url
-{
-public:
-    url() = default;
-    url(std::string scheme_name, std::string host_name, std::uint16_t port_number, std::string path_and_query)
-        : scheme(std::move(scheme_name)),
-          host(std::move(host_name)),
-          port(port_number),
-          path(std::move(path_and_query))
-    {}
-
-    std::string scheme;     ///< "http" or "https".
-    std::string host;       ///< In lower case; an IPv6 address without its brackets.
-    std::uint16_t port = 0; ///< The scheme's own if the text named none.
-    std::string path;       ///< Starts with '/'; with the query if there is one.
-
-    bool is_https() const noexcept { return scheme == "https"; }
-
-    /// Whether the host is an IP address, which is never sent as SNI.
-    bool host_is_address() const noexcept { return is_ip_address(host); }
-
-    /// The value of a Host field: the port only where it is not the scheme's own.
-    std::string host_field() const
-    {
-        bool const v6 = host.find(':') != std::string::npos;
-        std::string field = v6 ? "[" + host + "]" : host;
-        if (port != (is_https() ? 443 : 80))
-            field += ":" + std::to_string(port);
-        return field;
-    }
-};
-
-/// Cuts and checks a URL. The reason it gives never repeats what stands in the URL: that may be a
-/// password or a signature.
-class url_parser
-{
-public:
-    explicit url_parser(std::string_view text) noexcept : rest_(text) {}
-
-    result<url> parse()
-    {
-        char const* const reason = read();
-        if (reason == nullptr)
-            return std::move(url_);
-        return error(errc::invalid_endpoint, std::string("the URL ") + reason);
-    }
-
-private:
-    static constexpr std::size_t longest = 8192;
-    static constexpr std::size_t longest_host = 253; // RFC 1035 §2.3.4
-    static constexpr std::size_t longest_label = 63;
-
-    /// Null, or what is wrong.
-    char const* read()
-    {
-        if (rest_.empty())
-            return "is empty";
-        if (rest_.size() > longest)
-            return "is too long";
-        for (char const c : rest_)
-            if (c <= ' ' || c >= 0x7f)
-                return "has a blank, a control character or a character that is not ASCII";
-        if (char const* reason = read_scheme())
-            return reason;
-        auto const end = std::min(rest_.find_first_of("/?#"), rest_.size());
-        auto const authority = rest_.substr(0, end);
-        rest_.remove_prefix(end);
-        if (char const* reason = read_authority(authority))
-            return reason;
-        return read_path();
-    }
-
-    char const* read_scheme()
-    {
-        auto const end = rest_.find("://");
-        if (end == std::string_view::npos)
-            return "does not start with https://";
-        url_.scheme = lower(rest_.substr(0, end));
-        if (url_.scheme != "https" && url_.scheme != "http")
-            return "does not start with https://";
-        rest_.remove_prefix(end + 3);
-        return nullptr;
-    }
-
-    char const* read_authority(std::string_view authority)
-    {
-        if (authority.find('@') != std::string_view::npos)
-            return "has a user name or a password";
-        std::string_view host = authority;
-        std::optional<std::string_view> port;
-        if (authority.starts_with('[')) {
-            auto const end = authority.find(']');
-            host = authority.substr(1, end == std::string_view::npos ? end : end - 1);
-            if (end == std::string_view::npos || !ipv6_text::parse(host))
-                return "has brackets without an IPv6 address in them";
-            auto const behind = authority.substr(end + 1);
-            if (!behind.empty() && behind.front() != ':')
-                return "has something between its host and its port";
-            if (!behind.empty())
-                port = behind.substr(1);
-            url_.host = lower(host);
-        } else {
-            auto const colon = authority.find(':');
-            host = authority.substr(0, colon);
-            if (colon != std::string_view::npos)
-                port = authority.substr(colon + 1);
-            url_.host = lower(host);
-            if (char const* reason = check_name(url_.host))
-                return reason;
-        }
-        url_.port = url_.is_https() ? 443 : 80;
-        return port ? read_port(*port) : nullptr;
-    }
-
-    static char const* check_name(std::string_view host)
-    {
-        if (host.empty())
-            return "has no host";
-        if (host.size() > longest_host)
-            return "has a host name that is too long";
-        std::string_view label;
-        for (std::size_t at = 0; at <= host.size(); at += label.size() + 1) {
-            label = host.substr(at, std::min(host.find('.', at), host.size()) - at);
-            if (label.empty() || label.size() > longest_label)
-                return "has a host name with an empty or too long part";
-            if (label.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-_") != std::string_view::npos)
-                return "has a host name with a character that may not stand there";
-        }
-        // The resolver would take "127.1" or "0x7f000001" for an address, which no check here has seen.
-        bool const number = label.find_first_not_of("0123456789") == std::string_view::npos ||
-                            (label.starts_with("0x") &&
-                             label.find_first_not_of("0123456789abcdef", 2) == std::string_view::npos);
-        if (number && !parse_ipv4(host))
-            return "has a host that is neither a name nor an IPv4 address of four numbers";
-        return nullptr;
-    }
-
-    char const* read_port(std::string_view text)
-    {
-        unsigned port = 0;
-        for (char const c : text) {
-            if (c < '0' || c > '9')
-                return "has a port that is not a number";
-            port = std::min(port * 10 + static_cast<unsigned>(c - '0'), 65536U);
-        }
-        if (port == 0 || port > 65535)
-            return "has a port that is not between 1 and 65535";
-        url_.port = static_cast<std::uint16_t>(port);
-        return nullptr;
-    }
-
-    char const* read_path()
-    {
-        constexpr std::string_view hex = "0123456789abcdefABCDEF";
-        for (std::size_t i = 0; i != rest_.size(); ++i) {
-            if (rest_[i] == '#')
-                return "has a fragment";
-            if (std::string_view("\"<>[]\\^`{|}").find(rest_[i]) != std::string_view::npos)
-                return "has a character in its path that must be percent-encoded";
-            if (rest_[i] == '%' &&
-                (rest_.size() - i < 3 || hex.find(rest_[i + 1]) == std::string_view::npos ||
-                 hex.find(rest_[i + 2]) == std::string_view::npos))
-                return "has a '%' in its path without two hexadecimal digits";
-        }
-        url_.path = rest_.starts_with('/') ? std::string(rest_) : "/" + std::string(rest_);
-        return nullptr;
-    }
-
-    static std::string lower(std::string_view text)
-    {
-        std::string out(text);
-        for (char& c : out)
-            if (c >= 'A' && c <= 'Z')
-                c = static_cast<char>(c + ('a' - 'A'));
-        return out;
-    }
-
-    std::string_view rest_;
-    url url_;
-};
-
-/// An absolute http or https URL without user, password and fragment; anything else is
-/// errc::invalid_endpoint with the reason.
-inline result<url> parse_url(std::string_view text) { return url_parser(text).parse(); }
-
-/// Appends `text` with everything percent-encoded but letters, digits and the characters of `plain`.
-inline void append_percent_encoded(std::string& out, std::string_view text, std::string_view plain)
-{
-    constexpr std::string_view digits = "0123456789ABCDEF";
-    char const* const end = text.data() + text.size();
-    for (char const* at = text.data(); at != end; ++at) {
-        char const* const start = at;
-        at = std::find_if_not(at, end, [plain](char c) {
-            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                   plain.find(c) != std::string_view::npos;
-        });
-        out.append(start, at);
-        if (at == end)
-            break;
-        auto const byte = static_cast<unsigned char>(*at);
-        out += {'%', digits[byte >> 4], digits[byte & 15]};
-    }
-}
-
-/// What a path segment or query value keeps besides letters and digits (RFC 3986 §2.3).
-inline constexpr std::string_view unreserved_marks = "-._~";
-
-/// Appends `name=value` to a form body, after '&' unless it is the first one (URL standard §5.2).
-inline void append_form(std::string& body, std::string_view name, std::string_view value)
-{
-    auto const append = [&body](std::string_view text) {
-        for (std::size_t at = 0; at <= text.size();) {
-            auto const space = std::min(text.find(' ', at), text.size());
-            append_percent_encoded(body, text.substr(at, space - at), "*-._");
-            if (space != text.size())
-                body += '+';
-            at = space + 1;
-        }
-    };
-    if (!body.empty())
-        body += '&';
-    append(name);
-    body += '=';
-    append(value);
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-#endif // !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
-
-// -------- hdikafka/offsets.hpp
-
-// Where a stream starts and ends: earliest, latest, or an offset.
-#ifndef HDIKAFKA_OFFSETS_HPP
-#define HDIKAFKA_OFFSETS_HPP
-
-namespace hdikafka::inline v0_1 {
-
-/// The first offset that still exists. Written `hk::earliest`.
-class earliest_t
-{
-public:
-    explicit constexpr earliest_t() = default;
-};
-/// Names the first offset that still exists.
-inline constexpr earliest_t earliest{};
-
-/// The high watermark as it is when the stream starts. Written `hk::latest`.
-class latest_t
-{
-public:
-    explicit constexpr latest_t() = default;
-};
-/// Names the high watermark.
-inline constexpr latest_t latest{};
-
-/// A position in a partition: earliest, latest, an offset, or a point in time.
-class offset_spec
-{
-public:
-    /// What a position is counted from.
-    enum class anchor : unsigned char
-    {
-        beginning,  ///< hk::earliest
-        end,        ///< hk::latest
-        exact,      ///< offset() itself
-        before_end, ///< offset() offsets before the high watermark
-        time,       ///< the first record that is not older than time()
-    };
-
-    /// A watermark, looked up when the stream starts.
-    constexpr offset_spec(earliest_t) noexcept : anchor_(anchor::beginning) {}
-    constexpr offset_spec(latest_t) noexcept : anchor_(anchor::end) {}
-
-    /// Any integer; a double would lose offsets beyond 2^53 without a word.
-    template <std::integral T>
-        requires(!std::same_as<T, bool>)
-    constexpr offset_spec(T offset) noexcept
-        : offset_(static_cast<std::int64_t>(offset)), anchor_(anchor::exact)
-    {}
-
-    /// Of any precision; counts in whole milliseconds, rounded up.
-    template <class Duration>
-    constexpr offset_spec(std::chrono::sys_time<Duration> time) noexcept
-        : offset_(std::chrono::ceil<std::chrono::milliseconds>(time).time_since_epoch().count()),
-          anchor_(anchor::time)
-    {}
-
-    /// For consume_options::from_end().
-    static constexpr offset_spec before_end(std::int64_t count) noexcept
-    {
-        offset_spec out(count);
-        out.anchor_ = anchor::before_end;
-        return out;
-    }
-
-    /// Which of these it is.
-    constexpr anchor which() const noexcept { return anchor_; }
-    /// The point in time; 1970 when the position is something else.
-    constexpr std::chrono::sys_time<std::chrono::milliseconds> time() const noexcept
-    {
-        return std::chrono::sys_time<std::chrono::milliseconds>(
-            std::chrono::milliseconds(anchor_ == anchor::time ? offset_ : 0));
-    }
-    /// The offset; 0 when the position is a watermark. A negative one fails the stream's first next()
-    /// with errc::invalid_offset.
-    constexpr std::int64_t offset() const noexcept { return offset_; }
-
-private:
-    std::int64_t offset_ = 0;
-    anchor anchor_;
-};
-
-/// A policy: an error. Written `hk::fail`.
-class fail_t
-{
-public:
-    explicit constexpr fail_t() = default;
-};
-/// Ends a stream with an error.
-inline constexpr fail_t fail{};
-
-/// A policy: go on behind it. Written `hk::skip`.
-class skip_t
-{
-public:
-    explicit constexpr skip_t() = default;
-};
-/// Passes over what cannot be read.
-inline constexpr skip_t skip{};
-
-/// What a stream does at an offset that is not in the partition: hk::fail, hk::earliest or hk::latest.
-class out_of_range_policy
-{
-public:
-    /// Ends with an error.
-    constexpr out_of_range_policy(fail_t) noexcept : fails_(true), target_(earliest) {}
-    /// Goes on from the earliest offset.
-    constexpr out_of_range_policy(earliest_t) noexcept : target_(earliest) {}
-    /// Goes on from the high watermark.
-    constexpr out_of_range_policy(latest_t) noexcept : target_(latest) {}
-
-    /// Whether it is hk::fail.
-    constexpr bool fails() const noexcept { return fails_; }
-    /// Where it goes on; only when it does not fail.
-    constexpr offset_spec target() const noexcept { return target_; }
-
-private:
-    bool fails_ = false;
-    offset_spec target_;
-};
-
-/// What a stream does about records that cannot be read: hk::fail or hk::skip.
-class unreadable_policy
-{
-public:
-    /// Ends with an error.
-    constexpr unreadable_policy(fail_t) noexcept {}
-    /// Goes on behind them.
-    constexpr unreadable_policy(skip_t) noexcept : skips_(true) {}
-
-    /// Whether it is hk::skip.
-    constexpr bool skips() const noexcept { return skips_; }
-
-private:
-    bool skips_ = false;
-};
-
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-// -------- hdikafka/options.hpp
-
-// Options of calls, retries, TLS and streams.
-#ifndef HDIKAFKA_OPTIONS_HPP
-#define HDIKAFKA_OPTIONS_HPP
-
-struct ssl_ctx_st;
-
-namespace hdikafka::inline v0_1 {
-
-class checkpoint_store;
-
-/// The unit of every time limit and pause.
-using milliseconds = std::chrono::milliseconds;
-
-/// What one call may change. The last parameter of every operation.
-class call_options
-{
-public:
-    /// The time for the whole call, retries included; the client's total_timeout when not set.
-    /// Zero or less fails the call with errc::timed_out before anything is sent.
-    call_options& timeout(milliseconds limit) &
-    {
-        timeout_ = limit;
-        return *this;
-    }
-    call_options&& timeout(milliseconds limit) && { return std::move(timeout(limit)); }
-
-    /// The x-ms-client-request-id of the call, the same on all the requests that it takes; a random UUID when
-    /// not set. Visible ASCII only, otherwise the call fails with errc::invalid_option.
-    call_options& request_id(std::string id) &
-    {
-        request_id_ = std::move(id);
-        return *this;
-    }
-    call_options&& request_id(std::string id) && { return std::move(request_id(std::move(id))); }
-
-    std::optional<milliseconds> timeout() const noexcept { return timeout_; }
-    std::string const& request_id() const noexcept { return request_id_; }
-
-private:
-    std::optional<milliseconds> timeout_;
-    std::string request_id_;
-};
-
-/// How often and how patiently a call is repeated. Reads, create and delete are repeated after
-/// connection failures, timeouts of a single attempt, 408, 429 and 5xx; a produce only when none of
-/// it was written or the service said 429, unless at_least_once() allows duplicates.
-class retry_policy
-{
-public:
-    /// Repeats after the first attempt; 3 by default, 0 switches retries off. Not counted: one repeat at once
-    /// after a 401, and one when the server closed an idle connection just as the request came, if it can do
-    /// no harm.
-    retry_policy& max_retries(int count) &
-    {
-        max_retries_ = count;
-        return *this;
-    }
-    retry_policy&& max_retries(int count) && { return std::move(max_retries(count)); }
-
-    /// The wait before the first retry (800 ms by default), doubled for each further one up to
-    /// max_delay. The actual wait is drawn evenly between nothing and that.
-    retry_policy& base_delay(milliseconds delay) &
-    {
-        base_delay_ = delay;
-        return *this;
-    }
-    retry_policy&& base_delay(milliseconds delay) && { return std::move(base_delay(delay)); }
-
-    /// The most that the doubled wait grows to; 60 s by default. A longer Retry-After of the service
-    /// is honoured all the same.
-    retry_policy& max_delay(milliseconds delay) &
-    {
-        max_delay_ = delay;
-        return *this;
-    }
-    retry_policy&& max_delay(milliseconds delay) && { return std::move(max_delay(delay)); }
-
-    /// Where the share of each wait comes from, a number in [0, 1): random by default. For tests and for
-    /// programs that spread their load themselves; called by any thread of the executor.
-    retry_policy& jitter(std::function<double()> source) &
-    {
-        jitter_ = std::move(source);
-        return *this;
-    }
-    retry_policy&& jitter(std::function<double()> source) && { return std::move(jitter(std::move(source))); }
-
-    /// Lets a produce be sent again when it may have been written already: records can then be
-    /// there twice. Off by default.
-    retry_policy& at_least_once(bool allowed) &
-    {
-        at_least_once_ = allowed;
-        return *this;
-    }
-    retry_policy&& at_least_once(bool allowed) && { return std::move(at_least_once(allowed)); }
-
-    int max_retries() const noexcept { return max_retries_; }
-    milliseconds base_delay() const noexcept { return base_delay_; }
-    milliseconds max_delay() const noexcept { return max_delay_; }
-    std::function<double()> const& jitter() const noexcept { return jitter_; }
-    bool at_least_once() const noexcept { return at_least_once_; }
-
-private:
-    int max_retries_ = 3;
-    milliseconds base_delay_{800};
-    milliseconds max_delay_{60'000};
-    std::function<double()> jitter_;
-    bool at_least_once_ = false;
-};
-
-/// Whom to trust. By default the system's store (SSL_CERT_FILE and SSL_CERT_DIR are honoured), TLS 1.2
-/// or newer, and the host name or address verified against the certificate's alternative names.
-class tls_options
-{
-public:
-    /// Trusts the authorities in this PEM file instead of the system's.
-    tls_options& ca_file(std::string path) &
-    {
-        ca_file_ = std::move(path);
-        return *this;
-    }
-    tls_options&& ca_file(std::string path) && { return std::move(ca_file(std::move(path))); }
-
-    /// Trusts the authorities in this PEM text instead of the system's.
-    tls_options& ca_pem(std::string text) &
-    {
-        ca_pem_ = std::move(text);
-        return *this;
-    }
-    tls_options&& ca_pem(std::string text) && { return std::move(ca_pem(std::move(text))); }
-
-    /// Accepts only a server whose public key is this one, or one of those given: the SHA-256 of the
-    /// SubjectPublicKeyInfo of its own certificate, in base64, with or without "sha256//" before it, as
-    /// `openssl x509 -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary |
-    /// base64` prints it. Besides the other checks, and for the service alone, not for the token authority.
-    /// Give a second key for the day when the first one changes. Another key fails the call with
-    /// errc::certificate_refused.
-    tls_options& pin_sha256(std::string key) &
-    {
-        pins_.push_back(std::move(key));
-        return *this;
-    }
-    tls_options&& pin_sha256(std::string key) && { return std::move(pin_sha256(std::move(key))); }
-
-    /// The last word on the SSL_CTX, called once before the first connection: client certificates,
-    /// ciphers, providers. It runs on a thread of the client's executor and must not block.
-    tls_options& configure(std::function<void(ssl_ctx_st*)> function) &
-    {
-        configure_ = std::move(function);
-        return *this;
-    }
-    tls_options&& configure(std::function<void(ssl_ctx_st*)> function) &&
-    {
-        return std::move(configure(std::move(function)));
-    }
-
-    /// false accepts any certificate: for tests only, it defeats TLS.
-    tls_options& verify(bool on) &
-    {
-        verify_ = on;
-        return *this;
-    }
-    tls_options&& verify(bool on) && { return std::move(verify(on)); }
-
-    std::string const& ca_file() const noexcept { return ca_file_; }
-    std::string const& ca_pem() const noexcept { return ca_pem_; }
-    /// What was given to pin_sha256().
-    std::vector<std::string> const& pins() const noexcept { return pins_; }
-    std::function<void(ssl_ctx_st*)> const& configure() const noexcept { return configure_; }
-    bool verify() const noexcept { return verify_; }
-
-private:
-    std::string ca_file_;
-    std::string ca_pem_;
-    std::vector<std::string> pins_;
-    std::function<void(ssl_ctx_st*)> configure_;
-    bool verify_ = true;
-};
-
-/// What a stream reads: from where, until where, and how.
-class consume_options
-{
-public:
-    /// Where to start: hk::earliest (the default), hk::latest, an offset, or a point in time
-    /// (std::chrono::sys_time): the first record that is not older. That one is searched for by reading
-    /// single records, as many at a time as the stream has connections (at most 16), and is exact where
-    /// timestamps rise with the offsets and the service answers from within a gap with the record behind it;
-    /// otherwise it may be too early. A record without a timestamp counts as older.
-    consume_options& from(offset_spec start) &
-    {
-        from_ = start;
-        return *this;
-    }
-    consume_options&& from(offset_spec start) && { return std::move(from(start)); }
-
-    /// Where to start: as many offsets before the high watermark, or at the earliest offset if there are not
-    /// so many. Offsets have gaps, so there may be fewer records.
-    consume_options& from_end(std::int64_t offsets) & { return from(offset_spec::before_end(offsets)); }
-    consume_options&& from_end(std::int64_t offsets) && { return std::move(from_end(offsets)); }
-
-    /// Where to end, exclusive: hk::latest is the high watermark seen when the stream starts, or an
-    /// offset. hk::earliest is refused with errc::invalid_option. Without it the stream never ends.
-    consume_options& until(offset_spec end) &
-    {
-        until_ = end;
-        return *this;
-    }
-    consume_options&& until(offset_spec end) && { return std::move(until(end)); }
-
-    /// The most records that one read asks for; 500 by default. The service also caps a read at 6 MB.
-    consume_options& max_records(std::int32_t count) &
-    {
-        max_records_ = count;
-        return *this;
-    }
-    consume_options&& max_records(std::int32_t count) && { return std::move(max_records(count)); }
-
-    /// How many connections read at the same time while the stream is far behind the end; 1 by default. The
-    /// records come in offset order all the same.
-    consume_options& parallelism(std::size_t connections) &
-    {
-        parallelism_ = connections;
-        return *this;
-    }
-    consume_options&& parallelism(std::size_t connections) && { return std::move(parallelism(connections)); }
-
-    /// How many answers are read ahead, on a connection of their own; 1 by default, 0 reads when next() is
-    /// called and not before. At most parallelism() + read_ahead() answers are in memory, of about 2 MB each
-    /// where max_records() allows it, and never more than the service's cap (6 MB).
-    consume_options& read_ahead(std::size_t answers) &
-    {
-        read_ahead_ = answers;
-        return *this;
-    }
-    consume_options&& read_ahead(std::size_t answers) && { return std::move(read_ahead(answers)); }
-
-    /// What to do when the position is not, or no longer, in the partition: retention deleted it, or the
-    /// topic became shorter. hk::fail, the default, is errc::offset_below_earliest or
-    /// errc::offset_above_latest; hk::earliest and hk::latest go on from that watermark. An observer hears of
-    /// the offsets that were lost (records_skipped).
-    consume_options& on_out_of_range(out_of_range_policy what) &
-    {
-        on_out_of_range_ = what;
-        return *this;
-    }
-    consume_options&& on_out_of_range(out_of_range_policy what) &&
-    {
-        return std::move(on_out_of_range(what));
-    }
-
-    /// What to do about records that the service has but does not return, such as one larger than its cap.
-    /// hk::fail, the default, is errc::unreadable_record; hk::skip goes on behind them, and an observer hears
-    /// of it (records_skipped).
-    consume_options& on_unreadable(unreadable_policy what) &
-    {
-        on_unreadable_ = what;
-        return *this;
-    }
-    consume_options&& on_unreadable(unreadable_policy what) && { return std::move(on_unreadable(what)); }
-
-    /// How long to wait between reads at the end of the partition: at first `least` (100 ms by
-    /// default), doubled while nothing arrives up to `most` (2 s), each pause up to a fifth shorter. A pause
-    /// is followed by a read and a look at the watermarks; a new record is seen within one pause.
-    consume_options& poll(milliseconds least, milliseconds most) &
-    {
-        poll_least_ = least;
-        poll_most_ = most;
-        return *this;
-    }
-    consume_options&& poll(milliseconds least, milliseconds most) && { return std::move(poll(least, most)); }
-
-    /// How often a stream over all partitions looks for new ones; every minute by default.
-    consume_options& refresh_partitions(milliseconds interval) &
-    {
-        refresh_partitions_ = interval;
-        return *this;
-    }
-    consume_options&& refresh_partitions(milliseconds interval) &&
-    {
-        return std::move(refresh_partitions(interval));
-    }
-
-    /// Where commit() keeps how far the stream got, and where it goes on in the place of from(): each
-    /// partition that has a checkpoint there, when the stream starts. A `file_checkpoint_store`, or a class
-    /// of the program's own that is derived from `checkpoint_store`; the options hold a copy.
-    ///
-    /// Records that were handed over and not committed are read again after a restart (at-least-once).
-    /// A partition that has no checkpoint starts where from() says, then as well: with hk::latest, what was
-    /// written to it while the program was down is not read. A topic that was made anew is noticed
-    /// when the checkpoint's last record is not where it was: that is
-    /// treated as on_out_of_range() says, with errc::topic_recreated by default. Where records are without a
-    /// timestamp, or that one is gone (retention, compaction), only a topic that became shorter is
-    /// noticed.
-    template <class Store>
-        requires std::derived_from<Store, checkpoint_store>
-    consume_options& checkpoint(Store store) &
-    {
-        return checkpoint(std::make_shared<Store>(std::move(store)));
-    }
-    template <class Store>
-        requires std::derived_from<Store, checkpoint_store>
-    consume_options&& checkpoint(Store store) &&
-    {
-        return std::move(checkpoint(std::make_shared<Store>(std::move(store))));
-    }
-
-    /// The same for a store that the program goes on using, or that cannot be copied.
-    consume_options& checkpoint(std::shared_ptr<checkpoint_store> store) &
-    {
-        checkpoint_ = std::move(store);
-        return *this;
-    }
-    consume_options&& checkpoint(std::shared_ptr<checkpoint_store> store) &&
-    {
-        return std::move(checkpoint(std::move(store)));
-    }
-
-    offset_spec from() const noexcept { return from_; }
-    std::shared_ptr<checkpoint_store> const& checkpoint() const noexcept { return checkpoint_; }
-    std::optional<offset_spec> until() const noexcept { return until_; }
-    std::int32_t max_records() const noexcept { return max_records_; }
-    std::size_t parallelism() const noexcept { return parallelism_; }
-    std::size_t read_ahead() const noexcept { return read_ahead_; }
-    out_of_range_policy on_out_of_range() const noexcept { return on_out_of_range_; }
-    unreadable_policy on_unreadable() const noexcept { return on_unreadable_; }
-    milliseconds refresh_partitions() const noexcept { return refresh_partitions_; }
-    /// The first argument of poll(): at least 1 ms.
-    milliseconds poll_least() const noexcept { return poll_least_; }
-    /// The second argument of poll(): not less than the first.
-    milliseconds poll_most() const noexcept { return poll_most_; }
-
-private:
-    offset_spec from_ = hdikafka::earliest;
-    std::optional<offset_spec> until_;
-    std::int32_t max_records_ = 500;
-    std::size_t parallelism_ = 1;
-    std::size_t read_ahead_ = 1;
-    out_of_range_policy on_out_of_range_ = fail;
-    unreadable_policy on_unreadable_ = fail;
-    milliseconds refresh_partitions_{60'000};
-    milliseconds poll_least_{100};
-    milliseconds poll_most_{2'000};
-    std::shared_ptr<checkpoint_store> checkpoint_;
-};
-
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-#if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
 
 // -------- hdikafka/detail/net/attempt.hpp
 
-// What one attempt at a request came to.
+// One attempt at a request: what is sent, and what it came to.
 #ifndef HDIKAFKA_DETAIL_NET_ATTEMPT_HPP
 #define HDIKAFKA_DETAIL_NET_ATTEMPT_HPP
 
@@ -6556,6 +5540,113 @@ public:
     std::optional<milliseconds> retry_after;
     std::uint64_t bytes_sent = 0;     ///< On the wire.
     std::uint64_t bytes_received = 0; ///< On the wire.
+};
+
+/// Is told of an answer's header before the body has come.
+class header_listener
+{
+public:
+    virtual ~header_listener() = default;
+
+    /// In the operation's turn; once for each attempt that gets as far.
+    virtual void header(response_parser const& answer) = 0;
+};
+
+/// What an attempt needs and where it leaves what comes of it; all of that outlives it.
+class attempt
+{
+public:
+    http_request::checked const& request;
+    http_limits const& limits;
+    header_listener* listener; ///< May be null.
+    attempt_outcome& outcome;
+    http_response& answer;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/base/linked_list.hpp
+
+// A list whose links lie in its elements.
+#ifndef HDIKAFKA_DETAIL_BASE_LINKED_LIST_HPP
+#define HDIKAFKA_DETAIL_BASE_LINKED_LIST_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// The links of an element, which it inherits.
+class list_link
+{
+public:
+    list_link() = default;
+    list_link(list_link const&) = delete;
+    list_link& operator=(list_link const&) = delete;
+
+    bool linked() const noexcept { return before_ != nullptr; }
+
+protected:
+    ~list_link() = default;
+
+private:
+    template <class T>
+    friend class linked_list;
+
+    list_link* before_ = nullptr;
+    list_link* after_ = nullptr;
+};
+
+/// Owns nothing: an element leaves the list before it dies. Joining and leaving allocate nothing, search
+/// nothing and cannot fail.
+template <class T>
+class linked_list
+{
+public:
+    linked_list() noexcept { ends_.before_ = ends_.after_ = &ends_; }
+
+    bool empty() const noexcept { return ends_.after_ == &ends_; }
+
+    void push_back(T& element) noexcept
+    {
+        list_link& link = element;
+        link.before_ = ends_.before_;
+        link.after_ = &ends_;
+        link.before_->after_ = link.after_->before_ = &link;
+    }
+
+    void remove(T& element) noexcept
+    {
+        list_link& link = element;
+        link.before_->after_ = link.after_;
+        link.after_->before_ = link.before_;
+        link.before_ = link.after_ = nullptr;
+    }
+
+    /// Only when there is one.
+    T& front() const noexcept { return static_cast<T&>(*ends_.after_); }
+    T& back() const noexcept { return static_cast<T&>(*ends_.before_); }
+
+    /// The one behind `element`; null at the end.
+    T* after(T const& element) const noexcept
+    {
+        list_link const& link = element;
+        return link.after_ == &ends_ ? nullptr : static_cast<T*>(link.after_);
+    }
+
+    /// Takes the element at that end out and gives it.
+    T& pop_front() noexcept { return popped(front()); }
+    T& pop_back() noexcept { return popped(back()); }
+
+private:
+    T& popped(T& element) noexcept
+    {
+        remove(element);
+        return element;
+    }
+
+    class ends : public list_link
+    {
+    } ends_;
 };
 
 } // namespace hdikafka::inline v0_1::detail
@@ -6707,6 +5798,93 @@ private:
 
 #endif
 
+#endif // !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
+
+// -------- hdikafka/tls_options.hpp
+
+// Whom to trust.
+#ifndef HDIKAFKA_TLS_OPTIONS_HPP
+#define HDIKAFKA_TLS_OPTIONS_HPP
+
+struct ssl_ctx_st;
+
+namespace hdikafka::inline v0_1 {
+
+/// Whom to trust. By default the system's store (SSL_CERT_FILE and SSL_CERT_DIR are honoured), TLS 1.2
+/// or newer, and the host name or address verified against the certificate's alternative names.
+class tls_options
+{
+public:
+    /// Trusts the authorities in this PEM file instead of the system's.
+    tls_options& ca_file(std::string path) &
+    {
+        ca_file_ = std::move(path);
+        return *this;
+    }
+    tls_options&& ca_file(std::string path) && { return std::move(ca_file(std::move(path))); }
+
+    /// Trusts the authorities in this PEM text instead of the system's.
+    tls_options& ca_pem(std::string text) &
+    {
+        ca_pem_ = std::move(text);
+        return *this;
+    }
+    tls_options&& ca_pem(std::string text) && { return std::move(ca_pem(std::move(text))); }
+
+    /// Accepts only a server whose public key is this one, or one of those given: the SHA-256 of the
+    /// SubjectPublicKeyInfo of its own certificate, in base64, with or without "sha256//" before it, as
+    /// `openssl x509 -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary |
+    /// base64` prints it. Besides the other checks, and for the service alone, not for the token authority.
+    /// Give a second key for the day when the first one changes. Another key fails the call with
+    /// errc::certificate_refused.
+    tls_options& pin_sha256(std::string key) &
+    {
+        pins_.push_back(std::move(key));
+        return *this;
+    }
+    tls_options&& pin_sha256(std::string key) && { return std::move(pin_sha256(std::move(key))); }
+
+    /// The last word on the SSL_CTX, called once before the first connection: client certificates,
+    /// ciphers, providers. It runs on a thread of the client's executor and must not block.
+    tls_options& configure(std::function<void(ssl_ctx_st*)> function) &
+    {
+        configure_ = std::move(function);
+        return *this;
+    }
+    tls_options&& configure(std::function<void(ssl_ctx_st*)> function) &&
+    {
+        return std::move(configure(std::move(function)));
+    }
+
+    /// false accepts any certificate: for tests only, it defeats TLS.
+    tls_options& verify(bool on) &
+    {
+        verify_ = on;
+        return *this;
+    }
+    tls_options&& verify(bool on) && { return std::move(verify(on)); }
+
+    std::string const& ca_file() const noexcept { return ca_file_; }
+    std::string const& ca_pem() const noexcept { return ca_pem_; }
+    /// What was given to pin_sha256().
+    std::vector<std::string> const& pins() const noexcept { return pins_; }
+    std::function<void(ssl_ctx_st*)> const& configure() const noexcept { return configure_; }
+    bool verify() const noexcept { return verify_; }
+
+private:
+    std::string ca_file_;
+    std::string ca_pem_;
+    std::vector<std::string> pins_;
+    std::function<void(ssl_ctx_st*)> configure_;
+    bool verify_ = true;
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+#if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
+
 // -------- hdikafka/detail/net/tls_context.hpp
 
 // The SSL_CTX of a client: whom it trusts, and how strictly.
@@ -6830,389 +6008,6 @@ result<void> check_pins(SSL* connection, std::vector<std::string> const& pins)
     return error(errc::certificate_refused,
                  "the server's public key is not one that is pinned: sha256//" + found);
 }
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/net/tls_stream.hpp
-
-// A TCP connection with TLS on it, or without.
-//
-// OpenSSL drives the non-blocking socket itself through a small BIO; nothing is copied through memory
-// BIOs. Every step returns at once and says what it needs: the caller waits for the socket with
-// async_wait and takes the step again. The socket writes with MSG_NOSIGNAL (Asio's doing, OpenSSL's
-// own socket BIO would not), so that a peer that has gone cannot end the process with SIGPIPE.
-#ifndef HDIKAFKA_DETAIL_NET_TLS_STREAM_HPP
-#define HDIKAFKA_DETAIL_NET_TLS_STREAM_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// What a step of the stream came to.
-enum class io_step : unsigned char
-{
-    done,
-    want_read,   ///< Take the step again when the socket is readable.
-    want_write,  ///< Take the step again when the socket is writable.
-    want_either, ///< Take the step again when the socket is writable or readable.
-    closed,      ///< The peer closed in an orderly way: FIN without TLS, close_notify with it.
-    failed,      ///< See failure().
-};
-
-/// What the socket has to be ready for before the step is taken again.
-inline net::socket_base::wait_type readiness_for(io_step wanted) noexcept
-{
-    return wanted == io_step::want_read ? net::socket_base::wait_read : net::socket_base::wait_write;
-}
-
-template <class = void>
-class tls_stream
-{
-public:
-    explicit tls_stream(net::any_io_executor const& executor) : socket_(executor) {}
-    tls_stream(tls_stream const&) = delete;
-    tls_stream& operator=(tls_stream const&) = delete;
-
-    net::ip::tcp::socket& socket() noexcept { return socket_; }
-
-    /// Puts TLS on the connected socket; handshake() comes next. Without it bytes go in the clear.
-    result<void> use_tls(SSL_CTX* context, std::string const& host, bool is_address)
-    {
-        auto session = make_tls_session(context, host, is_address);
-        if (!session)
-            return session.error();
-        session_ = std::move(session).value();
-        BIO* const bio = BIO_new(socket_bio());
-        if (!bio)
-            return error(errc::tls_failed, take_openssl_reason());
-        BIO_set_data(bio, this);
-        BIO_set_init(bio, 1);
-        SSL_set_bio(session_.get(), bio, bio);
-        return {};
-    }
-
-    /// Null without TLS.
-    SSL* tls() const noexcept { return session_.get(); }
-
-    io_step handshake()
-    {
-        forget_errors();
-        int const returned = SSL_do_handshake(session_.get());
-        return returned == 1 ? io_step::done : after(returned, true);
-    }
-
-    io_step read(std::span<char> into, std::size_t& count)
-    {
-        if (!session_)
-            return plain(
-                [&](std::error_code& ec) {
-                    return socket_.read_some(net::mutable_buffer(into.data(), into.size()), ec);
-                },
-                count, io_step::want_read);
-        forget_errors();
-        int const returned = SSL_read_ex(session_.get(), into.data(), into.size(), &count);
-        return returned == 1 ? io_step::done : after(returned, false);
-    }
-
-    io_step write(std::span<char const> from, std::size_t& count)
-    {
-        if (!session_)
-            return plain(
-                [&](std::error_code& ec) {
-                    return socket_.write_some(net::const_buffer(from.data(), from.size()), ec);
-                },
-                count, io_step::want_write);
-        forget_errors();
-        int const returned = SSL_write_ex(session_.get(), from.data(), from.size(), &count);
-        return returned == 1 ? io_step::done : after(returned, false);
-    }
-
-    /// Whether bytes have arrived already that a read would look at first.
-    bool has_buffered() const noexcept { return session_ && SSL_has_pending(session_.get()) != 0; }
-
-    /// Whether an idle connection may carry the next request: no answer waits on it and it is open.
-    bool quiet()
-    {
-        char byte = 0;
-        if (!has_buffered()) {
-            std::error_code ec;
-            socket_.receive(net::mutable_buffer(&byte, 1), net::socket_base::message_peek, ec);
-            if (ec == net::error::would_block || ec == net::error::try_again)
-                return true;
-            if (ec || !session_)
-                return false;
-        }
-        // It may be no answer but something of TLS itself: a session ticket, say.
-        std::size_t count = 0;
-        return read(std::span<char>(&byte, 1), count) == io_step::want_read;
-    }
-
-    /// Bytes handed to the kernel so far, TLS's own included.
-    std::uint64_t bytes_out() const noexcept { return bytes_out_; }
-    /// Bytes taken from it.
-    std::uint64_t bytes_in() const noexcept { return bytes_in_; }
-
-    /// Why the last step failed.
-    error const& failure() const noexcept { return failure_; }
-
-    /// Says goodbye (close_notify) without waiting for an answer, and closes. For connections at rest.
-    void close_politely() noexcept
-    {
-        if (session_ && SSL_is_init_finished(session_.get())) {
-            ERR_clear_error();
-            SSL_shutdown(session_.get());
-            ERR_clear_error();
-        }
-        close();
-    }
-
-    void close() noexcept
-    {
-        std::error_code ignored;
-        socket_.close(ignored);
-    }
-
-private:
-    /// SSL_get_error() looks at the whole thread's errors. Most often there are none to forget.
-    static void forget_errors() noexcept
-    {
-        if (ERR_peek_error() != 0)
-            ERR_clear_error();
-    }
-
-    template <class Transfer>
-    io_step plain(Transfer transfer, std::size_t& count, io_step wanted)
-    {
-        std::error_code ec;
-        count = transfer(ec);
-        (wanted == io_step::want_write ? bytes_out_ : bytes_in_) += count;
-        if (!ec)
-            return io_step::done;
-        if (ec == net::error::would_block || ec == net::error::try_again)
-            return wanted;
-        if (ec == net::error::eof)
-            return io_step::closed;
-        failure_ = error(errc::connection_lost, ec.message());
-        return io_step::failed;
-    }
-
-    io_step after(int returned, bool in_handshake)
-    {
-        switch (SSL_get_error(session_.get(), returned)) {
-        case SSL_ERROR_WANT_READ: return io_step::want_read;
-        case SSL_ERROR_WANT_WRITE: return io_step::want_write;
-        case SSL_ERROR_ZERO_RETURN: return io_step::closed;
-        default: failure_ = describe(in_handshake); return io_step::failed;
-        }
-    }
-
-    error describe(bool in_handshake)
-    {
-        long const verified = SSL_get_verify_result(session_.get());
-        if (in_handshake && verified != X509_V_OK &&
-            (SSL_get_verify_mode(session_.get()) & SSL_VERIFY_PEER) != 0) {
-            ERR_clear_error();
-            bool const name =
-                verified == X509_V_ERR_HOSTNAME_MISMATCH || verified == X509_V_ERR_IP_ADDRESS_MISMATCH;
-            return error(name ? errc::host_mismatch : errc::certificate_refused,
-                         "the server's certificate was refused: " +
-                             std::string(X509_verify_cert_error_string(verified)));
-        }
-        if (io_error_) {
-            ERR_clear_error();
-            return error(errc::connection_lost, io_error_.message());
-        }
-        if (eof_) {
-            ERR_clear_error();
-            if (in_handshake)
-                return error(errc::connection_lost,
-                             "the server closed the connection during the TLS handshake");
-            return error(errc::truncated);
-        }
-        return error(errc::tls_failed, "TLS failed: " + take_openssl_reason());
-    }
-
-    static tls_stream& self(BIO* bio) noexcept { return *static_cast<tls_stream*>(BIO_get_data(bio)); }
-
-    static int bio_read(BIO* bio, char* into, std::size_t size, std::size_t* count)
-    {
-        tls_stream& stream = self(bio);
-        std::error_code ec;
-        *count = stream.socket_.read_some(net::mutable_buffer(into, size), ec);
-        stream.bytes_in_ += *count;
-        BIO_clear_retry_flags(bio);
-        if (ec == net::error::would_block || ec == net::error::try_again)
-            BIO_set_retry_read(bio);
-        else if (ec == net::error::eof)
-            stream.eof_ = true;
-        else
-            stream.io_error_ = ec;
-        return ec ? 0 : 1;
-    }
-
-    static int bio_write(BIO* bio, char const* from, std::size_t size, std::size_t* count)
-    {
-        tls_stream& stream = self(bio);
-        std::error_code ec;
-        *count = stream.socket_.write_some(net::const_buffer(from, size), ec);
-        stream.bytes_out_ += *count;
-        BIO_clear_retry_flags(bio);
-        if (ec == net::error::would_block || ec == net::error::try_again)
-            BIO_set_retry_write(bio);
-        else
-            stream.io_error_ = ec;
-        return ec ? 0 : 1;
-    }
-
-    static long bio_control(BIO* bio, int command, long, void*)
-    {
-        if (command == BIO_CTRL_EOF)
-            return self(bio).eof_ ? 1 : 0;
-        return command == BIO_CTRL_FLUSH ? 1 : 0;
-    }
-
-    static BIO_METHOD const* socket_bio()
-    {
-        // Kept for the life of the process: sessions may outlive every object with a destructor.
-        static BIO_METHOD const* const method = [] {
-            BIO_METHOD* const made =
-                BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "hdikafka socket");
-            BIO_meth_set_read_ex(made, &tls_stream::bio_read);
-            BIO_meth_set_write_ex(made, &tls_stream::bio_write);
-            BIO_meth_set_ctrl(made, &tls_stream::bio_control);
-            return made;
-        }();
-        return method;
-    }
-
-    net::ip::tcp::socket socket_;
-    ssl_ptr session_;
-    error failure_{errc::connection_lost};
-    std::error_code io_error_;
-    std::uint64_t bytes_out_ = 0;
-    std::uint64_t bytes_in_ = 0;
-    bool eof_ = false;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/net/exchange.hpp
-
-// One HTTP exchange on one connection: write the request, read the answer.
-#ifndef HDIKAFKA_DETAIL_NET_EXCHANGE_HPP
-#define HDIKAFKA_DETAIL_NET_EXCHANGE_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Sends a request (a whole message) and reads its answer, as far as the socket goes along. The stream and
-/// the request outlive it.
-///
-/// A write that fails is not yet the end: a server may have answered and closed without reading
-/// everything, and its answer says more than "broken pipe".
-template <class = void>
-class exchange
-{
-public:
-    exchange(tls_stream<>& stream, std::string_view request, http_limits const& limits)
-        : stream_(stream), rest_(request), parser_(limits)
-    {}
-
-    /// Goes on until the socket has to be waited for (want_read, want_write, want_either), until there is an
-    /// answer (done), or until none will come (failed).
-    io_step advance()
-    {
-        if (!rest_.empty()) {
-            io_step const written = send();
-            if (written == io_step::want_read)
-                return written;
-            // A server that takes no more may have refused the request already (413).
-            if (written == io_step::want_write)
-                return receive_early();
-            // An answer takes a round trip: looking for it at once would be in vain.
-            if (written == io_step::done && !stream_.has_buffered())
-                return io_step::want_read;
-        }
-        return conclude(receive());
-    }
-
-    bool sending() const noexcept { return !rest_.empty(); }
-
-    /// Whether the whole request was written. Only then may the connection carry another one.
-    bool sent() const noexcept { return lost_ && rest_.empty(); }
-
-    /// Whether any byte of an answer has come.
-    bool answered() const noexcept { return parser_.started(); }
-
-    /// Why there is no answer.
-    result<void> const& failure() const noexcept { return failure_; }
-
-    /// The answer, once there is one.
-    response_parser& answer() noexcept { return parser_; }
-
-private:
-    io_step receive_early()
-    {
-        io_step const reading = receive();
-        return reading == io_step::want_read ? io_step::want_either : conclude(reading);
-    }
-
-    io_step conclude(io_step reading)
-    {
-        if (parser_.done())
-            return io_step::done;
-        if (!lost_)
-            failure_ = lost_;
-        else if (parser_.failed())
-            failure_ = error(parser_.fault(), parser_.cause());
-        else if (reading == io_step::failed)
-            failure_ = stream_.failure();
-        else
-            return reading;
-        return io_step::failed;
-    }
-
-    io_step send()
-    {
-        while (!rest_.empty()) {
-            std::size_t count = 0;
-            io_step const now = stream_.write(rest_, count);
-            if (now == io_step::want_read || now == io_step::want_write)
-                return now;
-            if (now == io_step::done) {
-                rest_ = rest_.subspan(count);
-            } else {
-                lost_ = stream_.failure();
-                rest_ = std::span<char const>();
-                return io_step::failed;
-            }
-        }
-        return io_step::done;
-    }
-
-    io_step receive()
-    {
-        for (;;) {
-            std::size_t count = 0;
-            io_step const now = stream_.read(parser_.prepare(), count);
-            if (now == io_step::closed)
-                parser_.finish_eof();
-            else if (now != io_step::done)
-                return now;
-            else
-                parser_.commit(count);
-            if (parser_.done() || parser_.failed())
-                return io_step::done;
-        }
-    }
-
-    tls_stream<>& stream_;
-    std::span<char const> rest_; ///< Of the request, not written yet.
-    response_parser parser_;
-    result<void> lost_; ///< Why the rest of the request could not be written.
-    result<void> failure_;
-};
 
 } // namespace hdikafka::inline v0_1::detail
 
@@ -7381,6 +6176,99 @@ inline void task::at_end::await_suspend(frame ended) const noexcept
 
 #endif
 
+// -------- hdikafka/detail/run/time_limits.hpp
+
+// How long a call and its phases may take, and why it must end.
+#ifndef HDIKAFKA_DETAIL_RUN_TIME_LIMITS_HPP
+#define HDIKAFKA_DETAIL_RUN_TIME_LIMITS_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+using steady_clock = std::chrono::steady_clock;
+
+/// A call's deadline, and within it the limit of the phase that it is in (connecting, reading).
+class time_limits
+{
+public:
+    explicit time_limits(steady_clock::time_point deadline) noexcept : deadline_(deadline) {}
+
+    /// Why the call must end, or why the phase did; no error when neither.
+    std::error_code interrupted() const noexcept { return stopped_ ? stopped_ : phase_ended_; }
+
+    /// Why the call must end, whatever the phase.
+    std::error_code stopped() const noexcept { return stopped_; }
+
+    /// The error for a wait that was interrupted.
+    error interruption(std::string const& while_doing) const
+    {
+        std::error_code const cause = interrupted();
+        return error(cause, cause.message() + " (while " + while_doing + ")");
+    }
+
+    steady_clock::time_point deadline() const noexcept { return deadline_; }
+
+    /// Moves the deadline, earlier or later.
+    void deadline(steady_clock::time_point due) noexcept { deadline_ = due; }
+
+    milliseconds time_left(steady_clock::time_point now = steady_clock::now()) const
+    {
+        return std::chrono::duration_cast<milliseconds>(deadline_ - now);
+    }
+
+    /// Starts a phase that ends with `cause` unless it is extended or left within `limit`.
+    void begin_phase(errc cause, milliseconds limit, steady_clock::time_point now = steady_clock::now())
+    {
+        phase_ended_.clear();
+        phase_cause_ = cause;
+        extend_phase(limit, now);
+    }
+
+    /// Gives the phase `limit` from now. Cheap: the timer notices when it fires.
+    void extend_phase(milliseconds limit, steady_clock::time_point now = steady_clock::now())
+    {
+        phase_end_ = now + limit;
+    }
+
+    void end_phase() noexcept
+    {
+        phase_ended_.clear();
+        phase_end_ = steady_clock::time_point::max();
+    }
+
+protected:
+    /// When look() has something to see.
+    steady_clock::time_point due() const noexcept { return std::min(deadline_, phase_end_); }
+
+    void look(steady_clock::time_point now) noexcept
+    {
+        if (now >= deadline_)
+            stop_for(errc::timed_out);
+        if (now >= phase_end_ && !phase_ended_)
+            phase_ended_ = phase_cause_;
+    }
+
+    /// The first cause is the one that counts.
+    void stop_for(std::error_code cause) noexcept
+    {
+        if (!stopped_)
+            stopped_ = cause;
+    }
+
+    /// Nothing is due any more.
+    void lift() noexcept { deadline_ = phase_end_ = steady_clock::time_point::max(); }
+
+private:
+    steady_clock::time_point deadline_;
+    steady_clock::time_point phase_end_ = steady_clock::time_point::max();
+    std::error_code stopped_;
+    std::error_code phase_ended_;
+    errc phase_cause_ = errc::timed_out;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
 // -------- hdikafka/detail/run/timer_shelf.hpp
 
 // Timers that are lent to calls.
@@ -7457,17 +6345,14 @@ using shelf_ptr = std::shared_ptr<timer_shelf<>>;
 // One call: its turn on a thread, its deadline, its waits, its cancellation.
 //
 // The coroutines that do a call's work run on the client's executor, one thread at a time, and wait in two
-// ways only: for a socket, or parked. Whatever they wait for, three things can
-// end the wait: the caller's cancellation, the call's deadline, and a limit of the phase it is in
-// (connecting, reading). All three go through interrupt(), in the call's own turn, so that they never race
-// with the work. After each wait the coroutine asks interrupted() why it was woken; once interrupted, nothing
-// waits.
+// ways only: for a socket, or parked. Whatever they wait for, three things can end the wait: the caller's
+// cancellation, the call's deadline, and a limit of the phase it is in (see time_limits). All three go
+// through interrupt(), in the call's own turn, so that they never race with the work. After each wait the
+// coroutine asks interrupted() why it was woken; once interrupted, nothing waits.
 #ifndef HDIKAFKA_DETAIL_RUN_OPERATION_HPP
 #define HDIKAFKA_DETAIL_RUN_OPERATION_HPP
 
 namespace hdikafka::inline v0_1::detail {
-
-using steady_clock = std::chrono::steady_clock;
 
 /// What follows the end of an operation. It is dropped, with all that it holds, when the operation cannot
 /// end because its executor's context is being destroyed.
@@ -7478,16 +6363,22 @@ public:
 
     /// In the operation's turn. `at_once`: the operation ended within the call that started it.
     virtual void complete(bool at_once) = 0;
+
+    /// It is about to be dropped.
+    virtual void dropped() noexcept {}
 };
 
 using completion_ptr = std::unique_ptr<completion>;
 
 template <class Lazy = void>
-class operation : public std::enable_shared_from_this<operation<Lazy>>, public list_link, private task_runner
+class operation : public std::enable_shared_from_this<operation<Lazy>>,
+                  public list_link,
+                  public time_limits,
+                  private task_runner
 {
 public:
     operation(shelf_ptr shelf, steady_clock::time_point deadline)
-        : shelf_(std::move(shelf)), alarm_(shelf_->take()), deadline_(deadline)
+        : time_limits(deadline), shelf_(std::move(shelf)), alarm_(shelf_->take())
     {}
     operation(operation const&) = delete;
     operation& operator=(operation const&) = delete;
@@ -7498,75 +6389,29 @@ public:
     /// Takes the task to run, which stays whose it is. Once, before start().
     void runs(task& root) noexcept { root.begin(*this); }
 
-    /// Runs that task, then `after`, which keeps it alive.
-    void start(completion_ptr after)
+    /// Runs that task, then `after`, which keeps it alive. `later`: not before the executor has done what it
+    /// has to do already.
+    void start(completion_ptr after, bool later = false)
     {
         after_ = std::move(after);
-        net::dispatch(executor(), event(this->shared_from_this(), begun));
+        if (later)
+            post(begun);
+        else
+            net::dispatch(executor(), event(this->shared_from_this(), begun));
     }
 
-    /// The same, but not before the executor has done what it has to do already.
-    void start_later(completion_ptr after)
-    {
-        after_ = std::move(after);
-        post(begun);
-    }
+    // From any thread. For want of memory nothing is told: the deadline ends the call then.
 
-    /// Ends the call with operation_aborted wherever it waits. From any thread.
-    void cancel() { post(cancelled); }
+    /// Ends the call with operation_aborted wherever it waits.
+    void cancel() noexcept { tell(cancelled); }
 
-    /// Ends the call with errc::closed wherever it waits. From any thread.
-    void close() { post(closed); }
+    /// Ends the call with errc::closed wherever it waits.
+    void close() noexcept { tell(closed); }
 
-    /// Ends the current or the next park(). From any thread.
-    void wake() { post(woken); }
+    /// Ends the current or the next park().
+    void wake() noexcept { tell(woken); }
 
     // What follows is for the coroutines.
-
-    /// Why the call must end, or why the phase did; no error when neither.
-    std::error_code interrupted() const noexcept { return stopped_ ? stopped_ : phase_ended_; }
-
-    /// Why the call must end, whatever the phase.
-    std::error_code stopped() const noexcept { return stopped_; }
-
-    /// The error for a wait that was interrupted.
-    error interruption(std::string const& while_doing) const
-    {
-        std::error_code const cause = interrupted();
-        return error(cause, cause.message() + " (while " + while_doing + ")");
-    }
-
-    milliseconds time_left() const
-    {
-        return std::chrono::duration_cast<milliseconds>(deadline_ - steady_clock::now());
-    }
-
-    steady_clock::time_point deadline() const noexcept { return deadline_; }
-
-    /// Moves the deadline, earlier or later.
-    void deadline(steady_clock::time_point due)
-    {
-        deadline_ = due;
-        arm();
-    }
-
-    /// Starts a phase that ends with `cause` unless it is extended or left within `limit`.
-    void begin_phase(errc cause, milliseconds limit)
-    {
-        phase_ended_.clear();
-        phase_cause_ = cause;
-        extend_phase(limit);
-        arm();
-    }
-
-    /// Gives the phase `limit` from now. Cheap: the timer notices when it fires.
-    void extend_phase(milliseconds limit) { phase_end_ = steady_clock::now() + limit; }
-
-    void end_phase()
-    {
-        phase_ended_.clear();
-        phase_end_ = steady_clock::time_point::max();
-    }
 
     class readiness;
     class parking;
@@ -7614,8 +6459,10 @@ private:
         /// executor's context; but not when Asio failed to take it, which is told to the coroutine.
         ~event()
         {
-            if (op_ && (what_ == resumed || what_ == also || what_ == begun) && !op_->initiating_)
-                std::exchange(op_->after_, nullptr).reset();
+            if (!op_ || (what_ != resumed && what_ != also && what_ != begun) || op_->initiating_)
+                return;
+            if (completion_ptr const after = std::exchange(op_->after_, nullptr))
+                after->dropped();
         }
 
         void operator()(std::error_code = std::error_code())
@@ -7645,6 +6492,14 @@ private:
     };
 
     void post(event_bit what) { net::post(executor(), event(this->shared_from_this(), what)); }
+
+    void tell(event_bit what) noexcept
+    {
+        try {
+            post(what);
+        } catch (...) { // NOLINT(bugprone-empty-catch): see cancel()
+        }
+    }
 
     void take_turn(event_bit what)
     {
@@ -7705,7 +6560,7 @@ private:
         if (waiting_)
             return;
         // An alarm that is on its way already finds nothing due, and no reason to wait for anything.
-        deadline_ = phase_end_ = steady_clock::time_point::max();
+        lift();
         alarm_->timer.cancel();
         std::exchange(after_, nullptr)->complete(starting);
     }
@@ -7719,8 +6574,7 @@ private:
 
     void stop(std::error_code cause)
     {
-        if (!stopped_)
-            stopped_ = cause;
+        stop_for(cause);
         interrupt();
     }
 
@@ -7734,24 +6588,21 @@ private:
             parking_->cancel();
     }
 
+    /// Before each wait.
     void arm()
     {
-        auto const due = std::min(deadline_, phase_end_);
-        if (due >= armed_)
+        auto const at = due();
+        if (at >= armed_)
             return;
-        alarm_->timer.expires_at(due);
+        alarm_->timer.expires_at(at);
         alarm_->timer.async_wait(alarm(this->shared_from_this()));
-        armed_ = due;
+        armed_ = at;
     }
 
     void check_time()
     {
         armed_ = steady_clock::time_point::max();
-        auto const now = steady_clock::now();
-        if (now >= deadline_ && !stopped_)
-            stopped_ = errc::timed_out;
-        if (now >= phase_end_ && !phase_ended_)
-            phase_ended_ = phase_cause_;
+        look(steady_clock::now());
         if (interrupted())
             return interrupt();
         try {
@@ -7768,13 +6619,8 @@ private:
     net::ip::tcp::socket* socket_ = nullptr;   // what is waited for, if not parked
     std::coroutine_handle<> waiting_;          // who waits
     completion_ptr after_;
-    steady_clock::time_point deadline_;
-    steady_clock::time_point phase_end_ = steady_clock::time_point::max();
     steady_clock::time_point armed_ = steady_clock::time_point::max();
     int outstanding_ = 0; // events that the last wait still expects
-    std::error_code stopped_;
-    std::error_code phase_ended_;
-    errc phase_cause_ = errc::timed_out;
     bool woken_ = false;
     bool heeds_wake_ = false;
     bool initiating_ = false;
@@ -7789,7 +6635,11 @@ public:
         : op_(op), socket_(socket), what_(what), or_readable_(or_readable)
     {}
 
-    bool await_ready() const noexcept { return static_cast<bool>(op_.interrupted()); }
+    bool await_ready()
+    {
+        op_.arm();
+        return static_cast<bool>(op_.interrupted());
+    }
     void await_suspend(std::coroutine_handle<> waiting)
     {
         op_.suspend(waiting, &socket_, [this](event done) {
@@ -7850,6 +6700,569 @@ private:
 };
 
 using operation_ptr = std::shared_ptr<operation<>>;
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/net/tls_stream.hpp
+
+// A TCP connection with TLS on it, or without.
+//
+// OpenSSL drives the non-blocking socket itself through a small BIO; nothing is copied through memory
+// BIOs. Every step returns at once and says what it needs: the caller waits for the socket with
+// async_wait and takes the step again. The socket writes with MSG_NOSIGNAL (Asio's doing, OpenSSL's
+// own socket BIO would not), so that a peer that has gone cannot end the process with SIGPIPE.
+#ifndef HDIKAFKA_DETAIL_NET_TLS_STREAM_HPP
+#define HDIKAFKA_DETAIL_NET_TLS_STREAM_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// What a step of the stream came to.
+enum class io_step : unsigned char
+{
+    done,
+    want_read,   ///< Take the step again when the socket is readable.
+    want_write,  ///< Take the step again when the socket is writable.
+    want_either, ///< Take the step again when the socket is writable or readable.
+    closed,      ///< The peer closed in an orderly way: FIN without TLS, close_notify with it.
+    failed,      ///< See failure().
+};
+
+/// Whether the step is to be taken again when the socket is ready.
+inline bool wants_socket(io_step step) noexcept
+{
+    return step == io_step::want_read || step == io_step::want_write || step == io_step::want_either;
+}
+
+template <class = void>
+class tls_stream
+{
+public:
+    explicit tls_stream(net::any_io_executor const& executor) : socket_(executor) {}
+    tls_stream(tls_stream const&) = delete;
+    tls_stream& operator=(tls_stream const&) = delete;
+
+    net::ip::tcp::socket& socket() noexcept { return socket_; }
+
+    /// Puts TLS on the connected socket; handshake() comes next. Without it bytes go in the clear.
+    result<void> use_tls(SSL_CTX* context, std::string const& host, bool is_address)
+    {
+        auto session = make_tls_session(context, host, is_address);
+        if (!session)
+            return session.error();
+        session_ = std::move(session).value();
+        BIO* const bio = BIO_new(socket_bio());
+        if (!bio)
+            return error(errc::tls_failed, take_openssl_reason());
+        BIO_set_data(bio, this);
+        BIO_set_init(bio, 1);
+        SSL_set_bio(session_.get(), bio, bio);
+        return {};
+    }
+
+    /// Null without TLS.
+    SSL* tls() const noexcept { return session_.get(); }
+
+    io_step handshake()
+    {
+        forget_errors();
+        int const returned = SSL_do_handshake(session_.get());
+        return returned == 1 ? io_step::done : after(returned, true);
+    }
+
+    io_step read(std::span<char> into, std::size_t& count)
+    {
+        if (!session_)
+            return plain(count, io_step::want_read, [&](std::error_code& ec) {
+                return socket_.read_some(net::mutable_buffer(into.data(), into.size()), ec);
+            });
+        forget_errors();
+        int const returned = SSL_read_ex(session_.get(), into.data(), into.size(), &count);
+        return returned == 1 ? io_step::done : after(returned, false);
+    }
+
+    io_step write(std::span<char const> from, std::size_t& count)
+    {
+        if (!session_)
+            return plain(count, io_step::want_write, [&](std::error_code& ec) {
+                return socket_.write_some(net::const_buffer(from.data(), from.size()), ec);
+            });
+        forget_errors();
+        int const returned = SSL_write_ex(session_.get(), from.data(), from.size(), &count);
+        return returned == 1 ? io_step::done : after(returned, false);
+    }
+
+    /// `co_await`: waits until the socket is ready for what the step wants; false when the operation was
+    /// interrupted.
+    operation<>::readiness ready(operation<>& op, io_step wanted)
+    {
+        auto const what =
+            wanted == io_step::want_read ? net::socket_base::wait_read : net::socket_base::wait_write;
+        return op.ready(socket_, what, wanted == io_step::want_either);
+    }
+
+    /// Whether bytes have arrived already that a read would look at first.
+    bool has_buffered() const noexcept { return session_ && SSL_has_pending(session_.get()) != 0; }
+
+    /// Whether an idle connection may carry the next request: no answer waits on it and it is open.
+    bool quiet()
+    {
+        char byte = 0;
+        if (!has_buffered()) {
+            std::error_code ec;
+            socket_.receive(net::mutable_buffer(&byte, 1), net::socket_base::message_peek, ec);
+            if (ec == net::error::would_block || ec == net::error::try_again)
+                return true;
+            if (ec || !session_)
+                return false;
+        }
+        // It may be no answer but something of TLS itself: a session ticket, say.
+        std::size_t count = 0;
+        return read(std::span<char>(&byte, 1), count) == io_step::want_read;
+    }
+
+    /// Bytes handed to the kernel so far, TLS's own included.
+    std::uint64_t bytes_out() const noexcept { return bytes_out_; }
+    /// Bytes taken from it.
+    std::uint64_t bytes_in() const noexcept { return bytes_in_; }
+
+    /// Why the last step failed.
+    error const& failure() const noexcept { return failure_; }
+
+    /// Says goodbye (close_notify) without waiting for an answer, and closes. For connections at rest.
+    void close_politely() noexcept
+    {
+        if (session_ && SSL_is_init_finished(session_.get())) {
+            ERR_clear_error();
+            SSL_shutdown(session_.get());
+            ERR_clear_error();
+        }
+        close();
+    }
+
+    void close() noexcept
+    {
+        std::error_code ignored;
+        socket_.close(ignored);
+    }
+
+private:
+    /// SSL_get_error() looks at the whole thread's errors. Most often there are none to forget.
+    static void forget_errors() noexcept
+    {
+        if (ERR_peek_error() != 0)
+            ERR_clear_error();
+    }
+
+    template <class Transfer>
+    io_step plain(std::size_t& count, io_step wanted, Transfer transfer)
+    {
+        std::error_code ec;
+        count = transfer(ec);
+        (wanted == io_step::want_write ? bytes_out_ : bytes_in_) += count;
+        if (!ec)
+            return io_step::done;
+        if (ec == net::error::would_block || ec == net::error::try_again)
+            return wanted;
+        if (ec == net::error::eof)
+            return io_step::closed;
+        failure_ = error(errc::connection_lost, ec.message());
+        return io_step::failed;
+    }
+
+    io_step after(int returned, bool in_handshake)
+    {
+        switch (SSL_get_error(session_.get(), returned)) {
+        case SSL_ERROR_WANT_READ: return io_step::want_read;
+        case SSL_ERROR_WANT_WRITE: return io_step::want_write;
+        case SSL_ERROR_ZERO_RETURN:
+            if (!in_handshake)
+                return io_step::closed;
+            eof_ = true;
+            break;
+        default: break;
+        }
+        failure_ = describe(in_handshake);
+        return io_step::failed;
+    }
+
+    error describe(bool in_handshake)
+    {
+        std::string const reason = take_openssl_reason();
+        long const verified = SSL_get_verify_result(session_.get());
+        if (in_handshake && verified != X509_V_OK &&
+            (SSL_get_verify_mode(session_.get()) & SSL_VERIFY_PEER) != 0) {
+            bool const name =
+                verified == X509_V_ERR_HOSTNAME_MISMATCH || verified == X509_V_ERR_IP_ADDRESS_MISMATCH;
+            return error(name ? errc::host_mismatch : errc::certificate_refused,
+                         "the server's certificate was refused: " +
+                             std::string(X509_verify_cert_error_string(verified)));
+        }
+        if (io_error_)
+            return error(errc::connection_lost, io_error_.message());
+        if (eof_ && in_handshake)
+            return error(errc::connection_lost, "the server closed the connection during the TLS handshake");
+        if (eof_)
+            return error(errc::truncated);
+        return error(errc::tls_failed, "TLS failed: " + reason);
+    }
+
+    static tls_stream& self(BIO* bio) noexcept { return *static_cast<tls_stream*>(BIO_get_data(bio)); }
+
+    static int bio_read(BIO* bio, char* into, std::size_t size, std::size_t* count)
+    {
+        tls_stream& stream = self(bio);
+        std::error_code ec;
+        *count = stream.socket_.read_some(net::mutable_buffer(into, size), ec);
+        stream.bytes_in_ += *count;
+        return stream.passed_on(bio, ec, BIO_FLAGS_READ);
+    }
+
+    static int bio_write(BIO* bio, char const* from, std::size_t size, std::size_t* count)
+    {
+        tls_stream& stream = self(bio);
+        std::error_code ec;
+        *count = stream.socket_.write_some(net::const_buffer(from, size), ec);
+        stream.bytes_out_ += *count;
+        return stream.passed_on(bio, ec, BIO_FLAGS_WRITE);
+    }
+
+    /// Tells OpenSSL what became of it.
+    int passed_on(BIO* bio, std::error_code ec, int direction)
+    {
+        BIO_clear_retry_flags(bio);
+        if (ec == net::error::would_block || ec == net::error::try_again)
+            BIO_set_flags(bio, direction | BIO_FLAGS_SHOULD_RETRY);
+        else if (ec == net::error::eof)
+            eof_ = true;
+        else
+            io_error_ = ec;
+        return ec ? 0 : 1;
+    }
+
+    static long bio_control(BIO* bio, int command, long, void*)
+    {
+        if (command == BIO_CTRL_EOF)
+            return self(bio).eof_ ? 1 : 0;
+        return command == BIO_CTRL_FLUSH ? 1 : 0;
+    }
+
+    static BIO_METHOD const* socket_bio()
+    {
+        // Kept for the life of the process: sessions may outlive every object with a destructor.
+        static BIO_METHOD const* const method = [] {
+            BIO_METHOD* const made =
+                BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "hdikafka socket");
+            BIO_meth_set_read_ex(made, &tls_stream::bio_read);
+            BIO_meth_set_write_ex(made, &tls_stream::bio_write);
+            BIO_meth_set_ctrl(made, &tls_stream::bio_control);
+            return made;
+        }();
+        return method;
+    }
+
+    net::ip::tcp::socket socket_;
+    ssl_ptr session_;
+    error failure_{errc::connection_lost};
+    std::error_code io_error_;
+    std::uint64_t bytes_out_ = 0;
+    std::uint64_t bytes_in_ = 0;
+    bool eof_ = false;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/base/environment.hpp
+
+// What the environment says.
+#ifndef HDIKAFKA_DETAIL_BASE_ENVIRONMENT_HPP
+#define HDIKAFKA_DETAIL_BASE_ENVIRONMENT_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// The variable's text; empty also when it is not set, which programs treat alike.
+inline std::string environment_variable(char const* name)
+{
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): races only with a program that changes its environment
+    char const* const text = std::getenv(name);
+    return text ? text : "";
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/net/proxy_choice.hpp
+
+// Whether the service is reached through an HTTP proxy, through which one, and what it is asked for: pure
+// decisions, and the one look at the environment that they need.
+#ifndef HDIKAFKA_DETAIL_NET_PROXY_CHOICE_HPP
+#define HDIKAFKA_DETAIL_NET_PROXY_CHOICE_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// An HTTP proxy: where it is, and what it is shown.
+class proxy_settings
+{
+public:
+    url address;
+    std::string authorization; ///< The value of Proxy-Authorization, or empty. Secret.
+};
+
+/// Cuts and checks a proxy's address. The reason it gives never repeats what stands there: that may be a
+/// password.
+class proxy_parser
+{
+public:
+    explicit proxy_parser(std::string_view text) noexcept : rest_(text) {}
+
+    /// `source` is what the error's cause begins with.
+    result<proxy_settings> parse(std::string_view source)
+    {
+        std::string const reason = read();
+        if (reason.empty())
+            return std::move(settings_);
+        return error(errc::invalid_option, std::string(source) + ": " + reason);
+    }
+
+private:
+    /// Empty, or what is wrong.
+    std::string read()
+    {
+        if (auto const end = rest_.find("://"); end != std::string_view::npos) {
+            if (!equals_ignoring_case(rest_.substr(0, end), "http"))
+                return "the URL does not start with http://, and no other kind of proxy is supported";
+            rest_.remove_prefix(end + 3);
+        }
+        auto const authority = rest_.substr(0, rest_.find_first_of("/?#"));
+        if (auto const end = authority.rfind('@'); end != std::string_view::npos) {
+            if (char const* const reason = read_credentials(authority.substr(0, end)))
+                return reason;
+            rest_.remove_prefix(end + 1);
+        }
+        auto address = parse_url("http://" + std::string(rest_));
+        if (!address)
+            return address.error().cause();
+        if (address.value().path != "/")
+            return "the URL has a path or a query";
+        settings_.address = std::move(address).value();
+        return {};
+    }
+
+    /// Null, or what is wrong.
+    char const* read_credentials(std::string_view text)
+    {
+        auto const colon = std::min(text.find(':'), text.size());
+        std::string user;
+        std::string password;
+        if (!append_percent_decoded(user, text.substr(0, colon)) ||
+            !append_percent_decoded(password, text.substr(std::min(colon + 1, text.size()))))
+            return "the URL has a '%' in its user name or password without two hexadecimal digits";
+        if (user.find(':') != std::string::npos) // RFC 7617 §2, like the next one
+            return "the URL has a ':' in its user name";
+        auto const is_control = [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; };
+        if (std::ranges::any_of(user, is_control) || std::ranges::any_of(password, is_control))
+            return "the URL has a control character in its user name or password";
+        if (!user.empty() || !password.empty())
+            settings_.authorization = "Basic " + base64_encode(user + ":" + password, base64_form::standard);
+        return nullptr;
+    }
+
+    std::string_view rest_;
+    proxy_settings settings_;
+};
+
+/// `http://[user[:password]@]host[:port]`, or the same without `http://`; user and password are
+/// percent-decoded, and a '@' or ':' alone before the host means none. Without a port it is 80, the
+/// scheme's own, as in Go and Python (curl has 1080). Anything else is errc::invalid_option.
+inline result<proxy_settings> parse_proxy(std::string_view text, std::string_view source = "the HTTP proxy")
+{
+    return proxy_parser(text).parse(source);
+}
+
+/// What the environment says about proxies.
+class proxy_variables
+{
+public:
+    std::string https_proxy; ///< Empty when there is none.
+    std::string no_proxy;    ///< What is reached without one.
+};
+
+/// HTTPS_PROXY, else https_proxy; NO_PROXY, else no_proxy. One that is empty counts as not there. ALL_PROXY
+/// is not asked: what stands there is mostly a SOCKS proxy.
+inline proxy_variables proxy_environment()
+{
+    auto const first_of = [](char const* name, char const* other) {
+        std::string const text = environment_variable(name);
+        return text.empty() ? environment_variable(other) : text;
+    };
+    proxy_variables out;
+    out.https_proxy = first_of("HTTPS_PROXY", "https_proxy");
+    out.no_proxy = first_of("NO_PROXY", "no_proxy");
+    return out;
+}
+
+/// A URL's host and port as the entries of NO_PROXY see them. Names are never looked up.
+class no_proxy_target
+{
+public:
+    explicit no_proxy_target(url const& target)
+        : host_(target.host), port_(target.port), address_(any_address(host_))
+    {}
+
+    /// Whether this one entry names the target. A broken entry names nothing.
+    bool matches(std::string_view entry) const
+    {
+        if (entry == "*")
+            return true;
+        if (auto const slash = entry.find('/'); slash != std::string_view::npos)
+            return is_in(entry.substr(0, slash), parse_decimal(entry.substr(slash + 1)));
+        if (auto const v6 = ipv6_text::parse(entry)) // its colons are no port's
+            return v6 == address_;
+        bool const brackets = entry.starts_with('[');
+        auto const end = entry.find(':', brackets ? entry.find(']') : 0);
+        if (end != std::string_view::npos && parse_decimal(entry.substr(end + 1)) != port_)
+            return false;
+        auto name = entry.substr(0, end);
+        if (brackets)
+            return address_ && name.ends_with(']') &&
+                   ipv6_text::parse(name.substr(1, name.size() - 2)) == address_;
+        while (name.ends_with('.'))
+            name.remove_suffix(1);
+        if (address_)
+            return any_address(name) == address_;
+        return is_named(name);
+    }
+
+private:
+    using address = ipv6_text::address;
+
+    /// What ::ffff:0:0/96 has in front: IPv4 addresses as IPv6 (RFC 4291 §2.5.5.2).
+    static constexpr std::size_t mapped_bits = 96;
+    static constexpr address mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+    /// An IPv4 address becomes the IPv6 address that stands for it.
+    static std::optional<address> any_address(std::string_view text)
+    {
+        auto const v4 = parse_ipv4(text);
+        if (!v4)
+            return ipv6_text::parse(text);
+        address out = mapped;
+        std::ranges::copy(*v4, out.end() - v4->size());
+        return out;
+    }
+
+    static bool same_front(address const& a, address const& b, std::size_t bits)
+    {
+        auto const bytes = static_cast<std::ptrdiff_t>(bits / 8);
+        if (!std::equal(a.begin(), a.begin() + bytes, b.begin()))
+            return false;
+        auto const rest = bits % 8;
+        return rest == 0 || ((a[bits / 8] ^ b[bits / 8]) >> (8 - rest)) == 0;
+    }
+
+    /// Whether the target is an address of `network/bits`.
+    bool is_in(std::string_view network, std::optional<std::uint64_t> bits) const
+    {
+        bool const v4 = parse_ipv4(network).has_value();
+        auto const front = any_address(network);
+        if (!address_ || !front || !bits || *bits > (v4 ? 32 : 128))
+            return false;
+        auto const size = static_cast<std::size_t>(*bits) + (v4 ? mapped_bits : 0);
+        // An IPv4 address is in none of the networks that IPv6 has around them all, as ::/0.
+        if (size < mapped_bits && same_front(*address_, mapped, mapped_bits))
+            return false;
+        return same_front(*address_, *front, size);
+    }
+
+    /// Whether `name` is the host or a domain above it.
+    bool is_named(std::string_view name) const
+    {
+        if (name.starts_with("*."))
+            name.remove_prefix(1);
+        bool const only_below = name.starts_with('.');
+        if (only_below)
+            name.remove_prefix(1);
+        if (name.size() > host_.size())
+            return false;
+        auto const above = host_.size() - name.size();
+        if (!equals_ignoring_case(host_.substr(above), name))
+            return false;
+        return above == 0 ? !only_below : host_[above - 1] == '.';
+    }
+
+    std::string_view host_;
+    std::uint64_t port_;
+    std::optional<address> address_; ///< When the host is one.
+};
+
+/// Whether `no_proxy` (the text of NO_PROXY) names the target. Its entries stand between commas and blanks:
+/// - `*`: everything;
+/// - `example.com`: that host and those below it; `.example.com`, `*.example.com`: only those below it;
+/// - `192.0.2.1`, `2001:db8::1`, `[2001:db8::1]`: that address, in whatever spelling;
+/// - each of those names and addresses with `:port` (then IPv6 needs its brackets): that port alone;
+/// - `10.0.0.0/8`, `fd00::/8`: the addresses of that network.
+inline bool bypasses_proxy(std::string_view no_proxy, url const& target)
+{
+    constexpr std::string_view separators = ", \t\r\n";
+    no_proxy_target const sought(target);
+    for (;;) {
+        no_proxy.remove_prefix(std::min(no_proxy.find_first_not_of(separators), no_proxy.size()));
+        if (no_proxy.empty())
+            return false;
+        auto const entry = no_proxy.substr(0, no_proxy.find_first_of(separators));
+        if (sought.matches(entry))
+            return true;
+        no_proxy.remove_prefix(entry.size());
+    }
+}
+
+/// The proxy that `target` is reached through, if any.
+///
+/// `option` is what the program said: nothing, a proxy, or an empty text for no proxy at all. It stands in
+/// the place of the whole environment, NO_PROXY included: a program that names its proxy means it on every
+/// machine. Only https goes through a proxy, because plain http is for this machine and the metadata
+/// service, which no other machine reaches for us. For the same reason a loopback target never goes through
+/// a proxy of the environment, and through the program's own only when that is on the loopback too (a
+/// debugging proxy).
+inline result<std::optional<proxy_settings>>
+choose_proxy(url const& target, std::optional<std::string> const& option, proxy_variables const& environment)
+{
+    std::optional<proxy_settings> const none;
+    std::string const& text = option ? *option : environment.https_proxy;
+    bool const local = is_loopback(target.host);
+    if (text.empty() || !target.is_https())
+        return none;
+    if (!option && (local || bypasses_proxy(environment.no_proxy, target)))
+        return none;
+    auto proxy = parse_proxy(text, option ? "the HTTP proxy" : "HTTPS_PROXY");
+    if (!proxy)
+        return proxy.error();
+    if (local && !is_loopback(proxy.value().address.host))
+        return none;
+    return std::optional(std::move(proxy).value());
+}
+
+/// The bytes that ask `proxy` for a tunnel to `target` (RFC 9110 §9.3.6). They never hold anything of the
+/// request that goes through it. A user agent that cannot be sent is left out: that request is refused for
+/// it.
+inline std::string connect_request(url const& target, proxy_settings const& proxy,
+                                   std::string_view user_agent)
+{
+    auto const host = field_value::host(target.authority());
+    http_request request("CONNECT", host.text());
+    if (!user_agent.empty() && request_fields::is_value(user_agent))
+        request.add_own("User-Agent", user_agent);
+    if (!proxy.authorization.empty())
+        request.add_own("Proxy-Authorization", proxy.authorization);
+    std::string out;
+    if (auto const checked = request.check(host, nullptr))
+        checked->append_to(out);
+    return out;
+}
 
 } // namespace hdikafka::inline v0_1::detail
 
@@ -8104,17 +7517,242 @@ private:
 
 #endif
 
+// -------- hdikafka/retry_policy.hpp
+
+// When a failed call is repeated.
+#ifndef HDIKAFKA_RETRY_POLICY_HPP
+#define HDIKAFKA_RETRY_POLICY_HPP
+
+namespace hdikafka::inline v0_1 {
+
+/// How often and how patiently a call is repeated. Reads, create and delete are repeated after
+/// connection failures, timeouts of a single attempt, 408, 429 and 5xx; a produce only when none of
+/// it was written or the service said 429, unless at_least_once() allows duplicates.
+class retry_policy
+{
+public:
+    /// Repeats after the first attempt; 3 by default, 0 switches retries off. Not counted: one repeat at once
+    /// after a 401, and one when the server closed an idle connection just as the request came, if it can do
+    /// no harm.
+    retry_policy& max_retries(int count) &
+    {
+        max_retries_ = count;
+        return *this;
+    }
+    retry_policy&& max_retries(int count) && { return std::move(max_retries(count)); }
+
+    /// The wait before the first retry (800 ms by default), doubled for each further one up to
+    /// max_delay. The actual wait is drawn evenly between nothing and that.
+    retry_policy& base_delay(milliseconds delay) &
+    {
+        base_delay_ = delay;
+        return *this;
+    }
+    retry_policy&& base_delay(milliseconds delay) && { return std::move(base_delay(delay)); }
+
+    /// The most that the doubled wait grows to; 60 s by default. A longer Retry-After of the service
+    /// is honoured all the same.
+    retry_policy& max_delay(milliseconds delay) &
+    {
+        max_delay_ = delay;
+        return *this;
+    }
+    retry_policy&& max_delay(milliseconds delay) && { return std::move(max_delay(delay)); }
+
+    /// Where the share of each wait comes from, a number in [0, 1): random by default. For tests and for
+    /// programs that spread their load themselves; called by any thread of the executor.
+    retry_policy& jitter(std::function<double()> source) &
+    {
+        jitter_ = std::move(source);
+        return *this;
+    }
+    retry_policy&& jitter(std::function<double()> source) && { return std::move(jitter(std::move(source))); }
+
+    /// Lets a produce be sent again when it may have been written already: records can then be
+    /// there twice. Off by default.
+    retry_policy& at_least_once(bool allowed) &
+    {
+        at_least_once_ = allowed;
+        return *this;
+    }
+    retry_policy&& at_least_once(bool allowed) && { return std::move(at_least_once(allowed)); }
+
+    int max_retries() const noexcept { return max_retries_; }
+    milliseconds base_delay() const noexcept { return base_delay_; }
+    milliseconds max_delay() const noexcept { return max_delay_; }
+    std::function<double()> const& jitter() const noexcept { return jitter_; }
+    bool at_least_once() const noexcept { return at_least_once_; }
+
+private:
+    int max_retries_ = 3;
+    milliseconds base_delay_{800};
+    milliseconds max_delay_{60'000};
+    std::function<double()> jitter_;
+    bool at_least_once_ = false;
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
 #if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
+
+// -------- hdikafka/detail/net/transport_settings.hpp
+
+// What all connections of a client have in common.
+#ifndef HDIKAFKA_DETAIL_NET_TRANSPORT_SETTINGS_HPP
+#define HDIKAFKA_DETAIL_NET_TRANSPORT_SETTINGS_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+class transport_settings
+{
+public:
+    transport_settings() = default;
+
+    tls_options tls;
+    milliseconds connect_timeout{10'000};
+    milliseconds idle_timeout{30'000};
+    milliseconds max_idle_time{60'000};
+    milliseconds max_connection_age{600'000};
+    std::size_t max_connections = 16;
+    std::string user_agent;
+    retry_policy retry; ///< of token requests; a call to the service brings its own
+    std::optional<std::string> proxy;
+    proxy_variables environment;
+    url pinned;                    ///< The one origin that `pins` are for.
+    std::vector<std::string> pins; ///< Of the server's key, in base64; any will do when there are none.
+    hdikafka::observer observer;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
 
 // -------- hdikafka/detail/net/connection.hpp
 
-// A connection: its stream, the exchange on it, and whether it may be used again.
+// A connection: one HTTP exchange after the other on its stream, and whether it may be used again.
 #ifndef HDIKAFKA_DETAIL_NET_CONNECTION_HPP
 #define HDIKAFKA_DETAIL_NET_CONNECTION_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
-/// A connection and what decides whether it may be used again.
+/// Sends a request (a whole message) and reads its answer, as far as the socket goes along. The stream and
+/// the request outlive it.
+///
+/// A write that fails is not yet the end: a server may have answered and closed without reading
+/// everything, and its answer says more than "broken pipe".
+template <class = void>
+class exchange
+{
+public:
+    exchange(tls_stream<>& stream, std::string_view request, http_limits const& limits)
+        : stream_(stream), rest_(request), parser_(limits)
+    {}
+
+    /// Goes on until the socket has to be waited for (want_read, want_write, want_either), until there is an
+    /// answer (done), or until none will come (failed).
+    io_step advance()
+    {
+        if (!rest_.empty()) {
+            io_step const written = send();
+            if (written == io_step::want_read)
+                return written;
+            // A server that takes no more may have refused the request already (413).
+            if (written == io_step::want_write)
+                return receive_early();
+            // An answer takes a round trip: looking for it at once would be in vain.
+            if (written == io_step::done && !stream_.has_buffered())
+                return io_step::want_read;
+        }
+        return conclude(receive());
+    }
+
+    bool sending() const noexcept { return !rest_.empty(); }
+
+    /// Whether the whole request was written. Only then may the connection carry another one.
+    bool sent() const noexcept { return lost_ && rest_.empty(); }
+
+    /// Why there is no answer.
+    result<void> const& failure() const noexcept { return failure_; }
+
+    /// The answer, once there is one.
+    response_parser& answer() noexcept { return parser_; }
+
+private:
+    io_step receive_early()
+    {
+        io_step const reading = receive();
+        return reading == io_step::want_read ? io_step::want_either : conclude(reading);
+    }
+
+    io_step conclude(io_step reading)
+    {
+        if (parser_.done())
+            return io_step::done;
+        if (!lost_)
+            failure_ = lost_;
+        else if (parser_.failed())
+            failure_ = error(parser_.fault(), parser_.cause());
+        else if (reading == io_step::failed)
+            failure_ = stream_.failure();
+        else
+            return reading;
+        return io_step::failed;
+    }
+
+    io_step send()
+    {
+        while (!rest_.empty()) {
+            std::size_t count = 0;
+            io_step const now = stream_.write(rest_, count);
+            if (now == io_step::want_read || now == io_step::want_write)
+                return now;
+            if (now == io_step::done) {
+                rest_ = rest_.subspan(count);
+            } else {
+                lost_ = stream_.failure();
+                rest_ = std::span<char const>();
+                return io_step::failed;
+            }
+        }
+        return io_step::done;
+    }
+
+    io_step receive()
+    {
+        for (;;) {
+            std::size_t count = 0;
+            io_step const now = stream_.read(parser_.prepare(), count);
+            if (now == io_step::closed)
+                parser_.finish_eof();
+            else if (now != io_step::done)
+                return now;
+            else
+                parser_.commit(count);
+            if (parser_.done() || parser_.failed())
+                return io_step::done;
+        }
+    }
+
+    tls_stream<>& stream_;
+    std::span<char const> rest_; ///< Of the request, not written yet.
+    response_parser parser_;
+    result<void> lost_; ///< Why the rest of the request could not be written.
+    result<void> failure_;
+};
+
+/// When a connection that now becomes idle must not be used any more: after `idle`, a second before what the
+/// server grants (Keep-Alive: timeout), and `age` after it was made, whichever comes first.
+inline steady_clock::time_point retirement(steady_clock::time_point now, steady_clock::time_point made,
+                                           milliseconds idle, milliseconds age,
+                                           std::optional<std::chrono::seconds> granted)
+{
+    if (granted)
+        idle = std::clamp(milliseconds(*granted) - std::chrono::seconds(1), milliseconds(0), idle);
+    return std::min(now + idle, made + age);
+}
+
 template <class = void>
 class connection : public list_link
 {
@@ -8126,7 +7764,9 @@ public:
     connection& operator=(connection const&) = delete;
     ~connection()
     {
-        cleanse(request);
+        cleanse(request_);
+        if (end == connection_end::finished)
+            stream.close_politely(); // which keeps its TLS session good
         // The TLS session is good all the same; OpenSSL would spoil it without a goodbye.
         if (end == connection_end::failed && stream.tls())
             SSL_set_shutdown(stream.tls(), SSL_SENT_SHUTDOWN);
@@ -8136,38 +7776,102 @@ public:
         event.host = host_;
         event.port = port_;
         event.cause = end;
-        event.exchanges = exchanges;
+        event.exchanges = exchanges_;
         event.age = std::chrono::duration_cast<milliseconds>(steady_clock::now() - made_at);
         watcher_(event);
     }
 
-    /// Whether the next request may go over it.
+    /// Sends a request and reads its answer; reusable() says afterwards whether the connection may serve the
+    /// next one. Whatever comes of it, what the outcome says of bytes is right. It leaves the operation in a
+    /// phase. The settings outlive it.
+    task perform(operation<>& op, attempt& now, transport_settings const& settings)
+    {
+        request_.clear();
+        now.request.append_to(request_);
+        end = connection_end::failed;
+        ++exchanges_;
+        std::uint64_t const sent = stream.bytes_out();
+        std::uint64_t const received = stream.bytes_in();
+        exchange<>& talk = talk_.emplace(stream, request_, now.limits);
+        // The phase's time runs from each byte that moves, in either direction.
+        op.begin_phase(errc::idle_timeout, settings.idle_timeout);
+        io_step step = talk.advance();
+        bool in_time = true;
+        while (in_time && wants_socket(step)) {
+            in_time = co_await stream.ready(op, step);
+            if (in_time) {
+                op.extend_phase(settings.idle_timeout);
+                step = talk.advance();
+                if (now.listener && talk.answer().header_done())
+                    std::exchange(now.listener, nullptr)->header(talk.answer());
+            }
+        }
+        now.outcome.bytes_sent = stream.bytes_out() - sent;
+        now.outcome.bytes_received = stream.bytes_in() - received;
+        now.outcome.bytes_written = now.outcome.bytes_sent != 0;
+        now.outcome.answered = talk.answer().started();
+        if (!in_time)
+            co_return op.interruption(talk.sending() ? "sending the request" : "waiting for the answer");
+        if (step != io_step::done)
+            co_return talk.failure();
+        rest(talk, settings);
+        now.answer = talk.answer().take();
+        talk_.reset();
+        co_return result<void>();
+    }
+
+    /// Whether the last exchange, if there was any, left it fit for another one.
+    bool reusable() const noexcept { return end == connection_end::closed; }
+
+    /// Whether that is still so after it lay idle.
     bool usable()
     {
         if (steady_clock::now() >= retire_at)
             end = connection_end::retired;
         else if (!stream.quiet())
             end = connection_end::dropped;
-        else
-            return true;
-        return false;
+        return reusable();
+    }
+
+    /// Closes it at rest.
+    void close(connection_end why) noexcept
+    {
+        end = why;
+        stream.close_politely();
     }
 
     static constexpr auto never = steady_clock::time_point::max();
 
     tls_stream<> stream;
-    std::string request;            ///< The message on its way; its memory serves the next one.
-    std::optional<exchange<>> talk; ///< The exchange under way.
     steady_clock::time_point made_at = never;
     steady_clock::time_point last_used = never;
-    steady_clock::time_point retire_at = never; ///< Never used from then on.
-    std::size_t exchanges = 0;
+    steady_clock::time_point retire_at = never;  ///< Never used from then on.
     connection_end end = connection_end::closed; ///< Why it is closed, should it be now.
 
 private:
+    /// The exchange has ended well.
+    void rest(exchange<>& talk, transport_settings const& settings)
+    {
+        response_parser const& answer = talk.answer();
+        end = answer.keep_alive() && talk.sent() ? connection_end::closed : connection_end::finished;
+        last_used = steady_clock::now();
+        retire_at = retirement(last_used, made_at, settings.max_idle_time, settings.max_connection_age,
+                               answer.keep_alive_timeout());
+        // An idle connection holds no token. Memory that stays in use is wiped by any write.
+        std::ranges::fill(request_, '\0');
+        constexpr std::size_t worth_keeping = 16 * 1024;
+        if (request_.capacity() > worth_keeping) {
+            cleanse(request_);
+            request_.shrink_to_fit();
+        }
+    }
+
     observer watcher_;
     std::string host_;
     std::uint16_t port_;
+    std::string request_;            ///< The message on its way; its memory serves the next one.
+    std::optional<exchange<>> talk_; ///< The exchange under way.
+    std::size_t exchanges_ = 0;
 };
 
 using connection_ptr = std::unique_ptr<connection<>>;
@@ -8176,25 +7880,13 @@ using connection_ptr = std::unique_ptr<connection<>>;
 
 #endif
 
-// -------- hdikafka/detail/net/rules.hpp
+// -------- hdikafka/detail/net/address_race.hpp
 
-// How long a connection may be kept.
-#ifndef HDIKAFKA_DETAIL_NET_RULES_HPP
-#define HDIKAFKA_DETAIL_NET_RULES_HPP
+// Connecting to whichever of a host's addresses answers first (RFC 8305 §5).
+#ifndef HDIKAFKA_DETAIL_NET_ADDRESS_RACE_HPP
+#define HDIKAFKA_DETAIL_NET_ADDRESS_RACE_HPP
 
 namespace hdikafka::inline v0_1::detail {
-
-/// When a connection that now becomes idle must not be used any more: after `idle`, a second before what the
-/// server grants (Keep-Alive: timeout), and `age` after it was made, whichever comes first.
-inline std::chrono::steady_clock::time_point retirement(std::chrono::steady_clock::time_point now,
-                                                        std::chrono::steady_clock::time_point made,
-                                                        milliseconds idle, milliseconds age,
-                                                        std::optional<std::chrono::seconds> granted)
-{
-    if (granted)
-        idle = std::clamp(milliseconds(*granted) - std::chrono::seconds(1), milliseconds(0), idle);
-    return std::min(now + idle, made + age);
-}
 
 /// Orders addresses so that two families take turns, beginning with that of the first (RFC 8305 §4):
 /// `is_v6(address)` tells them apart. What comes first within a family stays first.
@@ -8216,63 +7908,23 @@ inline constexpr milliseconds connection_attempt_delay{250};
 
 /// When the next address is tried: at once when no other is being tried or one has just failed, else after a
 /// delay since the last attempt began.
-inline std::chrono::steady_clock::time_point next_attempt(std::chrono::steady_clock::time_point now,
-                                                          std::chrono::steady_clock::time_point last_began,
-                                                          bool others_under_way, bool one_failed)
+inline steady_clock::time_point next_attempt(steady_clock::time_point now,
+                                             steady_clock::time_point last_began, bool others_under_way,
+                                             bool one_failed)
 {
     return others_under_way && !one_failed ? last_began + connection_attempt_delay : now;
 }
 
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/net/address_race.hpp
-
-// Connecting to whichever of a host's addresses answers first (RFC 8305 §5).
-#ifndef HDIKAFKA_DETAIL_NET_ADDRESS_RACE_HPP
-#define HDIKAFKA_DETAIL_NET_ADDRESS_RACE_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// One attempt, which tells its operation when it is over. Whoever is in the race may be at work on another
-/// thread than the handler: what the handler writes is looked at only after `finished`.
-template <class Lazy = void>
-class connection_attempt : public std::enable_shared_from_this<connection_attempt<Lazy>>
+/// An attempt under way. Whoever is in the race may be at work on another thread than its handler: what that
+/// writes is looked at only after `finished`.
+class connection_attempt
 {
 public:
-    connection_attempt(operation_ptr op, net::any_io_executor const& executor)
-        : socket(executor), op_(std::move(op))
-    {}
-
-    void start(net::ip::tcp::endpoint const& address)
-    {
-        socket.async_connect(address, handler(this->shared_from_this()));
-    }
+    explicit connection_attempt(net::any_io_executor const& executor) : socket(executor) {}
 
     net::ip::tcp::socket socket;
     std::atomic<bool> finished = false;
     std::error_code failure;
-
-private:
-    class handler
-    {
-    public:
-        explicit handler(std::shared_ptr<connection_attempt> attempt) noexcept : attempt_(std::move(attempt))
-        {}
-
-        void operator()(std::error_code ended)
-        {
-            attempt_->failure = ended;
-            attempt_->finished = true;
-            attempt_->op_->wake();
-        }
-
-    private:
-        std::shared_ptr<connection_attempt> attempt_;
-    };
-
-    operation_ptr op_;
 };
 
 /// The addresses that are left to try. An attempt that loses is stopped, its address stays.
@@ -8304,6 +7956,8 @@ public:
                 if (!attempt->failure)
                     attempt->socket.non_blocking(true, attempt->failure);
                 if (!attempt->failure) {
+                    std::error_code unimportant;
+                    attempt->socket.set_option(net::ip::tcp::no_delay(true), unimportant);
                     winner = std::move(attempt->socket);
                     stop();
                     co_return result<void>();
@@ -8320,9 +7974,7 @@ public:
             auto const now = steady_clock::now();
             auto const due = next_attempt(now, begun, !running_.empty(), failed);
             if (more && now >= due) {
-                auto const& next = left_[running_.size()];
-                running_.push_back(std::make_shared<connection_attempt<>>(op_, executor_));
-                running_.back()->start(next);
+                start(left_[running_.size()]);
                 begun = now;
                 continue;
             }
@@ -8334,7 +7986,18 @@ public:
     }
 
 private:
-    using attempt_ptr = std::shared_ptr<connection_attempt<>>;
+    using attempt_ptr = std::shared_ptr<connection_attempt>;
+
+    void start(net::ip::tcp::endpoint const& address)
+    {
+        auto const one = std::make_shared<connection_attempt>(executor_);
+        running_.push_back(one);
+        one->socket.async_connect(address, [one, op = op_](std::error_code ended) {
+            one->failure = ended;
+            one->finished = true;
+            op->wake();
+        });
+    }
 
     /// An attempt that is over, whose address is off the list then; null when there is none.
     attempt_ptr take_finished()
@@ -8369,314 +8032,40 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/base/environment.hpp
+// -------- hdikafka/detail/net/tunnel.hpp
 
-// What the environment says.
-#ifndef HDIKAFKA_DETAIL_BASE_ENVIRONMENT_HPP
-#define HDIKAFKA_DETAIL_BASE_ENVIRONMENT_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// The variable's text; empty also when it is not set, which programs treat alike.
-inline std::string environment_variable(char const* name)
-{
-    // NOLINTNEXTLINE(concurrency-mt-unsafe): races only with a program that changes its environment
-    char const* const text = std::getenv(name);
-    return text ? text : "";
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/net/proxy_choice.hpp
-
-// Whether the service is reached through an HTTP proxy, through which one, and what it is asked for: pure
-// decisions, and the one look at the environment that they need.
-#ifndef HDIKAFKA_DETAIL_NET_PROXY_CHOICE_HPP
-#define HDIKAFKA_DETAIL_NET_PROXY_CHOICE_HPP
+// A tunnel through an HTTP proxy (RFC 9110 §9.3.6).
+#ifndef HDIKAFKA_DETAIL_NET_TUNNEL_HPP
+#define HDIKAFKA_DETAIL_NET_TUNNEL_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
-/// An HTTP proxy: where it is, and what it is shown.
-class proxy_settings
+/// Has the proxy that the stream is connected to connect to the target. What it says is never taken for the
+/// target's words.
+template <class = void>
+task open_tunnel(operation<>& op, tls_stream<>& stream, url const& target, proxy_settings const& proxy,
+                 std::string const& user_agent)
 {
-public:
-    url address;
-    std::string authorization; ///< The value of Proxy-Authorization, or empty. Secret.
-};
-
-/// Cuts and checks a proxy's address. The reason it gives never repeats what stands there: that may be a
-/// password.
-class proxy_parser
-{
-public:
-    explicit proxy_parser(std::string_view text) noexcept : rest_(text) {}
-
-    /// `source` is what the error's cause begins with.
-    result<proxy_settings> parse(std::string_view source)
-    {
-        std::string const reason = read();
-        if (reason.empty())
-            return std::move(settings_);
-        return error(errc::invalid_option, std::string(source) + ": " + reason);
+    std::string const request = connect_request(target, proxy, user_agent);
+    std::string const name = "the proxy " + proxy.address.host;
+    exchange<> talk(stream, request, http_limits());
+    response_parser& answer = talk.answer();
+    answer.expect_tunnel();
+    // The body of a refusal only says why.
+    for (io_step now = talk.advance(); wants_socket(now) && !answer.header_done(); now = talk.advance()) {
+        bool const ready = co_await stream.ready(op, now);
+        if (!ready)
+            co_return op.interruption("asking " + name + " for a tunnel");
     }
-
-private:
-    /// Empty, or what is wrong.
-    std::string read()
-    {
-        if (auto const end = rest_.find("://"); end != std::string_view::npos) {
-            if (!equals_ignoring_case(rest_.substr(0, end), "http"))
-                return "the URL does not start with http://, and no other kind of proxy is supported";
-            rest_.remove_prefix(end + 3);
-        }
-        auto const authority = rest_.substr(0, rest_.find_first_of("/?#"));
-        if (auto const end = authority.rfind('@'); end != std::string_view::npos) {
-            if (char const* const reason = read_credentials(authority.substr(0, end)))
-                return reason;
-            rest_.remove_prefix(end + 1);
-        }
-        auto address = parse_url("http://" + std::string(rest_));
-        if (!address)
-            return address.error().cause();
-        if (address.value().path != "/")
-            return "the URL has a path or a query";
-        settings_.address = std::move(address).value();
-        return {};
-    }
-
-    /// Null, or what is wrong.
-    char const* read_credentials(std::string_view text)
-    {
-        auto const colon = std::min(text.find(':'), text.size());
-        std::string user;
-        std::string password;
-        if (!decode(text.substr(0, colon), user) ||
-            !decode(text.substr(std::min(colon + 1, text.size())), password))
-            return "the URL has a '%' in its user name or password without two hexadecimal digits";
-        if (user.find(':') != std::string::npos) // RFC 7617 §2, like the next one
-            return "the URL has a ':' in its user name";
-        auto const is_control = [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; };
-        if (std::ranges::any_of(user, is_control) || std::ranges::any_of(password, is_control))
-            return "the URL has a control character in its user name or password";
-        if (!user.empty() || !password.empty())
-            settings_.authorization = "Basic " + base64_encode(user + ":" + password, base64_form::standard);
-        return nullptr;
-    }
-
-    /// Appends `text` without its percent-encoding. False when a '%' has no two digits behind it.
-    static bool decode(std::string_view text, std::string& out)
-    {
-        for (std::size_t at = 0; at != text.size(); ++at) {
-            if (text[at] != '%') {
-                out += text[at];
-                continue;
-            }
-            auto const digits = text.substr(at + 1, 2);
-            unsigned value = 0;
-            char const* const end =
-                std::from_chars(digits.data(), digits.data() + digits.size(), value, 16).ptr;
-            if (end - digits.data() != 2)
-                return false;
-            out += static_cast<char>(static_cast<unsigned char>(value));
-            at += 2;
-        }
-        return true;
-    }
-
-    std::string_view rest_;
-    proxy_settings settings_;
-};
-
-/// `http://[user[:password]@]host[:port]`, or the same without `http://`; user and password are
-/// percent-decoded, and a '@' or ':' alone before the host means none. Without a port it is 80, the
-/// scheme's own, as in Go and Python (curl has 1080). Anything else is errc::invalid_option.
-inline result<proxy_settings> parse_proxy(std::string_view text, std::string_view source = "the HTTP proxy")
-{
-    return proxy_parser(text).parse(source);
-}
-
-/// What the environment says about proxies.
-class proxy_variables
-{
-public:
-    std::string https_proxy; ///< Empty when there is none.
-    std::string no_proxy;    ///< What is reached without one.
-};
-
-/// HTTPS_PROXY, else https_proxy; NO_PROXY, else no_proxy. One that is empty counts as not there. ALL_PROXY
-/// is not asked: what stands there is mostly a SOCKS proxy.
-inline proxy_variables proxy_environment()
-{
-    auto const first_of = [](char const* name, char const* other) {
-        std::string const text = environment_variable(name);
-        return text.empty() ? environment_variable(other) : text;
-    };
-    proxy_variables out;
-    out.https_proxy = first_of("HTTPS_PROXY", "https_proxy");
-    out.no_proxy = first_of("NO_PROXY", "no_proxy");
-    return out;
-}
-
-/// A URL's host and port as the entries of NO_PROXY see them. Names are never looked up.
-class no_proxy_target
-{
-public:
-    explicit no_proxy_target(url const& target)
-        : host_(target.host), port_(target.port), address_(any_address(host_))
-    {}
-
-    /// Whether this one entry names the target. A broken entry names nothing.
-    bool matches(std::string_view entry) const
-    {
-        if (entry == "*")
-            return true;
-        if (auto const slash = entry.find('/'); slash != std::string_view::npos)
-            return is_in(entry.substr(0, slash), parse_decimal(entry.substr(slash + 1)));
-        if (auto const v6 = ipv6_text::parse(entry)) // its colons are no port's
-            return v6 == address_;
-        bool const brackets = entry.starts_with('[');
-        auto const end = entry.find(':', brackets ? entry.find(']') : 0);
-        if (end != std::string_view::npos && parse_decimal(entry.substr(end + 1)) != port_)
-            return false;
-        auto name = entry.substr(0, end);
-        if (brackets)
-            return address_ && name.ends_with(']') &&
-                   ipv6_text::parse(name.substr(1, name.size() - 2)) == address_;
-        while (name.ends_with('.'))
-            name.remove_suffix(1);
-        if (address_)
-            return any_address(name) == address_;
-        return is_named(name);
-    }
-
-private:
-    using address = ipv6_text::address;
-
-    /// What ::ffff:0:0/96 has in front: IPv4 addresses as IPv6 (RFC 4291 §2.5.5.2).
-    static constexpr std::size_t mapped_bits = 96;
-    static constexpr address mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-
-    /// An IPv4 address becomes the IPv6 address that stands for it.
-    static std::optional<address> any_address(std::string_view text)
-    {
-        auto const v4 = parse_ipv4(text);
-        if (!v4)
-            return ipv6_text::parse(text);
-        address out = mapped;
-        std::ranges::copy(*v4, out.end() - v4->size());
-        return out;
-    }
-
-    static bool same_front(address const& a, address const& b, std::size_t bits)
-    {
-        auto const bytes = static_cast<std::ptrdiff_t>(bits / 8);
-        if (!std::equal(a.begin(), a.begin() + bytes, b.begin()))
-            return false;
-        auto const rest = bits % 8;
-        return rest == 0 || ((a[bits / 8] ^ b[bits / 8]) >> (8 - rest)) == 0;
-    }
-
-    /// Whether the target is an address of `network/bits`.
-    bool is_in(std::string_view network, std::optional<std::uint64_t> bits) const
-    {
-        bool const v4 = parse_ipv4(network).has_value();
-        auto const front = any_address(network);
-        if (!address_ || !front || !bits || *bits > (v4 ? 32 : 128))
-            return false;
-        auto const size = static_cast<std::size_t>(*bits) + (v4 ? mapped_bits : 0);
-        // An IPv4 address is in none of the networks that IPv6 has around them all, as ::/0.
-        if (size < mapped_bits && same_front(*address_, mapped, mapped_bits))
-            return false;
-        return same_front(*address_, *front, size);
-    }
-
-    /// Whether `name` is the host or a domain above it.
-    bool is_named(std::string_view name) const
-    {
-        if (name.starts_with("*."))
-            name.remove_prefix(1);
-        bool const only_below = name.starts_with('.');
-        if (only_below)
-            name.remove_prefix(1);
-        if (name.size() > host_.size())
-            return false;
-        auto const above = host_.size() - name.size();
-        if (!equals_ignoring_case(host_.substr(above), name))
-            return false;
-        return above == 0 ? !only_below : host_[above - 1] == '.';
-    }
-
-    std::string_view host_;
-    std::uint64_t port_;
-    std::optional<address> address_; ///< When the host is one.
-};
-
-/// Whether `no_proxy` (the text of NO_PROXY) names the target. Its entries stand between commas and blanks:
-/// - `*`: everything;
-/// - `example.com`: that host and those below it; `.example.com`, `*.example.com`: only those below it;
-/// - `192.0.2.1`, `2001:db8::1`, `[2001:db8::1]`: that address, in whatever spelling;
-/// - each of those names and addresses with `:port` (then IPv6 needs its brackets): that port alone;
-/// - `10.0.0.0/8`, `fd00::/8`: the addresses of that network.
-inline bool bypasses_proxy(std::string_view no_proxy, url const& target)
-{
-    constexpr std::string_view separators = ", \t\r\n";
-    no_proxy_target const sought(target);
-    for (;;) {
-        no_proxy.remove_prefix(std::min(no_proxy.find_first_not_of(separators), no_proxy.size()));
-        if (no_proxy.empty())
-            return false;
-        auto const entry = no_proxy.substr(0, no_proxy.find_first_of(separators));
-        if (sought.matches(entry))
-            return true;
-        no_proxy.remove_prefix(entry.size());
-    }
-}
-
-/// The proxy that `target` is reached through, if any.
-///
-/// `option` is what the program said: nothing, a proxy, or an empty text for no proxy at all. It stands in
-/// the place of the whole environment, NO_PROXY included: a program that names its proxy means it on every
-/// machine. Only https goes through a proxy, because plain http is for this machine and the metadata
-/// service, which no other machine reaches for us. For the same reason a loopback target never goes through
-/// a proxy of the environment, and through the program's own only when that is on the loopback too (a
-/// debugging proxy).
-inline result<std::optional<proxy_settings>>
-choose_proxy(url const& target, std::optional<std::string> const& option, proxy_variables const& environment)
-{
-    std::optional<proxy_settings> const none;
-    std::string const& text = option ? *option : environment.https_proxy;
-    bool const local = is_loopback(target.host);
-    if (text.empty() || !target.is_https())
-        return none;
-    if (!option && (local || bypasses_proxy(environment.no_proxy, target)))
-        return none;
-    auto proxy = parse_proxy(text, option ? "the HTTP proxy" : "HTTPS_PROXY");
-    if (!proxy)
-        return proxy.error();
-    if (local && !is_loopback(proxy.value().address.host))
-        return none;
-    return std::optional(std::move(proxy).value());
-}
-
-/// The bytes that ask `proxy` for a tunnel to `target` (RFC 9110 §9.3.6). They never hold anything of the
-/// request that goes through it. A user agent that cannot be sent is left out: that request is refused for
-/// it.
-inline std::string connect_request(url const& target, proxy_settings const& proxy,
-                                   std::string_view user_agent)
-{
-    bool const v6 = target.host.find(':') != std::string::npos;
-    std::string const authority =
-        (v6 ? "[" + target.host + "]" : target.host) + ":" + std::to_string(target.port);
-    std::string out = "CONNECT " + authority + " HTTP/1.1\r\n";
-    request_fields::write(out, "Host", authority);
-    if (!user_agent.empty() && request_fields::is_value(user_agent))
-        request_fields::write(out, "User-Agent", user_agent);
-    if (!proxy.authorization.empty())
-        request_fields::write(out, "Proxy-Authorization", proxy.authorization);
-    out += "\r\n";
-    return out;
+    if (!answer.header_done())
+        co_return error(talk.failure().error().code(), name + ": " + talk.failure().error().cause());
+    if (answer.is_tunnel())
+        co_return result<void>();
+    int const status = answer.status();
+    // 5xx: the proxy could not reach the target, which it may do later.
+    errc const code = status >= 500 ? errc::connect_failed : errc::proxy_refused;
+    co_return error(code, name + " answered " + std::to_string(status) + " when asked for a tunnel to " +
+                              target.host_field() + (status == 407 ? ": it wants (other) credentials" : ""));
 }
 
 } // namespace hdikafka::inline v0_1::detail
@@ -8693,79 +8082,34 @@ namespace hdikafka::inline v0_1::detail {
 
 /// A look-up of a host's addresses. getaddrinfo cannot be stopped: a call that gives up leaves it to finish
 /// here.
-template <class Lazy = void>
-class lookup : public std::enable_shared_from_this<lookup<Lazy>>
+class lookup
 {
 public:
-    explicit lookup(operation_ptr op, net::any_io_executor const& executor)
-        : op_(std::move(op)), resolver_(executor)
-    {}
+    explicit lookup(net::any_io_executor const& executor) : resolver(executor) {}
 
-    void start(std::string const& host, std::string const& port)
-    {
-        resolver_.async_resolve(host, port, net::ip::tcp::resolver::numeric_service,
-                                found_handler(this->shared_from_this()));
-    }
-
-    /// Takes it off the context's queue, where one look-up is made after the other, unless it is the one
-    /// under way.
-    void cancel() { resolver_.cancel(); }
-
+    net::ip::tcp::resolver resolver;
     std::atomic<bool> finished = false; ///< The rest may be looked at.
     std::error_code failure;
     net::ip::tcp::resolver::results_type found;
-
-private:
-    class found_handler
-    {
-    public:
-        explicit found_handler(std::shared_ptr<lookup> search) noexcept : search_(std::move(search)) {}
-
-        void operator()(std::error_code ended, net::ip::tcp::resolver::results_type addresses)
-        {
-            search_->failure = ended;
-            search_->found = std::move(addresses);
-            search_->finished = true;
-            search_->op_->wake();
-        }
-
-    private:
-        std::shared_ptr<lookup> search_;
-    };
-
-    operation_ptr op_;
-    net::ip::tcp::resolver resolver_;
 };
 
-/// What a connection is made with.
-class connection_settings
-{
-public:
-    connection_settings() = default;
-
-    milliseconds connect_timeout{10'000};
-    std::optional<proxy_settings> proxy;
-    std::string user_agent;        ///< for the proxy
-    bool cleanses = false;         ///< TLS wipes what it has read: answers there are secret
-    std::vector<std::string> pins; ///< of the server's key, in base64; any will do when there are none
-    observer watcher;
-};
-
-/// Makes one connection. Target, context and sessions outlive it.
+/// Makes one connection: look-up, race, tunnel, handshake. What it is given by reference outlives it.
 template <class = void>
 class connector
 {
 public:
     /// `context` and `sessions` are used for https only.
-    connector(operation_ptr op, net::any_io_executor const& executor, url const& target,
-              connection_settings settings, SSL_CTX* context, tls_sessions<>& sessions)
+    connector(operation_ptr op, net::any_io_executor const& executor, transport_settings const& settings,
+              url const& target, std::optional<proxy_settings> proxy, SSL_CTX* context,
+              tls_sessions<>& sessions)
         : op_(std::move(op)),
           executor_(executor),
+          settings_(settings),
           target_(target),
-          settings_(std::move(settings)),
+          proxy_(std::move(proxy)),
           context_(context),
           sessions_(sessions),
-          peer_(settings_.proxy ? settings_.proxy->address : target)
+          peer_(proxy_ ? proxy_->address : target)
     {}
     connector(connector const&) = delete;
     connector& operator=(connector const&) = delete;
@@ -8777,25 +8121,26 @@ public:
         auto const begun = steady_clock::now();
         op_->begin_phase(errc::connect_timeout, settings_.connect_timeout);
         address_list addresses;
-        auto const resolved = co_await resolve(addresses);
-        if (!resolved)
-            co_return resolved;
+        auto outcome = co_await look_up(addresses);
+        if (!outcome)
+            co_return outcome;
         address_race<> race(op_, executor_, std::move(addresses));
         for (;;) {
-            auto link = std::make_unique<connection<>>(executor_, target_, settings_.watcher);
-            auto outcome =
-                co_await race.run(peer_.host + ":" + std::to_string(peer_.port), link->stream.socket());
+            auto link = std::make_unique<connection<>>(executor_, target_, settings_.observer);
+            outcome = co_await race.run(peer_.host + ":" + std::to_string(peer_.port), link->stream.socket());
             if (!outcome)
                 co_return outcome;
-            outcome = co_await set_up(link->stream);
+            if (proxy_)
+                outcome = co_await open_tunnel<>(*op_, link->stream, target_, *proxy_, settings_.user_agent);
+            if (outcome && target_.is_https())
+                outcome = co_await shake_hands(link->stream);
             if (outcome) {
-                ready(*link, begun);
+                announce(*link, begun);
                 made = std::move(link);
                 co_return outcome;
             }
-            error const& failure = outcome.error();
-            bool const elsewhere =
-                failure.code() == errc::connection_lost || failure.code() == errc::connect_timeout;
+            auto const failure = outcome.error().code();
+            bool const elsewhere = failure == errc::connection_lost || failure == errc::connect_timeout;
             if (!elsewhere || race.exhausted() || op_->stopped())
                 co_return outcome;
             op_->begin_phase(errc::connect_timeout, settings_.connect_timeout);
@@ -8807,7 +8152,7 @@ private:
 
     /// The addresses of the host; ends with the operation's interruption at once, whatever the resolver
     /// does.
-    task resolve(address_list& addresses)
+    task look_up(address_list& addresses)
     {
         std::error_code not_an_address;
         auto const address = net::ip::make_address(peer_.host, not_an_address);
@@ -8815,12 +8160,12 @@ private:
             addresses.emplace_back(address, peer_.port);
             co_return result<void>();
         }
-        auto const search = std::make_shared<lookup<>>(op_, executor_);
-        search->start(peer_.host, std::to_string(peer_.port));
+        std::shared_ptr<lookup> const search = start_look_up();
         while (!search->finished && !op_->interrupted())
             co_await op_->park();
         if (op_->interrupted()) {
-            search->cancel();
+            search->resolver
+                .cancel(); // which begins no look-up that stands behind others in the context's queue
             co_return op_->interruption("looking up " + peer_.host);
         }
         if (search->failure || search->found.empty())
@@ -8831,83 +8176,52 @@ private:
         co_return result<void>();
     }
 
-    /// What a connected socket needs before the first request.
-    task set_up(tls_stream<>& stream)
+    std::shared_ptr<lookup> start_look_up()
     {
-        std::error_code unimportant;
-        stream.socket().set_option(net::ip::tcp::no_delay(true), unimportant);
-        auto outcome = result<void>();
-        if (settings_.proxy)
-            outcome = co_await open_tunnel(stream);
-        if (outcome && target_.is_https())
-            outcome = co_await secure(stream);
-        co_return outcome;
+        auto search = std::make_shared<lookup>(executor_);
+        auto done = [search, op = op_](std::error_code ended, net::ip::tcp::resolver::results_type found) {
+            search->failure = ended;
+            search->found = std::move(found);
+            search->finished = true;
+            op->wake();
+        };
+        search->resolver.async_resolve(peer_.host, std::to_string(peer_.port),
+                                       net::ip::tcp::resolver::numeric_service, std::move(done));
+        return search;
     }
 
-    /// Has the proxy connect to the target. What it says is never taken for the target's words.
-    task open_tunnel(tls_stream<>& stream)
-    {
-        std::string const request = connect_request(target_, *settings_.proxy, settings_.user_agent);
-        exchange<> talk(stream, request, http_limits());
-        talk.answer().expect_tunnel();
-        io_step now = talk.advance();
-        while (now == io_step::want_read || now == io_step::want_write || now == io_step::want_either) {
-            bool const ready =
-                co_await op_->ready(stream.socket(), readiness_for(now), now == io_step::want_either);
-            if (!ready)
-                co_return op_->interruption("asking the proxy " + peer_.host + " for a tunnel");
-            now = talk.advance();
-            if (talk.answer().header_done() && !talk.answer().is_tunnel())
-                break; // the body only says why
-        }
-        if (!talk.answer().header_done())
-            co_return error(talk.failure().error().code(),
-                            "the proxy " + peer_.host + ": " + talk.failure().error().cause());
-        if (talk.answer().is_tunnel())
-            co_return result<void>();
-        int const status = talk.answer().status();
-        // 5xx: the proxy could not reach the target, which it may do later.
-        errc const code = status >= 500 ? errc::connect_failed : errc::proxy_refused;
-        co_return error(code, "the proxy " + peer_.host + " answered " + std::to_string(status) +
-                                  " when asked for a tunnel to " + target_.host_field() +
-                                  (status == 407 ? ": it wants (other) credentials" : ""));
-    }
-
-    task secure(tls_stream<>& stream)
+    task shake_hands(tls_stream<>& stream)
     {
         auto const prepared = stream.use_tls(context_, target_.host, target_.host_is_address());
         if (!prepared)
             co_return prepared;
-        if (settings_.cleanses)
+        if (!is_pinned())
             SSL_set_options(stream.tls(), SSL_OP_CLEANSE_PLAINTEXT);
         sessions_.offer_to(stream.tls());
-        for (;;) {
-            io_step const now = stream.handshake();
-            if (now == io_step::done)
-                co_return settle(stream);
-            if (now == io_step::closed)
-                co_return error(errc::connection_lost,
-                                "the server closed the connection during the TLS handshake");
-            if (now == io_step::failed)
-                co_return stream.failure();
-            bool const ready = co_await op_->ready(stream.socket(), readiness_for(now));
+        io_step now = stream.handshake();
+        while (wants_socket(now)) {
+            bool const ready = co_await stream.ready(*op_, now);
             if (!ready)
                 co_return op_->interruption("negotiating TLS");
+            now = stream.handshake();
         }
-    }
-
-    result<void> settle(tls_stream<>& stream)
-    {
-        auto pinned = check_pins(stream.tls(), settings_.pins);
+        if (now != io_step::done)
+            co_return stream.failure();
+        auto pinned = result<void>();
+        if (is_pinned())
+            pinned = check_pins(stream.tls(), settings_.pins);
         if (pinned)
             sessions_.keep(stream.tls());
-        return pinned;
+        co_return pinned;
     }
 
-    void ready(connection<>& link, steady_clock::time_point begun) const
+    /// Whether it is the service: what others answer is secret, and their keys are their own.
+    bool is_pinned() const { return target_.same_origin(settings_.pinned); }
+
+    void announce(connection<>& link, steady_clock::time_point begun) const
     {
         link.made_at = steady_clock::now();
-        if (!settings_.watcher)
+        if (!settings_.observer)
             return;
         connection_opened event;
         event.host = target_.host;
@@ -8916,18 +8230,126 @@ private:
             event.tls_version = SSL_get_version(tls);
             event.resumed = SSL_session_reused(tls) == 1;
         }
-        event.proxied = settings_.proxy.has_value();
+        event.proxied = proxy_.has_value();
         event.duration = std::chrono::duration_cast<std::chrono::microseconds>(link.made_at - begun);
-        settings_.watcher(event);
+        settings_.observer(event);
     }
 
     operation_ptr op_;
     net::any_io_executor const& executor_;
+    transport_settings const& settings_;
     url const& target_;
-    connection_settings const settings_;
+    std::optional<proxy_settings> const proxy_;
     SSL_CTX* context_;
     tls_sessions<>& sessions_;
     url const& peer_; ///< Whom the socket is connected to: the target or the proxy.
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/run/waiters.hpp
+
+// Operations that wait for what somebody else gives them, in the order in which they came.
+#ifndef HDIKAFKA_DETAIL_RUN_WAITERS_HPP
+#define HDIKAFKA_DETAIL_RUN_WAITERS_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Who is given nothing but the word that the wait is over.
+class nothing
+{};
+
+/// All but the places is called with the lock held, which is mostly that of what is waited for: who looks,
+/// finds nothing and joins cannot miss the answer then.
+template <class Grant = nothing>
+class waiters
+{
+public:
+    explicit waiters(std::mutex& lock) noexcept : mutex_(lock) {}
+    waiters(waiters const&) = delete;
+    waiters& operator=(waiters const&) = delete;
+
+    /// Somebody who waits, on the frame of his coroutine. It leaves the queue with that, also because its
+    /// executor's context is destroyed: the queue may outlive contexts and must not touch one that is gone.
+    /// What was granted and not taken dies with the place, without the lock.
+    class place : public list_link
+    {
+    public:
+        /// `queue` is a part of `owner`, which is kept. `op` is the operation of that coroutine.
+        template <class Owner>
+        place(std::shared_ptr<Owner> const& owner, waiters& queue, operation<>& op) noexcept
+            : queue_(owner, &queue), op_(op)
+        {}
+        ~place()
+        {
+            std::lock_guard const lock(queue_->mutex_);
+            if (this->linked())
+                queue_->line_.remove(*this);
+        }
+
+        /// False when it was answered, or never joined.
+        bool waits() const
+        {
+            std::lock_guard const lock(queue_->mutex_);
+            return this->linked();
+        }
+
+        /// Waits for an answer; fails, when there is none, with the operation's interruption, and keeps its
+        /// place for one who comes too late. `doing` is for the error.
+        task wait(std::string doing)
+        {
+            while (waits()) {
+                bool const going_on = co_await op_.park();
+                if (!going_on && waits())
+                    co_return op_.interruption(doing);
+            }
+            co_return result<void>();
+        }
+
+        /// What was granted, once; a Grant() when nothing was.
+        Grant take()
+        {
+            std::lock_guard const lock(queue_->mutex_);
+            return std::exchange(grant_, Grant());
+        }
+
+    private:
+        friend class waiters;
+
+        std::shared_ptr<waiters> const queue_;
+        operation<>& op_;
+        Grant grant_ = Grant();
+    };
+
+    bool empty() const noexcept { return line_.empty(); }
+
+    /// Only when there is one.
+    place& front() const noexcept { return line_.front(); }
+
+    /// Takes the last place.
+    void join(place& one) noexcept { line_.push_back(one); }
+
+    /// Lets go one who waits, or one who has not joined and need not.
+    void answer(place& one, Grant grant = Grant()) noexcept
+    {
+        one.grant_ = std::move(grant);
+        if (!one.linked())
+            return;
+        line_.remove(one);
+        one.op_.wake(); // with the lock, for until it is released the place is there, and so is its context
+    }
+
+    void answer_all(Grant const& grant = Grant())
+    {
+        while (!line_.empty())
+            answer(line_.front(), grant);
+    }
+
+private:
+    std::mutex& mutex_;
+    linked_list<place> line_;
 };
 
 } // namespace hdikafka::inline v0_1::detail
@@ -8947,8 +8369,8 @@ class connection_pool;
 
 using pool_ptr = std::shared_ptr<connection_pool<>>;
 
-/// The right to one connection: to an idle one, or to make one when `link` is empty. Gives the right
-/// back when it dies, and the connection with it after keep(); otherwise the connection is closed.
+/// The right to one connection: to an idle one, or to make one when `link` is empty. Gives the right back
+/// when it dies, and the connection with it if that is reusable; otherwise the connection is closed.
 template <class Lazy = void>
 class lease
 {
@@ -8962,32 +8384,24 @@ public:
     {
         std::swap(link, other.link);
         std::swap(pool_, other.pool_);
-        std::swap(reusable_, other.reusable_);
         return *this;
     }
     ~lease()
     {
         if (!pool_)
             return;
-        if (link && !reusable_) {
-            if (link->end == connection_end::finished)
-                link->stream.close_politely(); // which keeps its TLS session good
+        if (link && !link->reusable())
             link.reset();
-        }
         pool_->give_back(std::move(link));
     }
 
     /// Whether it is a right at all.
     explicit operator bool() const noexcept { return pool_ != nullptr; }
 
-    /// The exchange ended cleanly: the connection may serve the next one.
-    void keep() noexcept { reusable_ = true; }
-
     connection_ptr link;
 
 private:
     pool pool_;
-    bool reusable_ = false;
 };
 
 /// How an origin is reached.
@@ -9006,7 +8420,7 @@ class connection_pool : public std::enable_shared_from_this<connection_pool<Lazy
 {
 public:
     connection_pool(url target, std::size_t limit, route by)
-        : target_(std::move(target)), host_field_(target_.host_field()), limit_(limit), by_(by)
+        : target_(std::move(target)), host_(field_value::host(target_.host_field())), limit_(limit), by_(by)
     {}
     connection_pool(connection_pool const&) = delete;
     connection_pool& operator=(connection_pool const&) = delete;
@@ -9023,7 +8437,7 @@ public:
     tls_sessions<>& sessions() noexcept { return sessions_; }
 
     /// The value of the Host field of each request.
-    std::string const& host_field() const noexcept { return host_field_; }
+    field_value const& host() const noexcept { return host_; }
 
     /// An idle connection that is still good, or the right to make one; nothing when all are in use. `fresh`:
     /// only the right to make one will do.
@@ -9036,18 +8450,17 @@ public:
     /// Waits for a connection, in turn, until the operation is interrupted.
     task wait_in_line(operation_ptr op, bool fresh, lease<>& held)
     {
-        place_in_line place(this->shared_from_this(), *op);
+        constexpr char const* doing = "waiting for a free connection";
+        place_in_line place(this->shared_from_this(), waiting_, *op);
         held = take_or_queue(&place, fresh);
-        while (!held) {
-            if (op->interrupted())
-                co_return op->interruption("waiting for a free connection");
-            co_await op->park();
-            held = place.claim();
+        if (!held) {
+            auto const waited = co_await place.wait(doing);
+            if (!waited)
+                co_return waited;
+            held = place.take();
         }
-        if (op->interrupted()) {
-            held.keep(); // as good as it came
-            co_return op->interruption("waiting for a free connection");
-        }
+        if (op->interrupted())
+            co_return op->interruption(doing);
         drop_unusable(held, fresh);
         co_return result<void>();
     }
@@ -9058,46 +8471,7 @@ public:
 private:
     friend class lease<>;
 
-    /// Somebody who waits, or was given what is not claimed yet. All but the references belongs to the
-    /// pool's lock.
-    class place_in_line : public list_link
-    {
-    public:
-        place_in_line(pool_ptr pool, operation<>& op) : pool_(std::move(pool)), op_(op) {}
-
-        /// Also when the executor's context is destroyed: the pool may outlive it and must not touch one
-        /// that is gone.
-        ~place_in_line()
-        {
-            {
-                std::lock_guard const lock(pool_->mutex_);
-                if (this->linked())
-                    pool_->waiting_.remove(*this);
-            }
-            if (granted_)
-                pool_->give_back(std::move(link_));
-        }
-
-        /// With the lock held.
-        void grant(connection_ptr link)
-        {
-            granted_ = true;
-            link_ = std::move(link);
-            op_.wake();
-        }
-
-        lease<> claim()
-        {
-            std::lock_guard const lock(pool_->mutex_);
-            return std::exchange(granted_, false) ? lease<>(pool_, std::move(link_)) : lease<>();
-        }
-
-    private:
-        pool_ptr pool_;
-        operation<>& op_;
-        connection_ptr link_;
-        bool granted_ = false;
-    };
+    using place_in_line = waiters<lease<>>::place; // a lease that is not taken goes back
 
     /// When all are in use: nothing, and `place`, if there is one, stands in the queue.
     lease<> take_or_queue(place_in_line* place, bool fresh)
@@ -9106,15 +8480,8 @@ private:
         connection_ptr found;
         {
             std::unique_lock lock(mutex_);
-            while (!idle_.empty() && idle_.front().retire_at <= now) {
-                connection_ptr retired(&idle_.pop_front());
-                --open_;
-                lock.unlock();
-                retired->end = connection_end::retired;
-                retired->stream.close_politely();
-                retired.reset();
-                lock.lock();
-            }
+            while (!idle_.empty() && idle_.front().retire_at <= now)
+                close_oldest(lock, connection_end::retired);
             bool const room = open_ < limit_;
             if (!idle_.empty() && !(fresh && room)) {
                 found.reset(&idle_.pop_back());
@@ -9122,7 +8489,7 @@ private:
                 ++open_;
             } else {
                 if (place)
-                    waiting_.push_back(*place);
+                    waiting_.join(*place);
                 return lease<>();
             }
         }
@@ -9139,9 +8506,7 @@ private:
         bool const usable = held.link->usable();
         if (usable && !fresh)
             return;
-        if (usable)
-            held.link->end = connection_end::dropped;
-        held.link->stream.close_politely();
+        held.link->close(usable ? connection_end::dropped : held.link->end);
         held.link.reset();
     }
 
@@ -9149,22 +8514,26 @@ private:
     {
         std::unique_lock lock(mutex_);
         closed_ = closed_ || for_good;
-        while (!idle_.empty() && idle_.front().last_used <= unused_since) {
-            connection_ptr link(&idle_.pop_front());
-            --open_;
-            lock.unlock();
-            link->end = cause;
-            link->stream.close_politely();
-            link.reset();
-            lock.lock();
-        }
+        while (!idle_.empty() && idle_.front().last_used <= unused_since)
+            close_oldest(lock, cause);
+    }
+
+    /// Of the idle ones, and without the lock meanwhile.
+    void close_oldest(std::unique_lock<std::mutex>& lock, connection_end cause)
+    {
+        connection_ptr link(&idle_.pop_front());
+        --open_;
+        lock.unlock();
+        link->close(cause);
+        link.reset();
+        lock.lock();
     }
 
     void give_back(connection_ptr link)
     {
         std::lock_guard const lock(mutex_);
         if (!waiting_.empty()) {
-            waiting_.pop_front().grant(std::move(link));
+            waiting_.answer(waiting_.front(), lease<>(this->shared_from_this(), std::move(link)));
         } else if (link && !closed_) {
             idle_.push_back(*link.release());
         } else {
@@ -9173,13 +8542,13 @@ private:
     }
 
     url const target_;
-    std::string const host_field_;
+    field_value const host_;
     std::size_t const limit_;
     route const by_;
     tls_sessions<> sessions_; // outlives the connections
     std::mutex mutex_;
     linked_list<connection<>> idle_; // owned; oldest first
-    linked_list<place_in_line> waiting_;
+    waiters<lease<>> waiting_{mutex_};
     std::size_t open_ = 0; // in use and idle
     bool closed_ = false;
 };
@@ -9279,39 +8648,8 @@ private:
 
 namespace hdikafka::inline v0_1::detail {
 
-/// What all connections of a client have in common.
-class transport_settings
-{
-public:
-    transport_settings() = default;
-
-    tls_options tls;
-    milliseconds connect_timeout{10'000};
-    milliseconds idle_timeout{30'000};
-    milliseconds max_idle_time{60'000};
-    milliseconds max_connection_age{600'000};
-    std::size_t max_connections = 16;
-    std::string user_agent;
-    retry_policy retry; ///< of token requests; a call to the service brings its own
-    std::optional<std::string> proxy;
-    proxy_variables environment;
-    url pinned;                    ///< The one origin that `pins` are for.
-    std::vector<std::string> pins; ///< In base64, without a prefix.
-    hdikafka::observer observer;
-};
-
 /// The value of an Authorization field, shared so that using it costs no copy.
 using authorization = std::shared_ptr<field_value const>;
-
-/// Is told of an answer's header before the body has come.
-class header_listener
-{
-public:
-    virtual ~header_listener() = default;
-
-    /// In the operation's turn; once for each attempt that gets as far.
-    virtual void header(response_parser const& answer) = 0;
-};
 
 /// Shared by a client's handles, its calls in flight and the token requests it started.
 template <class = void>
@@ -9341,85 +8679,32 @@ public:
     {
         std::lock_guard const lock(mutex_);
         for (auto const& known : pools_)
-            if (known->by() == by && same_origin(known->target(), target))
+            if (known->by() == by && known->target().same_origin(target))
                 return known;
         pools_.push_back(std::make_shared<connection_pool<>>(target, settings_.max_connections, by));
         return pools_.back();
     }
 
-    /// One attempt at `request`, which is sound, over a connection made for it if that is to be `fresh`. What
-    /// `outcome` says of bytes and the connection is right whatever comes of it. It leaves the operation in a
-    /// phase.
-    task send(operation_ptr op, pool_ptr pool, bool fresh, http_request const& request, authorization token,
-              http_limits const& limits, attempt_outcome& outcome, http_response& answer,
-              header_listener* listener)
+    /// Makes the attempt, over a connection made for it if that is to be `fresh`. What its outcome says of
+    /// bytes and the connection is right whatever comes of it. It leaves the operation in a phase.
+    task send(operation_ptr const& op, connection_pool<>& pool, bool fresh, attempt& now)
     {
-        lease<> held = pool->take(fresh);
+        lease<> held = pool.take(fresh);
         if (!held) {
-            auto const waited = co_await pool->wait_in_line(op, fresh, held);
+            auto const waited = co_await pool.wait_in_line(op, fresh, held);
             if (!waited)
                 co_return waited;
         }
-        outcome.reused = held.link != nullptr;
+        now.outcome.reused = held.link != nullptr;
         if (held.link) {
-            outcome.idle_since = held.link->last_used;
+            now.outcome.idle_since = held.link->last_used;
         } else {
-            auto const connected = co_await connect(op, *pool, held.link);
+            auto const connected = co_await connect(op, pool, held.link);
             if (!connected)
                 co_return connected;
         }
-        connection<>& link = *held.link;
-        link.request.clear();
-        if (!request.render_to(link.request, pool->host_field(), token.get()))
-            co_return error(errc::invalid_option, "a part of the request cannot be sent in HTTP");
-        link.end = connection_end::failed;
-        ++link.exchanges;
-        std::uint64_t const sent = link.stream.bytes_out();
-        std::uint64_t const received = link.stream.bytes_in();
-        exchange<>& talk = link.talk.emplace(link.stream, link.request, limits);
-        // The phase's time runs from each byte that moves, in either direction.
-        op->begin_phase(errc::idle_timeout, settings_.idle_timeout);
-        io_step now = talk.advance();
-        bool in_time = true;
-        while (in_time &&
-               (now == io_step::want_read || now == io_step::want_write || now == io_step::want_either)) {
-            in_time =
-                co_await op->ready(link.stream.socket(), readiness_for(now), now == io_step::want_either);
-            if (in_time) {
-                op->extend_phase(settings_.idle_timeout);
-                now = talk.advance();
-                if (listener && talk.answer().header_done())
-                    std::exchange(listener, nullptr)->header(talk.answer());
-            }
-        }
-        outcome.bytes_sent = link.stream.bytes_out() - sent;
-        outcome.bytes_received = link.stream.bytes_in() - received;
-        outcome.bytes_written = outcome.bytes_sent != 0;
-        outcome.answered = talk.answer().started();
-        if (!in_time)
-            co_return op->interruption(talk.sending() ? "sending the request" : "waiting for the answer");
-        if (now != io_step::done)
-            co_return talk.failure();
-        response_parser& parser = talk.answer();
-        if (parser.keep_alive() && talk.sent()) {
-            link.last_used = steady_clock::now();
-            link.retire_at = retirement(link.last_used, link.made_at, settings_.max_idle_time,
-                                        settings_.max_connection_age, parser.keep_alive_timeout());
-            link.end = connection_end::closed;
-            held.keep();
-        } else {
-            link.end = connection_end::finished;
-        }
-        answer = parser.take();
-        link.talk.reset();
-        // An idle connection holds no token. Memory that stays in use is wiped by any write.
-        std::ranges::fill(link.request, '\0');
-        constexpr std::size_t worth_keeping = 16 * 1024;
-        if (link.request.capacity() > worth_keeping) {
-            cleanse(link.request);
-            link.request.shrink_to_fit();
-        }
-        co_return result<void>();
+        auto performed = co_await held.link->perform(*op, now, settings_);
+        co_return performed;
     }
 
     void close()
@@ -9436,7 +8721,7 @@ public:
 
 private:
     /// Makes a connection for the pool.
-    task connect(operation_ptr op, connection_pool<>& pool, connection_ptr& made)
+    task connect(operation_ptr const& op, connection_pool<>& pool, connection_ptr& made)
     {
         url const& target = pool.target();
         auto context = result<SSL_CTX*>(nullptr);
@@ -9444,28 +8729,15 @@ private:
             context = tls_context();
         if (!context)
             co_return context.error();
-        connection_settings how;
-        how.connect_timeout = settings_.connect_timeout;
-        if (pool.by() != route::direct) {
-            auto proxy = choose_proxy(target, settings_.proxy, settings_.environment);
-            if (!proxy)
-                co_return proxy.error();
-            how.proxy = std::move(proxy).value();
-        }
-        how.user_agent = settings_.user_agent;
-        how.watcher = settings_.observer;
-        if (same_origin(target, settings_.pinned))
-            how.pins = settings_.pins;
-        else
-            how.cleanses = true;
-        connector<> maker(op, executor_, target, std::move(how), context.value(), pool.sessions());
+        auto proxy = result<std::optional<proxy_settings>>(std::nullopt);
+        if (pool.by() != route::direct)
+            proxy = choose_proxy(target, settings_.proxy, settings_.environment);
+        if (!proxy)
+            co_return proxy.error();
+        connector<> maker(op, executor_, settings_, target, std::move(proxy).value(), context.value(),
+                          pool.sessions());
         auto const outcome = co_await maker.connect(made);
         co_return outcome;
-    }
-
-    static bool same_origin(url const& one, url const& other)
-    {
-        return one.port == other.port && one.host == other.host && one.scheme == other.scheme;
     }
 
     /// Made at the first connection: the constructor of a client does no I/O.
@@ -9547,107 +8819,155 @@ public:
 
 #endif
 
-// -------- hdikafka/detail/run/run.hpp
+// -------- hdikafka/detail/run/children.hpp
 
-// Between the caller's coroutine and the operation's.
-#ifndef HDIKAFKA_DETAIL_RUN_RUN_HPP
-#define HDIKAFKA_DETAIL_RUN_RUN_HPP
+// Work of one's own that nobody awaits: operations that end with whoever started them.
+#ifndef HDIKAFKA_DETAIL_RUN_CHILDREN_HPP
+#define HDIKAFKA_DETAIL_RUN_CHILDREN_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
-/// Resumes the caller on its own executor, which is kept from running out of work until then. The
-/// caller's cancellation is handed over to the operation, which may be at work on another thread.
-template <class Handler>
-class caller final : public completion
-{
-public:
-    caller(operation_ptr const& op, Handler handler)
-        : slot_(net::get_associated_cancellation_slot(handler)),
-          work_(net::get_associated_executor(handler, op->executor())),
-          handler_(std::move(handler)),
-          at_home_(work_.get_executor() == op->executor())
-    {
-        if (slot_.is_connected())
-            slot_.assign([weak = std::weak_ptr(op)](net::cancellation_type type) {
-                auto const running = weak.lock();
-                if (running && (type & net::cancellation_type::terminal) != net::cancellation_type::none)
-                    running->cancel();
-            });
-    }
-
-    void complete(bool at_once) override
-    {
-        auto resume = [slot = slot_, handler = std::move(handler_)]() mutable {
-            if (slot.is_connected())
-                slot.clear();
-            std::move(handler)();
-        };
-        // Never from within the function that started the operation: a loop of calls would become a
-        // recursion.
-        if (at_once)
-            net::post(work_.get_executor(), std::move(resume));
-        else if (at_home_)
-            resume();
-        else
-            net::dispatch(work_.get_executor(), std::move(resume));
-    }
-
-private:
-    net::cancellation_slot slot_;
-    net::executor_work_guard<net::any_io_executor> work_;
-    Handler handler_;
-    bool at_home_; ///< The caller's executor is the operation's, so that resuming it is a call.
-};
-
-/// Starts the operation when the caller's coroutine is suspended.
 template <class = void>
-class start_operation
+class children;
+
+/// What a child does, and all that it needs for that, until its end: its coroutine may point to it.
+template <class Lazy = void>
+class child : public completion, public list_link
 {
 public:
-    explicit start_operation(operation_ptr op) : op_(std::move(op)) {}
+    child(child const&) = delete;
+    child& operator=(child const&) = delete;
 
-    template <class Handler>
-    void operator()(Handler handler) const
+    /// The work, as the operation `op`.
+    virtual task run(operation_ptr op) = 0;
+
+    /// Exactly once, as the last: with what run() came to; or with errc::closed when it never began, for the
+    /// client is closed, or cannot end, because its executor's context is destroyed: its coroutine is gone
+    /// then. No lock is held.
+    virtual void ended(result<void> const& outcome) noexcept = 0;
+
+protected:
+    child() = default;
+
+    /// Whose turns the work is done in. From start() until ended().
+    operation<>& by() const noexcept { return *op_; }
+
+private:
+    friend class children<Lazy>;
+
+    /// The children of one parent that are under way.
+    class siblings
     {
-        op_->start(std::make_unique<caller<Handler>>(op_, std::move(handler)));
+    public:
+        std::mutex mutex;
+        linked_list<child> under_way;
+    };
+
+    void joins(std::shared_ptr<siblings> all)
+    {
+        siblings_ = std::move(all);
+        std::lock_guard const lock(siblings_->mutex);
+        siblings_->under_way.push_back(*this);
     }
 
-private:
-    operation_ptr op_;
-};
+    void complete(bool) override
+    {
+        result<void> outcome;
+        try {
+            outcome = work_.outcome();
+        } catch (error const& thrown) {
+            outcome = thrown;
+        } catch (std::bad_alloc const&) {
+            outcome = error(std::make_error_code(std::errc::not_enough_memory), "no memory is left");
+        } catch (std::exception const& thrown) {
+            outcome =
+                error(errc::invalid_option, std::string("a function of the program threw: ") + thrown.what());
+        } catch (...) {
+            outcome =
+                error(errc::invalid_option, "a function of the program threw what is no std::exception");
+        }
+        end(outcome);
+    }
 
-/// Runs `op`, whose task belongs to the awaiting coroutine and has the outcome afterwards.
-template <class = void>
-net::awaitable<void> run_operation(operation_ptr op)
-{
-    return net::async_initiate<net::use_awaitable_t<> const, void()>(start_operation<>(std::move(op)),
-                                                                     net::use_awaitable);
-}
+    void dropped() noexcept override { end(error(errc::closed, "the executor's context was destroyed")); }
 
-/// Whose outcome nobody waits for.
-class nobody final : public completion
-{
-public:
-    explicit nobody(task work) : work_(std::move(work)) {}
+    void end(result<void> const& outcome) noexcept
+    {
+        work_ = task();
+        if (siblings_) {
+            std::lock_guard const lock(siblings_->mutex);
+            siblings_->under_way.remove(*this);
+        }
+        if (registry_)
+            registry_->remove(*op_);
+        ended(outcome);
+    }
 
-    task& work() noexcept { return work_; }
-    void complete(bool) override {}
-
-private:
     task work_;
+    operation<>* op_ = nullptr; // which owns this
+    std::shared_ptr<siblings> siblings_;
+    registry_ptr registry_;
 };
 
-/// `later`: not before the executor has done what it has to do already.
-template <class = void>
-void run_detached(operation_ptr const& op, task work, bool later = false)
+/// Somebody's children, which his end ends. Thread-safe. A child leaves before ended() is called: one that is
+/// under way has an operation whose context is there.
+template <class Lazy>
+class children
 {
-    auto after = std::make_unique<nobody>(std::move(work));
-    op->runs(after->work());
-    if (later)
-        op->start_later(std::move(after));
-    else
-        op->start(std::move(after));
-}
+public:
+    children() = default;
+    children(children const&) = delete;
+    children& operator=(children const&) = delete;
+    ~children() { close(); }
+
+    /// Runs `one` as the operation `op`, which client.close() ends too if there is a `registry`; `later`: not
+    /// before the executor has done what it has to do already. It may have ended when this returns, and when
+    /// this throws, for want of memory, it has. Call it without a lock that ended() takes.
+    void start(operation_ptr const& op, std::unique_ptr<child<Lazy>> one, registry_ptr registry = nullptr,
+               bool later = false)
+    {
+        one->op_ = op.get();
+        if (registry && !registry->add(*op))
+            return one->end(error(errc::closed, "the client is closed"));
+        one->registry_ = std::move(registry);
+        try {
+            one->work_ = one->run(op);
+        } catch (std::bad_alloc const&) {
+            one->end(error(std::make_error_code(std::errc::not_enough_memory), "no memory is left"));
+            throw;
+        }
+        op->runs(one->work_);
+        one->joins(siblings_);
+        op->start(std::move(one), later);
+    }
+
+    /// Ends with errc::closed, wherever they wait, those that are under way now.
+    void close() noexcept { each(&operation<>::close); }
+
+    /// The same with operation_aborted.
+    void cancel() noexcept { each(&operation<>::cancel); }
+
+    /// Whether none is under way.
+    bool empty() const
+    {
+        std::lock_guard const lock(siblings_->mutex);
+        return siblings_->under_way.empty();
+    }
+
+private:
+    void each(void (operation<>::*end)() noexcept) noexcept
+    {
+        std::lock_guard const lock(siblings_->mutex);
+        if (siblings_->under_way.empty())
+            return;
+        for (auto* one = &siblings_->under_way.front(); one != nullptr;
+             one = siblings_->under_way.after(*one))
+            (one->op_->*end)();
+    }
+
+    std::shared_ptr<typename child<Lazy>::siblings> const siblings_ =
+        std::make_shared<typename child<Lazy>::siblings>();
+};
 
 } // namespace hdikafka::inline v0_1::detail
 
@@ -9660,6 +8980,18 @@ void run_detached(operation_ptr const& op, task work, bool later = false)
 #define HDIKAFKA_DETAIL_CALL_TOKEN_CACHE_HPP
 
 namespace hdikafka::inline v0_1::detail {
+
+/// What one who waits for a token is given. Neither: the request was abandoned, ask again.
+class token_answer
+{
+public:
+    token_answer() = default;
+    explicit token_answer(authorization ready) : token(std::move(ready)) {}
+    explicit token_answer(error why) : failure(std::move(why)) {}
+
+    authorization token;
+    result<void> failure;
+};
 
 template <class Lazy>
 class token_cache : public std::enable_shared_from_this<token_cache<Lazy>>
@@ -9678,20 +9010,20 @@ public:
             // A closed client's requests are abandoned at once: to ask again and again would never end.
             if (http->background()->closed())
                 co_return error(errc::closed, "waiting for a token");
-            waiter place(this->shared_from_this(), *op);
-            token = look(http, &place);
+            place mine(this->shared_from_this(), waiting_, *op);
+            token = look(http, &mine);
             if (token)
                 co_return result<void>();
-            // Another thread may answer from now on: what it says is read when this has left the queue.
-            while (place.waits() && !op->interrupted()) {
+            while (mine.waits() && !op->interrupted()) {
                 co_await op->park(steady_clock::now() + pulse);
                 feel_pulse();
             }
             if (op->interrupted())
                 co_return op->interruption("waiting for a token");
-            token = place.token;
-            if (token || !place.failure)
-                co_return place.failure;
+            token_answer const given = mine.take();
+            token = given.token;
+            if (token || !given.failure)
+                co_return given.failure;
         }
     }
 
@@ -9709,100 +9041,102 @@ public:
     }
 
 private:
+    using place = typename waiters<token_answer>::place;
+
     static constexpr milliseconds pulse{500};
 
-    /// Somebody who waits for the request under way, on the stack of its coroutine. It leaves the queue with
-    /// that, also because its executor's context is destroyed: the cache outlives contexts and must not
-    /// touch one that is gone.
-    class waiter : public list_link
+    /// A request for a token, on the executor of the client that needs it first.
+    class renewal final : public child<Lazy>
     {
     public:
-        waiter(std::shared_ptr<token_cache> cache, operation<>& op) : cache_(std::move(cache)), op_(op) {}
-        ~waiter()
+        renewal(std::shared_ptr<token_cache> cache, transport_ptr http)
+            : cache_(std::move(cache)), http_(std::move(http))
         {
             std::lock_guard const lock(cache_->mutex_);
-            if (this->linked())
-                cache_->waiting_.remove(*this);
+            claims_ = cache_->claims_;
+            cache_->renewal_ = this;
         }
 
-        bool waits() const
+        task run(operation_ptr op) override
+        {
+            auto const begun = steady_clock::now();
+            token_grant grant;
+            result<void> outcome;
+            try {
+                outcome = co_await cache_->source_->request(op, http_, claims_, grant);
+            } catch (error const& thrown) {
+                outcome = thrown;
+            } catch (std::exception const& thrown) {
+                outcome = error(errc::token_refused, thrown.what());
+            } catch (...) {
+                outcome =
+                    error(errc::token_refused, "the callback threw something that is no std::exception");
+            }
+            if (!outcome && op->stopped() == errc::closed)
+                co_return outcome;
+            if (!outcome && op->stopped())
+                outcome = error(op->stopped(), "asking for a token took too long");
+            report(grant, outcome, begun);
+            if (outcome)
+                cache_->succeed(*this, grant.token, http_->random().unit());
+            else
+                cache_->fail(*this, outcome.error());
+            co_return outcome;
+        }
+
+        /// Without an outcome, those who wait look for themselves; those whose client is closed see that.
+        void ended(result<void> const&) noexcept override
         {
             std::lock_guard const lock(cache_->mutex_);
-            return this->linked();
-        }
-
-        /// With the lock held, when it has left the queue.
-        void answer() { op_.wake(); }
-
-        // Given with the lock held, while it waits. Neither: the request was abandoned, ask again.
-        authorization token;
-        result<void> failure;
-
-    private:
-        std::shared_ptr<token_cache> cache_;
-        operation<>& op_;
-    };
-
-    /// A request under way. Tells the waiters even when its coroutine is destroyed half-way.
-    class flight
-    {
-    public:
-        /// With the lock held.
-        explicit flight(std::shared_ptr<token_cache> cache, net::any_io_executor where)
-            : claims(cache->claims_), executor(std::move(where)), cache_(std::move(cache))
-        {
-            cache_->trip_ = this;
-        }
-        flight(flight const&) = delete;
-        flight& operator=(flight const&) = delete;
-        ~flight()
-        {
-            std::lock_guard const lock(cache_->mutex_);
-            if (cache_->trip_ == this)
+            if (cache_->renewal_ == this)
                 cache_->ask_again();
         }
 
-        void land(access_token const& token, result<void> const& outcome, double jitter)
-        {
-            if (outcome)
-                cache_->succeed(*this, token, jitter);
-            else
-                cache_->fail(*this, outcome.error());
-        }
+        net::any_io_executor const& executor() const noexcept { return http_->executor(); }
+        std::string const& claims() const noexcept { return claims_; }
 
-        std::string const claims; ///< What the token is to hold.
-        net::any_io_executor const executor;
-
-        // With the lock.
-        std::weak_ptr<operation<>> op;                     ///< Who asks.
-        std::optional<steady_clock::time_point> pinged_at; ///< When a sign of life was asked of the executor.
+        std::optional<steady_clock::time_point> pinged_at; ///< See feel_pulse().
 
     private:
-        std::shared_ptr<token_cache> cache_;
+        void report(token_grant const& grant, result<void> const& outcome, steady_clock::time_point begun)
+        {
+            observer const& watcher = http_->settings().observer;
+            if (!watcher)
+                return;
+            token_renewed event;
+            event.code = outcome ? std::error_code() : outcome.error().code();
+            event.source = grant.source;
+            event.passed_over = grant.passed_over;
+            event.expires_in = grant.token.expires_in();
+            event.duration =
+                std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - begun);
+            watcher(event);
+        }
+
+        std::shared_ptr<token_cache> const cache_;
+        transport_ptr const http_;
+        std::string claims_; ///< What the token is to hold.
     };
 
-    /// The token when one serves, starting a renewal when that is due; otherwise puts `place`, if there is
+    /// The token when one serves, starting a renewal when that is due; otherwise puts `mine`, if there is
     /// one, among those who wait, or gives it the failure when nobody may ask.
-    authorization look(transport_ptr const& http, waiter* place)
+    authorization look(transport_ptr const& http, place* mine)
     {
         authorization ready;
-        std::unique_ptr<flight> trip;
+        token_step next;
         {
             std::lock_guard const lock(mutex_);
             auto const now = steady_clock::now();
-            token_step const next = plan_.look(now, place != nullptr);
-            if (next.action == token_action::use) {
+            next = plan_.look(now, mine != nullptr);
+            if (next.action == token_action::use)
                 ready = current_;
-            } else if (place && next.action == token_action::wait) {
-                waiting_.push_back(*place);
-            } else if (place) {
-                place->failure = too_early(now);
-            }
-            if (next.ask)
-                trip = std::make_unique<flight>(this->shared_from_this(), http->executor());
+            else if (mine && next.action == token_action::wait)
+                waiting_.join(*mine);
+            else if (mine)
+                waiting_.answer(*mine, token_answer(too_early(now)));
         }
-        if (trip)
-            start(http, std::move(trip));
+        if (next.ask)
+            renew(http);
         return ready;
     }
 
@@ -9814,130 +9148,94 @@ private:
         return error(failure_->code(), std::move(info), "not asked again yet: " + failure_->cause());
     }
 
-    void start(transport_ptr const& http, std::unique_ptr<flight> trip)
+    void renew(transport_ptr const& http)
     {
         constexpr std::chrono::seconds limit(120); // IMDS may take 70 s to be ready, and says so
-        auto const op = http->make_operation(steady_clock::now() + limit);
-        {
-            std::lock_guard const lock(mutex_);
-            trip->op = op;
-        }
-        run_detached(op, renew(op, http, source_, std::move(trip)));
-    }
-
-    static task renew(operation_ptr op, transport_ptr http, token_source_ptr source,
-                      std::unique_ptr<flight> trip)
-    {
-        registration<> const entry(http->background(), op);
-        if (!entry.added())
-            co_return result<void>(); // those who wait and are not closed ask again
-        auto const begun = steady_clock::now();
-        token_grant grant;
-        result<void> outcome;
+        operation_ptr op;
+        std::unique_ptr<renewal> one;
         try {
-            outcome = co_await source->request(op, http, trip->claims, grant);
-        } catch (error const& thrown) {
-            outcome = thrown;
-        } catch (std::exception const& thrown) {
-            outcome = error(errc::token_refused, thrown.what());
+            op = http->make_operation(steady_clock::now() + limit);
+            one = std::make_unique<renewal>(this->shared_from_this(), http);
         } catch (...) {
-            outcome = error(errc::token_refused, "the callback threw something that is no std::exception");
+            std::lock_guard const lock(mutex_);
+            ask_again();
+            throw;
         }
-        if (!outcome && op->stopped() == errc::closed)
-            co_return outcome;
-        if (!outcome && op->stopped())
-            outcome = error(op->stopped(), "asking for a token took too long");
-        if (observer const& watcher = http->settings().observer) {
-            token_renewed event;
-            event.code = outcome ? std::error_code() : outcome.error().code();
-            event.source = grant.source;
-            event.passed_over = grant.passed_over;
-            event.expires_in = grant.token.expires_in();
-            event.duration =
-                std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - begun);
-            watcher(event);
-        }
-        trip->land(grant.token, outcome, http->random().unit());
-        co_return outcome;
+        renewals_.start(op, std::move(one), http->background());
     }
 
-    /// Those who wait look whether the request's executor still runs: that of another client may have been
-    /// stopped, and then one of them asks in its place. As long as the flight is there, so is its context.
+    /// Those who wait look whether the renewal's executor still runs: that of another client may have been
+    /// stopped, and then one of them asks in its place. As long as the renewal is there, so is its context.
     void feel_pulse()
     {
         std::lock_guard const lock(mutex_);
-        if (!trip_)
+        if (!renewal_)
             return;
         auto const now = steady_clock::now();
-        if (trip_->pinged_at && now - *trip_->pinged_at >= pulse) {
-            if (auto const op = trip_->op.lock())
-                op->close(); // should the context go on after all: a source is asked once at a time
+        if (renewal_->pinged_at && now - *renewal_->pinged_at >= pulse) {
+            renewals_.close(); // should the context go on after all: a source is asked once at a time
             return ask_again();
         }
-        if (trip_->pinged_at)
+        if (renewal_->pinged_at)
             return;
-        trip_->pinged_at = now;
-        net::post(trip_->executor, [cache = this->shared_from_this(), pinged = trip_] {
+        renewal_->pinged_at = now;
+        net::post(renewal_->executor(), [cache = this->shared_from_this(), pinged = renewal_] {
             std::lock_guard const inner(cache->mutex_);
-            if (cache->trip_ == pinged)
-                cache->trip_->pinged_at.reset();
+            if (cache->renewal_ == pinged)
+                cache->renewal_->pinged_at.reset();
         });
     }
 
-    void succeed(flight const& from, access_token const& token, double jitter)
+    void succeed(renewal const& from, access_token const& token, double jitter)
     {
         auto const fresh = std::make_shared<field_value const>("Bearer " + token.token());
         std::lock_guard const lock(mutex_);
-        if (trip_ != &from)
+        if (renewal_ != &from)
             return;
-        if (claims_ != from.claims)
+        if (claims_ != from.claims())
             return ask_again(); // demanded while this request was under way: it would be refused too
         claims_.clear();
         failure_.reset();
         current_ = fresh;
         plan_.succeeded(plan_token(steady_clock::now(), token.expires_in(), token.refresh_in(), jitter));
-        answer_all(fresh, result<void>());
+        answer_all(token_answer(fresh));
     }
 
-    void fail(flight const& from, error const& failure)
+    void fail(renewal const& from, error const& failure)
     {
         std::lock_guard const lock(mutex_);
-        if (trip_ != &from)
+        if (renewal_ != &from)
             return;
         if (failure.code() == errc::token_refused)
             claims_.clear(); // passed on once: what the authority cannot grant must not be asked for for ever
         failure_ = failure;
         plan_.failed(steady_clock::now(), failure.info().retry_after);
-        answer_all(nullptr, failure);
+        answer_all(token_answer(failure));
     }
 
-    /// The request under way counts no longer, and those who wait look for themselves. With the lock held, as
+    /// The renewal under way counts no longer, and those who wait look for themselves. With the lock held, as
     /// the next.
     void ask_again()
     {
         plan_.abandoned();
-        answer_all(nullptr, result<void>());
+        answer_all(token_answer());
     }
 
-    void answer_all(authorization const& token, result<void> const& outcome)
+    void answer_all(token_answer const& what)
     {
-        trip_ = nullptr;
-        while (!waiting_.empty()) {
-            waiter& one = waiting_.pop_front();
-            one.token = token;
-            one.failure = outcome;
-            one.answer();
-        }
+        renewal_ = nullptr;
+        waiting_.answer_all(what);
     }
 
     token_source_ptr const source_;
     std::mutex mutex_;
     authorization current_;
     token_plan plan_;
-    flight* trip_ = nullptr;       // the request under way
     std::string claims_;           // that the next token must hold
     std::optional<error> failure_; // of the last request, when it failed
-    linked_list<waiter> waiting_;
+    waiters<token_answer> waiting_{mutex_};
+    renewal* renewal_ = nullptr; // whose outcome counts
+    children<Lazy> renewals_;
 };
 
 } // namespace hdikafka::inline v0_1::detail
@@ -10403,6 +9701,224 @@ std::optional<milliseconds> parse_retry_after(Field const& field, std::chrono::s
 
 #endif
 
+// -------- hdikafka/detail/http/status.hpp
+
+// What an answer's status says by itself (RFC 9110 §15).
+#ifndef HDIKAFKA_DETAIL_HTTP_STATUS_HPP
+#define HDIKAFKA_DETAIL_HTTP_STATUS_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Whether the same request may succeed later.
+inline bool transient_status(int status) noexcept
+{
+    return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
+}
+
+/// Whether the service certainly did nothing of what it was asked for.
+inline bool refusing_status(int status) noexcept { return status >= 300 && status < 500 && status != 408; }
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/rest/service_error.hpp
+
+// What a failed answer means: status and body to an error. What a server wrote is bounded, and shows no
+// secret.
+#ifndef HDIKAFKA_DETAIL_REST_SERVICE_ERROR_HPP
+#define HDIKAFKA_DETAIL_REST_SERVICE_ERROR_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// The service's words about a failure.
+class service_words
+{
+public:
+    service_words() = default;
+
+    std::string code;
+    std::string message;
+};
+
+inline constexpr std::size_t max_server_message = 4096;
+
+/// Cuts text to `most` bytes without splitting a UTF-8 sequence.
+template <class = void>
+std::string bounded_message(std::string_view text, std::size_t most = max_server_message)
+{
+    if (text.size() > most) {
+        std::size_t end = most;
+        while (most - end < 3 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
+            --end;
+        text = text.substr(0, end);
+    }
+    return std::string(text);
+}
+
+/// Reads `error_code`, `message`, `error.code`, `error.message`, and Entra's `error` and
+/// `error_description`, in whatever mixture they come; `in` stands before the object.
+template <class = void>
+bool read_service_words(json_reader& in, service_words& out)
+{
+    auto const scalar = [&in](std::string& into) {
+        if (in.peek() == json_kind::string)
+            return read_text(in, into);
+        std::string_view slice;
+        bool const scalar_value = in.peek() == json_kind::number;
+        if (!in.value(slice))
+            return false;
+        if (scalar_value)
+            into = slice;
+        return true;
+    };
+    return read_object(in, [&](std::string_view name) {
+        if (name == "error_code" || name == "code")
+            return scalar(out.code);
+        if (name == "message" || name == "error_description")
+            return scalar(out.message);
+        if (name != "error")
+            return in.skip();
+        if (in.peek() != json_kind::object)
+            return scalar(out.code);
+        return read_object(in, [&](std::string_view inner) {
+            if (inner == "code")
+                return scalar(out.code);
+            if (inner == "message")
+                return scalar(out.message);
+            return in.skip();
+        });
+    });
+}
+
+/// Whether `text` has a word of which a part lies on each side of `at`.
+inline bool within_word(std::string_view text, std::size_t at) noexcept
+{
+    auto const in_word = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               static_cast<unsigned char>(c) >= 0x80;
+    };
+    return at > 0 && at < text.size() && in_word(text[at - 1]) && in_word(text[at]);
+}
+
+/// Takes every one of `secrets` out of a text that a server wrote: some repeat what they were sent. A short
+/// one only where it is no part of a longer word: nothing would be left of most texts.
+template <class = void>
+void redact(std::string& text, std::vector<std::string> const& secrets)
+{
+    constexpr std::string_view instead = "REDACTED";
+    constexpr std::size_t long_enough = 8;
+    for (auto const& secret : secrets) {
+        if (secret.empty())
+            continue;
+        std::size_t at = 0;
+        while ((at = text.find(secret, at)) != std::string::npos) {
+            bool const part = within_word(text, at) || within_word(text, at + secret.size());
+            if (part && secret.size() < long_enough) {
+                ++at;
+                continue;
+            }
+            text.replace(at, secret.size(), instead);
+            at += instead.size();
+        }
+    }
+}
+
+/// What a failed answer says: the fields above, and its bare text when it has no message of its own;
+/// without `secrets`.
+template <class = void>
+service_words parse_service_words(std::string_view body, std::vector<std::string> const& secrets = {})
+{
+    json_reader in(body);
+    service_words out;
+    if (!read_service_words(in, out) || !in.finish())
+        out = service_words();
+    if (out.message.empty())
+        out.message = std::string(body);
+    redact(out.code, secrets);
+    redact(out.message, secrets);
+    out.code = bounded_message(out.code);
+    out.message = bounded_message(out.message);
+    return out;
+}
+
+inline errc code_of_status(int status) noexcept
+{
+    switch (status) {
+    case 401: return errc::unauthorized;
+    case 403: return errc::forbidden;
+    case 404: return errc::not_found;
+    case 405: return errc::not_supported;
+    case 408: return errc::service_failed;
+    case 409: return errc::already_exists;
+    case 413: return errc::too_large;
+    case 429: return errc::throttled;
+    default: break;
+    }
+    if (status >= 300 && status < 400)
+        return errc::redirected;
+    if (status >= 400 && status < 500)
+        return errc::bad_request;
+    return status >= 500 && status < 600 ? errc::service_failed : errc::unexpected_status;
+}
+
+/// Where a redirect leads to, as far as its Location tells. The host alone: what follows it may hold a
+/// signature, and what stands before it a password.
+template <class = void>
+std::string describe_redirect(std::string_view location)
+{
+    if (location.empty())
+        return "without a Location";
+    // RFC 3986 §4.2: another host is named after a scheme, or by "//".
+    auto const mark = location.find_first_of(":/?#");
+    bool const absolute = mark != std::string_view::npos && location[mark] == ':';
+    if (!absolute && !location.starts_with("//"))
+        return "to another path of the same host";
+    std::string_view const scheme = absolute ? location.substr(0, mark + 1) : "https:";
+    std::string_view authority = location.substr(absolute ? mark + 1 : 0);
+    if (authority.starts_with("//")) {
+        authority.remove_prefix(2);
+        authority = authority.substr(0, authority.find_first_of("/?#"));
+        authority = authority.substr(authority.rfind('@') + 1);
+        auto const target = parse_url(std::string(scheme) + "//" + std::string(authority));
+        if (target)
+            return "to " + target.value().host;
+    }
+    return "to a Location that is no URL of http or https";
+}
+
+/// The error for an answer that is no success. `location` is its Location field, or empty; `info` comes
+/// with what the caller knows and leaves with what the answer says, `secrets` left out.
+template <class = void>
+error describe_status(int status, std::string_view body, std::string_view location, diagnostics info,
+                      std::vector<std::string> const& secrets = {})
+{
+    service_words words = parse_service_words(body, secrets);
+    errc code = code_of_status(status);
+    if (status >= 400 && info.operation == "create_topic" &&
+        words.message.find("already exists") != std::string::npos)
+        code = errc::already_exists;
+    info.http_status = status;
+    info.retriable(transient_status(status) && code != errc::already_exists);
+    std::string cause = "HTTP " + std::to_string(status) + ", ";
+    cause += error_category::text(code);
+    if (code == errc::redirected) {
+        cause += ": " + describe_redirect(location);
+    } else if (!words.message.empty() || !words.code.empty()) {
+        // One line for what(); the whole text stays in info().
+        constexpr std::size_t shown = 300;
+        std::string_view const text = words.message.empty() ? words.code : words.message;
+        cause += ": " + bounded_message(text, shown);
+    }
+    info.server_code = std::move(words.code);
+    info.server_message = std::move(words.message);
+    return error(code, std::move(info), cause);
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
 // -------- hdikafka/detail/identity/token_response.hpp
 
 // The authority's answer to a token request (RFC 6749 §5).
@@ -10433,6 +9949,21 @@ bool read_seconds(json_reader& in, std::optional<std::int64_t>& out)
 inline bool sendable_token(std::string_view token) noexcept
 {
     return !token.empty() && std::ranges::all_of(token, [](char c) { return c > 0x20 && c < 0x7f; });
+}
+
+/// A file's text as it was meant: many editors and agents end the line.
+inline std::string_view without_white_space_around(std::string_view text) noexcept
+{
+    constexpr std::string_view white_space = " \t\r\n";
+    text.remove_suffix(text.size() - (text.find_last_not_of(white_space) + 1));
+    text.remove_prefix(std::min(text.find_first_not_of(white_space), text.size()));
+    return text;
+}
+
+/// The life of a token of which the end is told.
+inline std::chrono::seconds life_until(std::int64_t end, std::chrono::system_clock::time_point now)
+{
+    return std::chrono::seconds(end) - std::chrono::floor<std::chrono::seconds>(now.time_since_epoch());
 }
 
 /// `now` is the wall clock's time, for answers that give only `expires_on`. The cause never quotes the
@@ -10466,8 +9997,7 @@ result<access_token> parse_token_response(std::string_view body, std::chrono::sy
     if (expires_in)
         life = std::chrono::seconds(*expires_in);
     else if (expires_on)
-        life = std::chrono::seconds(*expires_on) -
-               std::chrono::floor<std::chrono::seconds>(now.time_since_epoch());
+        life = life_until(*expires_on, now);
     access_token out(text.text(), life);
     if (refresh_in)
         out.refresh_in(std::chrono::seconds(*refresh_in));
@@ -10645,8 +10175,7 @@ result<access_token> parse_cli_output(std::string_view output, std::chrono::syst
     }
     std::chrono::seconds life(600);
     if (expires_on)
-        life = std::chrono::seconds(*expires_on) -
-               std::chrono::floor<std::chrono::seconds>(now.time_since_epoch());
+        life = life_until(*expires_on, now);
     return access_token(text.text(), life);
 }
 
@@ -10795,181 +10324,6 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/identity/chain.hpp
-
-// Several sources of tokens, of which the first that is there is used.
-#ifndef HDIKAFKA_DETAIL_IDENTITY_CHAIN_HPP
-#define HDIKAFKA_DETAIL_IDENTITY_CHAIN_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-template <class = void>
-class chained_source final : public token_source
-{
-public:
-    explicit chained_source(std::vector<token_source_ptr> sources) : sources_(std::move(sources))
-    {
-        if (sources_.size() > 1)
-            chained_source::join_chain();
-    }
-
-    task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
-    {
-        if (kept_) {
-            auto outcome = co_await kept_->request(op, http, claims, grant);
-            co_return outcome;
-        }
-        for (token_source_ptr const& source : sources_) {
-            token_grant part;
-            result<void> outcome;
-            op->end_phase(); // that of the one before
-            try {
-                outcome = co_await source->request(op, http, claims, part);
-            } catch (error const& thrown) {
-                outcome = thrown;
-            } catch (...) {
-                grant.source = part.source;
-                throw;
-            }
-            bool const there = outcome || outcome.error().code() != errc::no_credential;
-            if (!there && part.passed_over.empty()) // it is no chain itself
-                part.passed_over = reason(part.source, outcome.error().cause());
-            append(grant.passed_over, part.passed_over);
-            if (there) {
-                grant.source = std::move(part.source);
-                grant.token = std::move(part.token);
-                kept_ = outcome ? source : nullptr;
-                co_return outcome;
-            }
-        }
-        co_return error(errc::no_credential, "no credential was found: " + grant.passed_over);
-    }
-
-    void join_chain() noexcept override
-    {
-        for (token_source_ptr const& source : sources_)
-            source->join_chain();
-    }
-
-    /// Only who has seen a token asks, hence after kept_ was set for good.
-    bool renewable() const noexcept override
-    {
-        auto const can = [](token_source_ptr const& source) { return source->renewable(); };
-        return kept_ ? kept_->renewable() : std::ranges::any_of(sources_, can);
-    }
-
-private:
-    /// Many a cause begins with the name itself, without the "(IMDS)" of "managed identity (IMDS)".
-    static std::string reason(std::string const& name, std::string const& cause)
-    {
-        return cause.starts_with(name.substr(0, name.find(" ("))) ? cause : name + ": " + cause;
-    }
-
-    static void append(std::string& reasons, std::string_view more)
-    {
-        if (!reasons.empty() && !more.empty())
-            reasons += "; ";
-        reasons += more;
-    }
-
-    std::vector<token_source_ptr> const sources_;
-    token_source_ptr kept_; // the one that has given a token
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/identity/default_source.hpp
-
-// The credentials of Azure's own libraries, in their order.
-#ifndef HDIKAFKA_DETAIL_IDENTITY_DEFAULT_SOURCE_HPP
-#define HDIKAFKA_DETAIL_IDENTITY_DEFAULT_SOURCE_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-template <class = void>
-class default_source final : public token_source
-{
-public:
-    explicit default_source(entra_settings settings) : settings_(std::move(settings)) {}
-
-    task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
-    {
-        if (!chain_) {
-            auto const made = make_chain();
-            if (!made)
-                co_return made.error();
-        }
-        auto outcome = co_await chain_->request(op, http, claims, grant);
-        co_return outcome;
-    }
-
-    void join_chain() noexcept override { joined_ = true; }
-
-private:
-    /// Names one kind as AZURE_TOKEN_CREDENTIALS does.
-    class kind
-    {
-    public:
-        std::string_view name;
-        std::string_view group; ///< Which of "prod" and "dev" means it, too.
-        token_source_ptr (*make)(entra_settings const& settings) = nullptr;
-    };
-
-    static constexpr kind kinds[] = {
-        {"EnvironmentCredential", "prod",
-         [](entra_settings const& settings) { return make_environment_source<>(settings); }},
-        {"WorkloadIdentityCredential", "prod",
-         [](entra_settings const& settings) {
-             return make_workload_identity_source<>(settings, std::string());
-         }},
-        {"ManagedIdentityCredential", "prod",
-         [](entra_settings const& settings) {
-             managed_identity_settings whose;
-             whose.client_id = environment_variable("AZURE_CLIENT_ID");
-             whose.scope = settings.scope;
-             return make_managed_identity_source<>(std::move(whose));
-         }},
-        {"AzureCliCredential", "dev",
-         [](entra_settings const& settings) {
-             azure_cli_settings how;
-             how.scope = settings.scope;
-             return make_azure_cli_source<>(std::move(how));
-         }},
-    };
-
-    result<void> make_chain()
-    {
-        std::string const variable = environment_variable("AZURE_TOKEN_CREDENTIALS");
-        std::string_view const choice = trim_blanks(variable);
-        std::vector<token_source_ptr> chosen;
-        std::string choices = "prod, dev";
-        for (kind const& one : kinds) {
-            if (choice.empty() || equals_ignoring_case(choice, one.name) ||
-                equals_ignoring_case(choice, one.group))
-                chosen.push_back(one.make(settings_));
-            choices += ", ";
-            choices += one.name;
-        }
-        if (chosen.empty())
-            return error(errc::invalid_option, "AZURE_TOKEN_CREDENTIALS is '" + bounded_message(choice, 100) +
-                                                   "', which is none of: " + choices);
-        chain_ = std::make_shared<chained_source<>>(std::move(chosen));
-        if (joined_)
-            chain_->join_chain();
-        return result<void>();
-    }
-
-    entra_settings settings_;
-    token_source_ptr chain_; // of what the environment wants, since the first request
-    bool joined_ = false;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
 // -------- hdikafka/detail/call/auth_challenge.hpp
 
 // What a WWW-Authenticate field asks for (RFC 9110 §11.6.1).
@@ -11086,27 +10440,6 @@ std::string demanded_claims(http_response const& response)
     bool const object = in.peek() == json_kind::object && in.skip() && in.finish();
     return object ? text : std::string();
 }
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/http/status.hpp
-
-// What an answer's status says by itself (RFC 9110 §15).
-#ifndef HDIKAFKA_DETAIL_HTTP_STATUS_HPP
-#define HDIKAFKA_DETAIL_HTTP_STATUS_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Whether the same request may succeed later.
-inline bool transient_status(int status) noexcept
-{
-    return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
-}
-
-/// Whether the service certainly did nothing of what it was asked for.
-inline bool refusing_status(int status) noexcept { return status >= 300 && status < 500 && status != 408; }
 
 } // namespace hdikafka::inline v0_1::detail
 
@@ -11301,91 +10634,6 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/rest/service_error.hpp
-
-// What a failed answer means: status and body to an error.
-#ifndef HDIKAFKA_DETAIL_REST_SERVICE_ERROR_HPP
-#define HDIKAFKA_DETAIL_REST_SERVICE_ERROR_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-inline errc code_of_status(int status) noexcept
-{
-    switch (status) {
-    case 401: return errc::unauthorized;
-    case 403: return errc::forbidden;
-    case 404: return errc::not_found;
-    case 405: return errc::not_supported;
-    case 408: return errc::service_failed;
-    case 409: return errc::already_exists;
-    case 413: return errc::too_large;
-    case 429: return errc::throttled;
-    default: break;
-    }
-    if (status >= 300 && status < 400)
-        return errc::redirected;
-    if (status >= 400 && status < 500)
-        return errc::bad_request;
-    return status >= 500 && status < 600 ? errc::service_failed : errc::unexpected_status;
-}
-
-/// Where a redirect leads to, as far as its Location tells. The host alone: what follows it may hold a
-/// signature, and what stands before it a password.
-template <class = void>
-std::string describe_redirect(std::string_view location)
-{
-    if (location.empty())
-        return "without a Location";
-    // RFC 3986 §4.2: another host is named after a scheme, or by "//".
-    auto const mark = location.find_first_of(":/?#");
-    bool const absolute = mark != std::string_view::npos && location[mark] == ':';
-    if (!absolute && !location.starts_with("//"))
-        return "to another path of the same host";
-    std::string_view const scheme = absolute ? location.substr(0, mark + 1) : "https:";
-    std::string_view authority = location.substr(absolute ? mark + 1 : 0);
-    if (authority.starts_with("//")) {
-        authority.remove_prefix(2);
-        authority = authority.substr(0, authority.find_first_of("/?#"));
-        authority = authority.substr(authority.rfind('@') + 1);
-        auto const target = parse_url(std::string(scheme) + "//" + std::string(authority));
-        if (target)
-            return "to " + target.value().host;
-    }
-    return "to a Location that is no URL of http or https";
-}
-
-/// The error for an answer that is no success. `location` is its Location field, or empty; `info` comes
-/// with what the caller knows and leaves with what the answer says, `secrets` left out.
-template <class = void>
-error describe_status(int status, std::string_view body, std::string_view location, diagnostics info,
-                      std::vector<std::string> const& secrets = {})
-{
-    service_words words = parse_service_words(body, secrets);
-    errc code = code_of_status(status);
-    if (status >= 400 && info.operation == "create_topic" &&
-        words.message.find("already exists") != std::string::npos)
-        code = errc::already_exists;
-    info.http_status = status;
-    info.retriable(transient_status(status) && code != errc::already_exists);
-    std::string cause = "HTTP " + std::to_string(status) + ", ";
-    cause += error_category::text(code);
-    if (code == errc::redirected) {
-        cause += ": " + describe_redirect(location);
-    } else if (!words.message.empty() || !words.code.empty()) {
-        // One line for what(); the whole text stays in info().
-        constexpr std::size_t shown = 300;
-        std::string_view const text = words.message.empty() ? words.code : words.message;
-        cause += ": " + bounded_message(text, shown);
-    }
-    info.server_code = std::move(words.code);
-    info.server_message = std::move(words.message);
-    return error(code, std::move(info), cause);
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
 // -------- hdikafka/detail/call/call.hpp
 
 // One call to a service: attempts, tokens, retries, and the error that says how it ended.
@@ -11476,15 +10724,93 @@ public:
     int attempts = 0;      ///< Requests that were begun, also when there is no answer.
 };
 
-/// The progress of a call, attempt by attempt; no I/O.
+/// The progress of a call, attempt by attempt, of which its observer is told; no I/O.
 template <class = void>
 class call_state
 {
 public:
-    explicit call_state(call_request const& spec) : spec_(spec) {}
+    call_state(observer const& watcher, call_request& spec, call_answer& answer)
+        : spec_(spec),
+          answer_(answer),
+          report_(watcher, spec.info.operation, spec.info.topic, spec.info.request_id)
+    {}
 
-    /// What an answer to a request with this Authorization means.
-    result<void> judge(http_response const& response, std::string_view shown)
+    /// Goes on to the next attempt, of which nothing is known yet.
+    void prepare()
+    {
+        outcome = attempt_outcome();
+        answer_.repeated = perhaps_done_;
+    }
+
+    /// Begins it. Whether it is a replay, which goes over a connection of its own: what closed the last one
+    /// may be about to close any other.
+    bool begin()
+    {
+        report_.attempt_begins();
+        ++answer_.attempts;
+        return std::exchange(replaying_, false);
+    }
+
+    /// Takes in what it came to, with this Authorization. Whether the call has succeeded: by an answer that
+    /// says so, or because an earlier attempt did what this one was refused.
+    bool succeeds(result<void> const& sent, authorization const& token)
+    {
+        judged_ = sent ? judge(answer_.response, token) : judge(sent.error());
+        report_.attempt_ends(outcome, judged_);
+        answer_.settled =
+            !judged_ && answer_.repeated && spec_.settled_by && judged_.error().code() == *spec_.settled_by;
+        return judged_ || answer_.settled;
+    }
+
+    /// The call's end with that success.
+    result<void> success()
+    {
+        auto done = report_.ends(result<void>());
+        answer_.info = std::move(spec_.info);
+        answer_.kind = spec_.kind;
+        return done;
+    }
+
+    /// Whether the next attempt is to follow at once: with another token in the place of one that was
+    /// refused, or over another connection than one that the server had just closed. One time each, which
+    /// does not count.
+    bool repeats_at_once(authorization const& token)
+    {
+        bool const again = takes_new_token(token) || replays();
+        if (again)
+            report_.retry_follows(outcome, judged_, milliseconds(0));
+        return again;
+    }
+
+    /// How long to back off before the next attempt; nullopt to give up.
+    std::optional<milliseconds> back_off(random_source& random, milliseconds left)
+    {
+        double const share = spec_.retry.jitter() ? spec_.retry.jitter()() : random.unit();
+        auto const delay = decide_retry(spec_.retry, spec_.kind, outcome, retries_, share, left);
+        if (delay) {
+            ++retries_;
+            report_.retry_follows(outcome, judged_, *delay);
+        }
+        return delay;
+    }
+
+    /// The call's end with what the last attempt came to.
+    result<void> failure() { return report_.ends(judged_); }
+
+    /// The call's end before another attempt has begun.
+    result<void> failure(error const& why) { return report_.ends(complete(why)); }
+
+    /// The same when the caller had enough of waiting for it.
+    result<void> gave_up_waiting(operation<> const& op)
+    {
+        return failure(op.interruption("waiting to try again after: " + judged_.error().cause()));
+    }
+
+    attempt_outcome outcome;
+
+private:
+    /// What an answer means.
+    result<void> judge(http_response const& response, authorization const& token)
     {
         outcome.status = response.status;
         if (response.status >= 200 && response.status <= 204)
@@ -11498,6 +10824,7 @@ public:
         perhaps_done_ = perhaps_done_ || unsure;
         info.persisted(persisted());
         std::vector<std::string> secrets = spec_.secrets;
+        std::string_view const shown = token ? std::string_view(token->text()) : std::string_view();
         secrets.emplace_back(shown.substr(shown.find(' ') + 1)); // without the scheme
         error const failure =
             describe_status(outcome.status, response.body_text(), location, std::move(info), secrets);
@@ -11508,11 +10835,17 @@ public:
         return failure;
     }
 
-    /// The error of an attempt without an answer.
+    /// What it means that there is no answer.
     result<void> judge(error const& failure)
     {
         outcome.code = failure.code();
         perhaps_done_ = perhaps_done_ || outcome.bytes_written;
+        return complete(failure);
+    }
+
+    /// The error with what is known of the call.
+    error complete(error const& failure) const
+    {
         diagnostics info = failure.info();
         info.operation = spec_.info.operation;
         info.topic = spec_.info.topic;
@@ -11523,123 +10856,72 @@ public:
         return error(failure.code(), std::move(info), failure.cause());
     }
 
-    /// Whether the attempt's token was refused, for the first time.
-    bool token_refused() noexcept { return outcome.status == 401 && !std::exchange(renewed_, true); }
-
-    /// Whether the same request may be sent again at once, which happens one time and does not count.
-    bool replays()
-    {
-        bool const wanted = !replayed_ && reuse_race(outcome) && harmless(spec_.retry, spec_.kind, outcome);
-        replayed_ = replayed_ || wanted;
-        replaying_ = wanted;
-        return wanted;
-    }
-
-    /// Whether the attempt that begins now is such a replay, which goes over a connection of its own: what
-    /// closed the last one may be about to close any other. Asked once for each attempt.
-    bool begins_replay() noexcept { return std::exchange(replaying_, false); }
-
-    /// How long to wait before the next attempt; nullopt to give up.
-    std::optional<milliseconds> next_attempt(random_source& random, milliseconds left)
-    {
-        double const share = spec_.retry.jitter() ? spec_.retry.jitter()() : random.unit();
-        auto const delay = decide_retry(spec_.retry, spec_.kind, outcome, retries_, share, left);
-        retries_ += delay ? 1 : 0;
-        return delay;
-    }
-
-    /// Whether an attempt so far may have been carried out.
-    bool perhaps_done() const noexcept { return perhaps_done_; }
-
-    attempt_outcome outcome;
-
-private:
     persistence persisted() const noexcept
     {
         bool const records = spec_.kind == repeatable::unsent;
         return records && perhaps_done_ ? persistence::possibly : persistence::none;
     }
 
-    call_request const& spec_;
+    bool takes_new_token(authorization const& refused)
+    {
+        return spec_.tokens && outcome.status == 401 && !std::exchange(renewed_, true) &&
+               spec_.tokens->refuse(refused, demanded_claims(answer_.response));
+    }
+
+    bool replays()
+    {
+        if (replayed_ || !reuse_race(outcome) || !harmless(spec_.retry, spec_.kind, outcome))
+            return false;
+        replayed_ = replaying_ = true;
+        spec_.pool->drop_idle(outcome.idle_since);
+        return true;
+    }
+
+    call_request& spec_;
+    call_answer& answer_;
+    call_report<> report_;
+    result<void> judged_; ///< What the last attempt is to the call.
     int retries_ = 0;
     bool renewed_ = false;
     bool replayed_ = false;
     bool replaying_ = false;
-    bool perhaps_done_ = false;
+    bool perhaps_done_ = false; ///< An attempt so far may have been carried out.
 };
-
-/// A refused token is replaced by one that holds what the answer demands, and a connection that the server
-/// had just closed costs nothing: one time each.
-template <class = void>
-bool repeats_at_once(call_state<>& state, call_request& spec, authorization const& token,
-                     http_response const& answer)
-{
-    if (spec.tokens && state.token_refused() && spec.tokens->refuse(token, demanded_claims(answer)))
-        return true;
-    if (!state.replays())
-        return false;
-    spec.pool->drop_idle(state.outcome.idle_since);
-    return true;
-}
 
 /// Carries out `spec`, which it uses up.
 template <class = void>
 task call(operation_ptr op, transport_ptr http, call_request& spec, call_answer& answer)
 {
-    call_state<> state(spec);
-    call_report<> report(http->settings().observer, spec.info.operation, spec.info.topic,
-                         spec.info.request_id);
+    call_state<> state(http->settings().observer, spec, answer);
     for (;;) {
-        state.outcome = attempt_outcome();
+        state.prepare();
         if (op->stopped())
-            co_return report.ends(state.judge(error(op->stopped())));
-        bool const repeated = state.perhaps_done();
-        authorization token = spec.shown;
-        if (spec.tokens) {
-            token = spec.tokens->current(http);
-            if (!token) {
-                auto const waited = co_await spec.tokens->wait(op, http, token);
-                if (!waited)
-                    co_return report.ends(state.judge(waited.error()));
-            }
+            co_return state.failure(error(op->stopped()));
+        authorization token = spec.tokens ? spec.tokens->current(http) : spec.shown;
+        if (!token && spec.tokens) {
+            auto const waited = co_await spec.tokens->wait(op, http, token);
+            if (!waited)
+                co_return state.failure(waited.error());
         }
-        std::string_view const shown = token ? std::string_view(token->text()) : std::string_view();
-        if (!spec.request.sound(spec.pool->host_field(), token.get()))
-            co_return report.ends(
-                state.judge(error(errc::invalid_option, "a part of the request cannot be sent in HTTP")));
-        report.attempt_begins();
-        ++answer.attempts;
-        bool const fresh = state.begins_replay();
-        auto const sent = co_await http->send(op, spec.pool, fresh, spec.request, token, spec.limits,
-                                              state.outcome, answer.response, spec.on_header);
+        auto const checked = spec.request.check(spec.pool->host(), token.get());
+        if (!checked)
+            co_return state.failure(
+                error(errc::invalid_option, "a part of the request cannot be sent in HTTP"));
+        attempt now{*checked, spec.limits, spec.on_header, state.outcome, answer.response};
+        bool const fresh = state.begin();
+        auto const sent = co_await http->send(op, *spec.pool, fresh, now);
         op->end_phase();
 
-        auto const judged = sent ? state.judge(answer.response, shown) : state.judge(sent.error());
-        report.attempt_ends(state.outcome, judged);
-        bool const settled =
-            !judged && repeated && spec.settled_by && judged.error().code() == *spec.settled_by;
-        if (judged || settled) {
-            auto done = report.ends(result<void>());
-            answer.info = std::move(spec.info);
-            answer.kind = spec.kind;
-            answer.settled = settled;
-            answer.repeated = repeated;
-            co_return done;
-        }
-        if (op->time_left() > milliseconds(0) && repeats_at_once(state, spec, token, answer.response)) {
-            report.retry_follows(state.outcome, judged, milliseconds(0));
+        if (state.succeeds(sent, token))
+            co_return state.success();
+        if (op->time_left() > milliseconds(0) && state.repeats_at_once(token))
             continue;
-        }
-        auto const delay = state.next_attempt(http->random(), op->time_left());
+        auto const delay = state.back_off(http->random(), op->time_left());
         if (!delay)
-            co_return report.ends(judged);
-        report.retry_follows(state.outcome, judged, *delay);
+            co_return state.failure();
         bool const in_time = co_await op->rest(steady_clock::now() + *delay);
-        if (!in_time) {
-            state.outcome = attempt_outcome(); // no further attempt was made
-            co_return report.ends(
-                state.judge(op->interruption("waiting to try again after: " + judged.error().cause())));
-        }
+        if (!in_time)
+            co_return state.gave_up_waiting(*op);
     }
 }
 
@@ -11994,10 +11276,7 @@ result<secret> read_arc_key(std::string const& path, std::string_view folder)
         return refuse("is no file that can be read");
     if (whole.text().size() > most)
         return refuse("is larger than 4096 bytes");
-    constexpr std::string_view blanks = " \t\r\n";
-    std::string_view key = whole.text();
-    key.remove_suffix(key.size() - (key.find_last_not_of(blanks) + 1));
-    key.remove_prefix(std::min(key.find_first_not_of(blanks), key.size()));
+    std::string_view const key = without_white_space_around(whole.text());
     if (!sendable_token(key))
         return refuse("is empty, or has characters that no field may have");
     return secret(std::string(key));
@@ -12066,32 +11345,45 @@ task call_identity_host(operation_ptr op, transport_ptr http, identity_request c
     co_return outcome;
 }
 
-/// Looking for IMDS, which must not take long: an operation of its own, with a deadline of its own.
-class imds_search
+/// Looking for IMDS, which must not take long: an operation of its own, with a deadline of its own. It
+/// succeeds when anything answers.
+template <class Lazy = void>
+class imds_search final : public child<Lazy>
 {
 public:
-    std::atomic<bool> finished = false; ///< What follows may be looked at.
-    bool found = false;
-    std::string cause; ///< Why not.
-};
+    /// Where the outcome is waited for.
+    class hall
+    {
+    public:
+        std::mutex mutex;
+        waiters<result<void>> waiting{mutex};
+    };
+    using place = typename waiters<result<void>>::place;
 
-template <class = void>
-task search_imds(operation_ptr op, transport_ptr http, identity_request probe, operation_ptr waiting,
-                 std::shared_ptr<imds_search> search)
-{
-    try {
+    imds_search(std::shared_ptr<hall> tells, transport_ptr http, identity_request probe)
+        : tells_(std::move(tells)), http_(std::move(http)), probe_(std::move(probe))
+    {}
+
+    task run(operation_ptr op) override
+    {
         call_answer answer;
-        auto const outcome = co_await call_identity_host<>(op, http, probe, answer);
-        search->found = outcome || outcome.error().info().http_status != 0;
-        if (!search->found)
-            search->cause = outcome.error().cause();
-    } catch (std::exception const& thrown) {
-        search->cause = thrown.what();
+        auto const outcome = co_await call_identity_host<>(op, http_, probe_, answer);
+        if (!outcome && outcome.error().info().http_status == 0)
+            co_return outcome;
+        co_return result<void>();
     }
-    search->finished = true;
-    waiting->wake();
-    co_return result<void>();
-}
+
+    void ended(result<void> const& outcome) noexcept override
+    {
+        std::lock_guard const lock(tells_->mutex);
+        tells_->waiting.answer_all(outcome);
+    }
+
+private:
+    std::shared_ptr<hall> const tells_;
+    transport_ptr const http_;
+    identity_request const probe_;
+};
 
 template <class = void>
 class managed_identity_source final : public token_source
@@ -12180,21 +11472,23 @@ private:
     task find_imds(operation_ptr op, transport_ptr http, identity_request const& asked)
     {
         constexpr std::chrono::seconds limit(1);
-        auto const search = std::make_shared<imds_search>();
+        auto const hall = std::make_shared<typename imds_search<>::hall>();
+        imds_search<>::place mine(hall, hall->waiting, *op);
+        hall->waiting.join(mine); // nobody else is there yet
         auto const own = http->make_operation(steady_clock::now() + limit);
-        identity_request probe(imds_probe(*asked.plan), asked.id);
+        children<> search;
+        search.start(own, std::make_unique<imds_search<>>(
+                              hall, http, identity_request(imds_probe(*asked.plan), asked.id)));
         op->end_phase(); // of what was done before: only the operation's own end may end the wait
-        run_detached(own, search_imds<>(own, http, std::move(probe), op, search));
-        while (!search->finished && !op->stopped())
-            co_await op->park();
-        if (!search->finished) {
-            own->cancel();
-            co_return op->interruption("looking for the instance metadata service");
-        }
-        if (!search->found)
-            co_return error(errc::no_credential,
-                            "managed identity: there is no instance metadata service: " + search->cause);
-        co_return result<void>();
+        auto const waited = co_await mine.wait("looking for the instance metadata service");
+        search.cancel(); // if it goes on
+        if (!waited)
+            co_return waited;
+        auto const found = mine.take();
+        if (!found)
+            co_return error(errc::no_credential, "managed identity: there is no instance metadata service: " +
+                                                     found.error().cause());
+        co_return found;
     }
 
     /// What a failed call means for the identity. `key`: what the request showed.
@@ -12267,24 +11561,6 @@ public:
 
     pkey_ptr key;                   ///< Private, RSA, of 2048 bits at least.
     std::vector<std::string> chain; ///< DER: the key's own certificate, then those that certify it.
-};
-
-/// Memory that is wiped before it is given back.
-class secret_memory
-{
-public:
-    explicit secret_memory(std::size_t size)
-        : data_(std::make_unique_for_overwrite<char[]>(size)), size_(size)
-    {}
-    secret_memory(secret_memory const&) = delete;
-    secret_memory& operator=(secret_memory const&) = delete;
-    ~secret_memory() { OPENSSL_cleanse(data_.get(), size_); }
-
-    char* data() const noexcept { return data_.get(); }
-
-private:
-    std::unique_ptr<char[]> data_;
-    std::size_t size_;
 };
 
 /// Leaves this thread's queue of OpenSSL's errors as empty as it makes it.
@@ -12551,22 +11827,35 @@ result<client_certificate> parse_client_certificate(std::string_view bytes, std:
     return out;
 }
 
+/// The first `most` bytes of a file, at most, without a copy of them that stays. The error's cause goes on
+/// from the file's name.
+inline result<secret> read_secret_file(std::string const& path, std::size_t most)
+{
+    auto const fault = [](std::string const& what) {
+        return error(errc::invalid_option, what + ": " + std::generic_category().message(errno));
+    };
+    std::unique_ptr<std::FILE, int (*)(std::FILE*)> const file(std::fopen(path.c_str(), "rb"), &std::fclose);
+    if (!file)
+        return fault("cannot be opened");
+    (void)std::setvbuf(file.get(), nullptr, _IONBF, 0); // no copy there
+    std::string text(most, '\0');
+    text.resize(std::fread(text.data(), 1, most, file.get()));
+    secret content(std::move(text));
+    if (std::ferror(file.get()) != 0)
+        return fault("cannot be read");
+    return content;
+}
+
 /// Reads a certificate, its chain and its private key from a file: PEM, with the blocks in any order, or PFX;
 /// its content tells which. The passphrase is for what is encrypted; OpenSSL never asks for one itself.
 /// Whether the certificate is valid today is for the authority to say. Every refusal is errc::invalid_option.
 template <class = void>
 result<client_certificate> load_client_certificate(std::string const& path, std::string const& passphrase)
 {
-    auto const reason = [] { return std::generic_category().message(errno); };
-    std::unique_ptr<std::FILE, int (*)(std::FILE*)> const file(std::fopen(path.c_str(), "rb"), &std::fclose);
-    if (!file)
-        return certificate_refusal(path, "cannot be opened: " + reason());
-    (void)std::setvbuf(file.get(), nullptr, _IONBF, 0); // no copy of the key there
-    secret_memory const content(max_certificate_size + 1);
-    std::size_t const size = std::fread(content.data(), 1, max_certificate_size + 1, file.get());
-    if (std::ferror(file.get()) != 0)
-        return certificate_refusal(path, "cannot be read: " + reason());
-    return parse_client_certificate(std::string_view(content.data(), size), passphrase, path);
+    auto const content = read_secret_file(path, max_certificate_size + 1);
+    if (!content)
+        return certificate_refusal(path, content.error().cause());
+    return parse_client_certificate(content.value().text(), passphrase, path);
 }
 
 } // namespace hdikafka::inline v0_1::detail
@@ -12766,25 +12055,43 @@ inline result<url> token_endpoint(entra_settings const& settings)
     return endpoint;
 }
 
-/// With room for a whole form that holds these: it must not grow and leave pieces of a secret behind.
-inline std::string empty_form(std::string_view secret, std::string_view claims)
+/// The form of the grant, with a secret or an assertion as `proof`. There is room for all of it from the
+/// start: it must not grow and leave pieces of the proof behind.
+inline std::string grant_form(entra_settings const& settings, std::string_view proof_name,
+                              std::string_view proof, std::string const& claims)
 {
     constexpr std::size_t all_else = 2 * 1024;
     std::string out;
-    out.reserve(3 * secret.size() + 3 * claims.size() + all_else);
+    out.reserve(3 * proof.size() + 3 * claims.size() + all_else);
+    append_form(out, "client_id", settings.client_id);
+    if (proof_name == "client_assertion")
+        append_form(out, "client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+    append_form(out, proof_name, proof);
+    append_form(out, "grant_type", "client_credentials");
+    append_form(out, "scope", settings.scope);
+    if (!claims.empty())
+        append_form(out, "claims", claims);
     return out;
 }
 
-inline void append_claims(std::string& form, std::string const& claims)
+/// The proof as it is and as the form has it: what no error may show.
+inline std::vector<std::string> grant_secrets(std::string const& proof)
 {
-    if (!claims.empty())
-        append_form(form, "claims", claims);
+    std::vector<std::string> out;
+    out.reserve(2);
+    out.push_back(proof);
+    std::string& encoded = out.emplace_back();
+    encoded.reserve(3 * proof.size() + 1);
+    append_form(encoded, "", proof);
+    encoded.erase(0, 1); // the '=' behind no name
+    return out;
 }
 
-/// Posts `form` to the token endpoint and reads the answer. No error shows `secrets`, which are in it.
+/// Asks the token endpoint for the client-credentials grant and reads the answer.
 template <class = void>
-task ask_entra(operation_ptr op, transport_ptr http, url endpoint, std::string form,
-               std::vector<std::string> secrets, token_grant& grant)
+task ask_entra(operation_ptr op, transport_ptr http, url endpoint, entra_settings const& settings,
+               std::string_view proof_name, secret const& proof, std::string const& claims,
+               token_grant& grant)
 {
     call_label info("token", std::string());
     info.request_id = http->random().uuid();
@@ -12794,12 +12101,12 @@ task ask_entra(operation_ptr op, transport_ptr http, url endpoint, std::string f
     request.add("Accept-Encoding", "identity");
     request.add("User-Agent", http->settings().user_agent);
     request.add("client-request-id", info.request_id);
-    request.body(std::move(form));
+    request.body(grant_form(settings, proof_name, proof.text(), claims));
     call_request spec(std::move(request), std::move(info), http->pool(endpoint));
     constexpr std::size_t largest_answer = 64 * 1024;
     spec.limits.body(largest_answer);
     spec.retry = http->settings().retry;
-    spec.secrets = std::move(secrets);
+    spec.secrets = grant_secrets(proof.text());
     call_answer answer;
     auto const outcome = co_await call<>(op, http, spec, answer);
     if (!outcome) {
@@ -12822,24 +12129,6 @@ task ask_entra(operation_ptr op, transport_ptr http, url endpoint, std::string f
     co_return result<void>();
 }
 
-/// Asks with a client assertion: whoever holds it is the client for as long as it lives.
-template <class = void>
-task ask_with_assertion(operation_ptr op, transport_ptr http, url endpoint, entra_settings const& settings,
-                        std::string const& assertion, std::string const& claims, token_grant& grant)
-{
-    std::string form = empty_form(assertion, claims);
-    append_form(form, "client_id", settings.client_id);
-    append_form(form, "client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
-    append_form(form, "client_assertion", assertion);
-    append_form(form, "grant_type", "client_credentials");
-    append_form(form, "scope", settings.scope);
-    append_claims(form, claims);
-    std::vector<std::string> secrets(1, assertion);
-    auto outcome =
-        co_await ask_entra<>(op, http, std::move(endpoint), std::move(form), std::move(secrets), grant);
-    co_return outcome;
-}
-
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
@@ -12850,18 +12139,13 @@ task ask_with_assertion(operation_ptr op, transport_ptr http, url endpoint, entr
 #ifndef HDIKAFKA_DETAIL_IDENTITY_SOURCES_HPP
 #define HDIKAFKA_DETAIL_IDENTITY_SOURCES_HPP
 
-#include <fstream>
-#include <ios>
-
 namespace hdikafka::inline v0_1::detail {
 
 template <class = void>
 class client_secret_source final : public token_source
 {
 public:
-    client_secret_source(entra_settings settings, secret text)
-        : settings_(std::move(settings)), secret_(std::move(text))
-    {}
+    explicit client_secret_source(client_secret_settings settings) : settings_(std::move(settings)) {}
 
     task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
     {
@@ -12869,30 +12153,15 @@ public:
         auto endpoint = token_endpoint(settings_);
         if (!endpoint)
             co_return endpoint.error();
-        if (secret_.empty())
+        if (settings_.text.empty())
             co_return error(errc::invalid_option, "the client secret is empty");
-        std::string form = empty_form(secret_.text(), claims);
-        append_form(form, "client_id", settings_.client_id);
-        append_form(form, "client_secret", secret_.text());
-        append_form(form, "grant_type", "client_credentials");
-        append_form(form, "scope", settings_.scope);
-        append_claims(form, claims);
-        std::string encoded;
-        encoded.reserve(3 * secret_.text().size() + 1);
-        append_form(encoded, "", secret_.text());
-        encoded.erase(0, encoded.find('=') + 1);
-        std::vector<std::string> secrets;
-        secrets.reserve(2);
-        secrets.push_back(secret_.text());
-        secrets.push_back(std::move(encoded));
-        auto outcome = co_await ask_entra<>(op, http, std::move(endpoint).value(), std::move(form),
-                                            std::move(secrets), grant);
+        auto outcome = co_await ask_entra<>(op, http, std::move(endpoint).value(), settings_, "client_secret",
+                                            settings_.text, claims, grant);
         co_return outcome;
     }
 
 private:
-    entra_settings settings_;
-    secret secret_;
+    client_secret_settings settings_;
 };
 
 template <class = void>
@@ -12922,16 +12191,16 @@ template <class = void>
 class callback_token_source final : public token_source
 {
 public:
-    callback_token_source(token_function function, std::string scope)
-        : function_(std::make_shared<token_function const>(std::move(function))), scope_(std::move(scope))
+    explicit callback_token_source(token_callback_settings settings)
+        : settings_(std::make_shared<token_callback_settings const>(std::move(settings)))
     {}
 
     task request(operation_ptr op, transport_ptr, std::string const& claims, token_grant& grant) override
     {
         grant.source = "callback";
-        token_request what(std::vector<std::string>(1, scope_), claims);
-        auto outcome =
-            co_await run_awaitable<access_token>(op, function_, (*function_)(std::move(what)), grant.token);
+        token_request what(std::vector<std::string>(1, settings_->scope), claims);
+        auto outcome = co_await run_awaitable<access_token>(
+            op, settings_, settings_->function(std::move(what)), grant.token);
         if (outcome && !sendable_token(grant.token.token()))
             co_return error(errc::invalid_token_response,
                             "the callback's token is empty or has characters that no token has");
@@ -12939,8 +12208,7 @@ public:
     }
 
 private:
-    std::shared_ptr<token_function const> function_;
-    std::string scope_;
+    std::shared_ptr<token_callback_settings const> settings_;
 };
 
 /// Signs in with a certificate, which is read for each request: one that was renewed on disk takes effect.
@@ -12948,8 +12216,7 @@ template <class = void>
 class client_certificate_source final : public token_source
 {
 public:
-    client_certificate_source(entra_settings settings, certificate_settings certificate)
-        : settings_(std::move(settings)), certificate_(std::move(certificate))
+    explicit client_certificate_source(client_certificate_settings settings) : settings_(std::move(settings))
     {}
 
     task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
@@ -12962,71 +12229,75 @@ public:
         if (!made)
             co_return made.error();
         secret const assertion(std::move(made).value());
-        auto outcome = co_await ask_with_assertion<>(op, http, std::move(endpoint).value(), settings_,
-                                                     assertion.text(), claims, grant);
+        auto outcome = co_await ask_entra<>(op, http, std::move(endpoint).value(), settings_,
+                                            "client_assertion", assertion, claims, grant);
         co_return outcome;
     }
 
 private:
     result<std::string> sign(url const& endpoint, std::string id) const
     {
-        auto const loaded = load_client_certificate(certificate_.path, certificate_.passphrase.text());
+        auto const loaded = load_client_certificate(settings_.path, settings_.passphrase.text());
         if (!loaded)
             return loaded.error();
         assertion_claims const claims("https://" + endpoint.host_field() + endpoint.path, settings_.client_id,
                                       std::move(id), std::chrono::system_clock::now());
-        auto const algorithm = certificate_.rs256 ? assertion_algorithm::rs256 : assertion_algorithm::ps256;
+        auto const algorithm = settings_.rs256 ? assertion_algorithm::rs256 : assertion_algorithm::ps256;
         return make_client_assertion(loaded.value(), claims,
-                                     assertion_form(algorithm, certificate_.whole_chain));
+                                     assertion_form(algorithm, settings_.whole_chain));
     }
 
-    entra_settings settings_;
-    certificate_settings certificate_;
+    client_certificate_settings settings_;
 };
 
 template <class = void>
 class client_assertion_source final : public token_source
 {
 public:
-    client_assertion_source(entra_settings settings, assertion_function function)
-        : settings_(std::move(settings)),
-          function_(std::make_shared<assertion_function const>(std::move(function)))
+    explicit client_assertion_source(client_assertion_settings settings)
+        : settings_(std::make_shared<client_assertion_settings const>(std::move(settings)))
     {}
 
     task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
     {
         grant.source = "client assertion";
-        auto endpoint = token_endpoint(settings_);
+        auto endpoint = token_endpoint(*settings_);
         if (!endpoint)
             co_return endpoint.error();
         std::string given;
-        auto outcome = co_await run_awaitable<std::string>(op, function_, (*function_)(), given);
+        auto outcome = co_await run_awaitable<std::string>(op, settings_, settings_->function(), given);
         if (!outcome)
             co_return outcome;
         secret const assertion(std::move(given));
         if (!sendable_token(assertion.text()))
             co_return error(errc::invalid_option,
                             "the callback's assertion is empty or has characters that no assertion has");
-        outcome = co_await ask_with_assertion<>(op, http, std::move(endpoint).value(), settings_,
-                                                assertion.text(), claims, grant);
+        outcome = co_await ask_entra<>(op, http, std::move(endpoint).value(), *settings_, "client_assertion",
+                                       assertion, claims, grant);
         co_return outcome;
     }
 
 private:
-    entra_settings settings_;
-    std::shared_ptr<assertion_function const> function_;
+    std::shared_ptr<client_assertion_settings const> settings_;
 };
 
-/// Of what a credential needs, what nobody has given it.
+/// Of what a credential needs, what neither the program nor the environment has given it.
 class missing_names
 {
 public:
     missing_names() = default;
 
-    void look(bool given, std::string_view name)
+    /// Looks for `value` in the environment where the program has not given it.
+    void look(std::string& value, char const* variable)
     {
-        if (given)
-            return;
+        if (value.empty())
+            value = environment_variable(variable);
+        if (value.empty())
+            add(variable);
+    }
+
+    void add(std::string_view name)
+    {
         names_ += names_.empty() ? "" : ", ";
         names_ += name;
     }
@@ -13047,34 +12318,31 @@ template <class = void>
 class workload_identity_source final : public token_source
 {
 public:
-    workload_identity_source(entra_settings settings, std::string file)
-        : settings_(std::move(settings)), file_(std::move(file))
-    {}
+    explicit workload_identity_source(workload_identity_settings settings) : settings_(std::move(settings)) {}
 
     task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
     {
         grant.source = "workload identity";
-        auto const settings = complete();
-        std::string const path = file();
+        workload_identity_settings settings = settings_;
         missing_names missing;
-        missing.look(!settings.tenant.empty(), "AZURE_TENANT_ID");
-        missing.look(!settings.client_id.empty(), "AZURE_CLIENT_ID");
-        missing.look(!path.empty(), "AZURE_FEDERATED_TOKEN_FILE");
+        missing.look(settings.tenant, "AZURE_TENANT_ID");
+        missing.look(settings.client_id, "AZURE_CLIENT_ID");
+        missing.look(settings.file, "AZURE_FEDERATED_TOKEN_FILE");
         if (missing)
             co_return missing.describe(grant.source);
         auto endpoint = token_endpoint(settings);
         if (!endpoint)
             co_return endpoint.error();
-        auto assertion = read(path);
+        auto assertion = read(settings.file);
         if (!assertion)
             co_return assertion.error();
         for (bool again = false;; again = true) {
-            auto outcome = co_await ask_with_assertion<>(op, http, endpoint.value(), settings,
-                                                         assertion.value().text(), claims, grant);
+            auto outcome = co_await ask_entra<>(op, http, endpoint.value(), settings, "client_assertion",
+                                                assertion.value(), claims, grant);
             if (outcome || again || outcome.error().code() != errc::token_refused)
                 co_return outcome;
             // The platform may have renewed it just then.
-            auto newer = read(path);
+            auto newer = read(settings.file);
             if (!newer || newer.value().text() == assertion.value().text())
                 co_return outcome;
             assertion = std::move(newer);
@@ -13082,39 +12350,20 @@ public:
     }
 
 private:
-    entra_settings complete() const
-    {
-        entra_settings out = settings_;
-        if (out.tenant.empty())
-            out.tenant = environment_variable("AZURE_TENANT_ID");
-        if (out.client_id.empty())
-            out.client_id = environment_variable("AZURE_CLIENT_ID");
-        return out;
-    }
-
-    std::string file() const
-    {
-        return file_.empty() ? environment_variable("AZURE_FEDERATED_TOKEN_FILE") : file_;
-    }
-
     static result<secret> read(std::string const& path)
     {
-        std::ifstream in(path, std::ios::binary);
         constexpr std::size_t most = 64 * 1024;
-        std::string text(most, '\0');
-        in.read(text.data(), static_cast<std::streamsize>(text.size()));
-        text.resize(in ? most : static_cast<std::size_t>(std::max<std::streamsize>(in.gcount(), 0)));
-        constexpr std::string_view blanks = " \t\r\n";
-        text.erase(text.find_last_not_of(blanks) + 1);
-        text.erase(0, text.find_first_not_of(blanks));
+        auto const content = read_secret_file(path, most);
+        std::string_view text;
+        if (content)
+            text = without_white_space_around(content.value().text());
         if (!sendable_token(text))
             return error(errc::invalid_option,
                          "workload identity: " + path + " is missing, empty, or holds no assertion");
-        return secret(std::move(text));
+        return secret(std::string(text));
     }
 
-    entra_settings settings_;
-    std::string file_;
+    workload_identity_settings settings_;
 };
 
 /// Whichever of the two service principals AZURE_… describes, looked at for each request.
@@ -13128,27 +12377,25 @@ public:
     {
         grant.source = "environment";
         entra_settings settings = settings_;
-        settings.tenant = environment_variable("AZURE_TENANT_ID");
-        settings.client_id = environment_variable("AZURE_CLIENT_ID");
+        missing_names missing;
+        missing.look(settings.tenant, "AZURE_TENANT_ID");
+        missing.look(settings.client_id, "AZURE_CLIENT_ID");
         secret text(environment_variable("AZURE_CLIENT_SECRET"));
-        certificate_settings certificate;
+        client_certificate_settings certificate(settings);
         certificate.path = environment_variable("AZURE_CLIENT_CERTIFICATE_PATH");
         certificate.passphrase = secret(environment_variable("AZURE_CLIENT_CERTIFICATE_PASSWORD"));
         std::string const chain = environment_variable("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN");
         certificate.whole_chain = chain == "1" || equals_ignoring_case(chain, "true");
-        missing_names missing;
-        missing.look(!settings.tenant.empty(), "AZURE_TENANT_ID");
-        missing.look(!settings.client_id.empty(), "AZURE_CLIENT_ID");
-        missing.look(!text.empty() || !certificate.path.empty(),
-                     "AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH");
+        if (text.empty() && certificate.path.empty())
+            missing.add("AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH");
         if (missing)
             co_return missing.describe(grant.source);
         token_source_ptr chosen;
-        if (!text.empty())
-            chosen = std::make_shared<client_secret_source<>>(std::move(settings), std::move(text));
+        if (text.empty())
+            chosen = std::make_shared<client_certificate_source<>>(std::move(certificate));
         else
-            chosen =
-                std::make_shared<client_certificate_source<>>(std::move(settings), std::move(certificate));
+            chosen = std::make_shared<client_secret_source<>>(
+                client_secret_settings(std::move(settings), std::move(text)));
         auto outcome = co_await chosen->request(op, http, claims, grant);
         grant.source.insert(0, "environment: ");
         co_return outcome;
@@ -13162,78 +12409,189 @@ private:
 
 #endif
 
+// -------- hdikafka/detail/identity/chain.hpp
+
+// Several sources of tokens, of which the first that is there is used; and which these are by default.
+#ifndef HDIKAFKA_DETAIL_IDENTITY_CHAIN_HPP
+#define HDIKAFKA_DETAIL_IDENTITY_CHAIN_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+template <class = void>
+class chained_source final : public token_source
+{
+public:
+    explicit chained_source(std::vector<token_source_ptr> sources) : sources_(std::move(sources))
+    {
+        if (sources_.size() > 1)
+            chained_source::join_chain();
+    }
+
+    task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
+    {
+        if (kept_) {
+            auto outcome = co_await kept_->request(op, http, claims, grant);
+            co_return outcome;
+        }
+        for (token_source_ptr const& source : sources_) {
+            token_grant part;
+            result<void> outcome;
+            op->end_phase(); // that of the one before
+            try {
+                outcome = co_await source->request(op, http, claims, part);
+            } catch (error const& thrown) {
+                outcome = thrown;
+            } catch (...) {
+                grant.source = part.source;
+                throw;
+            }
+            bool const there = outcome || outcome.error().code() != errc::no_credential;
+            if (!there && part.passed_over.empty()) // it is no chain itself
+                part.passed_over = reason(part.source, outcome.error().cause());
+            append(grant.passed_over, part.passed_over);
+            if (there) {
+                grant.source = std::move(part.source);
+                grant.token = std::move(part.token);
+                kept_ = outcome ? source : nullptr;
+                co_return outcome;
+            }
+        }
+        co_return error(errc::no_credential, "no credential was found: " + grant.passed_over);
+    }
+
+    void join_chain() noexcept override
+    {
+        for (token_source_ptr const& source : sources_)
+            source->join_chain();
+    }
+
+    /// Only who has seen a token asks, hence after kept_ was set for good.
+    bool renewable() const noexcept override
+    {
+        auto const can = [](token_source_ptr const& source) { return source->renewable(); };
+        return kept_ ? kept_->renewable() : std::ranges::any_of(sources_, can);
+    }
+
+private:
+    /// Many a cause begins with the name itself, without the "(IMDS)" of "managed identity (IMDS)".
+    static std::string reason(std::string const& name, std::string const& cause)
+    {
+        return cause.starts_with(name.substr(0, name.find(" ("))) ? cause : name + ": " + cause;
+    }
+
+    static void append(std::string& reasons, std::string_view more)
+    {
+        if (!reasons.empty() && !more.empty())
+            reasons += "; ";
+        reasons += more;
+    }
+
+    std::vector<token_source_ptr> const sources_;
+    token_source_ptr kept_; // the one that has given a token
+};
+
+/// The credentials of Azure's own libraries, in their order.
+template <class Lazy = void>
+class default_source final : public token_source
+{
+public:
+    explicit default_source(entra_settings settings) : settings_(std::move(settings)) {}
+
+    task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
+    {
+        if (!chain_) {
+            auto const made = make_chain();
+            if (!made)
+                co_return made.error();
+        }
+        auto outcome = co_await chain_->request(op, http, claims, grant);
+        co_return outcome;
+    }
+
+    void join_chain() noexcept override { joined_ = true; }
+
+private:
+    /// Names one kind as AZURE_TOKEN_CREDENTIALS does.
+    class kind
+    {
+    public:
+        std::string_view name;
+        std::string_view group; ///< Which of "prod" and "dev" means it, too.
+        token_source_ptr (*make)(entra_settings const& settings) = nullptr;
+    };
+
+    static token_source_ptr managed_identity(entra_settings const& settings)
+    {
+        managed_identity_settings whose;
+        whose.client_id = environment_variable("AZURE_CLIENT_ID");
+        whose.scope = settings.scope;
+        return std::make_shared<managed_identity_source<Lazy>>(std::move(whose));
+    }
+
+    static token_source_ptr azure_cli(entra_settings const& settings)
+    {
+        azure_cli_settings how;
+        how.scope = settings.scope;
+        return std::make_shared<azure_cli_source<Lazy>>(std::move(how));
+    }
+
+    template <class Source, class Settings>
+    static token_source_ptr service_principal(entra_settings const& settings)
+    {
+        return std::make_shared<Source>(Settings(settings));
+    }
+
+    static constexpr kind kinds[] = {
+        {"EnvironmentCredential", "prod", &service_principal<environment_source<Lazy>, entra_settings>},
+        {"WorkloadIdentityCredential", "prod",
+         &service_principal<workload_identity_source<Lazy>, workload_identity_settings>},
+        {"ManagedIdentityCredential", "prod", &managed_identity},
+        {"AzureCliCredential", "dev", &azure_cli},
+    };
+
+    result<void> make_chain()
+    {
+        std::string const variable = environment_variable("AZURE_TOKEN_CREDENTIALS");
+        std::string_view const choice = trim_blanks(variable);
+        std::vector<token_source_ptr> chosen;
+        std::string choices = "prod, dev";
+        for (kind const& one : kinds) {
+            if (choice.empty() || equals_ignoring_case(choice, one.name) ||
+                equals_ignoring_case(choice, one.group))
+                chosen.push_back(one.make(settings_));
+            choices += ", ";
+            choices += one.name;
+        }
+        if (chosen.empty())
+            return error(errc::invalid_option, "AZURE_TOKEN_CREDENTIALS is '" + bounded_message(choice, 100) +
+                                                   "', which is none of: " + choices);
+        chain_ = std::make_shared<chained_source<Lazy>>(std::move(chosen));
+        if (joined_)
+            chain_->join_chain();
+        return result<void>();
+    }
+
+    entra_settings settings_;
+    token_source_ptr chain_; // of what the environment wants, since the first request
+    bool joined_ = false;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
 // -------- hdikafka/detail/identity/credentials.hpp
 
-// What credential.hpp declares.
+// What credential.hpp and the headers of its kinds declare.
 #ifndef HDIKAFKA_DETAIL_IDENTITY_CREDENTIALS_HPP
 #define HDIKAFKA_DETAIL_IDENTITY_CREDENTIALS_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
-template <class Lazy>
-token_source_ptr make_client_secret_source(entra_settings settings, secret text)
+template <class Source, class Settings>
+token_source_ptr make_token_source(Settings settings)
 {
-    return std::make_shared<client_secret_source<Lazy>>(std::move(settings), std::move(text));
-}
-
-template <class Lazy>
-token_source_ptr make_client_certificate_source(entra_settings settings, certificate_settings certificate)
-{
-    return std::make_shared<client_certificate_source<Lazy>>(std::move(settings), std::move(certificate));
-}
-
-template <class Lazy>
-token_source_ptr make_client_assertion_source(entra_settings settings, assertion_function function)
-{
-    return std::make_shared<client_assertion_source<Lazy>>(std::move(settings), std::move(function));
-}
-
-template <class Lazy>
-token_source_ptr make_workload_identity_source(entra_settings settings, std::string file)
-{
-    return std::make_shared<workload_identity_source<Lazy>>(std::move(settings), std::move(file));
-}
-
-template <class Lazy>
-token_source_ptr make_environment_source(entra_settings settings)
-{
-    return std::make_shared<environment_source<Lazy>>(std::move(settings));
-}
-
-template <class Lazy>
-token_source_ptr make_fixed_token_source(secret token)
-{
-    return std::make_shared<fixed_token_source<Lazy>>(std::move(token));
-}
-
-template <class Lazy>
-token_source_ptr make_callback_token_source(token_function function, std::string scope)
-{
-    return std::make_shared<callback_token_source<Lazy>>(std::move(function), std::move(scope));
-}
-
-template <class Lazy>
-token_source_ptr make_azure_cli_source(azure_cli_settings settings)
-{
-    return std::make_shared<azure_cli_source<Lazy>>(std::move(settings));
-}
-
-template <class Lazy>
-token_source_ptr make_chained_source(std::vector<token_source_ptr> sources)
-{
-    return std::make_shared<chained_source<Lazy>>(std::move(sources));
-}
-
-template <class Lazy>
-token_source_ptr make_default_source(entra_settings settings)
-{
-    return std::make_shared<default_source<Lazy>>(std::move(settings));
-}
-
-template <class Lazy>
-token_source_ptr make_managed_identity_source(managed_identity_settings settings)
-{
-    return std::make_shared<managed_identity_source<Lazy>>(std::move(settings));
+    return std::make_shared<Source>(std::move(settings));
 }
 
 template <class Lazy>
@@ -13424,6 +12782,489 @@ private:
     http_limits limits_;
     std::string user_agent_ = "hdikafka/" HDIKAFKA_VERSION_STRING;
     bool plain_http_ = false;
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+// -------- hdikafka/offsets.hpp
+
+// Where a stream starts and ends: earliest, latest, or an offset.
+#ifndef HDIKAFKA_OFFSETS_HPP
+#define HDIKAFKA_OFFSETS_HPP
+
+namespace hdikafka::inline v0_1 {
+
+/// The first offset that still exists. Written `hk::earliest`.
+class earliest_t
+{
+public:
+    explicit constexpr earliest_t() = default;
+};
+/// Names the first offset that still exists.
+inline constexpr earliest_t earliest{};
+
+/// The high watermark as it is when the stream starts. Written `hk::latest`.
+class latest_t
+{
+public:
+    explicit constexpr latest_t() = default;
+};
+/// Names the high watermark.
+inline constexpr latest_t latest{};
+
+/// A position in a partition: earliest, latest, an offset, or a point in time.
+class offset_spec
+{
+public:
+    /// What a position is counted from.
+    enum class anchor : unsigned char
+    {
+        beginning,  ///< hk::earliest
+        end,        ///< hk::latest
+        exact,      ///< offset() itself
+        before_end, ///< offset() offsets before the high watermark
+        time,       ///< the first record that is not older than time()
+    };
+
+    /// A watermark, looked up when the stream starts.
+    constexpr offset_spec(earliest_t) noexcept : anchor_(anchor::beginning) {}
+    constexpr offset_spec(latest_t) noexcept : anchor_(anchor::end) {}
+
+    /// Any integer; a double would lose offsets beyond 2^53 without a word.
+    template <std::integral T>
+        requires(!std::same_as<T, bool>)
+    constexpr offset_spec(T offset) noexcept
+        : offset_(static_cast<std::int64_t>(offset)), anchor_(anchor::exact)
+    {}
+
+    /// Of any precision; counts in whole milliseconds, rounded up.
+    template <class Duration>
+    constexpr offset_spec(std::chrono::sys_time<Duration> time) noexcept
+        : offset_(std::chrono::ceil<std::chrono::milliseconds>(time).time_since_epoch().count()),
+          anchor_(anchor::time)
+    {}
+
+    /// For consume_options::from_end().
+    static constexpr offset_spec before_end(std::int64_t count) noexcept
+    {
+        offset_spec out(count);
+        out.anchor_ = anchor::before_end;
+        return out;
+    }
+
+    /// Which of these it is.
+    constexpr anchor which() const noexcept { return anchor_; }
+    /// The point in time; 1970 when the position is something else.
+    constexpr std::chrono::sys_time<std::chrono::milliseconds> time() const noexcept
+    {
+        return std::chrono::sys_time<std::chrono::milliseconds>(
+            std::chrono::milliseconds(anchor_ == anchor::time ? offset_ : 0));
+    }
+    /// The offset; 0 when the position is a watermark. A negative one fails the stream's first next()
+    /// with errc::invalid_offset.
+    constexpr std::int64_t offset() const noexcept { return offset_; }
+
+private:
+    std::int64_t offset_ = 0;
+    anchor anchor_;
+};
+
+/// A policy: an error. Written `hk::fail`.
+class fail_t
+{
+public:
+    explicit constexpr fail_t() = default;
+};
+/// Ends a stream with an error.
+inline constexpr fail_t fail{};
+
+/// A policy: go on behind it. Written `hk::skip`.
+class skip_t
+{
+public:
+    explicit constexpr skip_t() = default;
+};
+/// Passes over what cannot be read.
+inline constexpr skip_t skip{};
+
+/// What a stream does at an offset that is not in the partition: hk::fail, hk::earliest or hk::latest.
+class out_of_range_policy
+{
+public:
+    /// Ends with an error.
+    constexpr out_of_range_policy(fail_t) noexcept : fails_(true), target_(earliest) {}
+    /// Goes on from the earliest offset.
+    constexpr out_of_range_policy(earliest_t) noexcept : target_(earliest) {}
+    /// Goes on from the high watermark.
+    constexpr out_of_range_policy(latest_t) noexcept : target_(latest) {}
+
+    /// Whether it is hk::fail.
+    constexpr bool fails() const noexcept { return fails_; }
+    /// Where it goes on; only when it does not fail.
+    constexpr offset_spec target() const noexcept { return target_; }
+
+private:
+    bool fails_ = false;
+    offset_spec target_;
+};
+
+/// What a stream does about records that cannot be read: hk::fail or hk::skip.
+class unreadable_policy
+{
+public:
+    /// Ends with an error.
+    constexpr unreadable_policy(fail_t) noexcept {}
+    /// Goes on behind them.
+    constexpr unreadable_policy(skip_t) noexcept : skips_(true) {}
+
+    /// Whether it is hk::skip.
+    constexpr bool skips() const noexcept { return skips_; }
+
+private:
+    bool skips_ = false;
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+// -------- hdikafka/consume_options.hpp
+
+// What a stream reads, and how.
+#ifndef HDIKAFKA_CONSUME_OPTIONS_HPP
+#define HDIKAFKA_CONSUME_OPTIONS_HPP
+
+namespace hdikafka::inline v0_1 {
+
+class checkpoint_store;
+
+/// What a stream reads: from where, until where, and how.
+class consume_options
+{
+public:
+    /// Where to start: hk::earliest (the default), hk::latest, an offset, or a point in time
+    /// (std::chrono::sys_time): the first record that is not older. That one is searched for by reading
+    /// single records, some twenty for a million, and is exact where timestamps rise with the offsets and the
+    /// service answers from within a gap with the record behind it; otherwise it may be too early. A record
+    /// without a timestamp counts as older.
+    consume_options& from(offset_spec start) &
+    {
+        from_ = start;
+        return *this;
+    }
+    consume_options&& from(offset_spec start) && { return std::move(from(start)); }
+
+    /// Where to start: as many offsets before the high watermark, or at the earliest offset if there are not
+    /// so many. Offsets have gaps, so there may be fewer records.
+    consume_options& from_end(std::int64_t offsets) & { return from(offset_spec::before_end(offsets)); }
+    consume_options&& from_end(std::int64_t offsets) && { return std::move(from_end(offsets)); }
+
+    /// Where to end, exclusive: hk::latest is the high watermark seen when the stream starts, or an
+    /// offset. hk::earliest is refused with errc::invalid_option. Without it the stream never ends.
+    consume_options& until(offset_spec end) &
+    {
+        until_ = end;
+        return *this;
+    }
+    consume_options&& until(offset_spec end) && { return std::move(until(end)); }
+
+    /// The most records that one read asks for; 500 by default. The service also caps a read at 6 MB.
+    consume_options& max_records(std::int32_t count) &
+    {
+        max_records_ = count;
+        return *this;
+    }
+    consume_options&& max_records(std::int32_t count) && { return std::move(max_records(count)); }
+
+    /// How many connections read at the same time while the stream is far behind the end; 1 by default. The
+    /// records come in offset order all the same.
+    consume_options& parallelism(std::size_t connections) &
+    {
+        parallelism_ = connections;
+        return *this;
+    }
+    consume_options&& parallelism(std::size_t connections) && { return std::move(parallelism(connections)); }
+
+    /// How many answers are read ahead, on a connection of their own; 1 by default, 0 reads when next() is
+    /// called and not before. At most parallelism() + read_ahead() answers are in memory, of about 2 MB each
+    /// where max_records() allows it, and never more than the service's cap (6 MB).
+    consume_options& read_ahead(std::size_t answers) &
+    {
+        read_ahead_ = answers;
+        return *this;
+    }
+    consume_options&& read_ahead(std::size_t answers) && { return std::move(read_ahead(answers)); }
+
+    /// What to do when the position is not, or no longer, in the partition: retention deleted it, or the
+    /// topic became shorter. hk::fail, the default, is errc::offset_below_earliest or
+    /// errc::offset_above_latest; hk::earliest and hk::latest go on from that watermark. An observer hears of
+    /// the offsets that were lost (records_skipped).
+    consume_options& on_out_of_range(out_of_range_policy what) &
+    {
+        on_out_of_range_ = what;
+        return *this;
+    }
+    consume_options&& on_out_of_range(out_of_range_policy what) &&
+    {
+        return std::move(on_out_of_range(what));
+    }
+
+    /// What to do about records that the service has but does not return, such as one larger than its cap.
+    /// hk::fail, the default, is errc::unreadable_record; hk::skip goes on behind them, and an observer hears
+    /// of it (records_skipped).
+    consume_options& on_unreadable(unreadable_policy what) &
+    {
+        on_unreadable_ = what;
+        return *this;
+    }
+    consume_options&& on_unreadable(unreadable_policy what) && { return std::move(on_unreadable(what)); }
+
+    /// How long to wait between reads at the end of the partition: at first `least` (100 ms by
+    /// default), doubled while nothing arrives up to `most` (2 s), each pause up to a fifth shorter. A pause
+    /// is followed by a read and a look at the watermarks; a new record is seen within one pause.
+    consume_options& poll(milliseconds least, milliseconds most) &
+    {
+        poll_least_ = least;
+        poll_most_ = most;
+        return *this;
+    }
+    consume_options&& poll(milliseconds least, milliseconds most) && { return std::move(poll(least, most)); }
+
+    /// How often a stream over all partitions looks for new ones; every minute by default.
+    consume_options& refresh_partitions(milliseconds interval) &
+    {
+        refresh_partitions_ = interval;
+        return *this;
+    }
+    consume_options&& refresh_partitions(milliseconds interval) &&
+    {
+        return std::move(refresh_partitions(interval));
+    }
+
+    /// Where commit() keeps how far the stream got, and where it goes on in the place of from(): each
+    /// partition that has a checkpoint there, when the stream starts. A `file_checkpoint_store`, or a class
+    /// of the program's own that is derived from `checkpoint_store`; the options hold a copy.
+    ///
+    /// Records that were handed over and not committed are read again after a restart (at-least-once).
+    /// A partition that has no checkpoint starts where from() says, then as well: with hk::latest, what was
+    /// written to it while the program was down is not read. A topic that was made anew is noticed
+    /// when the checkpoint's last record is not where it was: that is
+    /// treated as on_out_of_range() says, with errc::topic_recreated by default. Where records are without a
+    /// timestamp, or that one is gone (retention, compaction), only a topic that became shorter is
+    /// noticed.
+    template <class Store>
+        requires std::derived_from<Store, checkpoint_store>
+    consume_options& checkpoint(Store store) &
+    {
+        return checkpoint(std::make_shared<Store>(std::move(store)));
+    }
+    template <class Store>
+        requires std::derived_from<Store, checkpoint_store>
+    consume_options&& checkpoint(Store store) &&
+    {
+        return std::move(checkpoint(std::make_shared<Store>(std::move(store))));
+    }
+
+    /// The same for a store that the program goes on using, or that cannot be copied.
+    consume_options& checkpoint(std::shared_ptr<checkpoint_store> store) &
+    {
+        checkpoint_ = std::move(store);
+        return *this;
+    }
+    consume_options&& checkpoint(std::shared_ptr<checkpoint_store> store) &&
+    {
+        return std::move(checkpoint(std::move(store)));
+    }
+
+    offset_spec from() const noexcept { return from_; }
+    std::shared_ptr<checkpoint_store> const& checkpoint() const noexcept { return checkpoint_; }
+    std::optional<offset_spec> until() const noexcept { return until_; }
+    std::int32_t max_records() const noexcept { return max_records_; }
+    std::size_t parallelism() const noexcept { return parallelism_; }
+    std::size_t read_ahead() const noexcept { return read_ahead_; }
+    out_of_range_policy on_out_of_range() const noexcept { return on_out_of_range_; }
+    unreadable_policy on_unreadable() const noexcept { return on_unreadable_; }
+    milliseconds refresh_partitions() const noexcept { return refresh_partitions_; }
+    /// The first argument of poll(): at least 1 ms.
+    milliseconds poll_least() const noexcept { return poll_least_; }
+    /// The second argument of poll(): not less than the first.
+    milliseconds poll_most() const noexcept { return poll_most_; }
+
+private:
+    offset_spec from_ = hdikafka::earliest;
+    std::optional<offset_spec> until_;
+    std::int32_t max_records_ = 500;
+    std::size_t parallelism_ = 1;
+    std::size_t read_ahead_ = 1;
+    out_of_range_policy on_out_of_range_ = fail;
+    unreadable_policy on_unreadable_ = fail;
+    milliseconds refresh_partitions_{60'000};
+    milliseconds poll_least_{100};
+    milliseconds poll_most_{2'000};
+    std::shared_ptr<checkpoint_store> checkpoint_;
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+// -------- hdikafka/metadata.hpp
+
+// Topics, partitions and brokers.
+#ifndef HDIKAFKA_METADATA_HPP
+#define HDIKAFKA_METADATA_HPP
+
+namespace hdikafka::inline v0_1 {
+
+/// How a topic is to be created. What is not set is left to the cluster's defaults.
+class topic_config
+{
+public:
+    /// A property's Kafka name and its value.
+    using property = std::pair<std::string, json>;
+
+    /// Number of partitions, at least 1.
+    topic_config& partition_count(std::int32_t count) &
+    {
+        partition_count_ = count;
+        return *this;
+    }
+    topic_config&& partition_count(std::int32_t count) && { return std::move(partition_count(count)); }
+
+    /// Number of replicas of each partition, at least 1.
+    topic_config& replication_factor(std::int32_t count) &
+    {
+        replication_factor_ = count;
+        return *this;
+    }
+    topic_config&& replication_factor(std::int32_t count) && { return std::move(replication_factor(count)); }
+
+    /// Sets a topic property by its Kafka name ("retention.ms", "min.insync.replicas", …). Setting
+    /// one again replaces it.
+    topic_config& set(std::string name, json value) &
+    {
+        for (auto& [known, old] : properties_)
+            if (known == name) {
+                old = std::move(value);
+                return *this;
+            }
+        properties_.emplace_back(std::move(name), std::move(value));
+        return *this;
+    }
+    topic_config&& set(std::string name, json value) &&
+    {
+        return std::move(set(std::move(name), std::move(value)));
+    }
+
+    std::optional<std::int32_t> partition_count() const noexcept { return partition_count_; }
+    std::optional<std::int32_t> replication_factor() const noexcept { return replication_factor_; }
+    /// The properties in the order in which they were first set.
+    std::vector<property> const& properties() const noexcept { return properties_; }
+
+private:
+    std::optional<std::int32_t> partition_count_;
+    std::optional<std::int32_t> replication_factor_;
+    std::vector<property> properties_;
+};
+
+/// A broker of the cluster, as the service names it.
+class broker
+{
+public:
+    broker() = default;
+
+    std::int32_t id = 0;   ///< Its id in the cluster.
+    std::string host;      ///< Its host name, as its cluster knows it.
+    std::int32_t port = 0; ///< The port of the Kafka protocol.
+    std::string rack;      ///< Empty when the broker has none.
+};
+
+/// A partition, its watermarks and its replicas.
+class partition_info
+{
+public:
+    partition_info() = default;
+
+    std::int32_t id = 0;                  ///< Its number in the topic, from 0.
+    std::int64_t earliest_offset = 0;     ///< The first offset that still exists.
+    std::int64_t latest_offset = 0;       ///< The high watermark: the offset that the next record gets.
+    broker leader;                        ///< Default-made when the partition has no leader.
+    std::vector<broker> replicas;         ///< The brokers that hold it.
+    std::vector<broker> in_sync_replicas; ///< Those of them that are up to date.
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+// -------- hdikafka/receipt.hpp
+
+// What a produce returns: what became of each record.
+#ifndef HDIKAFKA_RECEIPT_HPP
+#define HDIKAFKA_RECEIPT_HPP
+
+namespace hdikafka::inline v0_1 {
+
+/// What became of one record of a produce.
+class record_outcome
+{
+public:
+    record_outcome() = default;
+    /// An outcome without a place.
+    explicit record_outcome(persistence state) : persisted(state) {}
+
+    persistence persisted = persistence::none; ///< Whether the record is in the topic.
+    std::optional<std::int32_t> partition;     ///< Where it went, if the answer says so.
+    std::optional<std::int64_t> offset;        ///< Its offset, if the answer says so.
+    std::optional<hdikafka::error> failure;    ///< What the service says went wrong with this record.
+};
+
+/// The answer to one produce, record by record in the order they were given. A receipt exists for
+/// every 200; it can still say that single records failed. The service may leave partitions and
+/// offsets out, hence the optionals. An index past size() throws std::out_of_range.
+class receipt
+{
+public:
+    receipt() = default;
+    /// Made by client::produce(); here for tests of what reads receipts.
+    explicit receipt(std::vector<record_outcome> outcomes) : outcomes_(std::move(outcomes)) {}
+
+    /// How many records were given to produce.
+    std::size_t size() const noexcept { return outcomes_.size(); }
+
+    /// Whether this record is in the topic.
+    persistence persisted(std::size_t index) const { return outcomes_.at(index).persisted; }
+    /// The partition that this record went to.
+    std::optional<std::int32_t> partition(std::size_t index) const { return outcomes_.at(index).partition; }
+    /// The offset that this record got.
+    std::optional<std::int64_t> offset(std::size_t index) const { return outcomes_.at(index).offset; }
+    /// What the service says went wrong with this record.
+    std::optional<hdikafka::error> error(std::size_t index) const { return outcomes_.at(index).failure; }
+
+    /// Whether the service reports an error for any of the records.
+    bool has_error() const noexcept
+    {
+        return std::ranges::any_of(outcomes_, [](auto const& one) { return one.failure.has_value(); });
+    }
+
+    /// All records together: `done` only if all are, `none` only if none is written, else `possibly`.
+    persistence persisted() const noexcept
+    {
+        std::size_t done = 0;
+        std::size_t none = 0;
+        for (auto const& one : outcomes_) {
+            done += one.persisted == persistence::done ? 1 : 0;
+            none += one.persisted == persistence::none ? 1 : 0;
+        }
+        if (none == outcomes_.size())
+            return persistence::none;
+        return done == outcomes_.size() ? persistence::done : persistence::possibly;
+    }
+
+private:
+    std::vector<record_outcome> outcomes_;
 };
 
 } // namespace hdikafka::inline v0_1
@@ -13781,6 +13622,109 @@ using client = basic_client<>;
 
 #if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
 
+// -------- hdikafka/detail/run/run.hpp
+
+// Between the caller's coroutine and the operation's.
+#ifndef HDIKAFKA_DETAIL_RUN_RUN_HPP
+#define HDIKAFKA_DETAIL_RUN_RUN_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Resumes the caller on its own executor, which is kept from running out of work until then. The
+/// caller's cancellation is handed over to the operation, which may be at work on another thread.
+template <class Handler>
+class caller final : public completion
+{
+public:
+    caller(operation_ptr const& op, Handler handler)
+        : slot_(net::get_associated_cancellation_slot(handler)),
+          work_(net::get_associated_executor(handler, op->executor())),
+          handler_(std::move(handler)),
+          at_home_(work_.get_executor() == op->executor())
+    {
+        if (slot_.is_connected())
+            slot_.assign([weak = std::weak_ptr(op)](net::cancellation_type type) {
+                auto const running = weak.lock();
+                if (running && (type & net::cancellation_type::terminal) != net::cancellation_type::none)
+                    running->cancel();
+            });
+    }
+
+    void complete(bool at_once) override
+    {
+        auto resume = [slot = slot_, handler = std::move(handler_)]() mutable {
+            if (slot.is_connected())
+                slot.clear();
+            std::move(handler)();
+        };
+        // Never from within the function that started the operation: a loop of calls would become a
+        // recursion.
+        if (at_once)
+            net::post(work_.get_executor(), std::move(resume));
+        else if (at_home_)
+            resume();
+        else
+            net::dispatch(work_.get_executor(), std::move(resume));
+    }
+
+private:
+    net::cancellation_slot slot_;
+    net::executor_work_guard<net::any_io_executor> work_;
+    Handler handler_;
+    bool at_home_; ///< The caller's executor is the operation's, so that resuming it is a call.
+};
+
+/// Starts the operation when the caller's coroutine is suspended.
+template <class = void>
+class start_operation
+{
+public:
+    explicit start_operation(operation_ptr op) : op_(std::move(op)) {}
+
+    template <class Handler>
+    void operator()(Handler handler) const
+    {
+        op_->start(std::make_unique<caller<Handler>>(op_, std::move(handler)));
+    }
+
+private:
+    operation_ptr op_;
+};
+
+/// Runs `op`, whose task belongs to the awaiting coroutine and has the outcome afterwards.
+template <class = void>
+net::awaitable<void> run_operation(operation_ptr op)
+{
+    return net::async_initiate<net::use_awaitable_t<> const, void()>(start_operation<>(std::move(op)),
+                                                                     net::use_awaitable);
+}
+
+/// Whose outcome nobody waits for.
+class nobody final : public completion
+{
+public:
+    explicit nobody(task work) : work_(std::move(work)) {}
+
+    task& work() noexcept { return work_; }
+    void complete(bool) override {}
+
+private:
+    task work_;
+};
+
+/// `later`: not before the executor has done what it has to do already.
+template <class = void>
+void run_detached(operation_ptr const& op, task work, bool later = false)
+{
+    auto after = std::make_unique<nobody>(std::move(work));
+    op->runs(after->work());
+    op->start(std::move(after), later);
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
 // -------- hdikafka/detail/client/core.hpp
 
 // What a client's handles, calls and streams share.
@@ -13971,21 +13915,235 @@ private:
     registration<> entry_;
 };
 
-/// Carries out a prepared call and reads its answer with `read(call_answer&)`. Fails by throwing.
-template <class T, class Read>
-net::awaitable<T> perform(client_ptr owner, std::optional<milliseconds> timeout,
-                          result<call_request_ptr> prepared, Read read)
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/rest/answers.hpp
+
+// The proxy's answers other than records: metadata, receipts. Every answer that is not what the API
+// describes becomes errc::invalid_response.
+#ifndef HDIKAFKA_DETAIL_REST_ANSWERS_HPP
+#define HDIKAFKA_DETAIL_REST_ANSWERS_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Says what is wrong with an answer's body, with the position when it is not even JSON.
+template <class = void>
+error unexpected_body(json_reader const& in, std::string_view what)
 {
-    call_request& spec = *prepared.value();
-    auto const op = owner->http()->make_operation(owner->deadline(timeout));
-    call_entry<> const entry(owner, op, spec.info);
-    call_answer answer;
-    task work = call<>(op, owner->http(), spec, answer);
-    op->runs(work);
-    co_await run_operation<>(op);
-    work.outcome().value();
-    result<T> outcome = read(answer);
-    co_return std::move(outcome).value();
+    std::string cause = "the answer is not " + std::string(what);
+    if (in.failed())
+        cause += ": " + std::string(error_category::text(in.fault())) + " at byte " +
+                 std::to_string(in.position());
+    return error(errc::invalid_response, cause);
+}
+
+template <class = void>
+bool read_broker(json_reader& in, broker& out)
+{
+    return read_object(in, [&](std::string_view name) {
+        if (name == "id")
+            return read_int32(in, out.id);
+        if (name == "hostName")
+            return read_text(in, out.host);
+        if (name == "port")
+            return read_int32(in, out.port);
+        if (name == "rack" && in.peek() == json_kind::string)
+            return read_text(in, out.rack);
+        return in.skip();
+    });
+}
+
+template <class = void>
+bool read_brokers(json_reader& in, std::vector<broker>& out)
+{
+    if (in.peek() == json_kind::null)
+        return in.skip();
+    return read_array(in, [&] { return read_broker(in, out.emplace_back()); });
+}
+
+template <class = void>
+bool read_partition(json_reader& in, partition_info& out)
+{
+    bool has_id = false;
+    bool has_earliest = false;
+    bool has_latest = false;
+    bool const read = read_object(in, [&](std::string_view name) {
+        if (name == "partition_id")
+            return has_id = read_int32(in, out.id);
+        if (name == "earliest_offset")
+            return has_earliest = in.integer(out.earliest_offset);
+        if (name == "latest_offset")
+            return has_latest = in.integer(out.latest_offset);
+        if (name == "leader" && in.peek() == json_kind::object)
+            return read_broker(in, out.leader);
+        if (name == "replicas")
+            return read_brokers(in, out.replicas);
+        if (name == "isr")
+            return read_brokers(in, out.in_sync_replicas);
+        return in.skip();
+    });
+    return read && has_id && has_earliest && has_latest && out.id >= 0 && out.earliest_offset >= 0 &&
+           out.latest_offset >= out.earliest_offset;
+}
+
+/// Reads `{"<list>":[…], …}`; the list must be there, once.
+template <class Element>
+bool read_list_in_object(json_reader& in, std::string_view list, Element element)
+{
+    bool found = false;
+    bool const read = read_object(in, [&](std::string_view name) {
+        if (name != list)
+            return in.skip();
+        return !std::exchange(found, true) && read_array(in, element);
+    });
+    return read && found && in.finish();
+}
+
+/// A body that is such an object.
+template <class T>
+result<std::vector<T>> parse_list(std::string_view body, std::string_view list,
+                                  bool (*read)(json_reader&, T&))
+{
+    json_reader in(body);
+    std::vector<T> out;
+    if (!read_list_in_object(in, list, [&] { return read(in, out.emplace_back()); }))
+        return unexpected_body(in, "a list of " + std::string(list));
+    return out;
+}
+
+template <class = void>
+result<std::vector<broker>> parse_brokers(std::string_view body)
+{
+    return parse_list<broker>(body, "brokers", &read_broker<>);
+}
+
+template <class = void>
+result<std::vector<std::string>> parse_topics(std::string_view body)
+{
+    return parse_list<std::string>(body, "topics", &read_text<>);
+}
+
+template <class = void>
+result<std::vector<partition_info>> parse_partitions(std::string_view body)
+{
+    return parse_list<partition_info>(body, "partitions", &read_partition<>);
+}
+
+template <class = void>
+result<partition_info> parse_partition(std::string_view body)
+{
+    json_reader in(body);
+    partition_info out;
+    if (!read_partition(in, out) || !in.finish())
+        return unexpected_body(in, "a partition");
+    return out;
+}
+
+/// Whether the body of a success that has nothing to say is one: nothing, any JSON, or plain text
+/// that is labelled as such. A web page of something in between is none.
+template <class = void>
+result<void> parse_acknowledgement(std::string_view body, std::string_view content_type)
+{
+    json_reader in(body);
+    bool const nothing = body.find_first_not_of(" \t\r\n") == std::string_view::npos;
+    if (nothing || (in.skip() && in.finish()))
+        return {};
+    constexpr std::string_view plain = "text/plain";
+    if (equals_ignoring_case(content_type.substr(0, plain.size()), plain) && valid_utf8(body))
+        return {};
+    return unexpected_body(in, "an acknowledgement");
+}
+
+/// One entry of a produce answer's `offsets`. A Kafka error that is not retriable (1, or a 4xx code)
+/// was refused by the broker; of any other nobody knows whether the record was written.
+template <class Describe>
+bool read_outcome(json_reader& in, record_outcome& out, Describe const& describe)
+{
+    std::optional<std::int64_t> code;
+    std::string text;
+    bool failed = false;
+    bool const read = read_object(in, [&](std::string_view name) {
+        if (in.peek() == json_kind::null)
+            return in.skip();
+        if (name == "partition") {
+            out.partition.emplace();
+            return read_int32(in, *out.partition);
+        }
+        if (name == "offset") {
+            out.offset.emplace();
+            return in.integer(*out.offset);
+        }
+        if (name == "error_code")
+            return in.integer(code.emplace());
+        if ((name == "error" || name == "message") && in.peek() == json_kind::string)
+            return read_text(in, text);
+        failed = failed || name == "error";
+        return in.skip();
+    });
+    if (!read)
+        return false;
+    // 0 is Kafka's NONE.
+    failed = failed || code.value_or(0) != 0 || !text.empty() || (out.offset && *out.offset < 0);
+    out.persisted = persistence::done;
+    if (failed) {
+        bool const refused =
+            code && (*code == 1 || (*code >= 400 && *code < 500) || (*code >= 40000 && *code < 50000));
+        diagnostics info = describe();
+        out.persisted = refused ? info.persisted() : persistence::possibly;
+        info.operation = "produce";
+        info.server_code = code ? std::to_string(*code) : std::string();
+        info.server_message = bounded_message(text);
+        info.retriable(!refused).persisted(out.persisted);
+        std::string const cause =
+            text.empty() ? "the service reports an error for this record" : info.server_message;
+        out.failure.emplace(refused ? errc::bad_request : errc::service_failed, std::move(info), cause);
+        out.offset.reset();
+    }
+    return true;
+}
+
+/// The answer to a produce of `count` records: a bare string, nothing, or an object with `offsets`.
+/// A list that does not match the request tells nothing about single records: all are `possibly`.
+/// `describe()` is what is known of the produce, for the errors of single records; its persisted() is what is
+/// to be said of one that is refused.
+template <class Describe = diagnostics (*)()>
+result<receipt> parse_receipt(
+    std::string_view body, std::string_view content_type, std::size_t count,
+    Describe describe = [] { return diagnostics(); })
+{
+    auto const all = [count](persistence state) {
+        return receipt(std::vector<record_outcome>(count, record_outcome(state)));
+    };
+    auto const if_acknowledged = [&](persistence state) -> result<receipt> {
+        auto const acknowledged = parse_acknowledgement(body, content_type);
+        if (!acknowledged)
+            return acknowledged.error();
+        return all(state);
+    };
+    json_reader in(body);
+    if (in.peek() != json_kind::object)
+        return if_acknowledged(persistence::done);
+    std::vector<record_outcome> outcomes;
+    outcomes.reserve(std::min(count, body.size() / 2)); // {} is the least for a record
+    bool listed = false;
+    bool complains = false;
+    bool const read = read_object(in, [&](std::string_view name) {
+        if (name == "offsets" && in.peek() == json_kind::array) {
+            listed = true;
+            return read_array(in, [&] { return read_outcome(in, outcomes.emplace_back(), describe); });
+        }
+        complains = complains || ((name == "error" || name == "error_code") && in.peek() != json_kind::null);
+        return in.skip();
+    });
+    if (!read || !in.finish())
+        return if_acknowledged(persistence::possibly);
+    if (!listed && !complains)
+        return all(persistence::done);
+    if (!listed || outcomes.size() != count)
+        return all(persistence::possibly);
+    return receipt(std::move(outcomes));
 }
 
 } // namespace hdikafka::inline v0_1::detail
@@ -14053,9 +14211,12 @@ inline result<void> check_config(topic_config const& config)
         return error(errc::invalid_count, "partition_count is less than 1");
     if (config.replication_factor() && *config.replication_factor() < 1)
         return error(errc::invalid_count, "replication_factor is less than 1");
-    for (auto const& [name, value] : config.properties())
+    for (auto const& [name, value] : config.properties()) {
         if (name.empty())
             return error(errc::invalid_option, "a topic property has no name");
+        if (!valid_utf8(name))
+            return error(errc::invalid_utf8, "a topic property's name is not UTF-8");
+    }
     return {};
 }
 
@@ -14093,13 +14254,8 @@ public:
     bool read(json_reader& in, record_slice& out)
     {
         seen_ = 0;
-        if (!in.enter_object())
-            return false;
-        std::string_view name;
-        while (in.next_member(name))
-            if (!member(in, name, out))
-                return false;
-        return !in.failed() && (seen_ & has_offset) != 0 && out.offset >= 0 &&
+        bool const read = read_object(in, [&](std::string_view name) { return member(in, name, out); });
+        return read && (seen_ & has_offset) != 0 && out.offset >= 0 &&
                out.offset < std::numeric_limits<std::int64_t>::max();
     }
 
@@ -14322,10 +14478,9 @@ std::string write_records(records const& list)
     return write_records(list, std::identity());
 }
 
-/// The body of a topic's creation; an empty object leaves everything to the cluster. Fails with
-/// errc::invalid_utf8 when a property's name is not UTF-8.
+/// The body of a topic's creation; an empty object leaves everything to the cluster.
 template <class = void>
-result<std::string> write_topic_config(topic_config const& config)
+std::string write_topic_config(topic_config const& config)
 {
     std::string out = "{";
     auto const separate = [&out] {
@@ -14346,8 +14501,7 @@ result<std::string> write_topic_config(topic_config const& config)
         out += R"("topic_properties":{)";
         for (auto const& [name, value] : config.properties()) {
             separate();
-            if (!append_json_string(out, name))
-                return error(errc::invalid_utf8, "a topic property's name is not UTF-8");
+            (void)append_json_string(out, name); // UTF-8: it was checked
             out += ':';
             out += value.text();
         }
@@ -14363,13 +14517,14 @@ result<std::string> write_topic_config(topic_config const& config)
 
 // -------- hdikafka/detail/client/rest_calls.hpp
 
-// The proxy's operations as calls: arguments checked, request made.
+// Calls to the proxy: arguments checked, request made, carried out, answer read. Clients, streams and
+// producers make them.
 #ifndef HDIKAFKA_DETAIL_CLIENT_REST_CALLS_HPP
 #define HDIKAFKA_DETAIL_CLIENT_REST_CALLS_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
-/// Builds calls for one operation of one client.
+/// Makes the request of one operation of one client, or says which argument is wrong.
 template <class = void>
 class rest_calls
 {
@@ -14379,102 +14534,92 @@ public:
         : owner_(owner), options_(options), info_(operation, std::string())
     {}
 
-    result<call_request_ptr> brokers() { return read(std::string(brokers_path)); }
+    result<call_request_ptr> brokers() { return get(std::string(brokers_path)); }
 
     /// `about`: the topic that the caller is after, for errors.
     result<call_request_ptr> topics(std::string about = std::string())
     {
         info_.topic = std::move(about);
-        return read(std::string(topics_path));
+        return get(std::string(topics_path));
     }
 
     result<call_request_ptr> partitions(std::string topic)
     {
-        auto const checked = about(std::move(topic));
-        return checked ? read(partitions_path(info_.topic)) : refused(checked);
+        check_about(std::move(topic));
+        return get(partitions_path(info_.topic));
     }
 
     result<call_request_ptr> partition(std::string topic, std::int32_t id)
     {
-        auto checked = about(std::move(topic));
-        if (checked)
-            checked = check_partition(id);
-        return checked ? read(partition_path(info_.topic, id)) : refused(checked);
+        check_about(std::move(topic));
+        check(check_partition(id));
+        return get(partition_path(info_.topic, id));
     }
 
     result<call_request_ptr> fetch(std::string topic, batch_request const& asked)
     {
-        auto checked = about(std::move(topic));
-        if (checked)
-            checked = check_fetch(asked.partition, asked.offset, asked.count);
-        return checked ? read(consume_path(info_.topic, asked.partition, asked.offset, asked.count))
-                       : refused(checked);
+        check_about(std::move(topic));
+        check(check_fetch(asked.partition, asked.offset, asked.count));
+        return get(consume_path(info_.topic, asked.partition, asked.offset, asked.count));
     }
 
     result<call_request_ptr> create(std::string topic, topic_config const& config)
     {
-        auto checked = about(std::move(topic));
-        if (checked)
-            checked = check_config(config);
-        if (!checked)
-            return refused(checked);
-        auto body = write_topic_config(config);
-        if (!body)
-            return refused(body);
-        auto request = owner_.request("PUT", topic_path(info_.topic), std::move(body).value());
-        return finished(std::move(request), repeatable::freely, errc::already_exists);
+        check_about(std::move(topic));
+        check(check_config(config));
+        auto request = owner_.request("PUT", topic_path(info_.topic), write_topic_config(config));
+        return finish(std::move(request), repeatable::freely, errc::already_exists);
     }
 
     result<call_request_ptr> remove(std::string topic)
     {
-        auto const checked = about(std::move(topic));
-        if (!checked)
-            return refused(checked);
-        return finished(owner_.request("DELETE", topic_path(info_.topic)), repeatable::freely,
-                        errc::not_found);
+        check_about(std::move(topic));
+        return finish(owner_.request("DELETE", topic_path(info_.topic)), repeatable::freely, errc::not_found);
     }
 
     result<call_request_ptr> produce(std::string topic, records const& list)
     {
-        auto checked = about(std::move(topic));
-        if (checked)
-            checked = check_records(list);
-        return checked ? write(write_records(list)) : refused(checked);
+        check_about(std::move(topic));
+        check(check_records(list));
+        return post(write_records(list));
     }
 
     /// The same with a body that is there already, of records and a topic that have been checked.
     result<call_request_ptr> produce_body(std::string topic, std::string body)
     {
         info_.topic = std::move(topic);
-        return write(std::move(body));
+        return post(std::move(body));
     }
 
 private:
-    result<void> about(std::string topic)
+    void check_about(std::string topic)
     {
         info_.topic = std::move(topic);
-        return check_topic(info_.topic);
+        check(check_topic(info_.topic));
     }
 
-    template <class T>
-    error refused(result<T> const& checked)
+    /// The first thing that is wrong is told.
+    void check(result<void> argument)
     {
-        return error(checked.error().code(), info_.describe(), checked.error().cause());
+        if (checked_)
+            checked_ = std::move(argument);
     }
 
-    result<call_request_ptr> read(std::string path)
+    result<call_request_ptr> get(std::string path)
     {
-        return finished(owner_.request("GET", std::move(path)), repeatable::freely, std::nullopt);
+        return finish(owner_.request("GET", std::move(path)), repeatable::freely, std::nullopt);
     }
 
-    result<call_request_ptr> write(std::string body)
+    result<call_request_ptr> post(std::string body)
     {
         auto request = owner_.request("POST", produce_path(info_.topic), std::move(body));
-        return finished(std::move(request), repeatable::unsent, std::nullopt);
+        return finish(std::move(request), repeatable::unsent, std::nullopt);
     }
 
-    result<call_request_ptr> finished(http_request&& request, repeatable kind, std::optional<errc> settled_by)
+    result<call_request_ptr> finish(http_request&& request, repeatable kind, std::optional<errc> settled_by)
     {
+        if (!checked_)
+            return error(checked_.error().code(), info_.describe(), checked_.error().cause());
         auto spec = owner_.prepare(std::move(request), std::move(info_), options_);
         if (spec) {
             spec.value()->kind = kind;
@@ -14486,7 +14631,140 @@ private:
     client_core<>& owner_;
     call_options const& options_;
     call_label info_;
+    result<void> checked_;
 };
+
+// The functions below read an answer; what is wrong with it names the call.
+
+template <class T>
+result<T> told_by(call_answer const& answer, result<T> parsed)
+{
+    if (!parsed)
+        return answer.unreadable(parsed.error());
+    return parsed;
+}
+
+inline std::string_view content_type(http_response const& response)
+{
+    return response.field("content-type").value_or(std::string_view());
+}
+
+template <class = void>
+result<partition_info> read_partition_answer(call_answer const& answer)
+{
+    return told_by(answer, parse_partition(answer.response.body_text()));
+}
+
+template <class = void>
+result<std::vector<partition_info>> read_partitions_answer(call_answer const& answer)
+{
+    return told_by(answer, parse_partitions(answer.response.body_text()));
+}
+
+/// Whether a creation or deletion was carried out, by this attempt or an earlier one.
+template <class = void>
+result<void> read_acknowledgement(call_answer const& answer)
+{
+    if (answer.settled)
+        return result<void>();
+    return told_by(answer, parse_acknowledgement(answer.response.body_text(), content_type(answer.response)));
+}
+
+template <class = void>
+result<record_batch> read_batch(call_answer& answer, batch_request const& asked)
+{
+    auto const next_offset = answer.response.field("nextoffset");
+    return told_by(answer, parse_batch(std::move(answer.response.body), next_offset, asked));
+}
+
+template <class = void>
+result<receipt> read_receipt(call_answer const& answer, std::size_t count)
+{
+    auto const about_record = [&answer] {
+        diagnostics about = answer.describe();
+        about.persisted(answer.repeated ? persistence::possibly : persistence::none);
+        return about;
+    };
+    return told_by(answer, parse_receipt(answer.response.body_text(), content_type(answer.response), count,
+                                         about_record));
+}
+
+/// Carries out one call of the client's user. `work` has
+///   `label()`: which call it is; throws what is wrong with the arguments;
+///   `begin(op, owner, answer)`: the task, which may refer to `work` and leave its last answer;
+///   `read(answer)`: what the user gets, a `Work::product`; throws what is wrong with it.
+/// Fails by throwing. This is the one coroutine of Asio's between the user's own and the tasks.
+template <class Work>
+net::awaitable<typename Work::product> run_call(client_ptr owner, std::optional<milliseconds> timeout,
+                                                Work work)
+{
+    call_label const& about = work.label();
+    auto const op = owner->http()->make_operation(owner->deadline(timeout));
+    call_entry<> const entry(owner, op, about);
+    call_answer answer;
+    task running = work.begin(op, owner, answer);
+    op->runs(running);
+    co_await run_operation<>(op);
+    running.outcome().value();
+    co_return work.read(answer);
+}
+
+/// `read(answer)`, or of what can be told from the body alone `read(body)`.
+template <class Read>
+auto read_answer(Read& read, call_answer& answer)
+{
+    if constexpr (std::is_invocable_v<Read&, std::string_view>)
+        return told_by(answer, read(answer.response.body_text()));
+    else
+        return read(answer);
+}
+
+/// A request and how its answer is read, for run_call().
+template <class Read>
+class question
+{
+public:
+    using product = decltype(read_answer(std::declval<Read&>(), std::declval<call_answer&>()).value());
+
+    question(result<call_request_ptr>&& request, Read reader) : request_(std::move(request)), read_(reader) {}
+
+    call_label const& label() const { return request_.value()->info; }
+    task begin(operation_ptr const& op, client_ptr const& owner, call_answer& answer)
+    {
+        return call<>(op, owner->http(), *request_.value(), answer);
+    }
+    product read(call_answer& answer) { return read_answer(read_, answer).value(); }
+
+private:
+    result<call_request_ptr> request_;
+    Read read_;
+};
+
+/// Has a request answered: all of a user's operation that is a single call.
+template <class Read>
+auto perform(client_ptr owner, std::optional<milliseconds> timeout, result<call_request_ptr> request,
+             Read read)
+{
+    return run_call(std::move(owner), timeout, question<Read>(std::move(request), read));
+}
+
+/// The same within an operation that makes several calls, or that nobody awaits.
+template <class T>
+task ask(operation_ptr op, client_ptr owner, result<call_request_ptr> request,
+         result<T> (*read)(std::string_view), T& out)
+{
+    if (!request)
+        co_return request.error();
+    call_answer answer;
+    auto outcome = co_await call<>(op, owner->http(), *request.value(), answer);
+    if (!outcome)
+        co_return outcome;
+    auto parsed = read_answer(read, answer);
+    if (!parsed)
+        co_return parsed.error();
+    out = std::move(parsed).value();
+    co_return outcome;
+}
 
 } // namespace hdikafka::inline v0_1::detail
 
@@ -14494,141 +14772,83 @@ private:
 
 // -------- hdikafka/detail/client/operations.hpp
 
-// The client's operations: the call, and how its answer is read.
+// The client's operations.
 #ifndef HDIKAFKA_DETAIL_CLIENT_OPERATIONS_HPP
 #define HDIKAFKA_DETAIL_CLIENT_OPERATIONS_HPP
 
-namespace hdikafka::inline v0_1::detail {
+namespace hdikafka::inline v0_1 {
 
-inline std::string_view content_type(http_response const& response)
+template <class Lazy>
+basic_client<Lazy>::basic_client(net::any_io_executor executor, client_options options)
+    : core_(std::make_shared<detail::client_core<Lazy>>(std::move(executor), std::move(options)))
+{}
+
+template <class Lazy>
+void basic_client<Lazy>::close() const
 {
-    return response.field("content-type").value_or(std::string_view());
+    core_->close();
 }
 
-/// An answer's body as `T`, read by `parse(body)`; a failure names the call.
-template <class T, class Parse>
-result<T> read_body(call_answer const& answer, Parse parse)
+template <class Lazy>
+net::awaitable<std::vector<broker>> basic_client<Lazy>::brokers(call_options options) const
 {
-    result<T> parsed = parse(answer.response.body_text());
-    if (!parsed)
-        return answer.unreadable(parsed.error());
-    return parsed;
+    auto request = detail::rest_calls<Lazy>(*core_, "brokers", options).brokers();
+    return detail::perform(core_, options.timeout(), std::move(request), &detail::parse_brokers<Lazy>);
 }
 
-template <class = void>
-result<record_batch> read_batch(call_answer& answer, batch_request const& asked)
+template <class Lazy>
+net::awaitable<std::vector<std::string>> basic_client<Lazy>::topics(call_options options) const
 {
-    auto const next_offset = answer.response.field("nextoffset");
-    auto batch = parse_batch(std::move(answer.response.body), next_offset, asked);
-    if (!batch)
-        return answer.unreadable(batch.error());
-    return batch;
+    auto request = detail::rest_calls<Lazy>(*core_, "topics", options).topics();
+    return detail::perform(core_, options.timeout(), std::move(request), &detail::parse_topics<Lazy>);
 }
 
-template <class = void>
-result<partition_info> read_partition_answer(call_answer const& answer)
+template <class Lazy>
+net::awaitable<std::vector<partition_info>> basic_client<Lazy>::partitions(std::string topic,
+                                                                           call_options options) const
 {
-    return read_body<partition_info>(answer, &parse_partition<>);
+    auto request = detail::rest_calls<Lazy>(*core_, "partitions", options).partitions(std::move(topic));
+    return detail::perform(core_, options.timeout(), std::move(request), &detail::parse_partitions<Lazy>);
 }
 
-template <class = void>
-result<std::vector<partition_info>> read_partitions_answer(call_answer const& answer)
+template <class Lazy>
+net::awaitable<partition_info> basic_client<Lazy>::partition(std::string topic, std::int32_t id,
+                                                             call_options options) const
 {
-    return read_body<std::vector<partition_info>>(answer, &parse_partitions<>);
+    auto request = detail::rest_calls<Lazy>(*core_, "partition", options).partition(std::move(topic), id);
+    return detail::perform(core_, options.timeout(), std::move(request), &detail::parse_partition<Lazy>);
 }
 
-template <class = void>
-result<receipt> read_receipt(call_answer const& answer, std::size_t count)
+template <class Lazy>
+net::awaitable<receipt> basic_client<Lazy>::produce(std::string topic, records list,
+                                                    call_options options) const
 {
-    std::string_view const body = answer.response.body_text();
-    std::string_view const type = content_type(answer.response);
-    auto parsed = parse_receipt(body, type, count, diagnostics());
-    if (!parsed)
-        return answer.unreadable(parsed.error());
-    // What is known of the call is put together only where a record's error is to tell it.
-    if (parsed.value().has_error()) {
-        diagnostics about = answer.describe();
-        about.persisted(answer.repeated ? persistence::possibly : persistence::none);
-        parsed = parse_receipt(body, type, count, about);
-    }
-    return parsed;
+    auto request = detail::rest_calls<Lazy>(*core_, "produce", options).produce(std::move(topic), list);
+    return detail::perform(
+        core_, options.timeout(), std::move(request),
+        [count = list.size()](detail::call_answer& answer) { return detail::read_receipt(answer, count); });
 }
 
-template <class = void>
-net::awaitable<std::vector<broker>> brokers(client_ptr owner, call_options options)
+template <class Lazy>
+net::awaitable<record_batch> basic_client<Lazy>::fetch(std::string topic, std::int32_t partition,
+                                                       std::int64_t offset, std::int32_t count,
+                                                       call_options options) const
 {
-    auto spec = rest_calls<>(*owner, "brokers", options).brokers();
-    return perform<std::vector<broker>>(
-        std::move(owner), options.timeout(), std::move(spec),
-        [](call_answer& answer) { return read_body<std::vector<broker>>(answer, &parse_brokers<>); });
+    detail::batch_request const asked(partition, offset, count);
+    auto request = detail::rest_calls<Lazy>(*core_, "fetch", options).fetch(std::move(topic), asked);
+    return detail::perform(
+        core_, options.timeout(), std::move(request),
+        [asked](detail::call_answer& answer) { return detail::read_batch(answer, asked); });
 }
 
-template <class = void>
-net::awaitable<std::vector<std::string>> topics(client_ptr owner, call_options options)
+template <class Lazy>
+net::awaitable<void> basic_client<Lazy>::delete_topic(std::string topic, call_options options) const
 {
-    auto spec = rest_calls<>(*owner, "topics", options).topics();
-    return perform<std::vector<std::string>>(
-        std::move(owner), options.timeout(), std::move(spec),
-        [](call_answer& answer) { return read_body<std::vector<std::string>>(answer, &parse_topics<>); });
+    auto request = detail::rest_calls<Lazy>(*core_, "delete_topic", options).remove(std::move(topic));
+    return detail::perform(core_, options.timeout(), std::move(request), &detail::read_acknowledgement<Lazy>);
 }
 
-template <class = void>
-net::awaitable<std::vector<partition_info>> partitions(client_ptr owner, std::string topic,
-                                                       call_options options)
-{
-    auto spec = rest_calls<>(*owner, "partitions", options).partitions(std::move(topic));
-    return perform<std::vector<partition_info>>(
-        std::move(owner), options.timeout(), std::move(spec), [](call_answer& answer) {
-            return read_body<std::vector<partition_info>>(answer, &parse_partitions<>);
-        });
-}
-
-template <class = void>
-net::awaitable<partition_info> partition(client_ptr owner, std::string topic, std::int32_t id,
-                                         call_options options)
-{
-    auto spec = rest_calls<>(*owner, "partition", options).partition(std::move(topic), id);
-    return perform<partition_info>(std::move(owner), options.timeout(), std::move(spec),
-                                   &read_partition_answer<>);
-}
-
-template <class = void>
-net::awaitable<record_batch> fetch(client_ptr owner, std::string topic, batch_request asked,
-                                   call_options options)
-{
-    auto spec = rest_calls<>(*owner, "fetch", options).fetch(std::move(topic), asked);
-    return perform<record_batch>(std::move(owner), options.timeout(), std::move(spec),
-                                 [asked](call_answer& answer) { return read_batch<>(answer, asked); });
-}
-
-template <class = void>
-net::awaitable<receipt> produce(client_ptr owner, std::string topic, records list, call_options options)
-{
-    auto spec = rest_calls<>(*owner, "produce", options).produce(std::move(topic), list);
-    return perform<receipt>(
-        std::move(owner), options.timeout(), std::move(spec),
-        [count = list.size()](call_answer& answer) { return read_receipt<>(answer, count); });
-}
-
-/// Whether a creation or deletion was carried out, by this attempt or an earlier one.
-template <class = void>
-result<bool> read_acknowledgement(call_answer const& answer)
-{
-    if (answer.settled)
-        return true;
-    auto const acknowledged =
-        parse_acknowledgement(answer.response.body_text(), content_type(answer.response));
-    if (!acknowledged)
-        return answer.unreadable(acknowledged.error());
-    return true;
-}
-
-template <class = void>
-net::awaitable<void> delete_topic(client_ptr owner, std::string topic, call_options options)
-{
-    auto spec = rest_calls<>(*owner, "delete_topic", options).remove(std::move(topic));
-    co_await perform<bool>(std::move(owner), options.timeout(), std::move(spec), &read_acknowledgement<>);
-}
+namespace detail {
 
 /// How long to wait for the proxy's cached metadata before looking at it again.
 class metadata_pause
@@ -14641,190 +14861,118 @@ private:
     milliseconds pause_{100};
 };
 
-/// Whether a topic that an earlier attempt may have created has the partitions asked for. Asks until
-/// metadata shows it.
-template <class = void>
-task check_creation(operation_ptr op, client_ptr owner, call_label about, std::int32_t wanted)
+/// create_topic(), for run_call(). A topic that an earlier attempt may have created is looked at.
+template <class Lazy>
+class topic_creation
 {
-    call_options options;
-    options.request_id(about.request_id);
-    metadata_pause pause;
-    for (;;) {
-        auto spec = rest_calls<>(*owner, about.operation, options).partitions(about.topic);
-        if (!spec)
-            co_return spec.error();
-        call_answer answer;
-        auto const asked = co_await call<>(op, owner->http(), *spec.value(), answer);
-        if (asked) {
-            auto const found = parse_partitions(answer.response.body_text());
-            if (!found)
-                co_return answer.unreadable(found.error());
-            if (found.value().size() == static_cast<std::size_t>(wanted))
-                co_return result<void>();
-            co_return error(errc::already_exists, about.describe(),
-                            "the topic exists with " + std::to_string(found.value().size()) + " partitions");
-        }
-        if (asked.error().code() != errc::not_found)
-            co_return asked;
-        bool const in_time = co_await op->rest(steady_clock::now() + pause.next());
-        if (!in_time)
-            co_return error(op->stopped(), about.describe(), "the topic does not show yet");
-    }
-}
+public:
+    using product = void;
 
-///
-template <class = void>
-task create_and_check(operation_ptr op, client_ptr owner, call_request& spec,
-                      std::optional<std::int32_t> partition_count)
-{
-    call_answer answer;
-    auto outcome = co_await call<>(op, owner->http(), spec, answer);
-    if (!outcome)
+    topic_creation(result<call_request_ptr>&& request, std::optional<std::int32_t> partitions)
+        : request_(std::move(request)), partitions_(partitions)
+    {}
+
+    call_label const& label() const { return request_.value()->info; }
+
+    task begin(operation_ptr op, client_ptr owner, call_answer& answer)
+    {
+        auto outcome = co_await call<Lazy>(op, owner->http(), *request_.value(), answer);
+        if (!outcome)
+            co_return outcome;
+        if (answer.settled && partitions_)
+            outcome = co_await look(op, owner, answer.info);
+        else
+            outcome = read_acknowledgement<Lazy>(answer);
         co_return outcome;
-    if (answer.settled && partition_count)
-        outcome = co_await check_creation<>(op, owner, answer.info, *partition_count);
-    else if (auto const acknowledged = read_acknowledgement<>(answer); !acknowledged)
-        outcome = acknowledged.error();
-    co_return outcome;
-}
-
-template <class = void>
-net::awaitable<void> create_topic(client_ptr owner, std::string topic, topic_config config,
-                                  call_options options)
-{
-    auto prepared = rest_calls<>(*owner, "create_topic", options).create(std::move(topic), config);
-    call_request& spec = *prepared.value();
-    auto const op = owner->http()->make_operation(owner->deadline(options.timeout()));
-    call_entry<> const entry(owner, op, spec.info);
-    task work = create_and_check<>(op, owner, spec, config.partition_count());
-    op->runs(work);
-    co_await run_operation<>(op);
-    work.outcome().value();
-}
-
-/// Asks until the topic shows.
-template <class = void>
-task look_for_topic(operation_ptr op, client_ptr owner, call_label about, call_options options)
-{
-    metadata_pause pause;
-    for (;;) {
-        auto spec = rest_calls<>(*owner, about.operation, options).topics(about.topic);
-        if (!spec)
-            co_return spec.error();
-        call_answer answer;
-        auto const asked = co_await call<>(op, owner->http(), *spec.value(), answer);
-        if (!asked)
-            co_return asked;
-        auto const parsed = parse_topics(answer.response.body_text());
-        if (!parsed)
-            co_return answer.unreadable(parsed.error());
-        if (std::ranges::find(parsed.value(), about.topic) != parsed.value().end())
-            co_return result<void>();
-        bool const in_time = co_await op->rest(steady_clock::now() + pause.next());
-        if (!in_time)
-            co_return error(op->stopped(), about.describe(), "the topic does not show yet");
     }
-}
 
-template <class = void>
-net::awaitable<void> wait_for_topic(client_ptr owner, std::string topic, call_options options)
-{
-    call_label about("wait_for_topic", std::move(topic));
-    about.request_id = owner->identify(options);
-    auto const checked = check_topic(about.topic);
-    if (!checked)
-        throw error(checked.error().code(), about.describe(), checked.error().cause());
-    auto const op = owner->http()->make_operation(owner->deadline(options.timeout()));
-    call_entry<> const entry(owner, op, about);
-    task work = look_for_topic<>(op, owner, about, std::move(options));
-    op->runs(work);
-    co_await run_operation<>(op);
-    work.outcome().value();
-}
+    void read(call_answer&) const noexcept {}
 
-} // namespace hdikafka::inline v0_1::detail
+private:
+    /// Whether it has the partitions asked for; as soon as metadata shows it.
+    task look(operation_ptr op, client_ptr owner, call_label about)
+    {
+        call_options options;
+        options.request_id(about.request_id);
+        for (metadata_pause pause;;) {
+            auto request = rest_calls<Lazy>(*owner, about.operation, options).partitions(about.topic);
+            std::vector<partition_info> found;
+            auto const asked = co_await ask(op, owner, std::move(request), &parse_partitions<Lazy>, found);
+            if (asked && found.size() == static_cast<std::size_t>(*partitions_))
+                co_return asked;
+            if (asked)
+                co_return error(errc::already_exists, about.describe(),
+                                "the topic exists with " + std::to_string(found.size()) + " partitions");
+            if (asked.error().code() != errc::not_found)
+                co_return asked;
+            bool const in_time = co_await op->rest(steady_clock::now() + pause.next());
+            if (!in_time)
+                co_return error(op->stopped(), about.describe(), "the topic does not show yet");
+        }
+    }
 
-#endif
+    result<call_request_ptr> request_;
+    std::optional<std::int32_t> partitions_;
+};
 
-// -------- hdikafka/detail/client/handle.hpp
-
-// What client.hpp declares.
-#ifndef HDIKAFKA_DETAIL_CLIENT_HANDLE_HPP
-#define HDIKAFKA_DETAIL_CLIENT_HANDLE_HPP
-
-namespace hdikafka::inline v0_1 {
-
+/// wait_for_topic(), for run_call().
 template <class Lazy>
-basic_client<Lazy>::basic_client(net::any_io_executor executor, client_options options)
-    : core_(std::make_shared<detail::client_core<Lazy>>(std::move(executor), std::move(options)))
-{}
-
-template <class Lazy>
-net::awaitable<std::vector<broker>> basic_client<Lazy>::brokers(call_options options) const
+class topic_wait
 {
-    return detail::brokers<Lazy>(core_, std::move(options));
-}
+public:
+    using product = void;
 
-template <class Lazy>
-net::awaitable<std::vector<std::string>> basic_client<Lazy>::topics(call_options options) const
-{
-    return detail::topics<Lazy>(core_, std::move(options));
-}
+    topic_wait(call_label about, call_options options)
+        : about_(std::move(about)), options_(std::move(options))
+    {}
 
-template <class Lazy>
-net::awaitable<std::vector<partition_info>> basic_client<Lazy>::partitions(std::string topic,
-                                                                           call_options options) const
-{
-    return detail::partitions<Lazy>(core_, std::move(topic), std::move(options));
-}
+    call_label const& label() const
+    {
+        auto const checked = check_topic(about_.topic);
+        if (!checked)
+            throw error(checked.error().code(), about_.describe(), checked.error().cause());
+        return about_;
+    }
 
-template <class Lazy>
-net::awaitable<partition_info> basic_client<Lazy>::partition(std::string topic, std::int32_t id,
-                                                             call_options options) const
-{
-    return detail::partition<Lazy>(core_, std::move(topic), id, std::move(options));
-}
+    task begin(operation_ptr op, client_ptr owner, call_answer&)
+    {
+        for (metadata_pause pause;;) {
+            auto request = rest_calls<Lazy>(*owner, about_.operation, options_).topics(about_.topic);
+            std::vector<std::string> found;
+            auto const asked = co_await ask(op, owner, std::move(request), &parse_topics<Lazy>, found);
+            if (!asked || std::ranges::find(found, about_.topic) != found.end())
+                co_return asked;
+            bool const in_time = co_await op->rest(steady_clock::now() + pause.next());
+            if (!in_time)
+                co_return error(op->stopped(), about_.describe(), "the topic does not show yet");
+        }
+    }
+
+    void read(call_answer&) const noexcept {}
+
+private:
+    call_label about_;
+    call_options options_;
+};
+
+} // namespace detail
 
 template <class Lazy>
 net::awaitable<void> basic_client<Lazy>::create_topic(std::string topic, topic_config config,
                                                       call_options options) const
 {
-    return detail::create_topic<Lazy>(core_, std::move(topic), std::move(config), std::move(options));
-}
-
-template <class Lazy>
-net::awaitable<void> basic_client<Lazy>::delete_topic(std::string topic, call_options options) const
-{
-    return detail::delete_topic<Lazy>(core_, std::move(topic), std::move(options));
+    auto request = detail::rest_calls<Lazy>(*core_, "create_topic", options).create(std::move(topic), config);
+    return detail::run_call(core_, options.timeout(),
+                            detail::topic_creation<Lazy>(std::move(request), config.partition_count()));
 }
 
 template <class Lazy>
 net::awaitable<void> basic_client<Lazy>::wait_for_topic(std::string topic, milliseconds timeout,
                                                         call_options options) const
 {
-    return detail::wait_for_topic<Lazy>(core_, std::move(topic), options.timeout(timeout));
-}
-
-template <class Lazy>
-net::awaitable<receipt> basic_client<Lazy>::produce(std::string topic, records list,
-                                                    call_options options) const
-{
-    return detail::produce<Lazy>(core_, std::move(topic), std::move(list), std::move(options));
-}
-
-template <class Lazy>
-net::awaitable<record_batch> basic_client<Lazy>::fetch(std::string topic, std::int32_t partition,
-                                                       std::int64_t offset, std::int32_t count,
-                                                       call_options options) const
-{
-    return detail::fetch<Lazy>(core_, std::move(topic), detail::batch_request(partition, offset, count),
-                               std::move(options));
-}
-
-template <class Lazy>
-void basic_client<Lazy>::close() const
-{
-    core_->close();
+    detail::call_label about("wait_for_topic", std::move(topic));
+    about.request_id = core_->identify(options);
+    return detail::run_call(core_, timeout, detail::topic_wait<Lazy>(std::move(about), std::move(options)));
 }
 
 } // namespace hdikafka::inline v0_1
@@ -14832,6 +14980,14 @@ void basic_client<Lazy>::close() const
 #endif
 
 #endif // !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
+
+// -------- hdikafka/options.hpp
+
+// The old name of what now has a header for each.
+#ifndef HDIKAFKA_OPTIONS_HPP
+#define HDIKAFKA_OPTIONS_HPP
+
+#endif
 
 // -------- hdikafka/producer_options.hpp
 
@@ -15120,7 +15276,7 @@ public:
     /// A record that was not taken.
     basic_delivery() = default;
     /// For producer::try_send().
-    basic_delivery(detail::producer_ptr from, detail::awaited_ptr sent);
+    basic_delivery(detail::producer_ptr from, detail::pending_ptr sent);
 
     /// Whether the record was taken; if not, nothing became of it.
     explicit operator bool() const noexcept { return sent_ != nullptr; }
@@ -15139,7 +15295,7 @@ public:
 
 private:
     detail::producer_ptr producer_;
-    detail::awaited_ptr sent_;
+    detail::pending_ptr sent_;
 };
 
 /// The one to use.
@@ -15232,16 +15388,71 @@ using producer = basic_producer<>;
 
 #if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
 
-// -------- hdikafka/detail/producer/body_limit.hpp
+// -------- hdikafka/detail/producer/lane.hpp
 
-// How large a service lets requests be, which it tells by refusing one (413): a pure decision.
-#ifndef HDIKAFKA_DETAIL_PRODUCER_BODY_LIMIT_HPP
-#define HDIKAFKA_DETAIL_PRODUCER_BODY_LIMIT_HPP
+// A producer's lane: how records that are sent one by one become batches. A pure decision.
+#ifndef HDIKAFKA_DETAIL_PRODUCER_LANE_HPP
+#define HDIKAFKA_DETAIL_PRODUCER_LANE_HPP
+
+#include <list>
 
 namespace hdikafka::inline v0_1::detail {
 
-/// Goes down by halves, never below what was taken, and up again when nothing was refused for long: a refusal
-/// may have been about one record, or one topic.
+class lane;
+
+/// A record goes from list to list on its way, its node with it: nothing is copied and nothing allocated.
+using pending_list = std::list<pending_ptr>;
+using send_time = std::chrono::steady_clock::time_point;
+
+/// Somebody to be woken. Who that is only those know who carry out what the plan wants.
+using waiter_ptr = std::shared_ptr<void>;
+
+/// A record from its send() to its answer. All of it belongs to the lock of its producer, but for `content`
+/// in flight, which nobody changes, and for `waiter` once it is answered, which is whoever's who wakes him.
+class pending_send
+{
+public:
+    enum class stage : unsigned char
+    {
+        waiting,  ///< For room.
+        unplaced, ///< Until the number of its topic's partitions is known.
+        queued,   ///< In its lane.
+        flying,   ///< In a request that is under way.
+        answered,
+    };
+
+    pending_send(std::string to, record one, std::size_t size)
+        : topic(std::move(to)), content(std::move(one)), bytes(size)
+    {}
+    pending_send(pending_send const&) = delete;
+    pending_send& operator=(pending_send const&) = delete;
+
+    std::string const topic;
+    record content;
+    std::size_t const bytes; ///< Of the record in a request's body, at most.
+    stage where = stage::waiting;
+    pending_list::iterator node;  ///< In whichever list it is.
+    lane* in = nullptr;           ///< Once it is queued.
+    std::uint64_t generation = 0; ///< How many flushes came before it.
+    send_time since;              ///< When it was sent.
+    waiter_ptr waiter;            ///< For the outcome.
+
+    record_outcome outcome;       ///< When there was a receipt.
+    std::optional<error> failure; ///< Why there was none.
+};
+
+/// What a lane may put into one request.
+class batch_limits
+{
+public:
+    std::size_t records = 1;
+    std::size_t bytes = 0; ///< Of the body.
+    std::chrono::milliseconds linger{0};
+};
+
+/// How large a service lets bodies be, which it tells by refusing one (413). Goes down by halves, never below
+/// what was taken, and up again when nothing was refused for long: a refusal may have been about one record,
+/// or one topic.
 class body_limit
 {
 public:
@@ -15282,122 +15493,6 @@ private:
     int in_a_row_ = 0;      ///< About as large as allowed, without a refusal.
 };
 
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/producer/rules.hpp
-
-// What a producer refuses, and what a record counts for.
-#ifndef HDIKAFKA_DETAIL_PRODUCER_RULES_HPP
-#define HDIKAFKA_DETAIL_PRODUCER_RULES_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-inline result<void> check_producer(producer_options const& options)
-{
-    if (options.max_batch_records() < 1 || options.max_in_flight() < 1 || options.buffer_records() < 1)
-        return error(errc::invalid_count,
-                     "max_batch_records, max_in_flight or buffer_records is less than 1");
-    if (options.max_batch_bytes() < body_limit::least)
-        return error(errc::invalid_count, "max_batch_bytes is less than 1000");
-    if (options.buffer_bytes() < options.max_batch_bytes())
-        return error(errc::invalid_option, "buffer_bytes is less than max_batch_bytes");
-    if (options.partitioner().is_empty())
-        return error(errc::invalid_option, "the partitioner is an empty function");
-    if (options.linger() < milliseconds(0) || options.refresh_partitions() < milliseconds(0))
-        return error(errc::invalid_option, "linger or refresh_partitions is negative");
-    return result<void>();
-}
-
-/// How large a record is in a request's body, at most.
-inline std::size_t size_in_body(record const& one, producer_options const& options)
-{
-    // Its partition is written into it when it is chosen.
-    constexpr std::size_t partition_field = std::string_view(R"("partition":2147483647,)").size();
-    bool const chosen = !one.partition() && options.partitioner().needs_partitions();
-    return record_size(one) + (chosen ? partition_field : 0);
-}
-
-/// Of a record that takes so many bytes.
-inline result<void> check_size(std::size_t bytes, producer_options const& options)
-{
-    if (body_size(1, bytes) <= options.max_batch_bytes())
-        return result<void>();
-    return error(errc::too_large, "the record takes a request of " + std::to_string(body_size(1, bytes)) +
-                                      " bytes, max_batch_bytes is " +
-                                      std::to_string(options.max_batch_bytes()));
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/producer/batcher.hpp
-
-// How records that are sent one by one become batches: a pure decision.
-#ifndef HDIKAFKA_DETAIL_PRODUCER_BATCHER_HPP
-#define HDIKAFKA_DETAIL_PRODUCER_BATCHER_HPP
-
-#include <list>
-
-namespace hdikafka::inline v0_1::detail {
-
-class lane;
-class pending_send;
-
-/// A record goes from list to list on its way, its node with it: nothing is copied and nothing allocated.
-using pending_list = std::list<std::shared_ptr<pending_send>>;
-using send_time = std::chrono::steady_clock::time_point;
-
-/// A record from its send() to its answer. All of it belongs to the lock of its producer, but for `content`
-/// in flight, which nobody changes.
-class pending_send
-{
-public:
-    enum class stage : unsigned char
-    {
-        waiting,  ///< For room.
-        unplaced, ///< Until the number of its topic's partitions is known.
-        queued,   ///< In its lane.
-        flying,   ///< In a request that is under way.
-        answered,
-    };
-
-    pending_send(std::string to, record one, std::size_t size)
-        : topic(std::move(to)), content(std::move(one)), bytes(size)
-    {}
-    pending_send(pending_send const&) = delete;
-    pending_send& operator=(pending_send const&) = delete;
-    virtual ~pending_send() = default;
-
-    /// Called once, when the outcome is there.
-    virtual void answered() {}
-
-    std::string const topic;
-    record content;
-    std::size_t const bytes; ///< Of the record in a request's body, at most.
-    stage where = stage::waiting;
-    pending_list::iterator node;  ///< In whichever list it is.
-    lane* in = nullptr;           ///< Once it is queued.
-    std::uint64_t generation = 0; ///< How many flushes came before it.
-    send_time since;              ///< When it was sent.
-
-    record_outcome outcome;       ///< When there was a receipt.
-    std::optional<error> failure; ///< Why there was none.
-};
-
-using pending_ptr = std::shared_ptr<pending_send>;
-
-/// What a lane may put into one request.
-class batch_limits
-{
-public:
-    std::size_t records = 1;
-    std::size_t bytes = 0; ///< Of the body.
-    std::chrono::milliseconds linger{0};
-};
-
 /// The records that wait for their lane's next request, in the order they were sent in.
 class batcher
 {
@@ -15415,15 +15510,18 @@ public:
     /// They come before all others.
     void put_back(pending_list& earlier)
     {
-        for (std::shared_ptr<pending_send> const& one : earlier)
+        for (pending_ptr const& one : earlier)
             bytes_ += one->bytes;
         list_.splice(list_.begin(), earlier);
     }
 
-    void remove(pending_send& one)
+    /// That one alone.
+    pending_list remove(pending_send& one)
     {
         bytes_ -= one.bytes;
-        list_.erase(one.node);
+        pending_list out;
+        out.splice(out.end(), list_, one.node);
+        return out;
     }
 
     /// Whether the next request would be as large as allowed.
@@ -15462,34 +15560,18 @@ public:
         return out;
     }
 
+    pending_list take_all() noexcept
+    {
+        bytes_ = 0;
+        return std::exchange(list_, pending_list());
+    }
+
 private:
     pending_list list_;
     std::size_t bytes_ = 0;
 };
 
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/producer/lane.hpp
-
-// A producer's lane: a partition, or a topic whose records the service places.
-#ifndef HDIKAFKA_DETAIL_PRODUCER_LANE_HPP
-#define HDIKAFKA_DETAIL_PRODUCER_LANE_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// One that waits for its lane to become due.
-class lingering
-{
-public:
-    /// The lane is due earlier than it was.
-    virtual void hurry() = 0;
-
-protected:
-    ~lingering() = default;
-};
-
+/// A partition, or a topic whose records the service places.
 class lane
 {
 public:
@@ -15498,22 +15580,12 @@ public:
     std::string const topic;
     std::optional<std::int32_t> const partition;
     batcher queue;
-    std::size_t couriers = 0;     ///< With a batch, or waiting for one.
-    bool boarding = false;        ///< One of them has none yet.
-    lingering* waiting = nullptr; ///< That one, while it waits.
+    std::size_t couriers = 0;      ///< With a batch, or waiting for one.
+    bool boarding = false;         ///< One of them has none yet.
+    std::list<waiter_ptr> waiting; ///< That one, while it waits: in a list, to be handed on without fail.
 };
 
 using lane_ptr = std::shared_ptr<lane>;
-
-/// What is to be started: a courier for a lane, or, without one, a question for a topic's partitions.
-class send_action
-{
-public:
-    send_action() = default;
-
-    lane_ptr courier;
-    std::string topic;
-};
 
 /// A batch on its way.
 class flight
@@ -15525,6 +15597,64 @@ public:
     send_time left;
     std::size_t retries = 0; ///< So far.
 };
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/producer/rules.hpp
+
+// What a producer refuses, and how it says so; what a record counts for.
+#ifndef HDIKAFKA_DETAIL_PRODUCER_RULES_HPP
+#define HDIKAFKA_DETAIL_PRODUCER_RULES_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// The error of a producer's own making.
+inline error producer_error(std::error_code code, std::string_view operation, std::string topic,
+                            std::string cause, persistence claim = persistence::none)
+{
+    diagnostics info;
+    info.operation = operation;
+    info.topic = std::move(topic);
+    info.persisted(claim).retriable(code == errc::timed_out);
+    return error(code, std::move(info), std::move(cause));
+}
+
+inline result<void> check_producer(producer_options const& options)
+{
+    if (options.max_batch_records() < 1 || options.max_in_flight() < 1 || options.buffer_records() < 1)
+        return error(errc::invalid_count,
+                     "max_batch_records, max_in_flight or buffer_records is less than 1");
+    if (options.max_batch_bytes() < body_limit::least)
+        return error(errc::invalid_count, "max_batch_bytes is less than 1000");
+    if (options.buffer_bytes() < options.max_batch_bytes())
+        return error(errc::invalid_option, "buffer_bytes is less than max_batch_bytes");
+    if (options.partitioner().is_empty())
+        return error(errc::invalid_option, "the partitioner is an empty function");
+    if (options.linger() < milliseconds(0) || options.refresh_partitions() < milliseconds(0))
+        return error(errc::invalid_option, "linger or refresh_partitions is negative");
+    return result<void>();
+}
+
+/// How large a record is in a request's body, at most.
+inline std::size_t size_in_body(record const& one, producer_options const& options)
+{
+    // Its partition is written into it when it is chosen.
+    constexpr std::size_t partition_field = std::string_view(R"("partition":2147483647,)").size();
+    bool const chosen = !one.partition() && options.partitioner().needs_partitions();
+    return record_size(one) + (chosen ? partition_field : 0);
+}
+
+/// Of a record that takes so many bytes.
+inline result<void> check_size(std::size_t bytes, producer_options const& options)
+{
+    if (body_size(1, bytes) <= options.max_batch_bytes())
+        return result<void>();
+    return error(errc::too_large, "the record takes a request of " + std::to_string(body_size(1, bytes)) +
+                                      " bytes, max_batch_bytes is " +
+                                      std::to_string(options.max_batch_bytes()));
+}
 
 } // namespace hdikafka::inline v0_1::detail
 
@@ -15701,12 +15831,28 @@ private:
 
 namespace hdikafka::inline v0_1::detail {
 
+/// What has come of a turn of the plan, to be carried out by whoever has taken the turn. Lists, so that none
+/// of it is lost when it cannot be carried out at once.
+class send_effects
+{
+public:
+    send_effects() = default;
+
+    pending_list answered;          ///< Whoever waits for one of them is to be woken.
+    std::list<waiter_ptr> hurried;  ///< Couriers to be woken: their lane is due earlier than it was.
+    std::list<lane_ptr> couriers;   ///< For each of these lanes one is to be started.
+    std::list<std::string> queries; ///< The partitions of each of these topics are to be counted.
+    bool flushed = false;           ///< Whoever waits for a flush is to look again.
+};
+
 /// Follows each record from send() to its answer; where it waits meanwhile is the plan's business.
 class send_ledger
 {
 public:
-    /// What the buffer may hold.
-    send_ledger(std::size_t records, std::size_t bytes) : records_(records), bytes_(bytes) {}
+    /// What the buffer may hold, and where the records go that have their answer.
+    send_ledger(std::size_t records, std::size_t bytes, send_effects& effects)
+        : records_(records), bytes_(bytes), effects_(effects)
+    {}
 
     /// Whether the buffer has room for another of that size.
     bool fits(std::size_t bytes) const
@@ -15767,8 +15913,8 @@ public:
         figures_.flight_time.add(since(batch.left, now));
     }
 
-    /// What became of a record, once. It needs no room any more; whoever sent it is woken.
-    void answer(pending_send& one, persistence claim)
+    /// What became of a record of that list, once: it needs no room any more, and leaves.
+    void answer(pending_list& list, pending_send& one, persistence claim)
     {
         figures_.acknowledged += claim == persistence::done ? 1 : 0;
         figures_.bytes += claim == persistence::done ? one.bytes : 0;
@@ -15779,23 +15925,24 @@ public:
             figures_.buffered_bytes -= one.bytes;
         }
         auto const left = unanswered_.find(one.generation);
-        if (--left->second == 0)
+        if (--left->second == 0) {
             unanswered_.erase(left);
+            effects_.flushed = true;
+        }
         one.where = pending_send::stage::answered;
         one.content = record();
-        one.answered();
+        effects_.answered.splice(effects_.answered.end(), list, one.node);
     }
 
-    /// Answers the first of a list, which was not sent, with that error, and takes it out.
+    /// Answers the first of a list, which was not sent, with that error.
     void fail_first(pending_list& list, error const& why)
     {
-        pending_ptr const one = list.front();
+        pending_send& one = *list.front();
         diagnostics info = why.info();
         info.operation = "send";
-        info.topic = one->topic;
-        one->failure.emplace(why.code(), std::move(info), why.cause());
-        list.pop_front();
-        answer(*one, persistence::none);
+        info.topic = one.topic;
+        one.failure.emplace(why.code(), std::move(info), why.cause());
+        answer(list, one, persistence::none);
     }
 
     /// All of them.
@@ -15828,6 +15975,7 @@ private:
     }
 
     std::size_t const records_, bytes_;
+    send_effects& effects_;
     std::uint64_t generation_ = 0;
     std::optional<std::uint64_t> hurried_;
     std::map<std::uint64_t, std::size_t> unanswered_; ///< By generation.
@@ -15849,17 +15997,16 @@ private:
 #ifndef HDIKAFKA_DETAIL_PRODUCER_SEND_PLAN_HPP
 #define HDIKAFKA_DETAIL_PRODUCER_SEND_PLAN_HPP
 
-#include <deque>
-
 namespace hdikafka::inline v0_1::detail {
 
-/// Belongs to the lock of its producer. What is given to it has been checked.
+/// Belongs to the lock of its producer. What is given to it has been checked. What happens is told to it by
+/// one function or several, which is a turn; what is to be done because of that is in effects().
 class send_plan
 {
 public:
     explicit send_plan(producer_options options, std::uint64_t seed = 0)
         : options_(std::move(options)),
-          ledger_(options_.buffer_records(), options_.buffer_bytes()),
+          ledger_(options_.buffer_records(), options_.buffer_bytes(), effects_),
           largest_(options_.max_batch_bytes()),
           random_(seed)
     {
@@ -15882,8 +16029,9 @@ public:
         try {
             admit(now);
         } catch (...) {
+            one->waiter.reset(); // whoever sends it is told that it was not taken
             if (one->where != pending_send::stage::answered)
-                remove(*one); // whoever sends it is told that it was not taken
+                remove(*one);
             throw;
         }
     }
@@ -15899,7 +16047,7 @@ public:
         return persistence::none;
     }
 
-    /// What an action's question came to.
+    /// How many partitions that topic has.
     void partitions(std::string const& name, result<std::int32_t> const& count, send_time now)
     {
         topic_entry& topic = topics_.at(name);
@@ -15928,8 +16076,7 @@ public:
     {
         std::uint64_t const generation = ledger_.flush();
         for (auto const& [key, one] : lanes_)
-            if (one->waiting)
-                one->waiting->hurry();
+            hurry(*one);
         return generation;
     }
 
@@ -15943,25 +16090,14 @@ public:
         for (auto& [name, topic] : topics_)
             ledger_.fail(topic.unplaced, why);
         for (auto const& [key, one] : lanes_) {
-            batch_limits all;
-            all.records = one->queue.size();
-            all.bytes = std::size_t(-1);
-            pending_list given_up = one->queue.take(all);
+            pending_list given_up = one->queue.take_all();
             ledger_.fail(given_up, why);
-            if (one->waiting)
-                one->waiting->hurry();
+            hurry(*one);
         }
-        actions_.clear();
     }
 
     /// Of the bodies of requests to come.
     std::size_t largest_body() const noexcept { return limits_.bytes; }
-
-    // What is to be done.
-
-    /// The next thing to start; started() when that has happened.
-    send_action const* next() const { return actions_.empty() ? nullptr : &actions_.front(); }
-    void started() { actions_.pop_front(); }
 
     /// When a courier is to board; nullopt: there is nothing to send any more.
     std::optional<send_time> due(lane const& one) const
@@ -15970,19 +16106,18 @@ public:
         return due ? std::optional(std::max(*due, not_before_)) : due;
     }
 
-    /// A courier leaves with a batch.
-    flight board(lane_ptr const& one, send_time now)
+    /// A courier leaves with a batch, `out`.
+    void board(lane_ptr const& one, flight& out, send_time now)
     {
-        flight out;
         out.batch = one->queue.take(limits_);
         ledger_.depart(out, now);
         one->boarding = false;
+        one->waiting.clear();
         if (one->partition && one->queue.empty())
             if (auto const found = topics_.find(one->topic); found != topics_.end())
                 found->second.choice.emptied(*one->partition, random_);
         if (!one->queue.empty())
             call_courier(one);
-        return out;
     }
 
     /// The later half of a batch that the service found too large and has not written; it is sent after the
@@ -16001,8 +16136,8 @@ public:
         out.batch.splice(out.batch.end(), whole.batch, middle, whole.batch.end());
         ledger_.split();
         for (auto const& [key, one] : lanes_)
-            if (one->waiting && one->queue.full(limits_))
-                one->waiting->hurry(); // by the new limit
+            if (one->queue.full(limits_)) // by the new limit
+                hurry(*one);
         return out;
     }
 
@@ -16020,17 +16155,17 @@ public:
             if (auto const found = topics_.find(done.batch.front()->topic); found != topics_.end())
                 found->second.doubtful = true;
         for (std::size_t i = 0; !done.batch.empty(); ++i) {
-            pending_ptr const one = std::move(done.batch.front());
-            done.batch.pop_front();
+            pending_send& one = *done.batch.front();
             if (answer) {
-                one->outcome.persisted = answer.value().persisted(i);
-                one->outcome.partition = answer.value().partition(i);
-                one->outcome.offset = answer.value().offset(i);
-                one->outcome.failure = answer.value().error(i);
+                one.outcome.persisted = answer.value().persisted(i);
+                one.outcome.partition = answer.value().partition(i);
+                one.outcome.offset = answer.value().offset(i);
+                one.outcome.failure = answer.value().error(i);
             } else {
-                one->failure = answer.error();
+                one.failure = answer.error();
             }
-            ledger_.answer(*one, answer ? one->outcome.persisted : answer.error().info().persisted());
+            ledger_.answer(done.batch, one,
+                           answer ? one.outcome.persisted : answer.error().info().persisted());
         }
         admit(now);
     }
@@ -16048,12 +16183,22 @@ public:
         --one->couriers;
         if (!boarded) { // otherwise these are of the one behind it
             one->boarding = false;
-            one->waiting = nullptr;
+            one->waiting.clear();
         }
         if (!one->queue.empty())
             call_courier(one);
         if (one->couriers == 0 && one->queue.empty())
             lanes_.erase(lane_key(one->topic, one->partition));
+    }
+
+    /// What is to be done since this was called last.
+    send_effects effects() noexcept { return std::exchange(effects_, send_effects()); }
+
+    /// What could not be started yet comes again.
+    void put_off(send_effects& undone) noexcept
+    {
+        effects_.couriers.splice(effects_.couriers.end(), undone.couriers);
+        effects_.queries.splice(effects_.queries.end(), undone.queries);
     }
 
     producer_statistics statistics() const
@@ -16114,7 +16259,7 @@ private:
         bool const old =
             topic.doubtful || now - topic.asked_at >= std::min(options_.refresh_partitions(), longest);
         if (!topic.asking && (old || !topic.choice.known())) {
-            actions_.emplace_back().topic = one.topic;
+            effects_.queries.push_back(one.topic);
             topic.asking = true;
         }
         if (topic.choice.known())
@@ -16150,16 +16295,19 @@ private:
         one.where = pending_send::stage::queued;
         one.in = to.get();
         to->queue.add(from);
-        if (to->waiting && to->queue.full(limits_))
-            to->waiting->hurry();
+        if (to->queue.full(limits_))
+            hurry(*to);
     }
+
+    /// The courier that waits, if one does, is to look again.
+    void hurry(lane& one) noexcept { effects_.hurried.splice(effects_.hurried.end(), one.waiting); }
 
     /// Has a courier come for what is, or will be, in the lane.
     void call_courier(lane_ptr const& one)
     {
         if (one->boarding || one->couriers >= options_.max_in_flight())
             return;
-        actions_.emplace_back().courier = one;
+        effects_.couriers.push_back(one);
         one->boarding = true;
         ++one->couriers;
     }
@@ -16167,17 +16315,17 @@ private:
     /// Takes a record that has not left out of wherever it is.
     void remove(pending_send& one)
     {
-        pending_ptr const kept = *one.node;
+        pending_list alone;
         if (one.where == pending_send::stage::queued) {
-            one.in->queue.remove(one);
-            if (one.in->waiting && one.in->queue.empty())
-                one.in->waiting->hurry(); // there is nothing left to wait for
+            alone = one.in->queue.remove(one);
+            if (one.in->queue.empty())
+                hurry(*one.in); // there is nothing left to wait for
         } else if (one.where == pending_send::stage::unplaced) {
-            topics_.at(one.topic).unplaced.erase(one.node);
+            alone.splice(alone.end(), topics_.at(one.topic).unplaced, one.node);
         } else {
-            waiting_.erase(one.node);
+            alone.splice(alone.end(), waiting_, one.node);
         }
-        ledger_.answer(one, persistence::none);
+        ledger_.answer(alone, one, persistence::none);
     }
 
     /// Of the request that carries these.
@@ -16197,6 +16345,7 @@ private:
     }
 
     producer_options const options_;
+    send_effects effects_;
     send_ledger ledger_;
     body_limit largest_;
     batch_limits limits_;
@@ -16204,7 +16353,6 @@ private:
     pending_list waiting_;
     std::map<std::string, topic_entry, std::less<>> topics_;
     std::map<lane_key, lane_ptr> lanes_;
-    std::deque<send_action> actions_;
     send_time not_before_; ///< The service wants to be left alone until then.
 };
 
@@ -16214,126 +16362,85 @@ private:
 
 // -------- hdikafka/detail/producer/producer.hpp
 
-// A producer's plan under a lock, and who acts on it.
+// A producer: its plan under a lock, those who wait for it, and who acts on it.
 #ifndef HDIKAFKA_DETAIL_PRODUCER_PRODUCER_HPP
 #define HDIKAFKA_DETAIL_PRODUCER_PRODUCER_HPP
 
-namespace hdikafka::inline v0_1::detail {
+namespace hdikafka::inline v0_1 {
 
-/// The error of a producer's own making.
-inline error producer_error(std::error_code code, std::string_view operation, std::string topic,
-                            std::string cause, persistence claim = persistence::none)
-{
-    diagnostics info;
-    info.operation = operation;
-    info.topic = std::move(topic);
-    info.persisted(claim).retriable(code == errc::timed_out);
-    return error(code, std::move(info), std::move(cause));
-}
+namespace detail {
 
-/// A record whose outcome somebody may wait for.
-template <class>
-class awaited_send final : public pending_send
+/// Thread-safe.
+template <class Lazy>
+class producer_state : public std::enable_shared_from_this<producer_state<Lazy>>
 {
 public:
-    using pending_send::pending_send;
+    using self_ptr = std::shared_ptr<producer_state>;
 
-    void answered() override
-    {
-        if (waiter)
-            waiter->wake();
-    }
-
-    operation_ptr waiter;
-};
-
-/// One who acts on the plan in the background.
-template <class = void>
-class job : public list_link
-{
-public:
-    explicit job(operation_ptr by) : op(std::move(by)) {}
-
-    operation_ptr const op;
-
-protected:
-    ~job() = default;
-};
-
-/// Takes one batch of a lane, and sends it. Made with the producer's lock held, and on the frame of a task:
-/// when that is destroyed half-way, with its executor's context, nothing more can be sent.
-template <class Lazy = void>
-class courier final : public job<>, public lingering
-{
-public:
-    courier(producer_ptr producer, lane_ptr from, operation_ptr by)
-        : job<>(std::move(by)), owner(std::move(producer)), where(std::move(from))
-    {
-        flights.reserve(1); // a batch that has left its lane must not be lost
-        owner->add(*this);
-    }
-    courier(courier const&) = delete;
-    courier& operator=(courier const&) = delete;
-    ~courier() { owner->came_back(*this); }
-
-    void hurry() override { this->op->wake(); }
-
-    std::shared_ptr<producer_state<Lazy>> const owner;
-    lane_ptr const where;
-    std::vector<flight> flights; ///< Those that have not landed; the last one is the next.
-    bool boarded = false;
-    bool sending = false; ///< The next flight's request is under way, or was.
-    bool done = false;
-};
-
-/// Asks how many partitions a topic has. Otherwise like a courier.
-template <class Lazy = void>
-class partition_query final : public job<>
-{
-public:
-    partition_query(producer_ptr producer, std::string about, operation_ptr by)
-        : job<>(std::move(by)), owner(std::move(producer)), topic(std::move(about))
-    {
-        owner->add(*this);
-    }
-    partition_query(partition_query const&) = delete;
-    partition_query& operator=(partition_query const&) = delete;
-    ~partition_query() { owner->came_back(*this); }
-
-    std::shared_ptr<producer_state<Lazy>> const owner;
-    std::string const topic;
-    bool done = false;
-};
-
-/// Starts a task that has the courier or the partition_query.
-template <class = void>
-void start_job(operation_ptr const& op, std::unique_ptr<courier<>> one);
-template <class = void>
-void start_job(operation_ptr const& op, std::unique_ptr<partition_query<>> one);
-
-/// Thread-safe. Nothing is started with the lock held.
-template <class>
-class producer_state : public std::enable_shared_from_this<producer_state<>>
-{
-public:
     /// Throws hk::error when the options cannot be used.
     producer_state(client_ptr client, producer_options const& wanted)
-        : owner(std::move(client)), options(checked(wanted)), plan_(options, owner->http()->random().next())
+        : owner_(std::move(client)),
+          options_(checked(wanted)),
+          plan_(options_, owner_->http()->random().next())
     {}
+
+    static net::awaitable<receipt> send(self_ptr self, std::string topic, record one, call_options options)
+    {
+        auto const op = self->make_operation(options);
+        if (op->time_left() <= milliseconds(0))
+            throw producer_error(errc::timed_out, "send", std::move(topic), "there was no time for the call");
+        auto const sent = self->submit(std::move(topic), std::move(one), op);
+        recipient place(self, sent, true);
+        task work = place.wait(op);
+        op->runs(work);
+        co_await run_operation<>(op);
+        work.outcome().value();
+        co_return place.told();
+    }
+
+    static net::awaitable<receipt> await_receipt(self_ptr self, pending_ptr sent, call_options options)
+    {
+        if (!sent)
+            throw producer_error(errc::invalid_option, "send", std::string(),
+                                 "there is no receipt of a record that was not taken");
+        auto const op = self->make_operation(options);
+        self->wait_for(*sent, op);
+        recipient place(self, sent, false);
+        task work = place.wait(op);
+        op->runs(work);
+        co_await run_operation<>(op);
+        work.outcome().value();
+        co_return place.told();
+    }
+
+    /// `closing`: nothing more is taken.
+    static net::awaitable<void> flush(self_ptr self, call_options options, bool closing)
+    {
+        auto const op = self->make_operation(options);
+        waiters<>::place place(self, self->flushes_, *op);
+        std::uint64_t const generation = self->begin_flush(closing);
+        task work = self->await_flush(op, place, generation, closing ? "close" : "flush");
+        op->runs(work);
+        co_await run_operation<>(op);
+        auto const flushed = work.outcome();
+        if (!flushed && closing)
+            self->give_up("the producer was closed");
+        flushed.value();
+    }
 
     /// Sends a record, of whose outcome `waiter` is told. Without one, null when there is no room at once.
     /// Throws hk::error for what cannot be sent.
-    awaited_ptr submit(std::string topic, record one, operation_ptr waiter)
+    pending_ptr submit(std::string topic, record one, operation_ptr waiter)
     {
-        std::size_t const bytes = size_in_body(one, options);
+        std::size_t const bytes = size_in_body(one, options_);
         auto sound = check_topic(topic);
         if (sound && one.partition())
             sound = check_partition(*one.partition());
         if (sound)
-            sound = check_size(bytes, options);
+            sound = check_size(bytes, options_);
         if (!sound)
             throw producer_error(sound.error().code(), "send", std::move(topic), sound.error().cause());
-        auto sent = std::make_shared<awaited_send<>>(std::move(topic), std::move(one), bytes);
+        auto sent = std::make_shared<pending_send>(std::move(topic), std::move(one), bytes);
         sent->waiter = std::move(waiter);
         std::unique_lock lock(mutex_);
         if (closed_)
@@ -16345,54 +16452,14 @@ public:
         return sent;
     }
 
-    /// Whether the outcome is there, which then changes no more.
-    bool answered(pending_send const& one) const
-    {
-        std::lock_guard const lock(mutex_);
-        return one.where == pending_send::stage::answered;
-    }
-
-    /// Who is told of the outcome from now on. False when somebody is already.
-    bool wait_for(awaited_send<>& one, operation_ptr waiter)
-    {
-        std::lock_guard const lock(mutex_);
-        if (one.waiter)
-            return false;
-        one.waiter = std::move(waiter);
-        return true;
-    }
-
-    /// Nobody waits any longer, and the record goes on.
-    void leave_alone(awaited_send<>& one)
-    {
-        std::lock_guard const lock(mutex_);
-        one.waiter.reset();
-    }
-
-    /// Nobody waits any longer, and the record does not go unless it is on its way. What is to be said of it;
-    /// nothing when the outcome is there.
-    std::optional<persistence> withdraw(awaited_send<>& one)
-    {
-        std::unique_lock lock(mutex_);
-        one.waiter.reset();
-        if (one.where == pending_send::stage::answered)
-            return std::nullopt;
-        persistence const claim = plan_.leave(one, steady_clock::now());
-        act(lock);
-        return claim;
-    }
-
     /// Fails what is not on its way, and has what is end: that says itself what became of its records. Takes
     /// nothing any more.
     void give_up(std::string const& cause)
     {
         std::unique_lock lock(mutex_);
-        closed_ = given_up_ = true;
-        plan_.give_up(error(errc::closed, cause));
-        if (!jobs_.empty())
-            for (job<>* one = &jobs_.front(); one != nullptr; one = jobs_.after(*one))
-                one->op->close();
+        stop(error(errc::closed, cause));
         act(lock);
+        jobs_.close();
     }
 
     producer_statistics statistics() const
@@ -16401,142 +16468,77 @@ public:
         return plan_.statistics();
     }
 
-    /// Somebody who waits until all that was sent before has its answer, on the frame of his coroutine.
-    class flush_place : public list_link
+private:
+    class courier;
+    class partition_query;
+
+    static constexpr char const* closed_text = "the producer is closed";
+
+    /// Somebody who waits for a record's outcome, on the frame of his coroutine.
+    class recipient
     {
     public:
-        /// `closing`: nothing is taken any more.
-        flush_place(producer_ptr producer, operation_ptr waiter, bool closing)
-            : producer_(std::move(producer)),
-              waiter_(std::move(waiter)),
-              generation_(producer_->begin_flush(closing))
+        /// `takes_back`: the record does not go when he waits no longer, unless it is on its way.
+        recipient(self_ptr producer, pending_ptr sent, bool takes_back)
+            : producer_(std::move(producer)), sent_(std::move(sent)), takes_back_(takes_back)
+        {}
+        recipient(recipient const&) = delete;
+        recipient& operator=(recipient const&) = delete;
+        ~recipient() { leave(); }
+
+        task wait(operation_ptr op)
         {
-            std::lock_guard const lock(producer_->mutex_);
-            producer_->flushes_.push_back(*this);
-        }
-        flush_place(flush_place const&) = delete;
-        flush_place& operator=(flush_place const&) = delete;
-        ~flush_place()
-        {
-            std::lock_guard const lock(producer_->mutex_);
-            producer_->flushes_.remove(*this);
+            while (!answered()) {
+                bool const going_on = co_await op->park();
+                auto const claim = going_on ? std::nullopt : leave();
+                if (claim)
+                    co_return producer_error(op->stopped(), "send", sent_->topic, doing(*claim), *claim);
+            }
+            co_return result<void>();
         }
 
-        bool done() const
+        /// Once the outcome is there. Throws when there is no receipt.
+        receipt told() const
         {
-            std::lock_guard const lock(producer_->mutex_);
-            return producer_->plan_.flushed(generation_);
-        }
-
-        /// With the lock held.
-        void look()
-        {
-            if (producer_->plan_.flushed(generation_))
-                waiter_->wake();
+            if (sent_->failure)
+                throw *sent_->failure;
+            return receipt(std::vector<record_outcome>(1, sent_->outcome));
         }
 
     private:
-        producer_ptr producer_;
-        operation_ptr waiter_;
-        std::uint64_t const generation_;
+        /// Whether the outcome is there, which then changes no more.
+        bool answered() const
+        {
+            std::lock_guard const lock(producer_->mutex_);
+            return sent_->where == pending_send::stage::answered;
+        }
+
+        /// He waits no longer. What is to be said of the record; nothing when the outcome is there.
+        std::optional<persistence> leave()
+        {
+            std::unique_lock lock(producer_->mutex_);
+            if (sent_->where == pending_send::stage::answered || !std::exchange(waits_, false))
+                return std::nullopt;
+            sent_->waiter.reset();
+            if (!takes_back_)
+                return persistence::possibly;
+            auto const claim = producer_->plan_.leave(*sent_, steady_clock::now());
+            producer_->act(lock);
+            return claim;
+        }
+
+        char const* doing(persistence claim) const noexcept
+        {
+            if (!takes_back_)
+                return "waiting for its receipt";
+            return claim == persistence::none ? "waiting to be sent" : "waiting for the answer to its batch";
+        }
+
+        self_ptr const producer_;
+        pending_ptr const sent_;
+        bool const takes_back_;
+        bool waits_ = true;
     };
-
-    // For couriers and inquiries.
-
-    /// With the lock held.
-    void add(job<>& one) { jobs_.push_back(one); }
-
-    /// When the courier is to board, who is told when that changes; nullopt when there is nothing to send.
-    std::optional<steady_clock::time_point> due(courier<>& one)
-    {
-        std::lock_guard const lock(mutex_);
-        one.where->waiting = &one;
-        return plan_.due(*one.where);
-    }
-
-    void board(courier<>& one)
-    {
-        std::unique_lock lock(mutex_);
-        one.where->waiting = nullptr;
-        if (!plan_.due(*one.where))
-            return;
-        one.boarded = true;
-        one.flights.push_back(plan_.board(one.where, steady_clock::now()));
-        act(lock);
-    }
-
-    /// The batch goes in two.
-    void halve(courier<>& one)
-    {
-        one.flights.reserve(one.flights.size() + 1);
-        std::lock_guard const lock(mutex_);
-        flight later = plan_.halve(one.flights.back());
-        one.flights.insert(std::prev(one.flights.end()), std::move(later));
-    }
-
-    void land(courier<>& one, result<receipt> const& outcome)
-    {
-        std::unique_lock lock(mutex_);
-        plan_.land(one.flights.back(), outcome, steady_clock::now());
-        one.flights.pop_back();
-        one.sending = false;
-        act(lock);
-    }
-
-    /// Batches that have not been sent go with the next courier.
-    void put_back(courier<>& one)
-    {
-        std::lock_guard const lock(mutex_);
-        for (flight& unsent : one.flights) {
-            if (given_up_)
-                plan_.land(unsent, producer_error(errc::closed, "send", one.where->topic, closed_text),
-                           steady_clock::now());
-            else
-                plan_.put_back(one.where, unsent);
-        }
-        one.flights.clear();
-    }
-
-    void came_back(courier<>& one)
-    {
-        std::unique_lock lock(mutex_);
-        jobs_.remove(one);
-        for (; !one.flights.empty(); one.flights.pop_back()) {
-            auto const claim = one.sending ? persistence::possibly : persistence::none;
-            plan_.land(one.flights.back(),
-                       producer_error(errc::closed, "send", one.where->topic, context_gone, claim),
-                       steady_clock::now());
-            one.sending = false; // the others have not been sent
-        }
-        if (!one.done)
-            end_with_context();
-        plan_.returned(one.where, one.boarded);
-        act(lock);
-    }
-
-    void learn(partition_query<>& one, result<std::int32_t> const& count)
-    {
-        std::unique_lock lock(mutex_);
-        one.done = true;
-        plan_.partitions(one.topic, count, steady_clock::now());
-        act(lock);
-    }
-
-    void came_back(partition_query<>& one)
-    {
-        std::unique_lock lock(mutex_);
-        jobs_.remove(one);
-        if (!one.done)
-            end_with_context();
-        act(lock);
-    }
-
-    client_ptr const owner;
-    producer_options const options;
-
-private:
-    static constexpr char const* closed_text = "the producer is closed";
-    static constexpr char const* context_gone = "the executor's context was destroyed";
 
     static producer_options checked(producer_options const& wanted)
     {
@@ -16545,359 +16547,121 @@ private:
         return wanted;
     }
 
-    std::uint64_t begin_flush(bool closing)
+    operation_ptr make_operation(call_options const& options) const
+    {
+        return owner_->http()->make_operation(owner_->deadline(options.timeout()));
+    }
+
+    /// Who is told of the outcome from now on.
+    void wait_for(pending_send& one, operation_ptr waiter)
     {
         std::lock_guard const lock(mutex_);
-        closed_ = closed_ || closing;
-        return plan_.flush();
+        if (one.where == pending_send::stage::answered)
+            return;
+        if (one.waiter)
+            throw producer_error(errc::already_running, "send", one.topic,
+                                 "somebody else waits for this receipt");
+        one.waiter = std::move(waiter);
     }
 
-    void end_with_context()
+    std::uint64_t begin_flush(bool closing)
+    {
+        std::unique_lock lock(mutex_);
+        closed_ = closed_ || closing;
+        std::uint64_t const generation = plan_.flush();
+        act(lock);
+        return generation;
+    }
+
+    task await_flush(operation_ptr op, waiters<>::place& place, std::uint64_t generation,
+                     std::string_view operation)
+    {
+        while (!flushed(generation, place)) {
+            auto const waited = co_await place.wait(std::string());
+            if (!waited)
+                co_return producer_error(op->stopped(), operation, std::string(),
+                                         "records are still on their way");
+        }
+        co_return result<void>();
+    }
+
+    /// Otherwise whoever waits in that place is told when to look again.
+    bool flushed(std::uint64_t generation, waiters<>::place& place)
+    {
+        std::lock_guard const lock(mutex_);
+        bool const done = plan_.flushed(generation);
+        if (!done)
+            flushes_.join(place);
+        return done;
+    }
+
+    bool given_up() const
+    {
+        std::lock_guard const lock(mutex_);
+        return given_up_;
+    }
+
+    /// With the lock held.
+    void stop(error const& why)
     {
         closed_ = given_up_ = true;
-        plan_.give_up(error(errc::closed, context_gone));
+        plan_.give_up(why);
     }
 
-    /// Tells those who wait for a flush, and starts what the plan wants. The lock is released for that.
-    void act(std::unique_lock<std::mutex>& lock)
+    /// Ends a turn of the plan: releases the lock, and does what is to be done. What there is no memory for
+    /// is done with the next turn.
+    void act(std::unique_lock<std::mutex>& lock) noexcept
     {
-        if (!flushes_.empty())
-            for (flush_place* one = &flushes_.front(); one != nullptr; one = flushes_.after(*one))
-                one->look();
-        while (send_action const* const due = plan_.next()) {
-            auto const op = owner->http()->make_operation(steady_clock::time_point::max());
-            if (due->courier)
-                start(op, std::make_unique<courier<>>(this->shared_from_this(), due->courier, op), lock);
-            else
-                start(op, std::make_unique<partition_query<>>(this->shared_from_this(), due->topic, op),
-                      lock);
+        send_effects due = plan_.effects();
+        bool const flushed = due.flushed && !flushes_.empty();
+        lock.unlock();
+        for (; !due.answered.empty(); due.answered.pop_front())
+            wake(due.answered.front()->waiter);
+        for (; !due.hurried.empty(); due.hurried.pop_front())
+            wake(due.hurried.front());
+        if (flushed) { // the last, so that flush() ends when everybody has been told
+            lock.lock();
+            flushes_.answer_all();
+            lock.unlock();
+        }
+        try {
+            while (!due.couriers.empty()) // later: what the executor is about to send travels together then
+                start_first<courier>(due.couriers, true);
+            while (!due.queries.empty())
+                start_first<partition_query>(due.queries, false);
+        } catch (...) {
+            lock.lock();
+            plan_.put_off(due);
         }
     }
 
-    template <class Errand>
-    void start(operation_ptr const& op, std::unique_ptr<Errand> one, std::unique_lock<std::mutex>& lock)
+    static void wake(waiter_ptr& who) noexcept
     {
-        plan_.started();
-        lock.unlock();
-        start_job<>(op, std::move(one));
-        lock.lock();
+        if (waiter_ptr const woken = std::move(who))
+            static_cast<operation<>*>(woken.get())->wake();
     }
 
+    template <class Job, class About>
+    void start_first(std::list<About>& of, bool later)
+    {
+        auto const op = owner_->http()->make_operation(steady_clock::time_point::max());
+        auto one = std::make_unique<Job>(this->shared_from_this(), std::move(of.front()));
+        of.pop_front();
+        jobs_.start(op, std::move(one), owner_->http()->background(), later);
+    }
+
+    client_ptr const owner_;
+    producer_options const options_;
     mutable std::mutex mutex_;
     send_plan plan_;
-    linked_list<job<>> jobs_;
-    linked_list<flush_place> flushes_;
+    waiters<> flushes_{mutex_};
+    children<> jobs_;
     bool closed_ = false;   ///< Takes nothing more.
     bool given_up_ = false; ///< Sends nothing more.
 };
 
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/producer/courier.hpp
-
-// A producer's operations, and its work in the background.
-#ifndef HDIKAFKA_DETAIL_PRODUCER_COURIER_HPP
-#define HDIKAFKA_DETAIL_PRODUCER_COURIER_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Sends the courier's next batch: one call, with its own time.
-template <class = void>
-task send_batch(operation_ptr op, courier<>& from, result<receipt>& outcome)
-{
-    client_ptr const owner = from.owner->owner;
-    flight& now = from.flights.back();
-    op->deadline(owner->deadline(std::nullopt));
-    call_options const none;
-    auto spec = rest_calls<>(*owner, "send", none)
-                    .produce_body(from.where->topic,
-                                  write_records(now.batch, [](pending_ptr const& one) -> record const& {
-                                      return one->content;
-                                  }));
-    if (!spec)
-        co_return spec.error();
-    spec.value()->retry.at_least_once(from.owner->options.at_least_once());
-    call_answer answer;
-    from.sending = true;
-    auto const sent = co_await call<>(op, owner->http(), *spec.value(), answer);
-    now.retries += answer.attempts > 1 ? static_cast<std::size_t>(answer.attempts - 1) : 0;
-    if (!sent)
-        co_return sent;
-    outcome = read_receipt<>(answer, now.batch.size());
-    co_return result<void>();
-}
-
-/// Whether the batch is to go in halves: the service has said that it is too large, and written nothing.
-inline bool goes_in_halves(error const& failure, flight const& batch)
-{
-    return failure.code() == errc::too_large && failure.info().persisted() == persistence::none &&
-           batch.batch.size() > 1;
-}
-
-/// What was thrown on the way, by a function that an option holds or for want of memory, as the error of its
-/// records.
-inline error thrown_error(std::string topic, persistence claim)
-{
-    try {
-        throw;
-    } catch (error const& thrown) {
-        return producer_error(thrown.code(), "send", std::move(topic), thrown.cause(), claim);
-    } catch (std::bad_alloc const&) {
-        return producer_error(std::make_error_code(std::errc::not_enough_memory), "send", std::move(topic),
-                              "no memory is left", claim);
-    } catch (std::exception const& thrown) {
-        return producer_error(errc::invalid_option, "send", std::move(topic),
-                              std::string("a function of the options threw: ") + thrown.what(), claim);
-    } catch (...) {
-        return producer_error(errc::invalid_option, "send", std::move(topic),
-                              "a function of the options threw what is no std::exception", claim);
-    }
-}
-
-template <class = void>
-task run_courier(operation_ptr op, std::unique_ptr<courier<>> one)
-{
-    producer_ptr const producer = one->owner;
-    registration<> const entry(producer->owner->http()->background(), op);
-    auto due = producer->due(*one);
-    while (entry.added() && due && steady_clock::now() < *due && !op->interrupted()) {
-        co_await op->park(*due);
-        due = producer->due(*one);
-    }
-    one->done = true;
-    if (!entry.added() || op->interrupted()) {
-        producer->give_up("the client is closed");
-        co_return result<void>();
-    }
-    producer->board(*one);
-    while (!one->flights.empty()) {
-        result<receipt> outcome = receipt();
-        result<void> sent;
-        try {
-            sent = co_await send_batch<>(op, *one, outcome);
-            if (!sent && goes_in_halves(sent.error(), one->flights.back())) {
-                producer->halve(*one);
-                continue;
-            }
-        } catch (...) {
-            sent = thrown_error(one->where->topic, one->sending ? persistence::possibly : persistence::none);
-        }
-        if (!sent)
-            outcome = sent.error();
-        producer->land(*one, outcome);
-        if (op->stopped() == errc::timed_out)
-            producer->put_back(*one); // the other halves have a time of their own
-    }
-    co_return result<void>();
-}
-
-/// How many partitions the topic has.
-template <class = void>
-task count_partitions(operation_ptr op, client_ptr owner, std::string topic, result<std::int32_t>& count)
-{
-    op->deadline(owner->deadline(std::nullopt));
-    call_options const none;
-    auto spec = rest_calls<>(*owner, "send", none).partitions(std::move(topic));
-    if (!spec)
-        co_return spec.error();
-    call_answer answer;
-    auto const asked = co_await call<>(op, owner->http(), *spec.value(), answer);
-    if (!asked)
-        co_return asked;
-    auto const found = read_partitions_answer<>(answer);
-    if (!found)
-        co_return found.error();
-    if (found.value().empty() || found.value().size() > std::numeric_limits<std::int32_t>::max())
-        co_return answer.unreadable(error(errc::invalid_response, "the topic has no partitions"));
-    count = static_cast<std::int32_t>(found.value().size());
-    co_return result<void>();
-}
-
-template <class = void>
-task run_inquiry(operation_ptr op, std::unique_ptr<partition_query<>> one)
-{
-    client_ptr const owner = one->owner->owner;
-    registration<> const entry(owner->http()->background(), op);
-    result<std::int32_t> count = error(errc::closed, "the client is closed");
-    if (entry.added()) {
-        result<void> asked;
-        try {
-            asked = co_await count_partitions<>(op, owner, one->topic, count);
-        } catch (...) {
-            asked = thrown_error(one->topic, persistence::none);
-        }
-        if (!asked)
-            count = asked.error();
-    }
-    one->owner->learn(*one, count);
-    co_return result<void>();
-}
-
-// Not at once: what the executor is about to send travels together then.
-template <class>
-void start_job(operation_ptr const& op, std::unique_ptr<courier<>> one)
-{
-    run_detached(op, run_courier<>(op, std::move(one)), true);
-}
-
-template <class>
-void start_job(operation_ptr const& op, std::unique_ptr<partition_query<>> one)
-{
-    run_detached(op, run_inquiry<>(op, std::move(one)));
-}
-
-/// Holds a sender's place: with its coroutine destroyed, nobody waits for the record.
-template <class = void>
-class send_place
-{
-public:
-    send_place(producer_ptr producer, awaited_ptr sent)
-        : producer_(std::move(producer)), sent_(std::move(sent))
-    {}
-    send_place(send_place const&) = delete;
-    send_place& operator=(send_place const&) = delete;
-    ~send_place() { producer_->withdraw(*sent_); }
-
-private:
-    producer_ptr producer_;
-    awaited_ptr sent_;
-};
-
-/// The receipt of one record; throws when there is none.
-inline receipt receipt_of(pending_send const& one)
-{
-    if (one.failure)
-        throw *one.failure;
-    return receipt(std::vector<record_outcome>(1, one.outcome));
-}
-
-/// Waits for the record's outcome.
-template <class = void>
-task await_outcome(operation_ptr op, producer_ptr producer, awaited_ptr sent)
-{
-    while (!producer->answered(*sent)) {
-        co_await op->park();
-        if (!op->interrupted())
-            continue;
-        auto const claim = producer->withdraw(*sent);
-        if (!claim)
-            break;
-        bool const sure = *claim == persistence::none;
-        co_return producer_error(op->stopped(), "send", sent->topic,
-                                 sure ? "waiting to be sent" : "waiting for the answer to its batch", *claim);
-    }
-    co_return result<void>();
-}
-
-template <class = void>
-net::awaitable<receipt> send_record(producer_ptr producer, std::string topic, record one,
-                                    call_options options)
-{
-    auto const op = producer->owner->http()->make_operation(producer->owner->deadline(options.timeout()));
-    if (op->time_left() <= milliseconds(0))
-        throw producer_error(errc::timed_out, "send", std::move(topic), "there was no time for the call");
-    auto const sent = producer->submit(std::move(topic), std::move(one), op);
-    send_place<> const place(producer, sent);
-    task work = await_outcome<>(op, producer, sent);
-    op->runs(work);
-    co_await run_operation<>(op);
-    work.outcome().value();
-    co_return receipt_of(*sent);
-}
-
-/// Waits for the outcome of a record that goes on whoever waits.
-template <class = void>
-task await_delivery(operation_ptr op, producer_ptr producer, awaited_ptr sent)
-{
-    while (!producer->answered(*sent)) {
-        bool const going_on = co_await op->park();
-        if (!going_on)
-            co_return producer_error(op->stopped(), "send", sent->topic, "waiting for its receipt",
-                                     persistence::possibly);
-    }
-    co_return result<void>();
-}
-
-/// The one who waits for a delivery.
-template <class = void>
-class delivery_place
-{
-public:
-    delivery_place(producer_ptr producer, awaited_ptr sent, operation_ptr const& op)
-        : producer_(std::move(producer)), sent_(std::move(sent))
-    {
-        if (!producer_->wait_for(*sent_, op))
-            throw producer_error(errc::already_running, "send", sent_->topic,
-                                 "somebody else waits for this receipt");
-    }
-    delivery_place(delivery_place const&) = delete;
-    delivery_place& operator=(delivery_place const&) = delete;
-    ~delivery_place() { producer_->leave_alone(*sent_); }
-
-private:
-    producer_ptr producer_;
-    awaited_ptr sent_;
-};
-
-template <class = void>
-net::awaitable<receipt> await_receipt(producer_ptr producer, awaited_ptr sent, call_options options)
-{
-    if (!sent)
-        throw producer_error(errc::invalid_option, "send", std::string(),
-                             "there is no receipt of a record that was not taken");
-    auto const op = producer->owner->http()->make_operation(producer->owner->deadline(options.timeout()));
-    delivery_place<> const place(producer, sent, op);
-    task work = await_delivery<>(op, producer, sent);
-    op->runs(work);
-    co_await run_operation<>(op);
-    work.outcome().value();
-    co_return receipt_of(*sent);
-}
-
-template <class = void>
-task await_flush(operation_ptr op, producer_state<>::flush_place const& place, std::string_view operation)
-{
-    while (!place.done()) {
-        bool const going_on = co_await op->park();
-        if (!going_on)
-            co_return producer_error(op->stopped(), operation, std::string(),
-                                     "records are still on their way");
-    }
-    co_return result<void>();
-}
-
-template <class = void>
-net::awaitable<void> flush_producer(producer_ptr producer, call_options options, bool closing)
-{
-    auto const op = producer->owner->http()->make_operation(producer->owner->deadline(options.timeout()));
-    producer_state<>::flush_place const place(producer, op, closing);
-    task work = await_flush<>(op, place, closing ? "close" : "flush");
-    op->runs(work);
-    co_await run_operation<>(op);
-    auto const flushed = work.outcome();
-    if (!flushed && closing)
-        producer->give_up("the producer was closed");
-    flushed.value();
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/producer/handle.hpp
-
-// What producer.hpp declares.
-#ifndef HDIKAFKA_DETAIL_PRODUCER_HANDLE_HPP
-#define HDIKAFKA_DETAIL_PRODUCER_HANDLE_HPP
-
-namespace hdikafka::inline v0_1 {
-
-namespace detail {
-
 /// What the user holds: with the last handle the producer ends. What is under way holds the state itself.
-template <class = void>
+template <class Lazy>
 producer_ptr producer_handle(producer_ptr state)
 {
     auto* const bare = state.get();
@@ -16908,14 +16672,14 @@ producer_ptr producer_handle(producer_ptr state)
 } // namespace detail
 
 template <class Lazy>
-basic_delivery<Lazy>::basic_delivery(detail::producer_ptr from, detail::awaited_ptr sent)
+basic_delivery<Lazy>::basic_delivery(detail::producer_ptr from, detail::pending_ptr sent)
     : producer_(std::move(from)), sent_(std::move(sent))
 {}
 
 template <class Lazy>
 net::awaitable<receipt> basic_delivery<Lazy>::receipt(call_options options) const
 {
-    return detail::await_receipt<Lazy>(producer_, sent_, std::move(options));
+    return detail::producer_state<Lazy>::await_receipt(producer_, sent_, std::move(options));
 }
 
 template <class Lazy>
@@ -16927,8 +16691,8 @@ basic_producer<Lazy>::basic_producer(client with, producer_options options)
 template <class Lazy>
 net::awaitable<receipt> basic_producer<Lazy>::send(std::string topic, record one, call_options options) const
 {
-    return detail::send_record<Lazy>(handle_->shared_from_this(), std::move(topic), std::move(one),
-                                     std::move(options));
+    return detail::producer_state<Lazy>::send(handle_->shared_from_this(), std::move(topic), std::move(one),
+                                              std::move(options));
 }
 
 template <class Lazy>
@@ -16941,13 +16705,13 @@ delivery basic_producer<Lazy>::try_send(std::string topic, record one) const
 template <class Lazy>
 net::awaitable<void> basic_producer<Lazy>::flush(call_options options) const
 {
-    return detail::flush_producer<Lazy>(handle_->shared_from_this(), std::move(options), false);
+    return detail::producer_state<Lazy>::flush(handle_->shared_from_this(), std::move(options), false);
 }
 
 template <class Lazy>
 net::awaitable<void> basic_producer<Lazy>::close(call_options options) const
 {
-    return detail::flush_producer<Lazy>(handle_->shared_from_this(), std::move(options), true);
+    return detail::producer_state<Lazy>::flush(handle_->shared_from_this(), std::move(options), true);
 }
 
 template <class Lazy>
@@ -16957,6 +16721,204 @@ producer_statistics basic_producer<Lazy>::statistics() const
 }
 
 } // namespace hdikafka::inline v0_1
+
+#endif
+
+// -------- hdikafka/detail/producer/courier.hpp
+
+// Who acts on a producer's plan in the background.
+#ifndef HDIKAFKA_DETAIL_PRODUCER_COURIER_HPP
+#define HDIKAFKA_DETAIL_PRODUCER_COURIER_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Takes one batch of a lane, and sends it.
+template <class Lazy>
+class producer_state<Lazy>::courier final : public child<>
+{
+public:
+    courier(self_ptr producer, lane_ptr from) noexcept
+        : producer_(std::move(producer)), lane_(std::move(from))
+    {}
+
+    task run(operation_ptr op) override
+    {
+        auto due = look(op);
+        while (due && steady_clock::now() < *due && !op->interrupted()) {
+            co_await op->park(*due);
+            due = look(op);
+        }
+        if (op->interrupted())
+            co_return error(errc::closed, "the client is closed");
+        board();
+        while (!flights_.empty() && !op->stopped()) {
+            result<receipt> outcome = receipt();
+            auto const sent = co_await send(op, outcome);
+            if (!sent && goes_in_halves(sent.error()))
+                halve();
+            else
+                land(sent ? outcome : sent.error());
+        }
+        co_return result<void>(); // halves that have not been sent have a time of their own
+    }
+
+    /// What is left was not sent, but for the next flight when its request was under way.
+    void ended(result<void> const& outcome) noexcept override
+    {
+        send_plan& plan = producer_->plan_;
+        auto const now = steady_clock::now();
+        std::unique_lock lock(producer_->mutex_);
+        if (!outcome && (!boarded_ || outcome.error().code() == errc::closed))
+            producer_->stop(outcome.error());
+        if (!outcome && !flights_.empty()) {
+            auto const claim = sending_ ? persistence::possibly : persistence::none;
+            plan.land(flights_.back(), failure(outcome.error(), claim), now);
+            flights_.pop_back();
+        }
+        for (flight& unsent : flights_)
+            if (producer_->given_up_)
+                plan.land(unsent, failure(error(errc::closed, closed_text), persistence::none), now);
+            else
+                plan.put_back(lane_, unsent);
+        plan.returned(lane_, boarded_);
+        producer_->act(lock);
+    }
+
+private:
+    /// When to board, of which the operation is told when that changes; nullopt when there is nothing to
+    /// send.
+    std::optional<steady_clock::time_point> look(operation_ptr const& op)
+    {
+        std::lock_guard const lock(producer_->mutex_);
+        lane_->waiting.assign(1, op);
+        return producer_->plan_.due(*lane_);
+    }
+
+    void board()
+    {
+        std::unique_lock lock(producer_->mutex_);
+        if (lane_->queue.empty())
+            return;
+        flights_.emplace_back();
+        boarded_ = true;
+        producer_->plan_.board(lane_, flights_.back(), steady_clock::now());
+        producer_->act(lock);
+    }
+
+    /// Sends the next batch: one call, with its own time.
+    task send(operation_ptr op, result<receipt>& outcome)
+    {
+        client_core<>& core = *producer_->owner_;
+        flight& now = flights_.back();
+        op->deadline(core.deadline(std::nullopt));
+        call_options const none;
+        auto request = rest_calls<>(core, "send", none).produce_body(lane_->topic, body_of(now));
+        if (!request)
+            co_return request.error();
+        request.value()->retry.at_least_once(producer_->options_.at_least_once());
+        call_answer answer;
+        sending_ = true;
+        auto const sent = co_await call<>(op, core.http(), *request.value(), answer);
+        now.retries += answer.attempts > 1 ? static_cast<std::size_t>(answer.attempts - 1) : 0;
+        if (!sent)
+            co_return sent;
+        outcome = read_receipt<>(answer, now.batch.size());
+        co_return result<void>();
+    }
+
+    static std::string body_of(flight const& one)
+    {
+        return write_records(one.batch,
+                             [](pending_ptr const& sent) -> record const& { return sent->content; });
+    }
+
+    /// Whether the service has said that the batch is too large, and written nothing.
+    bool goes_in_halves(error const& why) const
+    {
+        return why.code() == errc::too_large && why.info().persisted() == persistence::none &&
+               flights_.back().batch.size() > 1;
+    }
+
+    void halve()
+    {
+        auto const later = flights_.emplace(std::prev(flights_.end()));
+        std::unique_lock lock(producer_->mutex_);
+        *later = producer_->plan_.halve(flights_.back());
+        producer_->act(lock);
+    }
+
+    void land(result<receipt> const& outcome)
+    {
+        std::unique_lock lock(producer_->mutex_);
+        producer_->plan_.land(flights_.back(), outcome, steady_clock::now());
+        flights_.pop_back();
+        sending_ = false;
+        producer_->act(lock);
+    }
+
+    error failure(error const& why, persistence claim) const
+    {
+        return producer_error(why.code(), "send", lane_->topic, why.cause(), claim);
+    }
+
+    self_ptr const producer_;
+    lane_ptr const lane_;
+    std::vector<flight> flights_; ///< Those that have not landed; the last one is the next.
+    bool boarded_ = false;
+    bool sending_ = false; ///< The next flight's request is under way, or was.
+};
+
+/// Asks how many partitions a topic has.
+template <class Lazy>
+class producer_state<Lazy>::partition_query final : public child<>
+{
+public:
+    partition_query(self_ptr producer, std::string topic) noexcept
+        : producer_(std::move(producer)), topic_(std::move(topic))
+    {}
+
+    task run(operation_ptr op) override
+    {
+        if (producer_->given_up())
+            co_return error(errc::closed, closed_text);
+        client_core<>& core = *producer_->owner_;
+        op->deadline(core.deadline(std::nullopt));
+        call_options const none;
+        auto request = rest_calls<>(core, "send", none).partitions(topic_);
+        call_answer answer;
+        result<void> asked = request ? result<void>() : request.error();
+        if (asked)
+            asked = co_await call<>(op, core.http(), *request.value(), answer);
+        count_ = asked ? count_of(answer) : asked.error();
+        co_return result<void>();
+    }
+
+    void ended(result<void> const& outcome) noexcept override
+    {
+        std::unique_lock lock(producer_->mutex_);
+        if (!outcome && outcome.error().code() == errc::closed)
+            producer_->stop(outcome.error());
+        producer_->plan_.partitions(topic_, outcome ? count_ : outcome.error(), steady_clock::now());
+        producer_->act(lock);
+    }
+
+private:
+    static result<std::int32_t> count_of(call_answer const& answer)
+    {
+        auto const found = read_partitions_answer<>(answer);
+        if (!found)
+            return found.error();
+        if (found.value().empty() || found.value().size() > std::numeric_limits<std::int32_t>::max())
+            return answer.unreadable(error(errc::invalid_response, "the topic has no partitions"));
+        return static_cast<std::int32_t>(found.value().size());
+    }
+
+    self_ptr const producer_;
+    std::string const topic_;
+    result<std::int32_t> count_ = 0;
+};
+
+} // namespace hdikafka::inline v0_1::detail
 
 #endif
 
@@ -17088,6 +17050,72 @@ using record_stream = basic_record_stream<>;
 
 #if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
 
+// -------- hdikafka/detail/stream/plan_turn.hpp
+
+// One turn of a stream's plan: what it is told, and what it wants done then.
+#ifndef HDIKAFKA_DETAIL_STREAM_PLAN_TURN_HPP
+#define HDIKAFKA_DETAIL_STREAM_PLAN_TURN_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// What came of the action before.
+struct plan_event
+{
+    enum class kind : unsigned char
+    {
+        nothing,    ///< It is still to be done; but a pause is over, and a failure told.
+        watermarks, ///< They are `earliest` and `latest`.
+        answer,     ///< A read or a probe gave what is `first`, and a read goes on at `next`.
+        refusal,    ///< Of a read or a probe, for what may be its offset.
+        delivery,   ///< Everything before `next` has been handed over.
+    };
+
+    kind what = kind::nothing;
+    std::int64_t earliest = 0;
+    std::int64_t latest = 0;
+    std::optional<std::int64_t> first = std::nullopt; ///< The offset of the first record, if there is one,
+    std::optional<std::int64_t> time =
+        std::nullopt; ///< and its timestamp in milliseconds since 1970, if it has one.
+    std::int64_t next = 0;
+};
+
+/// What to do, and what it takes.
+class plan_action
+{
+public:
+    enum class kind : unsigned char
+    {
+        look,    ///< Read the watermarks.
+        read,    ///< Read `count` records from `offset` on.
+        probe,   ///< Read one record there, off the way: for what it tells, not to hand it over.
+        deliver, ///< Hand over the records of the last read.
+        pause,   ///< Wait for `pause`.
+        finish,  ///< Nothing: everything up to the end has been delivered.
+        report,  ///< Fail with what the service said to the refusal, and go on when somebody wants to.
+        fail,    ///< Fail, once for all: failure() says why.
+    };
+
+    kind what = kind::finish;
+    std::int64_t offset = 0;
+    std::int32_t count = 1;
+    std::int64_t end = std::numeric_limits<std::int64_t>::max(); ///< None are wanted from here on.
+    std::int64_t known_end = 0; ///< There are records up to here, as far as the last look knows.
+    milliseconds pause{0};
+    std::optional<records_skipped> skipped; ///< Before, for want of a way to read them; tell the observer.
+};
+
+/// A pause up to a fifth shorter, so that streams which began together do not poll in step for ever. `random`
+/// is in [0, 1).
+inline milliseconds jittered(milliseconds pause, double random) noexcept
+{
+    milliseconds const most = pause / 5;
+    return pause - milliseconds(static_cast<milliseconds::rep>(static_cast<double>(most.count()) * random));
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
 // -------- hdikafka/detail/stream/rules.hpp
 
 // What the options of a stream come to: whether they make sense, where it begins, how many connections it
@@ -17124,17 +17152,18 @@ inline std::optional<error> check_consume(consume_options const& options)
 }
 
 /// Where a stream begins; one that begins at a point in time has yet to look for it from there.
-inline std::int64_t start_position(offset_spec from, partition_info const& seen) noexcept
+inline std::int64_t start_position(offset_spec from, std::int64_t earliest_now,
+                                   std::int64_t latest_now) noexcept
 {
     using anchor = offset_spec::anchor;
     switch (from.which()) {
     case anchor::exact: return from.offset();
-    case anchor::end: return seen.latest_offset;
-    case anchor::before_end: return std::max(seen.earliest_offset, seen.latest_offset - from.offset());
+    case anchor::end: return latest_now;
+    case anchor::before_end: return std::max(earliest_now, latest_now - from.offset());
     case anchor::beginning:
     case anchor::time: break;
     }
-    return seen.earliest_offset;
+    return earliest_now;
 }
 
 /// How many connections read at the same time; a read ahead has one of its own.
@@ -17142,6 +17171,80 @@ inline std::size_t connections_of(consume_options const& options) noexcept
 {
     return std::max(options.parallelism(), std::min<std::size_t>(options.read_ahead(), 1) + 1);
 }
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/stream/silence_search.hpp
+
+// Where records can be read again, behind a place about which the service keeps silent: a pure decision.
+#ifndef HDIKAFKA_DETAIL_STREAM_SILENCE_SEARCH_HPP
+#define HDIKAFKA_DETAIL_STREAM_SILENCE_SEARCH_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// By doubled distances, because a service that says nothing within gaps may have a wide one there. What is
+/// to be skipped must be known better (`thorough`): first from offset to offset, so that nothing is passed
+/// over that can be read, and what is found further away has the place narrowed down where silence ends.
+class silence_search
+{
+public:
+    /// `limit`: up to where there may be records, here and below.
+    silence_search(std::int64_t place, std::int64_t limit, bool thorough)
+        : place_(place), silent_at_(place), thorough_(thorough)
+    {
+        go_to(place + 1, limit);
+    }
+
+    bool done() const noexcept { return done_; }
+
+    /// Where to read a record; when done(), where silence seems to end.
+    std::int64_t offset() const noexcept { return offset_; }
+
+    /// Whether a record was found there, and not only the limit.
+    bool found() const noexcept { return found_.has_value(); }
+
+    /// The first record at offset() or behind it.
+    void answered(std::optional<std::int64_t> first, std::int64_t limit)
+    {
+        constexpr std::int64_t one_by_one = 32;
+        (first ? found_at_ : silent_at_) = offset_;
+        if (first)
+            found_ = first;
+        std::int64_t const away = silent_at_ - place_;
+        std::int64_t const between = found_at_ - silent_at_;
+        if (found_ && thorough_ && between > 1)
+            go_to(silent_at_ + between / 2, limit);
+        else if (found_)
+            end_at(*found_);
+        else
+            go_to(silent_at_ + (thorough_ && away < one_by_one ? 1 : std::min(away, limit - silent_at_)),
+                  limit);
+    }
+
+private:
+    void go_to(std::int64_t offset, std::int64_t limit)
+    {
+        if (offset >= limit)
+            return end_at(limit);
+        offset_ = offset;
+    }
+
+    void end_at(std::int64_t offset)
+    {
+        offset_ = offset;
+        done_ = true;
+    }
+
+    std::int64_t place_;
+    std::int64_t offset_ = 0;
+    std::int64_t silent_at_;            ///< Where nothing was returned, furthest away;
+    std::int64_t found_at_ = 0;         ///< where something was, nearest,
+    std::optional<std::int64_t> found_; ///< and what.
+    bool thorough_;
+    bool done_ = false;
+};
 
 } // namespace hdikafka::inline v0_1::detail
 
@@ -17155,18 +17258,18 @@ inline std::size_t connections_of(consume_options const& options) noexcept
 
 namespace hdikafka::inline v0_1::detail {
 
-/// Cuts the range at several offsets at a time until it is empty, also where offsets have gaps: with `k` of
-/// them n offsets take log(n) to the base k + 1 rounds. It ends whatever the answers say; where timestamps do
-/// not rise it ends at some place between an older record and one that is not.
+/// Halves the range until it is empty, also where offsets have gaps: a million offsets take twenty reads, one
+/// after the other. It ends whatever the answers say; where timestamps do not rise it ends at some place
+/// between an older record and one that is not.
 class time_search
 {
 public:
     /// `time` in milliseconds since 1970. The record is in [first, end), or there is none and the end is what
-    /// is looked for. `at_a_time` offsets are looked at in each round, at least one.
-    time_search(std::int64_t time, std::int64_t first, std::int64_t end, std::size_t at_a_time)
-        : time_(time), low_(first), high_(end), at_a_time_(std::max<std::size_t>(at_a_time, 1))
+    /// is looked for.
+    time_search(std::int64_t time, std::int64_t first, std::int64_t end)
+        : time_(time), low_(first), high_(end)
     {
-        begin_round();
+        halve();
     }
 
     bool done() const noexcept { return low_ >= high_; }
@@ -17174,113 +17277,40 @@ public:
     /// Where to start, when done().
     std::int64_t start() const noexcept { return low_; }
 
-    /// Where to read a record each: what this round still has to know.
-    std::vector<std::int64_t> offsets() const
-    {
-        std::vector<std::int64_t> out;
-        for (cut const& one : cuts_)
-            if (one.what == finding::unknown)
-                out.push_back(one.asked);
-        return out;
-    }
+    /// Where to read a record.
+    std::int64_t offset() const noexcept { return middle_ + further_; }
 
-    /// The first record at `asked` or behind it, and its time if it has one. In any order; what was not asked
-    /// for is ignored.
-    void answered(std::int64_t asked, std::optional<std::int64_t> first, std::optional<std::int64_t> time)
+    /// The first record at offset() or behind it, and its time if it has one.
+    void answered(std::optional<std::int64_t> first, std::optional<std::int64_t> time)
     {
-        for (cut& one : cuts_)
-            if (one.what == finding::unknown && one.asked == asked)
-                one.what = judge(one, first, time);
-        auto const is_open = [](cut const& one) { return one.what == finding::unknown; };
-        if (std::ranges::none_of(cuts_, is_open) && !done())
-            end_round();
+        if (!first && look_further())
+            return;
+        if (!first || *first < offset() || *first >= high_ || (time && *time >= time_))
+            high_ = middle_;
+        else
+            low_ = *first + 1;
+        halve();
     }
 
 private:
-    enum class finding : unsigned char
+    void halve()
     {
-        unknown,
-        silence,
-        older,
-        not_older,
-    };
-
-    class cut
-    {
-    public:
-        std::int64_t at = 0;    ///< Where the range is cut.
-        std::int64_t asked = 0; ///< There, or further on where nothing was returned.
-        std::int64_t next = 0;  ///< Behind the record found.
-        finding what = finding::unknown;
-    };
-
-    finding judge(cut& one, std::optional<std::int64_t> first,
-                  std::optional<std::int64_t> time) const noexcept
-    {
-        if (!first)
-            return finding::silence;
-        if (*first < one.asked || *first >= high_ || (time && *time >= time_))
-            return finding::not_older;
-        one.next = *first + 1;
-        return finding::older;
-    }
-
-    void begin_round()
-    {
-        cuts_.clear();
+        middle_ = low_ + (high_ - low_) / 2;
         further_ = 0;
-        std::int64_t const length = high_ - low_;
-        std::int64_t const pieces = std::min(static_cast<std::int64_t>(at_a_time_), length) + 1;
-        for (std::int64_t i = 1; i < pieces; ++i) {
-            cut& one = cuts_.emplace_back();
-            one.at = one.asked = low_ + length / pieces * i + length % pieces * i / pieces;
-        }
-    }
-
-    /// The first cut in offset order that is not older bounds the range, the older ones before it do so from
-    /// the other side. Silence says nothing as long as another cut says something.
-    void end_round()
-    {
-        bool found = false;
-        for (cut const& one : cuts_) {
-            found = found || one.what != finding::silence;
-            if (one.what == finding::older)
-                low_ = std::max(low_, one.next);
-            if (one.what == finding::not_older) {
-                high_ = one.at;
-                break;
-            }
-        }
-        if (!found && look_further())
-            return;
-        if (!found)
-            high_ = cuts_.front().at;
-        low_ = std::min(low_, high_);
-        begin_round();
     }
 
     /// A service may be silent at a record that is too large for it, or within a gap. False when everything
-    /// up to the next cut has been tried.
+    /// up to the end has been tried.
     bool look_further()
     {
         further_ = further_ == 0 ? 1 : 2 * further_;
-        bool any = false;
-        for (std::size_t i = 0; i != cuts_.size(); ++i) {
-            std::int64_t const end = i + 1 == cuts_.size() ? high_ : cuts_[i + 1].at;
-            if (further_ >= end - cuts_[i].at)
-                continue;
-            cuts_[i].asked = cuts_[i].at + further_;
-            cuts_[i].what = finding::unknown;
-            any = true;
-        }
-        return any;
+        return further_ < high_ - middle_;
     }
 
     std::int64_t time_;
     std::int64_t low_;
     std::int64_t high_;
-    std::size_t at_a_time_;
-    std::vector<cut> cuts_; ///< Of this round, by offset.
+    std::int64_t middle_ = 0;
     std::int64_t further_ = 0;
 };
 
@@ -17301,247 +17331,240 @@ private:
 
 namespace hdikafka::inline v0_1::detail {
 
-enum class stream_action : unsigned char
-{
-    look,    ///< Read the watermarks, then watermarks().
-    seek,    ///< Read one record at each of seeks(), then sought() for each.
-    read,    ///< Read count() records at offset(), then answered() or refused().
-    deliver, ///< Hand over the records of the last answer, then delivered().
-    pause,   ///< Wait for pause(), then go on.
-    finish,  ///< Everything up to the end has been delivered.
-    fail,    ///< failure() says why.
-};
-
-/// Offsets that a policy passed over; `to` is before `from` after a truncation.
-struct skipped_range
-{
-    std::int64_t from;
-    std::int64_t to;
-    skip_cause cause;
-};
-
-/// A pause up to a fifth shorter, so that streams which began together do not poll in step for ever. `random`
-/// is in [0, 1).
-inline milliseconds jittered(milliseconds pause, double random) noexcept
-{
-    milliseconds const most = pause / 5;
-    return pause - milliseconds(static_cast<milliseconds::rep>(static_cast<double>(most.count()) * random));
-}
-
 class partition_plan
 {
 public:
-    /// `connections`: how many it may use at a time, if that is less than the options say.
-    explicit partition_plan(consume_options const& options,
-                            std::size_t connections = std::numeric_limits<std::size_t>::max())
-        : options_(options), at_a_time_(std::min({connections_of(options), connections, most_seeks}))
+    explicit partition_plan(consume_options const& options) : options_(options)
     {
-        if (options.from().which() == offset_spec::anchor::exact)
+        using anchor = offset_spec::anchor;
+        anchor const from = options.from().which();
+        follows_earliest_ = from == anchor::beginning || from == anchor::before_end || from == anchor::time;
+        if (from == anchor::exact) {
             position_ = options.from().offset();
-        if (options.until() && options.until()->which() == offset_spec::anchor::exact)
+            state_ = state::reading;
+        }
+        if (options.until() && options.until()->which() == anchor::exact)
             end_ = options.until()->offset();
+        if (ends_at_latest())
+            question_ = question::range;
     }
 
     /// The record at `offset`, which is before the start, was written at `time` (milliseconds since 1970): a
-    /// topic that has another one there was made anew.
-    void expect(std::int64_t offset, std::int64_t time) { evidence_.emplace(offset, time); }
-
-    stream_action next()
+    /// topic that has another one there was made anew. Nothing is handed over before that has been looked at.
+    void expect(std::int64_t offset, std::int64_t time)
     {
-        if (failure_)
-            return stream_action::fail;
-        if (pausing_) {
-            pausing_ = false;
-            return stream_action::pause;
+        expected_offset_ = offset;
+        expected_time_ = time;
+        state_ = state::verifying;
+        question_ = question::range;
+    }
+
+    /// What to do after `event`. When that cannot be done, it is asked for again.
+    plan_action resume(plan_event const& event)
+    {
+        using kind = plan_event::kind;
+        bool reported = false;
+        switch (event.what) {
+        case kind::nothing: break;
+        case kind::watermarks: look_at(event); break;
+        case kind::answer: answered(event); break;
+        case kind::refusal: reported = refused(); break;
+        case kind::delivery: moved_to(event.next); break;
         }
-        if (search_)
-            return stream_action::seek;
-        // Nothing is handed over before the evidence has been looked at.
-        if (must_look_ || !position_ || (options_.until() && !end_) || (evidence_ && !evidence_shows()))
-            return stream_action::look;
-        if (evidence_)
-            return stream_action::seek;
-        if (holding_)
-            return stream_action::deliver;
-        return end_ && *position_ >= *end_ ? stream_action::finish : stream_action::read;
+        plan_action out = todo();
+        if (reported)
+            out.what = plan_action::kind::report;
+        return out;
     }
 
-    std::int64_t offset() const noexcept { return probe_ ? *probe_ : *position_; }
-
-    /// The offsets at which to seek: at the same time, or one after the other.
-    std::vector<std::int64_t> seeks() const
+    /// Of the next record to hand over, once it is known.
+    std::optional<std::int64_t> position() const noexcept
     {
-        return search_ ? search_->offsets() : std::vector<std::int64_t>(1, evidence_->first);
+        bool const known = state_ != state::starting && state_ != state::searching;
+        return known ? std::optional(position_) : std::nullopt;
     }
-
-    std::int32_t count() const noexcept
-    {
-        if (probe_)
-            return 1;
-        std::int64_t const wanted = options_.max_records();
-        return static_cast<std::int32_t>(end_ ? std::min(wanted, *end_ - *position_) : wanted);
-    }
-
-    /// Records from here on are not wanted.
-    std::int64_t read_end() const noexcept { return end_.value_or(std::numeric_limits<std::int64_t>::max()); }
-
-    /// Whether offset() is off the way: looked at for a record behind an unreadable one.
-    bool probing() const noexcept { return probe_.has_value(); }
-
-    /// There are records up to here, as far as the last look knows.
-    std::int64_t known_end() const noexcept { return latest_.value_or(0); }
-
-    milliseconds pause() const noexcept { return pause_; }
-
-    void watermarks(partition_info const& seen)
-    {
-        must_look_ = false;
-        auto const latest_before = std::exchange(latest_, seen.latest_offset);
-        bool const empty = std::exchange(empty_, false);
-        if (!position_)
-            start(seen);
-        else if (follows_earliest() && *position_ < seen.earliest_offset)
-            stand_at(seen.earliest_offset);
-        if (options_.until() && !end_)
-            end_ = std::max(seen.latest_offset, *position_);
-
-        if (search_)
-            return;
-        if (std::exchange(recreated_, false))
-            return go_on_elsewhere(seen, skip_cause::recreated);
-        if (evidence_ && evidence_->first < seen.earliest_offset)
-            evidence_.reset(); // it is gone
-        bool const condemned = std::exchange(condemned_, false);
-        if (*position_ < seen.earliest_offset)
-            return below_earliest(seen);
-        if (condemned)
-            return judge_suspicion(seen);
-        if (holding_)
-            return;
-        if (*position_ > seen.latest_offset)
-            return judge_position_past_end(seen);
-        doubted_ = milliseconds(0);
-        if (!empty)
-            return;
-        // Only what was written before the read can have been skipped by it.
-        std::int64_t const skip_to = std::min(skip_to_, latest_before.value_or(0));
-        if (skip_to > *position_)
-            moved_to(skip_to);
-        else
-            judge_empty_answer();
-    }
-
-    /// The answer to the seek at `offset`: the record found, if there is one.
-    void sought(std::int64_t offset, std::optional<std::int64_t> first, std::optional<std::int64_t> time)
-    {
-        if (evidence_)
-            return compare(first, time);
-        search_->answered(offset, first, time);
-        if (!search_->done())
-            return;
-        position_ = search_->start();
-        search_.reset();
-        refused_ = false; // what is read from there may be refused, too
-    }
-
-    /// The service refused a seek; like refused(). The search begins anew, without the other answers.
-    bool seek_refused()
-    {
-        if (evidence_)
-            return refused();
-        search_.reset();
-        position_.reset();
-        return refused();
-    }
-
-    /// The answer to the read at offset(): where its first record is, nullopt without any, and where it
-    /// says to go on.
-    void answered(std::optional<std::int64_t> first, std::int64_t next)
-    {
-        refused_ = false;
-        if (probe_) {
-            probed(first);
-        } else if (first) {
-            if (follows_earliest())
-                position_ = std::max(*position_, *first);
-            holding_ = true;
-            // Compaction leaves gaps, and so does retention: only the watermarks tell which it was.
-            must_look_ = *first > *position_;
-        } else if (suspect_ && next <= *position_) {
-            condemned_ = must_look_ = true; // unless retention has struck meanwhile
-        } else {
-            must_look_ = true;
-            empty_ = true;
-            skip_to_ = next;
-        }
-    }
-
-    /// The service refused the read at offset(). True: the watermarks may tell why, go on; false: they
-    /// have been asked, and the service's own error is the one to report.
-    bool refused()
-    {
-        refused_ = !refused_; // reported once; whoever reads on then has them asked again
-        must_look_ = refused_;
-        return refused_;
-    }
-
-    /// Everything before `next` has been handed over.
-    void delivered(std::int64_t next)
-    {
-        holding_ = false;
-        moved_to(next);
-    }
-
-    /// What was passed over since the last call, for want of a way to read it.
-    std::vector<skipped_range> take_skipped() { return std::exchange(skipped_, {}); }
-
-    std::optional<std::int64_t> position() const noexcept { return search_ ? std::nullopt : position_; }
-    std::optional<error> const& failure() const noexcept { return failure_; }
-    std::optional<std::int64_t> end() const noexcept { return end_; }
 
     /// Whether the last look found nothing behind the position.
-    bool caught_up() const noexcept { return position_ && latest_ && *position_ >= *latest_; }
+    bool caught_up() const noexcept { return position() && latest_ && position_ >= *latest_; }
+
+    std::optional<error> const& failure() const noexcept { return failure_; }
 
 private:
+    enum class state : unsigned char
+    {
+        starting,  ///< Where to begin is not known.
+        searching, ///< A point in time is looked for.
+        verifying, ///< The record that a checkpoint was made for is looked at.
+        reading,   ///< Records are due at the position.
+        probing,   ///< Records are looked for behind a silent position.
+        holding,   ///< Records have been read, and are due to be handed over.
+    };
+
+    /// What the watermarks have to tell before the state's own action is due.
+    enum class question : unsigned char
+    {
+        none,
+        range,     ///< Where the partition begins and ends.
+        silence,   ///< What an empty answer means.
+        verdict,   ///< Whether what was silent to the last is unreadable, and not deleted.
+        refusal,   ///< Why a read was refused.
+        recreated, ///< Where the topic that was made anew begins and ends.
+    };
+
     /// Empty answers below the high watermark before records further on are looked for.
     static constexpr int patience = 3;
-
-    /// Seeks at a time: more would save hardly a round trip.
-    static constexpr std::size_t most_seeks = 16;
 
     /// How old a watermark may be: the service caches its metadata for seconds.
     static constexpr milliseconds staleness{10'000};
 
-    /// Until its first record a stream that names no offset may still follow the earliest one.
-    bool follows_earliest() const noexcept
+    plan_action todo()
     {
-        using anchor = offset_spec::anchor;
-        anchor const from = options_.from().which();
-        return !moved_ && (from == anchor::beginning || from == anchor::before_end || from == anchor::time);
+        using kind = plan_action::kind;
+        plan_action out;
+        out.skipped = std::exchange(skipped_, std::nullopt);
+        out.known_end = latest_.value_or(0);
+        out.offset = position_;
+        out.pause = std::exchange(pause_, milliseconds(0));
+        if (state_ != state::searching && state_ != state::verifying)
+            out.end = end_.value_or(out.end);
+        if (failure_)
+            out.what = kind::fail;
+        else if (out.pause != milliseconds(0))
+            out.what = kind::pause;
+        else if (question_ != question::none)
+            out.what = kind::look;
+        else
+            add_action_of_state(out);
+        return out;
     }
 
-    void start(partition_info const& seen)
+    void add_action_of_state(plan_action& out) const
+    {
+        using kind = plan_action::kind;
+        out.what = kind::probe;
+        switch (state_) {
+        case state::starting: out.what = kind::look; break;
+        case state::searching: out.offset = search_->offset(); break;
+        case state::verifying: out.offset = expected_offset_; break;
+        case state::probing: out.offset = silence_->offset(); break;
+        case state::holding: out.what = kind::deliver; break;
+        case state::reading:
+            std::int64_t const wanted = options_.max_records();
+            std::int64_t const left = end_ ? *end_ - position_ : wanted;
+            out.what = left > 0 ? kind::read : kind::finish;
+            out.count = static_cast<std::int32_t>(std::min(wanted, left));
+            break;
+        }
+    }
+
+    bool ends_at_latest() const
+    {
+        return options_.until() && options_.until()->which() == offset_spec::anchor::end;
+    }
+
+    void look_at(plan_event const& seen)
+    {
+        auto const asked = std::exchange(question_, question::none);
+        auto const latest_before = std::exchange(latest_, seen.latest);
+        if (state_ == state::starting)
+            start(seen);
+        else if (follows_earliest_ && position_ < seen.earliest)
+            stand_at(seen.earliest);
+        if (ends_at_latest() && !end_)
+            end_ = std::max(seen.latest, position_);
+
+        if (state_ == state::searching)
+            return;
+        if (asked == question::recreated)
+            return go_on_elsewhere(seen, skip_cause::recreated);
+        if (state_ == state::verifying && expected_offset_ < seen.earliest)
+            state_ = state::reading; // the evidence is gone
+        if (position_ < seen.earliest)
+            return below_earliest(seen);
+        if (asked == question::verdict && silence_)
+            return judge_silence_search(seen);
+        if (state_ == state::holding)
+            return;
+        if (position_ > seen.latest)
+            return judge_position_past_end(seen, asked);
+        doubted_ = milliseconds(0);
+        if (state_ == state::verifying && expected_offset_ >= seen.latest)
+            question_ = question::range;
+        if (asked == question::silence)
+            judge_silence(latest_before.value_or(0));
+    }
+
+    void start(plan_event const& seen)
     {
         offset_spec const from = options_.from();
-        position_ = start_position(from, seen);
-        if (from.which() == offset_spec::anchor::time && seen.earliest_offset < seen.latest_offset)
-            search_.emplace(from.time().time_since_epoch().count(), seen.earliest_offset, seen.latest_offset,
-                            at_a_time_);
+        position_ = start_position(from, seen.earliest, seen.latest);
+        state_ = state::reading;
+        if (from.which() != offset_spec::anchor::time || seen.earliest >= seen.latest)
+            return;
+        search_.emplace(from.time().time_since_epoch().count(), seen.earliest, seen.latest);
+        state_ = state::searching;
+    }
+
+    void answered(plan_event const& event)
+    {
+        switch (state_) {
+        case state::searching:
+            search_->answered(event.first, event.time);
+            if (!search_->done())
+                return;
+            position_ = search_->start();
+            state_ = state::reading;
+            break;
+        case state::verifying: verify(event); break;
+        case state::probing:
+            silence_->answered(event.first, known_limit());
+            state_ = silence_->done() ? state::reading : state::probing;
+            break;
+        default: read(event); break;
+        }
+        refused_ = false; // what is read from here on may be refused, too
+    }
+
+    /// What to make of the answer to a read at the position.
+    void read(plan_event const& event)
+    {
+        if (event.first) {
+            if (follows_earliest_)
+                position_ = std::max(position_, *event.first);
+            state_ = state::holding;
+            // Compaction leaves gaps, and so does retention: only the watermarks tell which it was.
+            if (*event.first > position_)
+                question_ = question::range;
+        } else if (silence_ && event.next <= position_) {
+            question_ = question::verdict; // unless retention has struck meanwhile
+        } else {
+            question_ = question::silence;
+            skip_to_ = event.next;
+        }
+    }
+
+    /// Whether the service's own error is to be told: the watermarks, which may tell why, have been asked.
+    bool refused()
+    {
+        if (state_ == state::searching)
+            state_ = state::starting; // without the other answers
+        refused_ = !refused_;         // told once; whoever reads on then has them asked again
+        question_ = refused_ ? question::refusal : question::none;
+        return !refused_;
     }
 
     void moved_to(std::int64_t next)
     {
-        moved_ = true;
-        stand_at(std::max(*position_, next));
+        follows_earliest_ = false;
+        stand_at(std::max(position_, next));
     }
 
     /// Nothing that was found out about another position counts any longer.
     void stand_at(std::int64_t position)
     {
         position_ = position;
-        probe_.reset();
-        suspect_.reset();
-        condemned_ = false;
+        state_ = state::reading;
+        silence_.reset();
         refused_ = false;
         doubts_ = 0;
         doubted_ = milliseconds(0);
@@ -17550,7 +17573,6 @@ private:
 
     void wait()
     {
-        pausing_ = true;
         pause_ = next_pause_;
         milliseconds const most = options_.poll_most();
         next_pause_ = next_pause_ <= most / 2 ? next_pause_ * 2 : most;
@@ -17558,169 +17580,124 @@ private:
 
     /// The watermark may be older than what was read already. Only one that stays behind, or that comes
     /// with a refused read, says that the topic is another one now.
-    void judge_position_past_end(partition_info const& seen)
+    void judge_position_past_end(plan_event const& seen, question asked)
     {
-        if (!refused_ && doubted_ < staleness) {
+        if (asked != question::refusal && doubted_ < staleness) {
             wait();
             doubted_ += pause_;
-            must_look_ = evidence_ || (end_ && *position_ >= *end_); // nothing more to read
+            bool const may_read = state_ != state::verifying && !(end_ && position_ >= *end_);
+            question_ = may_read ? question::none : question::range;
             return;
         }
         if (!options_.on_out_of_range().fails())
             return go_on_elsewhere(seen, skip_cause::truncated);
-        failure_.emplace(errc::offset_above_latest, "offset " + std::to_string(*position_) +
-                                                        " is past the end " + std::to_string(*latest_) +
-                                                        ": the topic was truncated or recreated");
+        fail(errc::offset_above_latest, "offset " + std::to_string(position_) + " is past the end " +
+                                            std::to_string(seen.latest) +
+                                            ": the topic was truncated or recreated");
     }
 
-    void judge_empty_answer()
+    /// After an empty answer. Only what was written before the read can have been skipped by it.
+    void judge_silence(std::int64_t latest_before)
     {
-        if (*position_ >= *latest_) {
-            doubts_ = 0;
-            wait();
-        } else if (++doubts_ < patience) {
-            wait();
-        } else {
-            found_.reset();
-            silent_at_ = *position_;
-            probe(*position_ + 1);
-        }
+        std::int64_t const skip_to = std::min(skip_to_, latest_before);
+        if (skip_to > position_)
+            return moved_to(skip_to);
+        doubts_ = position_ < *latest_ ? doubts_ + 1 : 0;
+        if (doubts_ < patience)
+            return wait();
+        silence_.emplace(position_, known_limit(), options_.on_unreadable().skips());
+        // Done: what was found may have been written after the last read at the position. That one decides.
+        state_ = silence_->done() ? state::reading : state::probing;
     }
 
-    /// Looks for a record at an offset behind the position, up to where there may be any.
-    void probe(std::int64_t at)
-    {
-        std::int64_t const limit = end_ ? std::min(*end_, *latest_) : *latest_;
-        if (at >= limit)
-            return suspect(limit);
-        probe_ = at;
-    }
-
-    /// By doubled distances, because a service that says nothing within gaps may have a wide one there. What
-    /// is to be skipped must be known better: first from offset to offset, so that nothing is passed over
-    /// that can be read, and what is found further away has the place narrowed down where silence ends.
-    void probed(std::optional<std::int64_t> first)
-    {
-        bool const skips = options_.on_unreadable().skips();
-        std::int64_t const one_by_one = skips ? 32 : 0;
-        (first ? found_at_ : silent_at_) = *probe_;
-        if (first)
-            found_ = first;
-        std::int64_t const away = silent_at_ - *position_;
-        std::int64_t const between = found_at_ - silent_at_;
-        if (found_ && (between <= 1 || !skips))
-            suspect(*found_);
-        else if (found_)
-            probe(silent_at_ + between / 2);
-        else
-            probe(silent_at_ + (away < one_by_one ? 1 : std::min(away, *latest_ - silent_at_)));
-    }
-
-    /// What was found may have been written after the last read at the position: that one decides.
-    void suspect(std::int64_t next)
-    {
-        probe_.reset();
-        suspect_ = next;
-    }
+    /// Records that are wanted may be up to here.
+    std::int64_t known_limit() const noexcept { return end_ ? std::min(*end_, *latest_) : *latest_; }
 
     /// Where nothing was found up to the end, what was written since may be what a read here returns.
-    void judge_suspicion(partition_info const& seen)
+    void judge_silence_search(plan_event const& seen)
     {
-        bool const to_the_end = !found_ && !(end_ && *suspect_ >= *end_);
-        if (!to_the_end || seen.latest_offset <= *suspect_)
-            return unreadable(*suspect_);
-        suspect_.reset();
-        doubts_ = 0;
-    }
-
-    void unreadable(std::int64_t next)
-    {
-        if (options_.on_unreadable().skips()) {
-            skipped_.push_back({*position_, next, skip_cause::unreadable});
-            return moved_to(next);
+        std::int64_t const next = silence_->offset();
+        bool const to_the_end = !silence_->found() && !(end_ && next >= *end_);
+        if (to_the_end && seen.latest > next) {
+            silence_.reset();
+            doubts_ = 0;
+        } else if (options_.on_unreadable().skips()) {
+            skip(next, skip_cause::unreadable);
+            moved_to(next);
+        } else {
+            fail(errc::unreadable_record, "the service returns nothing from offset " +
+                                              std::to_string(position_) + " up to " + std::to_string(next) +
+                                              ": a record there may be larger than it can return");
         }
-        failure_.emplace(errc::unreadable_record,
-                         "the service returns nothing from offset " + std::to_string(*position_) + " up to " +
-                             std::to_string(next) + ": a record there may be larger than it can return");
     }
 
-    void below_earliest(partition_info const& seen)
+    void below_earliest(plan_event const& seen)
     {
         if (!options_.on_out_of_range().fails())
             return go_on_elsewhere(seen, skip_cause::retention);
-        std::int64_t const from = *position_;
-        std::int64_t const to = seen.earliest_offset;
-        failure_.emplace(errc::offset_below_earliest, "offsets " + std::to_string(from) + " to " +
-                                                          std::to_string(to - 1) +
-                                                          " were deleted by retention before they were read");
+        fail(errc::offset_below_earliest, "offsets " + std::to_string(position_) + " to " +
+                                              std::to_string(seen.earliest - 1) +
+                                              " were deleted by retention before they were read");
     }
 
-    /// Whether the record that was the last one should be there, as far as the last look knows.
-    bool evidence_shows() const noexcept { return latest_ && evidence_->first < *latest_; }
-
     /// No record there, or no time, says nothing: it may have been compacted away.
-    void compare(std::optional<std::int64_t> first, std::optional<std::int64_t> time)
+    void verify(plan_event const& event)
     {
-        refused_ = false;
-        if (!first && ++doubts_ < patience)
+        if (!event.first && ++doubts_ < patience)
             return wait();
         doubts_ = 0;
-        auto const expected = *std::exchange(evidence_, std::nullopt);
-        if (first != expected.first || !time || time == expected.second)
+        state_ = state::reading;
+        if (event.first != expected_offset_ || !event.time || event.time == expected_time_)
             return;
-        if (options_.on_out_of_range().fails()) {
-            failure_.emplace(errc::topic_recreated, "the record at offset " + std::to_string(expected.first) +
-                                                        " is not the one that the checkpoint was made for");
-            return;
-        }
+        if (options_.on_out_of_range().fails())
+            return fail(errc::topic_recreated, "the record at offset " + std::to_string(expected_offset_) +
+                                                   " is not the one that the checkpoint was made for");
         // The watermarks may for a while still be those of the topic that was.
-        recreated_ = must_look_ = pausing_ = true;
+        question_ = question::recreated;
         pause_ = staleness;
     }
 
     /// What is held was read at the old position.
-    void go_on_elsewhere(partition_info const& seen, skip_cause cause)
+    void go_on_elsewhere(plan_event const& seen, skip_cause cause)
     {
         bool const to_latest = options_.on_out_of_range().target().which() == offset_spec::anchor::end;
-        std::int64_t const next = to_latest ? seen.latest_offset : seen.earliest_offset;
-        skipped_.push_back({*position_, next, cause});
+        std::int64_t const next = to_latest ? seen.latest : seen.earliest;
+        skip(next, cause);
+        follows_earliest_ = false;
         stand_at(next);
-        evidence_.reset();
-        if (cause != skip_cause::retention && options_.until() &&
-            options_.until()->which() == offset_spec::anchor::end)
-            end_ = seen.latest_offset; // of the topic that is there now
-        moved_ = true;
-        doubted_ = milliseconds(0);
-        holding_ = false;
+        if (cause != skip_cause::retention && ends_at_latest())
+            end_ = seen.latest; // of the topic that is there now
     }
 
+    void skip(std::int64_t to, skip_cause cause)
+    {
+        skipped_.emplace();
+        skipped_->from = position_;
+        skipped_->to = to;
+        skipped_->cause = cause;
+    }
+
+    void fail(errc code, std::string const& why) { failure_.emplace(code, why); }
+
     consume_options options_;
-    std::size_t at_a_time_; // seeks
-    std::optional<time_search> search_;
-    std::optional<std::pair<std::int64_t, std::int64_t>> evidence_; // an offset, and its record's time
-    std::vector<skipped_range> skipped_;
-    std::optional<std::int64_t> position_; // of the next record to hand over
+    state state_ = state::starting;
+    question question_ = question::none;
+    std::int64_t position_ = 0; ///< Of the next record to hand over.
     std::optional<std::int64_t> end_;
     std::optional<std::int64_t> latest_;
-    std::optional<std::int64_t> probe_;   // where records are looked for behind an unreadable one
-    std::optional<std::int64_t> suspect_; // where the records seem to end that cannot be read
-    std::int64_t skip_to_ = 0;            // where an empty answer says to go on
-    std::optional<error> failure_;
-    std::int64_t silent_at_ = 0;        // of the probes: where nothing was returned, and nearest to it
-    std::int64_t found_at_ = 0;         // where something was,
-    std::optional<std::int64_t> found_; // and what
-    int doubts_ = 0;
-    milliseconds doubted_{0}; // how long the position has been past the watermark
-    milliseconds pause_ = options_.poll_least();
+    bool follows_earliest_; ///< Until its first record a stream that names no offset may still do so.
+    std::optional<time_search> search_;
+    std::int64_t expected_offset_ = 0; ///< Of the record that is verified,
+    std::int64_t expected_time_ = 0;   ///< and when it was written.
+    std::int64_t skip_to_ = 0;         ///< Where an empty answer says to go on.
+    int doubts_ = 0;                   ///< Empty answers at the position, in a row.
+    std::optional<silence_search> silence_;
+    bool refused_ = false;    ///< So was the last read, and the watermarks have been asked why.
+    milliseconds doubted_{0}; ///< How long the position has been past the watermark.
+    milliseconds pause_{0};   ///< Due before anything else.
     milliseconds next_pause_ = options_.poll_least();
-    bool moved_ = false;
-    bool must_look_ = false;
-    bool holding_ = false;
-    bool empty_ = false;
-    bool refused_ = false;
-    bool recreated_ = false;
-    bool condemned_ = false; // what suspect_ is about seems to be true
-    bool pausing_ = false;
+    std::optional<records_skipped> skipped_; ///< Yet to be told.
+    std::optional<error> failure_;
 };
 
 } // namespace hdikafka::inline v0_1::detail
@@ -17737,20 +17714,9 @@ private:
 #ifndef HDIKAFKA_DETAIL_STREAM_READ_PLAN_HPP
 #define HDIKAFKA_DETAIL_STREAM_READ_PLAN_HPP
 
+#include <deque>
+
 namespace hdikafka::inline v0_1::detail {
-
-/// Where a stream is, and how far reading ahead of it makes sense.
-class read_target
-{
-public:
-    read_target() = default;
-
-    std::int64_t position = 0;
-    std::int64_t known_end = 0; ///< There are records up to here, as far as is known: the high watermark.
-    std::int64_t end = std::numeric_limits<std::int64_t>::max(); ///< None are wanted from here on.
-    std::int32_t count = 1;                                      ///< How many one read asks for.
-    bool demanded = false; ///< The stream waits for what is at its position, records or none.
-};
 
 /// One read that is to be made.
 class range_read
@@ -17759,6 +17725,7 @@ public:
     std::uint64_t id = 0;
     std::int64_t offset = 0;
     std::int32_t count = 0;
+    std::int64_t end = 0; ///< None are wanted from here on.
 };
 
 /// `Answer` is what a read brings, also a failure. Not synchronised.
@@ -17770,31 +17737,33 @@ public:
     /// that the stream waits for comes on top.
     read_plan(std::size_t connections, std::size_t stored) : connections_(connections), stored_(stored) {}
 
-    /// The next read to make, which is under way then.
-    std::optional<range_read> next(read_target const& target)
+    /// The next read to make, which is under way then. `wanted`: where the stream is, and how far there is
+    /// sense in reading ahead of it. `demanded`: it waits for what is at its position, records or none.
+    std::optional<range_read> next(plan_action const& wanted, bool demanded)
     {
-        std::int64_t cursor = target.position;
+        std::int64_t cursor = wanted.offset;
         auto place = ranges_.begin();
         for (; place != ranges_.end() && place->first <= cursor; ++place) {
             if (place->what == state::standstill)
                 return std::nullopt; // how to go on from there is the stream's to find out
-            cursor = std::max(cursor, place->expected_end());
+            cursor = std::max(cursor, place->guessed_end);
         }
-        bool const needed = target.demanded && cursor == target.position;
+        bool const needed = demanded && cursor == wanted.offset;
         bool const room = under_way_ < connections_ && ranges_.size() < stored_;
-        bool const sensible = room && cursor < std::min(target.known_end, target.end);
+        bool const sensible = room && cursor < std::min(wanted.known_end, wanted.end);
         if (!needed && !sensible)
             return std::nullopt;
 
-        std::int64_t count = target.count;
+        std::int64_t count = wanted.count;
         if (place != ranges_.end())
             count = std::min(count, place->first - cursor);
-        if (cursor < target.end)
-            count = std::min(count, target.end - cursor);
+        if (cursor < wanted.end)
+            count = std::min(count, wanted.end - cursor);
         range_read out;
         out.id = ++last_id_;
         out.offset = cursor;
         out.count = static_cast<std::int32_t>(count);
+        out.end = wanted.end;
         range made;
         made.id = out.id;
         made.first = cursor;
@@ -17826,11 +17795,8 @@ public:
     /// The read was given up.
     void forgotten(std::uint64_t id)
     {
-        auto const about = std::ranges::find(ranges_, id, &range::id);
-        if (about == ranges_.end())
-            return;
-        under_way_ -= about->what == state::under_way ? 1 : 0;
-        ranges_.erase(about);
+        under_way_ -= std::erase_if(
+            ranges_, [id](range const& one) { return one.id == id && one.what == state::under_way; });
     }
 
     /// All reads that are under way are given up.
@@ -17854,23 +17820,12 @@ public:
                 ++at;
                 continue;
             }
-            if (last && serves && (at->what == state::here || at->first == position))
+            if (last && serves)
                 out = std::move(at->answer);
             at = ranges_.erase(at);
         }
         return out;
     }
-
-    /// Whether a read that is under way will do for a stream at `position`.
-    bool awaits(std::int64_t position) const
-    {
-        return std::ranges::any_of(ranges_, [position](range const& one) {
-            return one.what == state::under_way && one.first <= position && one.expected_end() > position;
-        });
-    }
-
-    std::size_t under_way() const noexcept { return under_way_; }
-    std::size_t size() const noexcept { return ranges_.size(); }
 
 private:
     enum class state : unsigned char
@@ -17883,12 +17838,9 @@ private:
     class range
     {
     public:
-        /// Where the next one goes on, as far as is known.
-        std::int64_t expected_end() const noexcept { return guessed_end; }
-
         std::uint64_t id = 0;
         std::int64_t first = 0;
-        std::int64_t guessed_end = 0;
+        std::int64_t guessed_end = 0; ///< Where the next one goes on, as far as is known.
         state what = state::under_way;
         Answer answer;
     };
@@ -17962,59 +17914,47 @@ public:
             ranges_ = read_plan<result<record_batch>>(0, 0); // what is waited for, and nothing else
     }
 
-    /// Who waits for what arrives.
-    void tells(std::weak_ptr<operation<>> op)
-    {
-        std::lock_guard const lock(mutex_);
-        waiting_ = std::move(op);
-    }
-
-    /// The answer at the stream's position, if it is here; reads go on from there.
+    /// The answer at the stream's position, if it is here; reads go on from there. Else `waiting`, if there
+    /// is one, hears of what comes.
     /// `request_id`: of the one who waits; what is read from then on has it.
-    std::optional<result<record_batch>> take(read_target target, std::string const& request_id)
+    std::optional<result<record_batch>> take(plan_action const& wanted, std::string const& request_id,
+                                             waiters<>::place* waiting = nullptr)
     {
         std::lock_guard const lock(mutex_);
         request_id_ = request_id;
-        target.count = std::min(target.count, size_.count());
-        target.known_end = std::max(target.known_end, hinted_end_);
-        target_ = target;
+        target_ = wanted;
+        target_.known_end = std::max(wanted.known_end, hinted_end_);
+        target_.count = std::min(wanted.count, size_.count());
+        demanded_ = true;
         stopped_ = false;
-        auto out = ranges_.take(target.position);
+        auto out = ranges_.take(wanted.offset);
+        if (!out && waiting)
+            waiting_.join(*waiting);
         if (!out)
             return out;
-        target_.demanded = false;
-        std::int64_t const next = *out ? out->value().next_offset() : target.position;
-        if (next > target.position)
-            target_.position = next;
+        demanded_ = false;
+        std::int64_t const next = *out ? out->value().next_offset() : wanted.offset;
+        if (next > wanted.offset)
+            target_.offset = next;
         else
-            target_.known_end = target.position; // how to go on is the stream's to say
+            target_.known_end = wanted.offset; // how to go on is the stream's to say
         return out;
     }
+
+    /// Those who wait for what arrives.
+    waiters<>& arrivals() noexcept { return waiting_; }
 
     /// The next read to make, which is under way then.
     std::optional<range_read> next()
     {
         std::lock_guard const lock(mutex_);
-        return stopped_ ? std::nullopt : ranges_.next(target_);
-    }
-
-    /// Who makes that read.
-    void made_by(std::uint64_t id, operation_ptr const& op)
-    {
-        std::lock_guard const lock(mutex_);
-        readers_.insert_or_assign(id, op);
+        return stopped_ ? std::nullopt : ranges_.next(target_, demanded_);
     }
 
     std::string request_id() const
     {
         std::lock_guard const lock(mutex_);
         return request_id_;
-    }
-
-    std::int64_t end() const
-    {
-        std::lock_guard const lock(mutex_);
-        return target_.end;
     }
 
     void told(std::uint64_t id, std::int64_t next)
@@ -18025,7 +17965,7 @@ public:
 
     void arrived(range_read const& what, result<record_batch> outcome, std::size_t bytes)
     {
-        std::unique_lock lock(mutex_);
+        std::lock_guard const lock(mutex_);
         std::int64_t const next = outcome ? outcome.value().next_offset() : what.offset;
         if (outcome)
             size_.seen(outcome.value().size(), bytes);
@@ -18034,169 +17974,35 @@ public:
             hinted_end_ = std::max(hinted_end_, next + 1);
             target_.known_end = std::max(target_.known_end, hinted_end_);
         }
-        readers_.erase(what.id);
         ranges_.arrived(what.id, next, std::move(outcome));
-        wake(lock);
+        waiting_.answer_all();
     }
 
     void forgotten(std::uint64_t id)
     {
-        std::unique_lock lock(mutex_);
-        readers_.erase(id);
+        std::lock_guard const lock(mutex_);
         ranges_.forgotten(id);
-        wake(lock);
+        waiting_.answer_all();
     }
 
-    /// Gives up what is under way, until the next take(); what has arrived stays.
+    /// Forgets what is under way and has nothing more read, until the next take(); what has arrived stays.
     void stop()
     {
-        std::map<std::uint64_t, std::weak_ptr<operation<>>> stopped;
-        {
-            std::lock_guard const lock(mutex_);
-            stopped_ = true;
-            ranges_.forget_all();
-            stopped.swap(readers_);
-        }
-        for (auto const& [id, reader] : stopped)
-            if (auto const op = reader.lock())
-                op->close();
+        std::lock_guard const lock(mutex_);
+        stopped_ = true;
+        ranges_.forget_all();
     }
 
 private:
-    void wake(std::unique_lock<std::mutex>& lock)
-    {
-        auto const waiting = waiting_.lock();
-        lock.unlock();
-        if (waiting)
-            waiting->wake();
-    }
-
     mutable std::mutex mutex_;
+    waiters<> waiting_{mutex_};
     read_plan<result<record_batch>> ranges_;
     read_size size_;
-    read_target target_;
+    plan_action target_;    ///< Where reading goes on.
+    bool demanded_ = false; ///< What is there is waited for.
     std::int64_t hinted_end_ = 0;
     std::string request_id_;
     bool stopped_ = false;
-    std::map<std::uint64_t, std::weak_ptr<operation<>>> readers_; ///< Those under way.
-    std::weak_ptr<operation<>> waiting_;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/stream/seek_round.hpp
-
-// The single records that a stream's plan wants to see, read at the same time.
-#ifndef HDIKAFKA_DETAIL_STREAM_SEEK_ROUND_HPP
-#define HDIKAFKA_DETAIL_STREAM_SEEK_ROUND_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Shared by the reads, each an operation of its own, and the one who waits for them. Thread-safe.
-template <class = void>
-class seek_round
-{
-public:
-    class seek
-    {
-    public:
-        std::int64_t offset = 0;
-        std::optional<result<record_batch>> outcome; ///< Once it has one.
-        std::weak_ptr<operation<>> reader;
-    };
-
-    seek_round(operation_ptr const& waiting, std::vector<std::int64_t> const& offsets)
-        : waiting_(waiting), seeks_(offsets.size())
-    {
-        for (std::size_t i = 0; i != offsets.size(); ++i)
-            seeks_[i].offset = offsets[i];
-    }
-
-    std::size_t size() const noexcept { return seeks_.size(); }
-    std::int64_t offset(std::size_t which) const noexcept { return seeks_[which].offset; }
-
-    void made_by(std::size_t which, operation_ptr const& op)
-    {
-        std::lock_guard const lock(mutex_);
-        seeks_[which].reader = op;
-    }
-
-    void landed(std::size_t which, result<record_batch> outcome)
-    {
-        {
-            std::lock_guard const lock(mutex_);
-            seeks_[which].outcome = std::move(outcome);
-        }
-        if (auto const waiting = waiting_.lock())
-            waiting->wake();
-    }
-
-    /// Those that have landed, once all have; the first one that failed, alone, as soon as there is one.
-    std::vector<seek> take()
-    {
-        std::lock_guard const lock(mutex_);
-        bool complete = true;
-        for (seek const& one : seeks_) {
-            if (one.outcome && !*one.outcome)
-                return {one};
-            complete = complete && one.outcome;
-        }
-        return complete ? std::move(seeks_) : std::vector<seek>();
-    }
-
-    /// Ends what is still under way.
-    void give_up()
-    {
-        std::vector<operation_ptr> under_way;
-        {
-            std::lock_guard const lock(mutex_);
-            for (seek const& one : seeks_)
-                if (auto reader = one.reader.lock(); reader && !one.outcome)
-                    under_way.push_back(std::move(reader));
-        }
-        for (operation_ptr const& one : under_way)
-            one->close();
-    }
-
-private:
-    std::mutex mutex_;
-    std::weak_ptr<operation<>> const waiting_;
-    std::vector<seek> seeks_;
-};
-
-using seek_round_ptr = std::shared_ptr<seek_round<>>;
-
-/// One read of a round; it lands also when its coroutine is destroyed half-way.
-template <class = void>
-class seek_under_way
-{
-public:
-    seek_under_way(seek_round_ptr round, std::size_t which) : round_(std::move(round)), which_(which) {}
-    seek_under_way(seek_under_way const&) = delete;
-    seek_under_way& operator=(seek_under_way const&) = delete;
-    ~seek_under_way() { round_->landed(which_, std::move(outcome)); }
-
-    result<record_batch> outcome = error(errc::closed);
-
-private:
-    seek_round_ptr round_;
-    std::size_t which_;
-};
-
-/// Whoever waits for a round takes its reads along.
-template <class = void>
-class seek_wait
-{
-public:
-    explicit seek_wait(seek_round_ptr round) : round_(std::move(round)) {}
-    seek_wait(seek_wait const&) = delete;
-    seek_wait& operator=(seek_wait const&) = delete;
-    ~seek_wait() { round_->give_up(); }
-
-private:
-    seek_round_ptr round_;
 };
 
 } // namespace hdikafka::inline v0_1::detail
@@ -18211,162 +18017,12 @@ private:
 
 namespace hdikafka::inline v0_1::detail {
 
-/// One partition of a stream. Shared by the reads ahead; all but `ahead` belongs to the one who follows the
-/// plan, and to nobody in between.
-template <class>
-class partition_reader
+/// Of a next() that reads a topic.
+inline diagnostics about_next(std::string const& topic, call_options const& call = call_options())
 {
-public:
-    /// From where `saved` says, if there is one. `sharers`: how many readers share the client's connections.
-    partition_reader(client_ptr client, std::string name, std::int32_t id, consume_options wanted,
-                     checkpoint const* saved = nullptr, std::size_t sharers = 1)
-        : owner(std::move(client)),
-          topic(std::move(name)),
-          partition(id),
-          options(saved ? wanted.from(saved->next_offset) : wanted),
-          ahead(options),
-          plan(options, owner->options().max_connections() / sharers)
-    {
-        if (saved && saved->last_timestamp && saved->last_timestamp->time_since_epoch().count() >= 0)
-            plan.expect(saved->last_offset, saved->last_timestamp->time_since_epoch().count());
-    }
-
-    diagnostics about(call_options const& call) const
-    {
-        call_label out("consume", topic);
-        out.request_id = call.request_id();
-        return out.describe();
-    }
-
-    client_ptr const owner;
-    std::string const topic;
-    std::int32_t const partition;
-    consume_options const options;
-    reads_ahead<> ahead;
-
-    partition_plan plan;
-    record_batch arrived;                   ///< Read, not handed over yet.
-    steady_clock::time_point look_again_at; ///< Nothing new is looked for before.
-};
-
-/// A read under way; it is forgotten when its coroutine is destroyed half-way.
-template <class = void>
-class read_under_way
-{
-public:
-    read_under_way(partition_ptr stream, range_read what) : stream_(std::move(stream)), what_(what) {}
-    read_under_way(read_under_way const&) = delete;
-    read_under_way& operator=(read_under_way const&) = delete;
-    ~read_under_way()
-    {
-        if (!landed_)
-            stream_->ahead.forgotten(what_.id);
-    }
-
-    void land(result<record_batch> outcome, std::size_t bytes)
-    {
-        landed_ = true;
-        stream_->ahead.arrived(what_, std::move(outcome), bytes);
-    }
-
-private:
-    partition_ptr stream_;
-    range_read what_;
-    bool landed_ = false;
-};
-
-template <class = void>
-void start_reads(partition_ptr const& stream);
-
-/// Has the next read start as soon as an answer's header says from where.
-template <class = void>
-class next_offset_listener final : public header_listener
-{
-public:
-    next_offset_listener(partition_ptr stream, std::uint64_t id) : stream_(std::move(stream)), id_(id) {}
-
-    void header(response_parser const& answer) override
-    {
-        auto const next = parse_next_offset(answer.field("nextoffset"));
-        if (answer.status() != 200 || !next || !next.value())
-            return;
-        stream_->ahead.told(id_, *next.value());
-        start_reads<>(stream_);
-    }
-
-private:
-    partition_ptr stream_;
-    std::uint64_t id_;
-};
-
-template <class = void>
-// NOLINTNEXTLINE(misc-no-recursion): a read that has arrived starts the next, as an operation of its own
-task read_range(operation_ptr op, partition_ptr stream, range_read what)
-{
-    read_under_way<> place(stream, what);
-    client_ptr const owner = stream->owner;
-    registration<> const entry(owner->http()->background(), op);
-    if (!entry.added()) {
-        stream->ahead.stop(); // the client is closed: nothing is to be read again and again
-        co_return result<void>();
-    }
-    batch_request const asked(stream->partition, what.offset, what.count, stream->ahead.end());
-    call_options options;
-    options.request_id(stream->ahead.request_id());
-    auto spec = rest_calls<>(*owner, "consume", options).fetch(stream->topic, asked);
-    if (!spec) {
-        place.land(spec.error(), 0);
-        co_return result<void>();
-    }
-    next_offset_listener<> listener(stream, what.id);
-    spec.value()->on_header = &listener;
-    call_answer answer;
-    auto const read = co_await call<>(op, owner->http(), *spec.value(), answer);
-    if (op->stopped() == errc::closed)
-        co_return result<void>();
-    std::size_t const bytes = answer.response.body.size();
-    if (read)
-        place.land(read_batch<>(answer, asked), bytes);
-    else
-        place.land(read.error(), 0);
-    start_reads<>(stream);
-    co_return result<void>();
-}
-
-/// Starts the reads that are due.
-template <class>
-// NOLINTNEXTLINE(misc-no-recursion): see read_range()
-void start_reads(partition_ptr const& stream)
-{
-    while (auto const due = stream->ahead.next()) {
-        auto const op = stream->owner->http()->make_operation(stream->owner->deadline(std::nullopt));
-        stream->ahead.made_by(due->id, op);
-        run_detached(op, read_range<>(op, stream, *due));
-    }
-}
-
-template <class = void>
-task look_at_watermarks(operation_ptr op, partition_ptr stream, call_options options)
-{
-    auto spec = rest_calls<>(*stream->owner, "consume", options).partition(stream->topic, stream->partition);
-    if (!spec)
-        co_return spec.error();
-    call_answer answer;
-    auto const asked = co_await call<>(op, stream->owner->http(), *spec.value(), answer);
-    if (!asked)
-        co_return asked;
-    auto const seen = read_partition_answer<>(answer);
-    if (!seen)
-        co_return seen.error();
-    stream->plan.watermarks(seen.value());
-    co_return result<void>();
-}
-
-/// Whether a refused read may be explained by the watermarks.
-inline bool may_be_out_of_range(error const& failure) noexcept
-{
-    int const status = failure.info().http_status;
-    return status == 400 || status == 404 || status == 416 || status == 422 || status == 500;
+    call_label out("consume", topic);
+    out.request_id = call.request_id();
+    return out.describe();
 }
 
 /// The error of a wait that was ended.
@@ -18377,211 +18033,316 @@ inline error interruption(operation<> const& op, diagnostics about,
     return error(op.stopped(), std::move(about), doing);
 }
 
-/// Reads a single record off the way.
-template <class = void>
-task probe(operation_ptr op, partition_ptr stream, call_options options, batch_request asked,
-           result<record_batch>& outcome)
+/// Whether a refused read may be explained by the watermarks.
+inline bool may_be_out_of_range(error const& failure) noexcept
 {
-    auto spec = rest_calls<>(*stream->owner, "consume", options).fetch(stream->topic, asked);
-    if (!spec)
-        co_return spec.error();
-    call_answer answer;
-    auto const read = co_await call<>(op, stream->owner->http(), *spec.value(), answer);
-    if (op->stopped())
-        co_return read;
-    outcome = read ? read_batch<>(answer, asked) : result<record_batch>(read.error());
-    co_return result<void>();
+    int const status = failure.info().http_status;
+    return status == 400 || status == 404 || status == 416 || status == 422 || status == 500;
 }
 
-/// What a plan that wants to read wants.
-inline read_target target_of(partition_plan const& plan)
+/// What a plan is told of an answer; `arrived` is what is to be handed over if that was to a read. An error
+/// is a refusal, or nothing that the plan knows of.
+template <class = void>
+plan_event judge(plan_action const& what, result<record_batch> const& outcome, record_batch& arrived)
 {
-    read_target out;
-    out.position = plan.offset();
-    out.known_end = plan.known_end();
-    out.end = plan.read_end();
-    out.count = plan.count();
-    out.demanded = true;
+    using kind = plan_event::kind;
+    if (!outcome)
+        return {.what = may_be_out_of_range(outcome.error()) ? kind::refusal : kind::nothing};
+    record_batch batch = outcome.value();
+    if (what.what == plan_action::kind::read) {
+        // A read that was made ahead may have begun before the position.
+        auto const* const first_new = std::ranges::lower_bound(batch, what.offset, {}, &record_view::offset);
+        batch = arrived = batch.without_first(static_cast<std::size_t>(first_new - batch.begin()));
+    }
+    plan_event out{.what = kind::answer, .next = batch.next_offset()};
+    if (batch.empty())
+        return out;
+    out.first = batch[0].offset();
+    if (auto const stamp = batch[0].timestamp())
+        out.time = stamp->time_since_epoch().count();
     return out;
 }
 
-/// Makes the plan see what the seek at `offset` has brought.
-template <class = void>
-result<void> judge_seek(partition_plan& plan, std::int64_t offset, result<record_batch> const& outcome)
+/// What a read has brought, a failure perhaps, and how many bytes came.
+class fetched
 {
-    if (!outcome && may_be_out_of_range(outcome.error()) && plan.seek_refused())
-        return result<void>();
-    if (!outcome)
-        return outcome.error();
-    record_batch const& batch = outcome.value();
-    std::optional<std::int64_t> first;
-    std::optional<std::int64_t> time;
-    if (!batch.empty()) {
-        first = batch[0].offset();
-        if (auto const stamp = batch[0].timestamp())
-            time = stamp->time_since_epoch().count();
+public:
+    result<record_batch> batch;
+    std::size_t bytes = 0;
+};
+
+template <class Lazy>
+class read_ahead;
+
+/// One partition of a stream. All belongs to the one who follows the plan, and to nobody in between; but the
+/// reads ahead, which keep the reader, go on by themselves, and stop() is for any thread. Its coroutines need
+/// it until they end.
+template <class Lazy>
+class partition_reader : public std::enable_shared_from_this<partition_reader<Lazy>>
+{
+public:
+    /// From where `saved` says, if there is one.
+    partition_reader(client_ptr owner, std::string topic, std::int32_t partition, consume_options wanted,
+                     checkpoint const* saved = nullptr)
+        : owner_(std::move(owner)),
+          topic_(std::move(topic)),
+          partition_(partition),
+          plan_(saved ? wanted.from(saved->next_offset) : wanted),
+          ahead_(wanted)
+    {
+        if (saved && saved->last_timestamp && saved->last_timestamp->time_since_epoch().count() >= 0)
+            plan_.expect(saved->last_offset, saved->last_timestamp->time_since_epoch().count());
     }
-    plan.sought(offset, first, time);
-    return result<void>();
-}
 
-template <class = void>
-task seek_one(operation_ptr op, partition_ptr stream, call_options options, seek_round_ptr round,
-              std::size_t which)
-{
-    seek_under_way<> place(round, which);
-    registration<> const entry(stream->owner->http()->background(), op);
-    if (!entry.added())
-        co_return result<void>();
-    constexpr std::int64_t no_end = std::numeric_limits<std::int64_t>::max();
-    batch_request const asked(stream->partition, round->offset(which), 1, no_end);
-    auto const went_well = co_await probe<>(op, stream, std::move(options), asked, place.outcome);
-    if (!went_well)
-        place.outcome = went_well.error();
-    co_return result<void>();
-}
+    std::int32_t partition() const noexcept { return partition_; }
+    std::optional<std::int64_t> position() const noexcept { return plan_.position(); }
+    bool caught_up() const noexcept { return plan_.caught_up(); }
 
-/// Looks at the records that the plan wants to see. One that fails takes the others along.
-template <class = void>
-task seek(operation_ptr op, partition_ptr stream, call_options options)
-{
-    auto const round = std::make_shared<seek_round<>>(op, stream->plan.seeks());
-    seek_wait<> const end(round);
-    for (std::size_t i = 0; i != round->size(); ++i) {
-        auto const reader = stream->owner->http()->make_operation(op->deadline());
-        round->made_by(i, reader);
-        run_detached(reader, seek_one<>(reader, stream, options, round, i));
-    }
-    auto landed = round->take();
-    while (landed.empty()) {
-        bool const going_on = co_await op->park();
-        if (!going_on)
-            co_return interruption(*op, stream->about(options));
-        landed = round->take();
-    }
-    result<void> went_well;
-    for (auto const& one : landed)
-        if (went_well)
-            went_well = judge_seek<>(stream->plan, one.offset, *one.outcome);
-    co_return went_well;
-}
+    /// Whether there is a batch to hand over.
+    bool holds() const noexcept { return !arrived_.empty(); }
 
-/// Waits for the read at the stream's position, which may have been made long ago.
-template <class = void>
-task await_read(operation_ptr op, partition_ptr stream, call_options const& options,
-                result<record_batch>& outcome)
-{
-    read_target const target = target_of(stream->plan);
-    for (;;) {
-        auto taken = stream->ahead.take(target, options.request_id());
-        start_reads<>(stream);
-        if (taken) {
-            outcome = std::move(*taken);
-            co_return result<void>();
-        }
-        bool const going_on = co_await op->park();
-        if (!going_on)
-            co_return interruption(*op, stream->about(options));
-    }
-}
-
-/// Makes the plan see what a read has brought; `arrived` is what is to be handed over of it.
-template <class = void>
-result<void> judge_read(partition_plan& plan, result<record_batch> outcome, record_batch& arrived)
-{
-    if (!outcome && may_be_out_of_range(outcome.error()) && plan.refused())
-        return result<void>();
-    if (!outcome)
-        return outcome.error();
-    record_batch const& batch = outcome.value();
-    // A read that was made ahead may have begun before the position.
-    auto const* const first_new = std::ranges::lower_bound(batch, plan.offset(), {}, &record_view::offset);
-    arrived = batch.without_first(static_cast<std::size_t>(first_new - batch.begin()));
-    auto const first = arrived.empty() ? std::nullopt : std::optional(arrived[0].offset());
-    plan.answered(first, arrived.next_offset());
-    return result<void>();
-}
-
-/// Tells the observer what a policy has passed over.
-template <class = void>
-void tell_skipped(partition_reader<>& stream)
-{
-    for (skipped_range const& range : stream.plan.take_skipped()) {
-        observer const& watcher = stream.owner->options().observer();
-        if (!watcher)
-            continue;
-        records_skipped event;
-        event.topic = stream.topic;
-        event.partition = stream.partition;
-        event.from = range.from;
-        event.to = range.to;
-        event.cause = range.cause;
-        watcher(event);
-    }
-}
-
-/// Follows the plan until there is a batch to hand over, or an end.
-template <class = void>
-task follow_plan(operation_ptr op, partition_ptr stream, call_options options)
-{
-    if (auto wrong = check_consume(stream->options))
-        co_return error(wrong->code(), stream->about(options), wrong->cause());
-    partition_plan& plan = stream->plan;
-    auto const due = op->deadline();
-    milliseconds const one_request = stream->owner->options().total_timeout();
-    stream->ahead.tells(op);
-    for (;;) {
-        // A pause goes on where whoever began it was interrupted.
-        if (steady_clock::now() < stream->look_again_at) {
-            op->deadline(due);
-            bool const in_time = co_await op->rest(stream->look_again_at);
-            if (!in_time)
-                co_return error(op->stopped(), stream->about(options), "nothing new has arrived");
-        }
-        stream_action const action = plan.next();
-        tell_skipped<>(*stream);
-        if (action == stream_action::finish)
-            stream->arrived = record_batch(); // what a policy has passed over is not handed over
-        if (action == stream_action::deliver || action == stream_action::finish)
-            co_return result<void>();
-        if (action == stream_action::fail)
-            co_return error(plan.failure()->code(), stream->about(options), plan.failure()->cause());
-        if (action == stream_action::pause) {
-            milliseconds const pause = jittered(plan.pause(), stream->owner->http()->random().unit());
-            stream->look_again_at = steady_clock::now() + std::min(pause, client_core<>::longest);
-            continue;
-        }
-        bool const reads = action == stream_action::read;
-        bool const ahead = reads && !plan.probing();
-        op->deadline(ahead ? due : std::min(due, steady_clock::now() + one_request));
-        result<record_batch> read;
+    /// Follows the plan until there is a batch to hand over, or an end.
+    task follow(operation_ptr op, call_options options)
+    {
+        using kind = plan_action::kind;
+        auto const due = op->deadline();
+        plan_event event;
         result<void> went_well;
-        if (action == stream_action::look) {
-            went_well = co_await look_at_watermarks<>(op, stream, options);
-        } else if (action == stream_action::seek) {
-            went_well = co_await seek<>(op, stream, options);
-        } else if (ahead) {
-            went_well = co_await await_read<>(op, stream, options, read);
-        } else {
-            batch_request const asked(stream->partition, plan.offset(), plan.count(), plan.read_end());
-            went_well = co_await probe<>(op, stream, options, asked, read);
+        for (;;) {
+            // A pause goes on where whoever began it was interrupted.
+            if (steady_clock::now() < look_again_at_) {
+                op->deadline(due);
+                bool const in_time = co_await op->rest(look_again_at_);
+                if (!in_time)
+                    co_return error(op->stopped(), about_next(topic_, options), "nothing new has arrived");
+            }
+            plan_action const action = plan_.resume(event);
+            if (action.skipped)
+                tell(*action.skipped);
+            switch (action.what) {
+            case kind::finish:
+                arrived_ = record_batch(); // what a policy has passed over is not handed over
+                co_return result<void>();
+            case kind::deliver: co_return result<void>();
+            case kind::fail:
+                co_return error(plan_.failure()->code(), about_next(topic_, options),
+                                plan_.failure()->cause());
+            case kind::report: co_return went_well;
+            case kind::pause:
+                look_again_at_ = steady_clock::now() + pause_of(action.pause);
+                event = plan_event();
+                continue;
+            case kind::read: op->deadline(due); break;
+            case kind::look:
+            case kind::probe: op->deadline(std::min(due, steady_clock::now() + total_timeout())); break;
+            }
+            went_well = co_await carry_out(op, options, action, event);
+            if (!went_well && event.what != plan_event::kind::refusal)
+                co_return went_well;
         }
-        if (went_well && reads)
-            went_well = judge_read<>(plan, std::move(read), stream->arrived);
+    }
+
+    /// The batch that there is; empty when there is none.
+    record_batch hand_over()
+    {
+        if (holds()) // what is due then is said to the one who follows the plan next
+            plan_.resume({.what = plan_event::kind::delivery, .next = arrived_.next_offset()});
+        return std::exchange(arrived_, record_batch());
+    }
+
+    /// Gives up the reads ahead; what has arrived stays.
+    void stop()
+    {
+        ahead_.stop();
+        reads_.close();
+    }
+
+private:
+    friend class read_ahead<Lazy>;
+
+    /// Does what the plan wants; `event` is what it is to be told of that. What fails may be a refusal.
+    task carry_out(operation_ptr op, call_options const& options, plan_action const& what, plan_event& event)
+    {
+        event = plan_event();
+        result<void> went_well;
+        if (what.what == plan_action::kind::look) {
+            went_well = co_await look(op, options, event);
+            co_return went_well;
+        }
+        fetched read;
+        batch_request const asked(partition_, what.offset, what.count, what.end);
+        if (what.what == plan_action::kind::read)
+            went_well = co_await await_read(op, options, what, read.batch);
+        else
+            went_well = co_await fetch(op, options, asked, nullptr, read);
         if (!went_well)
             co_return went_well;
+        event = judge<Lazy>(what, read.batch, arrived_);
+        if (!read.batch)
+            co_return read.batch.error();
+        co_return result<void>();
     }
-}
+
+    task look(operation_ptr op, call_options const& options, plan_event& event)
+    {
+        auto const request = rest_calls<Lazy>(*owner_, "consume", options).partition(topic_, partition_);
+        if (!request)
+            co_return request.error();
+        call_answer answer;
+        auto const asked = co_await call<Lazy>(op, owner_->http(), *request.value(), answer);
+        if (!asked)
+            co_return asked;
+        auto const seen = read_partition_answer<Lazy>(answer);
+        if (!seen)
+            co_return seen.error();
+        event = {.what = plan_event::kind::watermarks,
+                 .earliest = seen.value().earliest_offset,
+                 .latest = seen.value().latest_offset};
+        co_return asked;
+    }
+
+    /// Fails only when it is interrupted, or was never made; `listener`, if any, hears of the answer's
+    /// header.
+    task fetch(operation_ptr op, call_options const& options, batch_request const& asked,
+               header_listener* listener, fetched& out)
+    {
+        auto const request = rest_calls<Lazy>(*owner_, "consume", options).fetch(topic_, asked);
+        if (!request)
+            co_return request.error();
+        request.value()->on_header = listener;
+        call_answer answer;
+        auto const read = co_await call<Lazy>(op, owner_->http(), *request.value(), answer);
+        if (!read && op->stopped())
+            co_return read;
+        out.bytes = answer.response.body.size();
+        out.batch = read ? read_batch<Lazy>(answer, asked) : result<record_batch>(read.error());
+        co_return result<void>();
+    }
+
+    /// Waits for the read at the stream's position, which may have been made long ago.
+    task await_read(operation_ptr op, call_options const& options, plan_action const& what,
+                    result<record_batch>& outcome)
+    {
+        for (;;) {
+            waiters<>::place place(this->shared_from_this(), ahead_.arrivals(), *op);
+            auto taken = ahead_.take(what, options.request_id(), &place);
+            start_reads();
+            if (taken) {
+                outcome = std::move(*taken);
+                co_return result<void>();
+            }
+            auto const arrived = co_await place.wait("waiting for records");
+            if (!arrived)
+                co_return interruption(*op, about_next(topic_, options));
+        }
+    }
+
+    /// Starts the reads that are due.
+    // NOLINTNEXTLINE(misc-no-recursion): a read that has arrived starts the next, as an operation of its own
+    void start_reads()
+    {
+        while (auto const due = ahead_.next()) {
+            auto const op = owner_->http()->make_operation(owner_->deadline(std::nullopt));
+            reads_.start(op, std::make_unique<read_ahead<Lazy>>(this->shared_from_this(), *due),
+                         owner_->http()->background());
+        }
+    }
+
+    milliseconds pause_of(milliseconds wanted) const
+    {
+        return std::min(jittered(wanted, owner_->http()->random().unit()), client_core<>::longest);
+    }
+
+    milliseconds total_timeout() const { return owner_->options().total_timeout(); }
+
+    void tell(records_skipped skipped) const
+    {
+        skipped.topic = topic_;
+        skipped.partition = partition_;
+        if (observer const& watcher = owner_->options().observer())
+            watcher(skipped);
+    }
+
+    client_ptr const owner_;
+    std::string const topic_;
+    std::int32_t const partition_;
+    partition_plan plan_;
+    record_batch arrived_;                   ///< Read, not handed over yet.
+    steady_clock::time_point look_again_at_; ///< Nothing new is looked for before.
+    reads_ahead<Lazy> ahead_;
+    children<Lazy> reads_;
+};
+
+/// A read that is made before somebody waits for it.
+template <class Lazy>
+class read_ahead final : public child<Lazy>, private header_listener
+{
+public:
+    read_ahead(std::shared_ptr<partition_reader<Lazy>> reader, range_read what)
+        : reader_(std::move(reader)),
+          what_(what),
+          asked_(reader_->partition_, what.offset, what.count, what.end)
+    {}
+
+    task run(operation_ptr op) override
+    {
+        begun_ = true;
+        call_options options;
+        options.request_id(reader_->ahead_.request_id());
+        auto const went_well = co_await reader_->fetch(op, options, asked_, this, read_);
+        if (!went_well)
+            co_return went_well;
+        land();
+        reader_->start_reads();
+        co_return went_well;
+    }
+
+    void ended(result<void> const& outcome) noexcept override
+    {
+        if (!begun_)
+            reader_->ahead_.stop(); // the client is closed: nothing is to be read again and again
+        if (landed_)
+            return;
+        if (outcome || outcome.error().code() == errc::closed)
+            return reader_->ahead_.forgotten(what_.id);
+        read_.batch = outcome.error();
+        land();
+    }
+
+private:
+    /// The next read starts as soon as the answer's header says from where.
+    void header(response_parser const& answer) override
+    {
+        auto const next = parse_next_offset(answer.field("nextoffset"));
+        if (answer.status() != 200 || !next || !next.value())
+            return;
+        reader_->ahead_.told(what_.id, *next.value());
+        reader_->start_reads();
+    }
+
+    void land()
+    {
+        landed_ = true;
+        reader_->ahead_.arrived(what_, std::move(read_.batch), read_.bytes);
+    }
+
+    std::shared_ptr<partition_reader<Lazy>> const reader_;
+    range_read const what_;
+    batch_request const asked_;
+    fetched read_;
+    bool begun_ = false;
+    bool landed_ = false;
+};
 
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
 
-// -------- hdikafka/detail/stream/stream.hpp
+// -------- hdikafka/detail/stream/stream_state.hpp
 
-// A stream: one reader, or one for each partition of a topic, and the batches that they hand over in turn.
-#ifndef HDIKAFKA_DETAIL_STREAM_STREAM_HPP
-#define HDIKAFKA_DETAIL_STREAM_STREAM_HPP
+// A stream: one reader, or one for each partition of a topic, and what has been handed over.
+#ifndef HDIKAFKA_DETAIL_STREAM_STREAM_STATE_HPP
+#define HDIKAFKA_DETAIL_STREAM_STREAM_STATE_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -18591,18 +18352,39 @@ class stream_part
 public:
     explicit stream_part(partition_ptr one) : reader(std::move(one)) {}
 
+    /// Takes notice of what the reader has come to.
+    void ended(std::optional<error> how)
+    {
+        finished = !how && !reader->holds();
+        failure = std::move(how);
+        look();
+    }
+
+    void look()
+    {
+        position = reader->position().value_or(position);
+        caught_up = reader->caught_up();
+    }
+
+    /// The batch that the reader holds; empty when it holds none.
+    record_batch hand_over()
+    {
+        record_batch out = reader->hand_over();
+        look();
+        return out;
+    }
+
     partition_ptr reader;
     std::int64_t position = -1; ///< Of the next record to hand over; -1 until it is known.
     bool caught_up = false;     ///< When that was last looked at.
     bool paused = false;
     bool finished = false;
-    bool followed = false;               ///< Somebody follows the plan.
-    std::weak_ptr<operation<>> follower; ///< Who.
-    std::optional<error> failure;        ///< How that ended, until it is told.
+    bool followed = false;        ///< Somebody follows the reader's plan.
+    std::optional<error> failure; ///< How that ended, until it is told.
 };
 
 /// Shared with a next() that is under way while the stream is moved or closed. Thread-safe.
-template <class>
+template <class Lazy>
 class stream_state
 {
 public:
@@ -18614,41 +18396,17 @@ public:
             add(*id, wanted);
     }
 
-    call_label info() const { return call_label("consume", topic); }
-    diagnostics about(call_options const& call = call_options()) const
-    {
-        call_label out = info();
-        out.request_id = call.request_id();
-        return out.describe();
-    }
-
-    /// Takes the one place for a next(), which close() ends then.
-    void begin(operation_ptr const& op)
-    {
-        std::lock_guard const lock(mutex_);
-        if (current_)
-            throw error(errc::already_running, about());
-        if (closed_)
-            throw error(errc::closed, about(), "the stream is closed");
-        current_ = op;
-    }
-
-    void end()
-    {
-        std::lock_guard const lock(mutex_);
-        current_.reset();
-    }
+    /// The one place for a next(), which close() ends then.
+    class turn;
 
     void close()
     {
-        operation_ptr ended;
         {
             std::lock_guard const lock(mutex_);
             closed_ = true;
-            ended = current_;
+            if (current_)
+                current_->close();
         }
-        if (ended)
-            ended->close();
         stop();
     }
 
@@ -18686,53 +18444,26 @@ public:
                std::ranges::all_of(parts_, [](auto const& part) { return part.second.caught_up; });
     }
 
-    /// Stops or goes on handing over records of a partition; false when it is not known.
-    bool pause(std::int32_t id, bool paused)
+    /// Stops or goes on handing over records of a partition, which must be known.
+    void pause(std::int32_t id, bool paused)
     {
-        partition_ptr stopped;
-        {
-            std::lock_guard const lock(mutex_);
-            auto const found = parts_.find(id);
-            if (found == parts_.end())
-                return false;
-            found->second.paused = paused;
-            if (paused)
-                stopped = found->second.reader;
-        }
-        if (stopped)
-            stopped->ahead.stop();
-        else
-            wake();
-        return true;
+        std::lock_guard const lock(mutex_);
+        auto const found = parts_.find(id);
+        if (found == parts_.end())
+            throw error(errc::invalid_partition, about_next(topic), "the stream knows no such partition");
+        found->second.paused = paused;
+        if (paused)
+            found->second.reader->stop();
+        else if (current_)
+            current_->wake();
     }
 
     /// Gives up all reads ahead; what has arrived stays.
     void stop()
     {
-        for (partition_ptr const& one : readers())
-            one->ahead.stop();
-    }
-
-    /// Somebody waits for something of this.
-    void wake()
-    {
-        operation_ptr waiting;
-        {
-            std::lock_guard const lock(mutex_);
-            waiting = current_;
-        }
-        if (waiting)
-            waiting->wake();
-    }
-
-    std::vector<partition_ptr> readers() const
-    {
         std::lock_guard const lock(mutex_);
-        std::vector<partition_ptr> out;
-        out.reserve(parts_.size());
         for (auto const& [id, part] : parts_)
-            out.push_back(part.reader);
-        return out;
+            part.reader->stop();
     }
 
     /// Runs `function(parts)` under the lock.
@@ -18741,6 +18472,14 @@ public:
     {
         std::lock_guard const lock(mutex_);
         return function(parts_);
+    }
+
+    /// Says so to the next() under way, which may wait for what has changed.
+    void wake() noexcept
+    {
+        std::lock_guard const lock(mutex_);
+        if (current_)
+            current_->wake();
     }
 
     /// Goes on where the checkpoints say. Before the first read.
@@ -18759,7 +18498,6 @@ public:
     void add(std::vector<partition_info> const& seen)
     {
         std::lock_guard const lock(mutex_);
-        readers_ = std::max<std::size_t>(seen.size(), 1);
         // What is new was written from its beginning on while the stream was there.
         bool const first_time = parts_.empty();
         consume_options later = options;
@@ -18776,8 +18514,9 @@ public:
 
     // These belong to the next() under way.
     bool resumed = false;                ///< The checkpoints have been loaded.
-    std::int32_t turn = -1;              ///< The partition that had the last one.
+    std::int32_t last = -1;              ///< The partition that has handed over last.
     steady_clock::time_point refresh_at; ///< When to look for partitions.
+    children<Lazy> followers;            ///< Of the parts' plans.
 
 private:
     void add(std::int32_t id, consume_options wanted)
@@ -18787,12 +18526,11 @@ private:
 
     stream_part make_part(std::int32_t id, consume_options wanted, bool paused = false) const
     {
-        // Reads ahead, which may go on for a while behind the stream, are no users of the store.
-        wanted.checkpoint(std::shared_ptr<checkpoint_store>());
         auto const found = saved_.find(id);
         checkpoint const* const saved = found == saved_.end() ? nullptr : &found->second;
-        stream_part out(
-            std::make_shared<partition_reader<>>(owner, topic, id, std::move(wanted), saved, readers_));
+        // Reads ahead, which may go on for a while behind the stream, are no users of the store.
+        wanted.checkpoint(std::shared_ptr<checkpoint_store>());
+        stream_part out(std::make_shared<partition_reader<Lazy>>(owner, topic, id, std::move(wanted), saved));
         out.position = saved ? saved->next_offset : -1;
         out.paused = paused;
         return out;
@@ -18801,24 +18539,31 @@ private:
     mutable std::mutex mutex_;
     std::map<std::int32_t, stream_part> parts_;
     std::map<std::int32_t, checkpoint> saved_;
-    std::size_t readers_ = 1; ///< Those that share the client's connections.
     record_batch rest_;
     operation_ptr current_;
     bool closed_ = false;
 };
 
-/// Holds the one place for a next().
-template <class = void>
-class stream_turn
+template <class Lazy>
+class stream_state<Lazy>::turn
 {
 public:
-    stream_turn(stream_ptr stream, operation_ptr const& op) : stream_(std::move(stream))
+    turn(stream_ptr stream, operation_ptr const& op) : stream_(std::move(stream))
     {
-        stream_->begin(op);
+        std::lock_guard const lock(stream_->mutex_);
+        if (stream_->current_)
+            throw error(errc::already_running, about_next(stream_->topic));
+        if (stream_->closed_)
+            throw error(errc::closed, about_next(stream_->topic), "the stream is closed");
+        stream_->current_ = op;
     }
-    stream_turn(stream_turn const&) = delete;
-    stream_turn& operator=(stream_turn const&) = delete;
-    ~stream_turn() { stream_->end(); }
+    turn(turn const&) = delete;
+    turn& operator=(turn const&) = delete;
+    ~turn()
+    {
+        std::lock_guard const lock(stream_->mutex_);
+        stream_->current_.reset();
+    }
 
 private:
     stream_ptr stream_;
@@ -18830,378 +18575,338 @@ private:
 
 // -------- hdikafka/detail/stream/all_partitions.hpp
 
-// What a stream's next() does: one reader's next batch, or the next of many in turn.
+// The next() of a stream over all partitions: their readers are followed at the same time, and hand over in
+// turn.
 #ifndef HDIKAFKA_DETAIL_STREAM_ALL_PARTITIONS_HPP
 #define HDIKAFKA_DETAIL_STREAM_ALL_PARTITIONS_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
-/// What a reader found out while its plan was followed. With the stream's lock.
-inline void note_progress(stream_part& part, std::optional<error> failure)
-{
-    partition_reader<> const& reader = *part.reader;
-    part.position = reader.plan.position().value_or(part.position);
-    part.caught_up = reader.plan.caught_up();
-    part.finished = !failure && reader.arrived.empty();
-    part.failure = std::move(failure);
-}
-
-/// Takes the batch that the reader holds; empty when it holds none. With the stream's lock.
-inline record_batch hand_over(stream_part& part)
-{
-    partition_reader<>& reader = *part.reader;
-    if (!reader.arrived.empty()) {
-        reader.plan.delivered(reader.arrived.next_offset());
-        part.position = reader.plan.position().value_or(-1);
-        part.caught_up = reader.plan.caught_up();
-    }
-    return std::exchange(reader.arrived, record_batch());
-}
-
-template <class = void>
-task next_of_one(operation_ptr op, stream_ptr stream, call_options options, record_batch& batch)
-{
-    auto outcome = co_await follow_plan<>(op, stream->readers().front(), options);
-    stream->with_parts([&](auto& parts) {
-        stream_part& only = parts.begin()->second;
-        note_progress(only, outcome ? std::nullopt : std::optional(outcome.error()));
-        if (outcome)
-            batch = hand_over(only);
-    });
-    co_return outcome;
-}
-
-/// Somebody's following of one of a stream's plans; the stream hears of its end also when its coroutine is
-/// destroyed half-way.
-template <class = void>
-class following
+/// Follows the plan of one of a stream's readers, for a next() that may end before it does.
+template <class Lazy>
+class follower final : public child<Lazy>
 {
 public:
-    following(stream_ptr stream, std::int32_t id) : stream_(std::move(stream)), id_(id) {}
-    following(following const&) = delete;
-    following& operator=(following const&) = delete;
-    ~following()
+    follower(stream_ptr stream, partition_ptr reader, call_options options)
+        : stream_(std::move(stream)), reader_(std::move(reader)), options_(std::move(options))
+    {}
+
+    task run(operation_ptr op) override
     {
-        stream_->with_parts([this](auto& parts) { parts.at(id_).followed = false; });
+        due_ = op->deadline(); // of next(); a single request may have an earlier one
+        return reader_->follow(op, options_);
+    }
+
+    void ended(result<void> const& outcome) noexcept override
+    {
+        bool const tells = !given_up(outcome);
+        stream_->with_parts([&](auto& parts) {
+            stream_part& part = parts.at(reader_->partition());
+            part.followed = false;
+            if (tells)
+                part.ended(outcome ? std::nullopt : std::optional(outcome.error()));
+            else
+                part.look();
+        });
         stream_->wake();
     }
 
-    /// Given up: nothing is known that was not known before.
-    void ends(result<void> const& outcome, bool given_up)
+private:
+    /// Nothing is known then that was not known before.
+    bool given_up(result<void> const& outcome) const
     {
-        stream_->with_parts([&](auto& parts) {
-            stream_part& part = parts.at(id_);
-            bool const told = !outcome && !given_up;
-            bool const was_finished = part.finished;
-            note_progress(part, told ? std::optional(outcome.error()) : std::nullopt);
-            if (given_up)
-                part.finished = was_finished;
-        });
+        if (steady_clock::now() >= due_ || (!outcome && outcome.error().code() == errc::closed))
+            return true;
+        return this->by().stopped() && this->by().stopped() != errc::timed_out;
+    }
+
+    stream_ptr const stream_;
+    partition_ptr const reader_;
+    call_options const options_;
+    steady_clock::time_point due_;
+};
+
+/// One next().
+template <class Lazy>
+class all_partitions
+{
+public:
+    all_partitions(operation_ptr op, stream_ptr stream, call_options options)
+        : op_(std::move(op)), stream_(std::move(stream)), options_(std::move(options))
+    {}
+
+    task next(record_batch& batch)
+    {
+        auto const due = op_->deadline();
+        for (;;) {
+            bool const fixed = stream_->options.until() && stream_->refresh_at != steady_clock::time_point();
+            if (!fixed && steady_clock::now() >= stream_->refresh_at) {
+                op_->deadline(std::min(due, steady_clock::now() + stream_->owner->options().total_timeout()));
+                auto const looked = co_await look_for_partitions();
+                op_->deadline(due);
+                if (!looked)
+                    co_return looked;
+            }
+            auto next = take_turn();
+            if (!next)
+                co_return next.error();
+            batch = std::move(next).value();
+            if (!batch.empty() || all_finished())
+                co_return result<void>();
+            start_followers();
+            auto const until = fixed ? due : std::min(due, stream_->refresh_at);
+            bool const going_on = co_await op_->park(until);
+            if (!going_on)
+                co_return interruption(*op_, about_next(stream_->topic, options_));
+        }
     }
 
 private:
-    stream_ptr stream_;
-    std::int32_t id_;
-};
-
-template <class = void>
-task follow_part(operation_ptr op, stream_ptr stream, partition_ptr reader, call_options options)
-{
-    following<> place(stream, reader->partition);
-    registration<> const entry(stream->owner->http()->background(), op);
-    auto const due = op->deadline(); // of next(); a single request may have an earlier one
-    result<void> outcome = error(errc::closed);
-    if (entry.added())
-        outcome = co_await follow_plan<>(op, reader, std::move(options));
-    bool const in_time = steady_clock::now() < due;
-    bool const ended = op->stopped() && !(op->stopped() == errc::timed_out && in_time);
-    place.ends(outcome, ended || !in_time || !entry.added());
-    co_return outcome;
-}
-
-/// Has each plan followed that somebody must follow.
-template <class = void>
-void start_followers(operation_ptr const& op, stream_ptr const& stream, call_options const& options)
-{
-    std::vector<std::pair<operation_ptr, partition_ptr>> due;
-    stream->with_parts([&](auto& parts) {
-        for (auto& [id, part] : parts) {
-            if (part.followed || part.finished || part.paused || part.failure ||
-                !part.reader->arrived.empty())
-                continue;
-            auto const follower = stream->owner->http()->make_operation(op->deadline());
-            part.followed = true;
-            part.follower = follower;
-            due.emplace_back(follower, part.reader);
-        }
-    });
-    for (auto const& [follower, reader] : due)
-        run_detached(follower, follow_part<>(follower, stream, reader, options));
-}
-
-/// Nobody follows a plan while there is no next().
-template <class = void>
-void stop_followers(stream_ptr const& stream)
-{
-    std::vector<operation_ptr> under_way;
-    stream->with_parts([&](auto& parts) {
-        for (auto const& [id, part] : parts)
-            if (auto follower = part.follower.lock(); follower && part.followed)
-                under_way.push_back(std::move(follower));
-    });
-    for (operation_ptr const& one : under_way)
-        one->cancel();
-}
-
-/// The next partition's batch, if there is one, or its failure: from the one behind the last on, so that none
-/// is passed over for long.
-template <class = void>
-result<record_batch> take_turn(stream_state<>& stream)
-{
-    return stream.with_parts([&](auto& parts) -> result<record_batch> {
-        auto at = parts.upper_bound(stream.turn);
-        for (std::size_t i = 0; i != parts.size(); ++i) {
-            if (at == parts.end())
-                at = parts.begin();
-            auto& [id, part] = *at++;
-            if (part.followed || part.paused)
-                continue;
-            stream.turn = id;
-            if (part.failure)
-                return *std::exchange(part.failure, std::nullopt);
-            if (!part.reader->arrived.empty())
-                return hand_over(part);
-        }
-        return record_batch();
-    });
-}
-
-template <class = void>
-task look_for_partitions(operation_ptr op, stream_ptr stream, call_options options)
-{
-    auto spec = rest_calls<>(*stream->owner, "consume", options).partitions(stream->topic);
-    if (!spec)
-        co_return spec.error();
-    call_answer answer;
-    auto const asked = co_await call<>(op, stream->owner->http(), *spec.value(), answer);
-    if (!asked)
+    task look_for_partitions()
+    {
+        client_core<>& owner = *stream_->owner;
+        auto const request = rest_calls<Lazy>(owner, "consume", options_).partitions(stream_->topic);
+        if (!request)
+            co_return request.error();
+        call_answer answer;
+        auto const asked = co_await call<Lazy>(op_, owner.http(), *request.value(), answer);
+        if (!asked)
+            co_return asked;
+        auto const seen = read_partitions_answer<Lazy>(answer);
+        if (!seen)
+            co_return seen.error();
+        stream_->add(seen.value());
+        stream_->refresh_at =
+            steady_clock::now() + std::min(stream_->options.refresh_partitions(), client_core<>::longest);
         co_return asked;
-    auto const seen = read_partitions_answer<>(answer);
-    if (!seen)
-        co_return seen.error();
-    stream->add(seen.value());
-    stream->refresh_at =
-        steady_clock::now() + std::min(stream->options.refresh_partitions(), client_core<>::longest);
-    co_return result<void>();
-}
+    }
 
-template <class = void>
-task next_of_all(operation_ptr op, stream_ptr stream, call_options options, record_batch& batch)
-{
-    if (auto wrong = check_consume(stream->options))
-        co_return error(wrong->code(), stream->about(options), wrong->cause());
-    auto const due = op->deadline();
-    milliseconds const one_request = stream->owner->options().total_timeout();
-    for (;;) {
-        bool const fixed = stream->options.until() && stream->refresh_at != steady_clock::time_point();
-        if (!fixed && steady_clock::now() >= stream->refresh_at) {
-            op->deadline(std::min(due, steady_clock::now() + one_request));
-            auto const looked = co_await look_for_partitions<>(op, stream, options);
-            op->deadline(due);
-            if (!looked)
-                co_return looked;
-        }
-        auto next = take_turn<>(*stream);
-        if (!next)
-            co_return next.error();
-        batch = std::move(next).value();
-        bool const through = stream->with_parts([](auto& parts) {
+    /// The next partition's batch, if there is one, or its failure: from the one behind the last on, so that
+    /// none is passed over for long.
+    result<record_batch> take_turn()
+    {
+        return stream_->with_parts([this](auto& parts) -> result<record_batch> {
+            auto at = parts.upper_bound(stream_->last);
+            for (std::size_t i = 0; i != parts.size(); ++i) {
+                if (at == parts.end())
+                    at = parts.begin();
+                auto& [id, part] = *at++;
+                if (part.followed || part.paused)
+                    continue;
+                stream_->last = id;
+                if (part.failure)
+                    return *std::exchange(part.failure, std::nullopt);
+                if (part.reader->holds())
+                    return part.hand_over();
+            }
+            return record_batch();
+        });
+    }
+
+    bool all_finished()
+    {
+        return stream_->with_parts([](auto& parts) {
             return std::ranges::all_of(parts, [](auto const& part) { return part.second.finished; });
         });
-        if (!batch.empty() || through)
-            co_return result<void>();
-        start_followers<>(op, stream, options);
-        auto const until = fixed ? due : std::min(due, stream->refresh_at);
-        bool const going_on = co_await op->park(until);
-        if (!going_on)
-            co_return interruption(*op, stream->about(options));
     }
-}
 
-/// Has the program's store say where to go on.
-template <class = void>
-task load_checkpoints_of(operation_ptr op, stream_ptr stream, call_options options)
-{
-    std::shared_ptr<checkpoint_store> const store = stream->options.checkpoint();
-    std::vector<checkpoint> saved;
-    diagnostics const about = stream->about(options);
-    result<void> loaded;
-    try {
-        auto loading = store->load(stream->topic);
-        loaded = co_await run_awaitable<std::vector<checkpoint>>(op, store, std::move(loading), saved);
-    } catch (error const& told) {
-        loaded = error(told.code(), about, told.cause());
+    /// Has each plan followed that somebody must follow.
+    void start_followers()
+    {
+        std::vector<partition_ptr> due;
+        stream_->with_parts([&](auto& parts) {
+            for (auto& [id, part] : parts) {
+                if (part.followed || part.finished || part.paused || part.failure || part.reader->holds())
+                    continue;
+                due.push_back(part.reader);
+                part.followed = true;
+            }
+        });
+        transport<>& http = *stream_->owner->http();
+        for (partition_ptr const& reader : due)
+            stream_->followers.start(http.make_operation(op_->deadline()),
+                                     std::make_unique<follower<Lazy>>(stream_, reader, options_),
+                                     http.background());
     }
-    if (op->stopped())
-        co_return interruption(*op, about, "loading the checkpoints");
-    if (loaded)
-        stream->go_on_from(saved);
-    co_return loaded;
-}
 
-template <class = void>
-task next_of(operation_ptr op, stream_ptr stream, call_options options, record_batch& batch)
-{
-    result<void> outcome;
-    if (stream->options.checkpoint() && !stream->resumed) {
-        outcome = co_await load_checkpoints_of<>(op, stream, options);
-        if (!outcome)
-            co_return outcome;
-    }
-    if (stream->single)
-        outcome = co_await next_of_one<>(op, stream, std::move(options), batch);
-    else
-        outcome = co_await next_of_all<>(op, stream, std::move(options), batch);
-    if (!stream->single)
-        stop_followers<>(stream);
-    co_return outcome;
-}
-
-template <class = void>
-net::awaitable<std::optional<record_batch>> next_batch(stream_ptr stream, call_options options)
-{
-    call_label about = stream->info();
-    about.request_id = stream->owner->identify(options);
-    auto const due = options.timeout() ? stream->owner->deadline(options.timeout())
-                                       : steady_clock::now() + client_core<>::longest;
-    auto const op = stream->owner->http()->make_operation(due);
-    stream_turn<> const turn(stream, op);
-    if (auto rest = stream->take_rest())
-        co_return rest;
-
-    call_entry<> const entry(stream->owner, op, about);
-    record_batch batch;
-    task work = next_of<>(op, stream, std::move(options), batch);
-    op->runs(work);
-    co_await run_operation<>(op);
-    if (op->stopped())
-        stream->stop(); // what has arrived stays; what has not is left alone until it is wanted again
-    work.outcome().value();
-    if (batch.empty())
-        co_return std::nullopt;
-    co_return batch;
-}
-
-template <class = void>
-net::awaitable<std::optional<shared_record>> next_record(stream_ptr stream, call_options options)
-{
-    auto batch = co_await next_batch<>(stream, std::move(options));
-    if (!batch)
-        co_return std::nullopt;
-    stream->keep_rest(batch->without_first(1));
-    co_return batch->share(0);
-}
-
-/// Keeps how far the stream's user has got: up to `last`, going on at `next`.
-template <class = void>
-net::awaitable<void> commit_record(stream_ptr stream, record_view last, std::int64_t next)
-{
-    diagnostics const about = call_label("commit", stream->topic).describe();
-    std::shared_ptr<checkpoint_store> const store = stream->options.checkpoint();
-    if (!store)
-        throw error(errc::invalid_option, about, "the stream was given no checkpoint()");
-    bool const known =
-        stream->with_parts([&](auto const& parts) { return parts.contains(last.partition()); });
-    if (!known)
-        throw error(errc::invalid_partition, about, "the stream does not read this partition");
-    checkpoint what;
-    what.topic = stream->topic;
-    what.partition = last.partition();
-    what.next_offset = next;
-    what.last_offset = last.offset();
-    what.last_timestamp = last.timestamp();
-    try {
-        auto saving = store->save(std::move(what));
-        co_await std::move(saving);
-    } catch (error const& told) {
-        throw error(told.code(), about, told.cause());
-    }
-}
-
-template <class = void>
-net::awaitable<void> commit_batch(stream_ptr stream, record_batch batch)
-{
-    if (batch.empty())
-        throw error(errc::no_records, call_label("commit", stream->topic).describe(), "the batch is empty");
-    co_await commit_record<>(std::move(stream), batch[batch.size() - 1], batch.next_offset());
-}
-
-template <class = void>
-net::awaitable<void> commit_one(stream_ptr stream, shared_record record)
-{
-    auto const& last = static_cast<record_view const&>(record);
-    co_await commit_record<>(std::move(stream), last, last.offset() + 1);
-}
-
-/// How many offsets lie between the stream's positions and the high watermarks, by partition.
-template <class = void>
-net::awaitable<std::map<std::int32_t, std::int64_t>> stream_lags(stream_ptr stream, call_options options)
-{
-    std::vector<partition_info> seen;
-    auto positions = stream->positions();
-    if (stream->single) {
-        auto spec =
-            rest_calls<>(*stream->owner, "lag", options).partition(stream->topic, positions.begin()->first);
-        auto one = co_await perform<partition_info>(stream->owner, options.timeout(), std::move(spec),
-                                                    &read_partition_answer<>);
-        seen.push_back(std::move(one));
-    } else {
-        auto spec = rest_calls<>(*stream->owner, "lag", options).partitions(stream->topic);
-        seen = co_await perform<std::vector<partition_info>>(stream->owner, options.timeout(),
-                                                             std::move(spec), &read_partitions_answer<>);
-    }
-    std::map<std::int32_t, std::int64_t> out;
-    for (partition_info const& one : seen) {
-        auto const at = positions.find(one.id);
-        std::int64_t position = at == positions.end() ? -1 : at->second;
-        if (position < 0)
-            position = start_position(stream->options.from(), one);
-        out[one.id] = std::max<std::int64_t>(one.latest_offset - position, 0);
-    }
-    co_return out;
-}
-
-/// The same in all.
-template <class = void>
-net::awaitable<std::int64_t> stream_lag(stream_ptr stream, call_options options)
-{
-    auto const each = co_await stream_lags<>(std::move(stream), std::move(options));
-    std::int64_t out = 0;
-    for (auto const& [id, one] : each)
-        out += one;
-    co_return out;
-}
+    operation_ptr const op_;
+    stream_ptr const stream_;
+    call_options const options_;
+};
 
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
 
-// -------- hdikafka/detail/stream/handle.hpp
+// -------- hdikafka/detail/stream/stream.hpp
 
-// What record_stream.hpp declares.
-#ifndef HDIKAFKA_DETAIL_STREAM_HANDLE_HPP
-#define HDIKAFKA_DETAIL_STREAM_HANDLE_HPP
+// What record_stream.hpp declares: a stream's next(), its commits and its lag.
+#ifndef HDIKAFKA_DETAIL_STREAM_STREAM_HPP
+#define HDIKAFKA_DETAIL_STREAM_STREAM_HPP
 
 namespace hdikafka::inline v0_1 {
 
 namespace detail {
 
+/// The awaitables of a stream, which keep it.
+template <class Lazy>
+class stream_calls
+{
+public:
+    static net::awaitable<std::optional<record_batch>> next(stream_ptr stream, call_options options)
+    {
+        call_label about("consume", stream->topic);
+        about.request_id = stream->owner->identify(options);
+        auto const due = stream->owner->deadline(options.timeout().value_or(client_core<>::longest));
+        auto const op = stream->owner->http()->make_operation(due);
+        typename stream_state<Lazy>::turn const place(stream, op);
+        if (auto rest = stream->take_rest())
+            co_return rest;
+
+        call_entry<> const entry(stream->owner, op, about);
+        record_batch batch;
+        task work = next_batch(op, stream, std::move(options), batch);
+        op->runs(work);
+        co_await run_operation<Lazy>(op);
+        if (op->stopped())
+            stream->stop(); // what has arrived stays; what has not is left alone until it is wanted again
+        work.outcome().value();
+        if (batch.empty())
+            co_return std::nullopt;
+        co_return batch;
+    }
+
+    static net::awaitable<std::optional<shared_record>> next_record(stream_ptr stream, call_options options)
+    {
+        auto batch = co_await next(stream, std::move(options));
+        if (!batch)
+            co_return std::nullopt;
+        stream->keep_rest(batch->without_first(1));
+        co_return batch->share(0);
+    }
+
+    /// Keeps how far the stream's user has got: up to there, or nowhere with an empty batch.
+    static net::awaitable<void> commit(stream_ptr stream, std::optional<checkpoint> what)
+    {
+        diagnostics const about = call_label("commit", stream->topic).describe();
+        if (!what)
+            throw error(errc::no_records, about, "the batch is empty");
+        std::shared_ptr<checkpoint_store> const store = stream->options.checkpoint();
+        if (!store)
+            throw error(errc::invalid_option, about, "the stream was given no checkpoint()");
+        bool const known = stream->with_parts([&](auto& parts) { return parts.contains(what->partition); });
+        if (!known)
+            throw error(errc::invalid_partition, about, "the stream does not read this partition");
+        what->topic = stream->topic;
+        try {
+            auto saving = store->save(*std::move(what));
+            co_await std::move(saving);
+        } catch (error const& told) {
+            throw error(told.code(), about, told.cause());
+        }
+    }
+
+    static checkpoint checkpoint_at(record_view const& last, std::int64_t next)
+    {
+        checkpoint out;
+        out.partition = last.partition();
+        out.next_offset = next;
+        out.last_offset = last.offset();
+        out.last_timestamp = last.timestamp();
+        return out;
+    }
+
+    /// How many offsets lie between the stream's positions and the high watermarks, by partition.
+    static net::awaitable<std::map<std::int32_t, std::int64_t>> lags(stream_ptr stream, call_options options)
+    {
+        std::vector<partition_info> seen;
+        auto const positions = stream->positions();
+        rest_calls<Lazy> calls(*stream->owner, "lag", options);
+        if (stream->single) {
+            auto request = calls.partition(stream->topic, positions.begin()->first);
+            auto one = co_await perform(stream->owner, options.timeout(), std::move(request),
+                                        &read_partition_answer<Lazy>);
+            seen.push_back(std::move(one));
+        } else {
+            auto request = calls.partitions(stream->topic);
+            seen = co_await perform(stream->owner, options.timeout(), std::move(request),
+                                    &read_partitions_answer<Lazy>);
+        }
+        std::map<std::int32_t, std::int64_t> out;
+        for (partition_info const& one : seen) {
+            auto const at = positions.find(one.id);
+            std::int64_t position = at == positions.end() ? -1 : at->second;
+            if (position < 0)
+                position = start_position(stream->options.from(), one.earliest_offset, one.latest_offset);
+            out[one.id] = std::max<std::int64_t>(one.latest_offset - position, 0);
+        }
+        co_return out;
+    }
+
+    /// The same in all.
+    static net::awaitable<std::int64_t> lag(stream_ptr stream, call_options options)
+    {
+        auto const each = co_await lags(std::move(stream), std::move(options));
+        std::int64_t out = 0;
+        for (auto const& [id, one] : each)
+            out += one;
+        co_return out;
+    }
+
+private:
+    /// The next batch; none at the end.
+    static task next_batch(operation_ptr op, stream_ptr stream, call_options options, record_batch& batch)
+    {
+        result<void> outcome;
+        if (stream->options.checkpoint() && !stream->resumed)
+            outcome = co_await load_checkpoints(op, stream, options);
+        if (!outcome)
+            co_return outcome;
+        if (auto const wrong = check_consume(stream->options))
+            co_return error(wrong->code(), about_next(stream->topic, options), wrong->cause());
+        if (!stream->single) {
+            all_partitions<Lazy> all(op, stream, std::move(options));
+            outcome = co_await all.next(batch);
+            stream->followers.cancel(); // nobody follows a plan while there is no next()
+            co_return outcome;
+        }
+        stream_part* const only = stream->with_parts([](auto& parts) { return &parts.begin()->second; });
+        outcome = co_await only->reader->follow(op, std::move(options));
+        stream->with_parts([&](auto&) {
+            only->ended(outcome ? std::nullopt : std::optional(outcome.error()));
+            if (outcome)
+                batch = only->hand_over();
+        });
+        co_return outcome;
+    }
+
+    /// Has the program's store say where to go on.
+    static task load_checkpoints(operation_ptr op, stream_ptr stream, call_options options)
+    {
+        std::shared_ptr<checkpoint_store> const store = stream->options.checkpoint();
+        std::vector<checkpoint> saved;
+        diagnostics const about = about_next(stream->topic, options);
+        result<void> loaded;
+        try {
+            auto loading = store->load(stream->topic);
+            loaded = co_await run_awaitable<std::vector<checkpoint>>(op, store, std::move(loading), saved);
+        } catch (error const& told) {
+            loaded = error(told.code(), about, told.cause());
+        }
+        if (op->stopped())
+            co_return interruption(*op, about, "loading the checkpoints");
+        if (loaded)
+            stream->go_on_from(saved);
+        co_return loaded;
+    }
+};
+
 /// What the user holds: with the last handle, and the last next(), the reads ahead end.
-template <class = void>
-stream_ptr stream_handle(std::shared_ptr<stream_state<>> state)
+template <class Lazy>
+stream_ptr stream_handle(std::shared_ptr<stream_state<Lazy>> state)
 {
     auto* const bare = state.get();
-    return stream_ptr(bare, [kept = std::move(state)](stream_state<>*) { kept->stop(); });
+    return stream_ptr(bare, [kept = std::move(state)](stream_state<Lazy>*) { kept->stop(); });
 }
 
 } // namespace detail
@@ -19209,27 +18914,26 @@ stream_ptr stream_handle(std::shared_ptr<stream_state<>> state)
 template <class Lazy>
 basic_record_stream<Lazy>::basic_record_stream(detail::client_ptr owner, std::string topic,
                                                std::optional<std::int32_t> partition, consume_options options)
-    : state_(detail::stream_handle<Lazy>(std::make_shared<detail::stream_state<Lazy>>(
+    : state_(detail::stream_handle(std::make_shared<detail::stream_state<Lazy>>(
           std::move(owner), std::move(topic), partition, options)))
 {}
 
 template <class Lazy>
 net::awaitable<std::optional<record_batch>> basic_record_stream<Lazy>::next(call_options options)
 {
-    return detail::next_batch<Lazy>(state_, std::move(options));
+    return detail::stream_calls<Lazy>::next(state_, std::move(options));
 }
 
 template <class Lazy>
 net::awaitable<std::optional<shared_record>> basic_record_stream<Lazy>::next_record(call_options options)
 {
-    return detail::next_record<Lazy>(state_, std::move(options));
+    return detail::stream_calls<Lazy>::next_record(state_, std::move(options));
 }
 
 template <class Lazy>
 std::int64_t basic_record_stream<Lazy>::position() const
 {
-    auto const all = state_->positions();
-    return state_->single ? all.begin()->second : -1;
+    return state_->single ? state_->positions().begin()->second : -1;
 }
 
 template <class Lazy>
@@ -19247,40 +18951,43 @@ bool basic_record_stream<Lazy>::caught_up() const
 template <class Lazy>
 net::awaitable<std::int64_t> basic_record_stream<Lazy>::lag(call_options options) const
 {
-    return detail::stream_lag<Lazy>(state_, std::move(options));
+    return detail::stream_calls<Lazy>::lag(state_, std::move(options));
 }
 
 template <class Lazy>
 net::awaitable<std::map<std::int32_t, std::int64_t>>
 basic_record_stream<Lazy>::lags(call_options options) const
 {
-    return detail::stream_lags<Lazy>(state_, std::move(options));
+    return detail::stream_calls<Lazy>::lags(state_, std::move(options));
 }
 
 template <class Lazy>
 void basic_record_stream<Lazy>::pause(std::int32_t partition)
 {
-    if (!state_->pause(partition, true))
-        throw error(errc::invalid_partition, state_->about(), "the stream knows no such partition");
+    state_->pause(partition, true);
 }
 
 template <class Lazy>
 void basic_record_stream<Lazy>::resume(std::int32_t partition)
 {
-    if (!state_->pause(partition, false))
-        throw error(errc::invalid_partition, state_->about(), "the stream knows no such partition");
+    state_->pause(partition, false);
 }
 
 template <class Lazy>
 net::awaitable<void> basic_record_stream<Lazy>::commit(record_batch batch)
 {
-    return detail::commit_batch<Lazy>(state_, std::move(batch));
+    using calls = detail::stream_calls<Lazy>;
+    std::optional<checkpoint> what;
+    if (!batch.empty())
+        what = calls::checkpoint_at(batch[batch.size() - 1], batch.next_offset());
+    return calls::commit(state_, std::move(what));
 }
 
 template <class Lazy>
 net::awaitable<void> basic_record_stream<Lazy>::commit(shared_record record)
 {
-    return detail::commit_one<Lazy>(state_, std::move(record));
+    using calls = detail::stream_calls<Lazy>;
+    return calls::commit(state_, calls::checkpoint_at(record, record.offset() + 1));
 }
 
 template <class Lazy>
@@ -19338,17 +19045,17 @@ template class basic_producer<>;
 template class basic_record_stream<>;
 
 namespace detail {
-template token_source_ptr make_client_secret_source<>(entra_settings, secret);
-template token_source_ptr make_client_certificate_source<>(entra_settings, certificate_settings);
-template token_source_ptr make_client_assertion_source<>(entra_settings, assertion_function);
-template token_source_ptr make_workload_identity_source<>(entra_settings, std::string);
-template token_source_ptr make_environment_source<>(entra_settings);
-template token_source_ptr make_fixed_token_source<>(secret);
-template token_source_ptr make_callback_token_source<>(token_function, std::string);
-template token_source_ptr make_azure_cli_source<>(azure_cli_settings);
-template token_source_ptr make_chained_source<>(std::vector<token_source_ptr>);
-template token_source_ptr make_default_source<>(entra_settings);
-template token_source_ptr make_managed_identity_source<>(managed_identity_settings);
+template token_source_ptr make_token_source<client_secret_source<>>(client_secret_settings);
+template token_source_ptr make_token_source<client_certificate_source<>>(client_certificate_settings);
+template token_source_ptr make_token_source<client_assertion_source<>>(client_assertion_settings);
+template token_source_ptr make_token_source<workload_identity_source<>>(workload_identity_settings);
+template token_source_ptr make_token_source<environment_source<>>(entra_settings);
+template token_source_ptr make_token_source<fixed_token_source<>>(secret);
+template token_source_ptr make_token_source<callback_token_source<>>(token_callback_settings);
+template token_source_ptr make_token_source<azure_cli_source<>>(azure_cli_settings);
+template token_source_ptr make_token_source<chained_source<>>(std::vector<token_source_ptr>);
+template token_source_ptr make_token_source<default_source<>>(entra_settings);
+template token_source_ptr make_token_source<managed_identity_source<>>(managed_identity_settings);
 template checkpoint_file_ptr make_checkpoint_file<>(std::string);
 template token_cache_ptr make_token_cache<>(token_source_ptr);
 } // namespace detail

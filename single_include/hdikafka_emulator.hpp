@@ -166,13 +166,19 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/emulator/forms.hpp
+// -------- hdikafka/detail/emulator/options.hpp
 
-// The forms of answers that the API leaves open, for the emulator's options to choose from.
-#ifndef HDIKAFKA_DETAIL_EMULATOR_FORMS_HPP
-#define HDIKAFKA_DETAIL_EMULATOR_FORMS_HPP
+// The emulator's options, and the forms of answers that the API leaves open.
+#ifndef HDIKAFKA_DETAIL_EMULATOR_OPTIONS_HPP
+#define HDIKAFKA_DETAIL_EMULATOR_OPTIONS_HPP
+
+#include <functional>
+#include <vector>
 
 namespace hdikafka::inline v0_1 {
+
+/// The wall clock as the service counts it.
+using emulator_time = std::chrono::sys_time<std::chrono::milliseconds>;
 
 /// The body of the answer to a produce. The API says only that it is a "string".
 enum class emulator_produce_answer : unsigned char
@@ -205,24 +211,6 @@ enum class emulator_next_offset : unsigned char
     absent, ///< No such field.
 };
 
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-// -------- hdikafka/detail/emulator/options.hpp
-
-// The emulator's options, and the values that its inspection functions give.
-#ifndef HDIKAFKA_DETAIL_EMULATOR_OPTIONS_HPP
-#define HDIKAFKA_DETAIL_EMULATOR_OPTIONS_HPP
-
-#include <functional>
-#include <vector>
-
-namespace hdikafka::inline v0_1 {
-
-/// The wall clock as the service counts it.
-using emulator_time = std::chrono::sys_time<std::chrono::milliseconds>;
-
 /// The options of hk::emulator. All have defaults; the setters can be chained.
 class emulator_options
 {
@@ -248,7 +236,7 @@ public:
     /// The host that endpoint() and authority_host() name. By default the address listened on, or
     /// the loopback address when that is the unspecified one.
     emulator_options& advertise(std::string host) & { return set(advertise_, std::move(host)); }
-    emulator_options&& advertise(std::string host) && { return std::move(set(advertise_, std::move(host))); }
+    emulator_options&& advertise(std::string host) && { return moved(advertise_, std::move(host)); }
     std::string const& advertise() const noexcept { return advertise_; }
 
     /// A certificate chain and its key, both as PEM text. Without them one is made when the emulator
@@ -282,31 +270,22 @@ public:
     /// the system's time at the start, moved on by a monotonic clock. It is called on any thread of
     /// the executor.
     emulator_options& clock(std::function<emulator_time()> now) & { return set(clock_, std::move(now)); }
-    emulator_options&& clock(std::function<emulator_time()> now) &&
-    {
-        return std::move(set(clock_, std::move(now)));
-    }
+    emulator_options&& clock(std::function<emulator_time()> now) && { return moved(clock_, std::move(now)); }
     std::function<emulator_time()> const& clock() const noexcept { return clock_; }
 
     /// The tenant whose authority this is. [A-Za-z0-9.-]+; it need not be a GUID.
     emulator_options& tenant(std::string value) & { return set(tenant_, std::move(value)); }
-    emulator_options&& tenant(std::string value) && { return std::move(set(tenant_, std::move(value))); }
+    emulator_options&& tenant(std::string value) && { return moved(tenant_, std::move(value)); }
     std::string const& tenant() const noexcept { return tenant_; }
 
     /// The application that may ask for tokens.
     emulator_options& client_id(std::string value) & { return set(client_id_, std::move(value)); }
-    emulator_options&& client_id(std::string value) &&
-    {
-        return std::move(set(client_id_, std::move(value)));
-    }
+    emulator_options&& client_id(std::string value) && { return moved(client_id_, std::move(value)); }
     std::string const& client_id() const noexcept { return client_id_; }
 
     /// The application's secret.
     emulator_options& client_secret(std::string value) & { return set(client_secret_, std::move(value)); }
-    emulator_options&& client_secret(std::string value) &&
-    {
-        return std::move(set(client_secret_, std::move(value)));
-    }
+    emulator_options&& client_secret(std::string value) && { return moved(client_secret_, std::move(value)); }
     std::string const& client_secret() const noexcept { return client_secret_; }
 
     /// The certificates that the application has registered, as PEM text: it may sign assertions with their
@@ -317,7 +296,7 @@ public:
     }
     emulator_options&& client_certificates(std::string pem) &&
     {
-        return std::move(set(client_certificates_, std::move(pem)));
+        return moved(client_certificates_, std::move(pem));
     }
     std::string const& client_certificates() const noexcept { return client_certificates_; }
 
@@ -329,22 +308,19 @@ public:
     }
     emulator_options&& federated_assertion(std::string text) &&
     {
-        return std::move(set(federated_assertion_, std::move(text)));
+        return moved(federated_assertion_, std::move(text));
     }
     std::string const& federated_assertion() const noexcept { return federated_assertion_; }
 
     /// Whether the application is in the cluster's security group. If not, its tokens are good but every
     /// REST call is answered with 403.
     emulator_options& in_security_group(bool value) & { return set(in_security_group_, value); }
-    emulator_options&& in_security_group(bool value) && { return std::move(set(in_security_group_, value)); }
+    emulator_options&& in_security_group(bool value) && { return moved(in_security_group_, value); }
     bool in_security_group() const noexcept { return in_security_group_; }
 
     /// How long a token is accepted.
     emulator_options& token_lifetime(std::chrono::seconds value) & { return set(token_lifetime_, value); }
-    emulator_options&& token_lifetime(std::chrono::seconds value) &&
-    {
-        return std::move(set(token_lifetime_, value));
-    }
+    emulator_options&& token_lifetime(std::chrono::seconds value) && { return moved(token_lifetime_, value); }
     std::chrono::seconds token_lifetime() const noexcept { return token_lifetime_; }
 
     /// After how long a client should ask for the next token, although this one is accepted for longer: the
@@ -352,7 +328,7 @@ public:
     emulator_options& token_refresh_in(std::chrono::seconds value) & { return set(token_refresh_in_, value); }
     emulator_options&& token_refresh_in(std::chrono::seconds value) &&
     {
-        return std::move(set(token_refresh_in_, value));
+        return moved(token_refresh_in_, value);
     }
     std::optional<std::chrono::seconds> token_refresh_in() const noexcept { return token_refresh_in_; }
 
@@ -360,19 +336,19 @@ public:
     /// without TLS as there: see emulator::identity_endpoint(). The system-assigned identity is the
     /// application with client_id().
     emulator_options& managed_identity(bool value) & { return set(managed_identity_, value); }
-    emulator_options&& managed_identity(bool value) && { return std::move(set(managed_identity_, value)); }
+    emulator_options&& managed_identity(bool value) && { return moved(managed_identity_, value); }
     bool managed_identity() const noexcept { return managed_identity_; }
 
     /// The port of that listener, which has the address of the other; 0, the default, takes a free one.
     emulator_options& identity_port(std::uint16_t value) & { return set(identity_port_, value); }
-    emulator_options&& identity_port(std::uint16_t value) && { return std::move(set(identity_port_, value)); }
+    emulator_options&& identity_port(std::uint16_t value) && { return moved(identity_port_, value); }
     std::uint16_t identity_port() const noexcept { return identity_port_; }
 
     /// What App Service puts into the environment as IDENTITY_HEADER, and wants to see in every request.
     emulator_options& identity_header(std::string value) & { return set(identity_header_, std::move(value)); }
     emulator_options&& identity_header(std::string value) &&
     {
-        return std::move(set(identity_header_, std::move(value)));
+        return moved(identity_header_, std::move(value));
     }
     std::string const& identity_header() const noexcept { return identity_header_; }
 
@@ -383,7 +359,7 @@ public:
     }
     emulator_options&& user_assigned_identity(std::string value) &&
     {
-        return std::move(set(user_assigned_identity_, std::move(value)));
+        return moved(user_assigned_identity_, std::move(value));
     }
     std::string const& user_assigned_identity() const noexcept { return user_assigned_identity_; }
 
@@ -391,10 +367,7 @@ public:
     /// key to it whenever it asks, and removes it at its end. Clients insist on a name that ends in ".key",
     /// in /var/opt/azcmagent/tokens. Empty, the default, means that there is no such endpoint: 404.
     emulator_options& arc_key_file(std::string path) & { return set(arc_key_file_, std::move(path)); }
-    emulator_options&& arc_key_file(std::string path) &&
-    {
-        return std::move(set(arc_key_file_, std::move(path)));
-    }
+    emulator_options&& arc_key_file(std::string path) && { return moved(arc_key_file_, std::move(path)); }
     std::string const& arc_key_file() const noexcept { return arc_key_file_; }
 
     /// How long metadata goes on showing what it showed before a topic was created or deleted, as the
@@ -405,57 +378,51 @@ public:
     }
     emulator_options&& visibility_delay(std::chrono::milliseconds value) &&
     {
-        return std::move(set(visibility_delay_, value));
+        return moved(visibility_delay_, value);
     }
     std::chrono::milliseconds visibility_delay() const noexcept { return visibility_delay_; }
 
     /// How long every request waits before it is handled.
     emulator_options& latency(std::chrono::milliseconds value) & { return set(latency_, value); }
-    emulator_options&& latency(std::chrono::milliseconds value) && { return std::move(set(latency_, value)); }
+    emulator_options&& latency(std::chrono::milliseconds value) && { return moved(latency_, value); }
     std::chrono::milliseconds latency() const noexcept { return latency_; }
 
     /// The most bytes that the body of one read may have. A record that alone exceeds it is never returned:
     /// the answer is empty, as if there were nothing.
     emulator_options& read_cap(std::size_t value) & { return set(read_cap_, value); }
-    emulator_options&& read_cap(std::size_t value) && { return std::move(set(read_cap_, value)); }
+    emulator_options&& read_cap(std::size_t value) && { return moved(read_cap_, value); }
     std::size_t read_cap() const noexcept { return read_cap_; }
 
     /// How many records a partition keeps: the oldest go first and earliest_offset moves on.
     emulator_options& retain_records(std::size_t value) & { return set(retain_records_, value); }
-    emulator_options&& retain_records(std::size_t value) && { return std::move(set(retain_records_, value)); }
+    emulator_options&& retain_records(std::size_t value) && { return moved(retain_records_, value); }
     std::size_t retain_records() const noexcept { return retain_records_; }
 
     /// How many bytes of records all topics hold together; beyond it a produce is answered with 500.
     emulator_options& max_stored_bytes(std::size_t value) & { return set(max_stored_bytes_, value); }
-    emulator_options&& max_stored_bytes(std::size_t value) &&
-    {
-        return std::move(set(max_stored_bytes_, value));
-    }
+    emulator_options&& max_stored_bytes(std::size_t value) && { return moved(max_stored_bytes_, value); }
     std::size_t max_stored_bytes() const noexcept { return max_stored_bytes_; }
 
     /// The most partitions a topic may be created with.
     emulator_options& max_partitions(std::int32_t value) & { return set(max_partitions_, value); }
-    emulator_options&& max_partitions(std::int32_t value) &&
-    {
-        return std::move(set(max_partitions_, value));
-    }
+    emulator_options&& max_partitions(std::int32_t value) && { return moved(max_partitions_, value); }
     std::int32_t max_partitions() const noexcept { return max_partitions_; }
 
     /// The most topics; beyond it a create is answered with 500.
     emulator_options& max_topics(std::size_t value) & { return set(max_topics_, value); }
-    emulator_options&& max_topics(std::size_t value) && { return std::move(set(max_topics_, value)); }
+    emulator_options&& max_topics(std::size_t value) && { return moved(max_topics_, value); }
     std::size_t max_topics() const noexcept { return max_topics_; }
 
     /// Whether DELETE works; if not it is answered with 405, as by a proxy that does not offer it.
     emulator_options& delete_topics(bool value) & { return set(delete_topics_, value); }
-    emulator_options&& delete_topics(bool value) && { return std::move(set(delete_topics_, value)); }
+    emulator_options&& delete_topics(bool value) && { return moved(delete_topics_, value); }
     bool delete_topics() const noexcept { return delete_topics_; }
 
     /// What a produce is answered with.
     emulator_options& produce_answer(emulator_produce_answer value) & { return set(produce_answer_, value); }
     emulator_options&& produce_answer(emulator_produce_answer value) &&
     {
-        return std::move(set(produce_answer_, value));
+        return moved(produce_answer_, value);
     }
     emulator_produce_answer produce_answer() const noexcept { return produce_answer_; }
 
@@ -463,54 +430,45 @@ public:
     emulator_options& consume_answer(emulator_consume_answer value) & { return set(consume_answer_, value); }
     emulator_options&& consume_answer(emulator_consume_answer value) &&
     {
-        return std::move(set(consume_answer_, value));
+        return moved(consume_answer_, value);
     }
     emulator_consume_answer consume_answer() const noexcept { return consume_answer_; }
 
     /// How keys and values of a read are written.
     emulator_options& value_form(emulator_value_form value) & { return set(value_form_, value); }
-    emulator_options&& value_form(emulator_value_form value) && { return std::move(set(value_form_, value)); }
+    emulator_options&& value_form(emulator_value_form value) && { return moved(value_form_, value); }
     emulator_value_form value_form() const noexcept { return value_form_; }
 
     /// What the NextOffset field of a read says.
     emulator_options& next_offset(emulator_next_offset value) & { return set(next_offset_, value); }
-    emulator_options&& next_offset(emulator_next_offset value) &&
-    {
-        return std::move(set(next_offset_, value));
-    }
+    emulator_options&& next_offset(emulator_next_offset value) && { return moved(next_offset_, value); }
     emulator_next_offset next_offset() const noexcept { return next_offset_; }
 
     /// The status of a read outside of the partition's offsets. 200 answers as if there were nothing.
     emulator_options& out_of_range_status(int value) & { return set(out_of_range_status_, value); }
-    emulator_options&& out_of_range_status(int value) &&
-    {
-        return std::move(set(out_of_range_status_, value));
-    }
+    emulator_options&& out_of_range_status(int value) && { return moved(out_of_range_status_, value); }
     int out_of_range_status() const noexcept { return out_of_range_status_; }
 
     /// Whether a read that starts in a gap of the offsets is empty, instead of giving the records after it.
     emulator_options& empty_in_gaps(bool value) & { return set(empty_in_gaps_, value); }
-    emulator_options&& empty_in_gaps(bool value) && { return std::move(set(empty_in_gaps_, value)); }
+    emulator_options&& empty_in_gaps(bool value) && { return moved(empty_in_gaps_, value); }
     bool empty_in_gaps() const noexcept { return empty_in_gaps_; }
 
     /// The largest request body; a larger one is answered with 413.
     emulator_options& max_body(std::size_t value) & { return set(max_body_, value); }
-    emulator_options&& max_body(std::size_t value) && { return std::move(set(max_body_, value)); }
+    emulator_options&& max_body(std::size_t value) && { return moved(max_body_, value); }
     std::size_t max_body() const noexcept { return max_body_; }
 
     /// How many connections each listener serves at a time. More wait to be accepted.
     emulator_options& max_connections(std::size_t value) & { return set(max_connections_, value); }
-    emulator_options&& max_connections(std::size_t value) &&
-    {
-        return std::move(set(max_connections_, value));
-    }
+    emulator_options&& max_connections(std::size_t value) && { return moved(max_connections_, value); }
     std::size_t max_connections() const noexcept { return max_connections_; }
 
     /// How long a connection may stand still, idle or in the middle of a request, before it is closed.
     emulator_options& idle_timeout(std::chrono::milliseconds value) & { return set(idle_timeout_, value); }
     emulator_options&& idle_timeout(std::chrono::milliseconds value) &&
     {
-        return std::move(set(idle_timeout_, value));
+        return moved(idle_timeout_, value);
     }
     std::chrono::milliseconds idle_timeout() const noexcept { return idle_timeout_; }
 
@@ -520,6 +478,11 @@ private:
     {
         member = std::forward<Value>(value);
         return *this;
+    }
+    template <class Member, class Value>
+    emulator_options&& moved(Member& member, Value&& value)
+    {
+        return std::move(set(member, std::forward<Value>(value)));
     }
 
     std::string address_ = "127.0.0.1";
@@ -893,27 +856,14 @@ public:
     std::string key_pem;
 };
 
-/// Frees what OpenSSL made.
-template <auto Free>
-class openssl_delete
-{
-public:
-    template <class T>
-    void operator()(T* object) const noexcept
-    {
-        Free(object);
-    }
-};
-
 /// Makes certificates with one deadline and one kind of key: EC P-256, valid from a day ago (clocks
 /// differ) for a year.
 class certificate_maker
 {
 public:
-    using key = std::unique_ptr<EVP_PKEY, openssl_delete<EVP_PKEY_free>>;
-    using certificate = std::unique_ptr<X509, openssl_delete<X509_free>>;
-    using bio = std::unique_ptr<BIO, openssl_delete<BIO_free_all>>;
-    using extension = std::unique_ptr<X509_EXTENSION, openssl_delete<X509_EXTENSION_free>>;
+    using key = openssl_handle<EVP_PKEY, &EVP_PKEY_free>;
+    using certificate = x509_ptr;
+    using extension = openssl_handle<X509_EXTENSION, &X509_EXTENSION_free>;
 
     static key make_key() { return key(EVP_EC_gen("P-256")); }
 
@@ -923,7 +873,7 @@ public:
     {
         certificate made(X509_new());
         if (!made || !X509_set_version(made.get(), X509_VERSION_3) || !set_serial(made.get()))
-            return nullptr;
+            return {};
         constexpr long day = 24 * 60 * 60;
         X509_NAME* const name = X509_get_subject_name(made.get());
         auto const* const text = reinterpret_cast<unsigned char const*>(subject.c_str());
@@ -934,29 +884,29 @@ public:
             X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, text, -1, -1, 0) == 1 &&
             X509_set_issuer_name(made.get(), issuer ? X509_get_subject_name(issuer) : name) == 1;
         if (!filled)
-            return nullptr;
+            return {};
         X509V3_CTX context;
         X509V3_set_ctx_nodb(&context);
         X509V3_set_ctx(&context, issuer ? issuer : made.get(), made.get(), nullptr, nullptr, 0);
         for (auto const& [id, value] : extensions) {
             extension const made_extension(X509V3_EXT_conf_nid(nullptr, &context, id, value.c_str()));
             if (!made_extension || X509_add_ext(made.get(), made_extension.get(), -1) != 1)
-                return nullptr;
+                return {};
         }
         if (X509_sign(made.get(), issuer_key, EVP_sha256()) == 0)
-            return nullptr;
+            return {};
         return made;
     }
 
     static std::string pem(X509* from)
     {
-        bio const out(BIO_new(BIO_s_mem()));
+        bio_ptr const out(BIO_new(BIO_s_mem()));
         return out && PEM_write_bio_X509(out.get(), from) == 1 ? text(out.get()) : std::string();
     }
 
     static std::string pem(EVP_PKEY* from)
     {
-        bio const out(BIO_new(BIO_s_mem()));
+        bio_ptr const out(BIO_new(BIO_s_mem()));
         bool const written =
             out && PEM_write_bio_PKCS8PrivateKey(out.get(), from, nullptr, nullptr, 0, nullptr, nullptr) == 1;
         return written ? text(out.get()) : std::string();
@@ -1036,8 +986,6 @@ inline result<emulator_certificate> make_emulator_certificate(std::vector<std::s
 #ifndef HDIKAFKA_DETAIL_EMULATOR_MESSAGE_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_MESSAGE_HPP
 
-#include <charconv>
-
 namespace hdikafka::inline v0_1::detail::emulation {
 
 /// A request as it was read; the texts live in the server's buffers.
@@ -1093,28 +1041,6 @@ public:
 
 using emulator_pairs = std::vector<std::pair<std::string, std::string>>;
 
-/// Decodes percent escapes, and with `form` also `+`; nothing when an escape is not one.
-inline std::optional<std::string> percent_decode(std::string_view text, bool form)
-{
-    std::string out;
-    out.reserve(text.size());
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] != '%') {
-            out += form && text[i] == '+' ? ' ' : text[i];
-            continue;
-        }
-        if (text.size() - i < 3)
-            return std::nullopt;
-        char const* const digits = text.data() + i + 1;
-        unsigned value = 0;
-        if (std::from_chars(digits, digits + 2, value, 16).ptr != digits + 2)
-            return std::nullopt;
-        out += static_cast<char>(static_cast<unsigned char>(value));
-        i += 2;
-    }
-    return out;
-}
-
 /// Takes `a=1&b=2` apart: a query, or an application/x-www-form-urlencoded body.
 inline std::optional<emulator_pairs> parse_form(std::string_view text)
 {
@@ -1125,11 +1051,11 @@ inline std::optional<emulator_pairs> parse_form(std::string_view text)
         if (item.empty())
             continue;
         std::size_t const equals = item.find('=');
-        auto name = percent_decode(item.substr(0, equals), true);
-        auto value = percent_decode(equals == std::string_view::npos ? "" : item.substr(equals + 1), true);
-        if (!name || !value)
+        auto& [name, value] = out.emplace_back();
+        if (!append_percent_decoded(name, item.substr(0, equals), true) ||
+            !append_percent_decoded(value, equals == std::string_view::npos ? "" : item.substr(equals + 1),
+                                    true))
             return std::nullopt;
-        out.emplace_back(std::move(*name), std::move(*value));
     }
     return out;
 }
@@ -1170,10 +1096,8 @@ inline std::optional<emulator_target> parse_target(std::string_view target)
         path.remove_prefix(1);
         std::string_view const segment = path.substr(0, path.find('/'));
         path.remove_prefix(segment.size());
-        auto decoded = percent_decode(segment, false);
-        if (!decoded)
+        if (!append_percent_decoded(out.segments.emplace_back(), segment))
             return std::nullopt;
-        out.segments.push_back(std::move(*decoded));
     }
     return out;
 }
@@ -1257,70 +1181,6 @@ inline std::string render(emulator_answer const& answer, bool keep_alive, bool h
 
 #endif
 
-// -------- hdikafka/detail/run/asio_ssl.hpp
-
-// What the emulator needs of Asio besides: TLS as a server.
-#ifndef HDIKAFKA_DETAIL_RUN_ASIO_SSL_HPP
-#define HDIKAFKA_DETAIL_RUN_ASIO_SSL_HPP
-
-#include <asio/ssl/context.hpp>
-#include <asio/ssl/stream.hpp>
-#include <asio/ssl/stream_base.hpp>
-#include <asio/write.hpp>
-
-#endif
-
-// -------- hdikafka/detail/emulator/stream.hpp
-
-// What a peer of the emulator is talked to through: TLS, or the bare socket.
-#ifndef HDIKAFKA_DETAIL_EMULATOR_STREAM_HPP
-#define HDIKAFKA_DETAIL_EMULATOR_STREAM_HPP
-
-namespace hdikafka::inline v0_1::detail::emulation {
-
-/// An AsyncReadStream and AsyncWriteStream. Without a context it speaks no TLS.
-class emulator_stream
-{
-public:
-    using executor_type = net::any_io_executor;
-    using tls_stream = net::ssl::stream<net::ip::tcp::socket&>;
-
-    emulator_stream(net::ip::tcp::socket socket, net::ssl::context* context) : socket_(std::move(socket))
-    {
-        if (context != nullptr)
-            tls_.emplace(socket_, *context);
-    }
-
-    executor_type get_executor() { return socket_.get_executor(); }
-    net::ip::tcp::socket& socket() noexcept { return socket_; }
-
-    /// Null without TLS.
-    tls_stream* tls() noexcept { return tls_ ? &*tls_ : nullptr; }
-
-    template <class Buffers, class Token>
-    auto async_read_some(Buffers const& buffers, Token&& token)
-    {
-        return tls_ ? tls_->async_read_some(buffers, std::forward<Token>(token))
-                    : socket_.async_read_some(buffers, std::forward<Token>(token));
-    }
-
-    template <class Buffers, class Token>
-    // NOLINTNEXTLINE(misc-no-recursion): Asio's, which goes on from handlers
-    auto async_write_some(Buffers const& buffers, Token&& token)
-    {
-        return tls_ ? tls_->async_write_some(buffers, std::forward<Token>(token))
-                    : socket_.async_write_some(buffers, std::forward<Token>(token));
-    }
-
-private:
-    net::ip::tcp::socket socket_;
-    std::optional<tls_stream> tls_;
-};
-
-} // namespace hdikafka::inline v0_1::detail::emulation
-
-#endif
-
 // -------- hdikafka/detail/http/request_parser.hpp
 
 // request_parser: the server's side of HTTP/1.1, for the emulator: bytes in, one request after the other or
@@ -1328,42 +1188,18 @@ private:
 #ifndef HDIKAFKA_DETAIL_HTTP_REQUEST_PARSER_HPP
 #define HDIKAFKA_DETAIL_HTTP_REQUEST_PARSER_HPP
 
-#include <span>
-
 namespace hdikafka::inline v0_1::detail {
 
 /// Reads requests: `prepare()` says where the next bytes go, `commit(n)` takes them. It is as strict as
 /// response_parser: a client's mistake should show in a test against the emulator. Bytes behind a
 /// request are kept for the next one, which reset() begins.
-class request_parser
+class request_parser : public message_parser<request_parser>
 {
 public:
     /// `status_line` of the limits bounds the request line.
     explicit request_parser(http_limits const& limits = http_limits())
-        : limits_(limits), head_(limits, errc::status_line_too_long), body_(limits)
+        : message_parser(limits), limits_(limits)
     {}
-
-    /// Room for the next bytes; empty once done() or failed().
-    std::span<char> prepare()
-    {
-        if (stage_ == stage::head)
-            return head_.prepare();
-        return stage_ == stage::body ? body_.prepare() : std::span<char>();
-    }
-
-    /// `n` bytes, at most as many as there was room for, were put there.
-    void commit(std::size_t n)
-    {
-        if (n == 0)
-            return;
-        if (stage_ == stage::head) {
-            head_.commit(n);
-            read_head();
-        } else if (stage_ == stage::body) {
-            body_.commit(n);
-            look_at_body();
-        }
-    }
 
     /// Goes on to the next request, once done(). It may be done() at once: clients may pipeline.
     void reset()
@@ -1376,29 +1212,27 @@ public:
         read_head();
     }
 
-    bool done() const noexcept { return stage_ == stage::done; }
-    bool failed() const noexcept { return stage_ == stage::failed; }
-
-    /// After a fault: the status to answer with (400, 413, 414, 431, 501 or 505) before the connection
-    /// is closed, and a sentence for the answer's body.
-    int fault_status() const noexcept { return fault_status_; }
-    std::string_view cause() const noexcept { return fault_.cause(); }
+    /// After a fault: the status to answer with before the connection is closed; cause() is for its body.
+    int fault_status() const noexcept
+    {
+        switch (fault_.code()) {
+        case errc::status_line_too_long: return 414;
+        case errc::field_too_long:
+        case errc::fields_too_long:
+        case errc::too_many_fields: return 431;
+        case errc::body_too_large: return 413;
+        default: return other_status_;
+        }
+    }
 
     /// Whether a byte of this request has come: a connection that ends before that ends properly.
     bool started() const noexcept { return stage_ != stage::head || head_.started(); }
 
-    /// Whether the texts below but body() may be asked for.
-    bool header_done() const noexcept { return header_done_; }
-
-    /// The texts are valid until reset().
+    /// The texts, and those of field(), are valid until reset().
     std::string_view method() const noexcept { return head_.head().start_line().substr(0, method_size_); }
     std::string_view target() const noexcept
     {
         return head_.head().start_line().substr(method_size_ + 1, target_size_);
-    }
-    std::optional<std::string_view> field(std::string_view name) const noexcept
-    {
-        return head_.head().find(name);
     }
     std::string_view body() const noexcept { return body_.view(); }
 
@@ -1409,31 +1243,7 @@ public:
     bool keep_alive() const noexcept { return done() && keep_alive_; }
 
 private:
-    enum class stage : unsigned char
-    {
-        head,
-        body,
-        done,
-        failed
-    };
-
-    void fail(int status, http_fault fault)
-    {
-        fault_status_ = status;
-        fault_ = std::move(fault);
-        stage_ = stage::failed;
-    }
-    void fail(http_fault const& fault)
-    {
-        switch (fault.code()) {
-        case errc::status_line_too_long: return fail(414, fault);
-        case errc::field_too_long:
-        case errc::fields_too_long:
-        case errc::too_many_fields: return fail(431, fault);
-        case errc::body_too_large: return fail(413, fault);
-        default: return fail(400, fault);
-        }
-    }
+    friend class message_parser<request_parser>;
 
     void read_head()
     {
@@ -1478,7 +1288,8 @@ private:
 
     bool refuse(int status, char const* cause)
     {
-        fail(status, http_fault(errc::bad_request, cause));
+        other_status_ = status;
+        fail(http_fault(errc::bad_request, cause));
         return false;
     }
 
@@ -1486,8 +1297,10 @@ private:
     {
         header_done_ = true;
         message_framing const framing(head_.head(), false);
-        if (framing.fault())
-            return framing.other_codings() ? fail(501, framing.fault()) : fail(framing.fault());
+        if (framing.fault()) {
+            other_status_ = framing.other_codings() ? 501 : 400;
+            return fail(framing.fault());
+        }
         if (!has_one_host()) {
             refuse(400, "the request does not have exactly one Host");
             return;
@@ -1500,9 +1313,7 @@ private:
             body_.start_length(*framing.length());
         else
             body_.start_none();
-        stage_ = stage::body;
-        head_.consume(body_.feed(head_.unread()));
-        look_at_body();
+        head_.consume(enter_body());
     }
 
     bool has_one_host() const noexcept
@@ -1519,29 +1330,29 @@ private:
         return count == 1;
     }
 
-    void look_at_body()
-    {
-        if (body_.failed())
-            fail(body_.fault());
-        else if (body_.done())
-            stage_ = stage::done;
-    }
-
     http_limits limits_;
-    head_reader head_;
-    body_reader body_;
     std::size_t method_size_ = 0;
     std::size_t target_size_ = 0;
-    int fault_status_ = 0;
-    stage stage_ = stage::head;
+    int other_status_ = 400; ///< Of a fault that has no status of its own.
     bool skipped_empty_line_ = false;
-    bool header_done_ = false;
     bool expects_continue_ = false;
     bool keep_alive_ = false;
-    http_fault fault_;
 };
 
 } // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/run/asio_ssl.hpp
+
+// What the emulator needs of Asio besides: TLS as a server.
+#ifndef HDIKAFKA_DETAIL_RUN_ASIO_SSL_HPP
+#define HDIKAFKA_DETAIL_RUN_ASIO_SSL_HPP
+
+#include <asio/ssl/context.hpp>
+#include <asio/ssl/stream.hpp>
+#include <asio/ssl/stream_base.hpp>
+#include <asio/write.hpp>
 
 #endif
 
@@ -1553,8 +1364,49 @@ private:
 #define HDIKAFKA_DETAIL_EMULATOR_CONNECTION_HPP
 
 #include <exception>
+#include <span>
 
 namespace hdikafka::inline v0_1::detail::emulation {
+
+/// What a peer is talked to through, an AsyncReadStream and AsyncWriteStream: TLS, or without a context the
+/// bare socket.
+class emulator_stream
+{
+public:
+    using executor_type = net::any_io_executor;
+    using tls_stream = net::ssl::stream<net::ip::tcp::socket&>;
+
+    emulator_stream(net::ip::tcp::socket socket, net::ssl::context* context) : socket_(std::move(socket))
+    {
+        if (context != nullptr)
+            tls_.emplace(socket_, *context);
+    }
+
+    executor_type get_executor() { return socket_.get_executor(); }
+    net::ip::tcp::socket& socket() noexcept { return socket_; }
+
+    /// Null without TLS.
+    tls_stream* tls() noexcept { return tls_ ? &*tls_ : nullptr; }
+
+    template <class Buffers, class Token>
+    auto async_read_some(Buffers const& buffers, Token&& token)
+    {
+        return tls_ ? tls_->async_read_some(buffers, std::forward<Token>(token))
+                    : socket_.async_read_some(buffers, std::forward<Token>(token));
+    }
+
+    template <class Buffers, class Token>
+    // NOLINTNEXTLINE(misc-no-recursion): Asio's, which goes on from handlers
+    auto async_write_some(Buffers const& buffers, Token&& token)
+    {
+        return tls_ ? tls_->async_write_some(buffers, std::forward<Token>(token))
+                    : socket_.async_write_some(buffers, std::forward<Token>(token));
+    }
+
+private:
+    net::ip::tcp::socket socket_;
+    std::optional<tls_stream> tls_;
+};
 
 /// Everything of a connection but its constructor and post_close() runs on the socket's strand.
 class emulator_connection : public std::enable_shared_from_this<emulator_connection>
@@ -1786,67 +1638,6 @@ private:
     milliseconds latency_;
     handler handle_;
     std::array<char, 4096> discarded_{};
-};
-
-} // namespace hdikafka::inline v0_1::detail::emulation
-
-#endif
-
-// -------- hdikafka/detail/emulator/key_file.hpp
-
-// The file by which Azure Arc's agent tells who may read its files.
-#ifndef HDIKAFKA_DETAIL_EMULATOR_KEY_FILE_HPP
-#define HDIKAFKA_DETAIL_EMULATOR_KEY_FILE_HPP
-
-#include <filesystem>
-#include <fstream>
-#include <system_error>
-
-namespace hdikafka::inline v0_1::detail::emulation {
-
-/// Holds one key at a time, for its owner alone; gone at the end. Not synchronised.
-class emulator_key_file
-{
-public:
-    explicit emulator_key_file(std::string path) : path_(std::move(path)) {}
-
-    emulator_key_file(emulator_key_file const&) = delete;
-    emulator_key_file& operator=(emulator_key_file const&) = delete;
-
-    ~emulator_key_file()
-    {
-        std::error_code ignored;
-        if (written_)
-            std::filesystem::remove(path_, ignored);
-    }
-
-    /// Puts the key in the place of the last one, whole: a reader sees either of them.
-    bool write(std::string_view key)
-    {
-        using std::filesystem::perms;
-        std::filesystem::path const fresh(path_ + ".new");
-        std::error_code failure;
-        std::filesystem::remove(fresh, failure); // whatever it is, the key needs a file of our own
-        std::ofstream out(fresh, std::ios::binary | std::ios::trunc);
-        std::filesystem::permissions(fresh, perms::owner_read | perms::owner_write, failure);
-        if (!failure)
-            out << key << std::flush;
-        bool const whole = !failure && out.good();
-        out.close();
-        if (whole)
-            std::filesystem::rename(fresh, path_, failure);
-        if (!whole || failure) {
-            std::error_code ignored;
-            std::filesystem::remove(fresh, ignored);
-            return false;
-        }
-        written_ = true;
-        return true;
-    }
-
-private:
-    std::string path_;
-    bool written_ = false;
 };
 
 } // namespace hdikafka::inline v0_1::detail::emulation
@@ -2133,6 +1924,15 @@ namespace hdikafka::inline v0_1::detail::emulation {
 
 /// Fills the bytes with randomness.
 using emulator_random = std::function<void(std::span<unsigned char>)>;
+
+/// A request on its way to an answer, with what else it takes to make one.
+class emulator_visit
+{
+public:
+    emulator_request const& request;
+    emulator_time now;
+    emulator_random const& random;
+};
 
 inline constexpr std::string_view emulator_scope = "https://hib.azurehdinsight.net/.default";
 
@@ -2734,20 +2534,20 @@ inline std::string entra_timestamp(emulator_time now)
 }
 
 /// The request's client-request-id if it looks like one, else a new one.
-inline std::string correlation_id(std::string_view sent, emulator_random const& random)
+inline std::string correlation_id(emulator_visit const& visit)
 {
     constexpr std::string_view allowed = "0123456789abcdefABCDEF-";
+    std::string_view const sent = visit.request.request_id;
     if (sent.size() == 36 && sent.find_first_not_of(allowed) == std::string_view::npos)
         return std::string(sent);
-    return random_uuid(random);
+    return random_uuid(visit.random);
 }
 
-inline emulator_answer entra_error(emulator_refusal const& refusal, std::string_view sent_id,
-                                   emulator_time now, emulator_random const& random)
+inline emulator_answer entra_error(emulator_refusal const& refusal, emulator_visit const& visit)
 {
-    std::string const trace = random_uuid(random);
-    std::string const correlation = correlation_id(sent_id, random);
-    std::string const timestamp = entra_timestamp(now);
+    std::string const trace = random_uuid(visit.random);
+    std::string const correlation = correlation_id(visit);
+    std::string const timestamp = entra_timestamp(visit.now);
     std::string const code = std::to_string(refusal.code);
     std::string body = "{\"error\":";
     append_json_string(body, refusal.error);
@@ -2760,8 +2560,7 @@ inline emulator_answer entra_error(emulator_refusal const& refusal, std::string_
 }
 
 /// What an authority in trouble says with this status.
-inline emulator_answer entra_failure(int status, std::string_view why, std::string_view sent_id,
-                                     emulator_time now, emulator_random const& random)
+inline emulator_answer entra_failure(int status, std::string_view why, emulator_visit const& visit)
 {
     emulator_refusal refusal{status, "invalid_request", 9002313,
                              "Invalid request. Request is malformed or invalid."};
@@ -2773,7 +2572,7 @@ inline emulator_answer entra_failure(int status, std::string_view why, std::stri
         refusal = {status, "temporarily_unavailable", 90033,
                    "A transient error has occurred. Please try again."};
     refusal.description += " (" + std::string(why) + ")";
-    return entra_error(refusal, sent_id, now, random);
+    return entra_error(refusal, visit);
 }
 
 /// The address that the caller used, so that what it is sent to next is reachable for it too.
@@ -2787,27 +2586,25 @@ inline std::string authority_url(std::string_view host, std::string_view path)
 
 /// POST /{tenant}/oauth2/v2.0/token
 inline emulator_answer token_answer(emulator_authority& authority, std::string_view tenant,
-                                    emulator_request const& request, emulator_time now,
-                                    emulator_random const& random)
+                                    emulator_visit const& visit)
 {
-    auto const refuse = [&](emulator_refusal const& refusal) {
-        return entra_error(refusal, request.request_id, now, random);
-    };
+    emulator_request const& request = visit.request;
     if (auto refusal = authority.check_tenant(tenant))
-        return refuse(*refusal);
+        return entra_error(*refusal, visit);
     std::string_view const type = request.content_type.value_or("");
     if (!equals_ignoring_case(trim_blanks(type.substr(0, type.find(';'))),
                               "application/x-www-form-urlencoded"))
-        return refuse({400, "invalid_request", 900144,
-                       "The request body must contain the following parameter: 'grant_type'. (Content-Type "
-                       "must be application/x-www-form-urlencoded.)"});
+        return entra_error({400, "invalid_request", 900144,
+                            "The request body must contain the following parameter: 'grant_type'. "
+                            "(Content-Type must be application/x-www-form-urlencoded.)"},
+                           visit);
     auto const form = parse_form(request.body);
     if (!form)
-        return refuse({400, "invalid_request", 9000410, "Malformed form: an escape is not %XX."});
+        return entra_error({400, "invalid_request", 9000410, "Malformed form: an escape is not %XX."}, visit);
     std::string const token_url =
         authority_url(request.host, "/" + std::string(tenant) + "/oauth2/v2.0/token");
-    if (auto refusal = authority.check_request(*form, token_url, now))
-        return refuse(*refusal);
+    if (auto refusal = authority.check_request(*form, token_url, visit.now))
+        return entra_error(*refusal, visit);
 
     std::string const lifetime = std::to_string(authority.lifetime().count());
     std::string body =
@@ -2815,18 +2612,17 @@ inline emulator_answer token_answer(emulator_authority& authority, std::string_v
     if (authority.refresh_in())
         body += ",\"refresh_in\":" + std::to_string(authority.refresh_in()->count());
     std::string_view const claims = single_value(*form, "claims").value_or("");
-    body += ",\"access_token\":\"" + authority.issue(now, random, claims) + "\"}";
+    body += ",\"access_token\":\"" + authority.issue(visit.now, visit.random, claims) + "\"}";
     return emulator_answer(200, std::move(body)).field("Cache-Control", "no-store, no-cache");
 }
 
 /// GET /{tenant}/v2.0/.well-known/openid-configuration
 inline emulator_answer openid_answer(emulator_authority const& authority, std::string_view tenant,
-                                     emulator_request const& request, emulator_time now,
-                                     emulator_random const& random)
+                                     emulator_visit const& visit)
 {
     if (auto refusal = authority.check_tenant(tenant))
-        return entra_error(*refusal, request.request_id, now, random);
-    std::string const root = authority_url(request.host, "/" + std::string(tenant));
+        return entra_error(*refusal, visit);
+    std::string const root = authority_url(visit.request.host, "/" + std::string(tenant));
     std::string body = "{\"issuer\":";
     append_any_text(body, root + "/v2.0");
     body += ",\"token_endpoint\":";
@@ -2844,12 +2640,10 @@ inline emulator_answer openid_answer(emulator_authority const& authority, std::s
 }
 
 /// GET /common/discovery/instance?authorization_endpoint=https://host/tenant/oauth2/v2.0/authorize
-inline emulator_answer instance_answer(emulator_target const& target, emulator_request const& request,
-                                       emulator_time now, emulator_random const& random)
+inline emulator_answer instance_answer(emulator_target const& target, emulator_visit const& visit)
 {
-    auto const refuse = [&](std::string description) {
-        return entra_error({400, "invalid_instance", 50049, std::move(description)}, request.request_id, now,
-                           random);
+    auto const refuse = [&visit](std::string description) {
+        return entra_error({400, "invalid_instance", 50049, std::move(description)}, visit);
     };
     auto const asked = single_value(target.query, "authorization_endpoint");
     if (!asked)
@@ -2871,8 +2665,8 @@ inline emulator_answer instance_answer(emulator_target const& target, emulator_r
     std::string bare;
     append_any_text(bare, host.substr(0, host.find(':')));
     std::string body = "{\"tenant_discovery_endpoint\":";
-    append_any_text(body, authority_url(request.host, "/" + std::string(tenant) +
-                                                          "/v2.0/.well-known/openid-configuration"));
+    append_any_text(body, authority_url(visit.request.host, "/" + std::string(tenant) +
+                                                                "/v2.0/.well-known/openid-configuration"));
     body += ",\"api-version\":\"1.1\",\"metadata\":[{\"preferred_network\":" + quoted +
             ",\"preferred_cache\":" + quoted + ",\"aliases\":[" + quoted + "," + bare + "]}]}";
     return emulator_answer(200, std::move(body));
@@ -2965,42 +2759,41 @@ public:
     {}
 
     /// GET /metadata/identity/oauth2/token
-    emulator_answer imds(emulator_authority& authority, emulator_request const& request,
-                         emulator_pairs const& query, emulator_time now, emulator_random const& random) const
+    emulator_answer imds(emulator_authority& authority, emulator_visit const& visit,
+                         emulator_pairs const& query) const
     {
-        auto fault = check_metadata(request);
+        auto fault = check_metadata(visit.request);
         if (!fault)
             fault = check_query(query, imds_query);
         return fault ? imds_error(400, fault->error, fault->description)
-                     : long_answer(authority, query, now, random);
+                     : long_answer(authority, visit, query);
     }
 
     /// GET /msi/token
-    emulator_answer app_service(emulator_authority& authority, emulator_request const& request,
-                                emulator_pairs const& query, emulator_time now,
-                                emulator_random const& random) const
+    emulator_answer app_service(emulator_authority& authority, emulator_visit const& visit,
+                                emulator_pairs const& query) const
     {
-        if (request.identity_header != header_)
-            return app_service_error(401, request.identity_header
-                                              ? "X-IDENTITY-HEADER is not what IDENTITY_HEADER says."
-                                              : "The request has no X-IDENTITY-HEADER.");
+        auto const& shown = visit.request.identity_header;
+        if (shown != header_)
+            return app_service_error(401, shown ? "X-IDENTITY-HEADER is not what IDENTITY_HEADER says."
+                                                : "The request has no X-IDENTITY-HEADER.");
         if (auto const fault = check_query(query, app_service_query))
             return app_service_error(400, fault->description);
-        return short_answer(authority, query, now, random);
+        return emulator_answer(200, grant(authority, visit, query) + '}');
     }
 
     /// GET /metadata/arc/identity/oauth2/token: whoever can read the agent's files may have a token.
-    emulator_answer arc(emulator_authority& authority, emulator_request const& request,
-                        emulator_pairs const& query, emulator_time now, emulator_random const& random)
+    emulator_answer arc(emulator_authority& authority, emulator_visit const& visit,
+                        emulator_pairs const& query)
     {
-        auto fault = check_metadata(request);
+        auto fault = check_metadata(visit.request);
         if (!fault)
             fault = check_query(query, arc_query);
         if (fault)
             return imds_error(400, fault->error, fault->description);
-        if (!take_key(request.authorization.value_or("")))
-            return challenge(request.authorization.has_value(), random);
-        return long_answer(authority, query, now, random);
+        if (!take_key(visit.request.authorization.value_or("")))
+            return challenge(visit.request.authorization.has_value(), visit.random);
+        return long_answer(authority, visit, query);
     }
 
 private:
@@ -3095,32 +2888,25 @@ private:
         return std::chrono::floor<std::chrono::seconds>(time.time_since_epoch());
     }
 
-    /// What App Service answers.
-    emulator_answer short_answer(emulator_authority& authority, emulator_pairs const& query,
-                                 emulator_time now, emulator_random const& random) const
-    {
-        return emulator_answer(200, grant(authority, query, now, random) + '}');
-    }
-
     /// What IMDS and Arc answer.
-    emulator_answer long_answer(emulator_authority& authority, emulator_pairs const& query, emulator_time now,
-                                emulator_random const& random) const
+    emulator_answer long_answer(emulator_authority& authority, emulator_visit const& visit,
+                                emulator_pairs const& query) const
     {
-        std::string body = grant(authority, query, now, random);
+        std::string body = grant(authority, visit, query);
         append_seconds(body, "expires_in", authority.lifetime());
         append_seconds(body, "ext_expires_in", authority.lifetime());
-        append_seconds(body, "not_before", since_1970(now));
+        append_seconds(body, "not_before", since_1970(visit.now));
         return emulator_answer(200, body + '}');
     }
 
     /// What all answer, without the end.
-    std::string grant(emulator_authority& authority, emulator_pairs const& query, emulator_time now,
-                      emulator_random const& random) const
+    std::string grant(emulator_authority& authority, emulator_visit const& visit,
+                      emulator_pairs const& query) const
     {
         std::string out;
-        append_member(out, "access_token", authority.issue(now, random));
+        append_member(out, "access_token", authority.issue(visit.now, visit.random));
         append_member(out, "client_id", single_value(query, "client_id").value_or(system_assigned_));
-        append_seconds(out, "expires_on", since_1970(now + authority.lifetime()));
+        append_seconds(out, "expires_on", since_1970(visit.now + authority.lifetime()));
         if (authority.refresh_in())
             append_seconds(out, "refresh_in", *authority.refresh_in());
         append_member(out, "resource", single_value(query, "resource").value_or(""));
@@ -3384,6 +3170,8 @@ inline void append_placement(std::string& out, emulator_placement const& placeme
 // The proxy's part of the emulator: one function for each operation of the API.
 #ifndef HDIKAFKA_DETAIL_EMULATOR_REST_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_REST_HPP
+
+#include <charconv>
 
 namespace hdikafka::inline v0_1::detail::emulation {
 
@@ -3723,7 +3511,8 @@ public:
         auto const target = parse_target(request.target);
         std::string allowed;
         emulator_route const route = target ? find_route(request, *target, allowed) : emulator_route::other;
-        emulator_answer answer = target ? answer_or_fail(request, route, *target, allowed, now, random)
+        emulator_visit const visit{request, now, random};
+        emulator_answer answer = target ? answer_or_fail(visit, route, *target, allowed)
                                         : proxy_error(400, "the target has an escape that is not %XX");
         remember(request, route, answer);
         return answer;
@@ -3794,21 +3583,19 @@ private:
         return emulator_route::other;
     }
 
-    emulator_answer answer_or_fail(emulator_request const& request, emulator_route route,
-                                   emulator_target const& target, std::string const& allowed,
-                                   emulator_time now, emulator_random const& random)
+    emulator_answer answer_or_fail(emulator_visit const& visit, emulator_route route,
+                                   emulator_target const& target, std::string const& allowed)
     {
         auto const fault = next_fault(route);
         if (fault && fault->what() == emulator_fault::kind::answer) {
-            emulator_answer answer =
-                failure(fault->status(), "injected failure", request, route, now, random);
+            emulator_answer answer = failure(fault->status(), "injected failure", visit, route);
             if (fault->retry_after())
                 answer.field("Retry-After", std::to_string(fault->retry_after()->count()));
             return answer;
         }
         emulator_answer answer;
         if (!fault || fault->what() != emulator_fault::kind::drop_request)
-            answer = answer_for(request, route, target, allowed, now, random);
+            answer = answer_for(visit, route, target, allowed);
         if (!fault)
             return answer;
         answer.delay = fault->delay();
@@ -3820,14 +3607,14 @@ private:
     }
 
     /// In the words of whoever was asked.
-    static emulator_answer failure(int status, std::string_view why, emulator_request const& request,
-                                   emulator_route route, emulator_time now, emulator_random const& random)
+    static emulator_answer failure(int status, std::string_view why, emulator_visit const& visit,
+                                   emulator_route route)
     {
         if (at_authority(route))
-            return entra_failure(status, why, request.request_id, now, random);
+            return entra_failure(status, why, visit);
         if (route == emulator_route::app_service_identity)
             return app_service_error(status, why);
-        return request.plain ? imds_failure(status, why) : proxy_error(status, why);
+        return visit.request.plain ? imds_failure(status, why) : proxy_error(status, why);
     }
 
     std::optional<emulator_fault> next_fault(emulator_route route)
@@ -3845,10 +3632,11 @@ private:
         return std::nullopt;
     }
 
-    emulator_answer answer_for(emulator_request const& request, emulator_route route,
-                               emulator_target const& target, std::string const& allowed, emulator_time now,
-                               emulator_random const& random)
+    emulator_answer answer_for(emulator_visit const& visit, emulator_route route,
+                               emulator_target const& target, std::string const& allowed)
     {
+        emulator_request const& request = visit.request;
+        emulator_time const now = visit.now;
         auto const& path = target.segments;
         bool const rest = !request.plain && !path.empty() && path.front() == "v1" && !at_authority(route);
         if (rest)
@@ -3868,21 +3656,18 @@ private:
             return produce_answer(broker_, options_, path[3], request, refused_records_, now);
         case emulator_route::consume:
             return consume_answer(broker_, options_, {path[3], path[5], path[7]}, target.query);
-        case emulator_route::token: return token_answer(authority_, path[0], request, now, random);
-        case emulator_route::openid_configuration:
-            return openid_answer(authority_, path[0], request, now, random);
-        case emulator_route::instance_discovery: return instance_answer(target, request, now, random);
-        case emulator_route::imds: return identity_.imds(authority_, request, target.query, now, random);
+        case emulator_route::token: return token_answer(authority_, path[0], visit);
+        case emulator_route::openid_configuration: return openid_answer(authority_, path[0], visit);
+        case emulator_route::instance_discovery: return instance_answer(target, visit);
+        case emulator_route::imds: return identity_.imds(authority_, visit, target.query);
         case emulator_route::app_service_identity:
-            return identity_.app_service(authority_, request, target.query, now, random);
-        case emulator_route::arc_identity:
-            return identity_.arc(authority_, request, target.query, now, random);
+            return identity_.app_service(authority_, visit, target.query);
+        case emulator_route::arc_identity: return identity_.arc(authority_, visit, target.query);
         case emulator_route::other: break;
         }
         if (!allowed.empty())
-            return failure(405, "this path takes " + allowed + " only", request, route, now, random)
-                .field("Allow", allowed);
-        return failure(404, "there is nothing at this path", request, route, now, random);
+            return failure(405, "this path takes " + allowed + " only", visit, route).field("Allow", allowed);
+        return failure(404, "there is nothing at this path", visit, route);
     }
 
     std::optional<emulator_answer> check_token(emulator_request const& request, emulator_time now) const
@@ -3949,9 +3734,58 @@ private:
 
 #include <openssl/crypto.h>
 
+#include <filesystem>
+#include <fstream>
 #include <mutex>
+#include <system_error>
 
 namespace hdikafka::inline v0_1::detail::emulation {
+
+/// The file by which Azure Arc's agent tells who may read its files. Holds one key at a time, for its owner
+/// alone; gone at the end. Not synchronised.
+class emulator_key_file
+{
+public:
+    explicit emulator_key_file(std::string path) : path_(std::move(path)) {}
+
+    emulator_key_file(emulator_key_file const&) = delete;
+    emulator_key_file& operator=(emulator_key_file const&) = delete;
+
+    ~emulator_key_file()
+    {
+        std::error_code ignored;
+        if (written_)
+            std::filesystem::remove(path_, ignored);
+    }
+
+    /// Puts the key in the place of the last one, whole: a reader sees either of them.
+    bool write(std::string_view key)
+    {
+        using std::filesystem::perms;
+        std::filesystem::path const fresh(path_ + ".new");
+        std::error_code failure;
+        std::filesystem::remove(fresh, failure); // whatever it is, the key needs a file of our own
+        std::ofstream out(fresh, std::ios::binary | std::ios::trunc);
+        std::filesystem::permissions(fresh, perms::owner_read | perms::owner_write, failure);
+        if (!failure)
+            out << key << std::flush;
+        bool const whole = !failure && out.good();
+        out.close();
+        if (whole)
+            std::filesystem::rename(fresh, path_, failure);
+        if (!whole || failure) {
+            std::error_code ignored;
+            std::filesystem::remove(fresh, ignored);
+            return false;
+        }
+        written_ = true;
+        return true;
+    }
+
+private:
+    std::string path_;
+    bool written_ = false;
+};
 
 /// Where an emulator listens.
 class emulator_ports
@@ -4293,14 +4127,13 @@ hdikafka::client_options basic_emulator<Lazy>::client_options() const
 template <class Lazy>
 std::vector<std::string> basic_emulator<Lazy>::topics() const
 {
-    return server_->with_service(
-        [](detail::emulation::emulator_service& service) { return service.broker().topics(); });
+    return server_->with_service([](auto& service) { return service.broker().topics(); });
 }
 
 template <class Lazy>
 std::map<std::string, std::string> basic_emulator<Lazy>::topic_properties(std::string_view topic) const
 {
-    return server_->with_service([topic](detail::emulation::emulator_service& service) {
+    return server_->with_service([topic](auto& service) {
         auto const* const found = service.broker().find(topic);
         if (found == nullptr)
             throw detail::emulation::emulator_broker::no_topic(topic);
@@ -4312,7 +4145,7 @@ template <class Lazy>
 std::vector<emulator_record> basic_emulator<Lazy>::records(std::string_view topic,
                                                            std::int32_t partition) const
 {
-    return server_->with_service([&](detail::emulation::emulator_service& service) {
+    return server_->with_service([&](auto& service) {
         auto const& all = service.broker().log(topic, partition).value()->all();
         return std::vector<emulator_record>(all.begin(), all.end());
     });
@@ -4322,7 +4155,7 @@ template <class Lazy>
 std::pair<std::int64_t, std::int64_t> basic_emulator<Lazy>::watermarks(std::string_view topic,
                                                                        std::int32_t partition) const
 {
-    return server_->with_service([&](detail::emulation::emulator_service& service) {
+    return server_->with_service([&](auto& service) {
         auto const* const log = service.broker().log(topic, partition).value();
         return std::pair(log->earliest(), log->latest());
     });
@@ -4331,8 +4164,7 @@ std::pair<std::int64_t, std::int64_t> basic_emulator<Lazy>::watermarks(std::stri
 template <class Lazy>
 std::size_t basic_emulator<Lazy>::request_count(emulator_route route) const
 {
-    return server_->with_service(
-        [route](detail::emulation::emulator_service& service) { return service.count(route); });
+    return server_->with_service([route](auto& service) { return service.count(route); });
 }
 
 template <class Lazy>
@@ -4344,21 +4176,20 @@ std::size_t basic_emulator<Lazy>::token_requests() const
 template <class Lazy>
 std::vector<emulator_call> basic_emulator<Lazy>::calls() const
 {
-    return server_->with_service(
-        [](detail::emulation::emulator_service& service) { return service.calls(); });
+    return server_->with_service([](auto& service) { return service.calls(); });
 }
 
 template <class Lazy>
 void basic_emulator<Lazy>::forget_calls()
 {
-    server_->with_service([](detail::emulation::emulator_service& service) { service.forget_calls(); });
+    server_->with_service([](auto& service) { service.forget_calls(); });
 }
 
 template <class Lazy>
 void basic_emulator<Lazy>::add_topic(std::string_view topic, std::int32_t partitions)
 {
     auto const now = server_->now() - server_->options().visibility_delay();
-    server_->with_service([&](detail::emulation::emulator_service& service) {
+    server_->with_service([&](auto& service) {
         detail::emulation::emulator_topic_config config;
         config.partition_count = partitions;
         service.broker().create(topic, std::move(config), now).value();
@@ -4369,7 +4200,7 @@ template <class Lazy>
 void basic_emulator<Lazy>::recreate_topic(std::string_view topic)
 {
     auto const now = server_->now() - server_->options().visibility_delay();
-    server_->with_service([&](detail::emulation::emulator_service& service) {
+    server_->with_service([&](auto& service) {
         auto& broker = service.broker();
         auto const* const old = broker.find(topic);
         if (old == nullptr)
@@ -4387,7 +4218,7 @@ template <class Lazy>
 std::int64_t basic_emulator<Lazy>::append(std::string_view topic, record const& record)
 {
     auto const now = server_->now();
-    return server_->with_service([&](detail::emulation::emulator_service& service) {
+    return server_->with_service([&](auto& service) {
         std::vector<detail::emulation::emulator_new_record> one(1);
         one.front().value = record.value().text();
         if (record.key()) {
@@ -4402,39 +4233,38 @@ std::int64_t basic_emulator<Lazy>::append(std::string_view topic, record const& 
 template <class Lazy>
 void basic_emulator<Lazy>::trim(std::string_view topic, std::int32_t partition, std::int64_t offset)
 {
-    edit(topic, partition, [offset](detail::emulation::emulator_log& log) { log.trim(offset); });
+    edit(topic, partition, [offset](auto& log) { log.trim(offset); });
 }
 
 template <class Lazy>
 void basic_emulator<Lazy>::retain(std::string_view topic, std::int32_t partition, std::size_t count)
 {
-    edit(topic, partition, [count](detail::emulation::emulator_log& log) { log.retain(count); });
+    edit(topic, partition, [count](auto& log) { log.retain(count); });
 }
 
 template <class Lazy>
 void basic_emulator<Lazy>::truncate(std::string_view topic, std::int32_t partition, std::int64_t offset)
 {
-    edit(topic, partition, [offset](detail::emulation::emulator_log& log) { log.truncate(offset); });
+    edit(topic, partition, [offset](auto& log) { log.truncate(offset); });
 }
 
 template <class Lazy>
 void basic_emulator<Lazy>::compact(std::string_view topic, std::int32_t partition, std::int64_t first,
                                    std::int64_t last)
 {
-    edit(topic, partition, [first, last](detail::emulation::emulator_log& log) { log.compact(first, last); });
+    edit(topic, partition, [first, last](auto& log) { log.compact(first, last); });
 }
 
 template <class Lazy>
 void basic_emulator<Lazy>::inject_gap(std::string_view topic, std::int32_t partition, std::int64_t count)
 {
-    edit(topic, partition, [count](detail::emulation::emulator_log& log) { log.skip(count); });
+    edit(topic, partition, [count](auto& log) { log.skip(count); });
 }
 
 template <class Lazy>
 void basic_emulator<Lazy>::expire_tokens()
 {
-    server_->with_service(
-        [](detail::emulation::emulator_service& service) { service.authority().expire_all(); });
+    server_->with_service([](auto& service) { service.authority().expire_all(); });
 }
 
 template <class Lazy>
@@ -4442,32 +4272,25 @@ void basic_emulator<Lazy>::require_claims(std::string json)
 {
     if (!json.empty() && !detail::emulation::valid_claims(json))
         throw error(errc::invalid_json, "the claims to require are not a JSON object");
-    server_->with_service([&](detail::emulation::emulator_service& service) {
-        service.authority().require_claims(std::move(json));
-    });
+    server_->with_service([&](auto& service) { service.authority().require_claims(std::move(json)); });
 }
 
 template <class Lazy>
 void basic_emulator<Lazy>::in_security_group(bool member)
 {
-    server_->with_service([member](detail::emulation::emulator_service& service) {
-        service.authority().in_security_group(member);
-    });
+    server_->with_service([member](auto& service) { service.authority().in_security_group(member); });
 }
 
 template <class Lazy>
 void basic_emulator<Lazy>::rotate_client_secret(std::string secret)
 {
-    server_->with_service([&](detail::emulation::emulator_service& service) {
-        service.authority().client_secret(std::move(secret));
-    });
+    server_->with_service([&](auto& service) { service.authority().client_secret(std::move(secret)); });
 }
 
 template <class Lazy>
 void basic_emulator<Lazy>::inject(emulator_fault fault)
 {
-    server_->with_service(
-        [&](detail::emulation::emulator_service& service) { service.inject(std::move(fault)); });
+    server_->with_service([&](auto& service) { service.inject(std::move(fault)); });
 }
 
 template <class Lazy>
@@ -4479,17 +4302,14 @@ void basic_emulator<Lazy>::on_call(std::function<void(emulator_call const&)> scr
 template <class Lazy>
 void basic_emulator<Lazy>::refuse_records(std::size_t count)
 {
-    server_->with_service(
-        [count](detail::emulation::emulator_service& service) { service.refuse_records(count); });
+    server_->with_service([count](auto& service) { service.refuse_records(count); });
 }
 
 template <class Lazy>
 void basic_emulator<Lazy>::edit(std::string_view topic, std::int32_t partition,
                                 std::function<void(detail::emulation::emulator_log&)> change)
 {
-    server_->with_service([&](detail::emulation::emulator_service& service) {
-        service.broker().edit(topic, partition, change).value();
-    });
+    server_->with_service([&](auto& service) { service.broker().edit(topic, partition, change).value(); });
 }
 
 template <class Lazy>

@@ -96,7 +96,8 @@ public:
             if (!batch.empty() || all_finished())
                 co_return result<void>();
             start_followers();
-            bool const going_on = co_await op_->park(fixed ? due : std::min(due, stream_->refresh_at));
+            auto const until = fixed ? due : std::min(due, stream_->refresh_at);
+            bool const going_on = co_await op_->park(until);
             if (!going_on)
                 co_return interruption(*op_, about_next(stream_->topic, options_));
         }
