@@ -312,7 +312,7 @@ public:
     void ended(result<void> const& outcome) noexcept override
     {
         if (!begun_)
-            reader_->ahead_.stop(); // the client is closed: nothing is to be read again and again
+            return reader_->ahead_.stop(); // the client is closed: whoever waits is told so, and asks no more
         if (landed_)
             return;
         if (outcome || outcome.error().code() == errc::closed)
