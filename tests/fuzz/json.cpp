@@ -5,8 +5,8 @@
 
 #include "../support/json/json_texts.hpp"
 
-#include <hdikafka/detail/rest/batch_parser.hpp>
 #include <hdikafka/detail/identity/token_response.hpp>
+#include <hdikafka/detail/rest/batch_parser.hpp>
 #include <hdikafka/json.hpp>
 
 #include <algorithm>
@@ -95,7 +95,7 @@ void check_string(json_view value)
         return;
     require(fuzz::is_utf8(*text) && fuzz::utf16(*text, false) == units, "a string has its characters");
     require(json(*text).view().as_string() == *text, "a string that is written reads the same");
-    require(hdikafka::detail::json_equals(raw, *text), "a string equals what it stands for");
+    require(test::json_equals(raw, *text), "a string equals what it stands for");
 }
 
 /// Only for the outermost value: a refusal throws, which takes a thousand times as long as all else.
@@ -217,7 +217,7 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
     bool const is_utf8 = fuzz::is_utf8(text);
     require(hdikafka::detail::valid_utf8(text) == is_utf8, "two readers agree on what is UTF-8");
     require(is_json == (is_utf8 && fuzz::json_grammar(text).document()), "two readers agree on what is JSON");
-    require(hdikafka::detail::valid_json(text) == is_json, "passing over a value validates it as well");
+    require(test::valid_json(text) == is_json, "passing over a value validates it as well");
     require(test::pull_document(text) == is_json, "reading it piece by piece validates it as well");
     check_batch(text, is_json);
     check_answers(text, is_json);

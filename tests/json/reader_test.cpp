@@ -15,6 +15,8 @@
 using hdikafka::errc;
 using hdikafka::json_kind;
 using namespace hdikafka::detail;
+using test::json_equals;
+using test::valid_json;
 
 namespace {
 

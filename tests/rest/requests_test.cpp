@@ -2,6 +2,8 @@
 #include <hdikafka/detail/rest/arguments.hpp>
 #include <hdikafka/detail/rest/requests.hpp>
 
+#include "support/json/json_texts.hpp"
+
 #include <doctest/doctest.h>
 
 #include <cstdint>
@@ -78,7 +80,7 @@ TEST_CASE("many records are one JSON text in their order")
     }
     std::string const body = write_records(list);
     CHECK(body == expected + "]}");
-    CHECK(valid_json(body));
+    CHECK(test::valid_json(body));
 }
 
 TEST_CASE("a topic config is written with what was set")

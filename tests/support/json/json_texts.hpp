@@ -3,6 +3,7 @@
 #define HDIKAFKA_TESTS_SUPPORT_JSON_TEXTS_HPP
 
 #include <hdikafka/detail/json/reader.hpp>
+#include <hdikafka/detail/json/text.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -30,6 +31,20 @@ private:
     std::size_t size_;
     std::unique_ptr<char[]> bytes_;
 };
+
+/// Whether the whole text is one JSON value.
+inline bool valid_json(std::string_view text) noexcept
+{
+    hdikafka::detail::json_reader in(text);
+    return in.skip() && in.finish();
+}
+
+/// Whether the text between a string's quotes stands for `text`.
+inline bool json_equals(std::string_view raw, std::string_view text)
+{
+    std::string decoded;
+    return hdikafka::detail::json_unescape(raw, decoded) && decoded == text;
+}
 
 /// Pulls a whole document piece by piece, every value in the way that suits its kind; whether it was JSON.
 // NOLINTNEXTLINE(misc-no-recursion): as deep as the reader allows

@@ -42,7 +42,7 @@ public:
     bool enter_array() noexcept { return first() == '[' ? open() : other_kind(); }
 
     /// Goes to the next member, whose value is then due. False at the object's end (or a fault).
-    /// `name` is the text between the quotes as it stands: see json_equals() for escapes.
+    /// `name` is the text between the quotes as it stands: see json_unescape() for escapes.
     bool next_member(std::string_view& name) noexcept
     {
         if (!next_item('}') || !due('"') || !scan_string(name) || !due(':'))
@@ -360,12 +360,6 @@ private:
     errc fault_ = errc();
     std::array<std::uint64_t, max_depth / 64> objects_{}; // one bit a level: object, else array
 };
-
-inline bool valid_json(std::string_view text) noexcept
-{
-    json_reader in(text);
-    return in.skip() && in.finish();
-}
 
 } // namespace hdikafka::inline v0_1::detail
 

@@ -104,15 +104,6 @@ inline bool json_unescape(std::string_view raw, std::string& out)
     }
 }
 
-/// Whether the text between a string's quotes stands for `text`.
-inline bool json_equals(std::string_view raw, std::string_view text)
-{
-    if (raw.find('\\') == std::string_view::npos)
-        return raw == text;
-    std::string decoded;
-    return json_unescape(raw, decoded) && decoded == text;
-}
-
 /// Without <cmath>, which would take as long to compile as all of this file.
 constexpr bool is_finite(double value) noexcept
 {
