@@ -158,18 +158,6 @@ inline std::string_view content_type(http_response const& response)
     return response.field("content-type").value_or(std::string_view());
 }
 
-template <class = void>
-result<partition_info> read_partition_answer(call_answer const& answer)
-{
-    return told_by(answer, parse_partition(answer.response.body_text()));
-}
-
-template <class = void>
-result<std::vector<partition_info>> read_partitions_answer(call_answer const& answer)
-{
-    return told_by(answer, parse_partitions(answer.response.body_text()));
-}
-
 /// Whether a creation or deletion was carried out, by this attempt or an earlier one.
 template <class = void>
 result<void> read_acknowledgement(call_answer const& answer)

@@ -202,7 +202,7 @@ public:
 private:
     static result<std::int32_t> count_of(call_answer const& answer)
     {
-        auto const found = read_partitions_answer<>(answer);
+        auto const found = told_by(answer, parse_partitions(answer.response.body_text()));
         if (!found)
             return found.error();
         if (found.value().empty() || found.value().size() > std::numeric_limits<std::int32_t>::max())

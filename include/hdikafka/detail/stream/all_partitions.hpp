@@ -106,18 +106,13 @@ public:
 private:
     task look_for_partitions()
     {
-        client_core<>& owner = *stream_->owner;
-        auto const request = rest_calls<Lazy>(owner, "consume", options_).partitions(stream_->topic);
-        if (!request)
-            co_return request.error();
-        call_answer answer;
-        auto const asked = co_await call<Lazy>(op_, owner.http(), *request.value(), answer);
+        auto request = rest_calls<Lazy>(*stream_->owner, "consume", options_).partitions(stream_->topic);
+        std::vector<partition_info> seen;
+        auto const asked =
+            co_await ask(op_, stream_->owner, std::move(request), &parse_partitions<Lazy>, seen);
         if (!asked)
             co_return asked;
-        auto const seen = read_partitions_answer<Lazy>(answer);
-        if (!seen)
-            co_return seen.error();
-        stream_->add(seen.value());
+        stream_->add(seen);
         stream_->refresh_at =
             steady_clock::now() + std::min(stream_->options.refresh_partitions(), client_core<>::longest);
         co_return asked;

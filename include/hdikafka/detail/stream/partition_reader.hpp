@@ -197,19 +197,14 @@ private:
 
     task look(operation_ptr op, call_options const& options, plan_event& event)
     {
-        auto const request = rest_calls<Lazy>(*owner_, "consume", options).partition(topic_, partition_);
-        if (!request)
-            co_return request.error();
-        call_answer answer;
-        auto const asked = co_await call<Lazy>(op, owner_->http(), *request.value(), answer);
+        auto request = rest_calls<Lazy>(*owner_, "consume", options).partition(topic_, partition_);
+        partition_info seen;
+        auto const asked = co_await ask(op, owner_, std::move(request), &parse_partition<Lazy>, seen);
         if (!asked)
             co_return asked;
-        auto const seen = read_partition_answer<Lazy>(answer);
-        if (!seen)
-            co_return seen.error();
         event = {.what = plan_event::kind::watermarks,
-                 .earliest = seen.value().earliest_offset,
-                 .latest = seen.value().latest_offset};
+                 .earliest = seen.earliest_offset,
+                 .latest = seen.latest_offset};
         co_return asked;
     }
 

@@ -111,12 +111,12 @@ public:
         if (stream->single) {
             auto request = calls.partition(stream->topic, positions.begin()->first);
             auto one = co_await perform(stream->owner, options.timeout(), std::move(request),
-                                        &read_partition_answer<Lazy>);
+                                        &parse_partition<Lazy>);
             seen.push_back(std::move(one));
         } else {
             auto request = calls.partitions(stream->topic);
             seen = co_await perform(stream->owner, options.timeout(), std::move(request),
-                                    &read_partitions_answer<Lazy>);
+                                    &parse_partitions<Lazy>);
         }
         std::map<std::int32_t, std::int64_t> out;
         for (partition_info const& one : seen) {
