@@ -1,9 +1,9 @@
 // Connecting to one of a host's addresses: in which order they are tried, and who wins.
 #include "support/net/full_listener.hpp"
 #include "support/net/running.hpp"
+#include "support/run/detached.hpp"
 
 #include <hdikafka/detail/net/address_race.hpp>
-#include <hdikafka/detail/run/run.hpp>
 #include <hdikafka/detail/run/timer_shelf.hpp>
 
 #include <asio/ip/tcp.hpp>
@@ -40,7 +40,7 @@ public:
                                                        std::chrono::steady_clock::now() + 1h)),
           race(op, executor, std::move(addresses))
     {
-        hk::detail::run_detached(op, follow(limit));
+        test::run_detached(op, follow(limit));
     }
 
     net::any_io_executor executor;

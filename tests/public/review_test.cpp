@@ -1,8 +1,8 @@
 // Failures that were found by looking for them: each of these once went wrong.
 #include "support/net/running.hpp"
+#include "support/run/detached.hpp"
 
 #include <hdikafka/detail/rest/answers.hpp>
-#include <hdikafka/detail/run/run.hpp>
 #include <hdikafka/detail/identity/sources.hpp>
 
 #include <doctest/doctest.h>
@@ -98,17 +98,16 @@ TEST_CASE("a token request ends with its time even when the callback never does"
 {
     net::io_context io;
     gate const never;
-    hk::detail::callback_token_source<> source(
+    hk::detail::callback_token_source<> source(hk::detail::token_callback_settings(
         [never](hk::token_request) -> net::awaitable<hk::access_token> {
             co_await opened(never);
             co_return hk::access_token("token");
-        },
-        "scope");
+        }));
     auto const shelf = std::make_shared<hk::detail::timer_shelf<>>(io.get_executor());
     auto const op = std::make_shared<hk::detail::operation<>>(shelf, std::chrono::steady_clock::now() + 10ms);
     std::string const claims;
     hk::detail::token_grant grant;
-    hk::detail::run_detached(op, source.request(op, nullptr, claims, grant));
+    test::run_detached(op, source.request(op, nullptr, claims, grant));
     io.run();
     CHECK(op->stopped() == hk::errc::timed_out);
 }
@@ -133,7 +132,7 @@ TEST_CASE("an alarm that comes when the call has just ended keeps nothing waitin
     auto const shelf = std::make_shared<hk::detail::timer_shelf<>>(io.get_executor());
     auto const start = std::chrono::steady_clock::now();
     auto const op = std::make_shared<hk::detail::operation<>>(shelf, start + 1h);
-    hk::detail::run_detached(op, wait_past_a_phase(op));
+    test::run_detached(op, wait_past_a_phase(op));
     io.poll();
     CHECK_FALSE(io.stopped());
     while (std::chrono::steady_clock::now() < start + 40ms) {

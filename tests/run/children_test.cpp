@@ -1,4 +1,5 @@
 // children: each ends once and tells it, however it ends, and none outlives its parent for long.
+#include "support/base/waiting.hpp"
 #include "support/run/operations.hpp"
 
 #include <hdikafka/detail/run/children.hpp>
@@ -27,9 +28,9 @@
 namespace {
 
 using namespace std::chrono_literals;
-using test::bench;
-using test::settle;
-using test::work_until;
+using test::operation_maker;
+using test::step_until;
+using test::take_all_steps;
 namespace hk = hdikafka;
 namespace hkd = hk::detail;
 namespace net = asio;
@@ -147,17 +148,15 @@ void check_ended_once(fate const& told)
 TEST_CASE("a child tells what its work came to, once, when its coroutine is gone")
 {
     net::io_context io;
-    bench const make(io.get_executor());
+    operation_maker const make(io.get_executor());
     hkd::children<> all;
     fate good;
     fate refused;
     all.start(make.operation(), sprint(good));
     all.start(make.operation(),
               sprint(refused, []() -> hk::result<void> { return hk::error(hk::errc::throttled, "no"); }));
-    CHECK_FALSE(all.empty());
     CHECK(good.begun == 0); // this is no thread of the executor
-    settle(io);
-    CHECK(all.empty());
+    take_all_steps(io);
     check_ended_once(good);
     CHECK_FALSE(good.code);
     check_ended_once(refused);
@@ -168,7 +167,7 @@ TEST_CASE("a child tells what its work came to, once, when its coroutine is gone
 TEST_CASE("what a child's work throws is its outcome")
 {
     net::io_context io;
-    bench const make(io.get_executor());
+    operation_maker const make(io.get_executor());
     hkd::children<> all;
     fate typed;
     fate standard;
@@ -180,7 +179,7 @@ TEST_CASE("what a child's work throws is its outcome")
               sprint(standard, []() -> hk::result<void> { throw std::runtime_error("theirs"); }));
     all.start(make.operation(), sprint(memory, []() -> hk::result<void> { throw std::bad_alloc(); }));
     all.start(make.operation(), sprint(other, []() -> hk::result<void> { throw 1; }));
-    settle(io);
+    take_all_steps(io);
     for (fate const* one : {&typed, &standard, &memory, &other})
         check_ended_once(*one);
     CHECK(typed.code == hk::errc::forbidden);
@@ -194,13 +193,13 @@ TEST_CASE("what a child's work throws is its outcome")
 TEST_CASE("within a turn of the executor a child may end before start() returns, and start another")
 {
     net::io_context io;
-    bench const make(io.get_executor());
+    operation_maker const make(io.get_executor());
     hkd::children<> all;
     fate first;
     fate second;
     fate later;
     first.at_end = [&] {
-        CHECK(all.empty()); // it has left
+        all.close(); // it has left: nobody is told
         all.start(make.operation(), sprint(second));
     };
     net::post(io, [&] {
@@ -210,7 +209,7 @@ TEST_CASE("within a turn of the executor a child may end before start() returns,
         all.start(make.operation(), sprint(later), nullptr, true);
         CHECK(later.begun == 0); // the executor has this to finish first
     });
-    settle(io);
+    take_all_steps(io);
     check_ended_once(first);
     check_ended_once(second);
     check_ended_once(later);
@@ -219,7 +218,7 @@ TEST_CASE("within a turn of the executor a child may end before start() returns,
 TEST_CASE("a child that stalls ends at its deadline, with its parent, or when it is told to")
 {
     net::io_context io;
-    bench const make(io.get_executor());
+    operation_maker const make(io.get_executor());
     fate late;
     fate closed;
     fate cancelled;
@@ -232,19 +231,18 @@ TEST_CASE("a child that stalls ends at its deadline, with its parent, or when it
     {
         hkd::children<> all;
         all.start(make.operation(), sleep(closed));
-        settle(io);
+        take_all_steps(io);
         all.close();
-        settle(io);
+        take_all_steps(io);
         CHECK(closed.ended == 1);
         all.start(make.operation(), sleep(cancelled)); // close() ends what was there, no more
-        settle(io);
+        take_all_steps(io);
         CHECK(cancelled.ended == 0);
         all.cancel();
         all.start(make.operation(), sleep(orphan));
-        CHECK_FALSE(all.empty());
     }
-    REQUIRE(work_until(io, [&] { return late.ended != 0; }));
-    settle(io);
+    step_until(io, [&] { return late.ended != 0; });
+    take_all_steps(io);
     check_ended_once(late);
     CHECK(late.code == hk::errc::timed_out);
     check_ended_once(closed);
@@ -255,19 +253,19 @@ TEST_CASE("a child that stalls ends at its deadline, with its parent, or when it
     CHECK(orphan.code == hk::errc::closed);
     CHECK(untouched.ended == 0);
     other.close();
-    settle(io);
+    take_all_steps(io);
     check_ended_once(untouched);
 }
 
 TEST_CASE("closed before it could begin, a child begins, and nothing it waits for comes")
 {
     net::io_context io;
-    bench const make(io.get_executor());
+    operation_maker const make(io.get_executor());
     hkd::children<> all;
     fate told;
     all.start(make.operation(), sleep(told), nullptr, true);
     all.close();
-    settle(io);
+    take_all_steps(io);
     check_ended_once(told);
     CHECK(told.begun == 1);
     CHECK(told.code == hk::errc::closed);
@@ -276,7 +274,7 @@ TEST_CASE("closed before it could begin, a child begins, and nothing it waits fo
 TEST_CASE("a registry's close() ends the children that joined it, and nothing joins it any more")
 {
     net::io_context io;
-    bench const make(io.get_executor());
+    operation_maker const make(io.get_executor());
     auto const registry = std::make_shared<hkd::operation_registry<>>();
     hkd::children<> all;
     fate joined;
@@ -286,7 +284,7 @@ TEST_CASE("a registry's close() ends the children that joined it, and nothing jo
     all.start(make.operation(), sleep(joined), registry);
     all.start(make.operation(), sleep(apart));
     all.start(make.operation(), sprint(done), registry);
-    settle(io);
+    take_all_steps(io);
     check_ended_once(done); // and left the registry
     registry->close();
     all.start(make.operation(), sprint(too_late), registry);
@@ -294,12 +292,12 @@ TEST_CASE("a registry's close() ends the children that joined it, and nothing jo
     CHECK(too_late.begun == 0);
     CHECK(too_late.code == hk::errc::closed);
     CHECK(too_late.cause == "the client is closed");
-    settle(io);
+    take_all_steps(io);
     check_ended_once(joined);
     CHECK(joined.code == hk::errc::closed);
     CHECK(apart.ended == 0);
     all.close();
-    settle(io);
+    take_all_steps(io);
     check_ended_once(apart);
 }
 
@@ -314,17 +312,16 @@ TEST_CASE("children whose context is destroyed hear of it, begun or not, also wh
     {
         std::optional<hkd::children<>> early(std::in_place);
         net::io_context io;
-        bench const make(io.get_executor());
+        operation_maker const make(io.get_executor());
         all.start(make.operation(), sleep(begun), registry);
         early->start(make.operation(1h), sleep(orphan));
-        settle(io);
+        take_all_steps(io);
         early.reset(); // what it tells is not heard any more
         all.start(make.operation(), sleep(not_begun));
         begun.at_end = [&, op = make.operation()]() mutable {
             all.start(std::exchange(op, nullptr), sleep(next));
         };
     }
-    CHECK(all.empty());
     for (fate const* one : {&begun, &not_begun, &orphan, &next})
         check_ended_once(*one);
     CHECK(begun.begun == 1);
@@ -345,17 +342,17 @@ TEST_CASE("a child may be what keeps its parent, and its parent's lock may be ta
         hkd::children<> all;
     };
     net::io_context io;
-    bench const make(io.get_executor());
+    operation_maker const make(io.get_executor());
     fate told;
     auto kept = std::make_shared<parent>();
     std::weak_ptr<parent> const seen = kept;
     told.at_end = [kept] { std::lock_guard const lock(kept->mutex); };
     kept->all.start(make.operation(), sleep(told));
-    settle(io);
+    take_all_steps(io);
     kept->all.close();
     kept.reset();
     CHECK_FALSE(seen.expired());
-    settle(io);
+    take_all_steps(io);
     check_ended_once(told);
     told.at_end = nullptr;
     CHECK(seen.expired());
@@ -365,7 +362,7 @@ TEST_CASE("a child that cannot be started for want of memory has ended")
 {
     net::io_context io;
     std::atomic<bool> full = false;
-    bench const make(test::full_executor(io, full));
+    operation_maker const make(test::full_executor(io, full));
     auto const registry = std::make_shared<hkd::operation_registry<>>();
     hkd::children<> all;
     fate frameless;
@@ -377,7 +374,7 @@ TEST_CASE("a child that cannot be started for want of memory has ended")
     check_ended_once(frameless);
     CHECK(frameless.code == std::errc::not_enough_memory);
     all.start(make.operation(5ms), sleep(unclosed), registry);
-    settle(io);
+    take_all_steps(io);
     full = true;
     CHECK_THROWS_AS(all.start(make.operation(), sleep(unposted), registry), std::bad_alloc);
     CHECK_THROWS_AS(all.start(make.operation(), sleep(undone), registry, true), std::bad_alloc);
@@ -387,10 +384,9 @@ TEST_CASE("a child that cannot be started for want of memory has ended")
     all.close(); // cannot be told
     registry->close();
     full = false;
-    REQUIRE(work_until(io, [&] { return unclosed.ended != 0; }));
+    step_until(io, [&] { return unclosed.ended != 0; });
     check_ended_once(unclosed);
     CHECK(unclosed.code == hk::errc::timed_out);
-    CHECK(all.empty());
 }
 
 TEST_CASE("on many threads each child ends once, whoever closes, and when")
@@ -427,7 +423,7 @@ TEST_CASE("on many threads each child ends once, whoever closes, and when")
     auto const registry = std::make_shared<hkd::operation_registry<>>();
     {
         net::thread_pool pool(threads);
-        bench const make(pool.get_executor());
+        operation_maker const make(pool.get_executor());
         for (int round = 0; round != rounds; ++round) {
             auto const family = std::make_shared<hkd::children<>>();
             net::post(pool, [family] { family->close(); });

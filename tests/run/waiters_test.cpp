@@ -1,7 +1,8 @@
 // waiters: who waits is let go in the order of asking, and nothing that was granted is lost.
+#include "support/base/waiting.hpp"
+#include "support/run/detached.hpp"
 #include "support/run/operations.hpp"
 
-#include <hdikafka/detail/run/run.hpp>
 #include <hdikafka/detail/run/waiters.hpp>
 
 #include <asio/io_context.hpp>
@@ -24,9 +25,10 @@
 namespace {
 
 using namespace std::chrono_literals;
-using test::bench;
-using test::settle;
-using test::work_until;
+using test::operation_maker;
+using test::run_detached;
+using test::step_until;
+using test::take_all_steps;
 namespace hk = hdikafka;
 namespace hkd = hk::detail;
 namespace net = asio;
@@ -142,14 +144,14 @@ hkd::task queue_up(hkd::operation_ptr op, std::shared_ptr<desk> at, visit& told,
 TEST_CASE("they are let go in the order in which they came, each with what is his")
 {
     net::io_context io;
-    bench const make(io.get_executor());
+    operation_maker const make(io.get_executor());
     auto const at = std::make_shared<desk>(1);
     std::array<visit, 4> visits;
     int turns = 0;
     for (visit& one : visits) {
         auto const op = make.operation();
-        hkd::run_detached(op, queue_up(op, at, one, turns));
-        settle(io);
+        run_detached(op, queue_up(op, at, one, turns));
+        take_all_steps(io);
     }
     for (int i = 0; i != 4; ++i) {
         CAPTURE(i);
@@ -161,7 +163,7 @@ TEST_CASE("they are let go in the order in which they came, each with what is hi
         if (i != 3)
             CHECK_FALSE(visits.at(static_cast<std::size_t>(i) + 1).over);
         next.held = ticket();
-        settle(io);
+        take_all_steps(io);
     }
     CHECK(at->left() == 1);
 }
@@ -169,7 +171,7 @@ TEST_CASE("they are let go in the order in which they came, each with what is hi
 TEST_CASE("a wait that is cancelled, closed or too late leaves the line, and the others move up")
 {
     net::io_context io;
-    bench const make(io.get_executor());
+    operation_maker const make(io.get_executor());
     auto const at = std::make_shared<desk>(1);
     int turns = 0;
     visit first;
@@ -178,8 +180,8 @@ TEST_CASE("a wait that is cancelled, closed or too late leaves the line, and the
     visit late;
     visit last;
     auto const enter = [&](hkd::operation_ptr const& op, visit& told) {
-        hkd::run_detached(op, queue_up(op, at, told, turns));
-        settle(io);
+        run_detached(op, queue_up(op, at, told, turns));
+        take_all_steps(io);
         return op;
     };
     enter(make.operation(), first);
@@ -189,8 +191,8 @@ TEST_CASE("a wait that is cancelled, closed or too late leaves the line, and the
     enter(make.operation(), last);
     one->cancel();
     two->close();
-    REQUIRE(work_until(io, [&] { return late.over; }));
-    settle(io);
+    step_until(io, [&] { return late.over; });
+    take_all_steps(io);
     CHECK(cancelled.code == net::error::operation_aborted);
     CHECK(cancelled.cause.ends_with("(while standing in line)"));
     CHECK(closed.code == hk::errc::closed);
@@ -201,26 +203,26 @@ TEST_CASE("a wait that is cancelled, closed or too late leaves the line, and the
     }
     CHECK_FALSE(last.over);
     first.held = ticket();
-    settle(io);
+    take_all_steps(io);
     CHECK(last.served);
 }
 
 TEST_CASE("who is woken without an answer waits on")
 {
     net::io_context io;
-    bench const make(io.get_executor());
+    operation_maker const make(io.get_executor());
     auto const at = std::make_shared<desk>(0);
     int turns = 0;
     visit told;
     auto const op = make.operation();
-    hkd::run_detached(op, queue_up(op, at, told, turns));
+    run_detached(op, queue_up(op, at, told, turns));
     for (int i = 0; i != 3; ++i) {
         op->wake();
-        settle(io);
+        take_all_steps(io);
         CHECK_FALSE(told.over);
     }
     at->give_back();
-    settle(io);
+    take_all_steps(io);
     CHECK(told.served);
 }
 
@@ -229,19 +231,19 @@ TEST_CASE("what is granted to one who is interrupted at the same moment reaches 
     for (bool const granted_first : {true, false}) {
         CAPTURE(granted_first);
         net::io_context io;
-        bench const make(io.get_executor());
+        operation_maker const make(io.get_executor());
         auto const at = std::make_shared<desk>(0);
         int turns = 0;
         visit told;
         auto const op = make.operation();
-        hkd::run_detached(op, queue_up(op, at, told, turns));
-        settle(io);
+        run_detached(op, queue_up(op, at, told, turns));
+        take_all_steps(io);
         if (granted_first)
             at->give_back();
         op->cancel();
         if (!granted_first)
             at->give_back();
-        settle(io);
+        take_all_steps(io);
         CHECK(told.served);
         CHECK_FALSE(told.code);
         told.held = ticket();
@@ -252,7 +254,7 @@ TEST_CASE("what is granted to one who is interrupted at the same moment reaches 
 TEST_CASE("with its context a place leaves the line, and what was granted to it goes to the next")
 {
     net::io_context other;
-    bench const outside(other.get_executor());
+    operation_maker const outside(other.get_executor());
     auto const at = std::make_shared<desk>(0);
     int turns = 0;
     visit gone;
@@ -260,20 +262,20 @@ TEST_CASE("with its context a place leaves the line, and what was granted to it 
     visit next;
     {
         net::io_context io;
-        bench const make(io.get_executor());
+        operation_maker const make(io.get_executor());
         for (visit* one : {&gone, &granted}) {
             auto const op = make.operation();
-            hkd::run_detached(op, queue_up(op, at, *one, turns));
+            run_detached(op, queue_up(op, at, *one, turns));
         }
-        settle(io);
+        take_all_steps(io);
         auto const op = outside.operation();
-        hkd::run_detached(op, queue_up(op, at, next, turns));
-        settle(other);
+        run_detached(op, queue_up(op, at, next, turns));
+        take_all_steps(other);
         at->give_back(); // to the first; it is not taken any more
     }
     CHECK_FALSE(gone.over);
     CHECK_FALSE(granted.over);
-    settle(other);
+    take_all_steps(other);
     CHECK(next.served);
     CHECK_FALSE(at->waited_for());
     next.held = ticket();
@@ -290,7 +292,7 @@ TEST_CASE("all can be let go at once, and one who has not joined can be answered
     };
     using places = hkd::waiters<int>;
     net::io_context io;
-    bench const make(io.get_executor());
+    operation_maker const make(io.get_executor());
     auto const at = std::make_shared<office>();
     auto const op = make.operation();
     places::place one(at, at->queue, *op);
@@ -327,7 +329,7 @@ TEST_CASE("a queue may be nothing but a wait, and outlives nobody who stands in 
         hkd::waiters<> queue{mutex};
     };
     net::io_context io;
-    bench const make(io.get_executor());
+    operation_maker const make(io.get_executor());
     auto const op = make.operation();
     std::optional<hkd::waiters<>::place> place;
     std::weak_ptr<signal> seen;
@@ -348,17 +350,17 @@ TEST_CASE("an answer that there is no memory to tell is found at the deadline")
 {
     net::io_context io;
     std::atomic<bool> full = false;
-    bench const make(test::full_executor(io, full));
+    operation_maker const make(test::full_executor(io, full));
     auto const at = std::make_shared<desk>(0);
     int turns = 0;
     visit told;
     auto const op = make.operation(5ms);
-    hkd::run_detached(op, queue_up(op, at, told, turns));
-    settle(io);
+    run_detached(op, queue_up(op, at, told, turns));
+    take_all_steps(io);
     full = true;
     at->give_back();
     full = false;
-    REQUIRE(work_until(io, [&] { return told.over; }));
+    step_until(io, [&] { return told.over; });
     CHECK(told.served);
 }
 
@@ -402,10 +404,10 @@ TEST_CASE("on many threads no ticket is lost and none is held by two, whoever is
     auto const at = std::make_shared<desk>(tickets);
     {
         net::thread_pool pool(threads);
-        bench const make(pool.get_executor());
+        operation_maker const make(pool.get_executor());
         for (int round = 0; round != rounds; ++round) {
             auto const op = make.operation();
-            hkd::run_detached(op, visitor::run(op, at, all), true);
+            run_detached(op, visitor::run(op, at, all), true);
             if (round % 2 == 0)
                 net::post(pool, [op] { op->cancel(); });
         }

@@ -1,6 +1,6 @@
 #include "support/identity/source_bench.hpp"
 
-#include <hdikafka/detail/run/run.hpp>
+#include "support/run/detached.hpp"
 
 #include <chrono>
 #include <utility>
@@ -32,7 +32,7 @@ source_bench::begun source_bench::begin(source_ptr source, std::string claims) c
 {
     begun out;
     out.operation = http->make_operation(std::chrono::steady_clock::now() + std::chrono::minutes(2));
-    hk::detail::run_detached(out.operation,
+    test::run_detached(out.operation,
                              ask_once(out.operation, http, std::move(source), std::move(claims), out.answer));
     return out;
 }

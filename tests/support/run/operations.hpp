@@ -21,10 +21,10 @@ namespace hk = hdikafka;
 namespace hkd = hk::detail;
 
 /// Makes operations on one executor.
-class bench
+class operation_maker
 {
 public:
-    explicit bench(asio::any_io_executor executor)
+    explicit operation_maker(asio::any_io_executor executor)
         : shelf_(std::make_shared<hkd::timer_shelf<>>(std::move(executor)))
     {}
 
@@ -41,24 +41,6 @@ public:
 private:
     hkd::shelf_ptr shelf_;
 };
-
-/// Does what there is to do at once.
-inline void settle(asio::io_context& io)
-{
-    io.restart();
-    io.poll();
-}
-
-/// Works until `done()`; false when that takes far too long.
-template <class Condition>
-bool work_until(asio::io_context& io, Condition done)
-{
-    io.restart();
-    while (!done())
-        if (io.run_one_for(std::chrono::seconds(30)) == 0)
-            return false;
-    return true;
-}
 
 /// The executor of `io`, but there is no memory for what it is to do while `full` says so.
 class full_executor

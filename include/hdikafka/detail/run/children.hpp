@@ -139,13 +139,6 @@ public:
     /// The same with operation_aborted.
     void cancel() noexcept { each(&operation<>::cancel); }
 
-    /// Whether none is under way.
-    bool empty() const
-    {
-        std::lock_guard const lock(siblings_->mutex);
-        return siblings_->under_way.empty();
-    }
-
 private:
     void each(void (operation<>::*end)() noexcept) noexcept
     {

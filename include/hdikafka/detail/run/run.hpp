@@ -80,28 +80,6 @@ net::awaitable<void> run_operation(operation_ptr op)
                                                                      net::use_awaitable);
 }
 
-/// Whose outcome nobody waits for.
-class nobody final : public completion
-{
-public:
-    explicit nobody(task work) : work_(std::move(work)) {}
-
-    task& work() noexcept { return work_; }
-    void complete(bool) override {}
-
-private:
-    task work_;
-};
-
-/// `later`: not before the executor has done what it has to do already.
-template <class = void>
-void run_detached(operation_ptr const& op, task work, bool later = false)
-{
-    auto after = std::make_unique<nobody>(std::move(work));
-    op->runs(after->work());
-    op->start(std::move(after), later);
-}
-
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
