@@ -279,6 +279,8 @@ private:
     /// is done with the next turn.
     void act(std::unique_lock<std::mutex>& lock) noexcept
     {
+        if (plan_.idle())
+            return lock.unlock();
         send_effects due = plan_.effects();
         bool const flushed = due.flushed && !flushes_.empty();
         lock.unlock();

@@ -26,6 +26,11 @@ class send_effects
 public:
     send_effects() = default;
 
+    bool empty() const noexcept
+    {
+        return answered.empty() && hurried.empty() && couriers.empty() && queries.empty() && !flushed;
+    }
+
     pending_list answered;          ///< Whoever waits for one of them is to be woken.
     std::list<waiter_ptr> hurried;  ///< Couriers to be woken: their lane is due earlier than it was.
     std::list<lane_ptr> couriers;   ///< For each of these lanes one is to be started.

@@ -223,6 +223,8 @@ public:
             lanes_.erase(lane_key(one->topic, one->partition));
     }
 
+    /// Whether anything is to be done.
+    bool idle() const noexcept { return effects_.empty(); }
     /// What is to be done since this was called last.
     send_effects effects() noexcept { return std::exchange(effects_, send_effects()); }
 
@@ -247,7 +249,7 @@ private:
     static constexpr milliseconds longest_pause = std::chrono::hours(1);
     static constexpr std::size_t known_topics = 1'000;
 
-    using lane_key = std::pair<std::string, std::optional<std::int32_t>>;
+    using lane_key = std::pair<std::string_view, std::optional<std::int32_t>>; ///< The lane's own topic.
 
     class topic_entry
     {
@@ -316,10 +318,11 @@ private:
     void enqueue(pending_list& from)
     {
         pending_send& one = *from.front();
-        lane_key const key(one.topic, one.content.partition());
-        auto found = lanes_.find(key);
-        if (found == lanes_.end())
-            found = lanes_.emplace(key, std::make_shared<lane>(one.topic, one.content.partition())).first;
+        auto found = lanes_.find(lane_key(one.topic, one.content.partition()));
+        if (found == lanes_.end()) {
+            auto const made = std::make_shared<lane>(one.topic, one.content.partition());
+            found = lanes_.emplace(lane_key(made->topic, made->partition), made).first;
+        }
         lane_ptr const& to = found->second;
         call_courier(to);
         // From here on nothing fails: a record is where its counters say.
