@@ -51,10 +51,12 @@ public:
         while (!flights_.empty() && !op->stopped()) {
             result<receipt> outcome = receipt();
             auto const sent = co_await send(op, outcome);
+            if (!sent)
+                outcome = sent.error();
             if (!sent && goes_in_halves(sent.error()))
                 halve();
             else
-                land(sent ? outcome : sent.error());
+                land(outcome);
         }
         co_return result<void>(); // halves that have not been sent have a time of their own
     }
@@ -63,27 +65,26 @@ public:
     void ended(result<void> const& outcome) noexcept override
     {
         send_plan& plan = producer_->plan_;
-        auto const now = steady_clock::now();
         std::unique_lock lock(producer_->mutex_);
         if (!outcome && (!boarded_ || outcome.error().code() == errc::closed))
             producer_->stop(outcome.error());
         if (!outcome && !flights_.empty()) {
             auto const claim = sending_ ? persistence::possibly : persistence::none;
-            plan.land(flights_.back(), failure(outcome.error(), claim), now);
+            error const& why = outcome.error();
+            plan.land(flights_.back(), producer_error(why.code(), "send", lane_->topic, why.cause(), claim),
+                      steady_clock::now());
             flights_.pop_back();
         }
         for (flight& unsent : flights_)
-            if (producer_->given_up_)
-                plan.land(unsent, failure(error(errc::closed, closed_text), persistence::none), now);
-            else
-                plan.put_back(lane_, unsent);
+            plan.put_back(lane_, unsent);
+        if (producer_->given_up_)
+            plan.give_up(outcome ? error(errc::closed, closed_text) : outcome.error());
         plan.returned(lane_, boarded_);
         producer_->act(lock);
     }
 
 private:
-    /// When to board, of which the operation is told when that changes; nullopt when there is nothing to
-    /// send.
+    /// When to board, of which `op` is told when that changes; nullopt when there is nothing to send.
     std::optional<steady_clock::time_point> look(operation_ptr const& op)
     {
         std::lock_guard const lock(producer_->mutex_);
@@ -109,7 +110,9 @@ private:
         flight& now = flights_.back();
         op->deadline(core.deadline(std::nullopt));
         call_options const none;
-        auto request = rest_calls<>(core, "send", none).produce_body(lane_->topic, body_of(now));
+        auto const content = [](pending_ptr const& one) -> record const& { return one->content; };
+        auto request =
+            rest_calls<>(core, "send", none).produce_body(lane_->topic, write_records(now.batch, content));
         if (!request)
             co_return request.error();
         request.value()->retry.at_least_once(producer_->options_.at_least_once());
@@ -121,12 +124,6 @@ private:
             co_return sent;
         outcome = read_receipt<>(answer, now.batch.size());
         co_return result<void>();
-    }
-
-    static std::string body_of(flight const& one)
-    {
-        return write_records(one.batch,
-                             [](pending_ptr const& sent) -> record const& { return sent->content; });
     }
 
     /// Whether the service has said that the batch is too large, and written nothing.
@@ -151,11 +148,6 @@ private:
         flights_.pop_back();
         sending_ = false;
         producer_->act(lock);
-    }
-
-    error failure(error const& why, persistence claim) const
-    {
-        return producer_error(why.code(), "send", lane_->topic, why.cause(), claim);
     }
 
     self_ptr const producer_;
