@@ -17,7 +17,7 @@ def main(root):
     count, found = 0, 0
     for path in sorted(Path(root).rglob("*")):
         name = path.relative_to(root).as_posix()
-        if not path.is_file() or re.match(r"\.git/|build[^/]*/|(.*/)?__pycache__/", name):
+        if not path.is_file() or re.match(r"\.git(/|$)|build[^/]*/|(.*/)?__pycache__/", name):
             continue
         count += 1
         for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
