@@ -97,10 +97,20 @@ fi
 command -v debootstrap >/dev/null || die "debootstrap is missing (Debian: apt install debootstrap)"
 build=
 (($# == 0)) || build=$(realpath -m "$1")
-root=$(mktemp -d)/root
-# What is mounted below it is so in the other namespace alone: here these are plain folders.
-trap 'rm -rf --one-file-system "${root%/root}"' EXIT
+root=$(mktemp -d)/root inside=
+# What is mounted below it is so in the other namespace alone: here these are plain folders. What runs there hears
+# of no signal but this one, which takes all of it along.
+leave() {
+    [[ ! $inside ]] || { kill -KILL "$inside" && wait "$inside"; } 2>/dev/null || true
+    rm -rf --one-file-system "${root%/root}" || { sleep 2 && rm -rf --one-file-system "${root%/root}"; }
+}
+trap leave EXIT
+trap 'exit 130' INT TERM
 make_root "$root"
 copy_tree "$root"
 echo "bare_root.sh: Debian $(cat "$root/etc/debian_version"), $(chroot "$root" dpkg-query -f . -W | wc -c) packages"
-unshare --mount --pid --fork --kill-child bash tests/checks/bare_root.sh --inside "$root" "$build"
+unshare --mount --pid --fork --kill-child bash tests/checks/bare_root.sh --inside "$root" "$build" &
+inside=$! status=0
+wait "$inside" || status=$?
+inside=
+exit "$status"
