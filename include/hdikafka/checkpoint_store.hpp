@@ -6,7 +6,6 @@
 #include <hdikafka/detail/base/fwd.hpp>
 #include <hdikafka/detail/run/asio.hpp>
 
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>

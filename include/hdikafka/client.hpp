@@ -14,9 +14,7 @@
 #include <hdikafka/record_batch.hpp>
 
 #include <cstdint>
-#include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace hdikafka::inline v0_1 {

@@ -7,7 +7,6 @@
 #include <chrono>
 #include <concepts>
 #include <cstdint>
-#include <optional>
 
 namespace hdikafka::inline v0_1 {
 

@@ -8,13 +8,10 @@
 #include <hdikafka/detail/run/asio.hpp>
 #include <hdikafka/record_batch.hpp>
 
-#include <algorithm>
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 
 namespace hdikafka::inline v0_1 {
 

@@ -29,7 +29,6 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 namespace hdikafka::inline v0_1::detail {
 

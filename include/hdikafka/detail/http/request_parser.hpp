@@ -7,7 +7,6 @@
 #include <hdikafka/detail/http/message_parser.hpp>
 
 #include <cstddef>
-#include <optional>
 #include <string_view>
 
 namespace hdikafka::inline v0_1::detail {

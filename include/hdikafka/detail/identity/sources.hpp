@@ -17,10 +17,8 @@
 #include <hdikafka/detail/run/foreign.hpp>
 #include <hdikafka/service_principal.hpp>
 
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>

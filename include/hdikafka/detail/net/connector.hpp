@@ -24,7 +24,6 @@
 #include <string>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 namespace hdikafka::inline v0_1::detail {
 

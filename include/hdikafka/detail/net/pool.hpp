@@ -16,7 +16,6 @@
 #include <cstddef>
 #include <memory>
 #include <mutex>
-#include <string>
 #include <utility>
 
 namespace hdikafka::inline v0_1::detail {

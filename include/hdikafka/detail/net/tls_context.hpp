@@ -18,7 +18,6 @@
 #include <limits>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace hdikafka::inline v0_1::detail {

@@ -20,7 +20,6 @@
 #include <cstdint>
 #include <iterator>
 #include <limits>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>

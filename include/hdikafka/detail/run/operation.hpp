@@ -22,7 +22,6 @@
 #include <memory>
 #include <new>
 #include <optional>
-#include <string>
 #include <system_error>
 #include <utility>
 

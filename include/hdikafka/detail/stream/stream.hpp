@@ -21,7 +21,6 @@
 #include <hdikafka/record_stream.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
