@@ -1108,15 +1108,6 @@ inline bool json_unescape(std::string_view raw, std::string& out)
     }
 }
 
-/// Whether the text between a string's quotes stands for `text`.
-inline bool json_equals(std::string_view raw, std::string_view text)
-{
-    if (raw.find('\\') == std::string_view::npos)
-        return raw == text;
-    std::string decoded;
-    return json_unescape(raw, decoded) && decoded == text;
-}
-
 /// Without <cmath>, which would take as long to compile as all of this file.
 constexpr bool is_finite(double value) noexcept
 {
@@ -1203,7 +1194,7 @@ public:
     bool enter_array() noexcept { return first() == '[' ? open() : other_kind(); }
 
     /// Goes to the next member, whose value is then due. False at the object's end (or a fault).
-    /// `name` is the text between the quotes as it stands: see json_equals() for escapes.
+    /// `name` is the text between the quotes as it stands: see json_unescape() for escapes.
     bool next_member(std::string_view& name) noexcept
     {
         if (!next_item('}') || !due('"') || !scan_string(name) || !due(':'))
@@ -1521,12 +1512,6 @@ private:
     errc fault_ = errc();
     std::array<std::uint64_t, max_depth / 64> objects_{}; // one bit a level: object, else array
 };
-
-inline bool valid_json(std::string_view text) noexcept
-{
-    json_reader in(text);
-    return in.skip() && in.finish();
-}
 
 } // namespace hdikafka::inline v0_1::detail
 
@@ -8947,13 +8932,6 @@ public:
     /// The same with operation_aborted.
     void cancel() noexcept { each(&operation<>::cancel); }
 
-    /// Whether none is under way.
-    bool empty() const
-    {
-        std::lock_guard const lock(siblings_->mutex);
-        return siblings_->under_way.empty();
-    }
-
 private:
     void each(void (operation<>::*end)() noexcept) noexcept
     {
@@ -13699,28 +13677,6 @@ net::awaitable<void> run_operation(operation_ptr op)
                                                                      net::use_awaitable);
 }
 
-/// Whose outcome nobody waits for.
-class nobody final : public completion
-{
-public:
-    explicit nobody(task work) : work_(std::move(work)) {}
-
-    task& work() noexcept { return work_; }
-    void complete(bool) override {}
-
-private:
-    task work_;
-};
-
-/// `later`: not before the executor has done what it has to do already.
-template <class = void>
-void run_detached(operation_ptr const& op, task work, bool later = false)
-{
-    auto after = std::make_unique<nobody>(std::move(work));
-    op->runs(after->work());
-    op->start(std::move(after), later);
-}
-
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
@@ -14647,18 +14603,6 @@ result<T> told_by(call_answer const& answer, result<T> parsed)
 inline std::string_view content_type(http_response const& response)
 {
     return response.field("content-type").value_or(std::string_view());
-}
-
-template <class = void>
-result<partition_info> read_partition_answer(call_answer const& answer)
-{
-    return told_by(answer, parse_partition(answer.response.body_text()));
-}
-
-template <class = void>
-result<std::vector<partition_info>> read_partitions_answer(call_answer const& answer)
-{
-    return told_by(answer, parse_partitions(answer.response.body_text()));
 }
 
 /// Whether a creation or deletion was carried out, by this attempt or an earlier one.
@@ -15838,6 +15782,11 @@ class send_effects
 public:
     send_effects() = default;
 
+    bool empty() const noexcept
+    {
+        return answered.empty() && hurried.empty() && couriers.empty() && queries.empty() && !flushed;
+    }
+
     pending_list answered;          ///< Whoever waits for one of them is to be woken.
     std::list<waiter_ptr> hurried;  ///< Couriers to be woken: their lane is due earlier than it was.
     std::list<lane_ptr> couriers;   ///< For each of these lanes one is to be started.
@@ -16191,6 +16140,8 @@ public:
             lanes_.erase(lane_key(one->topic, one->partition));
     }
 
+    /// Whether anything is to be done.
+    bool idle() const noexcept { return effects_.empty(); }
     /// What is to be done since this was called last.
     send_effects effects() noexcept { return std::exchange(effects_, send_effects()); }
 
@@ -16215,7 +16166,7 @@ private:
     static constexpr milliseconds longest_pause = std::chrono::hours(1);
     static constexpr std::size_t known_topics = 1'000;
 
-    using lane_key = std::pair<std::string, std::optional<std::int32_t>>;
+    using lane_key = std::pair<std::string_view, std::optional<std::int32_t>>; ///< The lane's own topic.
 
     class topic_entry
     {
@@ -16284,10 +16235,11 @@ private:
     void enqueue(pending_list& from)
     {
         pending_send& one = *from.front();
-        lane_key const key(one.topic, one.content.partition());
-        auto found = lanes_.find(key);
-        if (found == lanes_.end())
-            found = lanes_.emplace(key, std::make_shared<lane>(one.topic, one.content.partition())).first;
+        auto found = lanes_.find(lane_key(one.topic, one.content.partition()));
+        if (found == lanes_.end()) {
+            auto const made = std::make_shared<lane>(one.topic, one.content.partition());
+            found = lanes_.emplace(lane_key(made->topic, made->partition), made).first;
+        }
         lane_ptr const& to = found->second;
         call_courier(to);
         // From here on nothing fails: a record is where its counters say.
@@ -16612,6 +16564,8 @@ private:
     /// is done with the next turn.
     void act(std::unique_lock<std::mutex>& lock) noexcept
     {
+        if (plan_.idle())
+            return lock.unlock();
         send_effects due = plan_.effects();
         bool const flushed = due.flushed && !flushes_.empty();
         lock.unlock();
@@ -16754,10 +16708,12 @@ public:
         while (!flights_.empty() && !op->stopped()) {
             result<receipt> outcome = receipt();
             auto const sent = co_await send(op, outcome);
+            if (!sent)
+                outcome = sent.error();
             if (!sent && goes_in_halves(sent.error()))
                 halve();
             else
-                land(sent ? outcome : sent.error());
+                land(outcome);
         }
         co_return result<void>(); // halves that have not been sent have a time of their own
     }
@@ -16766,27 +16722,26 @@ public:
     void ended(result<void> const& outcome) noexcept override
     {
         send_plan& plan = producer_->plan_;
-        auto const now = steady_clock::now();
         std::unique_lock lock(producer_->mutex_);
         if (!outcome && (!boarded_ || outcome.error().code() == errc::closed))
             producer_->stop(outcome.error());
         if (!outcome && !flights_.empty()) {
             auto const claim = sending_ ? persistence::possibly : persistence::none;
-            plan.land(flights_.back(), failure(outcome.error(), claim), now);
+            error const& why = outcome.error();
+            plan.land(flights_.back(), producer_error(why.code(), "send", lane_->topic, why.cause(), claim),
+                      steady_clock::now());
             flights_.pop_back();
         }
         for (flight& unsent : flights_)
-            if (producer_->given_up_)
-                plan.land(unsent, failure(error(errc::closed, closed_text), persistence::none), now);
-            else
-                plan.put_back(lane_, unsent);
+            plan.put_back(lane_, unsent);
+        if (producer_->given_up_)
+            plan.give_up(outcome ? error(errc::closed, closed_text) : outcome.error());
         plan.returned(lane_, boarded_);
         producer_->act(lock);
     }
 
 private:
-    /// When to board, of which the operation is told when that changes; nullopt when there is nothing to
-    /// send.
+    /// When to board, of which `op` is told when that changes; nullopt when there is nothing to send.
     std::optional<steady_clock::time_point> look(operation_ptr const& op)
     {
         std::lock_guard const lock(producer_->mutex_);
@@ -16812,7 +16767,9 @@ private:
         flight& now = flights_.back();
         op->deadline(core.deadline(std::nullopt));
         call_options const none;
-        auto request = rest_calls<>(core, "send", none).produce_body(lane_->topic, body_of(now));
+        auto const content = [](pending_ptr const& one) -> record const& { return one->content; };
+        auto request =
+            rest_calls<>(core, "send", none).produce_body(lane_->topic, write_records(now.batch, content));
         if (!request)
             co_return request.error();
         request.value()->retry.at_least_once(producer_->options_.at_least_once());
@@ -16824,12 +16781,6 @@ private:
             co_return sent;
         outcome = read_receipt<>(answer, now.batch.size());
         co_return result<void>();
-    }
-
-    static std::string body_of(flight const& one)
-    {
-        return write_records(one.batch,
-                             [](pending_ptr const& sent) -> record const& { return sent->content; });
     }
 
     /// Whether the service has said that the batch is too large, and written nothing.
@@ -16854,11 +16805,6 @@ private:
         flights_.pop_back();
         sending_ = false;
         producer_->act(lock);
-    }
-
-    error failure(error const& why, persistence claim) const
-    {
-        return producer_error(why.code(), "send", lane_->topic, why.cause(), claim);
     }
 
     self_ptr const producer_;
@@ -16905,7 +16851,7 @@ public:
 private:
     static result<std::int32_t> count_of(call_answer const& answer)
     {
-        auto const found = read_partitions_answer<>(answer);
+        auto const found = told_by(answer, parse_partitions(answer.response.body_text()));
         if (!found)
             return found.error();
         if (found.value().empty() || found.value().size() > std::numeric_limits<std::int32_t>::max())
@@ -18185,19 +18131,14 @@ private:
 
     task look(operation_ptr op, call_options const& options, plan_event& event)
     {
-        auto const request = rest_calls<Lazy>(*owner_, "consume", options).partition(topic_, partition_);
-        if (!request)
-            co_return request.error();
-        call_answer answer;
-        auto const asked = co_await call<Lazy>(op, owner_->http(), *request.value(), answer);
+        auto request = rest_calls<Lazy>(*owner_, "consume", options).partition(topic_, partition_);
+        partition_info seen;
+        auto const asked = co_await ask(op, owner_, std::move(request), &parse_partition<Lazy>, seen);
         if (!asked)
             co_return asked;
-        auto const seen = read_partition_answer<Lazy>(answer);
-        if (!seen)
-            co_return seen.error();
         event = {.what = plan_event::kind::watermarks,
-                 .earliest = seen.value().earliest_offset,
-                 .latest = seen.value().latest_offset};
+                 .earliest = seen.earliest_offset,
+                 .latest = seen.latest_offset};
         co_return asked;
     }
 
@@ -18300,7 +18241,7 @@ public:
     void ended(result<void> const& outcome) noexcept override
     {
         if (!begun_)
-            reader_->ahead_.stop(); // the client is closed: nothing is to be read again and again
+            return reader_->ahead_.stop(); // the client is closed: whoever waits is told so, and asks no more
         if (landed_)
             return;
         if (outcome || outcome.error().code() == errc::closed)
@@ -18664,18 +18605,13 @@ public:
 private:
     task look_for_partitions()
     {
-        client_core<>& owner = *stream_->owner;
-        auto const request = rest_calls<Lazy>(owner, "consume", options_).partitions(stream_->topic);
-        if (!request)
-            co_return request.error();
-        call_answer answer;
-        auto const asked = co_await call<Lazy>(op_, owner.http(), *request.value(), answer);
+        auto request = rest_calls<Lazy>(*stream_->owner, "consume", options_).partitions(stream_->topic);
+        std::vector<partition_info> seen;
+        auto const asked =
+            co_await ask(op_, stream_->owner, std::move(request), &parse_partitions<Lazy>, seen);
         if (!asked)
             co_return asked;
-        auto const seen = read_partitions_answer<Lazy>(answer);
-        if (!seen)
-            co_return seen.error();
-        stream_->add(seen.value());
+        stream_->add(seen);
         stream_->refresh_at =
             steady_clock::now() + std::min(stream_->options.refresh_partitions(), client_core<>::longest);
         co_return asked;
@@ -18825,12 +18761,12 @@ public:
         if (stream->single) {
             auto request = calls.partition(stream->topic, positions.begin()->first);
             auto one = co_await perform(stream->owner, options.timeout(), std::move(request),
-                                        &read_partition_answer<Lazy>);
+                                        &parse_partition<Lazy>);
             seen.push_back(std::move(one));
         } else {
             auto request = calls.partitions(stream->topic);
             seen = co_await perform(stream->owner, options.timeout(), std::move(request),
-                                    &read_partitions_answer<Lazy>);
+                                    &parse_partitions<Lazy>);
         }
         std::map<std::int32_t, std::int64_t> out;
         for (partition_info const& one : seen) {

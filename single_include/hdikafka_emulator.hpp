@@ -842,8 +842,6 @@ using emulator = basic_emulator<>;
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
-#include <array>
-
 namespace hdikafka::inline v0_1::detail::emulation {
 
 class emulator_certificate
@@ -1363,6 +1361,7 @@ private:
 #ifndef HDIKAFKA_DETAIL_EMULATOR_CONNECTION_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_CONNECTION_HPP
 
+#include <array>
 #include <exception>
 #include <span>
 
