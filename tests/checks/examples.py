@@ -364,9 +364,34 @@ def post(body, more=b""):
     return b"POST /events HTTP/1.1\r\nHost: h\r\n%sContent-Length: %d\r\n\r\n%s" % (more, len(body), body)
 
 
+class Exactly:
+    """Of a connection, no byte more than is asked for: two answers may come together."""
+
+    def __init__(self, peer):
+        self.peer = peer
+
+    def makefile(self, *_):
+        return self
+
+    def readline(self, limit=-1):
+        line = b""
+        while not line.endswith(b"\n") and len(line) != limit and (byte := self.peer.recv(1)):
+            line += byte
+        return line
+
+    def read(self, size):
+        data = b""
+        while len(data) < size and (part := self.peer.recv(size - len(data))):
+            data += part
+        return data
+
+    def close(self):
+        pass
+
+
 def http_answer(peer):
     """Status and content of one answer; nothing if the peer hung up instead."""
-    answer = http.client.HTTPResponse(peer)
+    answer = http.client.HTTPResponse(Exactly(peer))
     try:
         answer.begin()
     except (http.client.BadStatusLine, ConnectionResetError):
