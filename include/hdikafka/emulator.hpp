@@ -50,7 +50,7 @@ public:
     basic_emulator(basic_emulator const&) = delete;
     basic_emulator& operator=(basic_emulator const&) = delete;
 
-    ~basic_emulator();
+    ~basic_emulator() { stop(); }
 
     /// Makes a certificate if none was given, binds and begins to accept. Throws hk::error when the
     /// address cannot be bound or the certificate cannot be used. Once only, also after stop().

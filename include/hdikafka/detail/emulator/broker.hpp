@@ -104,13 +104,7 @@ public:
 class emulator_broker
 {
 public:
-    explicit emulator_broker(emulator_options const& options)
-        : visibility_delay_(options.visibility_delay()),
-          retain_records_(options.retain_records()),
-          max_stored_bytes_(options.max_stored_bytes()),
-          max_topics_(options.max_topics()),
-          max_partitions_(options.max_partitions())
-    {}
+    explicit emulator_broker(emulator_options options) : options_(std::move(options)) {}
 
     /// Shown by metadata after the visibility delay.
     result<void> create(std::string_view name, emulator_topic_config config, emulator_time now)
@@ -120,15 +114,15 @@ public:
         if (topics_.contains(name))
             return error(errc::already_exists, "topic '" + std::string(name) + "' already exists");
         std::int32_t const partitions = config.partition_count.value_or(1);
-        if (partitions < 1 || partitions > max_partitions_)
+        if (partitions < 1 || partitions > options_.max_partitions())
             return error(errc::bad_request,
-                         "partition_count must be 1 to " + std::to_string(max_partitions_));
+                         "partition_count must be 1 to " + std::to_string(options_.max_partitions()));
         std::int32_t const factor = config.replication_factor.value_or(emulator_broker_count);
         if (factor < 1 || factor > emulator_broker_count)
             return error(errc::bad_request, "replication_factor must be 1 to " +
                                                 std::to_string(emulator_broker_count) +
                                                 ", the number of brokers");
-        if (topics_.size() >= max_topics_)
+        if (topics_.size() >= options_.max_topics())
             return error(errc::service_failed, "the emulator holds its maximum of topics");
 
         emulator_topic topic;
@@ -138,7 +132,7 @@ public:
             std::exchange(next_first_broker_, (next_first_broker_ + 1) % emulator_broker_count);
         topic.properties = std::move(config.properties);
         topic.partitions.resize(static_cast<std::size_t>(partitions));
-        topic.shown_from = now + visibility_delay_;
+        topic.shown_from = now + options_.visibility_delay();
         topics_.emplace(name, std::move(topic));
         return {};
     }
@@ -152,8 +146,9 @@ public:
         for (auto const& log : found->second.partitions)
             stored_bytes_ -= log.bytes();
         forget_ghosts(now);
-        if (visibility_delay_.count() > 0 && found->second.shown(now) && ghosts_.size() < max_topics_) {
-            found->second.shown_until = now + visibility_delay_;
+        if (options_.visibility_delay().count() > 0 && found->second.shown(now) &&
+            ghosts_.size() < options_.max_topics()) {
+            found->second.shown_until = now + options_.visibility_delay();
             ghosts_.insert_or_assign(found->first, without_records(std::move(found->second)));
         }
         topics_.erase(found);
@@ -179,7 +174,7 @@ public:
 
         std::vector<emulator_placement> placements;
         placements.reserve(records.size());
-        if (stored_bytes_ >= max_stored_bytes_)
+        if (stored_bytes_ >= options_.max_stored_bytes())
             return error(errc::service_failed, "the emulator holds its maximum of bytes");
         for (auto& record : records) {
             emulator_placement placement;
@@ -295,7 +290,7 @@ private:
         stored.timestamp = now;
         stored_bytes_ -= log.bytes();
         std::int64_t const offset = log.append(std::move(stored));
-        log.retain(retain_records_);
+        log.retain(options_.retain_records());
         stored_bytes_ += log.bytes();
         return offset;
     }
@@ -312,11 +307,7 @@ private:
         std::erase_if(ghosts_, [now](auto const& entry) { return !entry.second.shown(now); });
     }
 
-    std::chrono::milliseconds visibility_delay_;
-    std::size_t retain_records_;
-    std::size_t max_stored_bytes_;
-    std::size_t max_topics_;
-    std::int32_t max_partitions_;
+    emulator_options options_;
     std::int32_t next_first_broker_ = 0;
     std::size_t stored_bytes_ = 0;
     topic_map topics_;

@@ -6,13 +6,12 @@
 #include <hdikafka/detail/emulator/broker.hpp>
 #include <hdikafka/detail/emulator/message.hpp>
 #include <hdikafka/detail/http/syntax.hpp>
-#include <hdikafka/detail/json/reader.hpp>
+#include <hdikafka/detail/json/values.hpp>
 #include <hdikafka/detail/json/writer.hpp>
 #include <hdikafka/detail/producer/partition_choice.hpp>
 
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,25 +21,17 @@ namespace hdikafka::inline v0_1::detail::emulation {
 
 inline error bad_body(std::string const& what) { return error(errc::bad_request, what); }
 
-/// The body's syntax, apart from its shape: after this a fault can only be one of shape.
-inline result<void> check_json(std::string_view body)
+/// The body's syntax, and that it is an object: after this a fault can only be one of what is in it.
+inline result<void> check_object(std::string_view body)
 {
     if (body.empty())
         return bad_body("the request needs a body");
     json_reader in(body);
     if (!in.skip() || !in.finish())
         return bad_body("the body is not valid JSON, at byte " + std::to_string(in.position()));
+    if (json_reader(body).peek() != json_kind::object)
+        return bad_body("the body must be an object");
     return {};
-}
-
-inline bool read_count(json_reader& in, std::optional<std::int32_t>& out)
-{
-    std::int64_t wide = 0;
-    if (!in.integer(wide) || wide < std::numeric_limits<std::int32_t>::min() ||
-        wide > std::numeric_limits<std::int32_t>::max())
-        return false;
-    out = static_cast<std::int32_t>(wide);
-    return true;
 }
 
 /// `{name: string | number | boolean…}`; any name is taken that could be Kafka's.
@@ -71,11 +62,9 @@ inline result<emulator_topic_config> read_topic_config(std::string_view body)
     emulator_topic_config out;
     if (body.empty())
         return out;
-    if (auto valid = check_json(body); !valid)
+    if (auto valid = check_object(body); !valid)
         return valid.error();
     json_reader in(body);
-    if (in.peek() != json_kind::object)
-        return bad_body("the body must be an object");
     bool has_properties = false;
     std::string_view name;
     in.enter_object();
@@ -86,7 +75,7 @@ inline result<emulator_topic_config> read_topic_config(std::string_view body)
             auto& member = count ? out.partition_count : out.replication_factor;
             if (member)
                 return bad_body(quoted + "is given twice");
-            if (!read_count(in, member))
+            if (!read_int32(in, member.emplace()))
                 return bad_body(quoted + "must be an integer of 32 bits");
         } else if (name == "topic_properties") {
             if (std::exchange(has_properties, true))
@@ -140,11 +129,9 @@ inline result<emulator_new_record> read_new_record(json_reader& in, std::string 
 /// The body of a produce.
 inline result<std::vector<emulator_new_record>> read_new_records(std::string_view body)
 {
-    if (auto valid = check_json(body); !valid)
+    if (auto valid = check_object(body); !valid)
         return valid.error();
     json_reader in(body);
-    if (in.peek() != json_kind::object)
-        return bad_body("the body must be an object");
     std::vector<emulator_new_record> out;
     bool found = false;
     std::string_view name;

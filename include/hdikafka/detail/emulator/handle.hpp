@@ -22,12 +22,6 @@ basic_emulator<Lazy>::basic_emulator(net::any_io_executor executor, emulator_opt
 {}
 
 template <class Lazy>
-basic_emulator<Lazy>::~basic_emulator()
-{
-    stop();
-}
-
-template <class Lazy>
 void basic_emulator<Lazy>::start()
 {
     if (!executor_)

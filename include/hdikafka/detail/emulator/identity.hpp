@@ -104,11 +104,11 @@ inline emulator_answer token_answer(emulator_authority& authority, std::string_v
     if (auto refusal = authority.check_request(*form, token_url, visit.now))
         return entra_error(*refusal, visit);
 
-    std::string const lifetime = std::to_string(authority.lifetime().count());
+    std::string const lifetime = std::to_string(authority.options().token_lifetime().count());
     std::string body =
         "{\"token_type\":\"Bearer\",\"expires_in\":" + lifetime + ",\"ext_expires_in\":" + lifetime;
-    if (authority.refresh_in())
-        body += ",\"refresh_in\":" + std::to_string(authority.refresh_in()->count());
+    if (auto const refresh_in = authority.options().token_refresh_in())
+        body += ",\"refresh_in\":" + std::to_string(refresh_in->count());
     std::string_view const claims = single_value(*form, "claims").value_or("");
     body += ",\"access_token\":\"" + authority.issue(visit.now, visit.random, claims) + "\"}";
     return emulator_answer(200, std::move(body)).field("Cache-Control", "no-store, no-cache");

@@ -289,7 +289,7 @@ private:
     emulator_answer claims_challenge(emulator_request const& request) const
     {
         std::string field = "Bearer realm=\"\", authorization_uri=\"";
-        field += authority_url(request.host, "/" + authority_.tenant() + "/oauth2/authorize");
+        field += authority_url(request.host, "/" + options_.tenant() + "/oauth2/authorize");
         field += "\", error=\"insufficient_claims\", claims=\"";
         field += base64_encode(authority_.required_claims(), base64_form::standard) + "\"";
         return proxy_error(401, "the token was not asked for with the claims that are required")
