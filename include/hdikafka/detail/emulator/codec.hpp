@@ -156,38 +156,37 @@ inline result<std::vector<emulator_new_record>> read_new_records(std::string_vie
     return out;
 }
 
+/// `count` items in brackets, of which `append(out, n)` writes the nth.
+template <class Append>
+void append_list(std::string& out, std::size_t count, Append append)
+{
+    out += '[';
+    for (std::size_t n = 0; n < count; ++n) {
+        if (n > 0)
+            out += ',';
+        append(out, n);
+    }
+    out += ']';
+}
+
 inline void append_broker(std::string& out, std::size_t index)
 {
     emulator_broker_endpoint const& broker = emulator_broker_endpoints[index];
-    out += "{\"hostName\":";
-    append_json_string(out, broker.host);
-    out += ",\"port\":";
-    append_json_integer(out, broker.port);
-    out += ",\"id\":";
-    append_json_integer(out, broker.id);
-    out += ",\"rack\":";
-    append_json_string(out, broker.rack);
-    out += '}';
+    out += R"({"hostName":)" + json_text(broker.host) + R"(,"port":)" + std::to_string(broker.port) +
+           R"(,"id":)" + std::to_string(broker.id) + R"(,"rack":)" + json_text(broker.rack) + '}';
 }
 
 inline void append_partition(std::string& out, emulator_topic const& topic, std::size_t id)
 {
     emulator_log const& log = topic.partitions[id];
     std::string replicas;
-    for (std::int32_t n = 0; n < topic.replication_factor; ++n) {
-        if (n > 0)
-            replicas += ',';
-        append_broker(replicas, topic.replica(id, static_cast<std::size_t>(n)));
-    }
-    out += "{\"partition_id\":";
-    append_json_integer(out, id);
-    out += ",\"earliest_offset\":";
-    append_json_integer(out, log.earliest());
-    out += ",\"latest_offset\":";
-    append_json_integer(out, log.latest());
-    out += ",\"leader\":";
+    append_list(replicas, static_cast<std::size_t>(topic.replication_factor),
+                [&](std::string& to, std::size_t n) { append_broker(to, topic.replica(id, n)); });
+    out += R"({"partition_id":)" + std::to_string(id) + R"(,"earliest_offset":)" +
+           std::to_string(log.earliest()) + R"(,"latest_offset":)" + std::to_string(log.latest()) +
+           R"(,"leader":)";
     append_broker(out, topic.replica(id, 0));
-    out += ",\"replicas\":[" + replicas + "],\"isr\":[" + replicas + "]}";
+    out += R"(,"replicas":)" + replicas + R"(,"isr":)" + replicas + '}';
 }
 
 /// A key or a value in the form that was chosen.
@@ -222,10 +221,8 @@ inline void append_record(std::string& out, emulator_record const& record, emula
 /// One entry of a produce's `offsets`. Error code 1 is a Kafka error that is not worth a retry.
 inline void append_placement(std::string& out, emulator_placement const& placement)
 {
-    out += "{\"partition\":";
-    append_json_integer(out, placement.partition);
-    out += ",\"offset\":";
-    append_json_integer(out, placement.offset);
+    out += R"({"partition":)" + std::to_string(placement.partition) + R"(,"offset":)" +
+           std::to_string(placement.offset);
     out += placement.refused ? ",\"error_code\":1,\"error\":\"the record was refused\"}"
                              : ",\"error_code\":null,\"error\":null}";
 }

@@ -7,7 +7,6 @@
 #include <hdikafka/detail/emulator/message.hpp>
 #include <hdikafka/detail/emulator/options.hpp>
 #include <hdikafka/detail/http/syntax.hpp>
-#include <hdikafka/detail/json/writer.hpp>
 
 #include <algorithm>
 #include <array>
@@ -29,11 +28,8 @@ using emulator_key_writer = std::function<bool(std::string_view key)>;
 /// The body of a refusal by IMDS or Arc.
 inline emulator_answer imds_error(int status, std::string_view error, std::string_view description)
 {
-    std::string body = "{\"error\":";
-    append_json_string(body, error);
-    body += ",\"error_description\":";
-    append_any_text(body, description);
-    return emulator_answer(status, body + '}');
+    return emulator_answer(status, R"({"error":)" + json_text(error) + R"(,"error_description":)" +
+                                       json_text(description) + '}');
 }
 
 /// What IMDS or Arc says with this status when it is in trouble.
@@ -45,11 +41,8 @@ inline emulator_answer imds_failure(int status, std::string_view why)
 /// The body of a refusal by App Service.
 inline emulator_answer app_service_error(int status, std::string_view message)
 {
-    std::string body = "{\"statusCode\":";
-    append_json_integer(body, status);
-    body += ",\"message\":";
-    append_any_text(body, message);
-    return emulator_answer(status, body + '}');
+    return emulator_answer(status, R"({"statusCode":)" + std::to_string(status) + R"(,"message":)" +
+                                       json_text(message) + '}');
 }
 
 /// What one of the endpoints takes in its query besides api-version and resource.
@@ -206,9 +199,7 @@ private:
     static void append_member(std::string& out, std::string_view name, std::string_view text)
     {
         out += out.empty() ? '{' : ',';
-        append_json_string(out, name);
-        out += ':';
-        append_any_text(out, text);
+        out += json_text(name) + ':' + json_text(text);
     }
 
     /// All numbers are text, as they are in Azure.
@@ -227,8 +218,8 @@ private:
                                 emulator_pairs const& query) const
     {
         std::string body = grant(authority, visit, query);
-        append_seconds(body, "expires_in", authority.options().token_lifetime());
-        append_seconds(body, "ext_expires_in", authority.options().token_lifetime());
+        append_seconds(body, "expires_in", options_.token_lifetime());
+        append_seconds(body, "ext_expires_in", options_.token_lifetime());
         append_seconds(body, "not_before", since_1970(visit.now));
         return emulator_answer(200, body + '}');
     }
@@ -240,7 +231,7 @@ private:
         std::string out;
         append_member(out, "access_token", authority.issue(visit.now, visit.random));
         append_member(out, "client_id", single_value(query, "client_id").value_or(options_.client_id()));
-        append_seconds(out, "expires_on", since_1970(visit.now + authority.options().token_lifetime()));
+        append_seconds(out, "expires_on", since_1970(visit.now + options_.token_lifetime()));
         if (auto const refresh_in = options_.token_refresh_in())
             append_seconds(out, "refresh_in", *refresh_in);
         append_member(out, "resource", single_value(query, "resource").value_or(""));
