@@ -162,7 +162,7 @@ private:
 } // namespace hdikafka::inline v0_1
 
 #ifndef HDIKAFKA_SEPARATE_COMPILATION
-#include <hdikafka/detail/identity/credentials.hpp>
+#include <hdikafka/detail/identity/chain.hpp>
 #endif
 
 #endif

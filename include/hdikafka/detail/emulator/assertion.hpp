@@ -43,8 +43,6 @@ public:
 class verified_assertion
 {
 public:
-    verified_assertion() = default;
-
     std::string audience;
     std::string issuer;
     std::string subject;
@@ -57,9 +55,7 @@ public:
 class registered_certificate
 {
 public:
-    registered_certificate() = default;
-
-    openssl_handle<EVP_PKEY, &EVP_PKEY_free> key; ///< Public, RSA.
+    pkey_ptr key; ///< Public, RSA.
     std::string der;
     std::string sha1;   ///< Of der, 20 bytes.
     std::string sha256; ///< Of der, 32 bytes.
@@ -87,13 +83,10 @@ result<std::vector<registered_certificate>> read_registered_certificates(std::st
     bio_ptr const in(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
     while (x509_ptr const read{PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr)}) {
         registered_certificate& made = out.emplace_back();
-        made.key = openssl_handle<EVP_PKEY, &EVP_PKEY_free>(X509_get_pubkey(read.get()));
+        made.key = pkey_ptr(X509_get_pubkey(read.get()));
         if (!made.key || EVP_PKEY_get_base_id(made.key.get()) != EVP_PKEY_RSA)
             return refused("one is not for RSA");
-        unsigned char* der = nullptr;
-        int const size = i2d_X509(read.get(), &der);
-        made.der.assign(reinterpret_cast<char const*>(der), size > 0 ? static_cast<std::size_t>(size) : 0);
-        OPENSSL_free(der);
+        made.der = certificate_der(read.get());
         made.sha1 = assertion_digest(made.der, EVP_sha1());
         made.sha256 = assertion_digest(made.der, EVP_sha256());
     }
@@ -206,7 +199,7 @@ std::optional<verified_assertion> read_assertion_claims(std::string_view json)
 template <class = void>
 bool signed_with(EVP_PKEY* key, bool pss, std::string_view text, std::string_view signature)
 {
-    openssl_handle<EVP_MD_CTX, &EVP_MD_CTX_free> const context(EVP_MD_CTX_new());
+    digest_context_ptr const context(EVP_MD_CTX_new());
     EVP_PKEY_CTX* settings = nullptr; // the context's own
     auto const bytes = [](std::string_view of) { return reinterpret_cast<unsigned char const*>(of.data()); };
     bool const good =

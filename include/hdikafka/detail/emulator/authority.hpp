@@ -9,7 +9,6 @@
 #include <hdikafka/detail/http/syntax.hpp>
 #include <hdikafka/detail/json/reader.hpp>
 
-#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <map>

@@ -5,6 +5,7 @@
 
 #include <hdikafka/detail/base/murmur2.hpp>
 #include <hdikafka/detail/emulator/log.hpp>
+#include <hdikafka/detail/rest/arguments.hpp>
 #include <hdikafka/result.hpp>
 
 #include <algorithm>
@@ -38,22 +39,12 @@ inline constexpr std::array<emulator_broker_endpoint, emulator_broker_count> emu
      {"wn2-emulator.internal", "/fault-domain-2", 9092, 1003}}};
 
 /// Topics' names as Kafka has them.
-inline bool valid_emulator_topic(std::string_view name) noexcept
-{
-    if (name.empty() || name.size() > 249 || name == "." || name == "..")
-        return false;
-    return std::ranges::all_of(name, [](char c) {
-        bool const letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-        return letter || c == '.' || c == '_' || c == '-';
-    });
-}
+inline bool valid_emulator_topic(std::string_view name) { return bool(check_topic(name)); }
 
 /// What a topic is created with; what is not set is left to the cluster.
 class emulator_topic_config
 {
 public:
-    emulator_topic_config() = default;
-
     std::optional<std::int32_t> partition_count;
     std::optional<std::int32_t> replication_factor;
     std::map<std::string, std::string> properties; ///< Names and JSON texts.
@@ -84,8 +75,6 @@ public:
 class emulator_new_record
 {
 public:
-    emulator_new_record() = default;
-
     std::optional<std::string> key; ///< JSON text.
     std::optional<std::string> key_bytes;
     std::optional<std::int64_t> partition;

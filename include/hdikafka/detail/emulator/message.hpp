@@ -21,8 +21,6 @@ namespace hdikafka::inline v0_1::detail::emulation {
 class emulator_request
 {
 public:
-    emulator_request() = default;
-
     std::string_view method;
     std::string_view target;
     std::string_view host;

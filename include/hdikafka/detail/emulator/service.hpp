@@ -16,7 +16,6 @@
 #include <cstddef>
 #include <deque>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -32,7 +31,7 @@ public:
     std::string_view path; ///< `*` stands for any one segment.
 };
 
-inline constexpr std::array<emulator_route_row, 11> emulator_route_table{{
+inline constexpr std::array<emulator_route_row, 14> emulator_route_table{{
     {emulator_route::brokers, "GET", "v1/metadata/brokers"},
     {emulator_route::topics, "GET", "v1/metadata/topics"},
     {emulator_route::partitions, "GET", "v1/metadata/topics/*/partitions"},
@@ -44,10 +43,6 @@ inline constexpr std::array<emulator_route_row, 11> emulator_route_table{{
     {emulator_route::token, "POST", "*/oauth2/v2.0/token"},
     {emulator_route::openid_configuration, "GET", "*/v2.0/.well-known/openid-configuration"},
     {emulator_route::instance_discovery, "GET", "common/discovery/instance"},
-}};
-
-/// What is there without TLS, and only there.
-inline constexpr std::array<emulator_route_row, 3> emulator_identity_route_table{{
     {emulator_route::imds, "GET", "metadata/identity/oauth2/token"},
     {emulator_route::app_service_identity, "GET", "msi/token"},
     {emulator_route::arc_identity, "GET", "metadata/arc/identity/oauth2/token"},
@@ -151,10 +146,11 @@ private:
                route == emulator_route::instance_discovery;
     }
 
-    static bool gives_identity(emulator_route route) noexcept
+    /// What is there without TLS, and only there.
+    static bool at_machine(emulator_route route) noexcept
     {
-        return at_authority(route) || route == emulator_route::imds ||
-               route == emulator_route::app_service_identity || route == emulator_route::arc_identity;
+        return route == emulator_route::imds || route == emulator_route::app_service_identity ||
+               route == emulator_route::arc_identity;
     }
 
     bool offered(emulator_route route) const noexcept
@@ -168,11 +164,9 @@ private:
     emulator_route find_route(emulator_request const& request, emulator_target const& target,
                               std::string& allowed) const
     {
-        std::span<emulator_route_row const> table = emulator_route_table;
-        if (request.plain)
-            table = emulator_identity_route_table;
-        for (auto const& row : table) {
-            if (!path_matches(row.path, target.segments) || !offered(row.route))
+        for (auto const& row : emulator_route_table) {
+            if (at_machine(row.route) != request.plain || !path_matches(row.path, target.segments) ||
+                !offered(row.route))
                 continue;
             if (row.method == request.method)
                 return row.route;
@@ -219,7 +213,8 @@ private:
     std::optional<emulator_fault> next_fault(emulator_route route)
     {
         for (auto fault = faults_.begin(); fault != faults_.end(); ++fault) {
-            bool const meant = fault->route() ? *fault->route() == route : !gives_identity(route);
+            bool const meant =
+                fault->route() ? *fault->route() == route : !at_authority(route) && !at_machine(route);
             if (!meant)
                 continue;
             emulator_fault const found = *fault;

@@ -3,6 +3,7 @@
 #define HDIKAFKA_DETAIL_IDENTITY_ASSERTION_HPP
 
 #include <hdikafka/detail/base/base64.hpp>
+#include <hdikafka/detail/base/openssl_handle.hpp>
 #include <hdikafka/detail/identity/certificate.hpp>
 #include <hdikafka/detail/json/writer.hpp>
 #include <hdikafka/result.hpp>
@@ -18,8 +19,6 @@
 #include <utility>
 
 namespace hdikafka::inline v0_1::detail {
-
-using digest_context_ptr = openssl_handle<EVP_MD_CTX, &EVP_MD_CTX_free>;
 
 /// How an assertion is signed (RFC 7518 §3), and by which of its digests it names the certificate.
 enum class assertion_algorithm : unsigned char
