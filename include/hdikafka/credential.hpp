@@ -54,7 +54,7 @@ concept credential_kind = requires(Kind kind) {
 } // namespace detail
 
 /// A token that the program got elsewhere. It is used until the service refuses it (errc::unauthorized).
-class bearer_token : public detail::credential_of<detail::fixed_token_source, detail::secret>
+class bearer_token : public detail::credential_of<bearer_token, detail::fixed_token_source, detail::secret>
 {
 public:
     /// Without "Bearer". Characters that no token has are told by the first call: errc::invalid_option.
@@ -66,8 +66,8 @@ public:
 /// expires, and once when the service refuses one. Never twice at a time, unless it goes on when it is
 /// cancelled: after two minutes, or when the client that needs the token is closed. It runs on that client's
 /// executor; what it throws becomes the call's error.
-class token_callback
-    : public detail::credential_of<detail::callback_token_source, detail::token_callback_settings>
+class token_callback : public detail::credential_of<token_callback, detail::callback_token_source,
+                                                    detail::token_callback_settings>
 {
 public:
     /// The function is kept as long as any copy of the credential, and may be called from any thread of the
@@ -86,11 +86,7 @@ public:
     {}
 
     /// Another scope to ask for than https://hib.azurehdinsight.net/.default.
-    token_callback& scope(std::string scope) &
-    {
-        settings_.scope = std::move(scope);
-        return *this;
-    }
+    token_callback& scope(std::string scope) & { return set(settings_.scope, std::move(scope)); }
     token_callback&& scope(std::string scope) && { return std::move(this->scope(std::move(scope))); }
 };
 

@@ -87,7 +87,7 @@ template <class Source, class Settings>
 token_source_ptr make_token_source(Settings settings);
 
 /// A kind of credential: settings, of which `Source` is made.
-template <template <class> class Source, class Settings>
+template <class Kind, template <class> class Source, class Settings>
 class credential_of
 {
 public:
@@ -101,6 +101,14 @@ public:
 protected:
     credential_of() = default;
     explicit credential_of(Settings settings) : settings_(std::move(settings)) {}
+
+    /// For the setters.
+    template <class Setting>
+    Kind& set(Setting& setting, Setting value)
+    {
+        setting = std::move(value);
+        return static_cast<Kind&>(*this);
+    }
 
     Settings settings_;
 };
