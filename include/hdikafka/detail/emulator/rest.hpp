@@ -170,27 +170,20 @@ inline result<std::int64_t> read_count_parameter(emulator_pairs const& query)
     return count.value_or(1);
 }
 
-class emulator_position
-{
-public:
-    std::string_view topic;
-    std::string_view partition;
-    std::string_view offset;
-};
-
 /// Records from the offset on, as many as were asked for and as fit under the cap; after a gap the
 /// records behind it. NextOffset passes over a gap at the end, as a consumer's position does.
 inline emulator_answer consume_answer(emulator_broker const& broker, emulator_options const& options,
-                                      emulator_position const& at, emulator_pairs const& query)
+                                      emulator_target const& target)
 {
-    auto const partition = parse_number(at.partition);
-    auto const offset = parse_number(at.offset);
+    std::string const& topic = target.segments[3];
+    auto const partition = parse_number(target.segments[5]);
+    auto const offset = parse_number(target.segments[7]);
     if (!partition || !offset)
         return proxy_error(400, "the partition and the offset must be numbers");
-    auto const count = read_count_parameter(query);
+    auto const count = read_count_parameter(target.query);
     if (!count)
         return refusal(count.error());
-    auto const known = broker.log(at.topic, *partition);
+    auto const known = broker.log(topic, *partition);
     if (!known)
         return refusal(known.error());
     emulator_log const& log = *known.value();
@@ -198,9 +191,8 @@ inline emulator_answer consume_answer(emulator_broker const& broker, emulator_op
     if (outside && options.out_of_range_status() != 200)
         return proxy_error(options.out_of_range_status(),
                            "offset " + std::to_string(*offset) + " is out of range: partition " +
-                               std::to_string(*partition) + " of topic '" + std::string(at.topic) +
-                               "' has offsets " + std::to_string(log.earliest()) + " to " +
-                               std::to_string(log.latest()));
+                               std::to_string(*partition) + " of topic '" + topic + "' has offsets " +
+                               std::to_string(log.earliest()) + " to " + std::to_string(log.latest()));
 
     bool const object = options.consume_answer() == emulator_consume_answer::object;
     std::string body = object ? "{\"records\":[" : "[";

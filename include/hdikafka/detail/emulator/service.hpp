@@ -248,8 +248,7 @@ private:
         case emulator_route::delete_topic: return delete_answer(broker_, path[2], now);
         case emulator_route::produce:
             return produce_answer(broker_, options_, path[3], request, refused_records_, now);
-        case emulator_route::consume:
-            return consume_answer(broker_, options_, {path[3], path[5], path[7]}, target.query);
+        case emulator_route::consume: return consume_answer(broker_, options_, target);
         case emulator_route::token: return token_answer(authority_, path[0], visit);
         case emulator_route::openid_configuration: return openid_answer(authority_, path[0], visit);
         case emulator_route::instance_discovery: return instance_answer(target, visit);

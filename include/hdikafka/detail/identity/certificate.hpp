@@ -36,8 +36,6 @@ using pkcs8_ptr = openssl_handle<PKCS8_PRIV_KEY_INFO, &PKCS8_PRIV_KEY_INFO_free>
 class client_certificate
 {
 public:
-    client_certificate() = default;
-
     pkey_ptr key;                   ///< Private, RSA, of 2048 bits at least.
     std::vector<std::string> chain; ///< DER: the key's own certificate, then those that certify it.
 };
