@@ -21,19 +21,9 @@ namespace hdikafka::inline v0_1 {
 
 namespace detail {
 
-template <class>
-class fixed_token_source;
-template <class>
-class callback_token_source;
-template <class>
-class chained_source;
-template <class>
-class default_source;
-
 class token_callback_settings
 {
 public:
-    token_callback_settings() = default;
     explicit token_callback_settings(std::function<net::awaitable<access_token>(token_request)> from)
         : function(std::move(from))
     {}

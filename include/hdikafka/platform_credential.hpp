@@ -10,15 +10,6 @@
 
 namespace hdikafka::inline v0_1 {
 
-namespace detail {
-
-template <class>
-class managed_identity_source;
-template <class>
-class azure_cli_source;
-
-} // namespace detail
-
 /// The identity that Azure gives to the machine, app or cluster on which the program runs. Which endpoint is
 /// asked is read from the environment for each token request: App Service and Container Apps
 /// (IDENTITY_ENDPOINT, IDENTITY_HEADER), Azure Arc (IDENTITY_ENDPOINT, IMDS_ENDPOINT), otherwise the instance

@@ -15,21 +15,9 @@ namespace hdikafka::inline v0_1 {
 
 namespace detail {
 
-template <class>
-class client_secret_source;
-template <class>
-class client_certificate_source;
-template <class>
-class client_assertion_source;
-template <class>
-class workload_identity_source;
-template <class>
-class environment_source;
-
 class client_assertion_settings : public entra_settings
 {
 public:
-    client_assertion_settings() = default;
     client_assertion_settings(entra_settings who, std::function<net::awaitable<std::string>()> from)
         : entra_settings(std::move(who)), function(std::move(from))
     {}

@@ -17,7 +17,6 @@
 #include <openssl/x509.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -61,15 +60,6 @@ public:
     std::string sha256; ///< Of der, 32 bytes.
 };
 
-inline std::string assertion_digest(std::string_view bytes, EVP_MD const* kind)
-{
-    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-    unsigned size = 0;
-    if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, kind, nullptr) != 1)
-        size = 0; // equals no digest
-    return std::string(reinterpret_cast<char const*>(digest.data()), size);
-}
-
 /// Reads all certificates of a PEM text; private keys between them are passed over.
 template <class = void>
 result<std::vector<registered_certificate>> read_registered_certificates(std::string_view pem)
@@ -87,8 +77,8 @@ result<std::vector<registered_certificate>> read_registered_certificates(std::st
         if (!made.key || EVP_PKEY_get_base_id(made.key.get()) != EVP_PKEY_RSA)
             return refused("one is not for RSA");
         made.der = certificate_der(read.get());
-        made.sha1 = assertion_digest(made.der, EVP_sha1());
-        made.sha256 = assertion_digest(made.der, EVP_sha256());
+        made.sha1 = digest_of(made.der, EVP_sha1());
+        made.sha256 = digest_of(made.der, EVP_sha256());
     }
     if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
         return refused("one is damaged");

@@ -132,13 +132,15 @@ public:
         auto const found = topics_.find(name);
         if (found == topics_.end())
             return no_topic(name);
-        for (auto const& log : found->second.partitions)
+        for (auto& log : found->second.partitions) {
             stored_bytes_ -= log.bytes();
-        forget_ghosts(now);
+            log.compact(log.earliest(), log.latest());
+        }
+        std::erase_if(ghosts_, [now](auto const& entry) { return !entry.second.shown(now); });
         if (options_.visibility_delay().count() > 0 && found->second.shown(now) &&
             ghosts_.size() < options_.max_topics()) {
             found->second.shown_until = now + options_.visibility_delay();
-            ghosts_.insert_or_assign(found->first, without_records(std::move(found->second)));
+            ghosts_.insert_or_assign(found->first, std::move(found->second));
         }
         topics_.erase(found);
         return {};
@@ -282,18 +284,6 @@ private:
         log.retain(options_.retain_records());
         stored_bytes_ += log.bytes();
         return offset;
-    }
-
-    static emulator_topic without_records(emulator_topic topic)
-    {
-        for (auto& log : topic.partitions)
-            log.compact(log.earliest(), log.latest());
-        return topic;
-    }
-
-    void forget_ghosts(emulator_time now)
-    {
-        std::erase_if(ghosts_, [now](auto const& entry) { return !entry.second.shown(now); });
     }
 
     emulator_options options_;

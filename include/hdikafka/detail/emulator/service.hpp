@@ -113,7 +113,6 @@ public:
     }
 
     emulator_broker& broker() noexcept { return broker_; }
-    emulator_broker const& broker() const noexcept { return broker_; }
     emulator_authority& authority() noexcept { return authority_; }
     emulator_options const& options() const noexcept { return options_; }
 

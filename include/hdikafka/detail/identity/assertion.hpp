@@ -11,7 +11,6 @@
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
 
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <string>
@@ -63,16 +62,12 @@ template <class = void>
 result<std::string> assertion_header(client_certificate const& certificate, assertion_form const& form)
 {
     bool const newer = form.algorithm == assertion_algorithm::ps256;
-    std::array<unsigned char, EVP_MAX_MD_SIZE> thumbprint{};
-    unsigned size = 0;
-    auto const& leaf = certificate.chain.front();
-    if (EVP_Digest(leaf.data(), leaf.size(), thumbprint.data(), &size, newer ? EVP_sha256() : EVP_sha1(),
-                   nullptr) != 1)
+    std::string const thumbprint = digest_of(certificate.chain.front(), newer ? EVP_sha256() : EVP_sha1());
+    if (thumbprint.empty())
         return signing_fault();
     std::string out =
         newer ? R"({"alg":"PS256","typ":"JWT","x5t#S256":")" : R"({"alg":"RS256","typ":"JWT","x5t":")";
-    out += base64_encode(std::string_view(reinterpret_cast<char const*>(thumbprint.data()), size),
-                         base64_form::url);
+    out += base64_encode(thumbprint, base64_form::url);
     out += '"';
     if (form.whole_chain) {
         out += R"(,"x5c":)";
