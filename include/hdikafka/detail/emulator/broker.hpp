@@ -8,13 +8,13 @@
 #include <hdikafka/detail/rest/arguments.hpp>
 #include <hdikafka/result.hpp>
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -232,17 +232,12 @@ public:
     /// The names that metadata shows, sorted.
     std::vector<std::string> shown_topics(emulator_time now) const
     {
-        std::vector<std::string> names;
-        for (auto const& [name, topic] : topics_)
-            if (topic.shown(now))
-                names.push_back(name);
-        for (auto const& [name, ghost] : ghosts_)
-            if (ghost.shown(now))
-                names.push_back(name);
-        std::ranges::sort(names);
-        auto const repeated = std::ranges::unique(names);
-        names.erase(repeated.begin(), repeated.end());
-        return names;
+        std::set<std::string> names;
+        for (topic_map const* const topics : {&topics_, &ghosts_})
+            for (auto const& [name, topic] : *topics)
+                if (topic.shown(now))
+                    names.insert(name);
+        return {names.begin(), names.end()};
     }
 
     static error no_topic(std::string_view name)
