@@ -21,19 +21,9 @@ namespace hdikafka::inline v0_1 {
 
 namespace detail {
 
-template <class>
-class fixed_token_source;
-template <class>
-class callback_token_source;
-template <class>
-class chained_source;
-template <class>
-class default_source;
-
 class token_callback_settings
 {
 public:
-    token_callback_settings() = default;
     explicit token_callback_settings(std::function<net::awaitable<access_token>(token_request)> from)
         : function(std::move(from))
     {}
@@ -54,7 +44,7 @@ concept credential_kind = requires(Kind kind) {
 } // namespace detail
 
 /// A token that the program got elsewhere. It is used until the service refuses it (errc::unauthorized).
-class bearer_token : public detail::credential_of<detail::fixed_token_source, detail::secret>
+class bearer_token : public detail::credential_of<bearer_token, detail::fixed_token_source, detail::secret>
 {
 public:
     /// Without "Bearer". Characters that no token has are told by the first call: errc::invalid_option.
@@ -66,8 +56,8 @@ public:
 /// expires, and once when the service refuses one. Never twice at a time, unless it goes on when it is
 /// cancelled: after two minutes, or when the client that needs the token is closed. It runs on that client's
 /// executor; what it throws becomes the call's error.
-class token_callback
-    : public detail::credential_of<detail::callback_token_source, detail::token_callback_settings>
+class token_callback : public detail::credential_of<token_callback, detail::callback_token_source,
+                                                    detail::token_callback_settings>
 {
 public:
     /// The function is kept as long as any copy of the credential, and may be called from any thread of the
@@ -86,11 +76,7 @@ public:
     {}
 
     /// Another scope to ask for than https://hib.azurehdinsight.net/.default.
-    token_callback& scope(std::string scope) &
-    {
-        settings_.scope = std::move(scope);
-        return *this;
-    }
+    token_callback& scope(std::string scope) & { return set(settings_.scope, std::move(scope)); }
     token_callback&& scope(std::string scope) && { return std::move(this->scope(std::move(scope))); }
 };
 
@@ -162,7 +148,7 @@ private:
 } // namespace hdikafka::inline v0_1
 
 #ifndef HDIKAFKA_SEPARATE_COMPILATION
-#include <hdikafka/detail/identity/credentials.hpp>
+#include <hdikafka/detail/identity/chain.hpp>
 #endif
 
 #endif

@@ -50,7 +50,7 @@ public:
     basic_emulator(basic_emulator const&) = delete;
     basic_emulator& operator=(basic_emulator const&) = delete;
 
-    ~basic_emulator();
+    ~basic_emulator() { stop(); }
 
     /// Makes a certificate if none was given, binds and begins to accept. Throws hk::error when the
     /// address cannot be bound or the certificate cannot be used. Once only, also after stop().
@@ -60,13 +60,13 @@ public:
     void stop();
 
     /// The port that was bound.
-    std::uint16_t port() const noexcept;
+    std::uint16_t port() const noexcept { return port_; }
 
     /// What a client's endpoint must be: "https://127.0.0.1:40123".
     std::string endpoint() const;
 
     /// What a credential's authority_host must be: the same listener.
-    std::string authority_host() const;
+    std::string authority_host() const { return endpoint(); }
 
     /// Where the endpoints for managed identities are, without TLS: "http://127.0.0.1:40124". Programs find
     /// them by their environment, with this in the place of URL:
@@ -79,7 +79,7 @@ public:
     std::string identity_endpoint() const;
 
     /// What a client must trust: the authority that was made, or the certificate chain that was given.
-    std::string const& ca_pem() const noexcept;
+    std::string const& ca_pem() const noexcept { return ca_pem_; }
 
     /// The tenant, application and secret of the options, at this authority.
     hdikafka::credential credential() const;
@@ -107,7 +107,7 @@ public:
     std::size_t request_count(emulator_route route) const;
 
     /// How often a token was asked for.
-    std::size_t token_requests() const;
+    std::size_t token_requests() const { return request_count(emulator_route::token); }
 
     /// The requests in the order in which they were handled; the last 10,000.
     std::vector<emulator_call> calls() const;
@@ -128,19 +128,34 @@ public:
     std::int64_t append(std::string_view topic, record const& record);
 
     /// Deletes what is before the offset, as retention by time or size does.
-    void trim(std::string_view topic, std::int32_t partition, std::int64_t offset);
+    void trim(std::string_view topic, std::int32_t partition, std::int64_t offset)
+    {
+        edit(topic, partition, [offset](auto& log) { log.trim(offset); });
+    }
 
     /// Keeps the newest `count` records.
-    void retain(std::string_view topic, std::int32_t partition, std::size_t count);
+    void retain(std::string_view topic, std::int32_t partition, std::size_t count)
+    {
+        edit(topic, partition, [count](auto& log) { log.retain(count); });
+    }
 
     /// Deletes what is at the offset and after it: the latest offset moves back.
-    void truncate(std::string_view topic, std::int32_t partition, std::int64_t offset);
+    void truncate(std::string_view topic, std::int32_t partition, std::int64_t offset)
+    {
+        edit(topic, partition, [offset](auto& log) { log.truncate(offset); });
+    }
 
     /// Deletes the offsets from `first` up to but not including `last`, as compaction does.
-    void compact(std::string_view topic, std::int32_t partition, std::int64_t first, std::int64_t last);
+    void compact(std::string_view topic, std::int32_t partition, std::int64_t first, std::int64_t last)
+    {
+        edit(topic, partition, [first, last](auto& log) { log.compact(first, last); });
+    }
 
     /// Passes over `count` offsets at the end, as transaction markers do.
-    void inject_gap(std::string_view topic, std::int32_t partition, std::int64_t count);
+    void inject_gap(std::string_view topic, std::int32_t partition, std::int64_t count)
+    {
+        edit(topic, partition, [count](auto& log) { log.skip(count); });
+    }
 
     /// Refuses every token given out until now.
     void expire_tokens();

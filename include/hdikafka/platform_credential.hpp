@@ -10,15 +10,6 @@
 
 namespace hdikafka::inline v0_1 {
 
-namespace detail {
-
-template <class>
-class managed_identity_source;
-template <class>
-class azure_cli_source;
-
-} // namespace detail
-
 /// The identity that Azure gives to the machine, app or cluster on which the program runs. Which endpoint is
 /// asked is read from the environment for each token request: App Service and Container Apps
 /// (IDENTITY_ENDPOINT, IDENTITY_HEADER), Azure Arc (IDENTITY_ENDPOINT, IMDS_ENDPOINT), otherwise the instance
@@ -27,7 +18,8 @@ class azure_cli_source;
 /// by the first call that needs a token (errc::invalid_option). errc::no_credential where there is no such
 /// endpoint or identity.
 class managed_identity_credential
-    : public detail::credential_of<detail::managed_identity_source, detail::managed_identity_settings>
+    : public detail::credential_of<managed_identity_credential, detail::managed_identity_source,
+                                   detail::managed_identity_settings>
 {
 public:
     managed_identity_credential() = default;
@@ -35,24 +27,21 @@ public:
     /// The user-assigned identity with this client id.
     managed_identity_credential& client_id(std::string id) &
     {
-        settings_.client_id = std::move(id);
-        return *this;
+        return set(settings_.client_id, std::move(id));
     }
     managed_identity_credential&& client_id(std::string id) && { return std::move(client_id(std::move(id))); }
 
     /// The user-assigned identity with this object (principal) id.
     managed_identity_credential& object_id(std::string id) &
     {
-        settings_.object_id = std::move(id);
-        return *this;
+        return set(settings_.object_id, std::move(id));
     }
     managed_identity_credential&& object_id(std::string id) && { return std::move(object_id(std::move(id))); }
 
     /// The user-assigned identity with this Azure resource id ("/subscriptions/…").
     managed_identity_credential& resource_id(std::string id) &
     {
-        settings_.resource_id = std::move(id);
-        return *this;
+        return set(settings_.resource_id, std::move(id));
     }
     managed_identity_credential&& resource_id(std::string id) &&
     {
@@ -60,11 +49,7 @@ public:
     }
 
     /// Another scope than https://hib.azurehdinsight.net/.default, which must end in "/.default", too.
-    managed_identity_credential& scope(std::string scope) &
-    {
-        settings_.scope = std::move(scope);
-        return *this;
-    }
+    managed_identity_credential& scope(std::string scope) & { return set(settings_.scope, std::move(scope)); }
     managed_identity_credential&& scope(std::string scope) &&
     {
         return std::move(this->scope(std::move(scope)));
@@ -76,28 +61,20 @@ public:
 /// when it is not installed or nobody is signed in, errc::token_refused with its words when it fails
 /// otherwise. Not on Windows: errc::no_credential.
 class azure_cli_credential
-    : public detail::credential_of<detail::azure_cli_source, detail::azure_cli_settings>
+    : public detail::credential_of<azure_cli_credential, detail::azure_cli_source, detail::azure_cli_settings>
 {
 public:
     azure_cli_credential() = default;
 
     /// Another tenant than that of the active subscription.
-    azure_cli_credential& tenant(std::string tenant) &
-    {
-        settings_.tenant = std::move(tenant);
-        return *this;
-    }
+    azure_cli_credential& tenant(std::string tenant) & { return set(settings_.tenant, std::move(tenant)); }
     azure_cli_credential&& tenant(std::string tenant) &&
     {
         return std::move(this->tenant(std::move(tenant)));
     }
 
     /// Another scope than https://hib.azurehdinsight.net/.default.
-    azure_cli_credential& scope(std::string scope) &
-    {
-        settings_.scope = std::move(scope);
-        return *this;
-    }
+    azure_cli_credential& scope(std::string scope) & { return set(settings_.scope, std::move(scope)); }
     azure_cli_credential&& scope(std::string scope) && { return std::move(this->scope(std::move(scope))); }
 };
 

@@ -15,21 +15,9 @@ namespace hdikafka::inline v0_1 {
 
 namespace detail {
 
-template <class>
-class client_secret_source;
-template <class>
-class client_certificate_source;
-template <class>
-class client_assertion_source;
-template <class>
-class workload_identity_source;
-template <class>
-class environment_source;
-
 class client_assertion_settings : public entra_settings
 {
 public:
-    client_assertion_settings() = default;
     client_assertion_settings(entra_settings who, std::function<net::awaitable<std::string>()> from)
         : entra_settings(std::move(who)), function(std::move(from))
     {}
@@ -42,23 +30,18 @@ public:
 /// What the credentials that ask Entra have in common. Bad values are told by the first call that needs a
 /// token (errc::invalid_option, errc::invalid_endpoint); Entra's own refusals as errc::token_refused.
 template <class Kind, template <class> class Source, class Settings = detail::entra_settings>
-class entra_credential : public detail::credential_of<Source, Settings>
+class entra_credential : public detail::credential_of<Kind, Source, Settings>
 {
 public:
     /// Another authority than AZURE_AUTHORITY_HOST or https://login.microsoftonline.com. https only.
     Kind& authority_host(std::string url) &
     {
-        this->settings_.authority_host = std::move(url);
-        return static_cast<Kind&>(*this);
+        return this->set(this->settings_.authority_host, std::move(url));
     }
     Kind&& authority_host(std::string url) && { return std::move(authority_host(std::move(url))); }
 
     /// Another scope than https://hib.azurehdinsight.net/.default.
-    Kind& scope(std::string scope) &
-    {
-        this->settings_.scope = std::move(scope);
-        return static_cast<Kind&>(*this);
-    }
+    Kind& scope(std::string scope) & { return this->set(this->settings_.scope, std::move(scope)); }
     Kind&& scope(std::string scope) && { return std::move(this->scope(std::move(scope))); }
 
 private:
@@ -66,7 +49,7 @@ private:
 
     entra_credential() = default;
     explicit entra_credential(Settings settings)
-        : detail::credential_of<Source, Settings>(std::move(settings))
+        : detail::credential_of<Kind, Source, Settings>(std::move(settings))
     {}
 };
 
@@ -104,19 +87,14 @@ public:
     }
 
     /// Signs with RS256 and names the certificate by its SHA-1, for authorities that know nothing newer.
-    client_certificate_credential& rs256(bool on) &
-    {
-        settings_.rs256 = on;
-        return *this;
-    }
+    client_certificate_credential& rs256(bool on) & { return set(settings_.rs256, on); }
     client_certificate_credential&& rs256(bool on) && { return std::move(rs256(on)); }
 
     /// Sends the certificate and its chain along (x5c), for applications that are registered by subject name
     /// and issuer.
     client_certificate_credential& send_certificate_chain(bool on) &
     {
-        settings_.whole_chain = on;
-        return *this;
+        return set(settings_.whole_chain, on);
     }
     client_certificate_credential&& send_certificate_chain(bool on) &&
     {
@@ -154,8 +132,7 @@ public:
     /// Instead of AZURE_TENANT_ID.
     workload_identity_credential& tenant(std::string tenant) &
     {
-        settings_.tenant = std::move(tenant);
-        return *this;
+        return set(settings_.tenant, std::move(tenant));
     }
     workload_identity_credential&& tenant(std::string tenant) &&
     {
@@ -165,8 +142,7 @@ public:
     /// Instead of AZURE_CLIENT_ID.
     workload_identity_credential& client_id(std::string id) &
     {
-        settings_.client_id = std::move(id);
-        return *this;
+        return set(settings_.client_id, std::move(id));
     }
     workload_identity_credential&& client_id(std::string id) &&
     {
@@ -176,8 +152,7 @@ public:
     /// Instead of AZURE_FEDERATED_TOKEN_FILE.
     workload_identity_credential& token_file(std::string path) &
     {
-        settings_.file = std::move(path);
-        return *this;
+        return set(settings_.file, std::move(path));
     }
     workload_identity_credential&& token_file(std::string path) &&
     {

@@ -5,7 +5,7 @@
 #define HDIKAFKA_IMPL_SRC_HPP
 
 #include <hdikafka/detail/client/operations.hpp>
-#include <hdikafka/detail/identity/credentials.hpp>
+#include <hdikafka/detail/identity/chain.hpp>
 #include <hdikafka/detail/producer/courier.hpp>
 #include <hdikafka/detail/stream/checkpoint_file.hpp>
 #include <hdikafka/detail/stream/stream.hpp>

@@ -29,7 +29,8 @@ constexpr std::string_view base64_digits(base64_form form) noexcept
 
 inline constexpr unsigned char no_digit = 0xff;
 
-constexpr std::array<unsigned char, 256> base64_table(base64_form form) noexcept
+/// What each byte is worth as a digit, or no_digit.
+constexpr std::array<unsigned char, 256> base64_values(base64_form form) noexcept
 {
     std::array<unsigned char, 256> out{};
     out.fill(no_digit);
@@ -37,14 +38,6 @@ constexpr std::array<unsigned char, 256> base64_table(base64_form form) noexcept
     for (char const digit : base64_digits(form))
         out[static_cast<unsigned char>(digit)] = value++;
     return out;
-}
-
-/// What each byte is worth as a digit, or no_digit.
-inline std::array<unsigned char, 256> const& base64_values(base64_form form) noexcept
-{
-    static constexpr auto standard = base64_table(base64_form::standard);
-    static constexpr auto url = base64_table(base64_form::url);
-    return form == base64_form::url ? url : standard;
 }
 
 inline std::string base64_encode(std::string_view bytes, base64_form form)
@@ -79,7 +72,9 @@ inline std::optional<std::string> base64_decode(std::string_view text, base64_fo
     }
     if (text.size() % 4 == 1)
         return std::nullopt;
-    auto const& values = base64_values(form);
+    static constexpr auto standard = base64_values(base64_form::standard);
+    static constexpr auto url = base64_values(base64_form::url);
+    auto const& values = form == base64_form::url ? url : standard;
     std::string out;
     out.reserve(text.size() / 4 * 3 + 2);
     std::uint32_t bits = 0; // what no whole byte was made of yet

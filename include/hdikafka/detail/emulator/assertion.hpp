@@ -17,7 +17,6 @@
 #include <openssl/x509.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -43,8 +42,6 @@ public:
 class verified_assertion
 {
 public:
-    verified_assertion() = default;
-
     std::string audience;
     std::string issuer;
     std::string subject;
@@ -57,22 +54,11 @@ public:
 class registered_certificate
 {
 public:
-    registered_certificate() = default;
-
-    openssl_handle<EVP_PKEY, &EVP_PKEY_free> key; ///< Public, RSA.
+    pkey_ptr key; ///< Public, RSA.
     std::string der;
     std::string sha1;   ///< Of der, 20 bytes.
     std::string sha256; ///< Of der, 32 bytes.
 };
-
-inline std::string assertion_digest(std::string_view bytes, EVP_MD const* kind)
-{
-    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-    unsigned size = 0;
-    if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, kind, nullptr) != 1)
-        size = 0; // equals no digest
-    return std::string(reinterpret_cast<char const*>(digest.data()), size);
-}
 
 /// Reads all certificates of a PEM text; private keys between them are passed over.
 template <class = void>
@@ -87,15 +73,12 @@ result<std::vector<registered_certificate>> read_registered_certificates(std::st
     bio_ptr const in(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
     while (x509_ptr const read{PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr)}) {
         registered_certificate& made = out.emplace_back();
-        made.key = openssl_handle<EVP_PKEY, &EVP_PKEY_free>(X509_get_pubkey(read.get()));
+        made.key = pkey_ptr(X509_get_pubkey(read.get()));
         if (!made.key || EVP_PKEY_get_base_id(made.key.get()) != EVP_PKEY_RSA)
             return refused("one is not for RSA");
-        unsigned char* der = nullptr;
-        int const size = i2d_X509(read.get(), &der);
-        made.der.assign(reinterpret_cast<char const*>(der), size > 0 ? static_cast<std::size_t>(size) : 0);
-        OPENSSL_free(der);
-        made.sha1 = assertion_digest(made.der, EVP_sha1());
-        made.sha256 = assertion_digest(made.der, EVP_sha256());
+        made.der = certificate_der(read.get());
+        made.sha1 = digest_of(made.der, EVP_sha1());
+        made.sha256 = digest_of(made.der, EVP_sha256());
     }
     if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
         return refused("one is damaged");
@@ -206,7 +189,7 @@ std::optional<verified_assertion> read_assertion_claims(std::string_view json)
 template <class = void>
 bool signed_with(EVP_PKEY* key, bool pss, std::string_view text, std::string_view signature)
 {
-    openssl_handle<EVP_MD_CTX, &EVP_MD_CTX_free> const context(EVP_MD_CTX_new());
+    digest_context_ptr const context(EVP_MD_CTX_new());
     EVP_PKEY_CTX* settings = nullptr; // the context's own
     auto const bytes = [](std::string_view of) { return reinterpret_cast<unsigned char const*>(of.data()); };
     bool const good =

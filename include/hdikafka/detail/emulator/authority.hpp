@@ -9,7 +9,6 @@
 #include <hdikafka/detail/http/syntax.hpp>
 #include <hdikafka/detail/json/reader.hpp>
 
-#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <map>
@@ -91,25 +90,16 @@ enum class emulator_admission : unsigned char
 class emulator_authority
 {
 public:
-    explicit emulator_authority(emulator_options const& options)
-        : tenant_(options.tenant()),
-          client_id_(options.client_id()),
-          client_secret_(options.client_secret()),
-          certificates_(registered(options)),
-          federated_assertion_(options.federated_assertion()),
-          lifetime_(options.token_lifetime()),
-          refresh_in_(options.token_refresh_in()),
-          in_group_(options.in_security_group())
+    explicit emulator_authority(emulator_options options)
+        : options_(std::move(options)), certificates_(registered(options_))
     {}
 
-    std::string const& tenant() const noexcept { return tenant_; }
-    std::chrono::seconds lifetime() const noexcept { return lifetime_; }
-    std::optional<std::chrono::seconds> refresh_in() const noexcept { return refresh_in_; }
+    emulator_options const& options() const noexcept { return options_; }
     std::string const& required_claims() const noexcept { return required_claims_; }
 
     std::optional<emulator_refusal> check_tenant(std::string_view tenant) const
     {
-        if (equals_ignoring_case(tenant, tenant_))
+        if (equals_ignoring_case(tenant, options_.tenant()))
             return std::nullopt;
         return emulator_refusal{400, "invalid_tenant", 90002,
                                 "Tenant '" + std::string(tenant) +
@@ -139,10 +129,10 @@ public:
         auto const scope = single_value(form, "scope");
         if (!scope)
             return missing("scope");
-        if (!equals_ignoring_case(*client_id, client_id_))
+        if (!equals_ignoring_case(*client_id, options_.client_id()))
             return emulator_refusal{400, "unauthorized_client", 700016,
                                     "Application with identifier '" + std::string(*client_id) +
-                                        "' was not found in the directory '" + tenant_ + "'."};
+                                        "' was not found in the directory '" + options_.tenant() + "'."};
         if (*scope != emulator_scope)
             return check_scope(*scope);
         if (auto const claims = single_value(form, "claims"); claims && !valid_claims(*claims))
@@ -156,7 +146,7 @@ public:
             return emulator_refusal{401, "invalid_client", 7000216,
                                     "'client_assertion', 'client_secret' or 'request' is required for the "
                                     "'client_credentials' grant type."};
-        if (*secret != client_secret_)
+        if (*secret != options_.client_secret())
             return emulator_refusal{401, "invalid_client", 7000215,
                                     "Invalid client secret provided. Ensure the secret being sent in the "
                                     "request is the client secret value, not the client secret ID."};
@@ -170,7 +160,7 @@ public:
         if (tokens_.size() >= max_tokens)
             tokens_.erase(tokens_.begin());
         std::string token = random_hex(random, 600);
-        tokens_.insert_or_assign(token, issued_token{now + lifetime_, std::string(claims)});
+        tokens_.insert_or_assign(token, issued_token{now + options_.token_lifetime(), std::string(claims)});
         return token;
     }
 
@@ -189,7 +179,8 @@ public:
             return emulator_admission::expired_token;
         if (!required_claims_.empty() && found->second.claims != required_claims_)
             return emulator_admission::other_claims;
-        return in_group_ ? emulator_admission::admitted : emulator_admission::outside_group;
+        return options_.in_security_group() ? emulator_admission::admitted
+                                            : emulator_admission::outside_group;
     }
 
     /// Refuses every token given out until now.
@@ -202,8 +193,8 @@ public:
     /// Admits only tokens that were asked for with exactly these claims; any again when they are empty.
     void require_claims(std::string claims) { required_claims_ = std::move(claims); }
 
-    void in_security_group(bool member) noexcept { in_group_ = member; }
-    void client_secret(std::string secret) { client_secret_ = std::move(secret); }
+    void in_security_group(bool member) { options_.in_security_group(member); }
+    void client_secret(std::string secret) { options_.client_secret(std::move(secret)); }
 
 private:
     static constexpr std::size_t max_tokens = 10'000;
@@ -230,7 +221,7 @@ private:
                                     "The request body must contain the following parameter: "
                                     "'client_assertion_type', which is " +
                                         std::string(jwt_bearer) + "."};
-        if (!federated_assertion_.empty() && assertion == federated_assertion_)
+        if (!options_.federated_assertion().empty() && assertion == options_.federated_assertion())
             return std::nullopt;
         auto const refuse = [](int code, std::string description) {
             return emulator_refusal{401, "invalid_client", code, std::move(description)};
@@ -239,7 +230,7 @@ private:
         if (auto const* const fault = std::get_if<assertion_fault>(&verified))
             return refuse(fault->code, fault->description);
         auto const& claims = std::get<verified_assertion>(verified);
-        if (claims.issuer != client_id_ || claims.subject != client_id_)
+        if (claims.issuer != options_.client_id() || claims.subject != options_.client_id())
             return refuse(700021,
                           "Client assertion application identifier doesn't match 'client_id' parameter.");
         if (claims.audience != token_url)
@@ -279,14 +270,8 @@ private:
                                     "/.default suffixed to the resource identifier."};
     }
 
-    std::string tenant_;
-    std::string client_id_;
-    std::string client_secret_;
+    emulator_options options_; ///< With what has been changed since.
     std::vector<registered_certificate> certificates_;
-    std::string federated_assertion_;
-    std::chrono::seconds lifetime_;
-    std::optional<std::chrono::seconds> refresh_in_;
-    bool in_group_;
     std::string required_claims_;
     std::map<std::string, issued_token, std::less<>> tokens_;
 };

@@ -5,15 +5,16 @@
 
 #include <hdikafka/detail/base/murmur2.hpp>
 #include <hdikafka/detail/emulator/log.hpp>
+#include <hdikafka/detail/rest/arguments.hpp>
 #include <hdikafka/result.hpp>
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -38,22 +39,12 @@ inline constexpr std::array<emulator_broker_endpoint, emulator_broker_count> emu
      {"wn2-emulator.internal", "/fault-domain-2", 9092, 1003}}};
 
 /// Topics' names as Kafka has them.
-inline bool valid_emulator_topic(std::string_view name) noexcept
-{
-    if (name.empty() || name.size() > 249 || name == "." || name == "..")
-        return false;
-    return std::ranges::all_of(name, [](char c) {
-        bool const letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-        return letter || c == '.' || c == '_' || c == '-';
-    });
-}
+inline bool valid_emulator_topic(std::string_view name) { return bool(check_topic(name)); }
 
 /// What a topic is created with; what is not set is left to the cluster.
 class emulator_topic_config
 {
 public:
-    emulator_topic_config() = default;
-
     std::optional<std::int32_t> partition_count;
     std::optional<std::int32_t> replication_factor;
     std::map<std::string, std::string> properties; ///< Names and JSON texts.
@@ -84,8 +75,6 @@ public:
 class emulator_new_record
 {
 public:
-    emulator_new_record() = default;
-
     std::optional<std::string> key; ///< JSON text.
     std::optional<std::string> key_bytes;
     std::optional<std::int64_t> partition;
@@ -104,13 +93,7 @@ public:
 class emulator_broker
 {
 public:
-    explicit emulator_broker(emulator_options const& options)
-        : visibility_delay_(options.visibility_delay()),
-          retain_records_(options.retain_records()),
-          max_stored_bytes_(options.max_stored_bytes()),
-          max_topics_(options.max_topics()),
-          max_partitions_(options.max_partitions())
-    {}
+    explicit emulator_broker(emulator_options options) : options_(std::move(options)) {}
 
     /// Shown by metadata after the visibility delay.
     result<void> create(std::string_view name, emulator_topic_config config, emulator_time now)
@@ -120,15 +103,15 @@ public:
         if (topics_.contains(name))
             return error(errc::already_exists, "topic '" + std::string(name) + "' already exists");
         std::int32_t const partitions = config.partition_count.value_or(1);
-        if (partitions < 1 || partitions > max_partitions_)
+        if (partitions < 1 || partitions > options_.max_partitions())
             return error(errc::bad_request,
-                         "partition_count must be 1 to " + std::to_string(max_partitions_));
+                         "partition_count must be 1 to " + std::to_string(options_.max_partitions()));
         std::int32_t const factor = config.replication_factor.value_or(emulator_broker_count);
         if (factor < 1 || factor > emulator_broker_count)
             return error(errc::bad_request, "replication_factor must be 1 to " +
                                                 std::to_string(emulator_broker_count) +
                                                 ", the number of brokers");
-        if (topics_.size() >= max_topics_)
+        if (topics_.size() >= options_.max_topics())
             return error(errc::service_failed, "the emulator holds its maximum of topics");
 
         emulator_topic topic;
@@ -138,7 +121,7 @@ public:
             std::exchange(next_first_broker_, (next_first_broker_ + 1) % emulator_broker_count);
         topic.properties = std::move(config.properties);
         topic.partitions.resize(static_cast<std::size_t>(partitions));
-        topic.shown_from = now + visibility_delay_;
+        topic.shown_from = now + options_.visibility_delay();
         topics_.emplace(name, std::move(topic));
         return {};
     }
@@ -149,12 +132,15 @@ public:
         auto const found = topics_.find(name);
         if (found == topics_.end())
             return no_topic(name);
-        for (auto const& log : found->second.partitions)
+        for (auto& log : found->second.partitions) {
             stored_bytes_ -= log.bytes();
-        forget_ghosts(now);
-        if (visibility_delay_.count() > 0 && found->second.shown(now) && ghosts_.size() < max_topics_) {
-            found->second.shown_until = now + visibility_delay_;
-            ghosts_.insert_or_assign(found->first, without_records(std::move(found->second)));
+            log.compact(log.earliest(), log.latest());
+        }
+        std::erase_if(ghosts_, [now](auto const& entry) { return !entry.second.shown(now); });
+        if (options_.visibility_delay().count() > 0 && found->second.shown(now) &&
+            ghosts_.size() < options_.max_topics()) {
+            found->second.shown_until = now + options_.visibility_delay();
+            ghosts_.insert_or_assign(found->first, std::move(found->second));
         }
         topics_.erase(found);
         return {};
@@ -179,7 +165,7 @@ public:
 
         std::vector<emulator_placement> placements;
         placements.reserve(records.size());
-        if (stored_bytes_ >= max_stored_bytes_)
+        if (stored_bytes_ >= options_.max_stored_bytes())
             return error(errc::service_failed, "the emulator holds its maximum of bytes");
         for (auto& record : records) {
             emulator_placement placement;
@@ -246,17 +232,12 @@ public:
     /// The names that metadata shows, sorted.
     std::vector<std::string> shown_topics(emulator_time now) const
     {
-        std::vector<std::string> names;
-        for (auto const& [name, topic] : topics_)
-            if (topic.shown(now))
-                names.push_back(name);
-        for (auto const& [name, ghost] : ghosts_)
-            if (ghost.shown(now))
-                names.push_back(name);
-        std::ranges::sort(names);
-        auto const repeated = std::ranges::unique(names);
-        names.erase(repeated.begin(), repeated.end());
-        return names;
+        std::set<std::string> names;
+        for (topic_map const* const topics : {&topics_, &ghosts_})
+            for (auto const& [name, topic] : *topics)
+                if (topic.shown(now))
+                    names.insert(name);
+        return {names.begin(), names.end()};
     }
 
     static error no_topic(std::string_view name)
@@ -295,28 +276,12 @@ private:
         stored.timestamp = now;
         stored_bytes_ -= log.bytes();
         std::int64_t const offset = log.append(std::move(stored));
-        log.retain(retain_records_);
+        log.retain(options_.retain_records());
         stored_bytes_ += log.bytes();
         return offset;
     }
 
-    static emulator_topic without_records(emulator_topic topic)
-    {
-        for (auto& log : topic.partitions)
-            log.compact(log.earliest(), log.latest());
-        return topic;
-    }
-
-    void forget_ghosts(emulator_time now)
-    {
-        std::erase_if(ghosts_, [now](auto const& entry) { return !entry.second.shown(now); });
-    }
-
-    std::chrono::milliseconds visibility_delay_;
-    std::size_t retain_records_;
-    std::size_t max_stored_bytes_;
-    std::size_t max_topics_;
-    std::int32_t max_partitions_;
+    emulator_options options_;
     std::int32_t next_first_broker_ = 0;
     std::size_t stored_bytes_ = 0;
     topic_map topics_;

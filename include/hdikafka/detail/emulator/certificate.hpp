@@ -23,8 +23,6 @@ namespace hdikafka::inline v0_1::detail::emulation {
 class emulator_certificate
 {
 public:
-    emulator_certificate() = default;
-
     std::string ca_pem;
     std::string chain_pem; ///< The leaf; its authority is for the client to know.
     std::string key_pem;
@@ -35,7 +33,7 @@ public:
 class certificate_maker
 {
 public:
-    using key = openssl_handle<EVP_PKEY, &EVP_PKEY_free>;
+    using key = pkey_ptr;
     using certificate = x509_ptr;
     using extension = openssl_handle<X509_EXTENSION, &X509_EXTENSION_free>;
 
@@ -74,16 +72,14 @@ public:
 
     static std::string pem(X509* from)
     {
-        bio_ptr const out(BIO_new(BIO_s_mem()));
-        return out && PEM_write_bio_X509(out.get(), from) == 1 ? text(out.get()) : std::string();
+        return written([from](BIO* out) { return PEM_write_bio_X509(out, from); });
     }
 
     static std::string pem(EVP_PKEY* from)
     {
-        bio_ptr const out(BIO_new(BIO_s_mem()));
-        bool const written =
-            out && PEM_write_bio_PKCS8PrivateKey(out.get(), from, nullptr, nullptr, 0, nullptr, nullptr) == 1;
-        return written ? text(out.get()) : std::string();
+        return written([from](BIO* out) {
+            return PEM_write_bio_PKCS8PrivateKey(out, from, nullptr, nullptr, 0, nullptr, nullptr);
+        });
     }
 
 private:
@@ -96,10 +92,14 @@ private:
         return ASN1_INTEGER_set_uint64(X509_get_serialNumber(made), serial >> 1 | 1) == 1;
     }
 
-    static std::string text(BIO* from)
+    template <class Write>
+    static std::string written(Write write)
     {
+        bio_ptr const out(BIO_new(BIO_s_mem()));
+        if (!out || write(out.get()) != 1)
+            return {};
         char* data = nullptr;
-        long const size = BIO_get_mem_data(from, &data);
+        long const size = BIO_get_mem_data(out.get(), &data);
         return size > 0 ? std::string(data, static_cast<std::size_t>(size)) : std::string();
     }
 };

@@ -6,13 +6,12 @@
 #include <hdikafka/detail/emulator/broker.hpp>
 #include <hdikafka/detail/emulator/message.hpp>
 #include <hdikafka/detail/http/syntax.hpp>
-#include <hdikafka/detail/json/reader.hpp>
+#include <hdikafka/detail/json/values.hpp>
 #include <hdikafka/detail/json/writer.hpp>
 #include <hdikafka/detail/producer/partition_choice.hpp>
 
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,25 +21,17 @@ namespace hdikafka::inline v0_1::detail::emulation {
 
 inline error bad_body(std::string const& what) { return error(errc::bad_request, what); }
 
-/// The body's syntax, apart from its shape: after this a fault can only be one of shape.
-inline result<void> check_json(std::string_view body)
+/// The body's syntax, and that it is an object: after this a fault can only be one of what is in it.
+inline result<void> check_object(std::string_view body)
 {
     if (body.empty())
         return bad_body("the request needs a body");
     json_reader in(body);
     if (!in.skip() || !in.finish())
         return bad_body("the body is not valid JSON, at byte " + std::to_string(in.position()));
+    if (json_reader(body).peek() != json_kind::object)
+        return bad_body("the body must be an object");
     return {};
-}
-
-inline bool read_count(json_reader& in, std::optional<std::int32_t>& out)
-{
-    std::int64_t wide = 0;
-    if (!in.integer(wide) || wide < std::numeric_limits<std::int32_t>::min() ||
-        wide > std::numeric_limits<std::int32_t>::max())
-        return false;
-    out = static_cast<std::int32_t>(wide);
-    return true;
 }
 
 /// `{name: string | number | boolean…}`; any name is taken that could be Kafka's.
@@ -71,11 +62,9 @@ inline result<emulator_topic_config> read_topic_config(std::string_view body)
     emulator_topic_config out;
     if (body.empty())
         return out;
-    if (auto valid = check_json(body); !valid)
+    if (auto valid = check_object(body); !valid)
         return valid.error();
     json_reader in(body);
-    if (in.peek() != json_kind::object)
-        return bad_body("the body must be an object");
     bool has_properties = false;
     std::string_view name;
     in.enter_object();
@@ -86,7 +75,7 @@ inline result<emulator_topic_config> read_topic_config(std::string_view body)
             auto& member = count ? out.partition_count : out.replication_factor;
             if (member)
                 return bad_body(quoted + "is given twice");
-            if (!read_count(in, member))
+            if (!read_int32(in, member.emplace()))
                 return bad_body(quoted + "must be an integer of 32 bits");
         } else if (name == "topic_properties") {
             if (std::exchange(has_properties, true))
@@ -140,11 +129,9 @@ inline result<emulator_new_record> read_new_record(json_reader& in, std::string 
 /// The body of a produce.
 inline result<std::vector<emulator_new_record>> read_new_records(std::string_view body)
 {
-    if (auto valid = check_json(body); !valid)
+    if (auto valid = check_object(body); !valid)
         return valid.error();
     json_reader in(body);
-    if (in.peek() != json_kind::object)
-        return bad_body("the body must be an object");
     std::vector<emulator_new_record> out;
     bool found = false;
     std::string_view name;
@@ -169,38 +156,37 @@ inline result<std::vector<emulator_new_record>> read_new_records(std::string_vie
     return out;
 }
 
+/// `count` items in brackets, of which `append(out, n)` writes the nth.
+template <class Append>
+void append_list(std::string& out, std::size_t count, Append append)
+{
+    out += '[';
+    for (std::size_t n = 0; n < count; ++n) {
+        if (n > 0)
+            out += ',';
+        append(out, n);
+    }
+    out += ']';
+}
+
 inline void append_broker(std::string& out, std::size_t index)
 {
     emulator_broker_endpoint const& broker = emulator_broker_endpoints[index];
-    out += "{\"hostName\":";
-    append_json_string(out, broker.host);
-    out += ",\"port\":";
-    append_json_integer(out, broker.port);
-    out += ",\"id\":";
-    append_json_integer(out, broker.id);
-    out += ",\"rack\":";
-    append_json_string(out, broker.rack);
-    out += '}';
+    out += R"({"hostName":)" + json_text(broker.host) + R"(,"port":)" + std::to_string(broker.port) +
+           R"(,"id":)" + std::to_string(broker.id) + R"(,"rack":)" + json_text(broker.rack) + '}';
 }
 
 inline void append_partition(std::string& out, emulator_topic const& topic, std::size_t id)
 {
     emulator_log const& log = topic.partitions[id];
     std::string replicas;
-    for (std::int32_t n = 0; n < topic.replication_factor; ++n) {
-        if (n > 0)
-            replicas += ',';
-        append_broker(replicas, topic.replica(id, static_cast<std::size_t>(n)));
-    }
-    out += "{\"partition_id\":";
-    append_json_integer(out, id);
-    out += ",\"earliest_offset\":";
-    append_json_integer(out, log.earliest());
-    out += ",\"latest_offset\":";
-    append_json_integer(out, log.latest());
-    out += ",\"leader\":";
+    append_list(replicas, static_cast<std::size_t>(topic.replication_factor),
+                [&](std::string& to, std::size_t n) { append_broker(to, topic.replica(id, n)); });
+    out += R"({"partition_id":)" + std::to_string(id) + R"(,"earliest_offset":)" +
+           std::to_string(log.earliest()) + R"(,"latest_offset":)" + std::to_string(log.latest()) +
+           R"(,"leader":)";
     append_broker(out, topic.replica(id, 0));
-    out += ",\"replicas\":[" + replicas + "],\"isr\":[" + replicas + "]}";
+    out += R"(,"replicas":)" + replicas + R"(,"isr":)" + replicas + '}';
 }
 
 /// A key or a value in the form that was chosen.
@@ -235,10 +221,8 @@ inline void append_record(std::string& out, emulator_record const& record, emula
 /// One entry of a produce's `offsets`. Error code 1 is a Kafka error that is not worth a retry.
 inline void append_placement(std::string& out, emulator_placement const& placement)
 {
-    out += "{\"partition\":";
-    append_json_integer(out, placement.partition);
-    out += ",\"offset\":";
-    append_json_integer(out, placement.offset);
+    out += R"({"partition":)" + std::to_string(placement.partition) + R"(,"offset":)" +
+           std::to_string(placement.offset);
     out += placement.refused ? ",\"error_code\":1,\"error\":\"the record was refused\"}"
                              : ",\"error_code\":null,\"error\":null}";
 }

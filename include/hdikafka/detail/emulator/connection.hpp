@@ -4,13 +4,14 @@
 #define HDIKAFKA_DETAIL_EMULATOR_CONNECTION_HPP
 
 #include <hdikafka/detail/emulator/message.hpp>
+#include <hdikafka/detail/emulator/options.hpp>
 #include <hdikafka/detail/http/request_parser.hpp>
 #include <hdikafka/detail/run/asio_ssl.hpp>
 #include <hdikafka/http_limits.hpp>
+#include <hdikafka/milliseconds.hpp>
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -68,20 +69,18 @@ class emulator_connection : public std::enable_shared_from_this<emulator_connect
 {
 public:
     using handler = std::function<emulator_answer(emulator_request const&)>;
-    using milliseconds = std::chrono::milliseconds;
 
     /// Speaks TLS if there is a context for it.
     emulator_connection(net::ip::tcp::socket socket, net::ssl::context* context, std::uint64_t number,
-                        http_limits const& limits, milliseconds idle_timeout, milliseconds latency,
-                        handler handle)
+                        emulator_options const& options, handler handle)
         : stream_(std::move(socket), context),
           watchdog_(stream_.get_executor()),
           pause_(stream_.get_executor()),
-          reader_(limits),
+          reader_(http_limits().body(options.max_body())),
           number_(number),
           plain_(context == nullptr),
-          idle_timeout_(idle_timeout),
-          latency_(latency),
+          idle_timeout_(options.idle_timeout()),
+          latency_(options.latency()),
           handle_(std::move(handle))
     {}
 

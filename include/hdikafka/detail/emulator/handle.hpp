@@ -22,12 +22,6 @@ basic_emulator<Lazy>::basic_emulator(net::any_io_executor executor, emulator_opt
 {}
 
 template <class Lazy>
-basic_emulator<Lazy>::~basic_emulator()
-{
-    stop();
-}
-
-template <class Lazy>
 void basic_emulator<Lazy>::start()
 {
     if (!executor_)
@@ -57,21 +51,9 @@ void basic_emulator<Lazy>::stop()
 }
 
 template <class Lazy>
-std::uint16_t basic_emulator<Lazy>::port() const noexcept
-{
-    return port_;
-}
-
-template <class Lazy>
 std::string basic_emulator<Lazy>::endpoint() const
 {
     return "https://" + host() + ":" + std::to_string(port_);
-}
-
-template <class Lazy>
-std::string basic_emulator<Lazy>::authority_host() const
-{
-    return endpoint();
 }
 
 template <class Lazy>
@@ -81,12 +63,6 @@ std::string basic_emulator<Lazy>::identity_endpoint() const
         throw error(errc::invalid_option, "the emulator has no endpoints for managed identities: its option "
                                           "managed_identity(true) is not set");
     return "http://" + host() + ":" + std::to_string(identity_port_);
-}
-
-template <class Lazy>
-std::string const& basic_emulator<Lazy>::ca_pem() const noexcept
-{
-    return ca_pem_;
 }
 
 template <class Lazy>
@@ -147,12 +123,6 @@ std::size_t basic_emulator<Lazy>::request_count(emulator_route route) const
 }
 
 template <class Lazy>
-std::size_t basic_emulator<Lazy>::token_requests() const
-{
-    return request_count(emulator_route::token);
-}
-
-template <class Lazy>
 std::vector<emulator_call> basic_emulator<Lazy>::calls() const
 {
     return server_->with_service([](auto& service) { return service.calls(); });
@@ -207,37 +177,6 @@ std::int64_t basic_emulator<Lazy>::append(std::string_view topic, record const& 
         one.front().partition = record.partition();
         return service.broker().produce(topic, std::move(one), 0, now).value().front().offset;
     });
-}
-
-template <class Lazy>
-void basic_emulator<Lazy>::trim(std::string_view topic, std::int32_t partition, std::int64_t offset)
-{
-    edit(topic, partition, [offset](auto& log) { log.trim(offset); });
-}
-
-template <class Lazy>
-void basic_emulator<Lazy>::retain(std::string_view topic, std::int32_t partition, std::size_t count)
-{
-    edit(topic, partition, [count](auto& log) { log.retain(count); });
-}
-
-template <class Lazy>
-void basic_emulator<Lazy>::truncate(std::string_view topic, std::int32_t partition, std::int64_t offset)
-{
-    edit(topic, partition, [offset](auto& log) { log.truncate(offset); });
-}
-
-template <class Lazy>
-void basic_emulator<Lazy>::compact(std::string_view topic, std::int32_t partition, std::int64_t first,
-                                   std::int64_t last)
-{
-    edit(topic, partition, [first, last](auto& log) { log.compact(first, last); });
-}
-
-template <class Lazy>
-void basic_emulator<Lazy>::inject_gap(std::string_view topic, std::int32_t partition, std::int64_t count)
-{
-    edit(topic, partition, [count](auto& log) { log.skip(count); });
 }
 
 template <class Lazy>

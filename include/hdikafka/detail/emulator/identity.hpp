@@ -47,13 +47,12 @@ inline emulator_answer entra_error(emulator_refusal const& refusal, emulator_vis
     std::string const correlation = correlation_id(visit);
     std::string const timestamp = entra_timestamp(visit.now);
     std::string const code = std::to_string(refusal.code);
-    std::string body = "{\"error\":";
-    append_json_string(body, refusal.error);
-    body += ",\"error_description\":";
-    append_any_text(body, "AADSTS" + code + ": " + refusal.description + " Trace ID: " + trace +
-                              " Correlation ID: " + correlation + " Timestamp: " + timestamp);
-    body += ",\"error_codes\":[" + code + "],\"timestamp\":\"" + timestamp + "\",\"trace_id\":\"" + trace +
-            "\",\"correlation_id\":\"" + correlation + "\"}";
+    std::string const description = "AADSTS" + code + ": " + refusal.description + " Trace ID: " + trace +
+                                    " Correlation ID: " + correlation + " Timestamp: " + timestamp;
+    std::string body = R"({"error":)" + json_text(refusal.error) + R"(,"error_description":)" +
+                       json_text(description) + R"(,"error_codes":[)" + code + R"(],"timestamp":")" +
+                       timestamp + R"(","trace_id":")" + trace + R"(","correlation_id":")" + correlation +
+                       "\"}";
     return emulator_answer(refusal.status, std::move(body)).field("Cache-Control", "no-store, no-cache");
 }
 
@@ -74,12 +73,9 @@ inline emulator_answer entra_failure(int status, std::string_view why, emulator_
 }
 
 /// The address that the caller used, so that what it is sent to next is reachable for it too.
-inline std::string authority_url(std::string_view host, std::string_view path)
+inline std::string authority_url(std::string_view host, std::string const& path)
 {
-    std::string out = "https://";
-    out += host;
-    out += path;
-    return out;
+    return "https://" + std::string(host) + path;
 }
 
 /// POST /{tenant}/oauth2/v2.0/token
@@ -104,11 +100,11 @@ inline emulator_answer token_answer(emulator_authority& authority, std::string_v
     if (auto refusal = authority.check_request(*form, token_url, visit.now))
         return entra_error(*refusal, visit);
 
-    std::string const lifetime = std::to_string(authority.lifetime().count());
+    std::string const lifetime = std::to_string(authority.options().token_lifetime().count());
     std::string body =
         "{\"token_type\":\"Bearer\",\"expires_in\":" + lifetime + ",\"ext_expires_in\":" + lifetime;
-    if (authority.refresh_in())
-        body += ",\"refresh_in\":" + std::to_string(authority.refresh_in()->count());
+    if (auto const refresh_in = authority.options().token_refresh_in())
+        body += ",\"refresh_in\":" + std::to_string(refresh_in->count());
     std::string_view const claims = single_value(*form, "claims").value_or("");
     body += ",\"access_token\":\"" + authority.issue(visit.now, visit.random, claims) + "\"}";
     return emulator_answer(200, std::move(body)).field("Cache-Control", "no-store, no-cache");
@@ -121,16 +117,11 @@ inline emulator_answer openid_answer(emulator_authority const& authority, std::s
     if (auto refusal = authority.check_tenant(tenant))
         return entra_error(*refusal, visit);
     std::string const root = authority_url(visit.request.host, "/" + std::string(tenant));
-    std::string body = "{\"issuer\":";
-    append_any_text(body, root + "/v2.0");
-    body += ",\"token_endpoint\":";
-    append_any_text(body, root + "/oauth2/v2.0/token");
-    body += ",\"authorization_endpoint\":";
-    append_any_text(body, root + "/oauth2/v2.0/authorize");
-    body += ",\"device_authorization_endpoint\":";
-    append_any_text(body, root + "/oauth2/v2.0/devicecode");
-    body += ",\"jwks_uri\":";
-    append_any_text(body, root + "/discovery/v2.0/keys");
+    std::string body = R"({"issuer":)" + json_text(root + "/v2.0");
+    body += R"(,"token_endpoint":)" + json_text(root + "/oauth2/v2.0/token");
+    body += R"(,"authorization_endpoint":)" + json_text(root + "/oauth2/v2.0/authorize");
+    body += R"(,"device_authorization_endpoint":)" + json_text(root + "/oauth2/v2.0/devicecode");
+    body += R"(,"jwks_uri":)" + json_text(root + "/discovery/v2.0/keys");
     body += ",\"token_endpoint_auth_methods_supported\":[\"client_secret_post\",\"private_key_jwt\"],"
             "\"response_types_supported\":[\"token\"],\"subject_types_supported\":[\"pairwise\"],"
             "\"id_token_signing_alg_values_supported\":[\"RS256\"]}";
@@ -158,13 +149,11 @@ inline emulator_answer instance_answer(emulator_target const& target, emulator_v
     if (host.empty() || tenant.empty())
         return refuse("'authorization_endpoint' names no tenant.");
 
-    std::string quoted;
-    append_any_text(quoted, host);
-    std::string bare;
-    append_any_text(bare, host.substr(0, host.find(':')));
-    std::string body = "{\"tenant_discovery_endpoint\":";
-    append_any_text(body, authority_url(visit.request.host, "/" + std::string(tenant) +
-                                                                "/v2.0/.well-known/openid-configuration"));
+    std::string const quoted = json_text(host);
+    std::string const bare = json_text(host.substr(0, host.find(':')));
+    std::string const configuration = authority_url(
+        visit.request.host, "/" + std::string(tenant) + "/v2.0/.well-known/openid-configuration");
+    std::string body = R"({"tenant_discovery_endpoint":)" + json_text(configuration);
     body += ",\"api-version\":\"1.1\",\"metadata\":[{\"preferred_network\":" + quoted +
             ",\"preferred_cache\":" + quoted + ",\"aliases\":[" + quoted + "," + bare + "]}]}";
     return emulator_answer(200, std::move(body));

@@ -7,7 +7,6 @@
 #include <hdikafka/detail/emulator/message.hpp>
 #include <hdikafka/detail/emulator/options.hpp>
 #include <hdikafka/detail/http/syntax.hpp>
-#include <hdikafka/detail/json/writer.hpp>
 
 #include <algorithm>
 #include <array>
@@ -29,11 +28,8 @@ using emulator_key_writer = std::function<bool(std::string_view key)>;
 /// The body of a refusal by IMDS or Arc.
 inline emulator_answer imds_error(int status, std::string_view error, std::string_view description)
 {
-    std::string body = "{\"error\":";
-    append_json_string(body, error);
-    body += ",\"error_description\":";
-    append_any_text(body, description);
-    return emulator_answer(status, body + '}');
+    return emulator_answer(status, R"({"error":)" + json_text(error) + R"(,"error_description":)" +
+                                       json_text(description) + '}');
 }
 
 /// What IMDS or Arc says with this status when it is in trouble.
@@ -45,11 +41,8 @@ inline emulator_answer imds_failure(int status, std::string_view why)
 /// The body of a refusal by App Service.
 inline emulator_answer app_service_error(int status, std::string_view message)
 {
-    std::string body = "{\"statusCode\":";
-    append_json_integer(body, status);
-    body += ",\"message\":";
-    append_any_text(body, message);
-    return emulator_answer(status, body + '}');
+    return emulator_answer(status, R"({"statusCode":)" + std::to_string(status) + R"(,"message":)" +
+                                       json_text(message) + '}');
 }
 
 /// What one of the endpoints takes in its query besides api-version and resource.
@@ -87,13 +80,8 @@ public:
 class emulator_managed_identity
 {
 public:
-    emulator_managed_identity(emulator_options const& options, emulator_key_writer write_key)
-        : system_assigned_(options.client_id()),
-          user_assigned_(options.user_assigned_identity()),
-          tenant_(options.tenant()),
-          header_(options.identity_header()),
-          key_file_(options.arc_key_file()),
-          write_key_(std::move(write_key))
+    emulator_managed_identity(emulator_options options, emulator_key_writer write_key)
+        : options_(std::move(options)), write_key_(std::move(write_key))
     {}
 
     /// GET /metadata/identity/oauth2/token
@@ -112,7 +100,7 @@ public:
                                 emulator_pairs const& query) const
     {
         auto const& shown = visit.request.identity_header;
-        if (shown != header_)
+        if (shown != options_.identity_header())
             return app_service_error(401, shown ? "X-IDENTITY-HEADER is not what IDENTITY_HEADER says."
                                                 : "The request has no X-IDENTITY-HEADER.");
         if (auto const fault = check_query(query, app_service_query))
@@ -175,11 +163,12 @@ private:
         if (*asked != resource && *asked != std::string(resource) + "/")
             return identity_fault{"invalid_resource",
                                   "AADSTS500011: The resource principal named " + std::string(*asked) +
-                                      " was not found in the tenant named " + tenant_ +
+                                      " was not found in the tenant named " + options_.tenant() +
                                       ". (The emulator knows only " + std::string(resource) + ".)"};
         if (named > 1)
             return invalid_request("More than one parameter names an identity");
-        if (named == 1 && (user_assigned_.empty() || single_value(query, "client_id") != user_assigned_))
+        if (named == 1 && (options_.user_assigned_identity().empty() ||
+                           single_value(query, "client_id") != options_.user_assigned_identity()))
             return invalid_request(std::string(known.not_found));
         return std::nullopt;
     }
@@ -197,22 +186,20 @@ private:
     {
         std::string key = random_hex(random, 32);
         if (!write_key_ || !write_key_(key))
-            return imds_failure(500, "The key cannot be written to " + key_file_);
+            return imds_failure(500, "The key cannot be written to " + options_.arc_key_file());
         if (keys_.size() == max_keys)
             keys_.pop_front();
         keys_.push_back(std::move(key));
         return imds_error(401, "unauthorized",
                           again ? "The key is none that was asked for, or was used already"
                                 : "The key in the file that WWW-Authenticate names is required")
-            .field("WWW-Authenticate", "Basic realm=" + key_file_);
+            .field("WWW-Authenticate", "Basic realm=" + options_.arc_key_file());
     }
 
     static void append_member(std::string& out, std::string_view name, std::string_view text)
     {
         out += out.empty() ? '{' : ',';
-        append_json_string(out, name);
-        out += ':';
-        append_any_text(out, text);
+        out += json_text(name) + ':' + json_text(text);
     }
 
     /// All numbers are text, as they are in Azure.
@@ -231,8 +218,8 @@ private:
                                 emulator_pairs const& query) const
     {
         std::string body = grant(authority, visit, query);
-        append_seconds(body, "expires_in", authority.lifetime());
-        append_seconds(body, "ext_expires_in", authority.lifetime());
+        append_seconds(body, "expires_in", options_.token_lifetime());
+        append_seconds(body, "ext_expires_in", options_.token_lifetime());
         append_seconds(body, "not_before", since_1970(visit.now));
         return emulator_answer(200, body + '}');
     }
@@ -243,20 +230,16 @@ private:
     {
         std::string out;
         append_member(out, "access_token", authority.issue(visit.now, visit.random));
-        append_member(out, "client_id", single_value(query, "client_id").value_or(system_assigned_));
-        append_seconds(out, "expires_on", since_1970(visit.now + authority.lifetime()));
-        if (authority.refresh_in())
-            append_seconds(out, "refresh_in", *authority.refresh_in());
+        append_member(out, "client_id", single_value(query, "client_id").value_or(options_.client_id()));
+        append_seconds(out, "expires_on", since_1970(visit.now + options_.token_lifetime()));
+        if (auto const refresh_in = options_.token_refresh_in())
+            append_seconds(out, "refresh_in", *refresh_in);
         append_member(out, "resource", single_value(query, "resource").value_or(""));
         append_member(out, "token_type", "Bearer");
         return out;
     }
 
-    std::string system_assigned_; ///< This and the next are client ids.
-    std::string user_assigned_;   ///< Empty when there is none.
-    std::string tenant_;
-    std::string header_;
-    std::string key_file_;
+    emulator_options options_;
     emulator_key_writer write_key_;
     std::deque<std::string> keys_; ///< That were asked for and not used, the oldest first.
 };

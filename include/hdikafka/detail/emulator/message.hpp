@@ -21,8 +21,6 @@ namespace hdikafka::inline v0_1::detail::emulation {
 class emulator_request
 {
 public:
-    emulator_request() = default;
-
     std::string_view method;
     std::string_view target;
     std::string_view host;
@@ -131,27 +129,25 @@ inline std::optional<emulator_target> parse_target(std::string_view target)
     return out;
 }
 
-/// Writes text that a peer may have sent into JSON; what is not UTF-8 becomes question marks.
-inline void append_any_text(std::string& out, std::string_view text)
+/// The JSON string of text that a peer may have sent; what is not UTF-8 becomes question marks.
+inline std::string json_text(std::string_view text)
 {
+    std::string out;
     if (append_json_string(out, text))
-        return;
+        return out;
     std::string ascii(text);
     for (char& c : ascii)
         if (static_cast<unsigned char>(c) >= 0x80)
             c = '?';
     append_json_string(out, ascii);
+    return out;
 }
 
 /// The body of a refusal. No schema is published; these are the names that proxies for Kafka use.
 inline emulator_answer proxy_error(int status, std::string_view message)
 {
-    std::string body = "{\"error_code\":";
-    append_json_integer(body, status);
-    body += ",\"message\":";
-    append_any_text(body, message);
-    body += '}';
-    return emulator_answer(status, std::move(body));
+    return emulator_answer(status, R"({"error_code":)" + std::to_string(status) + R"(,"message":)" +
+                                       json_text(message) + '}');
 }
 
 inline std::string_view reason_phrase(int status) noexcept

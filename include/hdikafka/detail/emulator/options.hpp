@@ -2,7 +2,7 @@
 #ifndef HDIKAFKA_DETAIL_EMULATOR_OPTIONS_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_OPTIONS_HPP
 
-#include <hdikafka/version.hpp>
+#include <hdikafka/milliseconds.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -16,7 +16,7 @@
 namespace hdikafka::inline v0_1 {
 
 /// The wall clock as the service counts it.
-using emulator_time = std::chrono::sys_time<std::chrono::milliseconds>;
+using emulator_time = std::chrono::sys_time<milliseconds>;
 
 /// The body of the answer to a produce. The API says only that it is a "string".
 enum class emulator_produce_answer : unsigned char
@@ -210,20 +210,14 @@ public:
 
     /// How long metadata goes on showing what it showed before a topic was created or deleted, as the
     /// proxy's cache does. Producing and consuming see the change at once: they ask the brokers.
-    emulator_options& visibility_delay(std::chrono::milliseconds value) &
-    {
-        return set(visibility_delay_, value);
-    }
-    emulator_options&& visibility_delay(std::chrono::milliseconds value) &&
-    {
-        return moved(visibility_delay_, value);
-    }
-    std::chrono::milliseconds visibility_delay() const noexcept { return visibility_delay_; }
+    emulator_options& visibility_delay(milliseconds value) & { return set(visibility_delay_, value); }
+    emulator_options&& visibility_delay(milliseconds value) && { return moved(visibility_delay_, value); }
+    milliseconds visibility_delay() const noexcept { return visibility_delay_; }
 
     /// How long every request waits before it is handled.
-    emulator_options& latency(std::chrono::milliseconds value) & { return set(latency_, value); }
-    emulator_options&& latency(std::chrono::milliseconds value) && { return moved(latency_, value); }
-    std::chrono::milliseconds latency() const noexcept { return latency_; }
+    emulator_options& latency(milliseconds value) & { return set(latency_, value); }
+    emulator_options&& latency(milliseconds value) && { return moved(latency_, value); }
+    milliseconds latency() const noexcept { return latency_; }
 
     /// The most bytes that the body of one read may have. A record that alone exceeds it is never returned:
     /// the answer is empty, as if there were nothing.
@@ -303,12 +297,9 @@ public:
     std::size_t max_connections() const noexcept { return max_connections_; }
 
     /// How long a connection may stand still, idle or in the middle of a request, before it is closed.
-    emulator_options& idle_timeout(std::chrono::milliseconds value) & { return set(idle_timeout_, value); }
-    emulator_options&& idle_timeout(std::chrono::milliseconds value) &&
-    {
-        return moved(idle_timeout_, value);
-    }
-    std::chrono::milliseconds idle_timeout() const noexcept { return idle_timeout_; }
+    emulator_options& idle_timeout(milliseconds value) & { return set(idle_timeout_, value); }
+    emulator_options&& idle_timeout(milliseconds value) && { return moved(idle_timeout_, value); }
+    milliseconds idle_timeout() const noexcept { return idle_timeout_; }
 
 private:
     template <class Member, class Value>
@@ -343,8 +334,8 @@ private:
     std::string identity_header_ = "emulator-identity-header";
     std::string user_assigned_identity_;
     std::string arc_key_file_;
-    std::chrono::milliseconds visibility_delay_{0};
-    std::chrono::milliseconds latency_{0};
+    milliseconds visibility_delay_{0};
+    milliseconds latency_{0};
     std::size_t read_cap_ = 6'000'000;
     std::size_t retain_records_ = 1'000'000;
     std::size_t max_stored_bytes_ = std::size_t{1} << 30;
@@ -359,7 +350,7 @@ private:
     bool empty_in_gaps_ = false;
     std::size_t max_body_ = std::size_t{16} << 20;
     std::size_t max_connections_ = 4'096;
-    std::chrono::milliseconds idle_timeout_{60'000};
+    milliseconds idle_timeout_{60'000};
 };
 
 } // namespace hdikafka::inline v0_1

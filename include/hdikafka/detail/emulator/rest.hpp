@@ -43,36 +43,19 @@ inline std::optional<std::int64_t> parse_number(std::string_view text) noexcept
     return value;
 }
 
-/// `items` joined by commas, each written by `append(out, item)`.
-template <class Items, class Append>
-void append_list(std::string& out, Items const& items, Append append)
-{
-    bool first = true;
-    out += '[';
-    for (auto const& item : items) {
-        if (!std::exchange(first, false))
-            out += ',';
-        append(out, item);
-    }
-    out += ']';
-}
-
 inline emulator_answer brokers_answer()
 {
-    std::string body = "{\"brokers\":[";
-    for (std::size_t index = 0; index < emulator_broker_endpoints.size(); ++index) {
-        if (index > 0)
-            body += ',';
-        append_broker(body, index);
-    }
-    return emulator_answer(200, body + "]}");
+    std::string body = R"({"brokers":)";
+    append_list(body, emulator_broker_endpoints.size(), append_broker);
+    return emulator_answer(200, body + '}');
 }
 
 inline emulator_answer topics_answer(emulator_broker const& broker, emulator_time now)
 {
-    std::string body = "{\"topics\":";
-    append_list(body, broker.shown_topics(now),
-                [](std::string& out, std::string const& name) { append_json_string(out, name); });
+    auto const names = broker.shown_topics(now);
+    std::string body = R"({"topics":)";
+    append_list(body, names.size(),
+                [&names](std::string& out, std::size_t n) { out += json_text(names[n]); });
     return emulator_answer(200, body + '}');
 }
 
@@ -82,15 +65,10 @@ inline emulator_answer partitions_answer(emulator_broker const& broker, std::str
     auto const shown = broker.shown(topic, now);
     if (!shown)
         return refusal(shown.error());
-    std::string body = "{\"topic\":";
-    append_json_string(body, topic);
-    body += ",\"partitions\":[";
-    for (std::size_t id = 0; id < shown.value()->partitions.size(); ++id) {
-        if (id > 0)
-            body += ',';
-        append_partition(body, *shown.value(), id);
-    }
-    return emulator_answer(200, body + "]}");
+    std::string body = R"({"topic":)" + json_text(topic) + R"(,"partitions":)";
+    append_list(body, shown.value()->partitions.size(),
+                [&shown](std::string& out, std::size_t id) { append_partition(out, *shown.value(), id); });
+    return emulator_answer(200, body + '}');
 }
 
 inline emulator_answer partition_answer(emulator_broker const& broker, std::string_view topic,
@@ -165,7 +143,9 @@ inline emulator_answer produce_answer(emulator_broker& broker, emulator_options 
     refused -= std::min(refused, count);
     if (some_refused || options.produce_answer() == emulator_produce_answer::offsets) {
         std::string body = "{\"offsets\":";
-        append_list(body, produced.value(), append_placement);
+        append_list(body, count, [&produced](std::string& out, std::size_t n) {
+            append_placement(out, produced.value()[n]);
+        });
         return emulator_answer(200, body + '}');
     }
     if (options.produce_answer() == emulator_produce_answer::empty)
@@ -190,27 +170,20 @@ inline result<std::int64_t> read_count_parameter(emulator_pairs const& query)
     return count.value_or(1);
 }
 
-class emulator_position
-{
-public:
-    std::string_view topic;
-    std::string_view partition;
-    std::string_view offset;
-};
-
 /// Records from the offset on, as many as were asked for and as fit under the cap; after a gap the
 /// records behind it. NextOffset passes over a gap at the end, as a consumer's position does.
 inline emulator_answer consume_answer(emulator_broker const& broker, emulator_options const& options,
-                                      emulator_position const& at, emulator_pairs const& query)
+                                      emulator_target const& target)
 {
-    auto const partition = parse_number(at.partition);
-    auto const offset = parse_number(at.offset);
+    std::string const& topic = target.segments[3];
+    auto const partition = parse_number(target.segments[5]);
+    auto const offset = parse_number(target.segments[7]);
     if (!partition || !offset)
         return proxy_error(400, "the partition and the offset must be numbers");
-    auto const count = read_count_parameter(query);
+    auto const count = read_count_parameter(target.query);
     if (!count)
         return refusal(count.error());
-    auto const known = broker.log(at.topic, *partition);
+    auto const known = broker.log(topic, *partition);
     if (!known)
         return refusal(known.error());
     emulator_log const& log = *known.value();
@@ -218,9 +191,8 @@ inline emulator_answer consume_answer(emulator_broker const& broker, emulator_op
     if (outside && options.out_of_range_status() != 200)
         return proxy_error(options.out_of_range_status(),
                            "offset " + std::to_string(*offset) + " is out of range: partition " +
-                               std::to_string(*partition) + " of topic '" + std::string(at.topic) +
-                               "' has offsets " + std::to_string(log.earliest()) + " to " +
-                               std::to_string(log.latest()));
+                               std::to_string(*partition) + " of topic '" + topic + "' has offsets " +
+                               std::to_string(log.earliest()) + " to " + std::to_string(log.latest()));
 
     bool const object = options.consume_answer() == emulator_consume_answer::object;
     std::string body = object ? "{\"records\":[" : "[";

@@ -261,8 +261,7 @@ private:
             if (failure)
                 return accept_later(std::move(listening));
             connection = std::make_shared<emulator_connection>(
-                std::move(socket), listening->context, ++accepted_, http_limits().body(options().max_body()),
-                options().idle_timeout(), options().latency(),
+                std::move(socket), listening->context, ++accepted_, options(),
                 [self = shared_from_this()](emulator_request const& request) {
                     return self->handle(request);
                 });

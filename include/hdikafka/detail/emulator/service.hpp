@@ -16,7 +16,6 @@
 #include <cstddef>
 #include <deque>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -32,7 +31,7 @@ public:
     std::string_view path; ///< `*` stands for any one segment.
 };
 
-inline constexpr std::array<emulator_route_row, 11> emulator_route_table{{
+inline constexpr std::array<emulator_route_row, 14> emulator_route_table{{
     {emulator_route::brokers, "GET", "v1/metadata/brokers"},
     {emulator_route::topics, "GET", "v1/metadata/topics"},
     {emulator_route::partitions, "GET", "v1/metadata/topics/*/partitions"},
@@ -44,10 +43,6 @@ inline constexpr std::array<emulator_route_row, 11> emulator_route_table{{
     {emulator_route::token, "POST", "*/oauth2/v2.0/token"},
     {emulator_route::openid_configuration, "GET", "*/v2.0/.well-known/openid-configuration"},
     {emulator_route::instance_discovery, "GET", "common/discovery/instance"},
-}};
-
-/// What is there without TLS, and only there.
-inline constexpr std::array<emulator_route_row, 3> emulator_identity_route_table{{
     {emulator_route::imds, "GET", "metadata/identity/oauth2/token"},
     {emulator_route::app_service_identity, "GET", "msi/token"},
     {emulator_route::arc_identity, "GET", "metadata/arc/identity/oauth2/token"},
@@ -118,7 +113,6 @@ public:
     }
 
     emulator_broker& broker() noexcept { return broker_; }
-    emulator_broker const& broker() const noexcept { return broker_; }
     emulator_authority& authority() noexcept { return authority_; }
     emulator_options const& options() const noexcept { return options_; }
 
@@ -151,10 +145,11 @@ private:
                route == emulator_route::instance_discovery;
     }
 
-    static bool gives_identity(emulator_route route) noexcept
+    /// What is there without TLS, and only there.
+    static bool at_machine(emulator_route route) noexcept
     {
-        return at_authority(route) || route == emulator_route::imds ||
-               route == emulator_route::app_service_identity || route == emulator_route::arc_identity;
+        return route == emulator_route::imds || route == emulator_route::app_service_identity ||
+               route == emulator_route::arc_identity;
     }
 
     bool offered(emulator_route route) const noexcept
@@ -168,11 +163,9 @@ private:
     emulator_route find_route(emulator_request const& request, emulator_target const& target,
                               std::string& allowed) const
     {
-        std::span<emulator_route_row const> table = emulator_route_table;
-        if (request.plain)
-            table = emulator_identity_route_table;
-        for (auto const& row : table) {
-            if (!path_matches(row.path, target.segments) || !offered(row.route))
+        for (auto const& row : emulator_route_table) {
+            if (at_machine(row.route) != request.plain || !path_matches(row.path, target.segments) ||
+                !offered(row.route))
                 continue;
             if (row.method == request.method)
                 return row.route;
@@ -219,7 +212,8 @@ private:
     std::optional<emulator_fault> next_fault(emulator_route route)
     {
         for (auto fault = faults_.begin(); fault != faults_.end(); ++fault) {
-            bool const meant = fault->route() ? *fault->route() == route : !gives_identity(route);
+            bool const meant =
+                fault->route() ? *fault->route() == route : !at_authority(route) && !at_machine(route);
             if (!meant)
                 continue;
             emulator_fault const found = *fault;
@@ -253,8 +247,7 @@ private:
         case emulator_route::delete_topic: return delete_answer(broker_, path[2], now);
         case emulator_route::produce:
             return produce_answer(broker_, options_, path[3], request, refused_records_, now);
-        case emulator_route::consume:
-            return consume_answer(broker_, options_, {path[3], path[5], path[7]}, target.query);
+        case emulator_route::consume: return consume_answer(broker_, options_, target);
         case emulator_route::token: return token_answer(authority_, path[0], visit);
         case emulator_route::openid_configuration: return openid_answer(authority_, path[0], visit);
         case emulator_route::instance_discovery: return instance_answer(target, visit);
@@ -289,7 +282,7 @@ private:
     emulator_answer claims_challenge(emulator_request const& request) const
     {
         std::string field = "Bearer realm=\"\", authorization_uri=\"";
-        field += authority_url(request.host, "/" + authority_.tenant() + "/oauth2/authorize");
+        field += authority_url(request.host, "/" + options_.tenant() + "/oauth2/authorize");
         field += "\", error=\"insufficient_claims\", claims=\"";
         field += base64_encode(authority_.required_claims(), base64_form::standard) + "\"";
         return proxy_error(401, "the token was not asked for with the claims that are required")

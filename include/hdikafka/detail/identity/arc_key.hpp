@@ -28,45 +28,23 @@ inline constexpr char const* arc_key_folder = "/var/opt/azcmagent/tokens";
 
 #if __has_include(<unistd.h>)
 
-/// A file that is open for reading.
-class open_file
+/// At most `text.size()` bytes, which it is cut to.
+inline bool read_from_file(int descriptor, std::string& text)
 {
-public:
-    /// Never one behind a symbolic link, and without waiting for the other end of a pipe.
-    explicit open_file(std::string const& path)
-        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): that is open()
-        : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY))
-    {}
-
-    explicit operator bool() const noexcept { return descriptor_.number() >= 0; }
-
-    bool is_regular() const
-    {
-        struct stat about = {};
-        return ::fstat(descriptor_.number(), &about) == 0 && S_ISREG(about.st_mode);
+    std::size_t size = 0;
+    while (size != text.size()) {
+        auto const count = ::read(descriptor, text.data() + size, text.size() - size);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0)
+            return false;
+        if (count == 0)
+            break;
+        size += static_cast<std::size_t>(count);
     }
-
-    /// At most `text.size()` bytes, which it is cut to.
-    bool read(std::string& text) const
-    {
-        std::size_t size = 0;
-        while (size != text.size()) {
-            auto const count = ::read(descriptor_.number(), text.data() + size, text.size() - size);
-            if (count < 0 && errno == EINTR)
-                continue;
-            if (count < 0)
-                return false;
-            if (count == 0)
-                break;
-            size += static_cast<std::size_t>(count);
-        }
-        text.resize(size);
-        return true;
-    }
-
-private:
-    owned_descriptor descriptor_;
-};
+    text.resize(size);
+    return true;
+}
 
 /// The key in the file that an answer of the endpoint names; no other file is ever opened. The error never
 /// shows what the file holds.
@@ -78,14 +56,19 @@ result<secret> read_arc_key(std::string const& path, std::string_view folder)
     };
     if (!is_arc_key_path(path, folder))
         return refuse("is not a .key file in " + std::string(folder));
-    open_file const file(path);
-    if (!file) {
+    // Never one behind a symbolic link, and without waiting for the other end of a pipe.
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): that is open()
+    int const number = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    owned_descriptor const file(number);
+    if (number < 0) {
         std::error_code const cause(errno, std::generic_category());
         return refuse("cannot be opened (which takes the group himds): " + cause.message());
     }
     constexpr std::size_t most = 4096;
     std::string text(most + 1, '\0');
-    bool const good = file.is_regular() && file.read(text);
+    struct stat about = {};
+    bool const regular = ::fstat(number, &about) == 0 && S_ISREG(about.st_mode);
+    bool const good = regular && read_from_file(number, text);
     secret const whole(std::move(text));
     if (!good)
         return refuse("is no file that can be read");

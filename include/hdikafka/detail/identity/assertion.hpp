@@ -3,6 +3,7 @@
 #define HDIKAFKA_DETAIL_IDENTITY_ASSERTION_HPP
 
 #include <hdikafka/detail/base/base64.hpp>
+#include <hdikafka/detail/base/openssl_handle.hpp>
 #include <hdikafka/detail/identity/certificate.hpp>
 #include <hdikafka/detail/json/writer.hpp>
 #include <hdikafka/result.hpp>
@@ -10,7 +11,6 @@
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
 
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <string>
@@ -18,8 +18,6 @@
 #include <utility>
 
 namespace hdikafka::inline v0_1::detail {
-
-using digest_context_ptr = openssl_handle<EVP_MD_CTX, &EVP_MD_CTX_free>;
 
 /// How an assertion is signed (RFC 7518 §3), and by which of its digests it names the certificate.
 enum class assertion_algorithm : unsigned char
@@ -64,16 +62,12 @@ template <class = void>
 result<std::string> assertion_header(client_certificate const& certificate, assertion_form const& form)
 {
     bool const newer = form.algorithm == assertion_algorithm::ps256;
-    std::array<unsigned char, EVP_MAX_MD_SIZE> thumbprint{};
-    unsigned size = 0;
-    auto const& leaf = certificate.chain.front();
-    if (EVP_Digest(leaf.data(), leaf.size(), thumbprint.data(), &size, newer ? EVP_sha256() : EVP_sha1(),
-                   nullptr) != 1)
+    std::string const thumbprint = digest_of(certificate.chain.front(), newer ? EVP_sha256() : EVP_sha1());
+    if (thumbprint.empty())
         return signing_fault();
     std::string out =
         newer ? R"({"alg":"PS256","typ":"JWT","x5t#S256":")" : R"({"alg":"RS256","typ":"JWT","x5t":")";
-    out += base64_encode(std::string_view(reinterpret_cast<char const*>(thumbprint.data()), size),
-                         base64_form::url);
+    out += base64_encode(thumbprint, base64_form::url);
     out += '"';
     if (form.whole_chain) {
         out += R"(,"x5c":)";

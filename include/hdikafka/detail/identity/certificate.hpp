@@ -28,7 +28,6 @@
 
 namespace hdikafka::inline v0_1::detail {
 
-using pkey_ptr = openssl_handle<EVP_PKEY, &EVP_PKEY_free>;
 using pkcs12_ptr = openssl_handle<PKCS12, &PKCS12_free>;
 using x509_sig_ptr = openssl_handle<X509_SIG, &X509_SIG_free>;
 using pkcs8_ptr = openssl_handle<PKCS8_PRIV_KEY_INFO, &PKCS8_PRIV_KEY_INFO_free>;
@@ -37,8 +36,6 @@ using pkcs8_ptr = openssl_handle<PKCS8_PRIV_KEY_INFO, &PKCS8_PRIV_KEY_INFO_free>
 class client_certificate
 {
 public:
-    client_certificate() = default;
-
     pkey_ptr key;                   ///< Private, RSA, of 2048 bits at least.
     std::vector<std::string> chain; ///< DER: the key's own certificate, then those that certify it.
 };
@@ -211,15 +208,6 @@ std::string read_pfx(PKCS12* from, std::string const& passphrase, certificate_pa
     if (parsed)
         return {};
     return decryption_fault(passphrase, "openssl pkcs12 -legacy -in OLD -out NEW.pem");
-}
-
-inline std::string certificate_der(X509* from)
-{
-    unsigned char* der = nullptr;
-    int const size = i2d_X509(from, &der);
-    std::string out(reinterpret_cast<char const*>(der), size > 0 ? static_cast<std::size_t>(size) : 0);
-    OPENSSL_free(der);
-    return out;
 }
 
 /// The DER of the certificate that is the key's, then of its issuer, and so on (the order of RFC 7515

@@ -1,9 +1,12 @@
-// Several sources of tokens, of which the first that is there is used; and which these are by default.
+// Several sources of tokens, of which the first that is there is used; which these are by default; and what
+// makes all kinds of them, as credential.hpp and the headers of its kinds declare it.
 #ifndef HDIKAFKA_DETAIL_IDENTITY_CHAIN_HPP
 #define HDIKAFKA_DETAIL_IDENTITY_CHAIN_HPP
 
+#include <hdikafka/credential.hpp>
 #include <hdikafka/detail/base/environment.hpp>
 #include <hdikafka/detail/base/fwd.hpp>
+#include <hdikafka/detail/call/token_cache.hpp>
 #include <hdikafka/detail/call/token_source.hpp>
 #include <hdikafka/detail/http/syntax.hpp>
 #include <hdikafka/detail/identity/azure_cli.hpp>
@@ -184,6 +187,18 @@ private:
     token_source_ptr chain_; // of what the environment wants, since the first request
     bool joined_ = false;
 };
+
+template <class Source, class Settings>
+token_source_ptr make_token_source(Settings settings)
+{
+    return std::make_shared<Source>(std::move(settings));
+}
+
+template <class Lazy>
+token_cache_ptr make_token_cache(token_source_ptr source)
+{
+    return std::make_shared<token_cache<Lazy>>(std::move(source));
+}
 
 } // namespace hdikafka::inline v0_1::detail
 

@@ -302,21 +302,15 @@ private:
 template <class = void>
 net::awaitable<child_report> run_child(std::vector<std::string> words, child_limits limits)
 {
-    class ending
+    class stop
     {
     public:
-        explicit ending(std::shared_ptr<child_run<void>> run) : run_(std::move(run)) {}
-        ending(ending const&) = delete;
-        ending& operator=(ending const&) = delete;
-        ~ending() { run_->stop(); }
-
-    private:
-        std::shared_ptr<child_run<void>> run_;
+        void operator()(child_run<void>* run) const noexcept { run->stop(); }
     };
 
     auto const executor = co_await net::this_coro::executor;
     auto const run = std::make_shared<child_run<void>>(executor, limits);
-    ending const at_the_latest(run);
+    std::unique_ptr<child_run<void>, stop> const at_the_latest(run.get());
     auto const due = std::chrono::steady_clock::now() + limits.time;
     child_report report;
     report.code = run->start(words);

@@ -212,8 +212,6 @@ inline result<identity_plan> plan_identity(managed_identity_settings const& sett
 class imds_retries
 {
 public:
-    imds_retries() = default;
-
     /// Whether an answer with this status may be another one later.
     static bool passes(int status) noexcept
     {

@@ -32,7 +32,6 @@ public:
 class client_secret_settings : public entra_settings
 {
 public:
-    client_secret_settings() = default;
     client_secret_settings(entra_settings who, secret what)
         : entra_settings(std::move(who)), text(std::move(what))
     {}
@@ -65,8 +64,6 @@ public:
 class azure_cli_settings
 {
 public:
-    azure_cli_settings() = default;
-
     std::string tenant; ///< Empty: that of the active subscription.
     std::string scope = service_scope;
 };
@@ -75,19 +72,40 @@ public:
 class managed_identity_settings
 {
 public:
-    managed_identity_settings() = default;
-
     std::string client_id; ///< One of the three at most; none: the system-assigned identity.
     std::string object_id;
     std::string resource_id;
     std::string scope = service_scope;
 };
 
+template <class>
+class client_secret_source;
+template <class>
+class client_certificate_source;
+template <class>
+class client_assertion_source;
+template <class>
+class workload_identity_source;
+template <class>
+class environment_source;
+template <class>
+class managed_identity_source;
+template <class>
+class azure_cli_source;
+template <class>
+class fixed_token_source;
+template <class>
+class callback_token_source;
+template <class>
+class chained_source;
+template <class>
+class default_source;
+
 template <class Source, class Settings>
 token_source_ptr make_token_source(Settings settings);
 
 /// A kind of credential: settings, of which `Source` is made.
-template <template <class> class Source, class Settings>
+template <class Kind, template <class> class Source, class Settings>
 class credential_of
 {
 public:
@@ -101,6 +119,14 @@ public:
 protected:
     credential_of() = default;
     explicit credential_of(Settings settings) : settings_(std::move(settings)) {}
+
+    /// For the setters.
+    template <class Setting>
+    Kind& set(Setting& setting, Setting value)
+    {
+        setting = std::move(value);
+        return static_cast<Kind&>(*this);
+    }
 
     Settings settings_;
 };

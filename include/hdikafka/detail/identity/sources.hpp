@@ -171,8 +171,6 @@ private:
 class missing_names
 {
 public:
-    missing_names() = default;
-
     /// Looks for `value` in the environment where the program has not given it.
     void look(std::string& value, char const* variable)
     {

@@ -20,8 +20,6 @@ namespace hdikafka::inline v0_1::detail {
 class service_words
 {
 public:
-    service_words() = default;
-
     std::string code;
     std::string message;
 };
