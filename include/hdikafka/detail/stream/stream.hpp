@@ -14,8 +14,8 @@
 #include <hdikafka/detail/run/run.hpp>
 #include <hdikafka/detail/run/task.hpp>
 #include <hdikafka/detail/stream/all_partitions.hpp>
+#include <hdikafka/detail/stream/offset_search.hpp>
 #include <hdikafka/detail/stream/partition_reader.hpp>
-#include <hdikafka/detail/stream/rules.hpp>
 #include <hdikafka/detail/stream/stream_state.hpp>
 #include <hdikafka/record_batch.hpp>
 #include <hdikafka/record_stream.hpp>
