@@ -6,7 +6,7 @@
 #include <hdikafka/detail/http/request.hpp>
 #include <hdikafka/detail/http/url.hpp>
 #include <hdikafka/detail/net/connection.hpp>
-#include <hdikafka/detail/net/tls_sessions.hpp>
+#include <hdikafka/detail/net/tls_context.hpp>
 #include <hdikafka/detail/run/operation.hpp>
 #include <hdikafka/detail/run/task.hpp>
 #include <hdikafka/detail/run/waiters.hpp>
