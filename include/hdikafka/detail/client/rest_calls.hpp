@@ -196,11 +196,10 @@ net::awaitable<typename Work::product> run_call(client_ptr owner, std::optional<
 {
     call_label const& about = work.label();
     auto const op = owner->http()->make_operation(owner->deadline(timeout));
-    call_entry<> const entry(owner, op, about);
+    call_entry<> const entry(*owner, *op, about);
     call_answer answer;
     task running = work.begin(op, owner, answer);
-    op->runs(running);
-    co_await run_operation<>(op);
+    co_await run_operation<>(op, running);
     running.outcome().value();
     co_return work.read(answer);
 }

@@ -177,8 +177,6 @@ public:
     connection(net::any_io_executor const& executor, url const& target, observer watcher)
         : stream(executor), watcher_(std::move(watcher)), host_(target.host), port_(target.port)
     {}
-    connection(connection const&) = delete;
-    connection& operator=(connection const&) = delete;
     ~connection()
     {
         cleanse(request_);

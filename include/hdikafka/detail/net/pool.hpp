@@ -78,8 +78,6 @@ public:
     connection_pool(url target, std::size_t limit, route by)
         : target_(std::move(target)), host_(field_value::host(target_.host_field())), limit_(limit), by_(by)
     {}
-    connection_pool(connection_pool const&) = delete;
-    connection_pool& operator=(connection_pool const&) = delete;
     ~connection_pool()
     {
         while (!idle_.empty())

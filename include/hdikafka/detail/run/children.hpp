@@ -27,9 +27,6 @@ template <class Lazy = void>
 class child : public completion, public list_link
 {
 public:
-    child(child const&) = delete;
-    child& operator=(child const&) = delete;
-
     /// The work, as the operation `op`.
     virtual task run(operation_ptr op) = 0;
 

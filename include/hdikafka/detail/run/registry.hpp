@@ -7,7 +7,6 @@
 
 #include <memory>
 #include <mutex>
-#include <utility>
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -54,31 +53,6 @@ private:
 };
 
 using registry_ptr = std::shared_ptr<operation_registry<>>;
-
-/// Keeps an operation in the registry for as long as this lives.
-template <class = void>
-class registration
-{
-public:
-    registration(registry_ptr registry, operation_ptr op)
-        : registry_(std::move(registry)), op_(std::move(op)), added_(registry_->add(*op_))
-    {}
-    registration(registration const&) = delete;
-    registration& operator=(registration const&) = delete;
-    ~registration()
-    {
-        if (added_)
-            registry_->remove(*op_);
-    }
-
-    /// False: the registry was closed.
-    bool added() const noexcept { return added_; }
-
-private:
-    registry_ptr registry_;
-    operation_ptr op_;
-    bool added_;
-};
 
 } // namespace hdikafka::inline v0_1::detail
 

@@ -72,10 +72,11 @@ private:
     operation_ptr op_;
 };
 
-/// Runs `op`, whose task belongs to the awaiting coroutine and has the outcome afterwards.
+/// Runs `op` with `work`, which belongs to the awaiting coroutine and has the outcome afterwards.
 template <class = void>
-net::awaitable<void> run_operation(operation_ptr op)
+net::awaitable<void> run_operation(operation_ptr op, task& work)
 {
+    op->runs(work);
     return net::async_initiate<net::use_awaitable_t<> const, void()>(start_operation<>(std::move(op)),
                                                                      net::use_awaitable);
 }

@@ -48,11 +48,10 @@ public:
         if (auto rest = stream->take_rest())
             co_return rest;
 
-        call_entry<> const entry(stream->owner, op, about);
+        call_entry<> const entry(*stream->owner, *op, about);
         record_batch batch;
         task work = next_batch(op, stream, std::move(options), batch);
-        op->runs(work);
-        co_await run_operation<Lazy>(op);
+        co_await run_operation<Lazy>(op, work);
         if (op->stopped())
             stream->stop(); // what has arrived stays; what has not is left alone until it is wanted again
         work.outcome().value();
