@@ -11,10 +11,8 @@
 #include <hdikafka/detail/http/url.hpp>
 #include <hdikafka/detail/net/proxy_choice.hpp>
 #include <hdikafka/detail/net/transport.hpp>
+#include <hdikafka/detail/run/children.hpp>
 #include <hdikafka/detail/run/operation.hpp>
-#include <hdikafka/detail/run/registry.hpp>
-#include <hdikafka/detail/run/run.hpp>
-#include <hdikafka/detail/run/task.hpp>
 #include <hdikafka/result.hpp>
 
 #include <algorithm>

@@ -10,7 +10,6 @@
 #include <hdikafka/detail/client/operations.hpp>
 #include <hdikafka/detail/client/rest_calls.hpp>
 #include <hdikafka/detail/run/asio.hpp>
-#include <hdikafka/detail/run/foreign.hpp>
 #include <hdikafka/detail/run/run.hpp>
 #include <hdikafka/detail/run/task.hpp>
 #include <hdikafka/detail/stream/all_partitions.hpp>
