@@ -59,30 +59,16 @@ private:
     bool at_home_; ///< The caller's executor is the operation's, so that resuming it is a call.
 };
 
-/// Starts the operation when the caller's coroutine is suspended.
-template <class = void>
-class start_operation
-{
-public:
-    explicit start_operation(operation_ptr op) : op_(std::move(op)) {}
-
-    template <class Handler>
-    void operator()(Handler handler) const
-    {
-        op_->start(std::make_unique<caller<Handler>>(op_, std::move(handler)));
-    }
-
-private:
-    operation_ptr op_;
-};
-
 /// Runs `op` with `work`, which belongs to the awaiting coroutine and has the outcome afterwards.
 template <class = void>
 net::awaitable<void> run_operation(operation_ptr op, task& work)
 {
     op->runs(work);
-    return net::async_initiate<net::use_awaitable_t<> const, void()>(start_operation<>(std::move(op)),
-                                                                     net::use_awaitable);
+    // When the caller's coroutine is suspended.
+    auto start = [op = std::move(op)](auto handler) {
+        op->start(std::make_unique<caller<decltype(handler)>>(op, std::move(handler)));
+    };
+    return net::async_initiate<net::use_awaitable_t<> const, void()>(std::move(start), net::use_awaitable);
 }
 
 /// A program's function under way, on a strand of its own.
