@@ -26,11 +26,7 @@ public:
     /// single records, some twenty for a million, and is exact where timestamps rise with the offsets and the
     /// service answers from within a gap with the record behind it; otherwise it may be too early. A record
     /// without a timestamp counts as older.
-    consume_options& from(offset_spec start) &
-    {
-        from_ = start;
-        return *this;
-    }
+    consume_options& from(offset_spec start) & { return set(from_, start); }
     consume_options&& from(offset_spec start) && { return std::move(from(start)); }
 
     /// Where to start: as many offsets before the high watermark, or at the earliest offset if there are not
@@ -40,49 +36,29 @@ public:
 
     /// Where to end, exclusive: hk::latest is the high watermark seen when the stream starts, or an
     /// offset. hk::earliest is refused with errc::invalid_option. Without it the stream never ends.
-    consume_options& until(offset_spec end) &
-    {
-        until_ = end;
-        return *this;
-    }
+    consume_options& until(offset_spec end) & { return set(until_, end); }
     consume_options&& until(offset_spec end) && { return std::move(until(end)); }
 
     /// The most records that one read asks for; 500 by default. The service also caps a read at 6 MB.
-    consume_options& max_records(std::int32_t count) &
-    {
-        max_records_ = count;
-        return *this;
-    }
+    consume_options& max_records(std::int32_t count) & { return set(max_records_, count); }
     consume_options&& max_records(std::int32_t count) && { return std::move(max_records(count)); }
 
     /// How many connections read at the same time while the stream is far behind the end; 1 by default. The
     /// records come in offset order all the same.
-    consume_options& parallelism(std::size_t connections) &
-    {
-        parallelism_ = connections;
-        return *this;
-    }
+    consume_options& parallelism(std::size_t connections) & { return set(parallelism_, connections); }
     consume_options&& parallelism(std::size_t connections) && { return std::move(parallelism(connections)); }
 
     /// How many answers are read ahead, on a connection of their own; 1 by default, 0 reads when next() is
     /// called and not before. At most parallelism() + read_ahead() answers are in memory, of about 2 MB each
     /// where max_records() allows it, and never more than the service's cap (6 MB).
-    consume_options& read_ahead(std::size_t answers) &
-    {
-        read_ahead_ = answers;
-        return *this;
-    }
+    consume_options& read_ahead(std::size_t answers) & { return set(read_ahead_, answers); }
     consume_options&& read_ahead(std::size_t answers) && { return std::move(read_ahead(answers)); }
 
     /// What to do when the position is not, or no longer, in the partition: retention deleted it, or the
     /// topic became shorter. hk::fail, the default, is errc::offset_below_earliest or
     /// errc::offset_above_latest; hk::earliest and hk::latest go on from that watermark. An observer hears of
     /// the offsets that were lost (records_skipped).
-    consume_options& on_out_of_range(out_of_range_policy what) &
-    {
-        on_out_of_range_ = what;
-        return *this;
-    }
+    consume_options& on_out_of_range(out_of_range_policy what) & { return set(on_out_of_range_, what); }
     consume_options&& on_out_of_range(out_of_range_policy what) &&
     {
         return std::move(on_out_of_range(what));
@@ -91,11 +67,7 @@ public:
     /// What to do about records that the service has but does not return, such as one larger than its cap.
     /// hk::fail, the default, is errc::unreadable_record; hk::skip goes on behind them, and an observer hears
     /// of it (records_skipped).
-    consume_options& on_unreadable(unreadable_policy what) &
-    {
-        on_unreadable_ = what;
-        return *this;
-    }
+    consume_options& on_unreadable(unreadable_policy what) & { return set(on_unreadable_, what); }
     consume_options&& on_unreadable(unreadable_policy what) && { return std::move(on_unreadable(what)); }
 
     /// How long to wait between reads at the end of the partition: at first `least` (100 ms by
@@ -112,8 +84,7 @@ public:
     /// How often a stream over all partitions looks for new ones; every minute by default.
     consume_options& refresh_partitions(milliseconds interval) &
     {
-        refresh_partitions_ = interval;
-        return *this;
+        return set(refresh_partitions_, interval);
     }
     consume_options&& refresh_partitions(milliseconds interval) &&
     {
@@ -147,8 +118,7 @@ public:
     /// The same for a store that the program goes on using, or that cannot be copied.
     consume_options& checkpoint(std::shared_ptr<checkpoint_store> store) &
     {
-        checkpoint_ = std::move(store);
-        return *this;
+        return set(checkpoint_, std::move(store));
     }
     consume_options&& checkpoint(std::shared_ptr<checkpoint_store> store) &&
     {
@@ -170,6 +140,13 @@ public:
     milliseconds poll_most() const noexcept { return poll_most_; }
 
 private:
+    template <class Member, class Value>
+    consume_options& set(Member& member, Value&& value)
+    {
+        member = std::forward<Value>(value);
+        return *this;
+    }
+
     offset_spec from_ = hdikafka::earliest;
     std::optional<offset_spec> until_;
     std::int32_t max_records_ = 500;

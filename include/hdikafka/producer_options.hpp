@@ -66,48 +66,28 @@ class producer_options
 {
 public:
     /// The most records in one request; 1,000 by default. Less than 1 is refused with errc::invalid_count.
-    producer_options& max_batch_records(std::size_t count) &
-    {
-        max_batch_records_ = count;
-        return *this;
-    }
+    producer_options& max_batch_records(std::size_t count) & { return set(max_batch_records_, count); }
     producer_options&& max_batch_records(std::size_t count) && { return std::move(max_batch_records(count)); }
 
     /// The most bytes in one request's body; 1,000,000 by default, at least 1,000. A record that no body of
     /// that size holds is refused with errc::too_large. When the service finds a batch too large (413), which
     /// is then sent in halves, later batches are smaller, until many of them went well.
-    producer_options& max_batch_bytes(std::size_t bytes) &
-    {
-        max_batch_bytes_ = bytes;
-        return *this;
-    }
+    producer_options& max_batch_bytes(std::size_t bytes) & { return set(max_batch_bytes_, bytes); }
     producer_options&& max_batch_bytes(std::size_t bytes) && { return std::move(max_batch_bytes(bytes)); }
 
     /// How long a record waits for others to travel with when no request of its lane is under way; not at all
     /// by default. A full batch and flush() do not wait.
-    producer_options& linger(milliseconds time) &
-    {
-        linger_ = time;
-        return *this;
-    }
+    producer_options& linger(milliseconds time) & { return set(linger_, time); }
     producer_options&& linger(milliseconds time) && { return std::move(linger(time)); }
 
     /// Requests under way for each lane: a partition where the producer knows it, otherwise a topic. 1 by
     /// default, which keeps records in the order they were sent in, see producer. More is faster over long
     /// distances, and gives that order up: batches may overtake each other.
-    producer_options& max_in_flight(std::size_t requests) &
-    {
-        max_in_flight_ = requests;
-        return *this;
-    }
+    producer_options& max_in_flight(std::size_t requests) & { return set(max_in_flight_, requests); }
     producer_options&& max_in_flight(std::size_t requests) && { return std::move(max_in_flight(requests)); }
 
     /// Who chooses the partitions of records that have none; partitioner::server by default.
-    producer_options& partitioner(hdikafka::partitioner who) &
-    {
-        partitioner_ = std::move(who);
-        return *this;
-    }
+    producer_options& partitioner(hdikafka::partitioner who) & { return set(partitioner_, std::move(who)); }
     producer_options&& partitioner(hdikafka::partitioner who) &&
     {
         return std::move(partitioner(std::move(who)));
@@ -115,27 +95,18 @@ public:
 
     /// The most bytes of records that have been taken and not been answered; 32 MiB by default, at least
     /// max_batch_bytes. Further send()s wait for room, in their order.
-    producer_options& buffer_bytes(std::size_t bytes) &
-    {
-        buffer_bytes_ = bytes;
-        return *this;
-    }
+    producer_options& buffer_bytes(std::size_t bytes) & { return set(buffer_bytes_, bytes); }
     producer_options&& buffer_bytes(std::size_t bytes) && { return std::move(buffer_bytes(bytes)); }
 
     /// The most records that have been taken and not been answered; 100,000 by default, at least 1.
-    producer_options& buffer_records(std::size_t count) &
-    {
-        buffer_records_ = count;
-        return *this;
-    }
+    producer_options& buffer_records(std::size_t count) & { return set(buffer_records_, count); }
     producer_options&& buffer_records(std::size_t count) && { return std::move(buffer_records(count)); }
 
     /// How long a topic's number of partitions is taken for granted by a partitioner that needs it; 5 minutes
     /// by default. It is asked for again beside the records, which do not wait.
     producer_options& refresh_partitions(milliseconds interval) &
     {
-        refresh_partitions_ = interval;
-        return *this;
+        return set(refresh_partitions_, interval);
     }
     producer_options&& refresh_partitions(milliseconds interval) &&
     {
@@ -144,11 +115,7 @@ public:
 
     /// Whether a batch may be sent again when it may have been written already, so that records can be there
     /// twice. Off by default, whatever the client's retry policy says.
-    producer_options& at_least_once(bool allowed) &
-    {
-        at_least_once_ = allowed;
-        return *this;
-    }
+    producer_options& at_least_once(bool allowed) & { return set(at_least_once_, allowed); }
     producer_options&& at_least_once(bool allowed) && { return std::move(at_least_once(allowed)); }
 
     std::size_t max_batch_records() const noexcept { return max_batch_records_; }
@@ -162,6 +129,13 @@ public:
     bool at_least_once() const noexcept { return at_least_once_; }
 
 private:
+    template <class Member, class Value>
+    producer_options& set(Member& member, Value&& value)
+    {
+        member = std::forward<Value>(value);
+        return *this;
+    }
+
     std::size_t max_batch_records_ = 1'000;
     std::size_t max_batch_bytes_ = 1'000'000;
     milliseconds linger_{0};

@@ -19,47 +19,27 @@ public:
     /// Repeats after the first attempt; 3 by default, 0 switches retries off. Not counted: one repeat at once
     /// after a 401, and one when the server closed an idle connection just as the request came, if it can do
     /// no harm.
-    retry_policy& max_retries(int count) &
-    {
-        max_retries_ = count;
-        return *this;
-    }
+    retry_policy& max_retries(int count) & { return set(max_retries_, count); }
     retry_policy&& max_retries(int count) && { return std::move(max_retries(count)); }
 
     /// The wait before the first retry (800 ms by default), doubled for each further one up to
     /// max_delay. The actual wait is drawn evenly between nothing and that.
-    retry_policy& base_delay(milliseconds delay) &
-    {
-        base_delay_ = delay;
-        return *this;
-    }
+    retry_policy& base_delay(milliseconds delay) & { return set(base_delay_, delay); }
     retry_policy&& base_delay(milliseconds delay) && { return std::move(base_delay(delay)); }
 
     /// The most that the doubled wait grows to; 60 s by default. A longer Retry-After of the service
     /// is honoured all the same.
-    retry_policy& max_delay(milliseconds delay) &
-    {
-        max_delay_ = delay;
-        return *this;
-    }
+    retry_policy& max_delay(milliseconds delay) & { return set(max_delay_, delay); }
     retry_policy&& max_delay(milliseconds delay) && { return std::move(max_delay(delay)); }
 
     /// Where the share of each wait comes from, a number in [0, 1): random by default. For tests and for
     /// programs that spread their load themselves; called by any thread of the executor.
-    retry_policy& jitter(std::function<double()> source) &
-    {
-        jitter_ = std::move(source);
-        return *this;
-    }
+    retry_policy& jitter(std::function<double()> source) & { return set(jitter_, std::move(source)); }
     retry_policy&& jitter(std::function<double()> source) && { return std::move(jitter(std::move(source))); }
 
     /// Lets a produce be sent again when it may have been written already: records can then be
     /// there twice. Off by default.
-    retry_policy& at_least_once(bool allowed) &
-    {
-        at_least_once_ = allowed;
-        return *this;
-    }
+    retry_policy& at_least_once(bool allowed) & { return set(at_least_once_, allowed); }
     retry_policy&& at_least_once(bool allowed) && { return std::move(at_least_once(allowed)); }
 
     int max_retries() const noexcept { return max_retries_; }
@@ -69,6 +49,13 @@ public:
     bool at_least_once() const noexcept { return at_least_once_; }
 
 private:
+    template <class Member, class Value>
+    retry_policy& set(Member& member, Value&& value)
+    {
+        member = std::forward<Value>(value);
+        return *this;
+    }
+
     int max_retries_ = 3;
     milliseconds base_delay_{800};
     milliseconds max_delay_{60'000};

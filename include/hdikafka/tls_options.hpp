@@ -19,19 +19,11 @@ class tls_options
 {
 public:
     /// Trusts the authorities in this PEM file instead of the system's.
-    tls_options& ca_file(std::string path) &
-    {
-        ca_file_ = std::move(path);
-        return *this;
-    }
+    tls_options& ca_file(std::string path) & { return set(ca_file_, std::move(path)); }
     tls_options&& ca_file(std::string path) && { return std::move(ca_file(std::move(path))); }
 
     /// Trusts the authorities in this PEM text instead of the system's.
-    tls_options& ca_pem(std::string text) &
-    {
-        ca_pem_ = std::move(text);
-        return *this;
-    }
+    tls_options& ca_pem(std::string text) & { return set(ca_pem_, std::move(text)); }
     tls_options&& ca_pem(std::string text) && { return std::move(ca_pem(std::move(text))); }
 
     /// Accepts only a server whose public key is this one, or one of those given: the SHA-256 of the
@@ -51,8 +43,7 @@ public:
     /// ciphers, providers. It runs on a thread of the client's executor and must not block.
     tls_options& configure(std::function<void(ssl_ctx_st*)> function) &
     {
-        configure_ = std::move(function);
-        return *this;
+        return set(configure_, std::move(function));
     }
     tls_options&& configure(std::function<void(ssl_ctx_st*)> function) &&
     {
@@ -60,11 +51,7 @@ public:
     }
 
     /// false accepts any certificate: for tests only, it defeats TLS.
-    tls_options& verify(bool on) &
-    {
-        verify_ = on;
-        return *this;
-    }
+    tls_options& verify(bool on) & { return set(verify_, on); }
     tls_options&& verify(bool on) && { return std::move(verify(on)); }
 
     std::string const& ca_file() const noexcept { return ca_file_; }
@@ -75,6 +62,13 @@ public:
     bool verify() const noexcept { return verify_; }
 
 private:
+    template <class Member, class Value>
+    tls_options& set(Member& member, Value&& value)
+    {
+        member = std::forward<Value>(value);
+        return *this;
+    }
+
     std::string ca_file_;
     std::string ca_pem_;
     std::vector<std::string> pins_;

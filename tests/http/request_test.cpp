@@ -59,9 +59,6 @@ TEST_CASE("a body comes with its Content-Length")
     CHECK(rendered(request) ==
           "POST /v1/producer/topics/t HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"
           "Content-Length: 14\r\n\r\n{\"records\":[]}");
-    CHECK(request.body() == "{\"records\":[]}");
-    CHECK(request.method() == "POST");
-    CHECK(request.target() == "/v1/producer/topics/t");
 }
 
 TEST_CASE("POST and PUT say that they have no body; GET and DELETE need not")

@@ -3,7 +3,6 @@
 #include "support/run/operations.hpp"
 
 #include <hdikafka/detail/run/children.hpp>
-#include <hdikafka/detail/run/registry.hpp>
 
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>

@@ -1,5 +1,5 @@
 // event_gate: one thread at a time acts, and no event is lost.
-#include <hdikafka/detail/run/event_gate.hpp>
+#include <hdikafka/detail/run/operation.hpp>
 
 #include <doctest/doctest.h>
 

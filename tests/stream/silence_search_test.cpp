@@ -1,5 +1,5 @@
 // The search for the end of a service's silence: what it finds, and that it ends.
-#include <hdikafka/detail/stream/silence_search.hpp>
+#include <hdikafka/detail/stream/offset_search.hpp>
 
 #include <doctest/doctest.h>
 

@@ -1,7 +1,7 @@
 // The search for a point in time: what it finds, how many reads it takes, and that it ends.
 #include "support/stream/plan_steps.hpp"
 
-#include <hdikafka/detail/stream/time_search.hpp>
+#include <hdikafka/detail/stream/offset_search.hpp>
 
 #include <doctest/doctest.h>
 

@@ -15,9 +15,8 @@ net::awaitable<hkd::token_grant> request(hkd::token_source_ptr from, hkd::transp
     auto const op = http->make_operation(hkd::steady_clock::now() + patience);
     hkd::token_grant grant;
     hkd::task work = from->request(op, http, claims, grant);
-    op->runs(work);
     op->begin_phase(hk::errc::idle_timeout, 0ms); // as another source of a chain may leave it behind
-    co_await hkd::run_operation<>(op);
+    co_await hkd::run_operation<>(op, work);
     work.outcome().value();
     co_return grant;
 }

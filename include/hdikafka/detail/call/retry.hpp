@@ -2,7 +2,7 @@
 #ifndef HDIKAFKA_DETAIL_CALL_RETRY_HPP
 #define HDIKAFKA_DETAIL_CALL_RETRY_HPP
 
-#include <hdikafka/detail/http/status.hpp>
+#include <hdikafka/detail/http/retry_after.hpp>
 #include <hdikafka/detail/net/attempt.hpp>
 #include <hdikafka/error.hpp>
 #include <hdikafka/milliseconds.hpp>

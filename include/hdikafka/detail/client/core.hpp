@@ -11,10 +11,8 @@
 #include <hdikafka/detail/http/url.hpp>
 #include <hdikafka/detail/net/proxy_choice.hpp>
 #include <hdikafka/detail/net/transport.hpp>
+#include <hdikafka/detail/run/children.hpp>
 #include <hdikafka/detail/run/operation.hpp>
-#include <hdikafka/detail/run/registry.hpp>
-#include <hdikafka/detail/run/run.hpp>
-#include <hdikafka/detail/run/task.hpp>
 #include <hdikafka/result.hpp>
 
 #include <algorithm>
@@ -37,7 +35,6 @@ public:
           options_(std::move(options)),
           http_(std::make_shared<transport<>>(std::move(executor), settings(options_, endpoint_))),
           pool_(http_->pool(endpoint_)),
-          registry_(std::make_shared<operation_registry<>>()),
           fields_(common_fields(options_, false)),
           body_fields_(common_fields(options_, true))
     {}
@@ -95,11 +92,12 @@ public:
         return steady_clock::now() + std::clamp(limit, milliseconds(0), longest);
     }
 
-    registry_ptr const& registry() const noexcept { return registry_; }
+    /// Those in flight.
+    operation_registry<>& calls() noexcept { return calls_; }
 
     void close()
     {
-        registry_->close();
+        calls_.close();
         http_->close();
     }
 
@@ -185,28 +183,33 @@ private:
     client_options const options_;
     transport_ptr const http_;
     pool_ptr const pool_;
-    registry_ptr const registry_;
     shared_fields const fields_;
     shared_fields const body_fields_;
+    operation_registry<> calls_;
 };
 
-/// A call's place among those in flight: close() ends it. Throws once the client is closed, and when there
-/// is no time for the call.
+/// A call's place among those in flight, so that close() ends it. Throws once the client is closed, and when
+/// there is no time for the call. Client and operation outlive it.
 template <class = void>
 class call_entry
 {
 public:
-    call_entry(client_ptr const& owner, operation_ptr const& op, call_label const& about)
-        : entry_(owner->registry(), op)
+    call_entry(client_core<>& owner, operation<>& op, call_label const& about)
+        : calls_(owner.calls()), op_(op)
     {
-        if (!entry_.added())
+        bool const late = op.time_left() <= milliseconds(0);
+        if (late ? calls_.closed() : !calls_.add(op))
             throw error(errc::closed, about.describe(), "the client is closed");
-        if (op->time_left() <= milliseconds(0))
+        if (late)
             throw error(errc::timed_out, about.describe(), "there was no time for the call");
     }
+    call_entry(call_entry const&) = delete;
+    call_entry& operator=(call_entry const&) = delete;
+    ~call_entry() { calls_.remove(op_); }
 
 private:
-    registration<> entry_;
+    operation_registry<>& calls_;
+    operation<>& op_;
 };
 
 } // namespace hdikafka::inline v0_1::detail

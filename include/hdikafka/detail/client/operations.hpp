@@ -107,8 +107,6 @@ template <class Lazy>
 class topic_creation
 {
 public:
-    using product = void;
-
     topic_creation(result<call_request_ptr>&& request, std::optional<std::int32_t> partitions)
         : request_(std::move(request)), partitions_(partitions)
     {}
@@ -161,8 +159,6 @@ template <class Lazy>
 class topic_wait
 {
 public:
-    using product = void;
-
     topic_wait(call_label about, call_options options)
         : about_(std::move(about)), options_(std::move(options))
     {}

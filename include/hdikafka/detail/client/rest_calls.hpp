@@ -188,19 +188,17 @@ result<receipt> read_receipt(call_answer const& answer, std::size_t count)
 /// Carries out one call of the client's user. `work` has
 ///   `label()`: which call it is; throws what is wrong with the arguments;
 ///   `begin(op, owner, answer)`: the task, which may refer to `work` and leave its last answer;
-///   `read(answer)`: what the user gets, a `Work::product`; throws what is wrong with it.
+///   `read(answer)`: what the user gets; throws what is wrong with it.
 /// Fails by throwing. This is the one coroutine of Asio's between the user's own and the tasks.
-template <class Work>
-net::awaitable<typename Work::product> run_call(client_ptr owner, std::optional<milliseconds> timeout,
-                                                Work work)
+template <class Work, class Product = decltype(std::declval<Work&>().read(std::declval<call_answer&>()))>
+net::awaitable<Product> run_call(client_ptr owner, std::optional<milliseconds> timeout, Work work)
 {
     call_label const& about = work.label();
     auto const op = owner->http()->make_operation(owner->deadline(timeout));
-    call_entry<> const entry(owner, op, about);
+    call_entry<> const entry(*owner, *op, about);
     call_answer answer;
     task running = work.begin(op, owner, answer);
-    op->runs(running);
-    co_await run_operation<>(op);
+    co_await run_operation<>(op, running);
     running.outcome().value();
     co_return work.read(answer);
 }
@@ -220,8 +218,6 @@ template <class Read>
 class question
 {
 public:
-    using product = decltype(read_answer(std::declval<Read&>(), std::declval<call_answer&>()).value());
-
     question(result<call_request_ptr>&& request, Read reader) : request_(std::move(request)), read_(reader) {}
 
     call_label const& label() const { return request_.value()->info; }
@@ -229,7 +225,7 @@ public:
     {
         return call<>(op, owner->http(), *request_.value(), answer);
     }
-    product read(call_answer& answer) { return read_answer(read_, answer).value(); }
+    auto read(call_answer& answer) { return read_answer(read_, answer).value(); }
 
 private:
     result<call_request_ptr> request_;

@@ -73,8 +73,8 @@ inline result<void> check_options(emulator_options const& options)
     if (!options.client_certificates().empty())
         if (auto const read = read_registered_certificates(options.client_certificates()); !read)
             return read.error();
-    if (options.identity_header().empty() || !is_field_text(options.identity_header()) ||
-        !is_field_text(options.arc_key_file()))
+    if (options.identity_header().empty() || !has_no_control(options.identity_header()) ||
+        !has_no_control(options.arc_key_file()))
         return wrong("the identity header or the path of Arc's key cannot stand in a header field");
     if (options.token_lifetime().count() < 0 ||
         options.token_refresh_in().value_or(std::chrono::seconds()).count() < 0 ||

@@ -179,8 +179,7 @@ public:
         fault
     };
 
-    head_reader(http_limits const& limits, errc start_line_too_long)
-        : lines_(limits), start_line_limit_(limits.status_line()), start_line_too_long_(start_line_too_long)
+    explicit head_reader(http_limits const& limits) : lines_(limits), start_line_limit_(limits.status_line())
     {}
 
     std::span<char> prepare()
@@ -247,8 +246,8 @@ private:
                                 "the first line has a control character, or CR or LF alone");
             return event::fault;
         case line_state::too_long:
-            fault_ = http_fault(start_line_too_long_, "the first line has more than " +
-                                                          std::to_string(start_line_limit_) + " bytes");
+            fault_ = http_fault(errc::status_line_too_long, "the first line has more than " +
+                                                                std::to_string(start_line_limit_) + " bytes");
             return event::fault;
         case line_state::whole: break;
         }
@@ -260,7 +259,6 @@ private:
 
     field_lines lines_;
     std::size_t start_line_limit_;
-    errc start_line_too_long_;
     http_head head_;
     std::size_t position_ = 0;
     std::size_t scanned_ = 0;

@@ -165,9 +165,7 @@ protected:
         failed
     };
 
-    explicit message_parser(http_limits const& limits)
-        : head_(limits, errc::status_line_too_long), body_(limits)
-    {}
+    explicit message_parser(http_limits const& limits) : head_(limits), body_(limits) {}
 
     void fail(http_fault fault)
     {

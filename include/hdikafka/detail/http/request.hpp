@@ -27,14 +27,19 @@ public:
     {
         bool const sound = is_token(name) && is_value(value) && !is_reserved(name);
         sound_ = sound_ && sound;
-        if (sound) {
-            write(text_, name, value);
-        }
+        if (sound)
+            add_own(name, value);
         return sound;
     }
 
     /// The same for a name and a value of our own making, which need no check.
-    void add_own(std::string_view name, std::string_view value) { write(text_, name, value); }
+    void add_own(std::string_view name, std::string_view value)
+    {
+        constexpr std::string_view colon = ": ";
+        constexpr std::string_view end = "\r\n";
+        text_.reserve(text_.size() + name.size() + value.size() + colon.size() + end.size());
+        text_.append(name).append(colon).append(value).append(end);
+    }
 
     bool sound() const noexcept { return sound_; }
     std::string const& text() const noexcept { return text_; }
@@ -43,14 +48,6 @@ public:
     {
         return has_no_control(value) &&
                (value.empty() || (!is_blank(value.front()) && !is_blank(value.back())));
-    }
-
-    static void write(std::string& out, std::string_view name, std::string_view value)
-    {
-        constexpr std::string_view colon = ": ";
-        constexpr std::string_view end = "\r\n";
-        out.reserve(out.size() + name.size() + value.size() + colon.size() + end.size());
-        out.append(name).append(colon).append(value).append(end);
     }
 
 private:
@@ -129,18 +126,10 @@ public:
     /// See request_fields::add_own.
     void add_own(std::string_view name, std::string_view value) { fields_.add_own(name, value); }
 
-    http_request& body(std::string content) &
-    {
-        body_ = std::move(content);
-        return *this;
-    }
+    void body(std::string content) { body_ = std::move(content); }
 
     /// Wipes the body, which was a secret's.
     void cleanse_body() noexcept { cleanse(body_); }
-
-    std::string const& method() const noexcept { return method_; }
-    std::string const& target() const noexcept { return target_; }
-    std::string const& body() const noexcept { return body_; }
 
     /// Nothing when a part of the request cannot be sent as it is. Authorization is left out when null.
     std::optional<checked> check(field_value const& host, field_value const* authorization) const noexcept

@@ -1,4 +1,5 @@
-// How long a server asks to wait (RFC 9110 §10.2.3 and Azure's millisecond forms).
+// What an answer says about trying again: its status (RFC 9110 §15), and how long to wait (§10.2.3 and
+// Azure's millisecond forms).
 #ifndef HDIKAFKA_DETAIL_HTTP_RETRY_AFTER_HPP
 #define HDIKAFKA_DETAIL_HTTP_RETRY_AFTER_HPP
 
@@ -13,6 +14,15 @@
 #include <string_view>
 
 namespace hdikafka::inline v0_1::detail {
+
+/// Whether the same request may succeed later.
+inline bool transient_status(int status) noexcept
+{
+    return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
+}
+
+/// Whether the service certainly did nothing of what it was asked for.
+inline bool refusing_status(int status) noexcept { return status >= 300 && status < 500 && status != 408; }
 
 /// 1*DIGIT; a number that does not fit is the greatest that does.
 inline std::optional<std::int64_t> parse_count(std::string_view text) noexcept

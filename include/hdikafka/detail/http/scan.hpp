@@ -124,7 +124,7 @@ inline std::size_t find_control(std::string_view text, std::size_t from = 0) noe
     return from;
 }
 
-/// Whether `text` has no control character. For texts that may be long and hardly ever have one.
+/// Whether `text` has no control character but HTAB. For texts that may be long and hardly ever have one.
 inline bool has_no_control(std::string_view text) noexcept
 {
     std::size_t from = 0;

@@ -46,9 +46,6 @@ inline bool is_token(std::string_view text) noexcept
     return !text.empty() && token_size(text) == text.size();
 }
 
-/// A field value or a reason phrase: no control character but HTAB.
-inline bool is_field_text(std::string_view text) noexcept { return find_control(text, 0) == text.size(); }
-
 constexpr bool is_blank(char character) noexcept { return character == ' ' || character == '\t'; }
 
 /// Without the optional white space (SP, HTAB) around it.

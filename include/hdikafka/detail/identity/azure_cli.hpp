@@ -12,7 +12,7 @@
 #include <hdikafka/detail/identity/token_response.hpp>
 #include <hdikafka/detail/json/reader.hpp>
 #include <hdikafka/detail/rest/service_error.hpp>
-#include <hdikafka/detail/run/foreign.hpp>
+#include <hdikafka/detail/run/run.hpp>
 #include <hdikafka/error.hpp>
 #include <hdikafka/result.hpp>
 

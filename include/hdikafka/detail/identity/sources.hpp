@@ -14,7 +14,7 @@
 #include <hdikafka/detail/identity/entra.hpp>
 #include <hdikafka/detail/identity/settings.hpp>
 #include <hdikafka/detail/run/asio_io.hpp>
-#include <hdikafka/detail/run/foreign.hpp>
+#include <hdikafka/detail/run/run.hpp>
 #include <hdikafka/service_principal.hpp>
 
 #include <chrono>

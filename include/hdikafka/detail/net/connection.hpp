@@ -7,14 +7,17 @@
 #include <hdikafka/detail/http/response_parser.hpp>
 #include <hdikafka/detail/http/url.hpp>
 #include <hdikafka/detail/net/attempt.hpp>
+#include <hdikafka/detail/net/proxy_choice.hpp>
 #include <hdikafka/detail/net/tls_stream.hpp>
-#include <hdikafka/detail/net/transport_settings.hpp>
 #include <hdikafka/detail/run/asio_io.hpp>
 #include <hdikafka/detail/run/operation.hpp>
 #include <hdikafka/detail/run/task.hpp>
 #include <hdikafka/http_limits.hpp>
+#include <hdikafka/milliseconds.hpp>
 #include <hdikafka/observer.hpp>
 #include <hdikafka/result.hpp>
+#include <hdikafka/retry_policy.hpp>
+#include <hdikafka/tls_options.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -26,8 +29,30 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace hdikafka::inline v0_1::detail {
+
+/// What all connections of a client have in common.
+class transport_settings
+{
+public:
+    transport_settings() = default;
+
+    tls_options tls;
+    milliseconds connect_timeout{10'000};
+    milliseconds idle_timeout{30'000};
+    milliseconds max_idle_time{60'000};
+    milliseconds max_connection_age{600'000};
+    std::size_t max_connections = 16;
+    std::string user_agent;
+    retry_policy retry; ///< of token requests; a call to the service brings its own
+    std::optional<std::string> proxy;
+    proxy_variables environment;
+    url pinned;                    ///< The one origin that `pins` are for.
+    std::vector<std::string> pins; ///< Of the server's key, in base64; any will do when there are none.
+    hdikafka::observer observer;
+};
 
 /// Sends a request (a whole message) and reads its answer, as far as the socket goes along. The stream and
 /// the request outlive it.
@@ -152,8 +177,6 @@ public:
     connection(net::any_io_executor const& executor, url const& target, observer watcher)
         : stream(executor), watcher_(std::move(watcher)), host_(target.host), port_(target.port)
     {}
-    connection(connection const&) = delete;
-    connection& operator=(connection const&) = delete;
     ~connection()
     {
         cleanse(request_);

@@ -2,18 +2,17 @@
 #ifndef HDIKAFKA_DETAIL_NET_CONNECTOR_HPP
 #define HDIKAFKA_DETAIL_NET_CONNECTOR_HPP
 
+#include <hdikafka/detail/http/response_parser.hpp>
 #include <hdikafka/detail/http/url.hpp>
 #include <hdikafka/detail/net/address_race.hpp>
 #include <hdikafka/detail/net/connection.hpp>
 #include <hdikafka/detail/net/proxy_choice.hpp>
 #include <hdikafka/detail/net/tls_context.hpp>
-#include <hdikafka/detail/net/tls_sessions.hpp>
 #include <hdikafka/detail/net/tls_stream.hpp>
-#include <hdikafka/detail/net/transport_settings.hpp>
-#include <hdikafka/detail/net/tunnel.hpp>
 #include <hdikafka/detail/run/asio_io.hpp>
 #include <hdikafka/detail/run/operation.hpp>
 #include <hdikafka/detail/run/task.hpp>
+#include <hdikafka/http_limits.hpp>
 #include <hdikafka/observer.hpp>
 #include <hdikafka/result.hpp>
 
@@ -78,7 +77,7 @@ public:
             if (!outcome)
                 co_return outcome;
             if (proxy_)
-                outcome = co_await open_tunnel<>(*op_, link->stream, target_, *proxy_, settings_.user_agent);
+                outcome = co_await open_tunnel(link->stream);
             if (outcome && target_.is_https())
                 outcome = co_await shake_hands(link->stream);
             if (outcome) {
@@ -135,6 +134,33 @@ private:
         search->resolver.async_resolve(peer_.host, std::to_string(peer_.port),
                                        net::ip::tcp::resolver::numeric_service, std::move(done));
         return search;
+    }
+
+    /// Has the proxy that the stream is connected to connect to the target (RFC 9110 §9.3.6). What it says is
+    /// never taken for the target's words.
+    task open_tunnel(tls_stream<>& stream)
+    {
+        std::string const request = connect_request(target_, *proxy_, settings_.user_agent);
+        std::string const name = "the proxy " + peer_.host;
+        exchange<> talk(stream, request, http_limits());
+        response_parser& answer = talk.answer();
+        answer.expect_tunnel();
+        // The body of a refusal only says why.
+        for (io_step now = talk.advance(); wants_socket(now) && !answer.header_done(); now = talk.advance()) {
+            bool const ready = co_await stream.ready(*op_, now);
+            if (!ready)
+                co_return op_->interruption("asking " + name + " for a tunnel");
+        }
+        if (!answer.header_done())
+            co_return error(talk.failure().error().code(), name + ": " + talk.failure().error().cause());
+        if (answer.is_tunnel())
+            co_return result<void>();
+        int const status = answer.status();
+        // 5xx: the proxy could not reach the target, which it may do later.
+        errc const code = status >= 500 ? errc::connect_failed : errc::proxy_refused;
+        co_return error(code, name + " answered " + std::to_string(status) + " when asked for a tunnel to " +
+                                  target_.host_field() +
+                                  (status == 407 ? ": it wants (other) credentials" : ""));
     }
 
     task shake_hands(tls_stream<>& stream)

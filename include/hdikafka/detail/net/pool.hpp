@@ -6,7 +6,7 @@
 #include <hdikafka/detail/http/request.hpp>
 #include <hdikafka/detail/http/url.hpp>
 #include <hdikafka/detail/net/connection.hpp>
-#include <hdikafka/detail/net/tls_sessions.hpp>
+#include <hdikafka/detail/net/tls_context.hpp>
 #include <hdikafka/detail/run/operation.hpp>
 #include <hdikafka/detail/run/task.hpp>
 #include <hdikafka/detail/run/waiters.hpp>
@@ -78,8 +78,6 @@ public:
     connection_pool(url target, std::size_t limit, route by)
         : target_(std::move(target)), host_(field_value::host(target_.host_field())), limit_(limit), by_(by)
     {}
-    connection_pool(connection_pool const&) = delete;
-    connection_pool& operator=(connection_pool const&) = delete;
     ~connection_pool()
     {
         while (!idle_.empty())

@@ -141,11 +141,6 @@ public:
             SSL_shutdown(session_.get());
             ERR_clear_error();
         }
-        close();
-    }
-
-    void close() noexcept
-    {
         std::error_code ignored;
         socket_.close(ignored);
     }

@@ -11,9 +11,8 @@
 #include <hdikafka/detail/net/pool.hpp>
 #include <hdikafka/detail/net/proxy_choice.hpp>
 #include <hdikafka/detail/net/tls_context.hpp>
-#include <hdikafka/detail/net/transport_settings.hpp>
+#include <hdikafka/detail/run/children.hpp>
 #include <hdikafka/detail/run/operation.hpp>
-#include <hdikafka/detail/run/registry.hpp>
 #include <hdikafka/detail/run/task.hpp>
 #include <hdikafka/result.hpp>
 

@@ -23,6 +23,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -173,11 +174,9 @@ public:
         op->deadline(core.deadline(std::nullopt));
         call_options const none;
         auto request = rest_calls<>(core, "send", none).partitions(topic_);
-        call_answer answer;
-        result<void> asked = request ? result<void>() : request.error();
-        if (asked)
-            asked = co_await call<>(op, core.http(), *request.value(), answer);
-        count_ = asked ? count_of(answer) : asked.error();
+        std::int32_t count = 0;
+        auto const asked = co_await ask(op, producer_->owner_, std::move(request), &count_of, count);
+        count_ = asked ? result<std::int32_t>(count) : asked.error();
         co_return result<void>();
     }
 
@@ -191,13 +190,13 @@ public:
     }
 
 private:
-    static result<std::int32_t> count_of(call_answer const& answer)
+    static result<std::int32_t> count_of(std::string_view body)
     {
-        auto const found = told_by(answer, parse_partitions(answer.response.body_text()));
+        auto const found = parse_partitions(body);
         if (!found)
             return found.error();
         if (found.value().empty() || found.value().size() > std::numeric_limits<std::int32_t>::max())
-            return answer.unreadable(error(errc::invalid_response, "the topic has no partitions"));
+            return error(errc::invalid_response, "the topic has no partitions");
         return static_cast<std::int32_t>(found.value().size());
     }
 

@@ -59,8 +59,7 @@ public:
         auto const sent = self->submit(std::move(topic), std::move(one), op);
         recipient place(self, sent, true);
         task work = place.wait(op);
-        op->runs(work);
-        co_await run_operation<>(op);
+        co_await run_operation<>(op, work);
         work.outcome().value();
         co_return place.told();
     }
@@ -74,8 +73,7 @@ public:
         self->wait_for(*sent, op);
         recipient place(self, sent, false);
         task work = place.wait(op);
-        op->runs(work);
-        co_await run_operation<>(op);
+        co_await run_operation<>(op, work);
         work.outcome().value();
         co_return place.told();
     }
@@ -87,8 +85,7 @@ public:
         waiters<>::place place(self, self->flushes_, *op);
         std::uint64_t const generation = self->begin_flush(closing);
         task work = self->await_flush(op, place, generation, closing ? "close" : "flush");
-        op->runs(work);
-        co_await run_operation<>(op);
+        co_await run_operation<>(op, work);
         auto const flushed = work.outcome();
         if (!flushed && closing)
             self->give_up("the producer was closed");

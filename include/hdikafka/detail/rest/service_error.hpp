@@ -3,7 +3,7 @@
 #ifndef HDIKAFKA_DETAIL_REST_SERVICE_ERROR_HPP
 #define HDIKAFKA_DETAIL_REST_SERVICE_ERROR_HPP
 
-#include <hdikafka/detail/http/status.hpp>
+#include <hdikafka/detail/http/retry_after.hpp>
 #include <hdikafka/detail/http/url.hpp>
 #include <hdikafka/detail/json/values.hpp>
 #include <hdikafka/error.hpp>

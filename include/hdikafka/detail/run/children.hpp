@@ -1,10 +1,10 @@
-// Work of one's own that nobody awaits: operations that end with whoever started them.
+// Operations that end with somebody: the calls in flight with their client, and work that nobody awaits with
+// whoever started it.
 #ifndef HDIKAFKA_DETAIL_RUN_CHILDREN_HPP
 #define HDIKAFKA_DETAIL_RUN_CHILDREN_HPP
 
 #include <hdikafka/detail/base/linked_list.hpp>
 #include <hdikafka/detail/run/operation.hpp>
-#include <hdikafka/detail/run/registry.hpp>
 #include <hdikafka/detail/run/task.hpp>
 #include <hdikafka/error.hpp>
 #include <hdikafka/result.hpp>
@@ -19,6 +19,50 @@
 
 namespace hdikafka::inline v0_1::detail {
 
+/// The calls in flight of one client, so that close() ends them. Thread-safe.
+template <class = void>
+class operation_registry
+{
+public:
+    /// False once closed.
+    bool add(operation<>& op)
+    {
+        std::lock_guard const lock(mutex_);
+        if (!closed_)
+            live_.push_back(op);
+        return !closed_;
+    }
+
+    void remove(operation<>& op) noexcept
+    {
+        std::lock_guard const lock(mutex_);
+        live_.remove(op);
+    }
+
+    bool closed() const
+    {
+        std::lock_guard const lock(mutex_);
+        return closed_;
+    }
+
+    void close()
+    {
+        std::lock_guard const lock(mutex_);
+        closed_ = true;
+        if (live_.empty())
+            return;
+        for (auto* op = &live_.front(); op != nullptr; op = live_.after(*op))
+            op->close();
+    }
+
+private:
+    mutable std::mutex mutex_;
+    linked_list<operation<>> live_;
+    bool closed_ = false;
+};
+
+using registry_ptr = std::shared_ptr<operation_registry<>>;
+
 template <class = void>
 class children;
 
@@ -27,9 +71,6 @@ template <class Lazy = void>
 class child : public completion, public list_link
 {
 public:
-    child(child const&) = delete;
-    child& operator=(child const&) = delete;
-
     /// The work, as the operation `op`.
     virtual task run(operation_ptr op) = 0;
 

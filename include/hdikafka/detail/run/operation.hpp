@@ -10,13 +10,13 @@
 
 #include <hdikafka/detail/base/linked_list.hpp>
 #include <hdikafka/detail/run/asio_io.hpp>
-#include <hdikafka/detail/run/event_gate.hpp>
 #include <hdikafka/detail/run/task.hpp>
 #include <hdikafka/detail/run/time_limits.hpp>
 #include <hdikafka/detail/run/timer_shelf.hpp>
 #include <hdikafka/error.hpp>
 #include <hdikafka/milliseconds.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <coroutine>
 #include <memory>
@@ -26,6 +26,33 @@
 #include <utility>
 
 namespace hdikafka::inline v0_1::detail {
+
+/// What a strand does for handlers this does for a few kinds of events, each a bit: whoever comes while
+/// another thread acts leaves the event to that one and goes away. Nobody waits and nothing is allocated. An
+/// event that comes twice before it is acted on counts once.
+class event_gate
+{
+public:
+    /// Adds `events`. True: nobody acts, so the caller has to, on what take() gives until that is nothing.
+    bool enter(unsigned events) noexcept
+    {
+        return (state_.fetch_or(events | busy, std::memory_order_acq_rel) & busy) == 0;
+    }
+
+    /// The events to act on now; 0 when there are none, and then the caller has left.
+    unsigned take() noexcept
+    {
+        unsigned nothing_else = busy;
+        if (state_.compare_exchange_strong(nothing_else, 0, std::memory_order_acq_rel))
+            return 0;
+        return state_.exchange(busy, std::memory_order_acq_rel) & ~busy;
+    }
+
+private:
+    static constexpr unsigned busy = 1U << 31;
+
+    std::atomic<unsigned> state_ = 0;
+};
 
 /// What follows the end of an operation. It is dropped, with all that it holds, when the operation cannot
 /// end because its executor's context is being destroyed.
@@ -53,8 +80,6 @@ public:
     operation(shelf_ptr shelf, steady_clock::time_point deadline)
         : time_limits(deadline), shelf_(std::move(shelf)), alarm_(shelf_->take())
     {}
-    operation(operation const&) = delete;
-    operation& operator=(operation const&) = delete;
     ~operation() { shelf_->give_back(std::move(alarm_)); }
 
     net::any_io_executor const& executor() const noexcept { return shelf_->executor(); }
@@ -147,21 +172,6 @@ private:
     private:
         self_ptr op_;
         event_bit what_;
-    };
-
-    class alarm
-    {
-    public:
-        explicit alarm(self_ptr op) noexcept : op_(std::move(op)) {}
-
-        void operator()(std::error_code ended)
-        {
-            if (!ended)
-                op_->take_turn(look_at_time);
-        }
-
-    private:
-        self_ptr op_;
     };
 
     void post(event_bit what) { net::post(executor(), event(this->shared_from_this(), what)); }
@@ -268,7 +278,10 @@ private:
         if (at >= armed_)
             return;
         alarm_->timer.expires_at(at);
-        alarm_->timer.async_wait(alarm(this->shared_from_this()));
+        alarm_->timer.async_wait([op = this->shared_from_this()](std::error_code ended) {
+            if (!ended)
+                op->take_turn(look_at_time);
+        });
         armed_ = at;
     }
 

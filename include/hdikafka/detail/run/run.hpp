@@ -1,11 +1,15 @@
-// Between the caller's coroutine and the operation's.
+// Between Asio's coroutines and an operation's: a caller that awaits an operation, and an awaitable of the
+// program's own, or as foreign, within one.
 #ifndef HDIKAFKA_DETAIL_RUN_RUN_HPP
 #define HDIKAFKA_DETAIL_RUN_RUN_HPP
 
 #include <hdikafka/detail/run/asio_io.hpp>
 #include <hdikafka/detail/run/operation.hpp>
 #include <hdikafka/detail/run/task.hpp>
+#include <hdikafka/result.hpp>
 
+#include <atomic>
+#include <exception>
 #include <memory>
 #include <utility>
 
@@ -55,29 +59,59 @@ private:
     bool at_home_; ///< The caller's executor is the operation's, so that resuming it is a call.
 };
 
-/// Starts the operation when the caller's coroutine is suspended.
+/// Runs `op` with `work`, which belongs to the awaiting coroutine and has the outcome afterwards.
 template <class = void>
-class start_operation
+net::awaitable<void> run_operation(operation_ptr op, task& work)
+{
+    op->runs(work);
+    // When the caller's coroutine is suspended.
+    auto start = [op = std::move(op)](auto handler) {
+        op->start(std::make_unique<caller<decltype(handler)>>(op, std::move(handler)));
+    };
+    return net::async_initiate<net::use_awaitable_t<> const, void()>(std::move(start), net::use_awaitable);
+}
+
+/// A program's function under way, on a strand of its own.
+template <class T>
+class function_run
 {
 public:
-    explicit start_operation(operation_ptr op) : op_(std::move(op)) {}
-
-    template <class Handler>
-    void operator()(Handler handler) const
-    {
-        op_->start(std::make_unique<caller<Handler>>(op_, std::move(handler)));
-    }
-
-private:
-    operation_ptr op_;
+    net::cancellation_signal stop;
+    std::atomic<bool> finished = false; ///< What follows may be looked at.
+    std::exception_ptr failure;
+    T made;
 };
 
-/// Runs `op`, whose task belongs to the awaiting coroutine and has the outcome afterwards.
-template <class = void>
-net::awaitable<void> run_operation(operation_ptr op)
+/// Runs `work`, which is a program's own or as foreign, and its outcome goes into `made`; what it throws is
+/// thrown. `owner` is kept until the work has ended: a coroutine may live in its captures. `doing` is for the
+/// error when the wait for it is cut short.
+template <class T>
+task run_awaitable(operation_ptr op, std::shared_ptr<void const> owner, net::awaitable<T> work, T& made,
+                   char const* doing = "waiting for the program's callback")
 {
-    return net::async_initiate<net::use_awaitable_t<> const, void()>(start_operation<>(std::move(op)),
-                                                                     net::use_awaitable);
+    op->end_phase(); // of what was done before: only the operation's own end may end the wait
+    // Spawned, so that the function runs with Asio's usual cancellation, and can be left behind when
+    // it does not heed it.
+    auto const strand = net::make_strand(op->executor());
+    auto const under_way = std::make_shared<function_run<T>>();
+    net::co_spawn(strand, std::move(work),
+                  net::bind_cancellation_slot(under_way->stop.slot(),
+                                              [op, under_way, owner](std::exception_ptr failure, T outcome) {
+                                                  under_way->failure = std::move(failure);
+                                                  under_way->made = std::move(outcome);
+                                                  under_way->finished = true;
+                                                  op->wake();
+                                              }));
+    while (!under_way->finished && !op->stopped())
+        co_await op->park();
+    if (!under_way->finished) {
+        net::post(strand, [under_way] { under_way->stop.emit(net::cancellation_type::terminal); });
+        co_return op->interruption(doing);
+    }
+    if (under_way->failure)
+        std::rethrow_exception(under_way->failure);
+    made = std::move(under_way->made);
+    co_return result<void>();
 }
 
 } // namespace hdikafka::inline v0_1::detail

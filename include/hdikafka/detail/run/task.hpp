@@ -52,7 +52,10 @@ public:
     {
     public:
         bool await_ready() const noexcept { return false; }
-        void await_suspend(frame ended) const noexcept;
+        void await_suspend(frame ended) const noexcept
+        {
+            ended.promise().runner->next(ended.promise().awaiting);
+        }
         void await_resume() const noexcept {}
     };
 
@@ -113,11 +116,6 @@ private:
 
     frame frame_;
 };
-
-inline void task::at_end::await_suspend(frame ended) const noexcept
-{
-    ended.promise().runner->next(ended.promise().awaiting);
-}
 
 } // namespace hdikafka::inline v0_1::detail
 

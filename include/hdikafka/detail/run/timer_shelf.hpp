@@ -30,8 +30,6 @@ class timer_shelf
 {
 public:
     explicit timer_shelf(net::any_io_executor executor) : executor_(std::move(executor)) {}
-    timer_shelf(timer_shelf const&) = delete;
-    timer_shelf& operator=(timer_shelf const&) = delete;
     ~timer_shelf()
     {
         while (!spare_.empty())

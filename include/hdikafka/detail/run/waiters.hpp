@@ -25,8 +25,6 @@ class waiters
 {
 public:
     explicit waiters(std::mutex& lock) noexcept : mutex_(lock) {}
-    waiters(waiters const&) = delete;
-    waiters& operator=(waiters const&) = delete;
 
     /// Somebody who waits, on the frame of his coroutine. It leaves the queue with that, also because its
     /// executor's context is destroyed: the queue may outlive contexts and must not touch one that is gone.

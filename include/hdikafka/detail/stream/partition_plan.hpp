@@ -8,10 +8,8 @@
 #define HDIKAFKA_DETAIL_STREAM_PARTITION_PLAN_HPP
 
 #include <hdikafka/consume_options.hpp>
+#include <hdikafka/detail/stream/offset_search.hpp>
 #include <hdikafka/detail/stream/plan_turn.hpp>
-#include <hdikafka/detail/stream/rules.hpp>
-#include <hdikafka/detail/stream/silence_search.hpp>
-#include <hdikafka/detail/stream/time_search.hpp>
 #include <hdikafka/error.hpp>
 #include <hdikafka/milliseconds.hpp>
 #include <hdikafka/observer.hpp>

@@ -6,7 +6,6 @@
 #include <hdikafka/detail/run/waiters.hpp>
 #include <hdikafka/detail/stream/plan_turn.hpp>
 #include <hdikafka/detail/stream/read_plan.hpp>
-#include <hdikafka/detail/stream/rules.hpp>
 #include <hdikafka/record_batch.hpp>
 #include <hdikafka/result.hpp>
 
@@ -113,6 +112,12 @@ public:
     }
 
 private:
+    /// How many connections read at the same time; a read ahead has one of its own.
+    static std::size_t connections_of(consume_options const& options) noexcept
+    {
+        return std::max(options.parallelism(), std::min<std::size_t>(options.read_ahead(), 1) + 1);
+    }
+
     mutable std::mutex mutex_;
     waiters<> waiting_{mutex_};
     read_plan<result<record_batch>> ranges_;

@@ -10,12 +10,11 @@
 #include <hdikafka/detail/client/operations.hpp>
 #include <hdikafka/detail/client/rest_calls.hpp>
 #include <hdikafka/detail/run/asio.hpp>
-#include <hdikafka/detail/run/foreign.hpp>
 #include <hdikafka/detail/run/run.hpp>
 #include <hdikafka/detail/run/task.hpp>
 #include <hdikafka/detail/stream/all_partitions.hpp>
+#include <hdikafka/detail/stream/offset_search.hpp>
 #include <hdikafka/detail/stream/partition_reader.hpp>
-#include <hdikafka/detail/stream/rules.hpp>
 #include <hdikafka/detail/stream/stream_state.hpp>
 #include <hdikafka/record_batch.hpp>
 #include <hdikafka/record_stream.hpp>
@@ -48,11 +47,10 @@ public:
         if (auto rest = stream->take_rest())
             co_return rest;
 
-        call_entry<> const entry(stream->owner, op, about);
+        call_entry<> const entry(*stream->owner, *op, about);
         record_batch batch;
         task work = next_batch(op, stream, std::move(options), batch);
-        op->runs(work);
-        co_await run_operation<Lazy>(op);
+        co_await run_operation<Lazy>(op, work);
         if (op->stopped())
             stream->stop(); // what has arrived stays; what has not is left alone until it is wanted again
         work.outcome().value();
