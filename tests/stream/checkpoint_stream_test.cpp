@@ -1,7 +1,7 @@
 // Streams that go on where an earlier one's commits say, and notice when the topic is another one now.
-#include "support/identity/client_certificates.hpp"
-#include "support/emulator/emulated.hpp"
 #include "support/base/gate.hpp"
+#include "support/emulator/emulated.hpp"
+#include "support/identity/client_certificates.hpp"
 #include "support/net/running.hpp"
 
 #include <asio/detached.hpp>
@@ -288,6 +288,31 @@ TEST_CASE("record by record it goes on behind the last one that was committed")
         }
     }
     CHECK(some.read(some.all->consume("orders", 0, some.options())) == from_to(5, 10));
+}
+
+TEST_CASE("a checkpoint that nobody can have made is refused, whatever the policy, and nothing is read")
+{
+    service kept(8);
+    kept.read(kept.all.client->consume("orders", 0, kept.options()), 1);
+    kept.store->all.at(0).next_offset = -1;
+    auto const reads = kept.all.emulator.request_count(hk::emulator_route::consume);
+    auto const looks = kept.all.emulator.request_count(hk::emulator_route::partition);
+    for (hk::consume_options const& options :
+         {kept.options(), kept.options().on_out_of_range(hk::earliest)}) {
+        auto stream = kept.all.client->consume("orders", 0, options);
+        auto const outcome = kept.all.run(stream.next());
+        REQUIRE_FALSE(outcome);
+        CHECK(outcome.error().code() == hk::errc::invalid_offset);
+    }
+    CHECK(kept.all.emulator.request_count(hk::emulator_route::consume) == reads);
+    CHECK(kept.all.emulator.request_count(hk::emulator_route::partition) == looks);
+}
+
+TEST_CASE("where a checkpoint says where to go on, it does not matter where one would have begun")
+{
+    service kept(8);
+    kept.read(kept.all.client->consume("orders", 0, kept.options()), 1);
+    CHECK(kept.read(kept.all.client->consume("orders", 0, kept.options().from(-1))) == from_to(4, 8));
 }
 
 TEST_CASE("checkpoints of another topic are none of ours")

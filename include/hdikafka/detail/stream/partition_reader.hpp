@@ -100,7 +100,8 @@ public:
           topic_(std::move(topic)),
           partition_(partition),
           plan_(saved ? wanted.from(saved->next_offset) : wanted),
-          ahead_(wanted)
+          ahead_(wanted),
+          unfit_(check_consume(wanted))
     {
         if (saved && saved->last_timestamp && saved->last_timestamp->time_since_epoch().count() >= 0)
             plan_.expect(saved->last_offset, saved->last_timestamp->time_since_epoch().count());
@@ -117,6 +118,8 @@ public:
     task follow(operation_ptr op, call_options options)
     {
         using kind = plan_action::kind;
+        if (unfit_)
+            co_return error(unfit_->code(), about_next(topic_, options), unfit_->cause());
         auto const due = op->deadline();
         plan_event event;
         result<void> went_well;
@@ -277,6 +280,7 @@ private:
     record_batch arrived_;                   ///< Read, not handed over yet.
     steady_clock::time_point look_again_at_; ///< Nothing new is looked for before.
     reads_ahead<Lazy> ahead_;
+    std::optional<error> const unfit_; ///< Why nothing can be read as it is wanted, a checkpoint included.
     children<Lazy> reads_;
 };
 

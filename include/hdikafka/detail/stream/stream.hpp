@@ -145,9 +145,9 @@ private:
             outcome = co_await load_checkpoints(op, stream, options);
         if (!outcome)
             co_return outcome;
-        if (auto const wrong = check_consume(stream->options))
-            co_return error(wrong->code(), about_next(stream->topic, options), wrong->cause());
         if (!stream->single) {
+            if (auto const wrong = check_consume(stream->options))
+                co_return error(wrong->code(), about_next(stream->topic, options), wrong->cause());
             all_partitions<Lazy> all(op, stream, std::move(options));
             outcome = co_await all.next(batch);
             stream->followers.cancel(); // nobody follows a plan while there is no next()
