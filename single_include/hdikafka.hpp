@@ -752,7 +752,8 @@ constexpr std::string_view base64_digits(base64_form form) noexcept
 
 inline constexpr unsigned char no_digit = 0xff;
 
-constexpr std::array<unsigned char, 256> base64_table(base64_form form) noexcept
+/// What each byte is worth as a digit, or no_digit.
+constexpr std::array<unsigned char, 256> base64_values(base64_form form) noexcept
 {
     std::array<unsigned char, 256> out{};
     out.fill(no_digit);
@@ -760,14 +761,6 @@ constexpr std::array<unsigned char, 256> base64_table(base64_form form) noexcept
     for (char const digit : base64_digits(form))
         out[static_cast<unsigned char>(digit)] = value++;
     return out;
-}
-
-/// What each byte is worth as a digit, or no_digit.
-inline std::array<unsigned char, 256> const& base64_values(base64_form form) noexcept
-{
-    static constexpr auto standard = base64_table(base64_form::standard);
-    static constexpr auto url = base64_table(base64_form::url);
-    return form == base64_form::url ? url : standard;
 }
 
 inline std::string base64_encode(std::string_view bytes, base64_form form)
@@ -802,7 +795,9 @@ inline std::optional<std::string> base64_decode(std::string_view text, base64_fo
     }
     if (text.size() % 4 == 1)
         return std::nullopt;
-    auto const& values = base64_values(form);
+    static constexpr auto standard = base64_values(base64_form::standard);
+    static constexpr auto url = base64_values(base64_form::url);
+    auto const& values = form == base64_form::url ? url : standard;
     std::string out;
     out.reserve(text.size() / 4 * 3 + 2);
     std::uint32_t bits = 0; // what no whole byte was made of yet
@@ -2667,7 +2662,6 @@ public:
 class client_secret_settings : public entra_settings
 {
 public:
-    client_secret_settings() = default;
     client_secret_settings(entra_settings who, secret what)
         : entra_settings(std::move(who)), text(std::move(what))
     {}
@@ -2700,8 +2694,6 @@ public:
 class azure_cli_settings
 {
 public:
-    azure_cli_settings() = default;
-
     std::string tenant; ///< Empty: that of the active subscription.
     std::string scope = service_scope;
 };
@@ -2710,19 +2702,40 @@ public:
 class managed_identity_settings
 {
 public:
-    managed_identity_settings() = default;
-
     std::string client_id; ///< One of the three at most; none: the system-assigned identity.
     std::string object_id;
     std::string resource_id;
     std::string scope = service_scope;
 };
 
+template <class>
+class client_secret_source;
+template <class>
+class client_certificate_source;
+template <class>
+class client_assertion_source;
+template <class>
+class workload_identity_source;
+template <class>
+class environment_source;
+template <class>
+class managed_identity_source;
+template <class>
+class azure_cli_source;
+template <class>
+class fixed_token_source;
+template <class>
+class callback_token_source;
+template <class>
+class chained_source;
+template <class>
+class default_source;
+
 template <class Source, class Settings>
 token_source_ptr make_token_source(Settings settings);
 
 /// A kind of credential: settings, of which `Source` is made.
-template <template <class> class Source, class Settings>
+template <class Kind, template <class> class Source, class Settings>
 class credential_of
 {
 public:
@@ -2736,6 +2749,14 @@ public:
 protected:
     credential_of() = default;
     explicit credential_of(Settings settings) : settings_(std::move(settings)) {}
+
+    /// For the setters.
+    template <class Setting>
+    Kind& set(Setting& setting, Setting value)
+    {
+        setting = std::move(value);
+        return static_cast<Kind&>(*this);
+    }
 
     Settings settings_;
 };
@@ -2752,15 +2773,6 @@ protected:
 
 namespace hdikafka::inline v0_1 {
 
-namespace detail {
-
-template <class>
-class managed_identity_source;
-template <class>
-class azure_cli_source;
-
-} // namespace detail
-
 /// The identity that Azure gives to the machine, app or cluster on which the program runs. Which endpoint is
 /// asked is read from the environment for each token request: App Service and Container Apps
 /// (IDENTITY_ENDPOINT, IDENTITY_HEADER), Azure Arc (IDENTITY_ENDPOINT, IMDS_ENDPOINT), otherwise the instance
@@ -2769,7 +2781,8 @@ class azure_cli_source;
 /// by the first call that needs a token (errc::invalid_option). errc::no_credential where there is no such
 /// endpoint or identity.
 class managed_identity_credential
-    : public detail::credential_of<detail::managed_identity_source, detail::managed_identity_settings>
+    : public detail::credential_of<managed_identity_credential, detail::managed_identity_source,
+                                   detail::managed_identity_settings>
 {
 public:
     managed_identity_credential() = default;
@@ -2777,24 +2790,21 @@ public:
     /// The user-assigned identity with this client id.
     managed_identity_credential& client_id(std::string id) &
     {
-        settings_.client_id = std::move(id);
-        return *this;
+        return set(settings_.client_id, std::move(id));
     }
     managed_identity_credential&& client_id(std::string id) && { return std::move(client_id(std::move(id))); }
 
     /// The user-assigned identity with this object (principal) id.
     managed_identity_credential& object_id(std::string id) &
     {
-        settings_.object_id = std::move(id);
-        return *this;
+        return set(settings_.object_id, std::move(id));
     }
     managed_identity_credential&& object_id(std::string id) && { return std::move(object_id(std::move(id))); }
 
     /// The user-assigned identity with this Azure resource id ("/subscriptions/…").
     managed_identity_credential& resource_id(std::string id) &
     {
-        settings_.resource_id = std::move(id);
-        return *this;
+        return set(settings_.resource_id, std::move(id));
     }
     managed_identity_credential&& resource_id(std::string id) &&
     {
@@ -2802,11 +2812,7 @@ public:
     }
 
     /// Another scope than https://hib.azurehdinsight.net/.default, which must end in "/.default", too.
-    managed_identity_credential& scope(std::string scope) &
-    {
-        settings_.scope = std::move(scope);
-        return *this;
-    }
+    managed_identity_credential& scope(std::string scope) & { return set(settings_.scope, std::move(scope)); }
     managed_identity_credential&& scope(std::string scope) &&
     {
         return std::move(this->scope(std::move(scope)));
@@ -2818,28 +2824,20 @@ public:
 /// when it is not installed or nobody is signed in, errc::token_refused with its words when it fails
 /// otherwise. Not on Windows: errc::no_credential.
 class azure_cli_credential
-    : public detail::credential_of<detail::azure_cli_source, detail::azure_cli_settings>
+    : public detail::credential_of<azure_cli_credential, detail::azure_cli_source, detail::azure_cli_settings>
 {
 public:
     azure_cli_credential() = default;
 
     /// Another tenant than that of the active subscription.
-    azure_cli_credential& tenant(std::string tenant) &
-    {
-        settings_.tenant = std::move(tenant);
-        return *this;
-    }
+    azure_cli_credential& tenant(std::string tenant) & { return set(settings_.tenant, std::move(tenant)); }
     azure_cli_credential&& tenant(std::string tenant) &&
     {
         return std::move(this->tenant(std::move(tenant)));
     }
 
     /// Another scope than https://hib.azurehdinsight.net/.default.
-    azure_cli_credential& scope(std::string scope) &
-    {
-        settings_.scope = std::move(scope);
-        return *this;
-    }
+    azure_cli_credential& scope(std::string scope) & { return set(settings_.scope, std::move(scope)); }
     azure_cli_credential&& scope(std::string scope) && { return std::move(this->scope(std::move(scope))); }
 };
 
@@ -2859,21 +2857,9 @@ namespace hdikafka::inline v0_1 {
 
 namespace detail {
 
-template <class>
-class client_secret_source;
-template <class>
-class client_certificate_source;
-template <class>
-class client_assertion_source;
-template <class>
-class workload_identity_source;
-template <class>
-class environment_source;
-
 class client_assertion_settings : public entra_settings
 {
 public:
-    client_assertion_settings() = default;
     client_assertion_settings(entra_settings who, std::function<net::awaitable<std::string>()> from)
         : entra_settings(std::move(who)), function(std::move(from))
     {}
@@ -2886,23 +2872,18 @@ public:
 /// What the credentials that ask Entra have in common. Bad values are told by the first call that needs a
 /// token (errc::invalid_option, errc::invalid_endpoint); Entra's own refusals as errc::token_refused.
 template <class Kind, template <class> class Source, class Settings = detail::entra_settings>
-class entra_credential : public detail::credential_of<Source, Settings>
+class entra_credential : public detail::credential_of<Kind, Source, Settings>
 {
 public:
     /// Another authority than AZURE_AUTHORITY_HOST or https://login.microsoftonline.com. https only.
     Kind& authority_host(std::string url) &
     {
-        this->settings_.authority_host = std::move(url);
-        return static_cast<Kind&>(*this);
+        return this->set(this->settings_.authority_host, std::move(url));
     }
     Kind&& authority_host(std::string url) && { return std::move(authority_host(std::move(url))); }
 
     /// Another scope than https://hib.azurehdinsight.net/.default.
-    Kind& scope(std::string scope) &
-    {
-        this->settings_.scope = std::move(scope);
-        return static_cast<Kind&>(*this);
-    }
+    Kind& scope(std::string scope) & { return this->set(this->settings_.scope, std::move(scope)); }
     Kind&& scope(std::string scope) && { return std::move(this->scope(std::move(scope))); }
 
 private:
@@ -2910,7 +2891,7 @@ private:
 
     entra_credential() = default;
     explicit entra_credential(Settings settings)
-        : detail::credential_of<Source, Settings>(std::move(settings))
+        : detail::credential_of<Kind, Source, Settings>(std::move(settings))
     {}
 };
 
@@ -2948,19 +2929,14 @@ public:
     }
 
     /// Signs with RS256 and names the certificate by its SHA-1, for authorities that know nothing newer.
-    client_certificate_credential& rs256(bool on) &
-    {
-        settings_.rs256 = on;
-        return *this;
-    }
+    client_certificate_credential& rs256(bool on) & { return set(settings_.rs256, on); }
     client_certificate_credential&& rs256(bool on) && { return std::move(rs256(on)); }
 
     /// Sends the certificate and its chain along (x5c), for applications that are registered by subject name
     /// and issuer.
     client_certificate_credential& send_certificate_chain(bool on) &
     {
-        settings_.whole_chain = on;
-        return *this;
+        return set(settings_.whole_chain, on);
     }
     client_certificate_credential&& send_certificate_chain(bool on) &&
     {
@@ -2998,8 +2974,7 @@ public:
     /// Instead of AZURE_TENANT_ID.
     workload_identity_credential& tenant(std::string tenant) &
     {
-        settings_.tenant = std::move(tenant);
-        return *this;
+        return set(settings_.tenant, std::move(tenant));
     }
     workload_identity_credential&& tenant(std::string tenant) &&
     {
@@ -3009,8 +2984,7 @@ public:
     /// Instead of AZURE_CLIENT_ID.
     workload_identity_credential& client_id(std::string id) &
     {
-        settings_.client_id = std::move(id);
-        return *this;
+        return set(settings_.client_id, std::move(id));
     }
     workload_identity_credential&& client_id(std::string id) &&
     {
@@ -3020,8 +2994,7 @@ public:
     /// Instead of AZURE_FEDERATED_TOKEN_FILE.
     workload_identity_credential& token_file(std::string path) &
     {
-        settings_.file = std::move(path);
-        return *this;
+        return set(settings_.file, std::move(path));
     }
     workload_identity_credential&& token_file(std::string path) &&
     {
@@ -3053,19 +3026,9 @@ namespace hdikafka::inline v0_1 {
 
 namespace detail {
 
-template <class>
-class fixed_token_source;
-template <class>
-class callback_token_source;
-template <class>
-class chained_source;
-template <class>
-class default_source;
-
 class token_callback_settings
 {
 public:
-    token_callback_settings() = default;
     explicit token_callback_settings(std::function<net::awaitable<access_token>(token_request)> from)
         : function(std::move(from))
     {}
@@ -3086,7 +3049,7 @@ concept credential_kind = requires(Kind kind) {
 } // namespace detail
 
 /// A token that the program got elsewhere. It is used until the service refuses it (errc::unauthorized).
-class bearer_token : public detail::credential_of<detail::fixed_token_source, detail::secret>
+class bearer_token : public detail::credential_of<bearer_token, detail::fixed_token_source, detail::secret>
 {
 public:
     /// Without "Bearer". Characters that no token has are told by the first call: errc::invalid_option.
@@ -3098,8 +3061,8 @@ public:
 /// expires, and once when the service refuses one. Never twice at a time, unless it goes on when it is
 /// cancelled: after two minutes, or when the client that needs the token is closed. It runs on that client's
 /// executor; what it throws becomes the call's error.
-class token_callback
-    : public detail::credential_of<detail::callback_token_source, detail::token_callback_settings>
+class token_callback : public detail::credential_of<token_callback, detail::callback_token_source,
+                                                    detail::token_callback_settings>
 {
 public:
     /// The function is kept as long as any copy of the credential, and may be called from any thread of the
@@ -3118,11 +3081,7 @@ public:
     {}
 
     /// Another scope to ask for than https://hib.azurehdinsight.net/.default.
-    token_callback& scope(std::string scope) &
-    {
-        settings_.scope = std::move(scope);
-        return *this;
-    }
+    token_callback& scope(std::string scope) & { return set(settings_.scope, std::move(scope)); }
     token_callback&& scope(std::string scope) && { return std::move(this->scope(std::move(scope))); }
 };
 
@@ -3196,6 +3155,26 @@ private:
 #endif
 
 #if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
+
+// -------- hdikafka/detail/base/environment.hpp
+
+// What the environment says.
+#ifndef HDIKAFKA_DETAIL_BASE_ENVIRONMENT_HPP
+#define HDIKAFKA_DETAIL_BASE_ENVIRONMENT_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// The variable's text; empty also when it is not set, which programs treat alike.
+inline std::string environment_variable(char const* name)
+{
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): races only with a program that changes its environment
+    char const* const text = std::getenv(name);
+    return text ? text : "";
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
 
 // -------- hdikafka/detail/call/token_plan.hpp
 
@@ -3495,7 +3474,7 @@ inline std::size_t find_control(std::string_view text, std::size_t from = 0) noe
     return from;
 }
 
-/// Whether `text` has no control character. For texts that may be long and hardly ever have one.
+/// Whether `text` has no control character but HTAB. For texts that may be long and hardly ever have one.
 inline bool has_no_control(std::string_view text) noexcept
 {
     std::size_t from = 0;
@@ -3562,9 +3541,6 @@ inline bool is_token(std::string_view text) noexcept
 {
     return !text.empty() && token_size(text) == text.size();
 }
-
-/// A field value or a reason phrase: no control character but HTAB.
-inline bool is_field_text(std::string_view text) noexcept { return find_control(text, 0) == text.size(); }
 
 constexpr bool is_blank(char character) noexcept { return character == ' ' || character == '\t'; }
 
@@ -3693,14 +3669,19 @@ public:
     {
         bool const sound = is_token(name) && is_value(value) && !is_reserved(name);
         sound_ = sound_ && sound;
-        if (sound) {
-            write(text_, name, value);
-        }
+        if (sound)
+            add_own(name, value);
         return sound;
     }
 
     /// The same for a name and a value of our own making, which need no check.
-    void add_own(std::string_view name, std::string_view value) { write(text_, name, value); }
+    void add_own(std::string_view name, std::string_view value)
+    {
+        constexpr std::string_view colon = ": ";
+        constexpr std::string_view end = "\r\n";
+        text_.reserve(text_.size() + name.size() + value.size() + colon.size() + end.size());
+        text_.append(name).append(colon).append(value).append(end);
+    }
 
     bool sound() const noexcept { return sound_; }
     std::string const& text() const noexcept { return text_; }
@@ -3709,14 +3690,6 @@ public:
     {
         return has_no_control(value) &&
                (value.empty() || (!is_blank(value.front()) && !is_blank(value.back())));
-    }
-
-    static void write(std::string& out, std::string_view name, std::string_view value)
-    {
-        constexpr std::string_view colon = ": ";
-        constexpr std::string_view end = "\r\n";
-        out.reserve(out.size() + name.size() + value.size() + colon.size() + end.size());
-        out.append(name).append(colon).append(value).append(end);
     }
 
 private:
@@ -3795,18 +3768,10 @@ public:
     /// See request_fields::add_own.
     void add_own(std::string_view name, std::string_view value) { fields_.add_own(name, value); }
 
-    http_request& body(std::string content) &
-    {
-        body_ = std::move(content);
-        return *this;
-    }
+    void body(std::string content) { body_ = std::move(content); }
 
     /// Wipes the body, which was a secret's.
     void cleanse_body() noexcept { cleanse(body_); }
-
-    std::string const& method() const noexcept { return method_; }
-    std::string const& target() const noexcept { return target_; }
-    std::string const& body() const noexcept { return body_; }
 
     /// Nothing when a part of the request cannot be sent as it is. Authorization is left out when null.
     std::optional<checked> check(field_value const& host, field_value const* authorization) const noexcept
@@ -4617,8 +4582,7 @@ public:
         fault
     };
 
-    head_reader(http_limits const& limits, errc start_line_too_long)
-        : lines_(limits), start_line_limit_(limits.status_line()), start_line_too_long_(start_line_too_long)
+    explicit head_reader(http_limits const& limits) : lines_(limits), start_line_limit_(limits.status_line())
     {}
 
     std::span<char> prepare()
@@ -4685,8 +4649,8 @@ private:
                                 "the first line has a control character, or CR or LF alone");
             return event::fault;
         case line_state::too_long:
-            fault_ = http_fault(start_line_too_long_, "the first line has more than " +
-                                                          std::to_string(start_line_limit_) + " bytes");
+            fault_ = http_fault(errc::status_line_too_long, "the first line has more than " +
+                                                                std::to_string(start_line_limit_) + " bytes");
             return event::fault;
         case line_state::whole: break;
         }
@@ -4698,7 +4662,6 @@ private:
 
     field_lines lines_;
     std::size_t start_line_limit_;
-    errc start_line_too_long_;
     http_head head_;
     std::size_t position_ = 0;
     std::size_t scanned_ = 0;
@@ -4710,11 +4673,12 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/http/chunk_line.hpp
+// -------- hdikafka/detail/http/body.hpp
 
-// The line before a chunk: its size and extensions (RFC 9112 §7.1).
-#ifndef HDIKAFKA_DETAIL_HTTP_CHUNK_LINE_HPP
-#define HDIKAFKA_DETAIL_HTTP_CHUNK_LINE_HPP
+// body_reader: takes a message's body out of the bytes that follow its head (RFC 9112 §6 and §7). Shared by
+// response_parser and request_parser.
+#ifndef HDIKAFKA_DETAIL_HTTP_BODY_HPP
+#define HDIKAFKA_DETAIL_HTTP_BODY_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -4791,7 +4755,7 @@ private:
     std::string_view text_;
 };
 
-/// What the line before a chunk says.
+/// What the line before a chunk says: its size and extensions (RFC 9112 §7.1).
 class chunk_line
 {
 public:
@@ -4831,19 +4795,6 @@ private:
     std::size_t extension_size_ = 0;
     char const* wrong_ = nullptr;
 };
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/http/body.hpp
-
-// body_reader: takes a message's body out of the bytes that follow its head (RFC 9112 §6 and §7). Shared by
-// response_parser and request_parser.
-#ifndef HDIKAFKA_DETAIL_HTTP_BODY_HPP
-#define HDIKAFKA_DETAIL_HTTP_BODY_HPP
-
-namespace hdikafka::inline v0_1::detail {
 
 /// Reads a body straight into its buffer. A chunked body is decoded where it was read to: data moves
 /// down over the framing between it, and an unfinished line waits behind the data.
@@ -5247,9 +5198,7 @@ protected:
         failed
     };
 
-    explicit message_parser(http_limits const& limits)
-        : head_(limits, errc::status_line_too_long), body_(limits)
-    {}
+    explicit message_parser(http_limits const& limits) : head_(limits), body_(limits) {}
 
     void fail(http_fault fault)
     {
@@ -5638,1348 +5587,6 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/base/openssl_handle.hpp
-
-// OpenSSL's objects as C++ objects.
-#ifndef HDIKAFKA_DETAIL_BASE_OPENSSL_HANDLE_HPP
-#define HDIKAFKA_DETAIL_BASE_OPENSSL_HANDLE_HPP
-
-#include <openssl/bio.h>
-#include <openssl/ssl.h>
-#include <openssl/x509.h>
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Owns an OpenSSL object.
-template <class T, auto Free>
-class openssl_handle
-{
-public:
-    openssl_handle() = default;
-    explicit openssl_handle(T* object) noexcept : object_(object) {}
-    openssl_handle(openssl_handle&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
-    openssl_handle& operator=(openssl_handle other) noexcept
-    {
-        std::swap(object_, other.object_);
-        return *this;
-    }
-    ~openssl_handle() { Free(object_); }
-
-    T* get() const noexcept { return object_; }
-    explicit operator bool() const noexcept { return object_ != nullptr; }
-
-private:
-    T* object_ = nullptr;
-};
-
-using ssl_ctx_ptr = openssl_handle<SSL_CTX, &SSL_CTX_free>;
-using ssl_ptr = openssl_handle<SSL, &SSL_free>;
-using bio_ptr = openssl_handle<BIO, &BIO_free_all>;
-using x509_ptr = openssl_handle<X509, &X509_free>;
-using tls_session_ptr = openssl_handle<SSL_SESSION, &SSL_SESSION_free>;
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/net/tls_sessions.hpp
-
-// TLS sessions that the next connection to the same origin can take up again.
-#ifndef HDIKAFKA_DETAIL_NET_TLS_SESSIONS_HPP
-#define HDIKAFKA_DETAIL_NET_TLS_SESSIONS_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// The newest sessions of one origin. They were verified for it, and are not verified again when they are
-/// taken up: one store must never serve two origins. Thread-safe.
-template <class = void>
-class tls_sessions
-{
-public:
-    /// Lets connections of this context hand in what the server gives them.
-    static void collect_from(SSL_CTX* context)
-    {
-        SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-        SSL_CTX_sess_set_new_cb(context, &tls_sessions::on_new_session);
-    }
-
-    /// Offers the newest session to a connection that is about to be made, and takes in what that is given.
-    /// The store outlives the connection.
-    void offer_to(SSL* connection)
-    {
-        SSL_set_ex_data(connection, slot(), this);
-        tls_session_ptr const session = take();
-        if (session)
-            SSL_set_session(connection, session.get());
-    }
-
-    /// The connection stands: an older session that it took up may be taken up again.
-    void keep(SSL* connection)
-    {
-        if (SSL_session_reused(connection) == 1 && SSL_version(connection) < TLS1_3_VERSION)
-            put(tls_session_ptr(SSL_get1_session(connection)), false);
-    }
-
-private:
-    using clock = std::chrono::steady_clock;
-
-    static constexpr std::size_t most = 4; // servers send one or two tickets a connection
-    // A session begets the next one without the certificate being looked at again.
-    static constexpr std::chrono::hours longest_trust{24};
-
-    /// Each is offered once: one of TLS 1.3 so that nobody can tell that two connections belong together (RFC
-    /// 8446 C.4), an older one comes back from keep() unless the server broke off at the sight of it.
-    tls_session_ptr take()
-    {
-        std::lock_guard const lock(mutex_);
-        if (clock::now() - verified_at_ > longest_trust)
-            sessions_.clear();
-        // OpenSSL spoils the session of a connection that ends without close_notify.
-        while (!sessions_.empty() && SSL_SESSION_is_resumable(sessions_.back().get()) != 1)
-            sessions_.pop_back();
-        if (sessions_.empty())
-            return tls_session_ptr();
-        tls_session_ptr taken = std::move(sessions_.back());
-        sessions_.pop_back();
-        return taken;
-    }
-
-    void put(tls_session_ptr session, bool verified_now)
-    {
-        std::lock_guard const lock(mutex_);
-        if (verified_now)
-            verified_at_ = clock::now();
-        if (sessions_.size() == most)
-            sessions_.erase(sessions_.begin());
-        sessions_.push_back(std::move(session));
-    }
-
-    /// 1: the reference is ours.
-    static int on_new_session(SSL* connection, SSL_SESSION* session) noexcept
-    {
-        auto* const store = static_cast<tls_sessions*>(SSL_get_ex_data(connection, slot()));
-        if (!store || SSL_SESSION_is_resumable(session) != 1)
-            return 0;
-        try {
-            store->put(tls_session_ptr(session), SSL_session_reused(connection) == 0);
-        } catch (...) { // NOLINT(bugprone-empty-catch): OpenSSL is C, and nothing is lost
-            // The handle has given the reference back; without the session the next handshake is a full one.
-        }
-        return 1;
-    }
-
-    static int slot()
-    {
-        static int const index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
-        return index;
-    }
-
-    std::mutex mutex_;
-    std::vector<tls_session_ptr> sessions_; // newest last
-    clock::time_point verified_at_;         // when a handshake last showed a certificate
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-#endif // !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
-
-// -------- hdikafka/tls_options.hpp
-
-// Whom to trust.
-#ifndef HDIKAFKA_TLS_OPTIONS_HPP
-#define HDIKAFKA_TLS_OPTIONS_HPP
-
-struct ssl_ctx_st;
-
-namespace hdikafka::inline v0_1 {
-
-/// Whom to trust. By default the system's store (SSL_CERT_FILE and SSL_CERT_DIR are honoured), TLS 1.2
-/// or newer, and the host name or address verified against the certificate's alternative names.
-class tls_options
-{
-public:
-    /// Trusts the authorities in this PEM file instead of the system's.
-    tls_options& ca_file(std::string path) &
-    {
-        ca_file_ = std::move(path);
-        return *this;
-    }
-    tls_options&& ca_file(std::string path) && { return std::move(ca_file(std::move(path))); }
-
-    /// Trusts the authorities in this PEM text instead of the system's.
-    tls_options& ca_pem(std::string text) &
-    {
-        ca_pem_ = std::move(text);
-        return *this;
-    }
-    tls_options&& ca_pem(std::string text) && { return std::move(ca_pem(std::move(text))); }
-
-    /// Accepts only a server whose public key is this one, or one of those given: the SHA-256 of the
-    /// SubjectPublicKeyInfo of its own certificate, in base64, with or without "sha256//" before it, as
-    /// `openssl x509 -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary |
-    /// base64` prints it. Besides the other checks, and for the service alone, not for the token authority.
-    /// Give a second key for the day when the first one changes. Another key fails the call with
-    /// errc::certificate_refused.
-    tls_options& pin_sha256(std::string key) &
-    {
-        pins_.push_back(std::move(key));
-        return *this;
-    }
-    tls_options&& pin_sha256(std::string key) && { return std::move(pin_sha256(std::move(key))); }
-
-    /// The last word on the SSL_CTX, called once before the first connection: client certificates,
-    /// ciphers, providers. It runs on a thread of the client's executor and must not block.
-    tls_options& configure(std::function<void(ssl_ctx_st*)> function) &
-    {
-        configure_ = std::move(function);
-        return *this;
-    }
-    tls_options&& configure(std::function<void(ssl_ctx_st*)> function) &&
-    {
-        return std::move(configure(std::move(function)));
-    }
-
-    /// false accepts any certificate: for tests only, it defeats TLS.
-    tls_options& verify(bool on) &
-    {
-        verify_ = on;
-        return *this;
-    }
-    tls_options&& verify(bool on) && { return std::move(verify(on)); }
-
-    std::string const& ca_file() const noexcept { return ca_file_; }
-    std::string const& ca_pem() const noexcept { return ca_pem_; }
-    /// What was given to pin_sha256().
-    std::vector<std::string> const& pins() const noexcept { return pins_; }
-    std::function<void(ssl_ctx_st*)> const& configure() const noexcept { return configure_; }
-    bool verify() const noexcept { return verify_; }
-
-private:
-    std::string ca_file_;
-    std::string ca_pem_;
-    std::vector<std::string> pins_;
-    std::function<void(ssl_ctx_st*)> configure_;
-    bool verify_ = true;
-};
-
-} // namespace hdikafka::inline v0_1
-
-#endif
-
-#if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
-
-// -------- hdikafka/detail/net/tls_context.hpp
-
-// The SSL_CTX of a client: whom it trusts, and how strictly.
-#ifndef HDIKAFKA_DETAIL_NET_TLS_CONTEXT_HPP
-#define HDIKAFKA_DETAIL_NET_TLS_CONTEXT_HPP
-
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
-
-namespace hdikafka::inline v0_1::detail {
-
-/// OpenSSL's own words for the oldest error of this thread's queue, which is emptied.
-inline std::string take_openssl_reason()
-{
-    unsigned long const code = ERR_get_error();
-    ERR_clear_error();
-    char const* const reason = ERR_reason_error_string(code);
-    return reason ? reason : "unknown reason";
-}
-
-template <class = void>
-bool add_authorities(SSL_CTX* context, std::string const& pem)
-{
-    if (pem.size() > static_cast<std::size_t>(std::numeric_limits<int>::max()))
-        return false;
-    bio_ptr const text(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-    int added = 0;
-    while (x509_ptr const certificate{PEM_read_bio_X509(text.get(), nullptr, nullptr, nullptr)}) {
-        if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context), certificate.get()) != 1)
-            return false;
-        ++added;
-    }
-    // The loop ends with "no start line" after the last certificate, and with another error in one.
-    bool const whole = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-    if (whole && added > 0)
-        ERR_clear_error();
-    return whole && added > 0;
-}
-
-template <class = void>
-result<ssl_ctx_ptr> make_tls_context(tls_options const& options)
-{
-    ERR_clear_error();
-    auto const refused = [](std::string_view what) {
-        return error(errc::invalid_option, std::string(what) + ": " + take_openssl_reason());
-    };
-    ssl_ctx_ptr context(SSL_CTX_new(TLS_client_method()));
-    if (!context)
-        return error(errc::tls_failed, "OpenSSL made no context: " + take_openssl_reason());
-    SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
-    SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION);
-    SSL_CTX_set_mode(context.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    SSL_CTX_set_read_ahead(context.get(), 1);
-    SSL_CTX_set_verify(context.get(), options.verify() ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
-
-    bool const own_trust = !options.ca_file().empty() || !options.ca_pem().empty();
-    if (!options.ca_file().empty() && SSL_CTX_load_verify_file(context.get(), options.ca_file().c_str()) != 1)
-        return refused("the CA file " + options.ca_file() + " cannot be used");
-    if (!options.ca_pem().empty() && !add_authorities(context.get(), options.ca_pem()))
-        return refused("the CA text holds no usable certificate");
-    if (!own_trust && SSL_CTX_set_default_verify_paths(context.get()) != 1)
-        return refused("the system's trust store cannot be used");
-    tls_sessions<>::collect_from(context.get());
-    if (options.configure())
-        options.configure()(context.get());
-    return context;
-}
-
-/// A TLS session object for one connection to `host`: SNI for names only, the name or address
-/// verified against the certificate's alternative names.
-template <class = void>
-result<ssl_ptr> make_tls_session(SSL_CTX* context, std::string const& host, bool is_address)
-{
-    ERR_clear_error();
-    ssl_ptr session(SSL_new(context));
-    if (!session)
-        return error(errc::tls_failed, "OpenSSL made no session: " + take_openssl_reason());
-    X509_VERIFY_PARAM* const checks = SSL_get0_param(session.get());
-    X509_VERIFY_PARAM_set_hostflags(checks, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
-                                                X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
-    bool const named = is_address ? X509_VERIFY_PARAM_set1_ip_asc(checks, host.c_str()) == 1
-                                  : X509_VERIFY_PARAM_set1_host(checks, host.c_str(), 0) == 1 &&
-                                        SSL_set_tlsext_host_name(session.get(), host.c_str()) == 1;
-    if (!named)
-        return error(errc::tls_failed, "the host name cannot be verified: " + take_openssl_reason());
-    SSL_set_connect_state(session.get());
-    return session;
-}
-
-/// The SHA-256 of the key in a server's certificate (SubjectPublicKeyInfo), in base64.
-template <class = void>
-std::string key_digest(SSL* connection)
-{
-    x509_ptr const certificate(SSL_get1_peer_certificate(connection));
-    X509_PUBKEY* const key = certificate ? X509_get_X509_PUBKEY(certificate.get()) : nullptr;
-    int const length = key ? i2d_X509_PUBKEY(key, nullptr) : 0;
-    if (length <= 0)
-        return std::string();
-    std::vector<unsigned char> encoded(static_cast<std::size_t>(length));
-    unsigned char* at = encoded.data();
-    i2d_X509_PUBKEY(key, &at);
-    std::string digest(EVP_MAX_MD_SIZE, '\0');
-    unsigned int size = 0;
-    if (EVP_Digest(encoded.data(), encoded.size(), reinterpret_cast<unsigned char*>(digest.data()), &size,
-                   EVP_sha256(), nullptr) != 1)
-        return std::string();
-    digest.resize(size);
-    return base64_encode(digest, base64_form::standard);
-}
-
-/// Whether the server's key is one of `pins`, in base64; any is when there are none.
-template <class = void>
-result<void> check_pins(SSL* connection, std::vector<std::string> const& pins)
-{
-    if (pins.empty())
-        return {};
-    std::string const found = key_digest(connection);
-    if (!found.empty() && std::ranges::find(pins, found) != pins.end())
-        return {};
-    return error(errc::certificate_refused,
-                 "the server's public key is not one that is pinned: sha256//" + found);
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/run/event_gate.hpp
-
-// One thread at a time, without locks or queues.
-#ifndef HDIKAFKA_DETAIL_RUN_EVENT_GATE_HPP
-#define HDIKAFKA_DETAIL_RUN_EVENT_GATE_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// What a strand does for handlers this does for a few kinds of events, each a bit: whoever comes while
-/// another thread acts leaves the event to that one and goes away. Nobody waits and nothing is allocated. An
-/// event that comes twice before it is acted on counts once.
-class event_gate
-{
-public:
-    /// Adds `events`. True: nobody acts, so the caller has to, on what take() gives until that is nothing.
-    bool enter(unsigned events) noexcept
-    {
-        return (state_.fetch_or(events | busy, std::memory_order_acq_rel) & busy) == 0;
-    }
-
-    /// The events to act on now; 0 when there are none, and then the caller has left.
-    unsigned take() noexcept
-    {
-        unsigned nothing_else = busy;
-        if (state_.compare_exchange_strong(nothing_else, 0, std::memory_order_acq_rel))
-            return 0;
-        return state_.exchange(busy, std::memory_order_acq_rel) & ~busy;
-    }
-
-private:
-    static constexpr unsigned busy = 1U << 31;
-
-    std::atomic<unsigned> state_ = 0;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/run/task.hpp
-
-// task: a coroutine that is a step of one call.
-//
-// Users see Asio's awaitable. Between the steps of a call its generality is not needed, and it costs
-// instructions at each of them.
-//
-// About compile time, which is a feature: gcc compiles an inline coroutine, and all that it uses, also
-// where nobody calls it, unless it is a template. Hence `template <class = void>` throughout the I/O
-// shell: a program that includes the library pays for the operations that it calls. What a user's call
-// makes first depends on the parameter (`Lazy`): clang, where a class is named that does not, compiles its
-// virtual functions. And each type that Asio, a smart pointer or a container is used with costs some
-// hundred functions. Hence one type of task, whose product goes into an object of the caller's; one type
-// of handler (see operation); and links in the elements of lists.
-#ifndef HDIKAFKA_DETAIL_RUN_TASK_HPP
-#define HDIKAFKA_DETAIL_RUN_TASK_HPP
-
-#include <coroutine>
-#include <exception>
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Resumes the coroutines of one call one after the other. One that awaits another, or that ends, names
-/// its successor here and returns: the stack stays flat, whatever the compiler makes of tail calls.
-class task_runner
-{
-public:
-    void next(std::coroutine_handle<> coroutine) noexcept { next_ = coroutine; }
-
-    void run()
-    {
-        while (next_)
-            std::exchange(next_, nullptr).resume();
-    }
-
-private:
-    std::coroutine_handle<> next_;
-};
-
-/// A coroutine that begins when it is awaited, by another task, and gives a result<void>. What it is given
-/// by reference belongs to the coroutine that awaits it, which outlives it. Whoever holds the task owns
-/// its frame.
-class [[nodiscard]] task
-{
-public:
-    class promise_type;
-    using frame = std::coroutine_handle<promise_type>;
-
-    /// Names the one that awaits as the next to run.
-    class at_end
-    {
-    public:
-        bool await_ready() const noexcept { return false; }
-        void await_suspend(frame ended) const noexcept;
-        void await_resume() const noexcept {}
-    };
-
-    class promise_type
-    {
-    public:
-        task get_return_object() noexcept { return task(frame::from_promise(*this)); }
-        std::suspend_always initial_suspend() const noexcept { return {}; }
-        at_end final_suspend() const noexcept { return {}; }
-        void return_value(result<void> value) noexcept { outcome = std::move(value); }
-        void unhandled_exception() noexcept { failure = std::current_exception(); }
-
-        task_runner* runner = nullptr;
-        std::coroutine_handle<> awaiting; ///< Null for the outermost one.
-        result<void> outcome;
-        std::exception_ptr failure;
-    };
-
-    task() = default;
-    task(task&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
-    task& operator=(task other) noexcept
-    {
-        std::swap(frame_, other.frame_);
-        return *this;
-    }
-    ~task()
-    {
-        if (frame_)
-            frame_.destroy();
-    }
-
-    /// Makes it the outermost task of `runner`, to begin with its next run().
-    void begin(task_runner& runner) noexcept
-    {
-        frame_.promise().runner = &runner;
-        runner.next(frame_);
-    }
-
-    /// What it came to; throws what it threw. Once, after its end.
-    result<void> outcome()
-    {
-        promise_type& promise = frame_.promise();
-        if (promise.failure)
-            std::rethrow_exception(std::move(promise.failure));
-        return std::move(promise.outcome);
-    }
-
-    bool await_ready() const noexcept { return false; }
-    void await_suspend(frame awaiting) noexcept
-    {
-        frame_.promise().awaiting = awaiting;
-        begin(*awaiting.promise().runner);
-    }
-    result<void> await_resume() { return outcome(); }
-
-private:
-    explicit task(frame coroutine) noexcept : frame_(coroutine) {}
-
-    frame frame_;
-};
-
-inline void task::at_end::await_suspend(frame ended) const noexcept
-{
-    ended.promise().runner->next(ended.promise().awaiting);
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/run/time_limits.hpp
-
-// How long a call and its phases may take, and why it must end.
-#ifndef HDIKAFKA_DETAIL_RUN_TIME_LIMITS_HPP
-#define HDIKAFKA_DETAIL_RUN_TIME_LIMITS_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-using steady_clock = std::chrono::steady_clock;
-
-/// A call's deadline, and within it the limit of the phase that it is in (connecting, reading).
-class time_limits
-{
-public:
-    explicit time_limits(steady_clock::time_point deadline) noexcept : deadline_(deadline) {}
-
-    /// Why the call must end, or why the phase did; no error when neither.
-    std::error_code interrupted() const noexcept { return stopped_ ? stopped_ : phase_ended_; }
-
-    /// Why the call must end, whatever the phase.
-    std::error_code stopped() const noexcept { return stopped_; }
-
-    /// The error for a wait that was interrupted.
-    error interruption(std::string const& while_doing) const
-    {
-        std::error_code const cause = interrupted();
-        return error(cause, cause.message() + " (while " + while_doing + ")");
-    }
-
-    steady_clock::time_point deadline() const noexcept { return deadline_; }
-
-    /// Moves the deadline, earlier or later.
-    void deadline(steady_clock::time_point due) noexcept { deadline_ = due; }
-
-    milliseconds time_left(steady_clock::time_point now = steady_clock::now()) const
-    {
-        return std::chrono::duration_cast<milliseconds>(deadline_ - now);
-    }
-
-    /// Starts a phase that ends with `cause` unless it is extended or left within `limit`.
-    void begin_phase(errc cause, milliseconds limit, steady_clock::time_point now = steady_clock::now())
-    {
-        phase_ended_.clear();
-        phase_cause_ = cause;
-        extend_phase(limit, now);
-    }
-
-    /// Gives the phase `limit` from now. Cheap: the timer notices when it fires.
-    void extend_phase(milliseconds limit, steady_clock::time_point now = steady_clock::now())
-    {
-        phase_end_ = now + limit;
-    }
-
-    void end_phase() noexcept
-    {
-        phase_ended_.clear();
-        phase_end_ = steady_clock::time_point::max();
-    }
-
-protected:
-    /// When look() has something to see.
-    steady_clock::time_point due() const noexcept { return std::min(deadline_, phase_end_); }
-
-    void look(steady_clock::time_point now) noexcept
-    {
-        if (now >= deadline_)
-            stop_for(errc::timed_out);
-        if (now >= phase_end_ && !phase_ended_)
-            phase_ended_ = phase_cause_;
-    }
-
-    /// The first cause is the one that counts.
-    void stop_for(std::error_code cause) noexcept
-    {
-        if (!stopped_)
-            stopped_ = cause;
-    }
-
-    /// Nothing is due any more.
-    void lift() noexcept { deadline_ = phase_end_ = steady_clock::time_point::max(); }
-
-private:
-    steady_clock::time_point deadline_;
-    steady_clock::time_point phase_end_ = steady_clock::time_point::max();
-    std::error_code stopped_;
-    std::error_code phase_ended_;
-    errc phase_cause_ = errc::timed_out;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/run/timer_shelf.hpp
-
-// Timers that are lent to calls.
-#ifndef HDIKAFKA_DETAIL_RUN_TIMER_SHELF_HPP
-#define HDIKAFKA_DETAIL_RUN_TIMER_SHELF_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-template <class = void>
-class spare_timer : public list_link
-{
-public:
-    explicit spare_timer(net::any_io_executor const& executor) : timer(executor) {}
-
-    net::steady_timer timer;
-};
-
-using timer_ptr = std::unique_ptr<spare_timer<>>;
-
-/// An executor's timers that no operation uses at the moment: to make one and to destroy it costs a good part
-/// of a small request. Thread-safe.
-template <class = void>
-class timer_shelf
-{
-public:
-    explicit timer_shelf(net::any_io_executor executor) : executor_(std::move(executor)) {}
-    timer_shelf(timer_shelf const&) = delete;
-    timer_shelf& operator=(timer_shelf const&) = delete;
-    ~timer_shelf()
-    {
-        while (!spare_.empty())
-            timer_ptr(&spare_.pop_back()).reset();
-    }
-
-    net::any_io_executor const& executor() const noexcept { return executor_; }
-
-    timer_ptr take()
-    {
-        {
-            std::lock_guard const lock(mutex_);
-            if (!spare_.empty()) {
-                --count_;
-                return timer_ptr(&spare_.pop_back());
-            }
-        }
-        return std::make_unique<spare_timer<>>(executor_);
-    }
-
-    void give_back(timer_ptr timer) noexcept
-    {
-        constexpr std::size_t most = 64;
-        std::lock_guard const lock(mutex_);
-        if (count_ == most)
-            return;
-        ++count_;
-        spare_.push_back(*timer.release());
-    }
-
-private:
-    net::any_io_executor const executor_;
-    std::mutex mutex_;
-    linked_list<spare_timer<>> spare_;
-    std::size_t count_ = 0;
-};
-
-using shelf_ptr = std::shared_ptr<timer_shelf<>>;
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/run/operation.hpp
-
-// One call: its turn on a thread, its deadline, its waits, its cancellation.
-//
-// The coroutines that do a call's work run on the client's executor, one thread at a time, and wait in two
-// ways only: for a socket, or parked. Whatever they wait for, three things can end the wait: the caller's
-// cancellation, the call's deadline, and a limit of the phase it is in (see time_limits). All three go
-// through interrupt(), in the call's own turn, so that they never race with the work. After each wait the
-// coroutine asks interrupted() why it was woken; once interrupted, nothing waits.
-#ifndef HDIKAFKA_DETAIL_RUN_OPERATION_HPP
-#define HDIKAFKA_DETAIL_RUN_OPERATION_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// What follows the end of an operation. It is dropped, with all that it holds, when the operation cannot
-/// end because its executor's context is being destroyed.
-class completion
-{
-public:
-    virtual ~completion() = default;
-
-    /// In the operation's turn. `at_once`: the operation ended within the call that started it.
-    virtual void complete(bool at_once) = 0;
-
-    /// It is about to be dropped.
-    virtual void dropped() noexcept {}
-};
-
-using completion_ptr = std::unique_ptr<completion>;
-
-template <class Lazy = void>
-class operation : public std::enable_shared_from_this<operation<Lazy>>,
-                  public list_link,
-                  public time_limits,
-                  private task_runner
-{
-public:
-    operation(shelf_ptr shelf, steady_clock::time_point deadline)
-        : time_limits(deadline), shelf_(std::move(shelf)), alarm_(shelf_->take())
-    {}
-    operation(operation const&) = delete;
-    operation& operator=(operation const&) = delete;
-    ~operation() { shelf_->give_back(std::move(alarm_)); }
-
-    net::any_io_executor const& executor() const noexcept { return shelf_->executor(); }
-
-    /// Takes the task to run, which stays whose it is. Once, before start().
-    void runs(task& root) noexcept { root.begin(*this); }
-
-    /// Runs that task, then `after`, which keeps it alive. `later`: not before the executor has done what it
-    /// has to do already.
-    void start(completion_ptr after, bool later = false)
-    {
-        after_ = std::move(after);
-        if (later)
-            post(begun);
-        else
-            net::dispatch(executor(), event(this->shared_from_this(), begun));
-    }
-
-    // From any thread. For want of memory nothing is told: the deadline ends the call then.
-
-    /// Ends the call with operation_aborted wherever it waits.
-    void cancel() noexcept { tell(cancelled); }
-
-    /// Ends the call with errc::closed wherever it waits.
-    void close() noexcept { tell(closed); }
-
-    /// Ends the current or the next park().
-    void wake() noexcept { tell(woken); }
-
-    // What follows is for the coroutines.
-
-    class readiness;
-    class parking;
-
-    /// `co_await`: waits until the socket is ready, or also until it is readable; false when the operation
-    /// was interrupted.
-    readiness ready(net::ip::tcp::socket& socket, net::socket_base::wait_type what, bool or_readable = false)
-    {
-        return readiness(*this, socket, what, or_readable);
-    }
-
-    /// `co_await`: waits until wake(), `due` or an interruption. It may end early: look at what was waited
-    /// for.
-    parking park(steady_clock::time_point due = steady_clock::time_point::max())
-    {
-        return parking(*this, due, true);
-    }
-
-    /// `co_await`: waits until `due`; false when the operation was interrupted.
-    parking rest(steady_clock::time_point due) { return parking(*this, due, false); }
-
-private:
-    using self_ptr = std::shared_ptr<operation>;
-
-    /// What can happen, in the order in which it is acted on.
-    enum event_bit : unsigned char
-    {
-        cancelled = 1,
-        closed = 2,
-        look_at_time = 4,
-        woken = 8,
-        resumed = 16, ///< What the coroutine waited for is there.
-        also = 32,    ///< So is the other of two.
-        begun = 64,   ///< The coroutine may take its first step.
-    };
-
-    /// The one type of handler that Asio is given, but for the timer's.
-    class event
-    {
-    public:
-        event(self_ptr op, event_bit what) noexcept : op_(std::move(op)), what_(what) {}
-        event(event&&) = default;
-
-        /// The one who would have resumed the coroutines takes them along when it is dropped, with the
-        /// executor's context; but not when Asio failed to take it, which is told to the coroutine.
-        ~event()
-        {
-            if (!op_ || (what_ != resumed && what_ != also && what_ != begun) || op_->initiating_)
-                return;
-            if (completion_ptr const after = std::exchange(op_->after_, nullptr))
-                after->dropped();
-        }
-
-        void operator()(std::error_code = std::error_code())
-        {
-            self_ptr const op = std::move(op_);
-            op->take_turn(what_);
-        }
-
-    private:
-        self_ptr op_;
-        event_bit what_;
-    };
-
-    class alarm
-    {
-    public:
-        explicit alarm(self_ptr op) noexcept : op_(std::move(op)) {}
-
-        void operator()(std::error_code ended)
-        {
-            if (!ended)
-                op_->take_turn(look_at_time);
-        }
-
-    private:
-        self_ptr op_;
-    };
-
-    void post(event_bit what) { net::post(executor(), event(this->shared_from_this(), what)); }
-
-    void tell(event_bit what) noexcept
-    {
-        try {
-            post(what);
-        } catch (...) { // NOLINT(bugprone-empty-catch): see cancel()
-        }
-    }
-
-    void take_turn(event_bit what)
-    {
-        if (!gate_.enter(what))
-            return;
-        while (unsigned const happened = gate_.take()) {
-            if (happened & cancelled)
-                stop(net::error::operation_aborted);
-            if (happened & closed)
-                stop(errc::closed);
-            if (happened & look_at_time)
-                check_time();
-            if (happened & woken)
-                end_park();
-            if (happened & (begun | resumed | also) && all_there(happened))
-                resume(what == begun);
-        }
-    }
-
-    /// Of two things that are waited for, the first ends the wait for the other, which then comes too.
-    bool all_there(unsigned happened)
-    {
-        outstanding_ -= ((happened & resumed) ? 1 : 0) + ((happened & also) ? 1 : 0);
-        if (outstanding_ <= 0)
-            return true;
-        std::error_code ignored;
-        socket_->cancel(ignored);
-        return false;
-    }
-
-    /// Has `coroutine` wait for what `initiate(event)` starts. A failure to start it is thrown to the
-    /// coroutine, which then goes on.
-    template <class Initiate>
-    void suspend(std::coroutine_handle<> coroutine, net::ip::tcp::socket* socket, Initiate initiate)
-    {
-        waiting_ = coroutine;
-        socket_ = socket;
-        outstanding_ = 1;
-        initiating_ = true;
-        try {
-            initiate(event(this->shared_from_this(), resumed));
-        } catch (...) {
-            initiating_ = false;
-            waiting_ = nullptr;
-            socket_ = nullptr;
-            throw;
-        }
-        initiating_ = false;
-    }
-
-    /// `starting`: still within the function that started the operation.
-    void resume(bool starting)
-    {
-        socket_ = nullptr;
-        if (waiting_)
-            this->next(std::exchange(waiting_, nullptr));
-        this->run();
-        if (waiting_)
-            return;
-        // An alarm that is on its way already finds nothing due, and no reason to wait for anything.
-        lift();
-        alarm_->timer.cancel();
-        std::exchange(after_, nullptr)->complete(starting);
-    }
-
-    void end_park()
-    {
-        woken_ = true;
-        if (parking_ && heeds_wake_)
-            parking_->cancel();
-    }
-
-    void stop(std::error_code cause)
-    {
-        stop_for(cause);
-        interrupt();
-    }
-
-    /// Ends what is waited for; Asio then resumes the coroutine.
-    void interrupt()
-    {
-        std::error_code ignored;
-        if (socket_)
-            socket_->cancel(ignored);
-        if (parking_)
-            parking_->cancel();
-    }
-
-    /// Before each wait.
-    void arm()
-    {
-        auto const at = due();
-        if (at >= armed_)
-            return;
-        alarm_->timer.expires_at(at);
-        alarm_->timer.async_wait(alarm(this->shared_from_this()));
-        armed_ = at;
-    }
-
-    void check_time()
-    {
-        armed_ = steady_clock::time_point::max();
-        look(steady_clock::now());
-        if (interrupted())
-            return interrupt();
-        try {
-            arm();
-        } catch (std::bad_alloc const&) {
-            stop(std::make_error_code(std::errc::not_enough_memory)); // better than no deadline at all
-        }
-    }
-
-    shelf_ptr const shelf_;
-    timer_ptr alarm_;
-    event_gate gate_;
-    std::optional<net::steady_timer> parking_; // most calls never park
-    net::ip::tcp::socket* socket_ = nullptr;   // what is waited for, if not parked
-    std::coroutine_handle<> waiting_;          // who waits
-    completion_ptr after_;
-    steady_clock::time_point armed_ = steady_clock::time_point::max();
-    int outstanding_ = 0; // events that the last wait still expects
-    bool woken_ = false;
-    bool heeds_wake_ = false;
-    bool initiating_ = false;
-};
-
-template <class Lazy>
-class operation<Lazy>::readiness
-{
-public:
-    readiness(operation& op, net::ip::tcp::socket& socket, net::socket_base::wait_type what,
-              bool or_readable) noexcept
-        : op_(op), socket_(socket), what_(what), or_readable_(or_readable)
-    {}
-
-    bool await_ready()
-    {
-        op_.arm();
-        return static_cast<bool>(op_.interrupted());
-    }
-    void await_suspend(std::coroutine_handle<> waiting)
-    {
-        op_.suspend(waiting, &socket_, [this](event done) {
-            socket_.async_wait(what_, std::move(done));
-            if (or_readable_)
-                wait_for_reading();
-        });
-    }
-    bool await_resume() const noexcept { return !op_.interrupted(); }
-
-private:
-    void wait_for_reading()
-    {
-        try {
-            socket_.async_wait(net::socket_base::wait_read, event(op_.shared_from_this(), also));
-            ++op_.outstanding_;
-        } catch (std::bad_alloc const&) { // NOLINT(bugprone-empty-catch): the first wait goes on without it
-        }
-    }
-
-    operation& op_;
-    net::ip::tcp::socket& socket_;
-    net::socket_base::wait_type what_;
-    bool or_readable_;
-};
-
-template <class Lazy>
-class operation<Lazy>::parking
-{
-public:
-    parking(operation& op, steady_clock::time_point until, bool heeds_wake) noexcept
-        : op_(op), until_(until), heeds_wake_(heeds_wake)
-    {}
-
-    bool await_ready()
-    {
-        op_.arm();
-        return (heeds_wake_ && op_.woken_) || op_.interrupted();
-    }
-    void await_suspend(std::coroutine_handle<> waiting)
-    {
-        if (!op_.parking_)
-            op_.parking_.emplace(op_.executor());
-        op_.heeds_wake_ = heeds_wake_;
-        op_.parking_->expires_at(until_);
-        op_.suspend(waiting, nullptr, [this](event done) { op_.parking_->async_wait(std::move(done)); });
-    }
-    bool await_resume() const noexcept
-    {
-        op_.woken_ = false;
-        return !op_.interrupted();
-    }
-
-private:
-    operation& op_;
-    steady_clock::time_point until_;
-    bool heeds_wake_;
-};
-
-using operation_ptr = std::shared_ptr<operation<>>;
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/net/tls_stream.hpp
-
-// A TCP connection with TLS on it, or without.
-//
-// OpenSSL drives the non-blocking socket itself through a small BIO; nothing is copied through memory
-// BIOs. Every step returns at once and says what it needs: the caller waits for the socket with
-// async_wait and takes the step again. The socket writes with MSG_NOSIGNAL (Asio's doing, OpenSSL's
-// own socket BIO would not), so that a peer that has gone cannot end the process with SIGPIPE.
-#ifndef HDIKAFKA_DETAIL_NET_TLS_STREAM_HPP
-#define HDIKAFKA_DETAIL_NET_TLS_STREAM_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// What a step of the stream came to.
-enum class io_step : unsigned char
-{
-    done,
-    want_read,   ///< Take the step again when the socket is readable.
-    want_write,  ///< Take the step again when the socket is writable.
-    want_either, ///< Take the step again when the socket is writable or readable.
-    closed,      ///< The peer closed in an orderly way: FIN without TLS, close_notify with it.
-    failed,      ///< See failure().
-};
-
-/// Whether the step is to be taken again when the socket is ready.
-inline bool wants_socket(io_step step) noexcept
-{
-    return step == io_step::want_read || step == io_step::want_write || step == io_step::want_either;
-}
-
-template <class = void>
-class tls_stream
-{
-public:
-    explicit tls_stream(net::any_io_executor const& executor) : socket_(executor) {}
-    tls_stream(tls_stream const&) = delete;
-    tls_stream& operator=(tls_stream const&) = delete;
-
-    net::ip::tcp::socket& socket() noexcept { return socket_; }
-
-    /// Puts TLS on the connected socket; handshake() comes next. Without it bytes go in the clear.
-    result<void> use_tls(SSL_CTX* context, std::string const& host, bool is_address)
-    {
-        auto session = make_tls_session(context, host, is_address);
-        if (!session)
-            return session.error();
-        session_ = std::move(session).value();
-        BIO* const bio = BIO_new(socket_bio());
-        if (!bio)
-            return error(errc::tls_failed, take_openssl_reason());
-        BIO_set_data(bio, this);
-        BIO_set_init(bio, 1);
-        SSL_set_bio(session_.get(), bio, bio);
-        return {};
-    }
-
-    /// Null without TLS.
-    SSL* tls() const noexcept { return session_.get(); }
-
-    io_step handshake()
-    {
-        forget_errors();
-        int const returned = SSL_do_handshake(session_.get());
-        return returned == 1 ? io_step::done : after(returned, true);
-    }
-
-    io_step read(std::span<char> into, std::size_t& count)
-    {
-        if (!session_)
-            return plain(count, io_step::want_read, [&](std::error_code& ec) {
-                return socket_.read_some(net::mutable_buffer(into.data(), into.size()), ec);
-            });
-        forget_errors();
-        int const returned = SSL_read_ex(session_.get(), into.data(), into.size(), &count);
-        return returned == 1 ? io_step::done : after(returned, false);
-    }
-
-    io_step write(std::span<char const> from, std::size_t& count)
-    {
-        if (!session_)
-            return plain(count, io_step::want_write, [&](std::error_code& ec) {
-                return socket_.write_some(net::const_buffer(from.data(), from.size()), ec);
-            });
-        forget_errors();
-        int const returned = SSL_write_ex(session_.get(), from.data(), from.size(), &count);
-        return returned == 1 ? io_step::done : after(returned, false);
-    }
-
-    /// `co_await`: waits until the socket is ready for what the step wants; false when the operation was
-    /// interrupted.
-    operation<>::readiness ready(operation<>& op, io_step wanted)
-    {
-        auto const what =
-            wanted == io_step::want_read ? net::socket_base::wait_read : net::socket_base::wait_write;
-        return op.ready(socket_, what, wanted == io_step::want_either);
-    }
-
-    /// Whether bytes have arrived already that a read would look at first.
-    bool has_buffered() const noexcept { return session_ && SSL_has_pending(session_.get()) != 0; }
-
-    /// Whether an idle connection may carry the next request: no answer waits on it and it is open.
-    bool quiet()
-    {
-        char byte = 0;
-        if (!has_buffered()) {
-            std::error_code ec;
-            socket_.receive(net::mutable_buffer(&byte, 1), net::socket_base::message_peek, ec);
-            if (ec == net::error::would_block || ec == net::error::try_again)
-                return true;
-            if (ec || !session_)
-                return false;
-        }
-        // It may be no answer but something of TLS itself: a session ticket, say.
-        std::size_t count = 0;
-        return read(std::span<char>(&byte, 1), count) == io_step::want_read;
-    }
-
-    /// Bytes handed to the kernel so far, TLS's own included.
-    std::uint64_t bytes_out() const noexcept { return bytes_out_; }
-    /// Bytes taken from it.
-    std::uint64_t bytes_in() const noexcept { return bytes_in_; }
-
-    /// Why the last step failed.
-    error const& failure() const noexcept { return failure_; }
-
-    /// Says goodbye (close_notify) without waiting for an answer, and closes. For connections at rest.
-    void close_politely() noexcept
-    {
-        if (session_ && SSL_is_init_finished(session_.get())) {
-            ERR_clear_error();
-            SSL_shutdown(session_.get());
-            ERR_clear_error();
-        }
-        close();
-    }
-
-    void close() noexcept
-    {
-        std::error_code ignored;
-        socket_.close(ignored);
-    }
-
-private:
-    /// SSL_get_error() looks at the whole thread's errors. Most often there are none to forget.
-    static void forget_errors() noexcept
-    {
-        if (ERR_peek_error() != 0)
-            ERR_clear_error();
-    }
-
-    template <class Transfer>
-    io_step plain(std::size_t& count, io_step wanted, Transfer transfer)
-    {
-        std::error_code ec;
-        count = transfer(ec);
-        (wanted == io_step::want_write ? bytes_out_ : bytes_in_) += count;
-        if (!ec)
-            return io_step::done;
-        if (ec == net::error::would_block || ec == net::error::try_again)
-            return wanted;
-        if (ec == net::error::eof)
-            return io_step::closed;
-        failure_ = error(errc::connection_lost, ec.message());
-        return io_step::failed;
-    }
-
-    io_step after(int returned, bool in_handshake)
-    {
-        switch (SSL_get_error(session_.get(), returned)) {
-        case SSL_ERROR_WANT_READ: return io_step::want_read;
-        case SSL_ERROR_WANT_WRITE: return io_step::want_write;
-        case SSL_ERROR_ZERO_RETURN:
-            if (!in_handshake)
-                return io_step::closed;
-            eof_ = true;
-            break;
-        default: break;
-        }
-        failure_ = describe(in_handshake);
-        return io_step::failed;
-    }
-
-    error describe(bool in_handshake)
-    {
-        std::string const reason = take_openssl_reason();
-        long const verified = SSL_get_verify_result(session_.get());
-        if (in_handshake && verified != X509_V_OK &&
-            (SSL_get_verify_mode(session_.get()) & SSL_VERIFY_PEER) != 0) {
-            bool const name =
-                verified == X509_V_ERR_HOSTNAME_MISMATCH || verified == X509_V_ERR_IP_ADDRESS_MISMATCH;
-            return error(name ? errc::host_mismatch : errc::certificate_refused,
-                         "the server's certificate was refused: " +
-                             std::string(X509_verify_cert_error_string(verified)));
-        }
-        if (io_error_)
-            return error(errc::connection_lost, io_error_.message());
-        if (eof_ && in_handshake)
-            return error(errc::connection_lost, "the server closed the connection during the TLS handshake");
-        if (eof_)
-            return error(errc::truncated);
-        return error(errc::tls_failed, "TLS failed: " + reason);
-    }
-
-    static tls_stream& self(BIO* bio) noexcept { return *static_cast<tls_stream*>(BIO_get_data(bio)); }
-
-    static int bio_read(BIO* bio, char* into, std::size_t size, std::size_t* count)
-    {
-        tls_stream& stream = self(bio);
-        std::error_code ec;
-        *count = stream.socket_.read_some(net::mutable_buffer(into, size), ec);
-        stream.bytes_in_ += *count;
-        return stream.passed_on(bio, ec, BIO_FLAGS_READ);
-    }
-
-    static int bio_write(BIO* bio, char const* from, std::size_t size, std::size_t* count)
-    {
-        tls_stream& stream = self(bio);
-        std::error_code ec;
-        *count = stream.socket_.write_some(net::const_buffer(from, size), ec);
-        stream.bytes_out_ += *count;
-        return stream.passed_on(bio, ec, BIO_FLAGS_WRITE);
-    }
-
-    /// Tells OpenSSL what became of it.
-    int passed_on(BIO* bio, std::error_code ec, int direction)
-    {
-        BIO_clear_retry_flags(bio);
-        if (ec == net::error::would_block || ec == net::error::try_again)
-            BIO_set_flags(bio, direction | BIO_FLAGS_SHOULD_RETRY);
-        else if (ec == net::error::eof)
-            eof_ = true;
-        else
-            io_error_ = ec;
-        return ec ? 0 : 1;
-    }
-
-    static long bio_control(BIO* bio, int command, long, void*)
-    {
-        if (command == BIO_CTRL_EOF)
-            return self(bio).eof_ ? 1 : 0;
-        return command == BIO_CTRL_FLUSH ? 1 : 0;
-    }
-
-    static BIO_METHOD const* socket_bio()
-    {
-        // Kept for the life of the process: sessions may outlive every object with a destructor.
-        static BIO_METHOD const* const method = [] {
-            BIO_METHOD* const made =
-                BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "hdikafka socket");
-            BIO_meth_set_read_ex(made, &tls_stream::bio_read);
-            BIO_meth_set_write_ex(made, &tls_stream::bio_write);
-            BIO_meth_set_ctrl(made, &tls_stream::bio_control);
-            return made;
-        }();
-        return method;
-    }
-
-    net::ip::tcp::socket socket_;
-    ssl_ptr session_;
-    error failure_{errc::connection_lost};
-    std::error_code io_error_;
-    std::uint64_t bytes_out_ = 0;
-    std::uint64_t bytes_in_ = 0;
-    bool eof_ = false;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/base/environment.hpp
-
-// What the environment says.
-#ifndef HDIKAFKA_DETAIL_BASE_ENVIRONMENT_HPP
-#define HDIKAFKA_DETAIL_BASE_ENVIRONMENT_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// The variable's text; empty also when it is not set, which programs treat alike.
-inline std::string environment_variable(char const* name)
-{
-    // NOLINTNEXTLINE(concurrency-mt-unsafe): races only with a program that changes its environment
-    char const* const text = std::getenv(name);
-    return text ? text : "";
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
 // -------- hdikafka/detail/net/proxy_choice.hpp
 
 // Whether the service is reached through an HTTP proxy, through which one, and what it is asked for: pure
@@ -7253,6 +5860,1298 @@ inline std::string connect_request(url const& target, proxy_settings const& prox
 
 #endif
 
+// -------- hdikafka/detail/base/openssl_handle.hpp
+
+// OpenSSL's objects as C++ objects.
+#ifndef HDIKAFKA_DETAIL_BASE_OPENSSL_HANDLE_HPP
+#define HDIKAFKA_DETAIL_BASE_OPENSSL_HANDLE_HPP
+
+#include <openssl/bio.h>
+#include <openssl/evp.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Owns an OpenSSL object.
+template <class T, auto Free>
+class openssl_handle
+{
+public:
+    openssl_handle() = default;
+    explicit openssl_handle(T* object) noexcept : object_(object) {}
+    openssl_handle(openssl_handle&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
+    openssl_handle& operator=(openssl_handle other) noexcept
+    {
+        std::swap(object_, other.object_);
+        return *this;
+    }
+    ~openssl_handle() { Free(object_); }
+
+    T* get() const noexcept { return object_; }
+    explicit operator bool() const noexcept { return object_ != nullptr; }
+
+private:
+    T* object_ = nullptr;
+};
+
+using ssl_ctx_ptr = openssl_handle<SSL_CTX, &SSL_CTX_free>;
+using ssl_ptr = openssl_handle<SSL, &SSL_free>;
+using bio_ptr = openssl_handle<BIO, &BIO_free_all>;
+using x509_ptr = openssl_handle<X509, &X509_free>;
+using tls_session_ptr = openssl_handle<SSL_SESSION, &SSL_SESSION_free>;
+using pkey_ptr = openssl_handle<EVP_PKEY, &EVP_PKEY_free>;
+using digest_context_ptr = openssl_handle<EVP_MD_CTX, &EVP_MD_CTX_free>;
+
+/// Empty when OpenSSL lacks that kind.
+inline std::string digest_of(std::string_view bytes, EVP_MD const* kind)
+{
+    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+    unsigned size = 0;
+    if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, kind, nullptr) != 1)
+        size = 0;
+    return std::string(reinterpret_cast<char const*>(digest.data()), size);
+}
+
+inline std::string certificate_der(X509* from)
+{
+    unsigned char* der = nullptr;
+    int const size = i2d_X509(from, &der);
+    std::string out(reinterpret_cast<char const*>(der), size > 0 ? static_cast<std::size_t>(size) : 0);
+    OPENSSL_free(der);
+    return out;
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+#endif // !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
+
+// -------- hdikafka/tls_options.hpp
+
+// Whom to trust.
+#ifndef HDIKAFKA_TLS_OPTIONS_HPP
+#define HDIKAFKA_TLS_OPTIONS_HPP
+
+struct ssl_ctx_st;
+
+namespace hdikafka::inline v0_1 {
+
+/// Whom to trust. By default the system's store (SSL_CERT_FILE and SSL_CERT_DIR are honoured), TLS 1.2
+/// or newer, and the host name or address verified against the certificate's alternative names.
+class tls_options
+{
+public:
+    /// Trusts the authorities in this PEM file instead of the system's.
+    tls_options& ca_file(std::string path) & { return set(ca_file_, std::move(path)); }
+    tls_options&& ca_file(std::string path) && { return std::move(ca_file(std::move(path))); }
+
+    /// Trusts the authorities in this PEM text instead of the system's.
+    tls_options& ca_pem(std::string text) & { return set(ca_pem_, std::move(text)); }
+    tls_options&& ca_pem(std::string text) && { return std::move(ca_pem(std::move(text))); }
+
+    /// Accepts only a server whose public key is this one, or one of those given: the SHA-256 of the
+    /// SubjectPublicKeyInfo of its own certificate, in base64, with or without "sha256//" before it, as
+    /// `openssl x509 -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary |
+    /// base64` prints it. Besides the other checks, and for the service alone, not for the token authority.
+    /// Give a second key for the day when the first one changes. Another key fails the call with
+    /// errc::certificate_refused.
+    tls_options& pin_sha256(std::string key) &
+    {
+        pins_.push_back(std::move(key));
+        return *this;
+    }
+    tls_options&& pin_sha256(std::string key) && { return std::move(pin_sha256(std::move(key))); }
+
+    /// The last word on the SSL_CTX, called once before the first connection: client certificates,
+    /// ciphers, providers. It runs on a thread of the client's executor and must not block.
+    tls_options& configure(std::function<void(ssl_ctx_st*)> function) &
+    {
+        return set(configure_, std::move(function));
+    }
+    tls_options&& configure(std::function<void(ssl_ctx_st*)> function) &&
+    {
+        return std::move(configure(std::move(function)));
+    }
+
+    /// false accepts any certificate: for tests only, it defeats TLS.
+    tls_options& verify(bool on) & { return set(verify_, on); }
+    tls_options&& verify(bool on) && { return std::move(verify(on)); }
+
+    std::string const& ca_file() const noexcept { return ca_file_; }
+    std::string const& ca_pem() const noexcept { return ca_pem_; }
+    /// What was given to pin_sha256().
+    std::vector<std::string> const& pins() const noexcept { return pins_; }
+    std::function<void(ssl_ctx_st*)> const& configure() const noexcept { return configure_; }
+    bool verify() const noexcept { return verify_; }
+
+private:
+    template <class Member, class Value>
+    tls_options& set(Member& member, Value&& value)
+    {
+        member = std::forward<Value>(value);
+        return *this;
+    }
+
+    std::string ca_file_;
+    std::string ca_pem_;
+    std::vector<std::string> pins_;
+    std::function<void(ssl_ctx_st*)> configure_;
+    bool verify_ = true;
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+#if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
+
+// -------- hdikafka/detail/net/tls_context.hpp
+
+// The SSL_CTX of a client: whom it trusts, and how strictly; and the sessions that its connections take up
+// again.
+#ifndef HDIKAFKA_DETAIL_NET_TLS_CONTEXT_HPP
+#define HDIKAFKA_DETAIL_NET_TLS_CONTEXT_HPP
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// The newest sessions of one origin. They were verified for it, and are not verified again when they are
+/// taken up: one store must never serve two origins. Thread-safe.
+template <class = void>
+class tls_sessions
+{
+public:
+    /// Lets connections of this context hand in what the server gives them.
+    static void collect_from(SSL_CTX* context)
+    {
+        SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+        SSL_CTX_sess_set_new_cb(context, &tls_sessions::on_new_session);
+    }
+
+    /// Offers the newest session to a connection that is about to be made, and takes in what that is given.
+    /// The store outlives the connection.
+    void offer_to(SSL* connection)
+    {
+        SSL_set_ex_data(connection, slot(), this);
+        tls_session_ptr const session = take();
+        if (session)
+            SSL_set_session(connection, session.get());
+    }
+
+    /// The connection stands: an older session that it took up may be taken up again.
+    void keep(SSL* connection)
+    {
+        if (SSL_session_reused(connection) == 1 && SSL_version(connection) < TLS1_3_VERSION)
+            put(tls_session_ptr(SSL_get1_session(connection)), false);
+    }
+
+private:
+    using clock = std::chrono::steady_clock;
+
+    static constexpr std::size_t most = 4; // servers send one or two tickets a connection
+    // A session begets the next one without the certificate being looked at again.
+    static constexpr std::chrono::hours longest_trust{24};
+
+    /// Each is offered once: one of TLS 1.3 so that nobody can tell that two connections belong together (RFC
+    /// 8446 C.4), an older one comes back from keep() unless the server broke off at the sight of it.
+    tls_session_ptr take()
+    {
+        std::lock_guard const lock(mutex_);
+        if (clock::now() - verified_at_ > longest_trust)
+            sessions_.clear();
+        // OpenSSL spoils the session of a connection that ends without close_notify.
+        while (!sessions_.empty() && SSL_SESSION_is_resumable(sessions_.back().get()) != 1)
+            sessions_.pop_back();
+        if (sessions_.empty())
+            return tls_session_ptr();
+        tls_session_ptr taken = std::move(sessions_.back());
+        sessions_.pop_back();
+        return taken;
+    }
+
+    void put(tls_session_ptr session, bool verified_now)
+    {
+        std::lock_guard const lock(mutex_);
+        if (verified_now)
+            verified_at_ = clock::now();
+        if (sessions_.size() == most)
+            sessions_.erase(sessions_.begin());
+        sessions_.push_back(std::move(session));
+    }
+
+    /// 1: the reference is ours.
+    static int on_new_session(SSL* connection, SSL_SESSION* session) noexcept
+    {
+        auto* const store = static_cast<tls_sessions*>(SSL_get_ex_data(connection, slot()));
+        if (!store || SSL_SESSION_is_resumable(session) != 1)
+            return 0;
+        try {
+            store->put(tls_session_ptr(session), SSL_session_reused(connection) == 0);
+        } catch (...) { // NOLINT(bugprone-empty-catch): OpenSSL is C, and nothing is lost
+            // The handle has given the reference back; without the session the next handshake is a full one.
+        }
+        return 1;
+    }
+
+    static int slot()
+    {
+        static int const index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+        return index;
+    }
+
+    std::mutex mutex_;
+    std::vector<tls_session_ptr> sessions_; // newest last
+    clock::time_point verified_at_;         // when a handshake last showed a certificate
+};
+
+/// OpenSSL's own words for the oldest error of this thread's queue, which is emptied.
+inline std::string take_openssl_reason()
+{
+    unsigned long const code = ERR_get_error();
+    ERR_clear_error();
+    char const* const reason = ERR_reason_error_string(code);
+    return reason ? reason : "unknown reason";
+}
+
+template <class = void>
+bool add_authorities(SSL_CTX* context, std::string const& pem)
+{
+    if (pem.size() > static_cast<std::size_t>(std::numeric_limits<int>::max()))
+        return false;
+    bio_ptr const text(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+    int added = 0;
+    while (x509_ptr const certificate{PEM_read_bio_X509(text.get(), nullptr, nullptr, nullptr)}) {
+        if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context), certificate.get()) != 1)
+            return false;
+        ++added;
+    }
+    // The loop ends with "no start line" after the last certificate, and with another error in one.
+    bool const whole = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+    if (whole && added > 0)
+        ERR_clear_error();
+    return whole && added > 0;
+}
+
+template <class = void>
+result<ssl_ctx_ptr> make_tls_context(tls_options const& options)
+{
+    ERR_clear_error();
+    auto const refused = [](std::string_view what) {
+        return error(errc::invalid_option, std::string(what) + ": " + take_openssl_reason());
+    };
+    ssl_ctx_ptr context(SSL_CTX_new(TLS_client_method()));
+    if (!context)
+        return error(errc::tls_failed, "OpenSSL made no context: " + take_openssl_reason());
+    SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
+    SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION);
+    SSL_CTX_set_mode(context.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_read_ahead(context.get(), 1);
+    SSL_CTX_set_verify(context.get(), options.verify() ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
+
+    bool const own_trust = !options.ca_file().empty() || !options.ca_pem().empty();
+    if (!options.ca_file().empty() && SSL_CTX_load_verify_file(context.get(), options.ca_file().c_str()) != 1)
+        return refused("the CA file " + options.ca_file() + " cannot be used");
+    if (!options.ca_pem().empty() && !add_authorities(context.get(), options.ca_pem()))
+        return refused("the CA text holds no usable certificate");
+    if (!own_trust && SSL_CTX_set_default_verify_paths(context.get()) != 1)
+        return refused("the system's trust store cannot be used");
+    tls_sessions<>::collect_from(context.get());
+    if (options.configure())
+        options.configure()(context.get());
+    return context;
+}
+
+/// A TLS session object for one connection to `host`: SNI for names only, the name or address
+/// verified against the certificate's alternative names.
+template <class = void>
+result<ssl_ptr> make_tls_session(SSL_CTX* context, std::string const& host, bool is_address)
+{
+    ERR_clear_error();
+    ssl_ptr session(SSL_new(context));
+    if (!session)
+        return error(errc::tls_failed, "OpenSSL made no session: " + take_openssl_reason());
+    X509_VERIFY_PARAM* const checks = SSL_get0_param(session.get());
+    X509_VERIFY_PARAM_set_hostflags(checks, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
+                                                X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+    bool const named = is_address ? X509_VERIFY_PARAM_set1_ip_asc(checks, host.c_str()) == 1
+                                  : X509_VERIFY_PARAM_set1_host(checks, host.c_str(), 0) == 1 &&
+                                        SSL_set_tlsext_host_name(session.get(), host.c_str()) == 1;
+    if (!named)
+        return error(errc::tls_failed, "the host name cannot be verified: " + take_openssl_reason());
+    SSL_set_connect_state(session.get());
+    return session;
+}
+
+/// The SHA-256 of the key in a server's certificate (SubjectPublicKeyInfo), in base64.
+template <class = void>
+std::string key_digest(SSL* connection)
+{
+    x509_ptr const certificate(SSL_get1_peer_certificate(connection));
+    X509_PUBKEY* const key = certificate ? X509_get_X509_PUBKEY(certificate.get()) : nullptr;
+    int const length = key ? i2d_X509_PUBKEY(key, nullptr) : 0;
+    if (length <= 0)
+        return std::string();
+    std::vector<unsigned char> encoded(static_cast<std::size_t>(length));
+    unsigned char* at = encoded.data();
+    i2d_X509_PUBKEY(key, &at);
+    std::string digest(EVP_MAX_MD_SIZE, '\0');
+    unsigned int size = 0;
+    if (EVP_Digest(encoded.data(), encoded.size(), reinterpret_cast<unsigned char*>(digest.data()), &size,
+                   EVP_sha256(), nullptr) != 1)
+        return std::string();
+    digest.resize(size);
+    return base64_encode(digest, base64_form::standard);
+}
+
+/// Whether the server's key is one of `pins`, in base64; any is when there are none.
+template <class = void>
+result<void> check_pins(SSL* connection, std::vector<std::string> const& pins)
+{
+    if (pins.empty())
+        return {};
+    std::string const found = key_digest(connection);
+    if (!found.empty() && std::ranges::find(pins, found) != pins.end())
+        return {};
+    return error(errc::certificate_refused,
+                 "the server's public key is not one that is pinned: sha256//" + found);
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/run/task.hpp
+
+// task: a coroutine that is a step of one call.
+//
+// Users see Asio's awaitable. Between the steps of a call its generality is not needed, and it costs
+// instructions at each of them.
+//
+// About compile time, which is a feature: gcc compiles an inline coroutine, and all that it uses, also
+// where nobody calls it, unless it is a template. Hence `template <class = void>` throughout the I/O
+// shell: a program that includes the library pays for the operations that it calls. What a user's call
+// makes first depends on the parameter (`Lazy`): clang, where a class is named that does not, compiles its
+// virtual functions. And each type that Asio, a smart pointer or a container is used with costs some
+// hundred functions. Hence one type of task, whose product goes into an object of the caller's; one type
+// of handler (see operation); and links in the elements of lists.
+#ifndef HDIKAFKA_DETAIL_RUN_TASK_HPP
+#define HDIKAFKA_DETAIL_RUN_TASK_HPP
+
+#include <coroutine>
+#include <exception>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Resumes the coroutines of one call one after the other. One that awaits another, or that ends, names
+/// its successor here and returns: the stack stays flat, whatever the compiler makes of tail calls.
+class task_runner
+{
+public:
+    void next(std::coroutine_handle<> coroutine) noexcept { next_ = coroutine; }
+
+    void run()
+    {
+        while (next_)
+            std::exchange(next_, nullptr).resume();
+    }
+
+private:
+    std::coroutine_handle<> next_;
+};
+
+/// A coroutine that begins when it is awaited, by another task, and gives a result<void>. What it is given
+/// by reference belongs to the coroutine that awaits it, which outlives it. Whoever holds the task owns
+/// its frame.
+class [[nodiscard]] task
+{
+public:
+    class promise_type;
+    using frame = std::coroutine_handle<promise_type>;
+
+    /// Names the one that awaits as the next to run.
+    class at_end
+    {
+    public:
+        bool await_ready() const noexcept { return false; }
+        void await_suspend(frame ended) const noexcept
+        {
+            ended.promise().runner->next(ended.promise().awaiting);
+        }
+        void await_resume() const noexcept {}
+    };
+
+    class promise_type
+    {
+    public:
+        task get_return_object() noexcept { return task(frame::from_promise(*this)); }
+        std::suspend_always initial_suspend() const noexcept { return {}; }
+        at_end final_suspend() const noexcept { return {}; }
+        void return_value(result<void> value) noexcept { outcome = std::move(value); }
+        void unhandled_exception() noexcept { failure = std::current_exception(); }
+
+        task_runner* runner = nullptr;
+        std::coroutine_handle<> awaiting; ///< Null for the outermost one.
+        result<void> outcome;
+        std::exception_ptr failure;
+    };
+
+    task() = default;
+    task(task&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
+    task& operator=(task other) noexcept
+    {
+        std::swap(frame_, other.frame_);
+        return *this;
+    }
+    ~task()
+    {
+        if (frame_)
+            frame_.destroy();
+    }
+
+    /// Makes it the outermost task of `runner`, to begin with its next run().
+    void begin(task_runner& runner) noexcept
+    {
+        frame_.promise().runner = &runner;
+        runner.next(frame_);
+    }
+
+    /// What it came to; throws what it threw. Once, after its end.
+    result<void> outcome()
+    {
+        promise_type& promise = frame_.promise();
+        if (promise.failure)
+            std::rethrow_exception(std::move(promise.failure));
+        return std::move(promise.outcome);
+    }
+
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(frame awaiting) noexcept
+    {
+        frame_.promise().awaiting = awaiting;
+        begin(*awaiting.promise().runner);
+    }
+    result<void> await_resume() { return outcome(); }
+
+private:
+    explicit task(frame coroutine) noexcept : frame_(coroutine) {}
+
+    frame frame_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/run/time_limits.hpp
+
+// How long a call and its phases may take, and why it must end.
+#ifndef HDIKAFKA_DETAIL_RUN_TIME_LIMITS_HPP
+#define HDIKAFKA_DETAIL_RUN_TIME_LIMITS_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+using steady_clock = std::chrono::steady_clock;
+
+/// A call's deadline, and within it the limit of the phase that it is in (connecting, reading).
+class time_limits
+{
+public:
+    explicit time_limits(steady_clock::time_point deadline) noexcept : deadline_(deadline) {}
+
+    /// Why the call must end, or why the phase did; no error when neither.
+    std::error_code interrupted() const noexcept { return stopped_ ? stopped_ : phase_ended_; }
+
+    /// Why the call must end, whatever the phase.
+    std::error_code stopped() const noexcept { return stopped_; }
+
+    /// The error for a wait that was interrupted.
+    error interruption(std::string const& while_doing) const
+    {
+        std::error_code const cause = interrupted();
+        return error(cause, cause.message() + " (while " + while_doing + ")");
+    }
+
+    steady_clock::time_point deadline() const noexcept { return deadline_; }
+
+    /// Moves the deadline, earlier or later.
+    void deadline(steady_clock::time_point due) noexcept { deadline_ = due; }
+
+    milliseconds time_left(steady_clock::time_point now = steady_clock::now()) const
+    {
+        return std::chrono::duration_cast<milliseconds>(deadline_ - now);
+    }
+
+    /// Starts a phase that ends with `cause` unless it is extended or left within `limit`.
+    void begin_phase(errc cause, milliseconds limit, steady_clock::time_point now = steady_clock::now())
+    {
+        phase_ended_.clear();
+        phase_cause_ = cause;
+        extend_phase(limit, now);
+    }
+
+    /// Gives the phase `limit` from now. Cheap: the timer notices when it fires.
+    void extend_phase(milliseconds limit, steady_clock::time_point now = steady_clock::now())
+    {
+        phase_end_ = now + limit;
+    }
+
+    void end_phase() noexcept
+    {
+        phase_ended_.clear();
+        phase_end_ = steady_clock::time_point::max();
+    }
+
+protected:
+    /// When look() has something to see.
+    steady_clock::time_point due() const noexcept { return std::min(deadline_, phase_end_); }
+
+    void look(steady_clock::time_point now) noexcept
+    {
+        if (now >= deadline_)
+            stop_for(errc::timed_out);
+        if (now >= phase_end_ && !phase_ended_)
+            phase_ended_ = phase_cause_;
+    }
+
+    /// The first cause is the one that counts.
+    void stop_for(std::error_code cause) noexcept
+    {
+        if (!stopped_)
+            stopped_ = cause;
+    }
+
+    /// Nothing is due any more.
+    void lift() noexcept { deadline_ = phase_end_ = steady_clock::time_point::max(); }
+
+private:
+    steady_clock::time_point deadline_;
+    steady_clock::time_point phase_end_ = steady_clock::time_point::max();
+    std::error_code stopped_;
+    std::error_code phase_ended_;
+    errc phase_cause_ = errc::timed_out;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/run/timer_shelf.hpp
+
+// Timers that are lent to calls.
+#ifndef HDIKAFKA_DETAIL_RUN_TIMER_SHELF_HPP
+#define HDIKAFKA_DETAIL_RUN_TIMER_SHELF_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+template <class = void>
+class spare_timer : public list_link
+{
+public:
+    explicit spare_timer(net::any_io_executor const& executor) : timer(executor) {}
+
+    net::steady_timer timer;
+};
+
+using timer_ptr = std::unique_ptr<spare_timer<>>;
+
+/// An executor's timers that no operation uses at the moment: to make one and to destroy it costs a good part
+/// of a small request. Thread-safe.
+template <class = void>
+class timer_shelf
+{
+public:
+    explicit timer_shelf(net::any_io_executor executor) : executor_(std::move(executor)) {}
+    ~timer_shelf()
+    {
+        while (!spare_.empty())
+            timer_ptr(&spare_.pop_back()).reset();
+    }
+
+    net::any_io_executor const& executor() const noexcept { return executor_; }
+
+    timer_ptr take()
+    {
+        {
+            std::lock_guard const lock(mutex_);
+            if (!spare_.empty()) {
+                --count_;
+                return timer_ptr(&spare_.pop_back());
+            }
+        }
+        return std::make_unique<spare_timer<>>(executor_);
+    }
+
+    void give_back(timer_ptr timer) noexcept
+    {
+        constexpr std::size_t most = 64;
+        std::lock_guard const lock(mutex_);
+        if (count_ == most)
+            return;
+        ++count_;
+        spare_.push_back(*timer.release());
+    }
+
+private:
+    net::any_io_executor const executor_;
+    std::mutex mutex_;
+    linked_list<spare_timer<>> spare_;
+    std::size_t count_ = 0;
+};
+
+using shelf_ptr = std::shared_ptr<timer_shelf<>>;
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/run/operation.hpp
+
+// One call: its turn on a thread, its deadline, its waits, its cancellation.
+//
+// The coroutines that do a call's work run on the client's executor, one thread at a time, and wait in two
+// ways only: for a socket, or parked. Whatever they wait for, three things can end the wait: the caller's
+// cancellation, the call's deadline, and a limit of the phase it is in (see time_limits). All three go
+// through interrupt(), in the call's own turn, so that they never race with the work. After each wait the
+// coroutine asks interrupted() why it was woken; once interrupted, nothing waits.
+#ifndef HDIKAFKA_DETAIL_RUN_OPERATION_HPP
+#define HDIKAFKA_DETAIL_RUN_OPERATION_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// What a strand does for handlers this does for a few kinds of events, each a bit: whoever comes while
+/// another thread acts leaves the event to that one and goes away. Nobody waits and nothing is allocated. An
+/// event that comes twice before it is acted on counts once.
+class event_gate
+{
+public:
+    /// Adds `events`. True: nobody acts, so the caller has to, on what take() gives until that is nothing.
+    bool enter(unsigned events) noexcept
+    {
+        return (state_.fetch_or(events | busy, std::memory_order_acq_rel) & busy) == 0;
+    }
+
+    /// The events to act on now; 0 when there are none, and then the caller has left.
+    unsigned take() noexcept
+    {
+        unsigned nothing_else = busy;
+        if (state_.compare_exchange_strong(nothing_else, 0, std::memory_order_acq_rel))
+            return 0;
+        return state_.exchange(busy, std::memory_order_acq_rel) & ~busy;
+    }
+
+private:
+    static constexpr unsigned busy = 1U << 31;
+
+    std::atomic<unsigned> state_ = 0;
+};
+
+/// What follows the end of an operation. It is dropped, with all that it holds, when the operation cannot
+/// end because its executor's context is being destroyed.
+class completion
+{
+public:
+    virtual ~completion() = default;
+
+    /// In the operation's turn. `at_once`: the operation ended within the call that started it.
+    virtual void complete(bool at_once) = 0;
+
+    /// It is about to be dropped.
+    virtual void dropped() noexcept {}
+};
+
+using completion_ptr = std::unique_ptr<completion>;
+
+template <class Lazy = void>
+class operation : public std::enable_shared_from_this<operation<Lazy>>,
+                  public list_link,
+                  public time_limits,
+                  private task_runner
+{
+public:
+    operation(shelf_ptr shelf, steady_clock::time_point deadline)
+        : time_limits(deadline), shelf_(std::move(shelf)), alarm_(shelf_->take())
+    {}
+    ~operation() { shelf_->give_back(std::move(alarm_)); }
+
+    net::any_io_executor const& executor() const noexcept { return shelf_->executor(); }
+
+    /// Takes the task to run, which stays whose it is. Once, before start().
+    void runs(task& root) noexcept { root.begin(*this); }
+
+    /// Runs that task, then `after`, which keeps it alive. `later`: not before the executor has done what it
+    /// has to do already.
+    void start(completion_ptr after, bool later = false)
+    {
+        after_ = std::move(after);
+        if (later)
+            post(begun);
+        else
+            net::dispatch(executor(), event(this->shared_from_this(), begun));
+    }
+
+    // From any thread. For want of memory nothing is told: the deadline ends the call then.
+
+    /// Ends the call with operation_aborted wherever it waits.
+    void cancel() noexcept { tell(cancelled); }
+
+    /// Ends the call with errc::closed wherever it waits.
+    void close() noexcept { tell(closed); }
+
+    /// Ends the current or the next park().
+    void wake() noexcept { tell(woken); }
+
+    // What follows is for the coroutines.
+
+    class readiness;
+    class parking;
+
+    /// `co_await`: waits until the socket is ready, or also until it is readable; false when the operation
+    /// was interrupted.
+    readiness ready(net::ip::tcp::socket& socket, net::socket_base::wait_type what, bool or_readable = false)
+    {
+        return readiness(*this, socket, what, or_readable);
+    }
+
+    /// `co_await`: waits until wake(), `due` or an interruption. It may end early: look at what was waited
+    /// for.
+    parking park(steady_clock::time_point due = steady_clock::time_point::max())
+    {
+        return parking(*this, due, true);
+    }
+
+    /// `co_await`: waits until `due`; false when the operation was interrupted.
+    parking rest(steady_clock::time_point due) { return parking(*this, due, false); }
+
+private:
+    using self_ptr = std::shared_ptr<operation>;
+
+    /// What can happen, in the order in which it is acted on.
+    enum event_bit : unsigned char
+    {
+        cancelled = 1,
+        closed = 2,
+        look_at_time = 4,
+        woken = 8,
+        resumed = 16, ///< What the coroutine waited for is there.
+        also = 32,    ///< So is the other of two.
+        begun = 64,   ///< The coroutine may take its first step.
+    };
+
+    /// The one type of handler that Asio is given, but for the timer's.
+    class event
+    {
+    public:
+        event(self_ptr op, event_bit what) noexcept : op_(std::move(op)), what_(what) {}
+        event(event&&) = default;
+
+        /// The one who would have resumed the coroutines takes them along when it is dropped, with the
+        /// executor's context; but not when Asio failed to take it, which is told to the coroutine.
+        ~event()
+        {
+            if (!op_ || (what_ != resumed && what_ != also && what_ != begun) || op_->initiating_)
+                return;
+            if (completion_ptr const after = std::exchange(op_->after_, nullptr))
+                after->dropped();
+        }
+
+        void operator()(std::error_code = std::error_code())
+        {
+            self_ptr const op = std::move(op_);
+            op->take_turn(what_);
+        }
+
+    private:
+        self_ptr op_;
+        event_bit what_;
+    };
+
+    void post(event_bit what) { net::post(executor(), event(this->shared_from_this(), what)); }
+
+    void tell(event_bit what) noexcept
+    {
+        try {
+            post(what);
+        } catch (...) { // NOLINT(bugprone-empty-catch): see cancel()
+        }
+    }
+
+    void take_turn(event_bit what)
+    {
+        if (!gate_.enter(what))
+            return;
+        while (unsigned const happened = gate_.take()) {
+            if (happened & cancelled)
+                stop(net::error::operation_aborted);
+            if (happened & closed)
+                stop(errc::closed);
+            if (happened & look_at_time)
+                check_time();
+            if (happened & woken)
+                end_park();
+            if (happened & (begun | resumed | also) && all_there(happened))
+                resume(what == begun);
+        }
+    }
+
+    /// Of two things that are waited for, the first ends the wait for the other, which then comes too.
+    bool all_there(unsigned happened)
+    {
+        outstanding_ -= ((happened & resumed) ? 1 : 0) + ((happened & also) ? 1 : 0);
+        if (outstanding_ <= 0)
+            return true;
+        std::error_code ignored;
+        socket_->cancel(ignored);
+        return false;
+    }
+
+    /// Has `coroutine` wait for what `initiate(event)` starts. A failure to start it is thrown to the
+    /// coroutine, which then goes on.
+    template <class Initiate>
+    void suspend(std::coroutine_handle<> coroutine, net::ip::tcp::socket* socket, Initiate initiate)
+    {
+        waiting_ = coroutine;
+        socket_ = socket;
+        outstanding_ = 1;
+        initiating_ = true;
+        try {
+            initiate(event(this->shared_from_this(), resumed));
+        } catch (...) {
+            initiating_ = false;
+            waiting_ = nullptr;
+            socket_ = nullptr;
+            throw;
+        }
+        initiating_ = false;
+    }
+
+    /// `starting`: still within the function that started the operation.
+    void resume(bool starting)
+    {
+        socket_ = nullptr;
+        if (waiting_)
+            this->next(std::exchange(waiting_, nullptr));
+        this->run();
+        if (waiting_)
+            return;
+        // An alarm that is on its way already finds nothing due, and no reason to wait for anything.
+        lift();
+        alarm_->timer.cancel();
+        std::exchange(after_, nullptr)->complete(starting);
+    }
+
+    void end_park()
+    {
+        woken_ = true;
+        if (parking_ && heeds_wake_)
+            parking_->cancel();
+    }
+
+    void stop(std::error_code cause)
+    {
+        stop_for(cause);
+        interrupt();
+    }
+
+    /// Ends what is waited for; Asio then resumes the coroutine.
+    void interrupt()
+    {
+        std::error_code ignored;
+        if (socket_)
+            socket_->cancel(ignored);
+        if (parking_)
+            parking_->cancel();
+    }
+
+    /// Before each wait.
+    void arm()
+    {
+        auto const at = due();
+        if (at >= armed_)
+            return;
+        alarm_->timer.expires_at(at);
+        alarm_->timer.async_wait([op = this->shared_from_this()](std::error_code ended) {
+            if (!ended)
+                op->take_turn(look_at_time);
+        });
+        armed_ = at;
+    }
+
+    void check_time()
+    {
+        armed_ = steady_clock::time_point::max();
+        look(steady_clock::now());
+        if (interrupted())
+            return interrupt();
+        try {
+            arm();
+        } catch (std::bad_alloc const&) {
+            stop(std::make_error_code(std::errc::not_enough_memory)); // better than no deadline at all
+        }
+    }
+
+    shelf_ptr const shelf_;
+    timer_ptr alarm_;
+    event_gate gate_;
+    std::optional<net::steady_timer> parking_; // most calls never park
+    net::ip::tcp::socket* socket_ = nullptr;   // what is waited for, if not parked
+    std::coroutine_handle<> waiting_;          // who waits
+    completion_ptr after_;
+    steady_clock::time_point armed_ = steady_clock::time_point::max();
+    int outstanding_ = 0; // events that the last wait still expects
+    bool woken_ = false;
+    bool heeds_wake_ = false;
+    bool initiating_ = false;
+};
+
+template <class Lazy>
+class operation<Lazy>::readiness
+{
+public:
+    readiness(operation& op, net::ip::tcp::socket& socket, net::socket_base::wait_type what,
+              bool or_readable) noexcept
+        : op_(op), socket_(socket), what_(what), or_readable_(or_readable)
+    {}
+
+    bool await_ready()
+    {
+        op_.arm();
+        return static_cast<bool>(op_.interrupted());
+    }
+    void await_suspend(std::coroutine_handle<> waiting)
+    {
+        op_.suspend(waiting, &socket_, [this](event done) {
+            socket_.async_wait(what_, std::move(done));
+            if (or_readable_)
+                wait_for_reading();
+        });
+    }
+    bool await_resume() const noexcept { return !op_.interrupted(); }
+
+private:
+    void wait_for_reading()
+    {
+        try {
+            socket_.async_wait(net::socket_base::wait_read, event(op_.shared_from_this(), also));
+            ++op_.outstanding_;
+        } catch (std::bad_alloc const&) { // NOLINT(bugprone-empty-catch): the first wait goes on without it
+        }
+    }
+
+    operation& op_;
+    net::ip::tcp::socket& socket_;
+    net::socket_base::wait_type what_;
+    bool or_readable_;
+};
+
+template <class Lazy>
+class operation<Lazy>::parking
+{
+public:
+    parking(operation& op, steady_clock::time_point until, bool heeds_wake) noexcept
+        : op_(op), until_(until), heeds_wake_(heeds_wake)
+    {}
+
+    bool await_ready()
+    {
+        op_.arm();
+        return (heeds_wake_ && op_.woken_) || op_.interrupted();
+    }
+    void await_suspend(std::coroutine_handle<> waiting)
+    {
+        if (!op_.parking_)
+            op_.parking_.emplace(op_.executor());
+        op_.heeds_wake_ = heeds_wake_;
+        op_.parking_->expires_at(until_);
+        op_.suspend(waiting, nullptr, [this](event done) { op_.parking_->async_wait(std::move(done)); });
+    }
+    bool await_resume() const noexcept
+    {
+        op_.woken_ = false;
+        return !op_.interrupted();
+    }
+
+private:
+    operation& op_;
+    steady_clock::time_point until_;
+    bool heeds_wake_;
+};
+
+using operation_ptr = std::shared_ptr<operation<>>;
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/net/tls_stream.hpp
+
+// A TCP connection with TLS on it, or without.
+//
+// OpenSSL drives the non-blocking socket itself through a small BIO; nothing is copied through memory
+// BIOs. Every step returns at once and says what it needs: the caller waits for the socket with
+// async_wait and takes the step again. The socket writes with MSG_NOSIGNAL (Asio's doing, OpenSSL's
+// own socket BIO would not), so that a peer that has gone cannot end the process with SIGPIPE.
+#ifndef HDIKAFKA_DETAIL_NET_TLS_STREAM_HPP
+#define HDIKAFKA_DETAIL_NET_TLS_STREAM_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// What a step of the stream came to.
+enum class io_step : unsigned char
+{
+    done,
+    want_read,   ///< Take the step again when the socket is readable.
+    want_write,  ///< Take the step again when the socket is writable.
+    want_either, ///< Take the step again when the socket is writable or readable.
+    closed,      ///< The peer closed in an orderly way: FIN without TLS, close_notify with it.
+    failed,      ///< See failure().
+};
+
+/// Whether the step is to be taken again when the socket is ready.
+inline bool wants_socket(io_step step) noexcept
+{
+    return step == io_step::want_read || step == io_step::want_write || step == io_step::want_either;
+}
+
+template <class = void>
+class tls_stream
+{
+public:
+    explicit tls_stream(net::any_io_executor const& executor) : socket_(executor) {}
+    tls_stream(tls_stream const&) = delete;
+    tls_stream& operator=(tls_stream const&) = delete;
+
+    net::ip::tcp::socket& socket() noexcept { return socket_; }
+
+    /// Puts TLS on the connected socket; handshake() comes next. Without it bytes go in the clear.
+    result<void> use_tls(SSL_CTX* context, std::string const& host, bool is_address)
+    {
+        auto session = make_tls_session(context, host, is_address);
+        if (!session)
+            return session.error();
+        session_ = std::move(session).value();
+        BIO* const bio = BIO_new(socket_bio());
+        if (!bio)
+            return error(errc::tls_failed, take_openssl_reason());
+        BIO_set_data(bio, this);
+        BIO_set_init(bio, 1);
+        SSL_set_bio(session_.get(), bio, bio);
+        return {};
+    }
+
+    /// Null without TLS.
+    SSL* tls() const noexcept { return session_.get(); }
+
+    io_step handshake()
+    {
+        forget_errors();
+        int const returned = SSL_do_handshake(session_.get());
+        return returned == 1 ? io_step::done : after(returned, true);
+    }
+
+    io_step read(std::span<char> into, std::size_t& count)
+    {
+        if (!session_)
+            return plain(count, io_step::want_read, [&](std::error_code& ec) {
+                return socket_.read_some(net::mutable_buffer(into.data(), into.size()), ec);
+            });
+        forget_errors();
+        int const returned = SSL_read_ex(session_.get(), into.data(), into.size(), &count);
+        return returned == 1 ? io_step::done : after(returned, false);
+    }
+
+    io_step write(std::span<char const> from, std::size_t& count)
+    {
+        if (!session_)
+            return plain(count, io_step::want_write, [&](std::error_code& ec) {
+                return socket_.write_some(net::const_buffer(from.data(), from.size()), ec);
+            });
+        forget_errors();
+        int const returned = SSL_write_ex(session_.get(), from.data(), from.size(), &count);
+        return returned == 1 ? io_step::done : after(returned, false);
+    }
+
+    /// `co_await`: waits until the socket is ready for what the step wants; false when the operation was
+    /// interrupted.
+    operation<>::readiness ready(operation<>& op, io_step wanted)
+    {
+        auto const what =
+            wanted == io_step::want_read ? net::socket_base::wait_read : net::socket_base::wait_write;
+        return op.ready(socket_, what, wanted == io_step::want_either);
+    }
+
+    /// Whether bytes have arrived already that a read would look at first.
+    bool has_buffered() const noexcept { return session_ && SSL_has_pending(session_.get()) != 0; }
+
+    /// Whether an idle connection may carry the next request: no answer waits on it and it is open.
+    bool quiet()
+    {
+        char byte = 0;
+        if (!has_buffered()) {
+            std::error_code ec;
+            socket_.receive(net::mutable_buffer(&byte, 1), net::socket_base::message_peek, ec);
+            if (ec == net::error::would_block || ec == net::error::try_again)
+                return true;
+            if (ec || !session_)
+                return false;
+        }
+        // It may be no answer but something of TLS itself: a session ticket, say.
+        std::size_t count = 0;
+        return read(std::span<char>(&byte, 1), count) == io_step::want_read;
+    }
+
+    /// Bytes handed to the kernel so far, TLS's own included.
+    std::uint64_t bytes_out() const noexcept { return bytes_out_; }
+    /// Bytes taken from it.
+    std::uint64_t bytes_in() const noexcept { return bytes_in_; }
+
+    /// Why the last step failed.
+    error const& failure() const noexcept { return failure_; }
+
+    /// Says goodbye (close_notify) without waiting for an answer, and closes. For connections at rest.
+    void close_politely() noexcept
+    {
+        if (session_ && SSL_is_init_finished(session_.get())) {
+            ERR_clear_error();
+            SSL_shutdown(session_.get());
+            ERR_clear_error();
+        }
+        std::error_code ignored;
+        socket_.close(ignored);
+    }
+
+private:
+    /// SSL_get_error() looks at the whole thread's errors. Most often there are none to forget.
+    static void forget_errors() noexcept
+    {
+        if (ERR_peek_error() != 0)
+            ERR_clear_error();
+    }
+
+    template <class Transfer>
+    io_step plain(std::size_t& count, io_step wanted, Transfer transfer)
+    {
+        std::error_code ec;
+        count = transfer(ec);
+        (wanted == io_step::want_write ? bytes_out_ : bytes_in_) += count;
+        if (!ec)
+            return io_step::done;
+        if (ec == net::error::would_block || ec == net::error::try_again)
+            return wanted;
+        if (ec == net::error::eof)
+            return io_step::closed;
+        failure_ = error(errc::connection_lost, ec.message());
+        return io_step::failed;
+    }
+
+    io_step after(int returned, bool in_handshake)
+    {
+        switch (SSL_get_error(session_.get(), returned)) {
+        case SSL_ERROR_WANT_READ: return io_step::want_read;
+        case SSL_ERROR_WANT_WRITE: return io_step::want_write;
+        case SSL_ERROR_ZERO_RETURN:
+            if (!in_handshake)
+                return io_step::closed;
+            eof_ = true;
+            break;
+        default: break;
+        }
+        failure_ = describe(in_handshake);
+        return io_step::failed;
+    }
+
+    error describe(bool in_handshake)
+    {
+        std::string const reason = take_openssl_reason();
+        long const verified = SSL_get_verify_result(session_.get());
+        if (in_handshake && verified != X509_V_OK &&
+            (SSL_get_verify_mode(session_.get()) & SSL_VERIFY_PEER) != 0) {
+            bool const name =
+                verified == X509_V_ERR_HOSTNAME_MISMATCH || verified == X509_V_ERR_IP_ADDRESS_MISMATCH;
+            return error(name ? errc::host_mismatch : errc::certificate_refused,
+                         "the server's certificate was refused: " +
+                             std::string(X509_verify_cert_error_string(verified)));
+        }
+        if (io_error_)
+            return error(errc::connection_lost, io_error_.message());
+        if (eof_ && in_handshake)
+            return error(errc::connection_lost, "the server closed the connection during the TLS handshake");
+        if (eof_)
+            return error(errc::truncated);
+        return error(errc::tls_failed, "TLS failed: " + reason);
+    }
+
+    static tls_stream& self(BIO* bio) noexcept { return *static_cast<tls_stream*>(BIO_get_data(bio)); }
+
+    static int bio_read(BIO* bio, char* into, std::size_t size, std::size_t* count)
+    {
+        tls_stream& stream = self(bio);
+        std::error_code ec;
+        *count = stream.socket_.read_some(net::mutable_buffer(into, size), ec);
+        stream.bytes_in_ += *count;
+        return stream.passed_on(bio, ec, BIO_FLAGS_READ);
+    }
+
+    static int bio_write(BIO* bio, char const* from, std::size_t size, std::size_t* count)
+    {
+        tls_stream& stream = self(bio);
+        std::error_code ec;
+        *count = stream.socket_.write_some(net::const_buffer(from, size), ec);
+        stream.bytes_out_ += *count;
+        return stream.passed_on(bio, ec, BIO_FLAGS_WRITE);
+    }
+
+    /// Tells OpenSSL what became of it.
+    int passed_on(BIO* bio, std::error_code ec, int direction)
+    {
+        BIO_clear_retry_flags(bio);
+        if (ec == net::error::would_block || ec == net::error::try_again)
+            BIO_set_flags(bio, direction | BIO_FLAGS_SHOULD_RETRY);
+        else if (ec == net::error::eof)
+            eof_ = true;
+        else
+            io_error_ = ec;
+        return ec ? 0 : 1;
+    }
+
+    static long bio_control(BIO* bio, int command, long, void*)
+    {
+        if (command == BIO_CTRL_EOF)
+            return self(bio).eof_ ? 1 : 0;
+        return command == BIO_CTRL_FLUSH ? 1 : 0;
+    }
+
+    static BIO_METHOD const* socket_bio()
+    {
+        // Kept for the life of the process: sessions may outlive every object with a destructor.
+        static BIO_METHOD const* const method = [] {
+            BIO_METHOD* const made =
+                BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "hdikafka socket");
+            BIO_meth_set_read_ex(made, &tls_stream::bio_read);
+            BIO_meth_set_write_ex(made, &tls_stream::bio_write);
+            BIO_meth_set_ctrl(made, &tls_stream::bio_control);
+            return made;
+        }();
+        return method;
+    }
+
+    net::ip::tcp::socket socket_;
+    ssl_ptr session_;
+    error failure_{errc::connection_lost};
+    std::error_code io_error_;
+    std::uint64_t bytes_out_ = 0;
+    std::uint64_t bytes_in_ = 0;
+    bool eof_ = false;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
 #endif // !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
 
 // -------- hdikafka/observer.hpp
@@ -7519,47 +7418,27 @@ public:
     /// Repeats after the first attempt; 3 by default, 0 switches retries off. Not counted: one repeat at once
     /// after a 401, and one when the server closed an idle connection just as the request came, if it can do
     /// no harm.
-    retry_policy& max_retries(int count) &
-    {
-        max_retries_ = count;
-        return *this;
-    }
+    retry_policy& max_retries(int count) & { return set(max_retries_, count); }
     retry_policy&& max_retries(int count) && { return std::move(max_retries(count)); }
 
     /// The wait before the first retry (800 ms by default), doubled for each further one up to
     /// max_delay. The actual wait is drawn evenly between nothing and that.
-    retry_policy& base_delay(milliseconds delay) &
-    {
-        base_delay_ = delay;
-        return *this;
-    }
+    retry_policy& base_delay(milliseconds delay) & { return set(base_delay_, delay); }
     retry_policy&& base_delay(milliseconds delay) && { return std::move(base_delay(delay)); }
 
     /// The most that the doubled wait grows to; 60 s by default. A longer Retry-After of the service
     /// is honoured all the same.
-    retry_policy& max_delay(milliseconds delay) &
-    {
-        max_delay_ = delay;
-        return *this;
-    }
+    retry_policy& max_delay(milliseconds delay) & { return set(max_delay_, delay); }
     retry_policy&& max_delay(milliseconds delay) && { return std::move(max_delay(delay)); }
 
     /// Where the share of each wait comes from, a number in [0, 1): random by default. For tests and for
     /// programs that spread their load themselves; called by any thread of the executor.
-    retry_policy& jitter(std::function<double()> source) &
-    {
-        jitter_ = std::move(source);
-        return *this;
-    }
+    retry_policy& jitter(std::function<double()> source) & { return set(jitter_, std::move(source)); }
     retry_policy&& jitter(std::function<double()> source) && { return std::move(jitter(std::move(source))); }
 
     /// Lets a produce be sent again when it may have been written already: records can then be
     /// there twice. Off by default.
-    retry_policy& at_least_once(bool allowed) &
-    {
-        at_least_once_ = allowed;
-        return *this;
-    }
+    retry_policy& at_least_once(bool allowed) & { return set(at_least_once_, allowed); }
     retry_policy&& at_least_once(bool allowed) && { return std::move(at_least_once(allowed)); }
 
     int max_retries() const noexcept { return max_retries_; }
@@ -7569,6 +7448,13 @@ public:
     bool at_least_once() const noexcept { return at_least_once_; }
 
 private:
+    template <class Member, class Value>
+    retry_policy& set(Member& member, Value&& value)
+    {
+        member = std::forward<Value>(value);
+        return *this;
+    }
+
     int max_retries_ = 3;
     milliseconds base_delay_{800};
     milliseconds max_delay_{60'000};
@@ -7582,14 +7468,15 @@ private:
 
 #if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
 
-// -------- hdikafka/detail/net/transport_settings.hpp
+// -------- hdikafka/detail/net/connection.hpp
 
-// What all connections of a client have in common.
-#ifndef HDIKAFKA_DETAIL_NET_TRANSPORT_SETTINGS_HPP
-#define HDIKAFKA_DETAIL_NET_TRANSPORT_SETTINGS_HPP
+// A connection: one HTTP exchange after the other on its stream, and whether it may be used again.
+#ifndef HDIKAFKA_DETAIL_NET_CONNECTION_HPP
+#define HDIKAFKA_DETAIL_NET_CONNECTION_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
+/// What all connections of a client have in common.
 class transport_settings
 {
 public:
@@ -7609,18 +7496,6 @@ public:
     std::vector<std::string> pins; ///< Of the server's key, in base64; any will do when there are none.
     hdikafka::observer observer;
 };
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/net/connection.hpp
-
-// A connection: one HTTP exchange after the other on its stream, and whether it may be used again.
-#ifndef HDIKAFKA_DETAIL_NET_CONNECTION_HPP
-#define HDIKAFKA_DETAIL_NET_CONNECTION_HPP
-
-namespace hdikafka::inline v0_1::detail {
 
 /// Sends a request (a whole message) and reads its answer, as far as the socket goes along. The stream and
 /// the request outlive it.
@@ -7745,8 +7620,6 @@ public:
     connection(net::any_io_executor const& executor, url const& target, observer watcher)
         : stream(executor), watcher_(std::move(watcher)), host_(target.host), port_(target.port)
     {}
-    connection(connection const&) = delete;
-    connection& operator=(connection const&) = delete;
     ~connection()
     {
         cleanse(request_);
@@ -8017,46 +7890,6 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/net/tunnel.hpp
-
-// A tunnel through an HTTP proxy (RFC 9110 §9.3.6).
-#ifndef HDIKAFKA_DETAIL_NET_TUNNEL_HPP
-#define HDIKAFKA_DETAIL_NET_TUNNEL_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Has the proxy that the stream is connected to connect to the target. What it says is never taken for the
-/// target's words.
-template <class = void>
-task open_tunnel(operation<>& op, tls_stream<>& stream, url const& target, proxy_settings const& proxy,
-                 std::string const& user_agent)
-{
-    std::string const request = connect_request(target, proxy, user_agent);
-    std::string const name = "the proxy " + proxy.address.host;
-    exchange<> talk(stream, request, http_limits());
-    response_parser& answer = talk.answer();
-    answer.expect_tunnel();
-    // The body of a refusal only says why.
-    for (io_step now = talk.advance(); wants_socket(now) && !answer.header_done(); now = talk.advance()) {
-        bool const ready = co_await stream.ready(op, now);
-        if (!ready)
-            co_return op.interruption("asking " + name + " for a tunnel");
-    }
-    if (!answer.header_done())
-        co_return error(talk.failure().error().code(), name + ": " + talk.failure().error().cause());
-    if (answer.is_tunnel())
-        co_return result<void>();
-    int const status = answer.status();
-    // 5xx: the proxy could not reach the target, which it may do later.
-    errc const code = status >= 500 ? errc::connect_failed : errc::proxy_refused;
-    co_return error(code, name + " answered " + std::to_string(status) + " when asked for a tunnel to " +
-                              target.host_field() + (status == 407 ? ": it wants (other) credentials" : ""));
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
 // -------- hdikafka/detail/net/connector.hpp
 
 // Making a connection: look up, connect, a tunnel through the proxy, TLS handshake.
@@ -8116,7 +7949,7 @@ public:
             if (!outcome)
                 co_return outcome;
             if (proxy_)
-                outcome = co_await open_tunnel<>(*op_, link->stream, target_, *proxy_, settings_.user_agent);
+                outcome = co_await open_tunnel(link->stream);
             if (outcome && target_.is_https())
                 outcome = co_await shake_hands(link->stream);
             if (outcome) {
@@ -8173,6 +8006,33 @@ private:
         search->resolver.async_resolve(peer_.host, std::to_string(peer_.port),
                                        net::ip::tcp::resolver::numeric_service, std::move(done));
         return search;
+    }
+
+    /// Has the proxy that the stream is connected to connect to the target (RFC 9110 §9.3.6). What it says is
+    /// never taken for the target's words.
+    task open_tunnel(tls_stream<>& stream)
+    {
+        std::string const request = connect_request(target_, *proxy_, settings_.user_agent);
+        std::string const name = "the proxy " + peer_.host;
+        exchange<> talk(stream, request, http_limits());
+        response_parser& answer = talk.answer();
+        answer.expect_tunnel();
+        // The body of a refusal only says why.
+        for (io_step now = talk.advance(); wants_socket(now) && !answer.header_done(); now = talk.advance()) {
+            bool const ready = co_await stream.ready(*op_, now);
+            if (!ready)
+                co_return op_->interruption("asking " + name + " for a tunnel");
+        }
+        if (!answer.header_done())
+            co_return error(talk.failure().error().code(), name + ": " + talk.failure().error().cause());
+        if (answer.is_tunnel())
+            co_return result<void>();
+        int const status = answer.status();
+        // 5xx: the proxy could not reach the target, which it may do later.
+        errc const code = status >= 500 ? errc::connect_failed : errc::proxy_refused;
+        co_return error(code, name + " answered " + std::to_string(status) + " when asked for a tunnel to " +
+                                  target_.host_field() +
+                                  (status == 407 ? ": it wants (other) credentials" : ""));
     }
 
     task shake_hands(tls_stream<>& stream)
@@ -8253,8 +8113,6 @@ class waiters
 {
 public:
     explicit waiters(std::mutex& lock) noexcept : mutex_(lock) {}
-    waiters(waiters const&) = delete;
-    waiters& operator=(waiters const&) = delete;
 
     /// Somebody who waits, on the frame of his coroutine. It leaves the queue with that, also because its
     /// executor's context is destroyed: the queue may outlive contexts and must not touch one that is gone.
@@ -8407,8 +8265,6 @@ public:
     connection_pool(url target, std::size_t limit, route by)
         : target_(std::move(target)), host_(field_value::host(target_.host_field())), limit_(limit), by_(by)
     {}
-    connection_pool(connection_pool const&) = delete;
-    connection_pool& operator=(connection_pool const&) = delete;
     ~connection_pool()
     {
         while (!idle_.empty())
@@ -8542,15 +8398,16 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/run/registry.hpp
+// -------- hdikafka/detail/run/children.hpp
 
-// The calls in flight of one client, so that close() can end them.
-#ifndef HDIKAFKA_DETAIL_RUN_REGISTRY_HPP
-#define HDIKAFKA_DETAIL_RUN_REGISTRY_HPP
+// Operations that end with somebody: the calls in flight with their client, and work that nobody awaits with
+// whoever started it.
+#ifndef HDIKAFKA_DETAIL_RUN_CHILDREN_HPP
+#define HDIKAFKA_DETAIL_RUN_CHILDREN_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
-/// Thread-safe.
+/// The calls in flight of one client, so that close() ends them. Thread-safe.
 template <class = void>
 class operation_registry
 {
@@ -8594,29 +8451,136 @@ private:
 
 using registry_ptr = std::shared_ptr<operation_registry<>>;
 
-/// Keeps an operation in the registry for as long as this lives.
 template <class = void>
-class registration
+class children;
+
+/// What a child does, and all that it needs for that, until its end: its coroutine may point to it.
+template <class Lazy = void>
+class child : public completion, public list_link
 {
 public:
-    registration(registry_ptr registry, operation_ptr op)
-        : registry_(std::move(registry)), op_(std::move(op)), added_(registry_->add(*op_))
-    {}
-    registration(registration const&) = delete;
-    registration& operator=(registration const&) = delete;
-    ~registration()
-    {
-        if (added_)
-            registry_->remove(*op_);
-    }
+    /// The work, as the operation `op`.
+    virtual task run(operation_ptr op) = 0;
 
-    /// False: the registry was closed.
-    bool added() const noexcept { return added_; }
+    /// Exactly once, as the last: with what run() came to; or with errc::closed when it never began, for the
+    /// client is closed, or cannot end, because its executor's context is destroyed: its coroutine is gone
+    /// then. No lock is held.
+    virtual void ended(result<void> const& outcome) noexcept = 0;
+
+protected:
+    child() = default;
+
+    /// Whose turns the work is done in. From start() until ended().
+    operation<>& by() const noexcept { return *op_; }
 
 private:
+    friend class children<Lazy>;
+
+    /// The children of one parent that are under way.
+    class siblings
+    {
+    public:
+        std::mutex mutex;
+        linked_list<child> under_way;
+    };
+
+    void joins(std::shared_ptr<siblings> all)
+    {
+        siblings_ = std::move(all);
+        std::lock_guard const lock(siblings_->mutex);
+        siblings_->under_way.push_back(*this);
+    }
+
+    void complete(bool) override
+    {
+        result<void> outcome;
+        try {
+            outcome = work_.outcome();
+        } catch (error const& thrown) {
+            outcome = thrown;
+        } catch (std::bad_alloc const&) {
+            outcome = error(std::make_error_code(std::errc::not_enough_memory), "no memory is left");
+        } catch (std::exception const& thrown) {
+            outcome =
+                error(errc::invalid_option, std::string("a function of the program threw: ") + thrown.what());
+        } catch (...) {
+            outcome =
+                error(errc::invalid_option, "a function of the program threw what is no std::exception");
+        }
+        end(outcome);
+    }
+
+    void dropped() noexcept override { end(error(errc::closed, "the executor's context was destroyed")); }
+
+    void end(result<void> const& outcome) noexcept
+    {
+        work_ = task();
+        if (siblings_) {
+            std::lock_guard const lock(siblings_->mutex);
+            siblings_->under_way.remove(*this);
+        }
+        if (registry_)
+            registry_->remove(*op_);
+        ended(outcome);
+    }
+
+    task work_;
+    operation<>* op_ = nullptr; // which owns this
+    std::shared_ptr<siblings> siblings_;
     registry_ptr registry_;
-    operation_ptr op_;
-    bool added_;
+};
+
+/// Somebody's children, which his end ends. Thread-safe. A child leaves before ended() is called: one that is
+/// under way has an operation whose context is there.
+template <class Lazy>
+class children
+{
+public:
+    children() = default;
+    children(children const&) = delete;
+    children& operator=(children const&) = delete;
+    ~children() { close(); }
+
+    /// Runs `one` as the operation `op`, which client.close() ends too if there is a `registry`; `later`: not
+    /// before the executor has done what it has to do already. It may have ended when this returns, and when
+    /// this throws, for want of memory, it has. Call it without a lock that ended() takes.
+    void start(operation_ptr const& op, std::unique_ptr<child<Lazy>> one, registry_ptr registry = nullptr,
+               bool later = false)
+    {
+        one->op_ = op.get();
+        if (registry && !registry->add(*op))
+            return one->end(error(errc::closed, "the client is closed"));
+        one->registry_ = std::move(registry);
+        try {
+            one->work_ = one->run(op);
+        } catch (std::bad_alloc const&) {
+            one->end(error(std::make_error_code(std::errc::not_enough_memory), "no memory is left"));
+            throw;
+        }
+        op->runs(one->work_);
+        one->joins(siblings_);
+        op->start(std::move(one), later);
+    }
+
+    /// Ends with errc::closed, wherever they wait, those that are under way now.
+    void close() noexcept { each(&operation<>::close); }
+
+    /// The same with operation_aborted.
+    void cancel() noexcept { each(&operation<>::cancel); }
+
+private:
+    void each(void (operation<>::*end)() noexcept) noexcept
+    {
+        std::lock_guard const lock(siblings_->mutex);
+        if (siblings_->under_way.empty())
+            return;
+        for (auto* one = &siblings_->under_way.front(); one != nullptr;
+             one = siblings_->under_way.after(*one))
+            (one->op_->*end)();
+    }
+
+    std::shared_ptr<typename child<Lazy>::siblings> const siblings_ =
+        std::make_shared<typename child<Lazy>::siblings>();
 };
 
 } // namespace hdikafka::inline v0_1::detail
@@ -8798,153 +8762,6 @@ public:
 
     /// Whether asking again can give another token.
     virtual bool renewable() const noexcept { return true; }
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/run/children.hpp
-
-// Work of one's own that nobody awaits: operations that end with whoever started them.
-#ifndef HDIKAFKA_DETAIL_RUN_CHILDREN_HPP
-#define HDIKAFKA_DETAIL_RUN_CHILDREN_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-template <class = void>
-class children;
-
-/// What a child does, and all that it needs for that, until its end: its coroutine may point to it.
-template <class Lazy = void>
-class child : public completion, public list_link
-{
-public:
-    child(child const&) = delete;
-    child& operator=(child const&) = delete;
-
-    /// The work, as the operation `op`.
-    virtual task run(operation_ptr op) = 0;
-
-    /// Exactly once, as the last: with what run() came to; or with errc::closed when it never began, for the
-    /// client is closed, or cannot end, because its executor's context is destroyed: its coroutine is gone
-    /// then. No lock is held.
-    virtual void ended(result<void> const& outcome) noexcept = 0;
-
-protected:
-    child() = default;
-
-    /// Whose turns the work is done in. From start() until ended().
-    operation<>& by() const noexcept { return *op_; }
-
-private:
-    friend class children<Lazy>;
-
-    /// The children of one parent that are under way.
-    class siblings
-    {
-    public:
-        std::mutex mutex;
-        linked_list<child> under_way;
-    };
-
-    void joins(std::shared_ptr<siblings> all)
-    {
-        siblings_ = std::move(all);
-        std::lock_guard const lock(siblings_->mutex);
-        siblings_->under_way.push_back(*this);
-    }
-
-    void complete(bool) override
-    {
-        result<void> outcome;
-        try {
-            outcome = work_.outcome();
-        } catch (error const& thrown) {
-            outcome = thrown;
-        } catch (std::bad_alloc const&) {
-            outcome = error(std::make_error_code(std::errc::not_enough_memory), "no memory is left");
-        } catch (std::exception const& thrown) {
-            outcome =
-                error(errc::invalid_option, std::string("a function of the program threw: ") + thrown.what());
-        } catch (...) {
-            outcome =
-                error(errc::invalid_option, "a function of the program threw what is no std::exception");
-        }
-        end(outcome);
-    }
-
-    void dropped() noexcept override { end(error(errc::closed, "the executor's context was destroyed")); }
-
-    void end(result<void> const& outcome) noexcept
-    {
-        work_ = task();
-        if (siblings_) {
-            std::lock_guard const lock(siblings_->mutex);
-            siblings_->under_way.remove(*this);
-        }
-        if (registry_)
-            registry_->remove(*op_);
-        ended(outcome);
-    }
-
-    task work_;
-    operation<>* op_ = nullptr; // which owns this
-    std::shared_ptr<siblings> siblings_;
-    registry_ptr registry_;
-};
-
-/// Somebody's children, which his end ends. Thread-safe. A child leaves before ended() is called: one that is
-/// under way has an operation whose context is there.
-template <class Lazy>
-class children
-{
-public:
-    children() = default;
-    children(children const&) = delete;
-    children& operator=(children const&) = delete;
-    ~children() { close(); }
-
-    /// Runs `one` as the operation `op`, which client.close() ends too if there is a `registry`; `later`: not
-    /// before the executor has done what it has to do already. It may have ended when this returns, and when
-    /// this throws, for want of memory, it has. Call it without a lock that ended() takes.
-    void start(operation_ptr const& op, std::unique_ptr<child<Lazy>> one, registry_ptr registry = nullptr,
-               bool later = false)
-    {
-        one->op_ = op.get();
-        if (registry && !registry->add(*op))
-            return one->end(error(errc::closed, "the client is closed"));
-        one->registry_ = std::move(registry);
-        try {
-            one->work_ = one->run(op);
-        } catch (std::bad_alloc const&) {
-            one->end(error(std::make_error_code(std::errc::not_enough_memory), "no memory is left"));
-            throw;
-        }
-        op->runs(one->work_);
-        one->joins(siblings_);
-        op->start(std::move(one), later);
-    }
-
-    /// Ends with errc::closed, wherever they wait, those that are under way now.
-    void close() noexcept { each(&operation<>::close); }
-
-    /// The same with operation_aborted.
-    void cancel() noexcept { each(&operation<>::cancel); }
-
-private:
-    void each(void (operation<>::*end)() noexcept) noexcept
-    {
-        std::lock_guard const lock(siblings_->mutex);
-        if (siblings_->under_way.empty())
-            return;
-        for (auto* one = &siblings_->under_way.front(); one != nullptr;
-             one = siblings_->under_way.after(*one))
-            (one->op_->*end)();
-    }
-
-    std::shared_ptr<typename child<Lazy>::siblings> const siblings_ =
-        std::make_shared<typename child<Lazy>::siblings>();
 };
 
 } // namespace hdikafka::inline v0_1::detail
@@ -9512,21 +9329,15 @@ private:
 template <class = void>
 net::awaitable<child_report> run_child(std::vector<std::string> words, child_limits limits)
 {
-    class ending
+    class stop
     {
     public:
-        explicit ending(std::shared_ptr<child_run<void>> run) : run_(std::move(run)) {}
-        ending(ending const&) = delete;
-        ending& operator=(ending const&) = delete;
-        ~ending() { run_->stop(); }
-
-    private:
-        std::shared_ptr<child_run<void>> run_;
+        void operator()(child_run<void>* run) const noexcept { run->stop(); }
     };
 
     auto const executor = co_await net::this_coro::executor;
     auto const run = std::make_shared<child_run<void>>(executor, limits);
-    ending const at_the_latest(run);
+    std::unique_ptr<child_run<void>, stop> const at_the_latest(run.get());
     auto const due = std::chrono::steady_clock::now() + limits.time;
     child_report report;
     report.code = run->start(words);
@@ -9573,11 +9384,21 @@ net::awaitable<child_report> run_child(std::vector<std::string>, child_limits)
 
 // -------- hdikafka/detail/http/retry_after.hpp
 
-// How long a server asks to wait (RFC 9110 §10.2.3 and Azure's millisecond forms).
+// What an answer says about trying again: its status (RFC 9110 §15), and how long to wait (§10.2.3 and
+// Azure's millisecond forms).
 #ifndef HDIKAFKA_DETAIL_HTTP_RETRY_AFTER_HPP
 #define HDIKAFKA_DETAIL_HTTP_RETRY_AFTER_HPP
 
 namespace hdikafka::inline v0_1::detail {
+
+/// Whether the same request may succeed later.
+inline bool transient_status(int status) noexcept
+{
+    return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
+}
+
+/// Whether the service certainly did nothing of what it was asked for.
+inline bool refusing_status(int status) noexcept { return status >= 300 && status < 500 && status != 408; }
 
 /// 1*DIGIT; a number that does not fit is the greatest that does.
 inline std::optional<std::int64_t> parse_count(std::string_view text) noexcept
@@ -9679,27 +9500,6 @@ std::optional<milliseconds> parse_retry_after(Field const& field, std::chrono::s
 
 #endif
 
-// -------- hdikafka/detail/http/status.hpp
-
-// What an answer's status says by itself (RFC 9110 §15).
-#ifndef HDIKAFKA_DETAIL_HTTP_STATUS_HPP
-#define HDIKAFKA_DETAIL_HTTP_STATUS_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Whether the same request may succeed later.
-inline bool transient_status(int status) noexcept
-{
-    return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
-}
-
-/// Whether the service certainly did nothing of what it was asked for.
-inline bool refusing_status(int status) noexcept { return status >= 300 && status < 500 && status != 408; }
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
 // -------- hdikafka/detail/rest/service_error.hpp
 
 // What a failed answer means: status and body to an error. What a server wrote is bounded, and shows no
@@ -9713,8 +9513,6 @@ namespace hdikafka::inline v0_1::detail {
 class service_words
 {
 public:
-    service_words() = default;
-
     std::string code;
     std::string message;
 };
@@ -10029,13 +9827,70 @@ void read_authority_error(std::string_view body, std::vector<std::string> const&
 
 #endif
 
-// -------- hdikafka/detail/run/foreign.hpp
+// -------- hdikafka/detail/run/run.hpp
 
-// An awaitable of the program's own, or as foreign, within an operation.
-#ifndef HDIKAFKA_DETAIL_RUN_FOREIGN_HPP
-#define HDIKAFKA_DETAIL_RUN_FOREIGN_HPP
+// Between Asio's coroutines and an operation's: a caller that awaits an operation, and an awaitable of the
+// program's own, or as foreign, within one.
+#ifndef HDIKAFKA_DETAIL_RUN_RUN_HPP
+#define HDIKAFKA_DETAIL_RUN_RUN_HPP
 
 namespace hdikafka::inline v0_1::detail {
+
+/// Resumes the caller on its own executor, which is kept from running out of work until then. The
+/// caller's cancellation is handed over to the operation, which may be at work on another thread.
+template <class Handler>
+class caller final : public completion
+{
+public:
+    caller(operation_ptr const& op, Handler handler)
+        : slot_(net::get_associated_cancellation_slot(handler)),
+          work_(net::get_associated_executor(handler, op->executor())),
+          handler_(std::move(handler)),
+          at_home_(work_.get_executor() == op->executor())
+    {
+        if (slot_.is_connected())
+            slot_.assign([weak = std::weak_ptr(op)](net::cancellation_type type) {
+                auto const running = weak.lock();
+                if (running && (type & net::cancellation_type::terminal) != net::cancellation_type::none)
+                    running->cancel();
+            });
+    }
+
+    void complete(bool at_once) override
+    {
+        auto resume = [slot = slot_, handler = std::move(handler_)]() mutable {
+            if (slot.is_connected())
+                slot.clear();
+            std::move(handler)();
+        };
+        // Never from within the function that started the operation: a loop of calls would become a
+        // recursion.
+        if (at_once)
+            net::post(work_.get_executor(), std::move(resume));
+        else if (at_home_)
+            resume();
+        else
+            net::dispatch(work_.get_executor(), std::move(resume));
+    }
+
+private:
+    net::cancellation_slot slot_;
+    net::executor_work_guard<net::any_io_executor> work_;
+    Handler handler_;
+    bool at_home_; ///< The caller's executor is the operation's, so that resuming it is a call.
+};
+
+/// Runs `op` with `work`, which belongs to the awaiting coroutine and has the outcome afterwards.
+template <class = void>
+net::awaitable<void> run_operation(operation_ptr op, task& work)
+{
+    op->runs(work);
+    // When the caller's coroutine is suspended.
+    auto start = [op = std::move(op)](auto handler) {
+        op->start(std::make_unique<caller<decltype(handler)>>(op, std::move(handler)));
+    };
+    return net::async_initiate<net::use_awaitable_t<> const, void()>(std::move(start), net::use_awaitable);
+}
 
 /// A program's function under way, on a strand of its own.
 template <class T>
@@ -11102,8 +10957,6 @@ inline result<identity_plan> plan_identity(managed_identity_settings const& sett
 class imds_retries
 {
 public:
-    imds_retries() = default;
-
     /// Whether an answer with this status may be another one later.
     static bool passes(int status) noexcept
     {
@@ -11191,45 +11044,23 @@ inline constexpr char const* arc_key_folder = "/var/opt/azcmagent/tokens";
 
 #if __has_include(<unistd.h>)
 
-/// A file that is open for reading.
-class open_file
+/// At most `text.size()` bytes, which it is cut to.
+inline bool read_from_file(int descriptor, std::string& text)
 {
-public:
-    /// Never one behind a symbolic link, and without waiting for the other end of a pipe.
-    explicit open_file(std::string const& path)
-        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): that is open()
-        : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY))
-    {}
-
-    explicit operator bool() const noexcept { return descriptor_.number() >= 0; }
-
-    bool is_regular() const
-    {
-        struct stat about = {};
-        return ::fstat(descriptor_.number(), &about) == 0 && S_ISREG(about.st_mode);
+    std::size_t size = 0;
+    while (size != text.size()) {
+        auto const count = ::read(descriptor, text.data() + size, text.size() - size);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0)
+            return false;
+        if (count == 0)
+            break;
+        size += static_cast<std::size_t>(count);
     }
-
-    /// At most `text.size()` bytes, which it is cut to.
-    bool read(std::string& text) const
-    {
-        std::size_t size = 0;
-        while (size != text.size()) {
-            auto const count = ::read(descriptor_.number(), text.data() + size, text.size() - size);
-            if (count < 0 && errno == EINTR)
-                continue;
-            if (count < 0)
-                return false;
-            if (count == 0)
-                break;
-            size += static_cast<std::size_t>(count);
-        }
-        text.resize(size);
-        return true;
-    }
-
-private:
-    owned_descriptor descriptor_;
-};
+    text.resize(size);
+    return true;
+}
 
 /// The key in the file that an answer of the endpoint names; no other file is ever opened. The error never
 /// shows what the file holds.
@@ -11241,14 +11072,19 @@ result<secret> read_arc_key(std::string const& path, std::string_view folder)
     };
     if (!is_arc_key_path(path, folder))
         return refuse("is not a .key file in " + std::string(folder));
-    open_file const file(path);
-    if (!file) {
+    // Never one behind a symbolic link, and without waiting for the other end of a pipe.
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): that is open()
+    int const number = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    owned_descriptor const file(number);
+    if (number < 0) {
         std::error_code const cause(errno, std::generic_category());
         return refuse("cannot be opened (which takes the group himds): " + cause.message());
     }
     constexpr std::size_t most = 4096;
     std::string text(most + 1, '\0');
-    bool const good = file.is_regular() && file.read(text);
+    struct stat about = {};
+    bool const regular = ::fstat(number, &about) == 0 && S_ISREG(about.st_mode);
+    bool const good = regular && read_from_file(number, text);
     secret const whole(std::move(text));
     if (!good)
         return refuse("is no file that can be read");
@@ -11521,12 +11357,10 @@ private:
 #ifndef HDIKAFKA_DETAIL_IDENTITY_CERTIFICATE_HPP
 #define HDIKAFKA_DETAIL_IDENTITY_CERTIFICATE_HPP
 
-#include <openssl/evp.h>
 #include <openssl/pkcs12.h>
 
 namespace hdikafka::inline v0_1::detail {
 
-using pkey_ptr = openssl_handle<EVP_PKEY, &EVP_PKEY_free>;
 using pkcs12_ptr = openssl_handle<PKCS12, &PKCS12_free>;
 using x509_sig_ptr = openssl_handle<X509_SIG, &X509_SIG_free>;
 using pkcs8_ptr = openssl_handle<PKCS8_PRIV_KEY_INFO, &PKCS8_PRIV_KEY_INFO_free>;
@@ -11535,8 +11369,6 @@ using pkcs8_ptr = openssl_handle<PKCS8_PRIV_KEY_INFO, &PKCS8_PRIV_KEY_INFO_free>
 class client_certificate
 {
 public:
-    client_certificate() = default;
-
     pkey_ptr key;                   ///< Private, RSA, of 2048 bits at least.
     std::vector<std::string> chain; ///< DER: the key's own certificate, then those that certify it.
 };
@@ -11711,15 +11543,6 @@ std::string read_pfx(PKCS12* from, std::string const& passphrase, certificate_pa
     return decryption_fault(passphrase, "openssl pkcs12 -legacy -in OLD -out NEW.pem");
 }
 
-inline std::string certificate_der(X509* from)
-{
-    unsigned char* der = nullptr;
-    int const size = i2d_X509(from, &der);
-    std::string out(reinterpret_cast<char const*>(der), size > 0 ? static_cast<std::size_t>(size) : 0);
-    OPENSSL_free(der);
-    return out;
-}
-
 /// The DER of the certificate that is the key's, then of its issuer, and so on (the order of RFC 7515
 /// §4.1.6); the rest of them comes last. Empty when no certificate is the key's.
 template <class = void>
@@ -11850,8 +11673,6 @@ result<client_certificate> load_client_certificate(std::string const& path, std:
 
 namespace hdikafka::inline v0_1::detail {
 
-using digest_context_ptr = openssl_handle<EVP_MD_CTX, &EVP_MD_CTX_free>;
-
 /// How an assertion is signed (RFC 7518 §3), and by which of its digests it names the certificate.
 enum class assertion_algorithm : unsigned char
 {
@@ -11895,16 +11716,12 @@ template <class = void>
 result<std::string> assertion_header(client_certificate const& certificate, assertion_form const& form)
 {
     bool const newer = form.algorithm == assertion_algorithm::ps256;
-    std::array<unsigned char, EVP_MAX_MD_SIZE> thumbprint{};
-    unsigned size = 0;
-    auto const& leaf = certificate.chain.front();
-    if (EVP_Digest(leaf.data(), leaf.size(), thumbprint.data(), &size, newer ? EVP_sha256() : EVP_sha1(),
-                   nullptr) != 1)
+    std::string const thumbprint = digest_of(certificate.chain.front(), newer ? EVP_sha256() : EVP_sha1());
+    if (thumbprint.empty())
         return signing_fault();
     std::string out =
         newer ? R"({"alg":"PS256","typ":"JWT","x5t#S256":")" : R"({"alg":"RS256","typ":"JWT","x5t":")";
-    out += base64_encode(std::string_view(reinterpret_cast<char const*>(thumbprint.data()), size),
-                         base64_form::url);
+    out += base64_encode(thumbprint, base64_form::url);
     out += '"';
     if (form.whole_chain) {
         out += R"(,"x5c":)";
@@ -12263,8 +12080,6 @@ private:
 class missing_names
 {
 public:
-    missing_names() = default;
-
     /// Looks for `value` in the environment where the program has not given it.
     void look(std::string& value, char const* variable)
     {
@@ -12389,7 +12204,8 @@ private:
 
 // -------- hdikafka/detail/identity/chain.hpp
 
-// Several sources of tokens, of which the first that is there is used; and which these are by default.
+// Several sources of tokens, of which the first that is there is used; which these are by default; and what
+// makes all kinds of them, as credential.hpp and the headers of its kinds declare it.
 #ifndef HDIKAFKA_DETAIL_IDENTITY_CHAIN_HPP
 #define HDIKAFKA_DETAIL_IDENTITY_CHAIN_HPP
 
@@ -12554,18 +12370,6 @@ private:
     bool joined_ = false;
 };
 
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/identity/credentials.hpp
-
-// What credential.hpp and the headers of its kinds declare.
-#ifndef HDIKAFKA_DETAIL_IDENTITY_CREDENTIALS_HPP
-#define HDIKAFKA_DETAIL_IDENTITY_CREDENTIALS_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
 template <class Source, class Settings>
 token_source_ptr make_token_source(Settings settings)
 {
@@ -12602,79 +12406,43 @@ public:
     explicit client_options(std::string endpoint) : endpoint_(std::move(endpoint)) {}
 
     /// Who the program is. Copies of one credential share its tokens.
-    client_options& credential(hdikafka::credential who) &
-    {
-        credential_ = std::move(who);
-        return *this;
-    }
+    client_options& credential(hdikafka::credential who) & { return set(credential_, std::move(who)); }
     client_options&& credential(hdikafka::credential who) && { return std::move(credential(std::move(who))); }
 
     /// Whom to trust; for the proxy and for the token authority.
-    client_options& tls(tls_options trust) &
-    {
-        tls_ = std::move(trust);
-        return *this;
-    }
+    client_options& tls(tls_options trust) & { return set(tls_, std::move(trust)); }
     client_options&& tls(tls_options trust) && { return std::move(tls(std::move(trust))); }
 
     /// For making a connection: looking the host up, connecting and the TLS handshake together; 10 s by
     /// default. The host's addresses are tried together, each a quarter of a second after the one before
     /// (RFC 8305). It is granted anew when a host has further addresses and the one that answered fails
     /// in the handshake.
-    client_options& connect_timeout(milliseconds limit) &
-    {
-        connect_timeout_ = limit;
-        return *this;
-    }
+    client_options& connect_timeout(milliseconds limit) & { return set(connect_timeout_, limit); }
     client_options&& connect_timeout(milliseconds limit) && { return std::move(connect_timeout(limit)); }
 
     /// How long a peer may neither send nor take a byte within an exchange; 30 s by default.
-    client_options& idle_timeout(milliseconds limit) &
-    {
-        idle_timeout_ = limit;
-        return *this;
-    }
+    client_options& idle_timeout(milliseconds limit) & { return set(idle_timeout_, limit); }
     client_options&& idle_timeout(milliseconds limit) && { return std::move(idle_timeout(limit)); }
 
     /// For one call with its retries; 60 s by default. call_options::timeout changes it for one call.
-    client_options& total_timeout(milliseconds limit) &
-    {
-        total_timeout_ = limit;
-        return *this;
-    }
+    client_options& total_timeout(milliseconds limit) & { return set(total_timeout_, limit); }
     client_options&& total_timeout(milliseconds limit) && { return std::move(total_timeout(limit)); }
 
     /// How often and how patiently a failed call is repeated; see retry_policy for the defaults.
-    client_options& retry(retry_policy policy) &
-    {
-        retry_ = policy;
-        return *this;
-    }
+    client_options& retry(retry_policy policy) & { return set(retry_, policy); }
     client_options&& retry(retry_policy policy) && { return std::move(retry(policy)); }
 
     /// The most connections to one host, 16 by default. Calls beyond wait in turn.
-    client_options& max_connections(std::size_t count) &
-    {
-        max_connections_ = count;
-        return *this;
-    }
+    client_options& max_connections(std::size_t count) & { return set(max_connections_, count); }
     client_options&& max_connections(std::size_t count) && { return std::move(max_connections(count)); }
 
     /// How long an unused connection is kept, 60 s by default, or less if the server says so.
-    client_options& max_idle_time(milliseconds limit) &
-    {
-        max_idle_time_ = limit;
-        return *this;
-    }
+    client_options& max_idle_time(milliseconds limit) & { return set(max_idle_time_, limit); }
     client_options&& max_idle_time(milliseconds limit) && { return std::move(max_idle_time(limit)); }
 
     /// How old a connection may become; 10 minutes by default. A request under way is finished first.
     /// With it a change of the host's addresses takes effect.
-    client_options& max_connection_age(milliseconds limit) &
-    {
-        max_connection_age_ = limit;
-        return *this;
-    }
+    client_options& max_connection_age(milliseconds limit) & { return set(max_connection_age_, limit); }
     client_options&& max_connection_age(milliseconds limit) &&
     {
         return std::move(max_connection_age(limit));
@@ -12684,46 +12452,26 @@ public:
     /// "http://user:password@host:3128"; the password is percent-encoded. An empty text means none. When it
     /// is not set, HTTPS_PROXY and NO_PROXY of the environment decide, read when the client is made. No token
     /// is ever shown to the proxy.
-    client_options& proxy(std::string url) &
-    {
-        proxy_ = std::move(url);
-        return *this;
-    }
+    client_options& proxy(std::string url) & { return set(proxy_, std::move(url)); }
     client_options&& proxy(std::string url) && { return std::move(proxy(std::move(url))); }
 
     /// Whom to tell of what the client does.
-    client_options& observer(hdikafka::observer listener) &
-    {
-        observer_ = std::move(listener);
-        return *this;
-    }
+    client_options& observer(hdikafka::observer listener) & { return set(observer_, std::move(listener)); }
     client_options&& observer(hdikafka::observer listener) &&
     {
         return std::move(observer(std::move(listener)));
     }
 
     /// The bounds of an answer.
-    client_options& limits(http_limits bounds) &
-    {
-        limits_ = bounds;
-        return *this;
-    }
+    client_options& limits(http_limits bounds) & { return set(limits_, bounds); }
     client_options&& limits(http_limits bounds) && { return std::move(limits(bounds)); }
 
     /// The User-Agent field; "hdikafka/<version>" by default.
-    client_options& user_agent(std::string text) &
-    {
-        user_agent_ = std::move(text);
-        return *this;
-    }
+    client_options& user_agent(std::string text) & { return set(user_agent_, std::move(text)); }
     client_options&& user_agent(std::string text) && { return std::move(user_agent(std::move(text))); }
 
     /// Takes an http endpoint on this machine. For tests: tokens go in the clear.
-    client_options& allow_plain_http_to_loopback() &
-    {
-        plain_http_ = true;
-        return *this;
-    }
+    client_options& allow_plain_http_to_loopback() & { return set(plain_http_, true); }
     client_options&& allow_plain_http_to_loopback() && { return std::move(allow_plain_http_to_loopback()); }
 
     /// The endpoint as it was given.
@@ -12745,6 +12493,13 @@ public:
     bool plain_http_allowed() const noexcept { return plain_http_; }
 
 private:
+    template <class Member, class Value>
+    client_options& set(Member& member, Value&& value)
+    {
+        member = std::forward<Value>(value);
+        return *this;
+    }
+
     std::string endpoint_;
     hdikafka::credential credential_;
     tls_options tls_;
@@ -12927,11 +12682,7 @@ public:
     /// single records, some twenty for a million, and is exact where timestamps rise with the offsets and the
     /// service answers from within a gap with the record behind it; otherwise it may be too early. A record
     /// without a timestamp counts as older.
-    consume_options& from(offset_spec start) &
-    {
-        from_ = start;
-        return *this;
-    }
+    consume_options& from(offset_spec start) & { return set(from_, start); }
     consume_options&& from(offset_spec start) && { return std::move(from(start)); }
 
     /// Where to start: as many offsets before the high watermark, or at the earliest offset if there are not
@@ -12941,49 +12692,29 @@ public:
 
     /// Where to end, exclusive: hk::latest is the high watermark seen when the stream starts, or an
     /// offset. hk::earliest is refused with errc::invalid_option. Without it the stream never ends.
-    consume_options& until(offset_spec end) &
-    {
-        until_ = end;
-        return *this;
-    }
+    consume_options& until(offset_spec end) & { return set(until_, end); }
     consume_options&& until(offset_spec end) && { return std::move(until(end)); }
 
     /// The most records that one read asks for; 500 by default. The service also caps a read at 6 MB.
-    consume_options& max_records(std::int32_t count) &
-    {
-        max_records_ = count;
-        return *this;
-    }
+    consume_options& max_records(std::int32_t count) & { return set(max_records_, count); }
     consume_options&& max_records(std::int32_t count) && { return std::move(max_records(count)); }
 
     /// How many connections read at the same time while the stream is far behind the end; 1 by default. The
     /// records come in offset order all the same.
-    consume_options& parallelism(std::size_t connections) &
-    {
-        parallelism_ = connections;
-        return *this;
-    }
+    consume_options& parallelism(std::size_t connections) & { return set(parallelism_, connections); }
     consume_options&& parallelism(std::size_t connections) && { return std::move(parallelism(connections)); }
 
     /// How many answers are read ahead, on a connection of their own; 1 by default, 0 reads when next() is
     /// called and not before. At most parallelism() + read_ahead() answers are in memory, of about 2 MB each
     /// where max_records() allows it, and never more than the service's cap (6 MB).
-    consume_options& read_ahead(std::size_t answers) &
-    {
-        read_ahead_ = answers;
-        return *this;
-    }
+    consume_options& read_ahead(std::size_t answers) & { return set(read_ahead_, answers); }
     consume_options&& read_ahead(std::size_t answers) && { return std::move(read_ahead(answers)); }
 
     /// What to do when the position is not, or no longer, in the partition: retention deleted it, or the
     /// topic became shorter. hk::fail, the default, is errc::offset_below_earliest or
     /// errc::offset_above_latest; hk::earliest and hk::latest go on from that watermark. An observer hears of
     /// the offsets that were lost (records_skipped).
-    consume_options& on_out_of_range(out_of_range_policy what) &
-    {
-        on_out_of_range_ = what;
-        return *this;
-    }
+    consume_options& on_out_of_range(out_of_range_policy what) & { return set(on_out_of_range_, what); }
     consume_options&& on_out_of_range(out_of_range_policy what) &&
     {
         return std::move(on_out_of_range(what));
@@ -12992,11 +12723,7 @@ public:
     /// What to do about records that the service has but does not return, such as one larger than its cap.
     /// hk::fail, the default, is errc::unreadable_record; hk::skip goes on behind them, and an observer hears
     /// of it (records_skipped).
-    consume_options& on_unreadable(unreadable_policy what) &
-    {
-        on_unreadable_ = what;
-        return *this;
-    }
+    consume_options& on_unreadable(unreadable_policy what) & { return set(on_unreadable_, what); }
     consume_options&& on_unreadable(unreadable_policy what) && { return std::move(on_unreadable(what)); }
 
     /// How long to wait between reads at the end of the partition: at first `least` (100 ms by
@@ -13013,8 +12740,7 @@ public:
     /// How often a stream over all partitions looks for new ones; every minute by default.
     consume_options& refresh_partitions(milliseconds interval) &
     {
-        refresh_partitions_ = interval;
-        return *this;
+        return set(refresh_partitions_, interval);
     }
     consume_options&& refresh_partitions(milliseconds interval) &&
     {
@@ -13048,8 +12774,7 @@ public:
     /// The same for a store that the program goes on using, or that cannot be copied.
     consume_options& checkpoint(std::shared_ptr<checkpoint_store> store) &
     {
-        checkpoint_ = std::move(store);
-        return *this;
+        return set(checkpoint_, std::move(store));
     }
     consume_options&& checkpoint(std::shared_ptr<checkpoint_store> store) &&
     {
@@ -13071,6 +12796,13 @@ public:
     milliseconds poll_most() const noexcept { return poll_most_; }
 
 private:
+    template <class Member, class Value>
+    consume_options& set(Member& member, Value&& value)
+    {
+        member = std::forward<Value>(value);
+        return *this;
+    }
+
     offset_spec from_ = hdikafka::earliest;
     std::optional<offset_spec> until_;
     std::int32_t max_records_ = 500;
@@ -13600,87 +13332,6 @@ using client = basic_client<>;
 
 #if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
 
-// -------- hdikafka/detail/run/run.hpp
-
-// Between the caller's coroutine and the operation's.
-#ifndef HDIKAFKA_DETAIL_RUN_RUN_HPP
-#define HDIKAFKA_DETAIL_RUN_RUN_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Resumes the caller on its own executor, which is kept from running out of work until then. The
-/// caller's cancellation is handed over to the operation, which may be at work on another thread.
-template <class Handler>
-class caller final : public completion
-{
-public:
-    caller(operation_ptr const& op, Handler handler)
-        : slot_(net::get_associated_cancellation_slot(handler)),
-          work_(net::get_associated_executor(handler, op->executor())),
-          handler_(std::move(handler)),
-          at_home_(work_.get_executor() == op->executor())
-    {
-        if (slot_.is_connected())
-            slot_.assign([weak = std::weak_ptr(op)](net::cancellation_type type) {
-                auto const running = weak.lock();
-                if (running && (type & net::cancellation_type::terminal) != net::cancellation_type::none)
-                    running->cancel();
-            });
-    }
-
-    void complete(bool at_once) override
-    {
-        auto resume = [slot = slot_, handler = std::move(handler_)]() mutable {
-            if (slot.is_connected())
-                slot.clear();
-            std::move(handler)();
-        };
-        // Never from within the function that started the operation: a loop of calls would become a
-        // recursion.
-        if (at_once)
-            net::post(work_.get_executor(), std::move(resume));
-        else if (at_home_)
-            resume();
-        else
-            net::dispatch(work_.get_executor(), std::move(resume));
-    }
-
-private:
-    net::cancellation_slot slot_;
-    net::executor_work_guard<net::any_io_executor> work_;
-    Handler handler_;
-    bool at_home_; ///< The caller's executor is the operation's, so that resuming it is a call.
-};
-
-/// Starts the operation when the caller's coroutine is suspended.
-template <class = void>
-class start_operation
-{
-public:
-    explicit start_operation(operation_ptr op) : op_(std::move(op)) {}
-
-    template <class Handler>
-    void operator()(Handler handler) const
-    {
-        op_->start(std::make_unique<caller<Handler>>(op_, std::move(handler)));
-    }
-
-private:
-    operation_ptr op_;
-};
-
-/// Runs `op`, whose task belongs to the awaiting coroutine and has the outcome afterwards.
-template <class = void>
-net::awaitable<void> run_operation(operation_ptr op)
-{
-    return net::async_initiate<net::use_awaitable_t<> const, void()>(start_operation<>(std::move(op)),
-                                                                     net::use_awaitable);
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
 // -------- hdikafka/detail/client/core.hpp
 
 // What a client's handles, calls and streams share.
@@ -13699,7 +13350,6 @@ public:
           options_(std::move(options)),
           http_(std::make_shared<transport<>>(std::move(executor), settings(options_, endpoint_))),
           pool_(http_->pool(endpoint_)),
-          registry_(std::make_shared<operation_registry<>>()),
           fields_(common_fields(options_, false)),
           body_fields_(common_fields(options_, true))
     {}
@@ -13757,11 +13407,12 @@ public:
         return steady_clock::now() + std::clamp(limit, milliseconds(0), longest);
     }
 
-    registry_ptr const& registry() const noexcept { return registry_; }
+    /// Those in flight.
+    operation_registry<>& calls() noexcept { return calls_; }
 
     void close()
     {
-        registry_->close();
+        calls_.close();
         http_->close();
     }
 
@@ -13847,28 +13498,33 @@ private:
     client_options const options_;
     transport_ptr const http_;
     pool_ptr const pool_;
-    registry_ptr const registry_;
     shared_fields const fields_;
     shared_fields const body_fields_;
+    operation_registry<> calls_;
 };
 
-/// A call's place among those in flight: close() ends it. Throws once the client is closed, and when there
-/// is no time for the call.
+/// A call's place among those in flight, so that close() ends it. Throws once the client is closed, and when
+/// there is no time for the call. Client and operation outlive it.
 template <class = void>
 class call_entry
 {
 public:
-    call_entry(client_ptr const& owner, operation_ptr const& op, call_label const& about)
-        : entry_(owner->registry(), op)
+    call_entry(client_core<>& owner, operation<>& op, call_label const& about)
+        : calls_(owner.calls()), op_(op)
     {
-        if (!entry_.added())
+        bool const late = op.time_left() <= milliseconds(0);
+        if (late ? calls_.closed() : !calls_.add(op))
             throw error(errc::closed, about.describe(), "the client is closed");
-        if (op->time_left() <= milliseconds(0))
+        if (late)
             throw error(errc::timed_out, about.describe(), "there was no time for the call");
     }
+    call_entry(call_entry const&) = delete;
+    call_entry& operator=(call_entry const&) = delete;
+    ~call_entry() { calls_.remove(op_); }
 
 private:
-    registration<> entry_;
+    operation_registry<>& calls_;
+    operation<>& op_;
 };
 
 } // namespace hdikafka::inline v0_1::detail
@@ -14636,19 +14292,17 @@ result<receipt> read_receipt(call_answer const& answer, std::size_t count)
 /// Carries out one call of the client's user. `work` has
 ///   `label()`: which call it is; throws what is wrong with the arguments;
 ///   `begin(op, owner, answer)`: the task, which may refer to `work` and leave its last answer;
-///   `read(answer)`: what the user gets, a `Work::product`; throws what is wrong with it.
+///   `read(answer)`: what the user gets; throws what is wrong with it.
 /// Fails by throwing. This is the one coroutine of Asio's between the user's own and the tasks.
-template <class Work>
-net::awaitable<typename Work::product> run_call(client_ptr owner, std::optional<milliseconds> timeout,
-                                                Work work)
+template <class Work, class Product = decltype(std::declval<Work&>().read(std::declval<call_answer&>()))>
+net::awaitable<Product> run_call(client_ptr owner, std::optional<milliseconds> timeout, Work work)
 {
     call_label const& about = work.label();
     auto const op = owner->http()->make_operation(owner->deadline(timeout));
-    call_entry<> const entry(owner, op, about);
+    call_entry<> const entry(*owner, *op, about);
     call_answer answer;
     task running = work.begin(op, owner, answer);
-    op->runs(running);
-    co_await run_operation<>(op);
+    co_await run_operation<>(op, running);
     running.outcome().value();
     co_return work.read(answer);
 }
@@ -14668,8 +14322,6 @@ template <class Read>
 class question
 {
 public:
-    using product = decltype(read_answer(std::declval<Read&>(), std::declval<call_answer&>()).value());
-
     question(result<call_request_ptr>&& request, Read reader) : request_(std::move(request)), read_(reader) {}
 
     call_label const& label() const { return request_.value()->info; }
@@ -14677,7 +14329,7 @@ public:
     {
         return call<>(op, owner->http(), *request_.value(), answer);
     }
-    product read(call_answer& answer) { return read_answer(read_, answer).value(); }
+    auto read(call_answer& answer) { return read_answer(read_, answer).value(); }
 
 private:
     result<call_request_ptr> request_;
@@ -14810,8 +14462,6 @@ template <class Lazy>
 class topic_creation
 {
 public:
-    using product = void;
-
     topic_creation(result<call_request_ptr>&& request, std::optional<std::int32_t> partitions)
         : request_(std::move(request)), partitions_(partitions)
     {}
@@ -14864,8 +14514,6 @@ template <class Lazy>
 class topic_wait
 {
 public:
-    using product = void;
-
     topic_wait(call_label about, call_options options)
         : about_(std::move(about)), options_(std::move(options))
     {}
@@ -14991,48 +14639,28 @@ class producer_options
 {
 public:
     /// The most records in one request; 1,000 by default. Less than 1 is refused with errc::invalid_count.
-    producer_options& max_batch_records(std::size_t count) &
-    {
-        max_batch_records_ = count;
-        return *this;
-    }
+    producer_options& max_batch_records(std::size_t count) & { return set(max_batch_records_, count); }
     producer_options&& max_batch_records(std::size_t count) && { return std::move(max_batch_records(count)); }
 
     /// The most bytes in one request's body; 1,000,000 by default, at least 1,000. A record that no body of
     /// that size holds is refused with errc::too_large. When the service finds a batch too large (413), which
     /// is then sent in halves, later batches are smaller, until many of them went well.
-    producer_options& max_batch_bytes(std::size_t bytes) &
-    {
-        max_batch_bytes_ = bytes;
-        return *this;
-    }
+    producer_options& max_batch_bytes(std::size_t bytes) & { return set(max_batch_bytes_, bytes); }
     producer_options&& max_batch_bytes(std::size_t bytes) && { return std::move(max_batch_bytes(bytes)); }
 
     /// How long a record waits for others to travel with when no request of its lane is under way; not at all
     /// by default. A full batch and flush() do not wait.
-    producer_options& linger(milliseconds time) &
-    {
-        linger_ = time;
-        return *this;
-    }
+    producer_options& linger(milliseconds time) & { return set(linger_, time); }
     producer_options&& linger(milliseconds time) && { return std::move(linger(time)); }
 
     /// Requests under way for each lane: a partition where the producer knows it, otherwise a topic. 1 by
     /// default, which keeps records in the order they were sent in, see producer. More is faster over long
     /// distances, and gives that order up: batches may overtake each other.
-    producer_options& max_in_flight(std::size_t requests) &
-    {
-        max_in_flight_ = requests;
-        return *this;
-    }
+    producer_options& max_in_flight(std::size_t requests) & { return set(max_in_flight_, requests); }
     producer_options&& max_in_flight(std::size_t requests) && { return std::move(max_in_flight(requests)); }
 
     /// Who chooses the partitions of records that have none; partitioner::server by default.
-    producer_options& partitioner(hdikafka::partitioner who) &
-    {
-        partitioner_ = std::move(who);
-        return *this;
-    }
+    producer_options& partitioner(hdikafka::partitioner who) & { return set(partitioner_, std::move(who)); }
     producer_options&& partitioner(hdikafka::partitioner who) &&
     {
         return std::move(partitioner(std::move(who)));
@@ -15040,27 +14668,18 @@ public:
 
     /// The most bytes of records that have been taken and not been answered; 32 MiB by default, at least
     /// max_batch_bytes. Further send()s wait for room, in their order.
-    producer_options& buffer_bytes(std::size_t bytes) &
-    {
-        buffer_bytes_ = bytes;
-        return *this;
-    }
+    producer_options& buffer_bytes(std::size_t bytes) & { return set(buffer_bytes_, bytes); }
     producer_options&& buffer_bytes(std::size_t bytes) && { return std::move(buffer_bytes(bytes)); }
 
     /// The most records that have been taken and not been answered; 100,000 by default, at least 1.
-    producer_options& buffer_records(std::size_t count) &
-    {
-        buffer_records_ = count;
-        return *this;
-    }
+    producer_options& buffer_records(std::size_t count) & { return set(buffer_records_, count); }
     producer_options&& buffer_records(std::size_t count) && { return std::move(buffer_records(count)); }
 
     /// How long a topic's number of partitions is taken for granted by a partitioner that needs it; 5 minutes
     /// by default. It is asked for again beside the records, which do not wait.
     producer_options& refresh_partitions(milliseconds interval) &
     {
-        refresh_partitions_ = interval;
-        return *this;
+        return set(refresh_partitions_, interval);
     }
     producer_options&& refresh_partitions(milliseconds interval) &&
     {
@@ -15069,11 +14688,7 @@ public:
 
     /// Whether a batch may be sent again when it may have been written already, so that records can be there
     /// twice. Off by default, whatever the client's retry policy says.
-    producer_options& at_least_once(bool allowed) &
-    {
-        at_least_once_ = allowed;
-        return *this;
-    }
+    producer_options& at_least_once(bool allowed) & { return set(at_least_once_, allowed); }
     producer_options&& at_least_once(bool allowed) && { return std::move(at_least_once(allowed)); }
 
     std::size_t max_batch_records() const noexcept { return max_batch_records_; }
@@ -15087,6 +14702,13 @@ public:
     bool at_least_once() const noexcept { return at_least_once_; }
 
 private:
+    template <class Member, class Value>
+    producer_options& set(Member& member, Value&& value)
+    {
+        member = std::forward<Value>(value);
+        return *this;
+    }
+
     std::size_t max_batch_records_ = 1'000;
     std::size_t max_batch_bytes_ = 1'000'000;
     milliseconds linger_{0};
@@ -16344,8 +15966,7 @@ public:
         auto const sent = self->submit(std::move(topic), std::move(one), op);
         recipient place(self, sent, true);
         task work = place.wait(op);
-        op->runs(work);
-        co_await run_operation<>(op);
+        co_await run_operation<>(op, work);
         work.outcome().value();
         co_return place.told();
     }
@@ -16359,8 +15980,7 @@ public:
         self->wait_for(*sent, op);
         recipient place(self, sent, false);
         task work = place.wait(op);
-        op->runs(work);
-        co_await run_operation<>(op);
+        co_await run_operation<>(op, work);
         work.outcome().value();
         co_return place.told();
     }
@@ -16372,8 +15992,7 @@ public:
         waiters<>::place place(self, self->flushes_, *op);
         std::uint64_t const generation = self->begin_flush(closing);
         task work = self->await_flush(op, place, generation, closing ? "close" : "flush");
-        op->runs(work);
-        co_await run_operation<>(op);
+        co_await run_operation<>(op, work);
         auto const flushed = work.outcome();
         if (!flushed && closing)
             self->give_up("the producer was closed");
@@ -16831,11 +16450,9 @@ public:
         op->deadline(core.deadline(std::nullopt));
         call_options const none;
         auto request = rest_calls<>(core, "send", none).partitions(topic_);
-        call_answer answer;
-        result<void> asked = request ? result<void>() : request.error();
-        if (asked)
-            asked = co_await call<>(op, core.http(), *request.value(), answer);
-        count_ = asked ? count_of(answer) : asked.error();
+        std::int32_t count = 0;
+        auto const asked = co_await ask(op, producer_->owner_, std::move(request), &count_of, count);
+        count_ = asked ? result<std::int32_t>(count) : asked.error();
         co_return result<void>();
     }
 
@@ -16849,13 +16466,13 @@ public:
     }
 
 private:
-    static result<std::int32_t> count_of(call_answer const& answer)
+    static result<std::int32_t> count_of(std::string_view body)
     {
-        auto const found = told_by(answer, parse_partitions(answer.response.body_text()));
+        auto const found = parse_partitions(body);
         if (!found)
             return found.error();
         if (found.value().empty() || found.value().size() > std::numeric_limits<std::int32_t>::max())
-            return answer.unreadable(error(errc::invalid_response, "the topic has no partitions"));
+            return error(errc::invalid_response, "the topic has no partitions");
         return static_cast<std::int32_t>(found.value().size());
     }
 
@@ -16996,78 +16613,12 @@ using record_stream = basic_record_stream<>;
 
 #if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
 
-// -------- hdikafka/detail/stream/plan_turn.hpp
+// -------- hdikafka/detail/stream/offset_search.hpp
 
-// One turn of a stream's plan: what it is told, and what it wants done then.
-#ifndef HDIKAFKA_DETAIL_STREAM_PLAN_TURN_HPP
-#define HDIKAFKA_DETAIL_STREAM_PLAN_TURN_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// What came of the action before.
-struct plan_event
-{
-    enum class kind : unsigned char
-    {
-        nothing,    ///< It is still to be done; but a pause is over, and a failure told.
-        watermarks, ///< They are `earliest` and `latest`.
-        answer,     ///< A read or a probe gave what is `first`, and a read goes on at `next`.
-        refusal,    ///< Of a read or a probe, for what may be its offset.
-        delivery,   ///< Everything before `next` has been handed over.
-    };
-
-    kind what = kind::nothing;
-    std::int64_t earliest = 0;
-    std::int64_t latest = 0;
-    std::optional<std::int64_t> first = std::nullopt; ///< The offset of the first record, if there is one,
-    std::optional<std::int64_t> time =
-        std::nullopt; ///< and its timestamp in milliseconds since 1970, if it has one.
-    std::int64_t next = 0;
-};
-
-/// What to do, and what it takes.
-class plan_action
-{
-public:
-    enum class kind : unsigned char
-    {
-        look,    ///< Read the watermarks.
-        read,    ///< Read `count` records from `offset` on.
-        probe,   ///< Read one record there, off the way: for what it tells, not to hand it over.
-        deliver, ///< Hand over the records of the last read.
-        pause,   ///< Wait for `pause`.
-        finish,  ///< Nothing: everything up to the end has been delivered.
-        report,  ///< Fail with what the service said to the refusal, and go on when somebody wants to.
-        fail,    ///< Fail, once for all: failure() says why.
-    };
-
-    kind what = kind::finish;
-    std::int64_t offset = 0;
-    std::int32_t count = 1;
-    std::int64_t end = std::numeric_limits<std::int64_t>::max(); ///< None are wanted from here on.
-    std::int64_t known_end = 0; ///< There are records up to here, as far as the last look knows.
-    milliseconds pause{0};
-    std::optional<records_skipped> skipped; ///< Before, for want of a way to read them; tell the observer.
-};
-
-/// A pause up to a fifth shorter, so that streams which began together do not poll in step for ever. `random`
-/// is in [0, 1).
-inline milliseconds jittered(milliseconds pause, double random) noexcept
-{
-    milliseconds const most = pause / 5;
-    return pause - milliseconds(static_cast<milliseconds::rep>(static_cast<double>(most.count()) * random));
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/stream/rules.hpp
-
-// What the options of a stream come to: whether they make sense, where it begins, how many connections it
-// has.
-#ifndef HDIKAFKA_DETAIL_STREAM_RULES_HPP
-#define HDIKAFKA_DETAIL_STREAM_RULES_HPP
+// Whether a stream's options make sense, where it begins, and where it goes on behind a place about which the
+// service keeps silent; both places may have to be looked for by reading single records. Pure decisions.
+#ifndef HDIKAFKA_DETAIL_STREAM_OFFSET_SEARCH_HPP
+#define HDIKAFKA_DETAIL_STREAM_OFFSET_SEARCH_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -17112,27 +16663,67 @@ inline std::int64_t start_position(offset_spec from, std::int64_t earliest_now,
     return earliest_now;
 }
 
-/// How many connections read at the same time; a read ahead has one of its own.
-inline std::size_t connections_of(consume_options const& options) noexcept
+/// Looks for the first record that is not older than a point in time. Halves the range until it is empty,
+/// also where offsets have gaps: a million offsets take twenty reads, one after the other. It ends whatever
+/// the answers say; where timestamps do not rise it ends at some place between an older record and one that
+/// is not.
+class time_search
 {
-    return std::max(options.parallelism(), std::min<std::size_t>(options.read_ahead(), 1) + 1);
-}
+public:
+    /// `time` in milliseconds since 1970. The record is in [first, end), or there is none and the end is what
+    /// is looked for.
+    time_search(std::int64_t time, std::int64_t first, std::int64_t end)
+        : time_(time), low_(first), high_(end)
+    {
+        halve();
+    }
 
-} // namespace hdikafka::inline v0_1::detail
+    bool done() const noexcept { return low_ >= high_; }
 
-#endif
+    /// Where to start, when done().
+    std::int64_t start() const noexcept { return low_; }
 
-// -------- hdikafka/detail/stream/silence_search.hpp
+    /// Where to read a record.
+    std::int64_t offset() const noexcept { return middle_ + further_; }
 
-// Where records can be read again, behind a place about which the service keeps silent: a pure decision.
-#ifndef HDIKAFKA_DETAIL_STREAM_SILENCE_SEARCH_HPP
-#define HDIKAFKA_DETAIL_STREAM_SILENCE_SEARCH_HPP
+    /// The first record at offset() or behind it, and its time if it has one.
+    void answered(std::optional<std::int64_t> first, std::optional<std::int64_t> time)
+    {
+        if (!first && look_further())
+            return;
+        if (!first || *first < offset() || *first >= high_ || (time && *time >= time_))
+            high_ = middle_;
+        else
+            low_ = *first + 1;
+        halve();
+    }
 
-namespace hdikafka::inline v0_1::detail {
+private:
+    void halve()
+    {
+        middle_ = low_ + (high_ - low_) / 2;
+        further_ = 0;
+    }
 
-/// By doubled distances, because a service that says nothing within gaps may have a wide one there. What is
-/// to be skipped must be known better (`thorough`): first from offset to offset, so that nothing is passed
-/// over that can be read, and what is found further away has the place narrowed down where silence ends.
+    /// A service may be silent at a record that is too large for it, or within a gap. False when everything
+    /// up to the end has been tried.
+    bool look_further()
+    {
+        further_ = further_ == 0 ? 1 : 2 * further_;
+        return further_ < high_ - middle_;
+    }
+
+    std::int64_t time_;
+    std::int64_t low_;
+    std::int64_t high_;
+    std::int64_t middle_ = 0;
+    std::int64_t further_ = 0;
+};
+
+/// Looks for where records can be read again. By doubled distances, because a service that says nothing
+/// within gaps may have a wide one there. What is to be skipped must be known better (`thorough`): first from
+/// offset to offset, so that nothing is passed over that can be read, and what is found further away has the
+/// place narrowed down where silence ends.
 class silence_search
 {
 public:
@@ -17196,69 +16787,67 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/stream/time_search.hpp
+// -------- hdikafka/detail/stream/plan_turn.hpp
 
-// The first record that is not older than a point in time, found by reading single records: a pure decision.
-#ifndef HDIKAFKA_DETAIL_STREAM_TIME_SEARCH_HPP
-#define HDIKAFKA_DETAIL_STREAM_TIME_SEARCH_HPP
+// One turn of a stream's plan: what it is told, and what it wants done then.
+#ifndef HDIKAFKA_DETAIL_STREAM_PLAN_TURN_HPP
+#define HDIKAFKA_DETAIL_STREAM_PLAN_TURN_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
-/// Halves the range until it is empty, also where offsets have gaps: a million offsets take twenty reads, one
-/// after the other. It ends whatever the answers say; where timestamps do not rise it ends at some place
-/// between an older record and one that is not.
-class time_search
+/// What came of the action before.
+struct plan_event
+{
+    enum class kind : unsigned char
+    {
+        nothing,    ///< It is still to be done; but a pause is over, and a failure told.
+        watermarks, ///< They are `earliest` and `latest`.
+        answer,     ///< A read or a probe gave what is `first`, and a read goes on at `next`.
+        refusal,    ///< Of a read or a probe, for what may be its offset.
+        delivery,   ///< Everything before `next` has been handed over.
+    };
+
+    kind what = kind::nothing;
+    std::int64_t earliest = 0;
+    std::int64_t latest = 0;
+    std::optional<std::int64_t> first = std::nullopt; ///< The offset of the first record, if there is one,
+    std::optional<std::int64_t> time =
+        std::nullopt; ///< and its timestamp in milliseconds since 1970, if it has one.
+    std::int64_t next = 0;
+};
+
+/// What to do, and what it takes.
+class plan_action
 {
 public:
-    /// `time` in milliseconds since 1970. The record is in [first, end), or there is none and the end is what
-    /// is looked for.
-    time_search(std::int64_t time, std::int64_t first, std::int64_t end)
-        : time_(time), low_(first), high_(end)
+    enum class kind : unsigned char
     {
-        halve();
-    }
+        look,    ///< Read the watermarks.
+        read,    ///< Read `count` records from `offset` on.
+        probe,   ///< Read one record there, off the way: for what it tells, not to hand it over.
+        deliver, ///< Hand over the records of the last read.
+        pause,   ///< Wait for `pause`.
+        finish,  ///< Nothing: everything up to the end has been delivered.
+        report,  ///< Fail with what the service said to the refusal, and go on when somebody wants to.
+        fail,    ///< Fail, once for all: failure() says why.
+    };
 
-    bool done() const noexcept { return low_ >= high_; }
-
-    /// Where to start, when done().
-    std::int64_t start() const noexcept { return low_; }
-
-    /// Where to read a record.
-    std::int64_t offset() const noexcept { return middle_ + further_; }
-
-    /// The first record at offset() or behind it, and its time if it has one.
-    void answered(std::optional<std::int64_t> first, std::optional<std::int64_t> time)
-    {
-        if (!first && look_further())
-            return;
-        if (!first || *first < offset() || *first >= high_ || (time && *time >= time_))
-            high_ = middle_;
-        else
-            low_ = *first + 1;
-        halve();
-    }
-
-private:
-    void halve()
-    {
-        middle_ = low_ + (high_ - low_) / 2;
-        further_ = 0;
-    }
-
-    /// A service may be silent at a record that is too large for it, or within a gap. False when everything
-    /// up to the end has been tried.
-    bool look_further()
-    {
-        further_ = further_ == 0 ? 1 : 2 * further_;
-        return further_ < high_ - middle_;
-    }
-
-    std::int64_t time_;
-    std::int64_t low_;
-    std::int64_t high_;
-    std::int64_t middle_ = 0;
-    std::int64_t further_ = 0;
+    kind what = kind::finish;
+    std::int64_t offset = 0;
+    std::int32_t count = 1;
+    std::int64_t end = std::numeric_limits<std::int64_t>::max(); ///< None are wanted from here on.
+    std::int64_t known_end = 0; ///< There are records up to here, as far as the last look knows.
+    milliseconds pause{0};
+    std::optional<records_skipped> skipped; ///< Before, for want of a way to read them; tell the observer.
 };
+
+/// A pause up to a fifth shorter, so that streams which began together do not poll in step for ever. `random`
+/// is in [0, 1).
+inline milliseconds jittered(milliseconds pause, double random) noexcept
+{
+    milliseconds const most = pause / 5;
+    return pause - milliseconds(static_cast<milliseconds::rep>(static_cast<double>(most.count()) * random));
+}
 
 } // namespace hdikafka::inline v0_1::detail
 
@@ -17940,6 +17529,12 @@ public:
     }
 
 private:
+    /// How many connections read at the same time; a read ahead has one of its own.
+    static std::size_t connections_of(consume_options const& options) noexcept
+    {
+        return std::max(options.parallelism(), std::min<std::size_t>(options.read_ahead(), 1) + 1);
+    }
+
     mutable std::mutex mutex_;
     waiters<> waiting_{mutex_};
     read_plan<result<record_batch>> ranges_;
@@ -18034,7 +17629,8 @@ public:
           topic_(std::move(topic)),
           partition_(partition),
           plan_(saved ? wanted.from(saved->next_offset) : wanted),
-          ahead_(wanted)
+          ahead_(wanted),
+          unfit_(check_consume(wanted))
     {
         if (saved && saved->last_timestamp && saved->last_timestamp->time_since_epoch().count() >= 0)
             plan_.expect(saved->last_offset, saved->last_timestamp->time_since_epoch().count());
@@ -18051,6 +17647,8 @@ public:
     task follow(operation_ptr op, call_options options)
     {
         using kind = plan_action::kind;
+        if (unfit_)
+            co_return error(unfit_->code(), about_next(topic_, options), unfit_->cause());
         auto const due = op->deadline();
         plan_event event;
         result<void> went_well;
@@ -18211,6 +17809,7 @@ private:
     record_batch arrived_;                   ///< Read, not handed over yet.
     steady_clock::time_point look_again_at_; ///< Nothing new is looked for before.
     reads_ahead<Lazy> ahead_;
+    std::optional<error> const unfit_; ///< Why nothing can be read as it is wanted, a checkpoint included.
     children<Lazy> reads_;
 };
 
@@ -18699,11 +18298,10 @@ public:
         if (auto rest = stream->take_rest())
             co_return rest;
 
-        call_entry<> const entry(stream->owner, op, about);
+        call_entry<> const entry(*stream->owner, *op, about);
         record_batch batch;
         task work = next_batch(op, stream, std::move(options), batch);
-        op->runs(work);
-        co_await run_operation<Lazy>(op);
+        co_await run_operation<Lazy>(op, work);
         if (op->stopped())
             stream->stop(); // what has arrived stays; what has not is left alone until it is wanted again
         work.outcome().value();
@@ -18798,9 +18396,9 @@ private:
             outcome = co_await load_checkpoints(op, stream, options);
         if (!outcome)
             co_return outcome;
-        if (auto const wrong = check_consume(stream->options))
-            co_return error(wrong->code(), about_next(stream->topic, options), wrong->cause());
         if (!stream->single) {
+            if (auto const wrong = check_consume(stream->options))
+                co_return error(wrong->code(), about_next(stream->topic, options), wrong->cause());
             all_partitions<Lazy> all(op, stream, std::move(options));
             outcome = co_await all.next(batch);
             stream->followers.cancel(); // nobody follows a plan while there is no next()

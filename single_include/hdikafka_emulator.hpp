@@ -178,7 +178,7 @@ private:
 namespace hdikafka::inline v0_1 {
 
 /// The wall clock as the service counts it.
-using emulator_time = std::chrono::sys_time<std::chrono::milliseconds>;
+using emulator_time = std::chrono::sys_time<milliseconds>;
 
 /// The body of the answer to a produce. The API says only that it is a "string".
 enum class emulator_produce_answer : unsigned char
@@ -372,20 +372,14 @@ public:
 
     /// How long metadata goes on showing what it showed before a topic was created or deleted, as the
     /// proxy's cache does. Producing and consuming see the change at once: they ask the brokers.
-    emulator_options& visibility_delay(std::chrono::milliseconds value) &
-    {
-        return set(visibility_delay_, value);
-    }
-    emulator_options&& visibility_delay(std::chrono::milliseconds value) &&
-    {
-        return moved(visibility_delay_, value);
-    }
-    std::chrono::milliseconds visibility_delay() const noexcept { return visibility_delay_; }
+    emulator_options& visibility_delay(milliseconds value) & { return set(visibility_delay_, value); }
+    emulator_options&& visibility_delay(milliseconds value) && { return moved(visibility_delay_, value); }
+    milliseconds visibility_delay() const noexcept { return visibility_delay_; }
 
     /// How long every request waits before it is handled.
-    emulator_options& latency(std::chrono::milliseconds value) & { return set(latency_, value); }
-    emulator_options&& latency(std::chrono::milliseconds value) && { return moved(latency_, value); }
-    std::chrono::milliseconds latency() const noexcept { return latency_; }
+    emulator_options& latency(milliseconds value) & { return set(latency_, value); }
+    emulator_options&& latency(milliseconds value) && { return moved(latency_, value); }
+    milliseconds latency() const noexcept { return latency_; }
 
     /// The most bytes that the body of one read may have. A record that alone exceeds it is never returned:
     /// the answer is empty, as if there were nothing.
@@ -465,12 +459,9 @@ public:
     std::size_t max_connections() const noexcept { return max_connections_; }
 
     /// How long a connection may stand still, idle or in the middle of a request, before it is closed.
-    emulator_options& idle_timeout(std::chrono::milliseconds value) & { return set(idle_timeout_, value); }
-    emulator_options&& idle_timeout(std::chrono::milliseconds value) &&
-    {
-        return moved(idle_timeout_, value);
-    }
-    std::chrono::milliseconds idle_timeout() const noexcept { return idle_timeout_; }
+    emulator_options& idle_timeout(milliseconds value) & { return set(idle_timeout_, value); }
+    emulator_options&& idle_timeout(milliseconds value) && { return moved(idle_timeout_, value); }
+    milliseconds idle_timeout() const noexcept { return idle_timeout_; }
 
 private:
     template <class Member, class Value>
@@ -505,8 +496,8 @@ private:
     std::string identity_header_ = "emulator-identity-header";
     std::string user_assigned_identity_;
     std::string arc_key_file_;
-    std::chrono::milliseconds visibility_delay_{0};
-    std::chrono::milliseconds latency_{0};
+    milliseconds visibility_delay_{0};
+    milliseconds latency_{0};
     std::size_t read_cap_ = 6'000'000;
     std::size_t retain_records_ = 1'000'000;
     std::size_t max_stored_bytes_ = std::size_t{1} << 30;
@@ -521,7 +512,7 @@ private:
     bool empty_in_gaps_ = false;
     std::size_t max_body_ = std::size_t{16} << 20;
     std::size_t max_connections_ = 4'096;
-    std::chrono::milliseconds idle_timeout_{60'000};
+    milliseconds idle_timeout_{60'000};
 };
 
 } // namespace hdikafka::inline v0_1
@@ -680,7 +671,7 @@ public:
     basic_emulator(basic_emulator const&) = delete;
     basic_emulator& operator=(basic_emulator const&) = delete;
 
-    ~basic_emulator();
+    ~basic_emulator() { stop(); }
 
     /// Makes a certificate if none was given, binds and begins to accept. Throws hk::error when the
     /// address cannot be bound or the certificate cannot be used. Once only, also after stop().
@@ -690,13 +681,13 @@ public:
     void stop();
 
     /// The port that was bound.
-    std::uint16_t port() const noexcept;
+    std::uint16_t port() const noexcept { return port_; }
 
     /// What a client's endpoint must be: "https://127.0.0.1:40123".
     std::string endpoint() const;
 
     /// What a credential's authority_host must be: the same listener.
-    std::string authority_host() const;
+    std::string authority_host() const { return endpoint(); }
 
     /// Where the endpoints for managed identities are, without TLS: "http://127.0.0.1:40124". Programs find
     /// them by their environment, with this in the place of URL:
@@ -709,7 +700,7 @@ public:
     std::string identity_endpoint() const;
 
     /// What a client must trust: the authority that was made, or the certificate chain that was given.
-    std::string const& ca_pem() const noexcept;
+    std::string const& ca_pem() const noexcept { return ca_pem_; }
 
     /// The tenant, application and secret of the options, at this authority.
     hdikafka::credential credential() const;
@@ -737,7 +728,7 @@ public:
     std::size_t request_count(emulator_route route) const;
 
     /// How often a token was asked for.
-    std::size_t token_requests() const;
+    std::size_t token_requests() const { return request_count(emulator_route::token); }
 
     /// The requests in the order in which they were handled; the last 10,000.
     std::vector<emulator_call> calls() const;
@@ -758,19 +749,34 @@ public:
     std::int64_t append(std::string_view topic, record const& record);
 
     /// Deletes what is before the offset, as retention by time or size does.
-    void trim(std::string_view topic, std::int32_t partition, std::int64_t offset);
+    void trim(std::string_view topic, std::int32_t partition, std::int64_t offset)
+    {
+        edit(topic, partition, [offset](auto& log) { log.trim(offset); });
+    }
 
     /// Keeps the newest `count` records.
-    void retain(std::string_view topic, std::int32_t partition, std::size_t count);
+    void retain(std::string_view topic, std::int32_t partition, std::size_t count)
+    {
+        edit(topic, partition, [count](auto& log) { log.retain(count); });
+    }
 
     /// Deletes what is at the offset and after it: the latest offset moves back.
-    void truncate(std::string_view topic, std::int32_t partition, std::int64_t offset);
+    void truncate(std::string_view topic, std::int32_t partition, std::int64_t offset)
+    {
+        edit(topic, partition, [offset](auto& log) { log.truncate(offset); });
+    }
 
     /// Deletes the offsets from `first` up to but not including `last`, as compaction does.
-    void compact(std::string_view topic, std::int32_t partition, std::int64_t first, std::int64_t last);
+    void compact(std::string_view topic, std::int32_t partition, std::int64_t first, std::int64_t last)
+    {
+        edit(topic, partition, [first, last](auto& log) { log.compact(first, last); });
+    }
 
     /// Passes over `count` offsets at the end, as transaction markers do.
-    void inject_gap(std::string_view topic, std::int32_t partition, std::int64_t count);
+    void inject_gap(std::string_view topic, std::int32_t partition, std::int64_t count)
+    {
+        edit(topic, partition, [count](auto& log) { log.skip(count); });
+    }
 
     /// Refuses every token given out until now.
     void expire_tokens();
@@ -847,8 +853,6 @@ namespace hdikafka::inline v0_1::detail::emulation {
 class emulator_certificate
 {
 public:
-    emulator_certificate() = default;
-
     std::string ca_pem;
     std::string chain_pem; ///< The leaf; its authority is for the client to know.
     std::string key_pem;
@@ -859,7 +863,7 @@ public:
 class certificate_maker
 {
 public:
-    using key = openssl_handle<EVP_PKEY, &EVP_PKEY_free>;
+    using key = pkey_ptr;
     using certificate = x509_ptr;
     using extension = openssl_handle<X509_EXTENSION, &X509_EXTENSION_free>;
 
@@ -898,16 +902,14 @@ public:
 
     static std::string pem(X509* from)
     {
-        bio_ptr const out(BIO_new(BIO_s_mem()));
-        return out && PEM_write_bio_X509(out.get(), from) == 1 ? text(out.get()) : std::string();
+        return written([from](BIO* out) { return PEM_write_bio_X509(out, from); });
     }
 
     static std::string pem(EVP_PKEY* from)
     {
-        bio_ptr const out(BIO_new(BIO_s_mem()));
-        bool const written =
-            out && PEM_write_bio_PKCS8PrivateKey(out.get(), from, nullptr, nullptr, 0, nullptr, nullptr) == 1;
-        return written ? text(out.get()) : std::string();
+        return written([from](BIO* out) {
+            return PEM_write_bio_PKCS8PrivateKey(out, from, nullptr, nullptr, 0, nullptr, nullptr);
+        });
     }
 
 private:
@@ -920,10 +922,14 @@ private:
         return ASN1_INTEGER_set_uint64(X509_get_serialNumber(made), serial >> 1 | 1) == 1;
     }
 
-    static std::string text(BIO* from)
+    template <class Write>
+    static std::string written(Write write)
     {
+        bio_ptr const out(BIO_new(BIO_s_mem()));
+        if (!out || write(out.get()) != 1)
+            return {};
         char* data = nullptr;
-        long const size = BIO_get_mem_data(from, &data);
+        long const size = BIO_get_mem_data(out.get(), &data);
         return size > 0 ? std::string(data, static_cast<std::size_t>(size)) : std::string();
     }
 };
@@ -990,8 +996,6 @@ namespace hdikafka::inline v0_1::detail::emulation {
 class emulator_request
 {
 public:
-    emulator_request() = default;
-
     std::string_view method;
     std::string_view target;
     std::string_view host;
@@ -1100,27 +1104,25 @@ inline std::optional<emulator_target> parse_target(std::string_view target)
     return out;
 }
 
-/// Writes text that a peer may have sent into JSON; what is not UTF-8 becomes question marks.
-inline void append_any_text(std::string& out, std::string_view text)
+/// The JSON string of text that a peer may have sent; what is not UTF-8 becomes question marks.
+inline std::string json_text(std::string_view text)
 {
+    std::string out;
     if (append_json_string(out, text))
-        return;
+        return out;
     std::string ascii(text);
     for (char& c : ascii)
         if (static_cast<unsigned char>(c) >= 0x80)
             c = '?';
     append_json_string(out, ascii);
+    return out;
 }
 
 /// The body of a refusal. No schema is published; these are the names that proxies for Kafka use.
 inline emulator_answer proxy_error(int status, std::string_view message)
 {
-    std::string body = "{\"error_code\":";
-    append_json_integer(body, status);
-    body += ",\"message\":";
-    append_any_text(body, message);
-    body += '}';
-    return emulator_answer(status, std::move(body));
+    return emulator_answer(status, R"({"error_code":)" + std::to_string(status) + R"(,"message":)" +
+                                       json_text(message) + '}');
 }
 
 inline std::string_view reason_phrase(int status) noexcept
@@ -1412,20 +1414,18 @@ class emulator_connection : public std::enable_shared_from_this<emulator_connect
 {
 public:
     using handler = std::function<emulator_answer(emulator_request const&)>;
-    using milliseconds = std::chrono::milliseconds;
 
     /// Speaks TLS if there is a context for it.
     emulator_connection(net::ip::tcp::socket socket, net::ssl::context* context, std::uint64_t number,
-                        http_limits const& limits, milliseconds idle_timeout, milliseconds latency,
-                        handler handle)
+                        emulator_options const& options, handler handle)
         : stream_(std::move(socket), context),
           watchdog_(stream_.get_executor()),
           pause_(stream_.get_executor()),
-          reader_(limits),
+          reader_(http_limits().body(options.max_body())),
           number_(number),
           plain_(context == nullptr),
-          idle_timeout_(idle_timeout),
-          latency_(latency),
+          idle_timeout_(options.idle_timeout()),
+          latency_(options.latency()),
           handle_(std::move(handle))
     {}
 
@@ -1670,8 +1670,6 @@ public:
 class verified_assertion
 {
 public:
-    verified_assertion() = default;
-
     std::string audience;
     std::string issuer;
     std::string subject;
@@ -1684,22 +1682,11 @@ public:
 class registered_certificate
 {
 public:
-    registered_certificate() = default;
-
-    openssl_handle<EVP_PKEY, &EVP_PKEY_free> key; ///< Public, RSA.
+    pkey_ptr key; ///< Public, RSA.
     std::string der;
     std::string sha1;   ///< Of der, 20 bytes.
     std::string sha256; ///< Of der, 32 bytes.
 };
-
-inline std::string assertion_digest(std::string_view bytes, EVP_MD const* kind)
-{
-    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-    unsigned size = 0;
-    if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, kind, nullptr) != 1)
-        size = 0; // equals no digest
-    return std::string(reinterpret_cast<char const*>(digest.data()), size);
-}
 
 /// Reads all certificates of a PEM text; private keys between them are passed over.
 template <class = void>
@@ -1714,15 +1701,12 @@ result<std::vector<registered_certificate>> read_registered_certificates(std::st
     bio_ptr const in(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
     while (x509_ptr const read{PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr)}) {
         registered_certificate& made = out.emplace_back();
-        made.key = openssl_handle<EVP_PKEY, &EVP_PKEY_free>(X509_get_pubkey(read.get()));
+        made.key = pkey_ptr(X509_get_pubkey(read.get()));
         if (!made.key || EVP_PKEY_get_base_id(made.key.get()) != EVP_PKEY_RSA)
             return refused("one is not for RSA");
-        unsigned char* der = nullptr;
-        int const size = i2d_X509(read.get(), &der);
-        made.der.assign(reinterpret_cast<char const*>(der), size > 0 ? static_cast<std::size_t>(size) : 0);
-        OPENSSL_free(der);
-        made.sha1 = assertion_digest(made.der, EVP_sha1());
-        made.sha256 = assertion_digest(made.der, EVP_sha256());
+        made.der = certificate_der(read.get());
+        made.sha1 = digest_of(made.der, EVP_sha1());
+        made.sha256 = digest_of(made.der, EVP_sha256());
     }
     if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
         return refused("one is damaged");
@@ -1833,7 +1817,7 @@ std::optional<verified_assertion> read_assertion_claims(std::string_view json)
 template <class = void>
 bool signed_with(EVP_PKEY* key, bool pss, std::string_view text, std::string_view signature)
 {
-    openssl_handle<EVP_MD_CTX, &EVP_MD_CTX_free> const context(EVP_MD_CTX_new());
+    digest_context_ptr const context(EVP_MD_CTX_new());
     EVP_PKEY_CTX* settings = nullptr; // the context's own
     auto const bytes = [](std::string_view of) { return reinterpret_cast<unsigned char const*>(of.data()); };
     bool const good =
@@ -1989,25 +1973,16 @@ enum class emulator_admission : unsigned char
 class emulator_authority
 {
 public:
-    explicit emulator_authority(emulator_options const& options)
-        : tenant_(options.tenant()),
-          client_id_(options.client_id()),
-          client_secret_(options.client_secret()),
-          certificates_(registered(options)),
-          federated_assertion_(options.federated_assertion()),
-          lifetime_(options.token_lifetime()),
-          refresh_in_(options.token_refresh_in()),
-          in_group_(options.in_security_group())
+    explicit emulator_authority(emulator_options options)
+        : options_(std::move(options)), certificates_(registered(options_))
     {}
 
-    std::string const& tenant() const noexcept { return tenant_; }
-    std::chrono::seconds lifetime() const noexcept { return lifetime_; }
-    std::optional<std::chrono::seconds> refresh_in() const noexcept { return refresh_in_; }
+    emulator_options const& options() const noexcept { return options_; }
     std::string const& required_claims() const noexcept { return required_claims_; }
 
     std::optional<emulator_refusal> check_tenant(std::string_view tenant) const
     {
-        if (equals_ignoring_case(tenant, tenant_))
+        if (equals_ignoring_case(tenant, options_.tenant()))
             return std::nullopt;
         return emulator_refusal{400, "invalid_tenant", 90002,
                                 "Tenant '" + std::string(tenant) +
@@ -2037,10 +2012,10 @@ public:
         auto const scope = single_value(form, "scope");
         if (!scope)
             return missing("scope");
-        if (!equals_ignoring_case(*client_id, client_id_))
+        if (!equals_ignoring_case(*client_id, options_.client_id()))
             return emulator_refusal{400, "unauthorized_client", 700016,
                                     "Application with identifier '" + std::string(*client_id) +
-                                        "' was not found in the directory '" + tenant_ + "'."};
+                                        "' was not found in the directory '" + options_.tenant() + "'."};
         if (*scope != emulator_scope)
             return check_scope(*scope);
         if (auto const claims = single_value(form, "claims"); claims && !valid_claims(*claims))
@@ -2054,7 +2029,7 @@ public:
             return emulator_refusal{401, "invalid_client", 7000216,
                                     "'client_assertion', 'client_secret' or 'request' is required for the "
                                     "'client_credentials' grant type."};
-        if (*secret != client_secret_)
+        if (*secret != options_.client_secret())
             return emulator_refusal{401, "invalid_client", 7000215,
                                     "Invalid client secret provided. Ensure the secret being sent in the "
                                     "request is the client secret value, not the client secret ID."};
@@ -2068,7 +2043,7 @@ public:
         if (tokens_.size() >= max_tokens)
             tokens_.erase(tokens_.begin());
         std::string token = random_hex(random, 600);
-        tokens_.insert_or_assign(token, issued_token{now + lifetime_, std::string(claims)});
+        tokens_.insert_or_assign(token, issued_token{now + options_.token_lifetime(), std::string(claims)});
         return token;
     }
 
@@ -2087,7 +2062,8 @@ public:
             return emulator_admission::expired_token;
         if (!required_claims_.empty() && found->second.claims != required_claims_)
             return emulator_admission::other_claims;
-        return in_group_ ? emulator_admission::admitted : emulator_admission::outside_group;
+        return options_.in_security_group() ? emulator_admission::admitted
+                                            : emulator_admission::outside_group;
     }
 
     /// Refuses every token given out until now.
@@ -2100,8 +2076,8 @@ public:
     /// Admits only tokens that were asked for with exactly these claims; any again when they are empty.
     void require_claims(std::string claims) { required_claims_ = std::move(claims); }
 
-    void in_security_group(bool member) noexcept { in_group_ = member; }
-    void client_secret(std::string secret) { client_secret_ = std::move(secret); }
+    void in_security_group(bool member) { options_.in_security_group(member); }
+    void client_secret(std::string secret) { options_.client_secret(std::move(secret)); }
 
 private:
     static constexpr std::size_t max_tokens = 10'000;
@@ -2128,7 +2104,7 @@ private:
                                     "The request body must contain the following parameter: "
                                     "'client_assertion_type', which is " +
                                         std::string(jwt_bearer) + "."};
-        if (!federated_assertion_.empty() && assertion == federated_assertion_)
+        if (!options_.federated_assertion().empty() && assertion == options_.federated_assertion())
             return std::nullopt;
         auto const refuse = [](int code, std::string description) {
             return emulator_refusal{401, "invalid_client", code, std::move(description)};
@@ -2137,7 +2113,7 @@ private:
         if (auto const* const fault = std::get_if<assertion_fault>(&verified))
             return refuse(fault->code, fault->description);
         auto const& claims = std::get<verified_assertion>(verified);
-        if (claims.issuer != client_id_ || claims.subject != client_id_)
+        if (claims.issuer != options_.client_id() || claims.subject != options_.client_id())
             return refuse(700021,
                           "Client assertion application identifier doesn't match 'client_id' parameter.");
         if (claims.audience != token_url)
@@ -2177,14 +2153,8 @@ private:
                                     "/.default suffixed to the resource identifier."};
     }
 
-    std::string tenant_;
-    std::string client_id_;
-    std::string client_secret_;
+    emulator_options options_; ///< With what has been changed since.
     std::vector<registered_certificate> certificates_;
-    std::string federated_assertion_;
-    std::chrono::seconds lifetime_;
-    std::optional<std::chrono::seconds> refresh_in_;
-    bool in_group_;
     std::string required_claims_;
     std::map<std::string, issued_token, std::less<>> tokens_;
 };
@@ -2199,6 +2169,8 @@ private:
 // metadata shows of it.
 #ifndef HDIKAFKA_DETAIL_EMULATOR_BROKER_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_BROKER_HPP
+
+#include <set>
 
 namespace hdikafka::inline v0_1::detail::emulation {
 
@@ -2219,22 +2191,12 @@ inline constexpr std::array<emulator_broker_endpoint, emulator_broker_count> emu
      {"wn2-emulator.internal", "/fault-domain-2", 9092, 1003}}};
 
 /// Topics' names as Kafka has them.
-inline bool valid_emulator_topic(std::string_view name) noexcept
-{
-    if (name.empty() || name.size() > 249 || name == "." || name == "..")
-        return false;
-    return std::ranges::all_of(name, [](char c) {
-        bool const letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-        return letter || c == '.' || c == '_' || c == '-';
-    });
-}
+inline bool valid_emulator_topic(std::string_view name) { return bool(check_topic(name)); }
 
 /// What a topic is created with; what is not set is left to the cluster.
 class emulator_topic_config
 {
 public:
-    emulator_topic_config() = default;
-
     std::optional<std::int32_t> partition_count;
     std::optional<std::int32_t> replication_factor;
     std::map<std::string, std::string> properties; ///< Names and JSON texts.
@@ -2265,8 +2227,6 @@ public:
 class emulator_new_record
 {
 public:
-    emulator_new_record() = default;
-
     std::optional<std::string> key; ///< JSON text.
     std::optional<std::string> key_bytes;
     std::optional<std::int64_t> partition;
@@ -2285,13 +2245,7 @@ public:
 class emulator_broker
 {
 public:
-    explicit emulator_broker(emulator_options const& options)
-        : visibility_delay_(options.visibility_delay()),
-          retain_records_(options.retain_records()),
-          max_stored_bytes_(options.max_stored_bytes()),
-          max_topics_(options.max_topics()),
-          max_partitions_(options.max_partitions())
-    {}
+    explicit emulator_broker(emulator_options options) : options_(std::move(options)) {}
 
     /// Shown by metadata after the visibility delay.
     result<void> create(std::string_view name, emulator_topic_config config, emulator_time now)
@@ -2301,15 +2255,15 @@ public:
         if (topics_.contains(name))
             return error(errc::already_exists, "topic '" + std::string(name) + "' already exists");
         std::int32_t const partitions = config.partition_count.value_or(1);
-        if (partitions < 1 || partitions > max_partitions_)
+        if (partitions < 1 || partitions > options_.max_partitions())
             return error(errc::bad_request,
-                         "partition_count must be 1 to " + std::to_string(max_partitions_));
+                         "partition_count must be 1 to " + std::to_string(options_.max_partitions()));
         std::int32_t const factor = config.replication_factor.value_or(emulator_broker_count);
         if (factor < 1 || factor > emulator_broker_count)
             return error(errc::bad_request, "replication_factor must be 1 to " +
                                                 std::to_string(emulator_broker_count) +
                                                 ", the number of brokers");
-        if (topics_.size() >= max_topics_)
+        if (topics_.size() >= options_.max_topics())
             return error(errc::service_failed, "the emulator holds its maximum of topics");
 
         emulator_topic topic;
@@ -2319,7 +2273,7 @@ public:
             std::exchange(next_first_broker_, (next_first_broker_ + 1) % emulator_broker_count);
         topic.properties = std::move(config.properties);
         topic.partitions.resize(static_cast<std::size_t>(partitions));
-        topic.shown_from = now + visibility_delay_;
+        topic.shown_from = now + options_.visibility_delay();
         topics_.emplace(name, std::move(topic));
         return {};
     }
@@ -2330,12 +2284,15 @@ public:
         auto const found = topics_.find(name);
         if (found == topics_.end())
             return no_topic(name);
-        for (auto const& log : found->second.partitions)
+        for (auto& log : found->second.partitions) {
             stored_bytes_ -= log.bytes();
-        forget_ghosts(now);
-        if (visibility_delay_.count() > 0 && found->second.shown(now) && ghosts_.size() < max_topics_) {
-            found->second.shown_until = now + visibility_delay_;
-            ghosts_.insert_or_assign(found->first, without_records(std::move(found->second)));
+            log.compact(log.earliest(), log.latest());
+        }
+        std::erase_if(ghosts_, [now](auto const& entry) { return !entry.second.shown(now); });
+        if (options_.visibility_delay().count() > 0 && found->second.shown(now) &&
+            ghosts_.size() < options_.max_topics()) {
+            found->second.shown_until = now + options_.visibility_delay();
+            ghosts_.insert_or_assign(found->first, std::move(found->second));
         }
         topics_.erase(found);
         return {};
@@ -2360,7 +2317,7 @@ public:
 
         std::vector<emulator_placement> placements;
         placements.reserve(records.size());
-        if (stored_bytes_ >= max_stored_bytes_)
+        if (stored_bytes_ >= options_.max_stored_bytes())
             return error(errc::service_failed, "the emulator holds its maximum of bytes");
         for (auto& record : records) {
             emulator_placement placement;
@@ -2427,17 +2384,12 @@ public:
     /// The names that metadata shows, sorted.
     std::vector<std::string> shown_topics(emulator_time now) const
     {
-        std::vector<std::string> names;
-        for (auto const& [name, topic] : topics_)
-            if (topic.shown(now))
-                names.push_back(name);
-        for (auto const& [name, ghost] : ghosts_)
-            if (ghost.shown(now))
-                names.push_back(name);
-        std::ranges::sort(names);
-        auto const repeated = std::ranges::unique(names);
-        names.erase(repeated.begin(), repeated.end());
-        return names;
+        std::set<std::string> names;
+        for (topic_map const* const topics : {&topics_, &ghosts_})
+            for (auto const& [name, topic] : *topics)
+                if (topic.shown(now))
+                    names.insert(name);
+        return {names.begin(), names.end()};
     }
 
     static error no_topic(std::string_view name)
@@ -2476,28 +2428,12 @@ private:
         stored.timestamp = now;
         stored_bytes_ -= log.bytes();
         std::int64_t const offset = log.append(std::move(stored));
-        log.retain(retain_records_);
+        log.retain(options_.retain_records());
         stored_bytes_ += log.bytes();
         return offset;
     }
 
-    static emulator_topic without_records(emulator_topic topic)
-    {
-        for (auto& log : topic.partitions)
-            log.compact(log.earliest(), log.latest());
-        return topic;
-    }
-
-    void forget_ghosts(emulator_time now)
-    {
-        std::erase_if(ghosts_, [now](auto const& entry) { return !entry.second.shown(now); });
-    }
-
-    std::chrono::milliseconds visibility_delay_;
-    std::size_t retain_records_;
-    std::size_t max_stored_bytes_;
-    std::size_t max_topics_;
-    std::int32_t max_partitions_;
+    emulator_options options_;
     std::int32_t next_first_broker_ = 0;
     std::size_t stored_bytes_ = 0;
     topic_map topics_;
@@ -2548,13 +2484,12 @@ inline emulator_answer entra_error(emulator_refusal const& refusal, emulator_vis
     std::string const correlation = correlation_id(visit);
     std::string const timestamp = entra_timestamp(visit.now);
     std::string const code = std::to_string(refusal.code);
-    std::string body = "{\"error\":";
-    append_json_string(body, refusal.error);
-    body += ",\"error_description\":";
-    append_any_text(body, "AADSTS" + code + ": " + refusal.description + " Trace ID: " + trace +
-                              " Correlation ID: " + correlation + " Timestamp: " + timestamp);
-    body += ",\"error_codes\":[" + code + "],\"timestamp\":\"" + timestamp + "\",\"trace_id\":\"" + trace +
-            "\",\"correlation_id\":\"" + correlation + "\"}";
+    std::string const description = "AADSTS" + code + ": " + refusal.description + " Trace ID: " + trace +
+                                    " Correlation ID: " + correlation + " Timestamp: " + timestamp;
+    std::string body = R"({"error":)" + json_text(refusal.error) + R"(,"error_description":)" +
+                       json_text(description) + R"(,"error_codes":[)" + code + R"(],"timestamp":")" +
+                       timestamp + R"(","trace_id":")" + trace + R"(","correlation_id":")" + correlation +
+                       "\"}";
     return emulator_answer(refusal.status, std::move(body)).field("Cache-Control", "no-store, no-cache");
 }
 
@@ -2575,12 +2510,9 @@ inline emulator_answer entra_failure(int status, std::string_view why, emulator_
 }
 
 /// The address that the caller used, so that what it is sent to next is reachable for it too.
-inline std::string authority_url(std::string_view host, std::string_view path)
+inline std::string authority_url(std::string_view host, std::string const& path)
 {
-    std::string out = "https://";
-    out += host;
-    out += path;
-    return out;
+    return "https://" + std::string(host) + path;
 }
 
 /// POST /{tenant}/oauth2/v2.0/token
@@ -2605,11 +2537,11 @@ inline emulator_answer token_answer(emulator_authority& authority, std::string_v
     if (auto refusal = authority.check_request(*form, token_url, visit.now))
         return entra_error(*refusal, visit);
 
-    std::string const lifetime = std::to_string(authority.lifetime().count());
+    std::string const lifetime = std::to_string(authority.options().token_lifetime().count());
     std::string body =
         "{\"token_type\":\"Bearer\",\"expires_in\":" + lifetime + ",\"ext_expires_in\":" + lifetime;
-    if (authority.refresh_in())
-        body += ",\"refresh_in\":" + std::to_string(authority.refresh_in()->count());
+    if (auto const refresh_in = authority.options().token_refresh_in())
+        body += ",\"refresh_in\":" + std::to_string(refresh_in->count());
     std::string_view const claims = single_value(*form, "claims").value_or("");
     body += ",\"access_token\":\"" + authority.issue(visit.now, visit.random, claims) + "\"}";
     return emulator_answer(200, std::move(body)).field("Cache-Control", "no-store, no-cache");
@@ -2622,16 +2554,11 @@ inline emulator_answer openid_answer(emulator_authority const& authority, std::s
     if (auto refusal = authority.check_tenant(tenant))
         return entra_error(*refusal, visit);
     std::string const root = authority_url(visit.request.host, "/" + std::string(tenant));
-    std::string body = "{\"issuer\":";
-    append_any_text(body, root + "/v2.0");
-    body += ",\"token_endpoint\":";
-    append_any_text(body, root + "/oauth2/v2.0/token");
-    body += ",\"authorization_endpoint\":";
-    append_any_text(body, root + "/oauth2/v2.0/authorize");
-    body += ",\"device_authorization_endpoint\":";
-    append_any_text(body, root + "/oauth2/v2.0/devicecode");
-    body += ",\"jwks_uri\":";
-    append_any_text(body, root + "/discovery/v2.0/keys");
+    std::string body = R"({"issuer":)" + json_text(root + "/v2.0");
+    body += R"(,"token_endpoint":)" + json_text(root + "/oauth2/v2.0/token");
+    body += R"(,"authorization_endpoint":)" + json_text(root + "/oauth2/v2.0/authorize");
+    body += R"(,"device_authorization_endpoint":)" + json_text(root + "/oauth2/v2.0/devicecode");
+    body += R"(,"jwks_uri":)" + json_text(root + "/discovery/v2.0/keys");
     body += ",\"token_endpoint_auth_methods_supported\":[\"client_secret_post\",\"private_key_jwt\"],"
             "\"response_types_supported\":[\"token\"],\"subject_types_supported\":[\"pairwise\"],"
             "\"id_token_signing_alg_values_supported\":[\"RS256\"]}";
@@ -2659,13 +2586,11 @@ inline emulator_answer instance_answer(emulator_target const& target, emulator_v
     if (host.empty() || tenant.empty())
         return refuse("'authorization_endpoint' names no tenant.");
 
-    std::string quoted;
-    append_any_text(quoted, host);
-    std::string bare;
-    append_any_text(bare, host.substr(0, host.find(':')));
-    std::string body = "{\"tenant_discovery_endpoint\":";
-    append_any_text(body, authority_url(visit.request.host, "/" + std::string(tenant) +
-                                                                "/v2.0/.well-known/openid-configuration"));
+    std::string const quoted = json_text(host);
+    std::string const bare = json_text(host.substr(0, host.find(':')));
+    std::string const configuration = authority_url(
+        visit.request.host, "/" + std::string(tenant) + "/v2.0/.well-known/openid-configuration");
+    std::string body = R"({"tenant_discovery_endpoint":)" + json_text(configuration);
     body += ",\"api-version\":\"1.1\",\"metadata\":[{\"preferred_network\":" + quoted +
             ",\"preferred_cache\":" + quoted + ",\"aliases\":[" + quoted + "," + bare + "]}]}";
     return emulator_answer(200, std::move(body));
@@ -2690,11 +2615,8 @@ using emulator_key_writer = std::function<bool(std::string_view key)>;
 /// The body of a refusal by IMDS or Arc.
 inline emulator_answer imds_error(int status, std::string_view error, std::string_view description)
 {
-    std::string body = "{\"error\":";
-    append_json_string(body, error);
-    body += ",\"error_description\":";
-    append_any_text(body, description);
-    return emulator_answer(status, body + '}');
+    return emulator_answer(status, R"({"error":)" + json_text(error) + R"(,"error_description":)" +
+                                       json_text(description) + '}');
 }
 
 /// What IMDS or Arc says with this status when it is in trouble.
@@ -2706,11 +2628,8 @@ inline emulator_answer imds_failure(int status, std::string_view why)
 /// The body of a refusal by App Service.
 inline emulator_answer app_service_error(int status, std::string_view message)
 {
-    std::string body = "{\"statusCode\":";
-    append_json_integer(body, status);
-    body += ",\"message\":";
-    append_any_text(body, message);
-    return emulator_answer(status, body + '}');
+    return emulator_answer(status, R"({"statusCode":)" + std::to_string(status) + R"(,"message":)" +
+                                       json_text(message) + '}');
 }
 
 /// What one of the endpoints takes in its query besides api-version and resource.
@@ -2748,13 +2667,8 @@ public:
 class emulator_managed_identity
 {
 public:
-    emulator_managed_identity(emulator_options const& options, emulator_key_writer write_key)
-        : system_assigned_(options.client_id()),
-          user_assigned_(options.user_assigned_identity()),
-          tenant_(options.tenant()),
-          header_(options.identity_header()),
-          key_file_(options.arc_key_file()),
-          write_key_(std::move(write_key))
+    emulator_managed_identity(emulator_options options, emulator_key_writer write_key)
+        : options_(std::move(options)), write_key_(std::move(write_key))
     {}
 
     /// GET /metadata/identity/oauth2/token
@@ -2773,7 +2687,7 @@ public:
                                 emulator_pairs const& query) const
     {
         auto const& shown = visit.request.identity_header;
-        if (shown != header_)
+        if (shown != options_.identity_header())
             return app_service_error(401, shown ? "X-IDENTITY-HEADER is not what IDENTITY_HEADER says."
                                                 : "The request has no X-IDENTITY-HEADER.");
         if (auto const fault = check_query(query, app_service_query))
@@ -2836,11 +2750,12 @@ private:
         if (*asked != resource && *asked != std::string(resource) + "/")
             return identity_fault{"invalid_resource",
                                   "AADSTS500011: The resource principal named " + std::string(*asked) +
-                                      " was not found in the tenant named " + tenant_ +
+                                      " was not found in the tenant named " + options_.tenant() +
                                       ". (The emulator knows only " + std::string(resource) + ".)"};
         if (named > 1)
             return invalid_request("More than one parameter names an identity");
-        if (named == 1 && (user_assigned_.empty() || single_value(query, "client_id") != user_assigned_))
+        if (named == 1 && (options_.user_assigned_identity().empty() ||
+                           single_value(query, "client_id") != options_.user_assigned_identity()))
             return invalid_request(std::string(known.not_found));
         return std::nullopt;
     }
@@ -2858,22 +2773,20 @@ private:
     {
         std::string key = random_hex(random, 32);
         if (!write_key_ || !write_key_(key))
-            return imds_failure(500, "The key cannot be written to " + key_file_);
+            return imds_failure(500, "The key cannot be written to " + options_.arc_key_file());
         if (keys_.size() == max_keys)
             keys_.pop_front();
         keys_.push_back(std::move(key));
         return imds_error(401, "unauthorized",
                           again ? "The key is none that was asked for, or was used already"
                                 : "The key in the file that WWW-Authenticate names is required")
-            .field("WWW-Authenticate", "Basic realm=" + key_file_);
+            .field("WWW-Authenticate", "Basic realm=" + options_.arc_key_file());
     }
 
     static void append_member(std::string& out, std::string_view name, std::string_view text)
     {
         out += out.empty() ? '{' : ',';
-        append_json_string(out, name);
-        out += ':';
-        append_any_text(out, text);
+        out += json_text(name) + ':' + json_text(text);
     }
 
     /// All numbers are text, as they are in Azure.
@@ -2892,8 +2805,8 @@ private:
                                 emulator_pairs const& query) const
     {
         std::string body = grant(authority, visit, query);
-        append_seconds(body, "expires_in", authority.lifetime());
-        append_seconds(body, "ext_expires_in", authority.lifetime());
+        append_seconds(body, "expires_in", options_.token_lifetime());
+        append_seconds(body, "ext_expires_in", options_.token_lifetime());
         append_seconds(body, "not_before", since_1970(visit.now));
         return emulator_answer(200, body + '}');
     }
@@ -2904,20 +2817,16 @@ private:
     {
         std::string out;
         append_member(out, "access_token", authority.issue(visit.now, visit.random));
-        append_member(out, "client_id", single_value(query, "client_id").value_or(system_assigned_));
-        append_seconds(out, "expires_on", since_1970(visit.now + authority.lifetime()));
-        if (authority.refresh_in())
-            append_seconds(out, "refresh_in", *authority.refresh_in());
+        append_member(out, "client_id", single_value(query, "client_id").value_or(options_.client_id()));
+        append_seconds(out, "expires_on", since_1970(visit.now + options_.token_lifetime()));
+        if (auto const refresh_in = options_.token_refresh_in())
+            append_seconds(out, "refresh_in", *refresh_in);
         append_member(out, "resource", single_value(query, "resource").value_or(""));
         append_member(out, "token_type", "Bearer");
         return out;
     }
 
-    std::string system_assigned_; ///< This and the next are client ids.
-    std::string user_assigned_;   ///< Empty when there is none.
-    std::string tenant_;
-    std::string header_;
-    std::string key_file_;
+    emulator_options options_;
     emulator_key_writer write_key_;
     std::deque<std::string> keys_; ///< That were asked for and not used, the oldest first.
 };
@@ -2933,31 +2842,21 @@ private:
 #ifndef HDIKAFKA_DETAIL_EMULATOR_CODEC_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_CODEC_HPP
 
-#include <limits>
-
 namespace hdikafka::inline v0_1::detail::emulation {
 
 inline error bad_body(std::string const& what) { return error(errc::bad_request, what); }
 
-/// The body's syntax, apart from its shape: after this a fault can only be one of shape.
-inline result<void> check_json(std::string_view body)
+/// The body's syntax, and that it is an object: after this a fault can only be one of what is in it.
+inline result<void> check_object(std::string_view body)
 {
     if (body.empty())
         return bad_body("the request needs a body");
     json_reader in(body);
     if (!in.skip() || !in.finish())
         return bad_body("the body is not valid JSON, at byte " + std::to_string(in.position()));
+    if (json_reader(body).peek() != json_kind::object)
+        return bad_body("the body must be an object");
     return {};
-}
-
-inline bool read_count(json_reader& in, std::optional<std::int32_t>& out)
-{
-    std::int64_t wide = 0;
-    if (!in.integer(wide) || wide < std::numeric_limits<std::int32_t>::min() ||
-        wide > std::numeric_limits<std::int32_t>::max())
-        return false;
-    out = static_cast<std::int32_t>(wide);
-    return true;
 }
 
 /// `{name: string | number | boolean…}`; any name is taken that could be Kafka's.
@@ -2988,11 +2887,9 @@ inline result<emulator_topic_config> read_topic_config(std::string_view body)
     emulator_topic_config out;
     if (body.empty())
         return out;
-    if (auto valid = check_json(body); !valid)
+    if (auto valid = check_object(body); !valid)
         return valid.error();
     json_reader in(body);
-    if (in.peek() != json_kind::object)
-        return bad_body("the body must be an object");
     bool has_properties = false;
     std::string_view name;
     in.enter_object();
@@ -3003,7 +2900,7 @@ inline result<emulator_topic_config> read_topic_config(std::string_view body)
             auto& member = count ? out.partition_count : out.replication_factor;
             if (member)
                 return bad_body(quoted + "is given twice");
-            if (!read_count(in, member))
+            if (!read_int32(in, member.emplace()))
                 return bad_body(quoted + "must be an integer of 32 bits");
         } else if (name == "topic_properties") {
             if (std::exchange(has_properties, true))
@@ -3057,11 +2954,9 @@ inline result<emulator_new_record> read_new_record(json_reader& in, std::string 
 /// The body of a produce.
 inline result<std::vector<emulator_new_record>> read_new_records(std::string_view body)
 {
-    if (auto valid = check_json(body); !valid)
+    if (auto valid = check_object(body); !valid)
         return valid.error();
     json_reader in(body);
-    if (in.peek() != json_kind::object)
-        return bad_body("the body must be an object");
     std::vector<emulator_new_record> out;
     bool found = false;
     std::string_view name;
@@ -3086,38 +2981,37 @@ inline result<std::vector<emulator_new_record>> read_new_records(std::string_vie
     return out;
 }
 
+/// `count` items in brackets, of which `append(out, n)` writes the nth.
+template <class Append>
+void append_list(std::string& out, std::size_t count, Append append)
+{
+    out += '[';
+    for (std::size_t n = 0; n < count; ++n) {
+        if (n > 0)
+            out += ',';
+        append(out, n);
+    }
+    out += ']';
+}
+
 inline void append_broker(std::string& out, std::size_t index)
 {
     emulator_broker_endpoint const& broker = emulator_broker_endpoints[index];
-    out += "{\"hostName\":";
-    append_json_string(out, broker.host);
-    out += ",\"port\":";
-    append_json_integer(out, broker.port);
-    out += ",\"id\":";
-    append_json_integer(out, broker.id);
-    out += ",\"rack\":";
-    append_json_string(out, broker.rack);
-    out += '}';
+    out += R"({"hostName":)" + json_text(broker.host) + R"(,"port":)" + std::to_string(broker.port) +
+           R"(,"id":)" + std::to_string(broker.id) + R"(,"rack":)" + json_text(broker.rack) + '}';
 }
 
 inline void append_partition(std::string& out, emulator_topic const& topic, std::size_t id)
 {
     emulator_log const& log = topic.partitions[id];
     std::string replicas;
-    for (std::int32_t n = 0; n < topic.replication_factor; ++n) {
-        if (n > 0)
-            replicas += ',';
-        append_broker(replicas, topic.replica(id, static_cast<std::size_t>(n)));
-    }
-    out += "{\"partition_id\":";
-    append_json_integer(out, id);
-    out += ",\"earliest_offset\":";
-    append_json_integer(out, log.earliest());
-    out += ",\"latest_offset\":";
-    append_json_integer(out, log.latest());
-    out += ",\"leader\":";
+    append_list(replicas, static_cast<std::size_t>(topic.replication_factor),
+                [&](std::string& to, std::size_t n) { append_broker(to, topic.replica(id, n)); });
+    out += R"({"partition_id":)" + std::to_string(id) + R"(,"earliest_offset":)" +
+           std::to_string(log.earliest()) + R"(,"latest_offset":)" + std::to_string(log.latest()) +
+           R"(,"leader":)";
     append_broker(out, topic.replica(id, 0));
-    out += ",\"replicas\":[" + replicas + "],\"isr\":[" + replicas + "]}";
+    out += R"(,"replicas":)" + replicas + R"(,"isr":)" + replicas + '}';
 }
 
 /// A key or a value in the form that was chosen.
@@ -3152,10 +3046,8 @@ inline void append_record(std::string& out, emulator_record const& record, emula
 /// One entry of a produce's `offsets`. Error code 1 is a Kafka error that is not worth a retry.
 inline void append_placement(std::string& out, emulator_placement const& placement)
 {
-    out += "{\"partition\":";
-    append_json_integer(out, placement.partition);
-    out += ",\"offset\":";
-    append_json_integer(out, placement.offset);
+    out += R"({"partition":)" + std::to_string(placement.partition) + R"(,"offset":)" +
+           std::to_string(placement.offset);
     out += placement.refused ? ",\"error_code\":1,\"error\":\"the record was refused\"}"
                              : ",\"error_code\":null,\"error\":null}";
 }
@@ -3171,6 +3063,7 @@ inline void append_placement(std::string& out, emulator_placement const& placeme
 #define HDIKAFKA_DETAIL_EMULATOR_REST_HPP
 
 #include <charconv>
+#include <limits>
 
 namespace hdikafka::inline v0_1::detail::emulation {
 
@@ -3198,36 +3091,19 @@ inline std::optional<std::int64_t> parse_number(std::string_view text) noexcept
     return value;
 }
 
-/// `items` joined by commas, each written by `append(out, item)`.
-template <class Items, class Append>
-void append_list(std::string& out, Items const& items, Append append)
-{
-    bool first = true;
-    out += '[';
-    for (auto const& item : items) {
-        if (!std::exchange(first, false))
-            out += ',';
-        append(out, item);
-    }
-    out += ']';
-}
-
 inline emulator_answer brokers_answer()
 {
-    std::string body = "{\"brokers\":[";
-    for (std::size_t index = 0; index < emulator_broker_endpoints.size(); ++index) {
-        if (index > 0)
-            body += ',';
-        append_broker(body, index);
-    }
-    return emulator_answer(200, body + "]}");
+    std::string body = R"({"brokers":)";
+    append_list(body, emulator_broker_endpoints.size(), append_broker);
+    return emulator_answer(200, body + '}');
 }
 
 inline emulator_answer topics_answer(emulator_broker const& broker, emulator_time now)
 {
-    std::string body = "{\"topics\":";
-    append_list(body, broker.shown_topics(now),
-                [](std::string& out, std::string const& name) { append_json_string(out, name); });
+    auto const names = broker.shown_topics(now);
+    std::string body = R"({"topics":)";
+    append_list(body, names.size(),
+                [&names](std::string& out, std::size_t n) { out += json_text(names[n]); });
     return emulator_answer(200, body + '}');
 }
 
@@ -3237,15 +3113,10 @@ inline emulator_answer partitions_answer(emulator_broker const& broker, std::str
     auto const shown = broker.shown(topic, now);
     if (!shown)
         return refusal(shown.error());
-    std::string body = "{\"topic\":";
-    append_json_string(body, topic);
-    body += ",\"partitions\":[";
-    for (std::size_t id = 0; id < shown.value()->partitions.size(); ++id) {
-        if (id > 0)
-            body += ',';
-        append_partition(body, *shown.value(), id);
-    }
-    return emulator_answer(200, body + "]}");
+    std::string body = R"({"topic":)" + json_text(topic) + R"(,"partitions":)";
+    append_list(body, shown.value()->partitions.size(),
+                [&shown](std::string& out, std::size_t id) { append_partition(out, *shown.value(), id); });
+    return emulator_answer(200, body + '}');
 }
 
 inline emulator_answer partition_answer(emulator_broker const& broker, std::string_view topic,
@@ -3320,7 +3191,9 @@ inline emulator_answer produce_answer(emulator_broker& broker, emulator_options 
     refused -= std::min(refused, count);
     if (some_refused || options.produce_answer() == emulator_produce_answer::offsets) {
         std::string body = "{\"offsets\":";
-        append_list(body, produced.value(), append_placement);
+        append_list(body, count, [&produced](std::string& out, std::size_t n) {
+            append_placement(out, produced.value()[n]);
+        });
         return emulator_answer(200, body + '}');
     }
     if (options.produce_answer() == emulator_produce_answer::empty)
@@ -3345,27 +3218,20 @@ inline result<std::int64_t> read_count_parameter(emulator_pairs const& query)
     return count.value_or(1);
 }
 
-class emulator_position
-{
-public:
-    std::string_view topic;
-    std::string_view partition;
-    std::string_view offset;
-};
-
 /// Records from the offset on, as many as were asked for and as fit under the cap; after a gap the
 /// records behind it. NextOffset passes over a gap at the end, as a consumer's position does.
 inline emulator_answer consume_answer(emulator_broker const& broker, emulator_options const& options,
-                                      emulator_position const& at, emulator_pairs const& query)
+                                      emulator_target const& target)
 {
-    auto const partition = parse_number(at.partition);
-    auto const offset = parse_number(at.offset);
+    std::string const& topic = target.segments[3];
+    auto const partition = parse_number(target.segments[5]);
+    auto const offset = parse_number(target.segments[7]);
     if (!partition || !offset)
         return proxy_error(400, "the partition and the offset must be numbers");
-    auto const count = read_count_parameter(query);
+    auto const count = read_count_parameter(target.query);
     if (!count)
         return refusal(count.error());
-    auto const known = broker.log(at.topic, *partition);
+    auto const known = broker.log(topic, *partition);
     if (!known)
         return refusal(known.error());
     emulator_log const& log = *known.value();
@@ -3373,9 +3239,8 @@ inline emulator_answer consume_answer(emulator_broker const& broker, emulator_op
     if (outside && options.out_of_range_status() != 200)
         return proxy_error(options.out_of_range_status(),
                            "offset " + std::to_string(*offset) + " is out of range: partition " +
-                               std::to_string(*partition) + " of topic '" + std::string(at.topic) +
-                               "' has offsets " + std::to_string(log.earliest()) + " to " +
-                               std::to_string(log.latest()));
+                               std::to_string(*partition) + " of topic '" + topic + "' has offsets " +
+                               std::to_string(log.earliest()) + " to " + std::to_string(log.latest()));
 
     bool const object = options.consume_answer() == emulator_consume_answer::object;
     std::string body = object ? "{\"records\":[" : "[";
@@ -3432,7 +3297,7 @@ public:
     std::string_view path; ///< `*` stands for any one segment.
 };
 
-inline constexpr std::array<emulator_route_row, 11> emulator_route_table{{
+inline constexpr std::array<emulator_route_row, 14> emulator_route_table{{
     {emulator_route::brokers, "GET", "v1/metadata/brokers"},
     {emulator_route::topics, "GET", "v1/metadata/topics"},
     {emulator_route::partitions, "GET", "v1/metadata/topics/*/partitions"},
@@ -3444,10 +3309,6 @@ inline constexpr std::array<emulator_route_row, 11> emulator_route_table{{
     {emulator_route::token, "POST", "*/oauth2/v2.0/token"},
     {emulator_route::openid_configuration, "GET", "*/v2.0/.well-known/openid-configuration"},
     {emulator_route::instance_discovery, "GET", "common/discovery/instance"},
-}};
-
-/// What is there without TLS, and only there.
-inline constexpr std::array<emulator_route_row, 3> emulator_identity_route_table{{
     {emulator_route::imds, "GET", "metadata/identity/oauth2/token"},
     {emulator_route::app_service_identity, "GET", "msi/token"},
     {emulator_route::arc_identity, "GET", "metadata/arc/identity/oauth2/token"},
@@ -3478,8 +3339,8 @@ inline result<void> check_options(emulator_options const& options)
     if (!options.client_certificates().empty())
         if (auto const read = read_registered_certificates(options.client_certificates()); !read)
             return read.error();
-    if (options.identity_header().empty() || !is_field_text(options.identity_header()) ||
-        !is_field_text(options.arc_key_file()))
+    if (options.identity_header().empty() || !has_no_control(options.identity_header()) ||
+        !has_no_control(options.arc_key_file()))
         return wrong("the identity header or the path of Arc's key cannot stand in a header field");
     if (options.token_lifetime().count() < 0 ||
         options.token_refresh_in().value_or(std::chrono::seconds()).count() < 0 ||
@@ -3518,7 +3379,6 @@ public:
     }
 
     emulator_broker& broker() noexcept { return broker_; }
-    emulator_broker const& broker() const noexcept { return broker_; }
     emulator_authority& authority() noexcept { return authority_; }
     emulator_options const& options() const noexcept { return options_; }
 
@@ -3551,10 +3411,11 @@ private:
                route == emulator_route::instance_discovery;
     }
 
-    static bool gives_identity(emulator_route route) noexcept
+    /// What is there without TLS, and only there.
+    static bool at_machine(emulator_route route) noexcept
     {
-        return at_authority(route) || route == emulator_route::imds ||
-               route == emulator_route::app_service_identity || route == emulator_route::arc_identity;
+        return route == emulator_route::imds || route == emulator_route::app_service_identity ||
+               route == emulator_route::arc_identity;
     }
 
     bool offered(emulator_route route) const noexcept
@@ -3568,11 +3429,9 @@ private:
     emulator_route find_route(emulator_request const& request, emulator_target const& target,
                               std::string& allowed) const
     {
-        std::span<emulator_route_row const> table = emulator_route_table;
-        if (request.plain)
-            table = emulator_identity_route_table;
-        for (auto const& row : table) {
-            if (!path_matches(row.path, target.segments) || !offered(row.route))
+        for (auto const& row : emulator_route_table) {
+            if (at_machine(row.route) != request.plain || !path_matches(row.path, target.segments) ||
+                !offered(row.route))
                 continue;
             if (row.method == request.method)
                 return row.route;
@@ -3619,7 +3478,8 @@ private:
     std::optional<emulator_fault> next_fault(emulator_route route)
     {
         for (auto fault = faults_.begin(); fault != faults_.end(); ++fault) {
-            bool const meant = fault->route() ? *fault->route() == route : !gives_identity(route);
+            bool const meant =
+                fault->route() ? *fault->route() == route : !at_authority(route) && !at_machine(route);
             if (!meant)
                 continue;
             emulator_fault const found = *fault;
@@ -3653,8 +3513,7 @@ private:
         case emulator_route::delete_topic: return delete_answer(broker_, path[2], now);
         case emulator_route::produce:
             return produce_answer(broker_, options_, path[3], request, refused_records_, now);
-        case emulator_route::consume:
-            return consume_answer(broker_, options_, {path[3], path[5], path[7]}, target.query);
+        case emulator_route::consume: return consume_answer(broker_, options_, target);
         case emulator_route::token: return token_answer(authority_, path[0], visit);
         case emulator_route::openid_configuration: return openid_answer(authority_, path[0], visit);
         case emulator_route::instance_discovery: return instance_answer(target, visit);
@@ -3689,7 +3548,7 @@ private:
     emulator_answer claims_challenge(emulator_request const& request) const
     {
         std::string field = "Bearer realm=\"\", authorization_uri=\"";
-        field += authority_url(request.host, "/" + authority_.tenant() + "/oauth2/authorize");
+        field += authority_url(request.host, "/" + options_.tenant() + "/oauth2/authorize");
         field += "\", error=\"insufficient_claims\", claims=\"";
         field += base64_encode(authority_.required_claims(), base64_form::standard) + "\"";
         return proxy_error(401, "the token was not asked for with the claims that are required")
@@ -3971,8 +3830,7 @@ private:
             if (failure)
                 return accept_later(std::move(listening));
             connection = std::make_shared<emulator_connection>(
-                std::move(socket), listening->context, ++accepted_, http_limits().body(options().max_body()),
-                options().idle_timeout(), options().latency(),
+                std::move(socket), listening->context, ++accepted_, options(),
                 [self = shared_from_this()](emulator_request const& request) {
                     return self->handle(request);
                 });
@@ -4042,12 +3900,6 @@ basic_emulator<Lazy>::basic_emulator(net::any_io_executor executor, emulator_opt
 {}
 
 template <class Lazy>
-basic_emulator<Lazy>::~basic_emulator()
-{
-    stop();
-}
-
-template <class Lazy>
 void basic_emulator<Lazy>::start()
 {
     if (!executor_)
@@ -4077,21 +3929,9 @@ void basic_emulator<Lazy>::stop()
 }
 
 template <class Lazy>
-std::uint16_t basic_emulator<Lazy>::port() const noexcept
-{
-    return port_;
-}
-
-template <class Lazy>
 std::string basic_emulator<Lazy>::endpoint() const
 {
     return "https://" + host() + ":" + std::to_string(port_);
-}
-
-template <class Lazy>
-std::string basic_emulator<Lazy>::authority_host() const
-{
-    return endpoint();
 }
 
 template <class Lazy>
@@ -4101,12 +3941,6 @@ std::string basic_emulator<Lazy>::identity_endpoint() const
         throw error(errc::invalid_option, "the emulator has no endpoints for managed identities: its option "
                                           "managed_identity(true) is not set");
     return "http://" + host() + ":" + std::to_string(identity_port_);
-}
-
-template <class Lazy>
-std::string const& basic_emulator<Lazy>::ca_pem() const noexcept
-{
-    return ca_pem_;
 }
 
 template <class Lazy>
@@ -4167,12 +4001,6 @@ std::size_t basic_emulator<Lazy>::request_count(emulator_route route) const
 }
 
 template <class Lazy>
-std::size_t basic_emulator<Lazy>::token_requests() const
-{
-    return request_count(emulator_route::token);
-}
-
-template <class Lazy>
 std::vector<emulator_call> basic_emulator<Lazy>::calls() const
 {
     return server_->with_service([](auto& service) { return service.calls(); });
@@ -4227,37 +4055,6 @@ std::int64_t basic_emulator<Lazy>::append(std::string_view topic, record const& 
         one.front().partition = record.partition();
         return service.broker().produce(topic, std::move(one), 0, now).value().front().offset;
     });
-}
-
-template <class Lazy>
-void basic_emulator<Lazy>::trim(std::string_view topic, std::int32_t partition, std::int64_t offset)
-{
-    edit(topic, partition, [offset](auto& log) { log.trim(offset); });
-}
-
-template <class Lazy>
-void basic_emulator<Lazy>::retain(std::string_view topic, std::int32_t partition, std::size_t count)
-{
-    edit(topic, partition, [count](auto& log) { log.retain(count); });
-}
-
-template <class Lazy>
-void basic_emulator<Lazy>::truncate(std::string_view topic, std::int32_t partition, std::int64_t offset)
-{
-    edit(topic, partition, [offset](auto& log) { log.truncate(offset); });
-}
-
-template <class Lazy>
-void basic_emulator<Lazy>::compact(std::string_view topic, std::int32_t partition, std::int64_t first,
-                                   std::int64_t last)
-{
-    edit(topic, partition, [first, last](auto& log) { log.compact(first, last); });
-}
-
-template <class Lazy>
-void basic_emulator<Lazy>::inject_gap(std::string_view topic, std::int32_t partition, std::int64_t count)
-{
-    edit(topic, partition, [count](auto& log) { log.skip(count); });
 }
 
 template <class Lazy>
