@@ -114,7 +114,7 @@ TEST_CASE("later batches of every lane are no larger than half of the one that w
 
 TEST_CASE("half of what was too large is allowed to the byte")
 {
-    for (std::size_t const last : {400, 401}) {
+    for (std::size_t const last : {std::size_t(400), std::size_t(401)}) {
         send_steps steps(options().max_batch_bytes(10'000));
         for (int i = 0; i != 19; ++i)
             steps.send("orders", of_size(400));
