@@ -2,6 +2,8 @@
 #ifndef HDIKAFKA_TESTS_SUPPORT_FULL_LISTENER_HPP
 #define HDIKAFKA_TESTS_SUPPORT_FULL_LISTENER_HPP
 
+#include <hdikafka/detail/run/asio.hpp> // before Asio itself: all units of a program must see it configured alike
+
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
 
