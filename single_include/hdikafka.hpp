@@ -5189,6 +5189,11 @@ public:
         return head_.head().find(name);
     }
 
+private:
+    friend Parser; // nobody else derives from the parser of a Parser
+
+    explicit message_parser(http_limits const& limits) : head_(limits), body_(limits) {}
+
 protected:
     enum class stage : unsigned char
     {
@@ -5197,8 +5202,6 @@ protected:
         done,
         failed
     };
-
-    explicit message_parser(http_limits const& limits) : head_(limits), body_(limits) {}
 
     void fail(http_fault fault)
     {
@@ -17832,7 +17835,7 @@ public:
         auto const went_well = co_await reader_->fetch(op, options, asked_, this, read_);
         if (!went_well)
             co_return went_well;
-        land();
+        land(std::move(read_.batch));
         reader_->start_reads();
         co_return went_well;
     }
@@ -17845,8 +17848,7 @@ public:
             return;
         if (outcome || outcome.error().code() == errc::closed)
             return reader_->ahead_.forgotten(what_.id);
-        read_.batch = outcome.error();
-        land();
+        land(outcome.error());
     }
 
 private:
@@ -17860,10 +17862,10 @@ private:
         reader_->start_reads();
     }
 
-    void land()
+    void land(result<record_batch> batch)
     {
         landed_ = true;
-        reader_->ahead_.arrived(what_, std::move(read_.batch), read_.bytes);
+        reader_->ahead_.arrived(what_, std::move(batch), read_.bytes);
     }
 
     std::shared_ptr<partition_reader<Lazy>> const reader_;

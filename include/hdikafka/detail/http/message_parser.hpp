@@ -156,6 +156,11 @@ public:
         return head_.head().find(name);
     }
 
+private:
+    friend Parser; // nobody else derives from the parser of a Parser
+
+    explicit message_parser(http_limits const& limits) : head_(limits), body_(limits) {}
+
 protected:
     enum class stage : unsigned char
     {
@@ -164,8 +169,6 @@ protected:
         done,
         failed
     };
-
-    explicit message_parser(http_limits const& limits) : head_(limits), body_(limits) {}
 
     void fail(http_fault fault)
     {

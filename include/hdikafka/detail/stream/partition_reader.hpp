@@ -303,7 +303,7 @@ public:
         auto const went_well = co_await reader_->fetch(op, options, asked_, this, read_);
         if (!went_well)
             co_return went_well;
-        land();
+        land(std::move(read_.batch));
         reader_->start_reads();
         co_return went_well;
     }
@@ -316,8 +316,7 @@ public:
             return;
         if (outcome || outcome.error().code() == errc::closed)
             return reader_->ahead_.forgotten(what_.id);
-        read_.batch = outcome.error();
-        land();
+        land(outcome.error());
     }
 
 private:
@@ -331,10 +330,10 @@ private:
         reader_->start_reads();
     }
 
-    void land()
+    void land(result<record_batch> batch)
     {
         landed_ = true;
-        reader_->ahead_.arrived(what_, std::move(read_.batch), read_.bytes);
+        reader_->ahead_.arrived(what_, std::move(batch), read_.bytes);
     }
 
     std::shared_ptr<partition_reader<Lazy>> const reader_;
