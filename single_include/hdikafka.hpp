@@ -2747,8 +2747,10 @@ public:
     }
 
 protected:
+    // NOLINTBEGIN(bugprone-crtp-constructor-accessibility): what several kinds share may lie between
     credential_of() = default;
     explicit credential_of(Settings settings) : settings_(std::move(settings)) {}
+    // NOLINTEND(bugprone-crtp-constructor-accessibility)
 
     /// For the setters.
     template <class Setting>
@@ -8851,7 +8853,7 @@ private:
             : cache_(std::move(cache)), http_(std::move(http))
         {
             std::lock_guard const lock(cache_->mutex_);
-            claims_ = cache_->claims_;
+            claims_ = cache_->claims_; // NOLINT(cppcoreguidelines-prefer-member-initializer): with the lock
             cache_->renewal_ = this;
         }
 
@@ -18259,7 +18261,7 @@ private:
                 part.followed = true;
             }
         });
-        transport<>& http = *stream_->owner->http();
+        transport<> const& http = *stream_->owner->http();
         for (partition_ptr const& reader : due)
             stream_->followers.start(http.make_operation(op_->deadline()),
                                      std::make_unique<follower<Lazy>>(stream_, reader, options_),

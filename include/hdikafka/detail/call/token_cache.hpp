@@ -98,7 +98,7 @@ private:
             : cache_(std::move(cache)), http_(std::move(http))
         {
             std::lock_guard const lock(cache_->mutex_);
-            claims_ = cache_->claims_;
+            claims_ = cache_->claims_; // NOLINT(cppcoreguidelines-prefer-member-initializer): with the lock
             cache_->renewal_ = this;
         }
 

@@ -117,8 +117,10 @@ public:
     }
 
 protected:
+    // NOLINTBEGIN(bugprone-crtp-constructor-accessibility): what several kinds share may lie between
     credential_of() = default;
     explicit credential_of(Settings settings) : settings_(std::move(settings)) {}
+    // NOLINTEND(bugprone-crtp-constructor-accessibility)
 
     /// For the setters.
     template <class Setting>

@@ -159,7 +159,7 @@ private:
                 part.followed = true;
             }
         });
-        transport<>& http = *stream_->owner->http();
+        transport<> const& http = *stream_->owner->http();
         for (partition_ptr const& reader : due)
             stream_->followers.start(http.make_operation(op_->deadline()),
                                      std::make_unique<follower<Lazy>>(stream_, reader, options_),
