@@ -133,7 +133,7 @@ using producer = basic_producer<>;
 } // namespace hdikafka::inline v0_1
 
 #ifndef HDIKAFKA_SEPARATE_COMPILATION
-#include <hdikafka/detail/producer/courier.hpp>
+#include <hdikafka/detail/producer/operations.hpp>
 #endif
 
 #endif

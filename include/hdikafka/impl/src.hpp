@@ -6,7 +6,7 @@
 
 #include <hdikafka/detail/client/operations.hpp>
 #include <hdikafka/detail/identity/chain.hpp>
-#include <hdikafka/detail/producer/courier.hpp>
+#include <hdikafka/detail/producer/operations.hpp>
 #include <hdikafka/detail/stream/checkpoint_file.hpp>
 #include <hdikafka/detail/stream/stream.hpp>
 
