@@ -54,6 +54,22 @@ public:
     consume_options& read_ahead(std::size_t answers) & { return set(read_ahead_, answers); }
     consume_options&& read_ahead(std::size_t answers) && { return std::move(read_ahead(answers)); }
 
+    /// How many bytes the stream may hold, over all its partitions: answers that are on their way, and those
+    /// that wait to be handed over, with all of their bodies; 64 MiB by default, at least 1. When it is used
+    /// up nothing more is read until something has been handed over; one answer, the one that is needed next,
+    /// may go beyond.
+    consume_options& buffer_bytes(std::size_t bytes) & { return set(buffer_bytes_, bytes); }
+    consume_options&& buffer_bytes(std::size_t bytes) && { return std::move(buffer_bytes(bytes)); }
+
+    /// Of a topic's partitions only those whose number modulo `of` is `index`, also of those that are added
+    /// later: each of `of` servers reads its share. By default all of them. For a stream over all partitions.
+    consume_options& share(std::int32_t index, std::int32_t of) &
+    {
+        share_index_ = index;
+        return set(share_of_, of);
+    }
+    consume_options&& share(std::int32_t index, std::int32_t of) && { return std::move(share(index, of)); }
+
     /// What to do when the position is not, or no longer, in the partition: retention deleted it, or the
     /// topic became shorter. hk::fail, the default, is errc::offset_below_earliest or
     /// errc::offset_above_latest; hk::earliest and hk::latest go on from that watermark. An observer hears of
@@ -69,6 +85,16 @@ public:
     /// of it (records_skipped).
     consume_options& on_unreadable(unreadable_policy what) & { return set(on_unreadable_, what); }
     consume_options&& on_unreadable(unreadable_policy what) && { return std::move(on_unreadable(what)); }
+
+    /// How long the service must keep silent about a place, or refuse it, before that counts: then, if
+    /// records behind it can be read, what is there is unreadable (see on_unreadable()); and if there are
+    /// none, that is the end for until(hk::latest). 10 s by default: a service that is busy may answer with
+    /// no records for a while although there are some.
+    consume_options& unreadable_after(milliseconds silence) & { return set(unreadable_after_, silence); }
+    consume_options&& unreadable_after(milliseconds silence) &&
+    {
+        return std::move(unreadable_after(silence));
+    }
 
     /// How long to wait between reads at the end of the partition: at first `least` (100 ms by
     /// default), doubled while nothing arrives up to `most` (2 s), each pause up to a fifth shorter. A pause
@@ -131,6 +157,12 @@ public:
     std::int32_t max_records() const noexcept { return max_records_; }
     std::size_t parallelism() const noexcept { return parallelism_; }
     std::size_t read_ahead() const noexcept { return read_ahead_; }
+    std::size_t buffer_bytes() const noexcept { return buffer_bytes_; }
+    /// The first argument of share().
+    std::int32_t share_index() const noexcept { return share_index_; }
+    /// The second argument of share().
+    std::int32_t share_of() const noexcept { return share_of_; }
+    milliseconds unreadable_after() const noexcept { return unreadable_after_; }
     out_of_range_policy on_out_of_range() const noexcept { return on_out_of_range_; }
     unreadable_policy on_unreadable() const noexcept { return on_unreadable_; }
     milliseconds refresh_partitions() const noexcept { return refresh_partitions_; }
@@ -152,6 +184,10 @@ private:
     std::int32_t max_records_ = 500;
     std::size_t parallelism_ = 1;
     std::size_t read_ahead_ = 1;
+    std::size_t buffer_bytes_ = std::size_t{64} << 20;
+    std::int32_t share_index_ = 0;
+    std::int32_t share_of_ = 1;
+    milliseconds unreadable_after_{10'000};
     out_of_range_policy on_out_of_range_ = fail;
     unreadable_policy on_unreadable_ = fail;
     milliseconds refresh_partitions_{60'000};

@@ -75,18 +75,23 @@ public:
     std::string rack;      ///< Empty when the broker has none.
 };
 
-/// A partition, its watermarks and its replicas.
+/// A partition, its watermarks and its replicas. One that cannot be used at the moment is in a list as well,
+/// and says so: see available().
 class partition_info
 {
 public:
     partition_info() = default;
 
-    std::int32_t id = 0;                  ///< Its number in the topic, from 0.
-    std::int64_t earliest_offset = 0;     ///< The first offset that still exists.
-    std::int64_t latest_offset = 0;       ///< The high watermark: the offset that the next record gets.
-    broker leader;                        ///< Default-made when the partition has no leader.
-    std::vector<broker> replicas;         ///< The brokers that hold it.
+    std::int32_t id = 0;              ///< Its number in the topic, from 0.
+    std::int64_t earliest_offset = 0; ///< The first offset that still exists; -1 when it is not known.
+    std::int64_t latest_offset = 0;   ///< The high watermark: the offset that the next record gets; -1 when
+                                      ///< it is not known.
+    broker leader;                    ///< Default-made when the partition has no leader.
+    std::vector<broker> replicas;     ///< The brokers that hold it.
     std::vector<broker> in_sync_replicas; ///< Those of them that are up to date.
+
+    /// Whether it can be read: its watermarks are known. They are not while it has no leader.
+    bool available() const noexcept { return earliest_offset >= 0 && latest_offset >= earliest_offset; }
 };
 
 } // namespace hdikafka::inline v0_1

@@ -59,6 +59,7 @@ public:
         switch (event.what) {
         case kind::nothing: break;
         case kind::watermarks: look_at(event); break;
+        case kind::unavailable: wait(); break;
         case kind::answer: answered(event); break;
         case kind::refusal: reported = refused(); break;
         case kind::delivery: moved_to(event.next); break;

@@ -144,6 +144,7 @@ public:
                                 plan_.failure()->cause());
             case kind::report: co_return went_well;
             case kind::pause:
+            case kind::idle:
                 look_again_at_ = steady_clock::now() + pause_of(action.pause);
                 event = plan_event();
                 continue;

@@ -16,11 +16,20 @@ struct plan_event
 {
     enum class kind : unsigned char
     {
-        nothing,    ///< It is still to be done; but a pause is over, and a failure told.
-        watermarks, ///< They are `earliest` and `latest`.
-        answer,     ///< A read or a probe gave what is `first`, and a read goes on at `next`.
-        refusal,    ///< Of a read or a probe, for what may be its offset.
-        delivery,   ///< Everything before `next` has been handed over.
+        nothing,     ///< It is still to be done; but a pause is over, and a failure told.
+        watermarks,  ///< They are `earliest` and `latest`.
+        unavailable, ///< There are none now: the partition has no leader, or is not shown yet.
+        answer,      ///< A read or a probe gave what is `first`, and a read goes on at `next`.
+        refusal,     ///< Of a read or a probe, for what may be its records: see `why`.
+        delivery,    ///< Everything before `next` has been handed over.
+    };
+
+    /// Why a read gave no records, though the exchange itself went well.
+    enum class refusal_cause : unsigned char
+    {
+        service,    ///< The service said so, with a status that may have to do with the offset.
+        too_large,  ///< The answer is larger than is taken: fewer records may fit.
+        unreadable, ///< The answer begins with what is no record that can be read.
     };
 
     kind what = kind::nothing;
@@ -29,7 +38,11 @@ struct plan_event
     std::optional<std::int64_t> first = std::nullopt; ///< The offset of the first record, if there is one,
     std::optional<std::int64_t> time =
         std::nullopt; ///< and its timestamp in milliseconds since 1970, if it has one.
+    /// For a search (plan_action::since): the first record of the answer that is known to be as new.
+    std::optional<std::int64_t> hit = std::nullopt;
+    bool dated = false; ///< Some record of the answer has a timestamp.
     std::int64_t next = 0;
+    refusal_cause why = refusal_cause::service;
 };
 
 /// What to do, and what it takes.
@@ -40,19 +53,22 @@ public:
     {
         look,    ///< Read the watermarks.
         read,    ///< Read `count` records from `offset` on.
-        probe,   ///< Read one record there, off the way: for what it tells, not to hand it over.
+        probe,   ///< Read `count` records there, off the way: for what they tell, not to hand them over.
         deliver, ///< Hand over the records of the last read.
         pause,   ///< Wait for `pause`.
-        finish,  ///< Nothing: everything up to the end has been delivered.
-        report,  ///< Fail with what the service said to the refusal, and go on when somebody wants to.
-        fail,    ///< Fail, once for all: failure() says why.
+        idle,   ///< Nothing, until something is written: after `pause` say `nothing`, and it is looked for by
+                ///< a read; or say `watermarks` whenever newer ones are known.
+        finish, ///< Nothing: everything up to the end has been delivered.
+        report, ///< Fail with what the service said to the refusal, and go on when somebody wants to.
+        fail,   ///< Fail, once for all: failure() says why.
     };
 
     kind what = kind::finish;
     std::int64_t offset = 0;
     std::int32_t count = 1;
     std::int64_t end = std::numeric_limits<std::int64_t>::max(); ///< None are wanted from here on.
-    std::int64_t known_end = 0; ///< There are records up to here, as far as the last look knows.
+    std::int64_t known_end = 0;        ///< There are records up to here, as far as the last look knows.
+    std::optional<std::int64_t> since; ///< A probe looks for records not older (milliseconds since 1970).
     milliseconds pause{0};
     std::optional<records_skipped> skipped; ///< Before, for want of a way to read them; tell the observer.
 };
