@@ -173,6 +173,7 @@ public:
                     return wrong;
                 break;
             }
+            case kind::idle:
             case kind::pause:
                 if (++pauses_ > 20)
                     growth_ = 0; // so that there is an end to it

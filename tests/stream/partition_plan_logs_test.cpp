@@ -197,6 +197,7 @@ public:
                 idle = 0;
                 break;
             case action::report: break; // read() has taken notice
+            case action::idle:
             case action::pause:
                 if (plan_.pause() < options_.poll_least() || plan_.pause() > options_.poll_most())
                     return "a pause of " + std::to_string(plan_.pause().count());
