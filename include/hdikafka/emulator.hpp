@@ -7,7 +7,9 @@
 #include <hdikafka/detail/emulator/fault.hpp>
 #include <hdikafka/detail/emulator/log.hpp>
 #include <hdikafka/detail/emulator/options.hpp>
+#include <hdikafka/detail/emulator/trouble.hpp>
 #include <hdikafka/detail/run/asio.hpp>
+#include <hdikafka/milliseconds.hpp>
 #include <hdikafka/record.hpp>
 
 #include <cstddef>
@@ -15,6 +17,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,8 +26,9 @@
 namespace hdikafka::inline v0_1 {
 
 namespace detail::emulation {
+class emulator_new_record;
 class emulator_server;
-}
+} // namespace detail::emulation
 
 /// An HTTPS server that speaks the REST proxy's API from memory, and Entra's token endpoint, on one
 /// listener. If the options say so, a second one has Azure's endpoints for managed identities.
@@ -117,8 +121,19 @@ public:
 
     // What happens behind the clients' backs.
 
-    /// Adds a topic that metadata shows at once.
+    /// Adds a topic that metadata shows at once, at all nodes, and whose partitions have leaders. It may
+    /// have none.
     void add_topic(std::string_view topic, std::int32_t partitions = 1);
+
+    /// Gives a topic more partitions, `total` in all; metadata shows them at once. Throws hk::error
+    /// (errc::bad_request) when it has as many already, or may not have so many.
+    void add_partitions(std::string_view topic, std::int32_t total);
+
+    /// Creates a topic as another client would: it shows, and can be used, as late as options and quirks say.
+    void create_topic(std::string_view topic, std::int32_t partitions = 1);
+
+    /// Deletes a topic as another client would.
+    void delete_topic(std::string_view topic);
 
     /// Deletes a topic and makes it anew, with as many partitions and without a record: its offsets begin at
     /// 0 again. Metadata shows it at once.
@@ -126,6 +141,14 @@ public:
 
     /// Writes a record as a produce would; gives its offset.
     std::int64_t append(std::string_view topic, record const& record);
+
+    /// The same with a timestamp of any kind, also from before 1970; answers have none for a record without.
+    std::int64_t append(std::string_view topic, record const& record, std::optional<emulator_time> timestamp);
+
+    /// Writes a record with this text as its value, whatever it is: it stands in answers where a value's JSON
+    /// would. So JSON may be nested deeper than a produce can bring it, and a text that is no JSON makes an
+    /// answer that cannot be read. Gives its offset.
+    std::int64_t append_raw(std::string_view topic, std::int32_t partition, std::string text);
 
     /// Deletes what is before the offset, as retention by time or size does.
     void trim(std::string_view topic, std::int32_t partition, std::int64_t offset)
@@ -151,7 +174,8 @@ public:
         edit(topic, partition, [first, last](auto& log) { log.compact(first, last); });
     }
 
-    /// Passes over `count` offsets at the end, as transaction markers do.
+    /// Passes over `count` offsets at the end, as transaction markers do: until more is written, reads from
+    /// there on are empty. emulator_quirks::gap_next_offset() has what NextOffset then says.
     void inject_gap(std::string_view topic, std::int32_t partition, std::int64_t count)
     {
         edit(topic, partition, [count](auto& log) { log.skip(count); });
@@ -180,6 +204,50 @@ public:
 
     // What goes wrong.
 
+    /// How the service behaves from now on where it is not friendly. Throws hk::error (errc::invalid_option)
+    /// when one of them cannot be.
+    void quirks(emulator_quirks quirks);
+    emulator_quirks quirks() const;
+
+    /// Keeps the next `reads` reads empty although there are records, as a proxy does whose own wait for
+    /// Kafka was too short: of all topics, or of one, or of one partition of it. Several befall reads one
+    /// after the other. emulator_quirks::silent_next_offset() has what NextOffset then says.
+    void silence(std::size_t reads, std::string_view topic = {},
+                 std::optional<std::int32_t> partition = std::nullopt);
+
+    /// The same for that long, by the emulator's clock.
+    void silence_for(milliseconds time, std::string_view topic = {},
+                     std::optional<std::int32_t> partition = std::nullopt);
+
+    /// Ends what silence() and silence_for() began.
+    void end_silence();
+
+    /// Keeps the next `reads` reads empty that begin exactly at the offset; 0 ends that.
+    void silence_at(std::string_view topic, std::int32_t partition, std::int64_t offset,
+                    std::size_t reads = emulator_forever)
+    {
+        trouble(topic, partition, [=](auto& there) { there.silence_at(offset, reads); });
+    }
+
+    /// Answers with that status the next `reads` reads whose answers would have the record at the offset, as
+    /// a proxy does that cannot decode it; 0 ends that. Throws hk::error (errc::invalid_option) when the
+    /// status is not 400 to 599.
+    void fail_at(std::string_view topic, std::int32_t partition, std::int64_t offset, int status = 500,
+                 std::size_t reads = emulator_forever);
+
+    /// Takes a partition's leader away: reads and produces to it fail, records without a partition and a key
+    /// go to others, and metadata shows it. emulator_quirks has how.
+    void lose_leader(std::string_view topic, std::int32_t partition)
+    {
+        trouble(topic, partition, [](auto& there) { there.leaderless = true; });
+    }
+
+    /// Gives the leader back.
+    void elect_leader(std::string_view topic, std::int32_t partition)
+    {
+        trouble(topic, partition, [](auto& there) { there.leaderless = false; });
+    }
+
     /// Lets a request fail, see emulator_fault. Faults of one route happen in the order of their
     /// injection.
     void inject(emulator_fault fault);
@@ -189,6 +257,13 @@ public:
     void refuse_records(std::size_t count);
 
 private:
+    void trouble(std::string_view topic, std::int32_t partition,
+                 std::function<void(detail::emulation::emulator_trouble&)> change);
+
+    void add_silence(detail::emulation::emulator_silence silence);
+
+    std::int64_t write(std::string_view topic, detail::emulation::emulator_new_record record);
+
     void edit(std::string_view topic, std::int32_t partition,
               std::function<void(detail::emulation::emulator_log&)> change);
 

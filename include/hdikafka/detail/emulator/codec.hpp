@@ -176,25 +176,46 @@ inline void append_broker(std::string& out, std::size_t index)
            R"(,"id":)" + std::to_string(broker.id) + R"(,"rack":)" + json_text(broker.rack) + '}';
 }
 
-inline void append_partition(std::string& out, emulator_topic const& topic, std::size_t id)
+/// The leader's member with a comma behind it, if there is one.
+inline void append_leader(std::string& out, emulator_topic const& topic, std::size_t id, bool led,
+                          emulator_leaderless form)
+{
+    if (!led && form == emulator_leaderless::no_member)
+        return;
+    out += R"("leader":)";
+    if (led)
+        append_broker(out, topic.replica(id, 0));
+    else
+        out += form == emulator_leaderless::null_leader ? "null"
+                                                        : R"({"hostName":"","port":-1,"id":-1,"rack":null})";
+    out += ',';
+}
+
+inline void append_partition(std::string& out, emulator_topic const& topic, std::size_t id, emulator_time now,
+                             emulator_quirks const& quirks)
 {
     emulator_log const& log = topic.partitions[id];
+    bool const led = topic.has_leader(id, now);
+    out += R"({"partition_id":)" + std::to_string(id) + ',';
+    auto const offsets = led ? emulator_leaderless_offsets::kept : quirks.leaderless_offsets();
+    if (offsets == emulator_leaderless_offsets::negative)
+        out += R"("earliest_offset":-1,"latest_offset":-1,)";
+    if (offsets == emulator_leaderless_offsets::kept)
+        out += R"("earliest_offset":)" + std::to_string(log.earliest()) + R"(,"latest_offset":)" +
+               std::to_string(log.latest()) + ',';
+    append_leader(out, topic, id, led, quirks.leaderless());
     std::string replicas;
     append_list(replicas, static_cast<std::size_t>(topic.replication_factor),
                 [&](std::string& to, std::size_t n) { append_broker(to, topic.replica(id, n)); });
-    out += R"({"partition_id":)" + std::to_string(id) + R"(,"earliest_offset":)" +
-           std::to_string(log.earliest()) + R"(,"latest_offset":)" + std::to_string(log.latest()) +
-           R"(,"leader":)";
-    append_broker(out, topic.replica(id, 0));
-    out += R"(,"replicas":)" + replicas + R"(,"isr":)" + replicas + '}';
+    out += R"("replicas":)" + replicas + R"(,"isr":)" + (led ? replicas : "[]") + '}';
 }
 
 /// A key or a value in the form that was chosen.
 inline void append_payload(std::string& out, std::string_view json, emulator_value_form form)
 {
-    bool const as_text = form == emulator_value_form::text && json.front() != '"' && json != "null";
+    bool const as_text = form == emulator_value_form::text && !json.starts_with('"') && json != "null";
     if (as_text)
-        append_json_string(out, json);
+        out += json_text(json);
     else
         out += json;
 }
@@ -213,8 +234,10 @@ inline void append_record(std::string& out, emulator_record const& record, emula
     append_json_integer(out, record.partition);
     out += ",\"offset\":";
     append_json_integer(out, record.offset);
-    out += ",\"timestamp\":";
-    append_json_integer(out, record.timestamp.time_since_epoch().count());
+    if (record.timestamp) {
+        out += ",\"timestamp\":";
+        append_json_integer(out, record.timestamp->time_since_epoch().count());
+    }
     out += ",\"timestampType\":\"CREATE_TIME\"}";
 }
 

@@ -30,11 +30,12 @@ enum class emulator_route : unsigned char
     imds,                 ///< GET /metadata/identity/oauth2/token, without TLS like the next two
     app_service_identity, ///< GET /msi/token
     arc_identity,         ///< GET /metadata/arc/identity/oauth2/token
+    status,               ///< GET /v1/status
     other,                ///< Anything else; answered with 404 or 405.
 };
 
 /// How many enumerators emulator_route has.
-inline constexpr std::size_t emulator_route_count = 15;
+inline constexpr std::size_t emulator_route_count = 16;
 
 /// One request that the emulator has handled.
 class emulator_call

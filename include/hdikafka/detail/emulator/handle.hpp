@@ -3,12 +3,14 @@
 #define HDIKAFKA_DETAIL_EMULATOR_HANDLE_HPP
 
 #include <hdikafka/detail/emulator/certificate.hpp>
+#include <hdikafka/detail/emulator/checks.hpp>
 #include <hdikafka/detail/emulator/log.hpp>
 #include <hdikafka/detail/emulator/server.hpp>
 #include <hdikafka/detail/run/asio_io.hpp>
 #include <hdikafka/emulator.hpp>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -137,7 +139,23 @@ void basic_emulator<Lazy>::forget_calls()
 template <class Lazy>
 void basic_emulator<Lazy>::add_topic(std::string_view topic, std::int32_t partitions)
 {
-    auto const now = server_->now() - server_->options().visibility_delay();
+    server_->with_service([&](auto& service) {
+        detail::emulation::emulator_topic_config config;
+        config.partition_count = partitions;
+        service.broker().add(topic, std::move(config)).value();
+    });
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::add_partitions(std::string_view topic, std::int32_t total)
+{
+    server_->with_service([&](auto& service) { service.broker().add_partitions(topic, total).value(); });
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::create_topic(std::string_view topic, std::int32_t partitions)
+{
+    auto const now = server_->now();
     server_->with_service([&](auto& service) {
         detail::emulation::emulator_topic_config config;
         config.partition_count = partitions;
@@ -146,9 +164,15 @@ void basic_emulator<Lazy>::add_topic(std::string_view topic, std::int32_t partit
 }
 
 template <class Lazy>
+void basic_emulator<Lazy>::delete_topic(std::string_view topic)
+{
+    auto const now = server_->now();
+    server_->with_service([&](auto& service) { service.broker().remove(topic, now).value(); });
+}
+
+template <class Lazy>
 void basic_emulator<Lazy>::recreate_topic(std::string_view topic)
 {
-    auto const now = server_->now() - server_->options().visibility_delay();
     server_->with_service([&](auto& service) {
         auto& broker = service.broker();
         auto const* const old = broker.find(topic);
@@ -158,25 +182,112 @@ void basic_emulator<Lazy>::recreate_topic(std::string_view topic)
         config.partition_count = static_cast<std::int32_t>(old->partitions.size());
         config.replication_factor = old->replication_factor;
         config.properties = old->properties;
-        broker.remove(topic, now).value();
-        broker.create(topic, std::move(config), now).value();
+        broker.drop(topic).value();
+        broker.add(topic, std::move(config)).value();
     });
 }
 
 template <class Lazy>
 std::int64_t basic_emulator<Lazy>::append(std::string_view topic, record const& record)
 {
+    return append(topic, record, server_->now());
+}
+
+template <class Lazy>
+std::int64_t basic_emulator<Lazy>::append(std::string_view topic, record const& record,
+                                          std::optional<emulator_time> timestamp)
+{
+    detail::emulation::emulator_new_record made;
+    made.value = record.value().text();
+    if (record.key()) {
+        made.key = record.key()->text();
+        made.key_bytes = detail::key_bytes(record.key()->text());
+    }
+    made.partition = record.partition();
+    made.timestamp = timestamp;
+    return write(topic, std::move(made));
+}
+
+template <class Lazy>
+std::int64_t basic_emulator<Lazy>::append_raw(std::string_view topic, std::int32_t partition,
+                                              std::string text)
+{
+    detail::emulation::emulator_new_record made;
+    made.value = std::move(text);
+    made.partition = partition;
+    made.timestamp = server_->now();
+    return write(topic, std::move(made));
+}
+
+template <class Lazy>
+std::int64_t basic_emulator<Lazy>::write(std::string_view topic,
+                                         detail::emulation::emulator_new_record record)
+{
     auto const now = server_->now();
+    record.stamped = true;
     return server_->with_service([&](auto& service) {
-        std::vector<detail::emulation::emulator_new_record> one(1);
-        one.front().value = record.value().text();
-        if (record.key()) {
-            one.front().key = record.key()->text();
-            one.front().key_bytes = detail::key_bytes(record.key()->text());
-        }
-        one.front().partition = record.partition();
+        std::vector<detail::emulation::emulator_new_record> one;
+        one.push_back(std::move(record));
         return service.broker().produce(topic, std::move(one), 0, now).value().front().offset;
     });
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::quirks(emulator_quirks quirks)
+{
+    detail::emulation::check_quirks(quirks).value();
+    server_->with_service([&](auto& service) { service.broker().quirks(std::move(quirks)); });
+}
+
+template <class Lazy>
+emulator_quirks basic_emulator<Lazy>::quirks() const
+{
+    return server_->with_service([](auto& service) { return service.broker().quirks(); });
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::silence(std::size_t reads, std::string_view topic,
+                                   std::optional<std::int32_t> partition)
+{
+    add_silence(detail::emulation::emulator_silence(topic, partition, reads));
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::silence_for(milliseconds time, std::string_view topic,
+                                       std::optional<std::int32_t> partition)
+{
+    detail::emulation::emulator_silence out(topic, partition, emulator_forever);
+    out.until = server_->now() + time;
+    add_silence(std::move(out));
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::add_silence(detail::emulation::emulator_silence silence)
+{
+    server_->with_service([&](auto& service) { service.broker().silence(std::move(silence)).value(); });
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::end_silence()
+{
+    server_->with_service([](auto& service) { service.broker().silences().end(); });
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::fail_at(std::string_view topic, std::int32_t partition, std::int64_t offset,
+                                   int status, std::size_t reads)
+{
+    if (!detail::emulation::is_refusal(status))
+        throw error(errc::invalid_option, "fail_at: a failure's status is 400 to 599");
+    trouble(topic, partition, [=](auto& there) { there.fail_at(offset, status, reads); });
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::trouble(std::string_view topic, std::int32_t partition,
+                                   std::function<void(detail::emulation::emulator_trouble&)> change)
+{
+    server_->with_service(
+        [&](auto& service) { change(*service.broker().trouble(topic, partition).value()); });
 }
 
 template <class Lazy>

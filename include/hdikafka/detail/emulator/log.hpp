@@ -14,7 +14,8 @@
 
 namespace hdikafka::inline v0_1 {
 
-/// A record as the emulator keeps it. Key and value are the JSON texts that were produced.
+/// A record as the emulator keeps it. Key and value are the JSON texts that were produced, or the text that
+/// emulator::append_raw() was given.
 class emulator_record
 {
 public:
@@ -24,7 +25,9 @@ public:
     std::string value;              ///< What was produced, byte for byte.
     std::int32_t partition = 0;     ///< Where it went.
     std::int64_t offset = 0;        ///< Its offset there.
-    emulator_time timestamp;        ///< When it was appended, by the emulator's clock.
+    /// When it was appended, by the emulator's clock, or what emulator::append() was given; nothing when
+    /// answers have none for it.
+    std::optional<emulator_time> timestamp;
 };
 
 } // namespace hdikafka::inline v0_1

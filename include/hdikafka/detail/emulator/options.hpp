@@ -1,7 +1,9 @@
-// The emulator's options, and the forms of answers that the API leaves open.
+// The emulator's options: who may come, what it holds, and which form its answers have.
 #ifndef HDIKAFKA_DETAIL_EMULATOR_OPTIONS_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_OPTIONS_HPP
 
+#include <hdikafka/detail/emulator/forms.hpp>
+#include <hdikafka/detail/emulator/quirks.hpp>
 #include <hdikafka/milliseconds.hpp>
 
 #include <chrono>
@@ -17,37 +19,6 @@ namespace hdikafka::inline v0_1 {
 
 /// The wall clock as the service counts it.
 using emulator_time = std::chrono::sys_time<milliseconds>;
-
-/// The body of the answer to a produce. The API says only that it is a "string".
-enum class emulator_produce_answer : unsigned char
-{
-    text,    ///< A JSON string.
-    offsets, ///< `{"offsets":[{"partition":…,"offset":…,"error_code":…,"error":…}…]}`.
-    empty,   ///< Nothing.
-};
-
-/// The body of the answer to a read: the page's sample and the published description differ.
-enum class emulator_consume_answer : unsigned char
-{
-    object, ///< `{"records":[…]}`, as the sample reads it.
-    array,  ///< `[…]`, as the description has it.
-};
-
-/// Keys and values in the answer to a read.
-enum class emulator_value_form : unsigned char
-{
-    embedded, ///< The JSON that was produced, byte for byte.
-    text,     ///< A string: the produced string, or the text of any other JSON.
-};
-
-/// The NextOffset field in the answer to a read.
-enum class emulator_next_offset : unsigned char
-{
-    exact,  ///< Where the next read should start.
-    asked,  ///< The offset that was asked for, whatever was returned.
-    behind, ///< The offset before that one, whatever was returned; 0 for 0.
-    absent, ///< No such field.
-};
 
 /// The options of hk::emulator. All have defaults; the setters can be chained.
 class emulator_options
@@ -281,10 +252,19 @@ public:
     emulator_options&& out_of_range_status(int value) && { return moved(out_of_range_status_, value); }
     int out_of_range_status() const noexcept { return out_of_range_status_; }
 
-    /// Whether a read that starts in a gap of the offsets is empty, instead of giving the records after it.
-    emulator_options& empty_in_gaps(bool value) & { return set(empty_in_gaps_, value); }
-    emulator_options&& empty_in_gaps(bool value) && { return moved(empty_in_gaps_, value); }
-    bool empty_in_gaps() const noexcept { return empty_in_gaps_; }
+    /// How the service behaves where it is not friendly; emulator::quirks() changes it later.
+    emulator_options& quirks(emulator_quirks value) & { return set(quirks_, std::move(value)); }
+    emulator_options&& quirks(emulator_quirks value) && { return moved(quirks_, std::move(value)); }
+    emulator_quirks const& quirks() const noexcept { return quirks_; }
+
+    /// The quirk of that name.
+    emulator_options& empty_in_gaps(bool value) &
+    {
+        quirks_.empty_in_gaps(value);
+        return *this;
+    }
+    emulator_options&& empty_in_gaps(bool value) && { return std::move(empty_in_gaps(value)); }
+    bool empty_in_gaps() const noexcept { return quirks_.empty_in_gaps(); }
 
     /// The largest request body; a larger one is answered with 413.
     emulator_options& max_body(std::size_t value) & { return set(max_body_, value); }
@@ -347,7 +327,7 @@ private:
     emulator_value_form value_form_ = emulator_value_form::embedded;
     emulator_next_offset next_offset_ = emulator_next_offset::exact;
     int out_of_range_status_ = 400;
-    bool empty_in_gaps_ = false;
+    emulator_quirks quirks_;
     std::size_t max_body_ = std::size_t{16} << 20;
     std::size_t max_connections_ = 4'096;
     milliseconds idle_timeout_{60'000};

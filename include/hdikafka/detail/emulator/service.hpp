@@ -10,6 +10,7 @@
 #include <hdikafka/detail/emulator/identity.hpp>
 #include <hdikafka/detail/emulator/managed_identity.hpp>
 #include <hdikafka/detail/emulator/message.hpp>
+#include <hdikafka/detail/emulator/reading.hpp>
 #include <hdikafka/detail/emulator/rest.hpp>
 
 #include <array>
@@ -31,7 +32,7 @@ public:
     std::string_view path; ///< `*` stands for any one segment.
 };
 
-inline constexpr std::array<emulator_route_row, 14> emulator_route_table{{
+inline constexpr std::array<emulator_route_row, 15> emulator_route_table{{
     {emulator_route::brokers, "GET", "v1/metadata/brokers"},
     {emulator_route::topics, "GET", "v1/metadata/topics"},
     {emulator_route::partitions, "GET", "v1/metadata/topics/*/partitions"},
@@ -46,6 +47,7 @@ inline constexpr std::array<emulator_route_row, 14> emulator_route_table{{
     {emulator_route::imds, "GET", "metadata/identity/oauth2/token"},
     {emulator_route::app_service_identity, "GET", "msi/token"},
     {emulator_route::arc_identity, "GET", "metadata/arc/identity/oauth2/token"},
+    {emulator_route::status, "GET", "v1/status"},
 }};
 
 inline bool path_matches(std::string_view pattern, std::vector<std::string> const& segments)
@@ -59,34 +61,6 @@ inline bool path_matches(std::string_view pattern, std::vector<std::string> cons
         pattern.remove_prefix(std::min(wanted.size() + 1, pattern.size()));
     }
     return pattern.empty();
-}
-
-/// Whether the options can be served.
-inline result<void> check_options(emulator_options const& options)
-{
-    auto const wrong = [](char const* what) { return error(errc::invalid_option, what); };
-    for (char const c : options.tenant())
-        if (c != '.' && (c == '_' || !valid_emulator_topic(std::string_view(&c, 1))))
-            return wrong("a tenant is made of [A-Za-z0-9.-]");
-    if (options.tenant().empty() || options.client_id().empty() || options.client_secret().empty())
-        return wrong("the tenant, the client id and the client secret must not be empty");
-    if (!options.client_certificates().empty())
-        if (auto const read = read_registered_certificates(options.client_certificates()); !read)
-            return read.error();
-    if (options.identity_header().empty() || !has_no_control(options.identity_header()) ||
-        !has_no_control(options.arc_key_file()))
-        return wrong("the identity header or the path of Arc's key cannot stand in a header field");
-    if (options.token_lifetime().count() < 0 ||
-        options.token_refresh_in().value_or(std::chrono::seconds()).count() < 0 ||
-        options.visibility_delay().count() < 0 || options.latency().count() < 0 ||
-        options.idle_timeout().count() <= 0)
-        return wrong("a time is negative");
-    int const status = options.out_of_range_status();
-    if (status != 200 && (status < 400 || status > 599))
-        return wrong("out_of_range_status is 200 or 400 to 599");
-    if (options.max_partitions() < 1 || options.max_topics() < 1 || options.max_connections() < 1)
-        return wrong("a maximum is less than 1");
-    return {};
 }
 
 /// Not synchronised: the emulator holds a lock around every call.
@@ -229,25 +203,17 @@ private:
                                emulator_target const& target, std::string const& allowed)
     {
         emulator_request const& request = visit.request;
-        emulator_time const now = visit.now;
         auto const& path = target.segments;
         bool const rest = !request.plain && !path.empty() && path.front() == "v1" && !at_authority(route);
-        if (rest)
-            if (auto refused = check_token(request, now))
+        if (rest && (route != emulator_route::status || broker_.quirks().status_needs_token()))
+            if (auto refused = check_token(request, visit.now))
                 return std::move(*refused);
         if (rest && route != emulator_route::consume && route != emulator_route::other &&
             !target.query.empty())
             return proxy_error(400, "this operation takes no query");
+        if (rest && route != emulator_route::other)
+            return answer_of_node(visit, route, target);
         switch (route) {
-        case emulator_route::brokers: return brokers_answer();
-        case emulator_route::topics: return topics_answer(broker_, now);
-        case emulator_route::partitions: return partitions_answer(broker_, path[3], now);
-        case emulator_route::partition: return partition_answer(broker_, path[3], path[5], now);
-        case emulator_route::create_topic: return create_answer(broker_, path[2], request, now);
-        case emulator_route::delete_topic: return delete_answer(broker_, path[2], now);
-        case emulator_route::produce:
-            return produce_answer(broker_, options_, path[3], request, refused_records_, now);
-        case emulator_route::consume: return consume_answer(broker_, options_, target);
         case emulator_route::token: return token_answer(authority_, path[0], visit);
         case emulator_route::openid_configuration: return openid_answer(authority_, path[0], visit);
         case emulator_route::instance_discovery: return instance_answer(target, visit);
@@ -255,11 +221,44 @@ private:
         case emulator_route::app_service_identity:
             return identity_.app_service(authority_, visit, target.query);
         case emulator_route::arc_identity: return identity_.arc(authority_, visit, target.query);
-        case emulator_route::other: break;
+        default: break;
         }
         if (!allowed.empty())
             return failure(405, "this path takes " + allowed + " only", visit, route).field("Allow", allowed);
         return failure(404, "there is nothing at this path", visit, route);
+    }
+
+    /// Of the management node that the connection leads to.
+    emulator_answer answer_of_node(emulator_visit const& visit, emulator_route route,
+                                   emulator_target const& target)
+    {
+        std::uint64_t const number = visit.request.connection;
+        emulator_view const view(visit.now, (number == 0 ? 0 : number - 1) % broker_.quirks().nodes());
+        emulator_answer answer = answer_of_proxy(visit.request, route, target, view);
+        auto const& path = target.segments;
+        if (route == emulator_route::topics)
+            broker_.looked(std::nullopt, view.node);
+        else if (path.size() > 3)
+            broker_.looked(path[3], view.node);
+        return answer;
+    }
+
+    emulator_answer answer_of_proxy(emulator_request const& request, emulator_route route,
+                                    emulator_target const& target, emulator_view const& view)
+    {
+        auto const& path = target.segments;
+        switch (route) {
+        case emulator_route::status: return status_answer();
+        case emulator_route::brokers: return brokers_answer();
+        case emulator_route::topics: return topics_answer(broker_, view);
+        case emulator_route::partitions: return partitions_answer(broker_, path[3], view);
+        case emulator_route::partition: return partition_answer(broker_, path[3], path[5], view);
+        case emulator_route::create_topic: return create_answer(broker_, path[2], request, view.now);
+        case emulator_route::delete_topic: return delete_answer(broker_, path[2], view.now);
+        case emulator_route::produce:
+            return produce_answer(broker_, options_, path[3], request, refused_records_, view);
+        default: return consume_answer(broker_, options_, target, view);
+        }
     }
 
     std::optional<emulator_answer> check_token(emulator_request const& request, emulator_time now) const
