@@ -6,6 +6,7 @@
 #include <hdikafka/detail/emulator/service.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <random>
 #include <span>
@@ -45,6 +46,7 @@ public:
             request.content_type = content_type;
         request.body = body;
         request.request_id = request_id;
+        request.connection = connection;
         return service.handle(request, now, random);
     }
 
@@ -74,6 +76,7 @@ public:
     bool arc_key_can_be_written = true;
     hk::detail::emulation::emulator_service service;
     std::string token;
+    std::uint64_t connection = 1; ///< The one that requests come on.
     std::string request_id = "11111111-2222-3333-4444-555555555555";
 };
 
