@@ -34,7 +34,8 @@ enum class errc // NOLINT(performance-enum-size): std::error_code holds an int
     not_finite,        ///< A double that is infinite or NaN has no JSON form.
 
     // Values read from JSON.
-    invalid_json,   ///< The text is not JSON (RFC 8259), or nests deeper than 512 levels.
+    invalid_json,   ///< The text is not JSON (RFC 8259).
+    too_deep,       ///< The JSON nests deeper than is read: 512 levels, or http_limits::json_depth().
     wrong_kind,     ///< The JSON value is of another kind than was asked for.
     out_of_range,   ///< The JSON number does not fit the type that was asked for.
     invalid_base64, ///< The string is not base64 as base64_codec makes it.
@@ -124,6 +125,9 @@ public:
     std::string request_id;     ///< x-ms-client-request-id of the operation.
     std::optional<std::chrono::milliseconds> retry_after; ///< How long the server asks to wait.
 
+    /// Of the record that cannot be read, when that is what failed and the offset is known.
+    std::optional<std::int64_t> offset;
+
     // What else an authority says (Entra's words): for its support, and for programs that can react.
     std::vector<std::int64_t> error_codes; ///< `error_codes`: the numbers behind AADSTS.
     std::string suberror;                  ///< `suberror`.
@@ -204,6 +208,7 @@ public:
         case errc::invalid_utf8: return "the text is not UTF-8";
         case errc::not_finite: return "the number is not finite";
         case errc::invalid_json: return "the text is not valid JSON";
+        case errc::too_deep: return "the JSON nests too deep";
         case errc::wrong_kind: return "the JSON value is of another kind";
         case errc::out_of_range: return "the number is out of range";
         case errc::invalid_base64: return "the text is not base64";

@@ -28,6 +28,10 @@ public:
     std::size_t interim() const noexcept { return interim_; }
     /// The extensions of one chunk. Default 1 KiB; `errc::bad_chunk`.
     std::size_t chunk_extension() const noexcept { return chunk_extension_; }
+    /// How deep the JSON of an answer with records may nest: arrays and objects within one another, of which
+    /// the list and the record around a value are two, and with an object around the list three. Default 512;
+    /// `errc::too_deep`. Deeper values take a byte a level while they are read.
+    std::size_t json_depth() const noexcept { return json_depth_; }
 
     http_limits& status_line(std::size_t bytes) & noexcept { return set(status_line_, bytes); }
     http_limits& field(std::size_t bytes) & noexcept { return set(field_, bytes); }
@@ -36,6 +40,7 @@ public:
     http_limits& body(std::size_t bytes) & noexcept { return set(body_, bytes); }
     http_limits& interim(std::size_t count) & noexcept { return set(interim_, count); }
     http_limits& chunk_extension(std::size_t bytes) & noexcept { return set(chunk_extension_, bytes); }
+    http_limits& json_depth(std::size_t levels) & noexcept { return set(json_depth_, levels); }
 
     http_limits status_line(std::size_t bytes) && noexcept { return set(status_line_, bytes); }
     http_limits field(std::size_t bytes) && noexcept { return set(field_, bytes); }
@@ -44,6 +49,7 @@ public:
     http_limits body(std::size_t bytes) && noexcept { return set(body_, bytes); }
     http_limits interim(std::size_t count) && noexcept { return set(interim_, count); }
     http_limits chunk_extension(std::size_t bytes) && noexcept { return set(chunk_extension_, bytes); }
+    http_limits json_depth(std::size_t levels) && noexcept { return set(json_depth_, levels); }
 
 private:
     http_limits& set(std::size_t& member, std::size_t value) noexcept
@@ -59,6 +65,7 @@ private:
     std::size_t body_ = 16 * 1024 * 1024;
     std::size_t interim_ = 8;
     std::size_t chunk_extension_ = 1024;
+    std::size_t json_depth_ = 512;
 };
 
 } // namespace hdikafka::inline v0_1

@@ -4,6 +4,7 @@
 
 #include <hdikafka/detail/json/reader.hpp>
 #include <hdikafka/detail/json/text.hpp>
+#include <hdikafka/detail/json/values.hpp>
 #include <hdikafka/detail/json/writer.hpp>
 #include <hdikafka/error.hpp>
 #include <hdikafka/result.hpp>
@@ -196,7 +197,7 @@ public:
     ~json() = default;
 
     /// Takes raw JSON: one value of RFC 8259, nested at most 512 levels, blanks around it allowed (and
-    /// dropped). Throws hk::error `invalid_json`; the message names the byte.
+    /// dropped). Throws hk::error `invalid_json`, `too_deep`; the message names the byte.
     static json parse(std::string_view text) { return try_parse(text).value(); }
 
     /// The same, with the error as a value.
@@ -205,7 +206,7 @@ public:
         detail::json_reader in(text);
         std::string_view slice;
         if (!in.value(slice) || !in.finish())
-            return not_json(in);
+            return detail::json_fault(in, "the text");
         return json(json_view(detail::validated_json(), slice));
     }
 
@@ -224,13 +225,6 @@ public:
     friend bool operator==(json const& a, json_view b) noexcept { return a.text() == b.text(); }
 
 private:
-    static error not_json(detail::json_reader const& in)
-    {
-        std::string cause = "the text is not valid JSON at byte ";
-        cause += std::to_string(in.position());
-        return error(in.fault(), cause);
-    }
-
     void assign_string(std::string_view text)
     {
         if (!detail::append_json_string(text_, text))

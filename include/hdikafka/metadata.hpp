@@ -69,7 +69,7 @@ class broker
 public:
     broker() = default;
 
-    std::int32_t id = 0;   ///< Its id in the cluster.
+    std::int32_t id = -1;  ///< Its id in the cluster; -1 when it is none.
     std::string host;      ///< Its host name, as its cluster knows it.
     std::int32_t port = 0; ///< The port of the Kafka protocol.
     std::string rack;      ///< Empty when the broker has none.
@@ -86,11 +86,12 @@ public:
     std::int64_t earliest_offset = 0; ///< The first offset that still exists; -1 when it is not known.
     std::int64_t latest_offset = 0;   ///< The high watermark: the offset that the next record gets; -1 when
                                       ///< it is not known.
-    broker leader;                    ///< Default-made when the partition has no leader.
+    broker leader;                    ///< Its id is -1 when the partition has no leader.
     std::vector<broker> replicas;     ///< The brokers that hold it.
     std::vector<broker> in_sync_replicas; ///< Those of them that are up to date.
 
-    /// Whether it can be read: its watermarks are known. They are not while it has no leader.
+    /// Whether it can be read: its watermarks are known, and none lies below the other. They are not while it
+    /// has no leader.
     bool available() const noexcept { return earliest_offset >= 0 && latest_offset >= earliest_offset; }
 };
 

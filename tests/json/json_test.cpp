@@ -276,7 +276,8 @@ TEST_CASE("text that is not JSON is a value from try_parse, an exception from pa
         CHECK(code_of([&] { json::parse(text); }) == errc::invalid_json);
     }
     auto const deep = std::string(513, '[') + std::string(513, ']');
-    CHECK(json::try_parse(deep).error().cause() == "the text is not valid JSON at byte 512");
+    CHECK(json::try_parse(deep).error().cause() == "the text nests deeper than 512 levels at byte 512");
+    CHECK(code_of([&] { json::parse(deep); }) == errc::too_deep);
     CHECK(json::try_parse("[1,]").error().cause() == "the text is not valid JSON at byte 3");
     CHECK(json::try_parse(std::string_view("1\0", 2)).error().code() == errc::invalid_json);
 }

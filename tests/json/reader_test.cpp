@@ -20,15 +20,15 @@ using test::valid_json;
 
 namespace {
 
-/// Where the reader finds the fault of a document that has one, or -1.
-std::ptrdiff_t fault_at(std::string_view text)
+/// Where the reader finds the fault of a document that has one, which is `code`; or -1.
+std::ptrdiff_t fault_at(std::string_view text, errc code = errc::invalid_json)
 {
     test::exact_text const exact(text);
     json_reader in(exact.view());
     if (in.skip() && in.finish())
         return -1;
     CHECK(in.failed());
-    CHECK(in.fault() == errc::invalid_json);
+    CHECK(in.fault() == code);
     return static_cast<std::ptrdiff_t>(in.position());
 }
 
@@ -208,16 +208,17 @@ TEST_CASE("512 levels are read and the 513th is refused, in every way of reading
     auto const deepest = nested(512);
     CHECK(fault_at(deepest) == -1);
     CHECK(test::pull_document(deepest));
-    CHECK(fault_at(nested(513)) == 512);
+    CHECK(fault_at(nested(513), errc::too_deep) == 512);
+    CHECK(fault_at(nested(100'000), errc::too_deep) == 512);
     CHECK_FALSE(test::pull_document(nested(513)));
 
     auto const objects = nested(512, "{\"a\":", "}", "1");
     CHECK(fault_at(objects) == -1);
     CHECK(test::pull_document(objects));
-    CHECK(fault_at(nested(513, "{\"a\":", "}", "1")) == 5 * 512);
+    CHECK(fault_at(nested(513, "{\"a\":", "}", "1"), errc::too_deep) == 5 * 512);
 
     auto const mixed = nested(256, "[{\"a\":", "}]", "[]");
-    CHECK(fault_at(mixed) == 6 * 256);
+    CHECK(fault_at(mixed, errc::too_deep) == 6 * 256);
     CHECK(fault_at(nested(256, "[{\"a\":", "}]", "null")) == -1);
     CHECK(test::pull_document(nested(256, "[{\"a\":", "}]", "null")));
 
@@ -226,6 +227,28 @@ TEST_CASE("512 levels are read and the 513th is refused, in every way of reading
     for (int i = 0; i != 2000; ++i)
         many += "[[]],";
     CHECK(fault_at(many + "0]") == -1);
+}
+
+TEST_CASE("as many levels are read as are allowed, and not one more")
+{
+    for (std::size_t const most : {0U, 1U, 2U, 63U, 64U, 65U, 127U, 128U, 129U, 1'000U, 100'000U}) {
+        CAPTURE(most);
+        for (bool const object : {false, true}) {
+            auto const levels = [object](std::size_t depth) {
+                return object ? nested(depth, "{\"a\":", "}", "1") : nested(depth, "[", "]", "1");
+            };
+            std::string const allowed = levels(most);
+            json_reader deepest(allowed, most);
+            CHECK(deepest.deepest() == most);
+            CHECK(deepest.skip());
+            CHECK(deepest.finish());
+            std::string const forbidden = levels(most + 1);
+            json_reader deeper(forbidden, most);
+            CHECK_FALSE(deeper.skip());
+            CHECK(deeper.fault() == errc::too_deep);
+            CHECK(deeper.position() == most * (object ? 5 : 1));
+        }
+    }
 }
 
 TEST_CASE("a closing bracket must match at every depth")

@@ -330,6 +330,78 @@ TEST_CASE("with fewer partitions than before none is chosen that is no more")
     }
 }
 
+TEST_CASE("records without a key go to partitions that can be used, each in its turn, for as long as one can")
+{
+    known_topic topic(6);
+    topic.choice.learned(6, {1, 2, 5});
+    std::map<std::int32_t, int> shares;
+    std::int32_t before = -1;
+    for (int i = 0; i != 600; ++i) {
+        std::int32_t const chosen = topic.pick_without_key();
+        CHECK(chosen != before);
+        ++shares[chosen];
+        topic.emptied(chosen);
+        before = chosen;
+    }
+    CHECK(shares.size() == 3);
+    for (std::int32_t const usable : {1, 2, 5})
+        CHECK(shares[usable] > 150);
+
+    topic.choice.learned(6, {4});
+    for (int i = 0; i != 3; ++i) {
+        CHECK(topic.pick_without_key() == 4);
+        topic.emptied(4);
+    }
+    topic.choice.learned(6, {0, 4}); // it stays where it can
+    CHECK(topic.pick_without_key() == 4);
+    std::set<std::int32_t> seen;
+    topic.choice.learned(6);
+    for (int i = 0; i != 200; ++i) {
+        seen.insert(topic.pick_without_key());
+        topic.emptied(topic.pick_without_key());
+    }
+    CHECK(seen.size() == 6);
+}
+
+TEST_CASE("keys, and the user's function, go by all partitions, whether they can be used or not")
+{
+    known_topic topic(12);
+    topic.choice.learned(12, {0});
+    CHECK(topic.pick(hk::record("abc", 1)) == 479470107 % 12);
+    std::int32_t asked = 0;
+    known_topic custom(5, [&asked](std::string_view, hk::record const&, std::int32_t partitions) {
+        asked = partitions;
+        return 3;
+    });
+    custom.choice.learned(5, {0, 1});
+    CHECK(custom.pick(hk::record(1)) == 3);
+    CHECK(asked == 5);
+}
+
+TEST_CASE("the partitions of a list are counted, those that cannot be used or are left out among them")
+{
+    auto const row = [](std::int32_t id, bool usable) {
+        hk::partition_info out;
+        out.id = id;
+        if (!usable)
+            out.earliest_offset = out.latest_offset = -1;
+        return out;
+    };
+    using rows = std::vector<hk::partition_info>;
+    using ids = std::vector<std::int32_t>;
+    auto const shape = [](rows const& list) { return topic_shape::of(list).value(); };
+    CHECK(shape(rows{row(1, true), row(0, true)}).count == 2);
+    CHECK(shape(rows{row(1, true), row(0, true)}).usable.empty());
+    CHECK(shape(rows{row(2, true), row(1, false), row(0, true)}).count == 3);
+    CHECK(shape(rows{row(2, true), row(1, false), row(0, true)}).usable == ids{0, 2});
+    CHECK(shape(rows{row(0, true), row(1, false)}).count == 2);
+    CHECK(shape(rows{row(0, false), row(1, false)}).usable.empty());
+    CHECK(shape(rows{row(0, true), row(3, true), row(3, true)}).count == 4);
+    CHECK(shape(rows{row(0, true), row(3, true), row(3, true)}).usable == ids{0, 3});
+    CHECK(topic_shape::of(rows()).error().code() == hk::errc::invalid_response);
+    CHECK_FALSE(topic_shape::of(rows{row(2'147'483'647, true)}));
+}
+
 TEST_CASE("the user's function is asked with topic, record and count, and its choice is taken")
 {
     std::string asked;

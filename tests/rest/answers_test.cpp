@@ -5,7 +5,6 @@
 #include <doctest/doctest.h>
 
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,12 +18,6 @@ using hk::persistence;
 namespace {
 
 constexpr std::string_view html = "<!DOCTYPE html><html><body><h1>502 Bad Gateway</h1></body></html>";
-constexpr std::string_view partition_7 =
-    R"({"partition_id":7,"earliest_offset":3,"latest_offset":9007199254740993,)"
-    R"("leader":{"hostName":"h0","port":9092,"id":0,"rack":"r"},)"
-    R"("replicas":[{"hostName":"h0","port":9092,"id":0},{"hostName":"h1","port":9093,"id":1,"rack":null}],)"
-    R"("isr":[{"id":1,"port":9093,"hostName":"h1"}]})";
-
 /// What no success may look like, whatever was asked for.
 std::vector<std::string> garbage()
 {
@@ -42,7 +35,7 @@ std::vector<std::string> garbage()
             R"({"other":[]})",
             "true",
             R"("t")",
-            std::string(600, '['),
+            std::string(500, '['),
             std::string("{\0}", 3)};
 }
 
@@ -132,75 +125,14 @@ TEST_CASE("a list that comes twice is an invalid response, for nobody knows whic
     CHECK(invalid(parse_brokers(R"({"brokers":[],"brokers":[]})")));
 }
 
-TEST_CASE("a partition is read with its watermarks exact and its replicas")
+TEST_CASE("an answer that nests deeper than is read is told as that")
 {
-    auto const parsed = parse_partition(partition_7);
-    REQUIRE(parsed);
-    auto const& found = parsed.value();
-    CHECK(found.id == 7);
-    CHECK(found.earliest_offset == 3);
-    CHECK(found.latest_offset == 9007199254740993);
-    CHECK(found.leader.host == "h0");
-    CHECK(found.leader.rack == "r");
-    REQUIRE(found.replicas.size() == 2);
-    CHECK(found.replicas[1].id == 1);
-    CHECK(found.replicas[1].port == 9093);
-    REQUIRE(found.in_sync_replicas.size() == 1);
-    CHECK(found.in_sync_replicas[0].host == "h1");
-
-    auto const largest = parse_partition(
-        R"({"latest_offset":9223372036854775807,"earliest_offset":9223372036854775807,"partition_id":0})");
-    REQUIRE(largest);
-    CHECK(largest.value().earliest_offset == std::numeric_limits<std::int64_t>::max());
-}
-
-TEST_CASE("a partition without a leader or replicas is one")
-{
-    auto const parsed = parse_partition(
-        R"({"partition_id":0,"earliest_offset":0,"latest_offset":0,"leader":null,"replicas":null,"isr":[]})");
-    REQUIRE(parsed);
-    CHECK(parsed.value().leader.host.empty());
-    CHECK(parsed.value().replicas.empty());
-    CHECK(parsed.value().in_sync_replicas.empty());
-}
-
-TEST_CASE("a partition without sound watermarks is an invalid response")
-{
-    for (auto const& body : garbage()) {
-        CAPTURE(body);
-        CHECK(invalid(parse_partition(body)));
-    }
-    for (std::string_view const body :
-         {R"({"earliest_offset":0,"latest_offset":0})", R"({"partition_id":0,"latest_offset":0})",
-          R"({"partition_id":0,"earliest_offset":0})",
-          R"({"partition_id":-1,"earliest_offset":0,"latest_offset":0})",
-          R"({"partition_id":0,"earliest_offset":-1,"latest_offset":0})",
-          R"({"partition_id":0,"earliest_offset":5,"latest_offset":4})",
-          R"({"partition_id":0,"earliest_offset":"0","latest_offset":4})",
-          R"({"partition_id":0,"earliest_offset":0,"latest_offset":9223372036854775808})",
-          R"({"partition_id":0,"earliest_offset":0,"latest_offset":1e3})",
-          R"({"partition_id":0,"earliest_offset":0,"latest_offset":1,"replicas":[1]})",
-          R"({"partition_id":0,"earliest_offset":0,"latest_offset":1}{})"}) {
-        CAPTURE(body);
-        CHECK(invalid(parse_partition(body)));
-    }
-}
-
-TEST_CASE("partitions are read in their order")
-{
-    std::string const two = R"({"topic":"t","partitions":[)" + std::string(partition_7) +
-                            R"(,{"partition_id":8,"earliest_offset":0,"latest_offset":0}]})";
-    auto const parsed = parse_partitions(two);
-    REQUIRE(parsed);
-    REQUIRE(parsed.value().size() == 2);
-    CHECK(parsed.value()[0].id == 7);
-    CHECK(parsed.value()[1].id == 8);
-    CHECK(parsed.value()[1].replicas.empty());
-    CHECK(parse_partitions(R"({"topic":"t","partitions":[]})").value().empty());
-    CHECK(invalid(parse_partitions(R"({"topic":"t"})")));
-    CHECK(invalid(parse_partitions(R"({"topic":"t","partitions":[{"partition_id":0}]})")));
-    for (auto const& body : garbage())
-        CHECK(invalid(parse_partitions(body)));
+    auto const parsed =
+        parse_topics(R"({"x":)" + std::string(600, '[') + std::string(600, ']') + R"(,"topics":[]})");
+    REQUIRE_FALSE(parsed);
+    CHECK(parsed.error().code() == hk::errc::too_deep);
+    CHECK(parsed.error().cause() ==
+          "the answer is not a list of topics: the text nests deeper than 512 levels at byte 516");
 }
 
 TEST_CASE("an invalid response says where it stops being JSON")

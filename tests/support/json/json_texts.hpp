@@ -5,6 +5,7 @@
 #include <hdikafka/detail/json/reader.hpp>
 #include <hdikafka/detail/json/text.hpp>
 
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -12,6 +13,7 @@
 #include <random>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 namespace test {
 
@@ -48,7 +50,7 @@ inline bool json_equals(std::string_view raw, std::string_view text)
 
 /// Pulls a whole document piece by piece, every value in the way that suits its kind; whether it was JSON.
 // NOLINTNEXTLINE(misc-no-recursion): as deep as the reader allows
-inline bool pull_value(hdikafka::detail::json_reader& in)
+inline bool pull_value(hdikafka::detail::json_reader& in, std::string_view document)
 {
     using hdikafka::json_kind;
     std::string_view text;
@@ -59,24 +61,24 @@ inline bool pull_value(hdikafka::detail::json_reader& in)
         if (in.enter_object())
             while (in.next_member(text)) {
                 hdikafka::detail::json_unescape(text, scratch);
-                if (!pull_value(in))
+                if (!pull_value(in, document))
                     return false;
             }
         return !in.failed();
     case json_kind::array:
         if (in.enter_array())
             while (in.next_element())
-                if (!pull_value(in))
+                if (!pull_value(in, document))
                     return false;
         return !in.failed();
     case json_kind::string: return in.string(text) && (hdikafka::detail::json_unescape(text, scratch), true);
     case json_kind::number: {
-        auto copy = in; // a fraction is a fault of the kind, not of the document
-        if (copy.integer(number)) {
-            in = copy;
-            return true;
-        }
-        return in.value(text);
+        // A fraction, or what int64 cannot hold, would be a fault of the kind, not of the document.
+        text = document.substr(in.position());
+        text = text.substr(0, text.find_first_not_of("+-.0123456789Ee"));
+        auto const [end, fault] = std::from_chars(text.data(), text.data() + text.size(), number);
+        bool const whole = fault == std::errc() && end == text.data() + text.size();
+        return whole ? in.integer(number) : in.value(text);
     }
     default: return in.value(text);
     }
@@ -85,7 +87,7 @@ inline bool pull_value(hdikafka::detail::json_reader& in)
 inline bool pull_document(std::string_view text)
 {
     hdikafka::detail::json_reader in(text);
-    return pull_value(in) && in.finish();
+    return pull_value(in, text) && in.finish();
 }
 
 /// Random documents, the same for the same seed on every platform.

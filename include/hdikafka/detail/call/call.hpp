@@ -23,6 +23,7 @@
 #include <hdikafka/retry_policy.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -104,9 +105,15 @@ public:
     }
 
     /// The error for a success whose body cannot be read.
-    error unreadable(error const& why) const { return error(why.code(), describe(), why.cause()); }
+    error unreadable(error const& why) const
+    {
+        diagnostics out = describe();
+        out.offset = why.info().offset;
+        return error(why.code(), std::move(out), why.cause());
+    }
 
     http_response response;
+    std::size_t json_depth = http_limits().json_depth(); ///< Of its body, if there are records in it.
     call_label info;
     repeatable kind = repeatable::freely;
     bool settled = false;
@@ -158,6 +165,7 @@ public:
         auto done = report_.ends(result<void>());
         answer_.info = std::move(spec_.info);
         answer_.kind = spec_.kind;
+        answer_.json_depth = spec_.limits.json_depth();
         return done;
     }
 
@@ -243,7 +251,7 @@ private:
         bool const later = failure.info().retriable() || transient_failure(failure.code()) ||
                            failure.code() == errc::timed_out;
         info.retriable(later).persisted(persisted());
-        return error(failure.code(), std::move(info), failure.cause());
+        return error(failure.code(), std::move(info), advised(failure, spec_.info.operation));
     }
 
     persistence persisted() const noexcept

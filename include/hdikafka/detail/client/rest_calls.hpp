@@ -170,7 +170,8 @@ template <class = void>
 result<record_batch> read_batch(call_answer& answer, batch_request const& asked)
 {
     auto const next_offset = answer.response.field("nextoffset");
-    return told_by(answer, parse_batch(std::move(answer.response.body), next_offset, asked));
+    return told_by(answer,
+                   parse_batch(std::move(answer.response.body), next_offset, asked, answer.json_depth));
 }
 
 template <class = void>

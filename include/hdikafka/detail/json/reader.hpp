@@ -1,4 +1,5 @@
-// Reading JSON (RFC 8259): one validating pass that the caller pulls, without tree, allocation or recursion.
+// Reading JSON (RFC 8259): one validating pass that the caller pulls, without tree or recursion, and without
+// allocation unless it nests deep.
 #ifndef HDIKAFKA_DETAIL_JSON_READER_HPP
 #define HDIKAFKA_DETAIL_JSON_READER_HPP
 
@@ -10,8 +11,12 @@
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <memory>
+#include <new>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -29,11 +34,13 @@ namespace hdikafka::inline v0_1::detail {
 class json_reader
 {
 public:
-    static constexpr std::size_t max_depth = 512; ///< Containers within one another.
+    static constexpr std::size_t max_depth = 512; ///< Containers within one another, unless more are allowed.
 
-    explicit json_reader(std::string_view text) noexcept
-        : begin_(text.data()), at_(begin_), end_(begin_ + text.size())
+    explicit json_reader(std::string_view text, std::size_t deepest = max_depth) noexcept
+        : begin_(text.data()), at_(begin_), end_(begin_ + text.size()), deepest_(deepest)
     {}
+    json_reader(json_reader const&) = delete;
+    json_reader& operator=(json_reader const&) = delete;
 
     /// The kind of the value that is due, by its first character. Null also when none is there.
     json_kind peek() noexcept { return state_ == state::value ? json_kind_of(current()) : json_kind::null; }
@@ -107,6 +114,9 @@ public:
 
     /// The first fault; 0 when there is none.
     errc fault() const noexcept { return fault_; }
+
+    /// How many containers within one another are read; one more is the fault `too_deep`.
+    std::size_t deepest() const noexcept { return deepest_; }
 
     /// The byte the reader is at; after a fault the byte where it was found.
     std::size_t position() const noexcept { return static_cast<std::size_t>(at_ - begin_); }
@@ -184,12 +194,10 @@ private:
     /// Enters the container at at_.
     bool open() noexcept
     {
-        if (depth_ == max_depth)
-            return fail(errc::invalid_json, at_);
+        if (depth_ == room_ && !make_room()) [[unlikely]]
+            return false;
+        outside_[depth_] = closing_;
         closing_ = *at_ == '{' ? '}' : ']';
-        auto const bit = std::uint64_t(1) << depth_ % 64;
-        auto& word = objects_[depth_ / 64];
-        word = closing_ == '}' ? word | bit : word & ~bit;
         ++depth_;
         ++at_;
         state_ = state::opened;
@@ -200,11 +208,24 @@ private:
     bool close() noexcept
     {
         --depth_;
-        if (depth_ == 0)
-            closing_ = '\0';
-        else
-            closing_ = (objects_[(depth_ - 1) / 64] >> (depth_ - 1) % 64 & 1) != 0 ? '}' : ']';
+        closing_ = outside_[depth_];
         return done(at_ + 1);
+    }
+
+    /// For more containers within one another, if more are allowed. Without memory for them they are not.
+    [[gnu::cold, gnu::noinline]] bool make_room() noexcept
+    {
+        if (depth_ == deepest_)
+            return fail(errc::too_deep, at_);
+        std::size_t const room = deepest_ - depth_ < depth_ ? deepest_ : 2 * depth_;
+        std::unique_ptr<char[]> larger(new (std::nothrow) char[room]);
+        if (!larger)
+            return fail(errc::too_deep, at_);
+        std::memcpy(larger.get(), outside_, depth_);
+        deep_ = std::move(larger);
+        outside_ = deep_.get();
+        room_ = room;
+        return true;
     }
 
     /// Goes to this character, which must come next.
@@ -358,7 +379,11 @@ private:
     state state_ = state::value;
     char closing_ = '\0'; // of the innermost container
     errc fault_ = errc();
-    std::array<std::uint64_t, max_depth / 64> objects_{}; // one bit a level: object, else array
+    std::size_t deepest_;
+    std::array<char, 64> shallow_{};
+    std::unique_ptr<char[]> deep_;
+    char* outside_ = shallow_.data(); // what closing_ was before each container that is open
+    std::size_t room_ = deepest_ < shallow_.size() ? deepest_ : shallow_.size();
 };
 
 } // namespace hdikafka::inline v0_1::detail

@@ -4,6 +4,7 @@
 #define HDIKAFKA_DETAIL_JSON_VALUES_HPP
 
 #include <hdikafka/detail/json/reader.hpp>
+#include <hdikafka/error.hpp>
 
 #include <cstdint>
 #include <limits>
@@ -11,6 +12,27 @@
 #include <string_view>
 
 namespace hdikafka::inline v0_1::detail {
+
+/// What a reader found wrong with `subject`, and at which byte; it has failed.
+template <class = void>
+std::string describe_fault(json_reader const& in, std::string_view subject)
+{
+    std::string out(subject);
+    if (in.fault() == errc::too_deep)
+        out += " nests deeper than " + std::to_string(in.deepest()) + " levels";
+    else if (in.fault() == errc::invalid_json)
+        out += " is not valid JSON";
+    else
+        out = error_category::text(in.fault());
+    return out + " at byte " + std::to_string(in.position());
+}
+
+/// The same as an error.
+template <class = void>
+error json_fault(json_reader const& in, std::string_view subject)
+{
+    return error(in.fault(), describe_fault(in, subject));
+}
 
 template <class = void>
 bool read_text(json_reader& in, std::string& out)

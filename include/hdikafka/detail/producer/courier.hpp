@@ -19,7 +19,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
-#include <limits>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -157,7 +156,7 @@ private:
     bool sending_ = false; ///< The next flight's request is under way, or was.
 };
 
-/// Asks how many partitions a topic has.
+/// Asks how many partitions a topic has, and which of them can be used.
 template <class Lazy>
 class producer_state<Lazy>::partition_query final : public child<>
 {
@@ -174,9 +173,8 @@ public:
         op->deadline(core.deadline(std::nullopt));
         call_options const none;
         auto request = rest_calls<>(core, "send", none).partitions(topic_);
-        std::int32_t count = 0;
-        auto const asked = co_await ask(op, producer_->owner_, std::move(request), &count_of, count);
-        count_ = asked ? result<std::int32_t>(count) : asked.error();
+        auto const asked = co_await ask(op, producer_->owner_, std::move(request), &shape_of, shape_);
+        count_ = asked ? result<std::int32_t>(shape_.count) : asked.error();
         co_return result<void>();
     }
 
@@ -185,23 +183,23 @@ public:
         std::unique_lock lock(producer_->mutex_);
         if (!outcome && outcome.error().code() == errc::closed)
             producer_->stop(outcome.error());
-        producer_->plan_.partitions(topic_, outcome ? count_ : outcome.error(), steady_clock::now());
+        producer_->plan_.partitions(topic_, outcome ? count_ : outcome.error(), steady_clock::now(),
+                                    std::move(shape_.usable));
         producer_->act(lock);
     }
 
 private:
-    static result<std::int32_t> count_of(std::string_view body)
+    static result<topic_shape> shape_of(std::string_view body)
     {
         auto const found = parse_partitions(body);
         if (!found)
             return found.error();
-        if (found.value().empty() || found.value().size() > std::numeric_limits<std::int32_t>::max())
-            return error(errc::invalid_response, "the topic has no partitions");
-        return static_cast<std::int32_t>(found.value().size());
+        return topic_shape::of(found.value());
     }
 
     self_ptr const producer_;
     std::string const topic_;
+    topic_shape shape_;
     result<std::int32_t> count_ = 0;
 };
 

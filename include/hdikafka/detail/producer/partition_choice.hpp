@@ -7,16 +7,21 @@
 #include <hdikafka/detail/json/text.hpp>
 #include <hdikafka/detail/producer/lane.hpp>
 #include <hdikafka/detail/rest/requests.hpp>
+#include <hdikafka/metadata.hpp>
 #include <hdikafka/producer_options.hpp>
 #include <hdikafka/record.hpp>
 #include <hdikafka/result.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -31,17 +36,52 @@ inline std::optional<std::string> key_bytes(std::string_view key)
     return std::string(key);
 }
 
+/// What a list of partitions tells those who choose one.
+class topic_shape
+{
+public:
+    /// Keys go by all partitions, whether they can be used or not, and by those that the list leaves out:
+    /// else they would go elsewhere for as long as one cannot be used.
+    static result<topic_shape> of(std::vector<partition_info> const& list)
+    {
+        std::int32_t last = -1;
+        topic_shape out;
+        for (partition_info const& one : list) {
+            last = std::max(last, one.id);
+            if (one.available())
+                out.usable.push_back(one.id);
+        }
+        if (last < 0)
+            return error(errc::invalid_response, "the topic has no partitions");
+        if (last == std::numeric_limits<std::int32_t>::max())
+            return error(errc::invalid_response, "the topic has too many partitions");
+        out.count = last + 1;
+        std::ranges::sort(out.usable);
+        auto const twice = std::ranges::unique(out.usable);
+        out.usable.erase(twice.begin(), twice.end());
+        if (out.usable.size() == static_cast<std::size_t>(out.count))
+            out.usable.clear();
+        return out;
+    }
+
+    std::int32_t count = 0;
+    std::vector<std::int32_t> usable; ///< Ascending; none when all can be used, or none.
+};
+
 /// What is known of a topic's partitions, and where the next record goes.
 class partition_choice
 {
 public:
     bool known() const noexcept { return count_ > 0; }
 
-    /// `count` is at least 1.
-    void learned(std::int32_t count) noexcept
+    /// `count` is at least 1. `usable`: those of them, ascending, to which records without a key may go;
+    /// without any, to all.
+    void learned(std::int32_t count, std::vector<std::int32_t> usable = {}) noexcept
     {
         count_ = count;
-        if (sticky_ && *sticky_ >= count)
+        usable_ = std::move(usable);
+        if (sticky_ &&
+            (*sticky_ >= count || !(usable_.empty() || std::ranges::binary_search(usable_, *sticky_))))
             sticky_.reset();
     }
 
@@ -95,14 +135,26 @@ private:
     {
         records_ = 0;
         bytes_ = 0;
-        std::int32_t const others = count_ - (sticky_ ? 1 : 0);
+        auto const all = usable_.empty() ? count_ : static_cast<std::int32_t>(usable_.size());
+        std::int32_t const others = all - (sticky_ ? 1 : 0);
         if (others == 0)
             return;
-        auto const drawn = static_cast<std::int32_t>(random.unit() * others);
-        sticky_ = sticky_ && drawn >= *sticky_ ? drawn + 1 : drawn;
+        auto drawn = static_cast<std::int32_t>(random.unit() * others);
+        if (sticky_ && drawn >= place_of(*sticky_))
+            ++drawn;
+        sticky_ = usable_.empty() ? drawn : usable_[static_cast<std::size_t>(drawn)];
+    }
+
+    /// Among those that can be used.
+    std::int32_t place_of(std::int32_t partition) const noexcept
+    {
+        if (usable_.empty())
+            return partition;
+        return static_cast<std::int32_t>(std::ranges::lower_bound(usable_, partition) - usable_.begin());
     }
 
     std::int32_t count_ = 0;
+    std::vector<std::int32_t> usable_;   ///< Ascending; none: all.
     std::optional<std::int32_t> sticky_; ///< Where records without a key go.
     std::size_t records_ = 0;            ///< That went there since it was chosen.
     std::size_t bytes_ = 0;

@@ -28,6 +28,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -79,15 +80,17 @@ public:
         return persistence::none;
     }
 
-    /// How many partitions that topic has.
-    void partitions(std::string const& name, result<std::int32_t> const& count, send_time now)
+    /// How many partitions that topic has, and which can be used, if not all: see
+    /// partition_choice::learned().
+    void partitions(std::string const& name, result<std::int32_t> const& count, send_time now,
+                    std::vector<std::int32_t> usable = {})
     {
         topic_entry& topic = topics_.at(name);
         topic.asking = false;
         topic.doubtful = false;
         topic.asked_at = now;
         if (count)
-            topic.choice.learned(count.value());
+            topic.choice.learned(count.value(), std::move(usable));
         pending_list placed;
         placed.swap(topic.unplaced);
         while (!placed.empty()) {

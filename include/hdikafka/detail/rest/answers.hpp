@@ -27,9 +27,8 @@ error unexpected_body(json_reader const& in, std::string_view what)
 {
     std::string cause = "the answer is not " + std::string(what);
     if (in.failed())
-        cause += ": " + std::string(error_category::text(in.fault())) + " at byte " +
-                 std::to_string(in.position());
-    return error(errc::invalid_response, cause);
+        cause += ": " + describe_fault(in, "the text");
+    return error(in.fault() == errc::too_deep ? errc::too_deep : errc::invalid_response, cause);
 }
 
 template <class = void>
@@ -48,37 +47,65 @@ bool read_broker(json_reader& in, broker& out)
     });
 }
 
+/// A watermark that is one; else -1.
 template <class = void>
-bool read_brokers(json_reader& in, std::vector<broker>& out)
+std::int64_t known_offset(std::string_view json)
 {
-    if (in.peek() == json_kind::null)
-        return in.skip();
-    return read_array(in, [&] { return read_broker(in, out.emplace_back()); });
+    std::int64_t offset = 0;
+    json_reader in(json);
+    return in.integer(offset) && in.finish() && offset >= 0 ? offset : -1;
 }
 
+/// A broker that is one; else a default-made one.
+template <class = void>
+broker known_broker(std::string_view json)
+{
+    broker out;
+    json_reader in(json);
+    return read_broker(in, out) && out.id >= 0 ? out : broker();
+}
+
+/// Those of a list that are brokers.
+template <class = void>
+std::vector<broker> known_brokers(std::string_view json)
+{
+    std::vector<broker> out;
+    json_reader in(json);
+    std::string_view one;
+    for (bool more = in.peek() == json_kind::array && in.enter_array(); more && in.next_element();) {
+        in.value(one);
+        broker known = known_broker(one);
+        if (known.id >= 0)
+            out.push_back(std::move(known));
+    }
+    return out;
+}
+
+/// Reads a partition that has an id; what else is missing or unsound leaves it with what is known of it.
 template <class = void>
 bool read_partition(json_reader& in, partition_info& out)
 {
-    bool has_id = false;
-    bool has_earliest = false;
-    bool has_latest = false;
+    out.id = -1;
+    out.earliest_offset = out.latest_offset = -1;
     bool const read = read_object(in, [&](std::string_view name) {
+        std::string_view value;
         if (name == "partition_id")
-            return has_id = read_int32(in, out.id);
+            return read_int32(in, out.id);
+        if (!in.value(value))
+            return false;
         if (name == "earliest_offset")
-            return has_earliest = in.integer(out.earliest_offset);
-        if (name == "latest_offset")
-            return has_latest = in.integer(out.latest_offset);
-        if (name == "leader" && in.peek() == json_kind::object)
-            return read_broker(in, out.leader);
-        if (name == "replicas")
-            return read_brokers(in, out.replicas);
-        if (name == "isr")
-            return read_brokers(in, out.in_sync_replicas);
-        return in.skip();
+            out.earliest_offset = known_offset(value);
+        else if (name == "latest_offset")
+            out.latest_offset = known_offset(value);
+        else if (name == "leader")
+            out.leader = known_broker(value);
+        else if (name == "replicas")
+            out.replicas = known_brokers(value);
+        else if (name == "isr")
+            out.in_sync_replicas = known_brokers(value);
+        return true;
     });
-    return read && has_id && has_earliest && has_latest && out.id >= 0 && out.earliest_offset >= 0 &&
-           out.latest_offset >= out.earliest_offset;
+    return read && out.id >= 0;
 }
 
 /// Reads `{"<list>":[…], …}`; the list must be there, once.
@@ -118,6 +145,8 @@ result<std::vector<std::string>> parse_topics(std::string_view body)
     return parse_list<std::string>(body, "topics", &read_text<>);
 }
 
+/// One without an id makes the whole list invalid: without it nobody knows how many partitions there are, by
+/// which keyed records are placed, and which of them nobody reads.
 template <class = void>
 result<std::vector<partition_info>> parse_partitions(std::string_view body)
 {

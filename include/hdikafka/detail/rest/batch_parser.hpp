@@ -5,6 +5,7 @@
 #include <hdikafka/detail/json/reader.hpp>
 #include <hdikafka/detail/json/values.hpp>
 #include <hdikafka/detail/rest/answers.hpp>
+#include <hdikafka/detail/rest/record_fault.hpp>
 #include <hdikafka/record_batch.hpp>
 #include <hdikafka/result.hpp>
 
@@ -88,7 +89,8 @@ private:
     unsigned seen_ = 0;
 };
 
-/// The NextOffset field: absent, or an offset. Anything else makes the answer invalid.
+/// The NextOffset field: absent, or an offset. Anything else makes the answer invalid. The largest number is
+/// as good as absent: no record can be there, and nothing be read from there on.
 template <class = void>
 result<std::optional<std::int64_t>> parse_next_offset(std::optional<std::string_view> field)
 {
@@ -98,16 +100,47 @@ result<std::optional<std::int64_t>> parse_next_offset(std::optional<std::string_
     auto const [end, failure] = std::from_chars(field->data(), field->data() + field->size(), value);
     if (failure != std::errc() || end != field->data() + field->size() || value < 0)
         return error(errc::invalid_response, "the NextOffset field is not an offset");
-    return std::optional<std::int64_t>(value);
+    bool const beyond = value == std::numeric_limits<std::int64_t>::max();
+    return beyond ? std::optional<std::int64_t>() : std::optional<std::int64_t>(value);
+}
+
+/// What comes of an answer that stopped being one where `in` stands, before which there were only records
+/// that end before `next` and of which none is wanted: the error, or nullopt when the record that cannot be
+/// read is not wanted either, nor any before it.
+template <class = void>
+std::optional<error> broken_answer(std::string_view body, json_reader const& in, batch_request const& asked,
+                                   std::int64_t next)
+{
+    error const whole =
+        unexpected_body(in, "a list of records of partition " + std::to_string(asked.partition));
+    auto const start = start_of_torn_record(body, in);
+    if (!start)
+        return whole;
+    auto offset = torn_record::offset_of(body.substr(*start), asked.partition);
+    bool const possible = offset && *offset >= std::max(asked.offset, next) &&
+                          *offset < std::numeric_limits<std::int64_t>::max();
+    if (!possible)
+        offset.reset();
+    if (offset && *offset >= asked.end)
+        return std::nullopt;
+    std::string cause = offset ? "the record at offset " + std::to_string(*offset)
+                               : "the first record from offset " + std::to_string(asked.offset) + " on";
+    cause += " cannot be read: ";
+    cause += in.failed() ? describe_fault(in, "the answer") : "the answer is not what the API describes";
+    diagnostics info;
+    info.offset = offset;
+    return error(whole.code(), std::move(info), cause);
 }
 
 /// Parses a bare array of records or an object with `records`. Records outside the range asked for are
-/// dropped. Offsets that do not rise make the answer invalid.
+/// dropped. Offsets that do not rise make the answer invalid. Of an answer that stops being one, the records
+/// before that place are the batch, which ends behind the last of them; without any it is an error, whose
+/// info().offset tells which record is at fault if it is one, and can be told.
 template <class = void>
 result<record_batch> parse_batch(byte_buffer body, std::optional<std::string_view> next_offset_field,
-                                 batch_request const& asked)
+                                 batch_request const& asked, std::size_t json_depth = json_reader::max_depth)
 {
-    auto const next_offset = parse_next_offset(next_offset_field);
+    auto next_offset = parse_next_offset(next_offset_field);
     if (!next_offset)
         return next_offset.error();
 
@@ -120,7 +153,7 @@ result<record_batch> parse_batch(byte_buffer body, std::optional<std::string_vie
     content->records.reserve(
         std::min<std::size_t>(static_cast<std::size_t>(asked.count), content->body.size() / least));
 
-    json_reader in(content->body.view());
+    json_reader in(content->body.view(), json_depth);
     slice_reader slices;
     bool ordered = true;
     std::int64_t next = 0;
@@ -137,10 +170,15 @@ result<record_batch> parse_batch(byte_buffer body, std::optional<std::string_vie
     };
     bool const read = in.peek() == json_kind::array ? read_array(in, element) && in.finish()
                                                     : read_list_in_object(in, "records", element);
-    if (!read)
-        return unexpected_body(in, "a list of records of partition " + std::to_string(asked.partition));
     if (!ordered)
         return error(errc::invalid_response, "the records' offsets do not rise");
+    if (!read) {
+        bool const any = !content->records.empty() || next > asked.end;
+        auto const broken = any ? std::nullopt : broken_answer<>(content->body.view(), in, asked, next);
+        if (broken)
+            return *broken;
+        next_offset = std::optional<std::int64_t>(any ? next : asked.end);
+    }
     next = std::max({next, next_offset.value().value_or(0), asked.offset});
     content->next_offset = std::min(next, std::max(asked.end, asked.offset));
     return record_batch(std::move(content));

@@ -145,6 +145,16 @@ inline errc code_of_status(int status) noexcept
     return status >= 500 && status < 600 ? errc::service_failed : errc::unexpected_status;
 }
 
+/// What a failure without an answer says, and what the caller of this operation can do about it.
+template <class = void>
+std::string advised(error const& failure, std::string_view operation)
+{
+    std::string cause = failure.cause();
+    if (failure.code() == errc::body_too_large && operation == "fetch")
+        cause += ": ask for fewer records";
+    return cause;
+}
+
 /// Where a redirect leads to, as far as its Location tells. The host alone: what follows it may hold a
 /// signature, and what stands before it a password.
 template <class = void>

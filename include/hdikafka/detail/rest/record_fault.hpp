@@ -1,0 +1,150 @@
+// What is wrong with an answer that stops being a list of records, and which record that is. Asked only once
+// it has happened: reading a sound answer pays nothing for it.
+#ifndef HDIKAFKA_DETAIL_REST_RECORD_FAULT_HPP
+#define HDIKAFKA_DETAIL_REST_RECORD_FAULT_HPP
+
+#include <hdikafka/detail/json/reader.hpp>
+#include <hdikafka/detail/json/values.hpp>
+#include <hdikafka/detail/rest/answers.hpp>
+
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <system_error>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Cuts a record that is no JSON, or nests too deep, into its members: by quotes, brackets and commas alone,
+/// at any depth. What does not end as a record of a list does has no offset.
+class torn_record
+{
+public:
+    /// `text` begins with the record and goes on behind it. What it says of its partition must be
+    /// `partition`.
+    static std::optional<std::int64_t> offset_of(std::string_view text, std::int32_t partition)
+    {
+        torn_record record(text);
+        std::optional<std::int64_t> offset;
+        std::optional<std::int64_t> place;
+        bool sound = record.take('{');
+        auto const read_once = [&](std::optional<std::int64_t>& into) {
+            sound = sound && !into;
+            into = integer(record.value());
+            sound = sound && into;
+        };
+        for (bool more = sound; more; more = record.take(',')) {
+            auto const name = record.name();
+            if (name == "offset")
+                read_once(offset);
+            else if (name == "partition")
+                read_once(place);
+            else
+                record.value();
+        }
+        sound = sound && record.take('}') && (record.take(',') || record.take(']'));
+        return sound && place.value_or(partition) == partition ? offset : std::nullopt;
+    }
+
+private:
+    explicit torn_record(std::string_view text) noexcept : rest_(text) {}
+
+    void skip_blanks() noexcept
+    {
+        auto const blanks = rest_.find_first_not_of(" \t\r\n");
+        rest_.remove_prefix(blanks == std::string_view::npos ? rest_.size() : blanks);
+    }
+
+    bool take(char character) noexcept
+    {
+        skip_blanks();
+        bool const there = rest_.starts_with(character);
+        rest_.remove_prefix(there ? 1 : 0);
+        return there;
+    }
+
+    /// Between its quotes, the colon behind it left out; when that is not there, nothing can be read any
+    /// more.
+    std::string_view name() noexcept
+    {
+        skip_blanks();
+        auto const size = string_size(rest_);
+        auto const whole = rest_.substr(0, size);
+        rest_.remove_prefix(size);
+        if (size < 2 || !take(':')) {
+            rest_ = std::string_view();
+            return rest_;
+        }
+        return whole.substr(1, size - 2);
+    }
+
+    /// To the comma or the bracket that ends it.
+    std::string_view value() noexcept
+    {
+        skip_blanks();
+        std::size_t at = 0;
+        for (std::size_t depth = 0; at != rest_.size(); ++at) {
+            char const character = rest_[at];
+            bool const closes = character == '}' || character == ']';
+            if (depth == 0 && (closes || character == ','))
+                break;
+            if (character == '"')
+                at += string_size(rest_.substr(at)) - 1;
+            else if (character == '{' || character == '[')
+                ++depth;
+            else if (closes)
+                --depth;
+        }
+        auto const whole = rest_.substr(0, at);
+        rest_.remove_prefix(at);
+        return whole.substr(0, whole.find_last_not_of(" \t\r\n") + 1);
+    }
+
+    /// How many characters the string at the beginning of `text` has with its quotes; all when it has no end.
+    static std::size_t string_size(std::string_view text) noexcept
+    {
+        if (!text.starts_with('"'))
+            return 0;
+        for (std::size_t at = 1; at < text.size(); ++at) {
+            if (text[at] == '"')
+                return at + 1;
+            at += text[at] == '\\' ? 1 : 0;
+        }
+        return text.size();
+    }
+
+    static std::optional<std::int64_t> integer(std::string_view text)
+    {
+        std::int64_t value = 0;
+        char const* const end = text.data() + text.size();
+        auto const [read, failure] = std::from_chars(text.data(), end, value);
+        return failure == std::errc() && read == end ? std::optional(value) : std::nullopt;
+    }
+
+    std::string_view rest_;
+};
+
+/// Where in an answer the record begins in which a reader of it has stopped; nullopt when it stopped at none.
+template <class = void>
+std::optional<std::size_t> start_of_torn_record(std::string_view body, json_reader const& stopped)
+{
+    json_reader in(body, stopped.deepest());
+    std::optional<std::size_t> start;
+    auto const element = [&] {
+        std::size_t const here = in.position();
+        if (in.skip() && in.position() < stopped.position())
+            return true;
+        start = here;
+        return false;
+    };
+    if (in.peek() == json_kind::array)
+        read_array(in, element);
+    else
+        read_list_in_object(in, "records", element);
+    return start;
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
