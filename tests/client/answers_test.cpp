@@ -212,8 +212,8 @@ TEST_CASE("records whose offset is no offset, or goes down, make the answer inva
              R"({"records":{}})",
              R"({})",
              R"("a string")",
-             R"([{"offset":100,"value":"v"}],)",
-             R"([{"offset":100,"value":"v"})",
+             R"([],)",
+             R"([{"offset":100,"value":"v")",
              R"([100])",
          }) {
         CAPTURE(body);
@@ -221,6 +221,86 @@ TEST_CASE("records whose offset is no offset, or goes down, make the answer inva
         CHECK(failure.code() == hk::errc::invalid_response);
         check_what(failure, "fetch", "orders");
     }
+}
+
+TEST_CASE("a read gives the records before one that cannot be read; the next one says which that is")
+{
+    std::string const bad = R"({"value":[?],"partition":3,"offset":104})";
+    std::string const good = R"({"value":"v","partition":3,"offset":101})";
+    one_answer some(http(200, "[" + good + "," + bad + "]", "NextOffset: 105\r\n"));
+    auto const batch = run(some.io, some.client.fetch("orders", 3, 100, 10));
+    REQUIRE(batch.good());
+    CHECK(batch.get().value().size() == 1);
+    CHECK(batch.get().value().next_offset() == 102);
+    hk::error const failure = fetch_of("[" + bad + "," + good + "]", "NextOffset: 105\r\n");
+    CHECK(failure.code() == hk::errc::invalid_response);
+    CHECK(failure.info().offset == 104);
+    CHECK_FALSE(failure.info().retriable());
+    CHECK(failure.info().http_status == 200);
+    check_what(failure, "fetch", "orders");
+    CHECK(failure.cause() ==
+          "the record at offset 104 cannot be read: the answer is not valid JSON at byte 11");
+}
+
+TEST_CASE("how deep records may nest is the client's choice")
+{
+    std::string const deep = std::string(600, '[') + std::string(600, ']');
+    std::string const body = R"([{"offset":100,"value":)" + deep + "}]";
+    hk::error const failure = fetch_of(body);
+    CHECK(failure.code() == hk::errc::too_deep);
+    CHECK(failure.info().offset == 100);
+    CHECK(failure.cause() ==
+          "the record at offset 100 cannot be read: the answer nests deeper than 512 levels at byte 533");
+    for (std::size_t const levels : {602U, 601U}) {
+        CAPTURE(levels);
+        scripted_server const server(script().serve(http(200, body)), std::nullopt);
+        net::io_context io;
+        hk::client const client(io.get_executor(), options_for(server.endpoint())
+                                                       .allow_plain_http_to_loopback()
+                                                       .limits(hk::http_limits().json_depth(levels)));
+        auto const read = run(io, client.fetch("orders", 3, 100, 10));
+        if (levels == 602) {
+            REQUIRE(read.good());
+            CHECK(read.get().value()[0].value().text() == deep);
+        } else {
+            CHECK(read.error().code() == hk::errc::too_deep);
+        }
+    }
+}
+
+TEST_CASE("a read whose answer is larger than is taken says what to do about it")
+{
+    std::string const body = "[" + std::string(100, ' ') + "]";
+    scripted_server const server({script().serve(http(200, body)), script().serve(http(200, body))},
+                                 std::nullopt);
+    net::io_context io;
+    hk::client const client(
+        io.get_executor(),
+        options_for(server.endpoint()).allow_plain_http_to_loopback().limits(hk::http_limits().body(100)));
+    hk::error const failure = run(io, client.fetch("orders", 3, 100, 10)).error();
+    CHECK(failure.code() == hk::errc::body_too_large);
+    CHECK(failure.cause().ends_with(": ask for fewer records"));
+    check_what(failure, "fetch", "orders");
+    hk::error const other = run(io, client.topics()).error();
+    CHECK(other.code() == hk::errc::body_too_large);
+    CHECK(other.cause().find("fewer records") == std::string::npos);
+}
+
+TEST_CASE("one partition without a leader is a row that says so, alone and in the list")
+{
+    std::string const bare = R"({"partition_id":1,"earliest_offset":-1,"latest_offset":-1,"leader":null})";
+    one_answer alone(http(200, bare));
+    auto const one = run(alone.io, alone.client.partition("orders", 1));
+    REQUIRE(one.good());
+    CHECK(one.get().value().id == 1);
+    CHECK_FALSE(one.get().value().available());
+    one_answer listed(http(
+        200, R"({"partitions":[{"partition_id":0,"earliest_offset":0,"latest_offset":4},)" + bare + "]}"));
+    auto const all = run(listed.io, listed.client.partitions("orders"));
+    REQUIRE(all.good());
+    REQUIRE(all.get().value().size() == 2);
+    CHECK(all.get().value()[0].available());
+    CHECK_FALSE(all.get().value()[1].available());
 }
 
 TEST_CASE("a NextOffset that is no offset makes the answer invalid")

@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -326,6 +327,31 @@ TEST_CASE("when the partitions cannot be had, the records that need them fail wi
     }
     test.service.emulator.add_topic("missing");
     CHECK(test.service.run(test.producer.send("missing", hk::record("key", 1))));
+}
+
+TEST_CASE("a partition without a leader fails what is sent to it, and nothing else")
+{
+    bench test(hk::producer_options().partitioner(hk::partitioner::murmur2), 4);
+    test.service.emulator.lose_leader("orders", 2);
+    std::vector<std::int32_t> placed;
+    for (int i = 0; i != 40; ++i) {
+        std::string const key = std::to_string(i);
+        placed.push_back(hk::detail::partition_for_key(key, 4));
+        test.all.start("orders", hk::record(key, i));
+    }
+    for (int i = 0; i != 10; ++i)
+        test.all.start("orders", hk::record(i)); // these go to one that can be used
+    test.all.start("orders", hk::record(1).partition(2));
+    placed.resize(50, 0);
+    placed.push_back(2);
+    test.all.finish();
+    for (std::size_t i = 0; i != placed.size(); ++i) {
+        CAPTURE(i);
+        CHECK(test.all[i].good() == (placed[i] != 2));
+        if (i < 40 && test.all[i].good())
+            CHECK(test.all[i].get().value().partition(0) == placed[i]);
+    }
+    CHECK(std::ranges::count(placed, 2) > 1);
 }
 
 TEST_CASE("values of every kind arrive as they are, binary ones by the codec")
