@@ -40,10 +40,13 @@ class Emulator:
         check(list(self.ready) == members, f"the ready line has the members {list(self.ready)}")
         self.trust = ssl.create_default_context(cafile=self.ready["ca_file"])
 
-    def request(self, method, path, body=None, **fields):
+    def connect(self):
         address = urllib.parse.urlsplit(self.ready["endpoint"])
-        return self.exchange(http.client.HTTPSConnection(
-            address.hostname, address.port, context=self.trust, timeout=LIMIT), method, path, body, fields)
+        return http.client.HTTPSConnection(
+            address.hostname, address.port, context=self.trust, timeout=LIMIT)
+
+    def request(self, method, path, body=None, **fields):
+        return self.exchange(self.connect(), method, path, body, fields)
 
     def identity_request(self, path, **query):
         """What a program that runs in Azure asks; its fields are those of all the endpoints."""

@@ -35,6 +35,10 @@ BAD_OPTIONS = [  # and a part of what must be said about each
     (["--identity-header", "a\nb"], "header"),
     (["--user-assigned-identity", ""], "--user-assigned-identity"),
     (["--arc-key-file="], "--arc-key-file"),
+    (["--nodes", "0"], "1 to 64"),
+    (["--node-delay", "soon"], "--node-delay"),
+    (["--missing-topic-hangs=yes"], "takes no value"),
+    (["--next-offset", "none"], "absurd"),
 ]
 
 
@@ -66,6 +70,41 @@ def managed_identities(program):
         Emulator(program, implied, identities=True).end(signal.SIGTERM)
 
 
+def unfriendly(program):
+    hour = str(3_600_000)
+    emulator = Emulator(
+        program, "--topic", "orders", "--nodes", "2", "--node-delay", hour, "--partitions-after", hour,
+        "--status-needs-token", "--next-offset", "absurd", "--max-read-bytes", "3")
+    bearer = {"Authorization": "Bearer " + emulator.token()["access_token"]}
+    check(emulator.request("GET", "/v1/status")[0] == 401, "the status needs no token")
+    check(emulator.request("GET", "/v1/status", **bearer)[0] == 200, "there is no status")
+    check(emulator.request("PUT", "/v1/topics/late", **bearer)[0] == 200, "a topic cannot be created")
+    shown = [emulator.request("GET", "/v1/metadata/topics/late/partitions", **bearer) for _ in range(4)]
+    check(sorted(status for status, _ in shown) == [200, 200, 404, 404], "all nodes show the same topics")
+    check((200, {"topic": "late", "partitions": []}) in shown, "a new topic has partitions at once")
+    emulator.request("POST", "/v1/producer/topics/orders", '{"records":[{"value":"aa"},{"value":"bb"}]}',
+                     **bearer, **{"Content-Type": "application/json"})
+    _, read = emulator.request("GET", "/v1/consumer/topics/orders/partitions/0/offsets/0?count=9", **bearer)
+    check([record["value"] for record in read["records"]] == ["aa"], "a read gives more than it may")
+    emulator.end(signal.SIGTERM)
+
+    emulator = Emulator(program, "--leaders-after", hour, "--missing-topic-hangs")
+    bearer = {"Authorization": "Bearer " + emulator.token()["access_token"]}
+    emulator.request("PUT", "/v1/topics/late", **bearer)
+    status, partition = emulator.request("GET", "/v1/metadata/topics/late/partitions/0", **bearer)
+    check(status == 200 and partition["leader"] is None, "a new topic has leaders at once")
+    waiting = emulator.connect()
+    waiting.request("POST", "/v1/producer/topics/missing", '{"records":[{"value":1}]}',
+                    {**bearer, "Content-Type": "application/json"})
+    emulator.request("GET", "/v1/status")  # by now the other would have its answer
+    waiting.sock.settimeout(0.2)
+    try:
+        check(False, f"a produce to no topic was answered with {waiting.getresponse().status}")
+    except TimeoutError:
+        waiting.close()
+    emulator.end(signal.SIGTERM)
+
+
 def main(program):
     for number in (signal.SIGINT, signal.SIGTERM):
         emulator = Emulator(
@@ -80,6 +119,7 @@ def main(program):
         status, partitions = emulator.request("GET", "/v1/metadata/topics/orders/partitions", **bearer)
         check(status == 200 and len(partitions["partitions"]) == 3, "the topic has not 3 partitions")
         check(emulator.request("GET", "/v1/metadata/topics")[0] == 401, "no token was needed")
+        check(emulator.request("GET", "/v1/status")[0] == 200, "the status needs a token")
 
         port = urllib.parse.urlsplit(emulator.ready["endpoint"]).port
         second = subprocess.run([program, "--listen", f"127.0.0.1:{port}"], capture_output=True, text=True,
@@ -91,6 +131,7 @@ def main(program):
         check(not os.path.exists(emulator.ready["ca_file"]), "the authority's file is left behind")
 
     managed_identities(program)
+    unfriendly(program)
 
     for options, part in BAD_OPTIONS:
         run = subprocess.run([program, *options], capture_output=True, text=True, timeout=LIMIT, check=False)
