@@ -62,11 +62,13 @@ public:
     /// The names of the topics. One that was just created takes seconds to show.
     net::awaitable<std::vector<std::string>> topics(call_options options = {}) const;
 
-    /// The partitions of a topic with their watermarks, leaders and replicas.
+    /// The partitions of a topic with their watermarks, leaders and replicas; also those that cannot be used
+    /// at the moment, which say so: see partition_info::available(). An entry without an id is
+    /// errc::invalid_response.
     net::awaitable<std::vector<partition_info>> partitions(std::string topic,
                                                            call_options options = {}) const;
 
-    /// One partition of a topic.
+    /// One partition of a topic; one that cannot be used at the moment says so.
     net::awaitable<partition_info> partition(std::string topic, std::int32_t id,
                                              call_options options = {}) const;
 
@@ -94,6 +96,11 @@ public:
 
     /// Reads up to `count` records from `offset` on: fewer when the service's cap of 6 MB a read comes
     /// first, none at the end of the partition. Offsets have gaps: batch.next_offset() is where to go on.
+    ///
+    /// Of an answer in which a record cannot be read, because it is no JSON or nests deeper than
+    /// http_limits::json_depth(), the batch is what comes before that record, and ends there. When nothing
+    /// does, the call fails: errc::too_deep or errc::invalid_response, with info().offset if it can be told.
+    /// An answer larger than http_limits::body() is errc::body_too_large: ask for fewer records.
     net::awaitable<record_batch> fetch(std::string topic, std::int32_t partition, std::int64_t offset,
                                        std::int32_t count, call_options options = {}) const;
 

@@ -33,7 +33,8 @@ public:
         server, ///< The service does, by its own rule; records of a topic travel together.
         /// As the Java client does: by the hash of the key, of a string the one of its UTF-8 bytes. Keys that
         /// are no strings are hashed as their JSON text. Records without a key, or with a null, go to one
-        /// partition until a batch for it leaves, then to another.
+        /// partition until a batch for it leaves, then to another, of those that can be used at the moment;
+        /// keys stay with their partitions whether these can be used or not.
         murmur2,
     };
 

@@ -240,9 +240,13 @@ TEST_CASE("512 levels go both ways, one more does not")
     json::value const tree = hk::value_of(deepest);
     CHECK(hk::to_json(tree) == deepest);
     json::array deeper(1, tree);
-    CHECK(fault_of(hk::errc::invalid_json, [&] {
+    CHECK(fault_of(hk::errc::too_deep, [&] {
               hk::to_json(deeper);
           }).starts_with("hdikafka: the value nests deeper than 512 levels, at .../0/0"));
+    std::string const text = nested(513); // as a client may be allowed to read it
+    CHECK(fault_of(hk::errc::too_deep, [&] {
+              hk::value_of(hk::json_view(hk::detail::validated_json(), text));
+          }) == "hdikafka: the text nests deeper than 512 levels at byte 512");
 }
 
 TEST_CASE("a tree is made in the storage that is given")
