@@ -56,6 +56,10 @@ public:
     /// invalid_option, invalid_count.
     basic_client(net::any_io_executor executor, client_options options);
 
+    /// What the service says of itself: its text, that of a JSON string without the quotes. Asks without a
+    /// token, and with one when it is refused and the client has a credential; it needs none.
+    net::awaitable<std::string> status(call_options options = {}) const;
+
     /// The brokers of the cluster.
     net::awaitable<std::vector<broker>> brokers(call_options options = {}) const;
 
@@ -81,8 +85,13 @@ public:
     /// topic after an attempt whose outcome was unknown counts as success.
     net::awaitable<void> delete_topic(std::string topic, call_options options = {}) const;
 
-    /// Waits until the topic shows in topics(), asking again at growing intervals (100 ms up to 5 s).
-    /// Ends with errc::timed_out after `timeout`, which replaces that of the options.
+    /// Waits until the topic can be used: until three looks in a row, over different connections and so,
+    /// mostly, at different nodes of the service, have seen it with partitions that all have a leader. Looks
+    /// again at growing intervals (100 ms up to 5 s) as long as one has not. Ends with errc::timed_out after
+    /// `timeout`, which replaces that of the options; the message says what was missing.
+    ///
+    /// For ten seconds after that, and after create_topic(), errc::not_found for the topic is tried again for
+    /// some seconds: it comes from a node that is behind, which wrote nothing. Not when retries are off.
     net::awaitable<void> wait_for_topic(std::string topic, milliseconds timeout,
                                         call_options options = {}) const;
 
@@ -92,6 +101,10 @@ public:
     /// Once a byte of them was written, records are not sent again by themselves, except after 401 and
     /// 429, which refuse them; retry_policy::at_least_once lifts that. When the call fails,
     /// info().persisted() tells whether the records may be there all the same.
+    ///
+    /// Some services are silent about a topic that does not exist. After errc::timed_out or idle_timeout,
+    /// with records sent, the list of topics is looked at once, and the message says when the topic is not in
+    /// it. A tenth of the call's time, a second at most, is kept for that.
     net::awaitable<receipt> produce(std::string topic, records list, call_options options = {}) const;
 
     /// Reads up to `count` records from `offset` on: fewer when the service's cap of 6 MB a read comes

@@ -346,3 +346,25 @@ TEST_CASE("a request that met a connection just closed by the server is sent aga
     met.bytes_written = false;
     CHECK(hk::detail::harmless({}, repeatable::unsent, met));
 }
+
+TEST_CASE(
+    "a node that is behind is asked again five times, after pauses that double, of which half is certain")
+{
+    for (int looks = 0; looks != 5; ++looks) {
+        CAPTURE(looks);
+        milliseconds const whole = 200ms * (1 << looks);
+        CHECK(decide_second_look({}, looks, 0, for_ever) == whole / 2);
+        CHECK(decide_second_look({}, looks, almost_one, for_ever) == whole - 1ms);
+    }
+    CHECK_FALSE(decide_second_look({}, 5, 0, for_ever));
+}
+
+TEST_CASE("a node that is behind is asked sooner by who is in a hurry, and not by who tries things once")
+{
+    CHECK(decide_second_look(hk::retry_policy().base_delay(10ms), 1, 0, for_ever) == 10ms);
+    CHECK(decide_second_look(hk::retry_policy().base_delay(-1s), 1, 0.5, for_ever) == 0ms);
+    CHECK(decide_second_look(hk::retry_policy().max_retries(1), 4, 0, for_ever));
+    CHECK_FALSE(decide_second_look(hk::retry_policy().max_retries(0), 0, 0, for_ever));
+    CHECK(decide_second_look({}, 0, 0, 101ms) == 100ms);
+    CHECK_FALSE(decide_second_look({}, 0, 0, 100ms));
+}

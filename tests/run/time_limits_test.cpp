@@ -115,3 +115,31 @@ TEST_CASE("once lifted nothing is due")
     call.look(start + 1h);
     CHECK_FALSE(call.interrupted());
 }
+
+TEST_CASE("a call whose time is over may be given more, unless it must end for another reason as well")
+{
+    limits late(start + 10s);
+    late.begin_phase(hk::errc::idle_timeout, 1s, start);
+    late.look(start + 10s);
+    late.look(start + 10s);
+    REQUIRE(late.stopped() == hk::errc::timed_out);
+    CHECK(late.extend(start + 12s));
+    CHECK_FALSE(late.interrupted());
+    CHECK(late.due() == start + 12s);
+    late.look(start + 12s);
+    CHECK(late.stopped() == hk::errc::timed_out);
+
+    limits in_time(start + 10s);
+    CHECK(in_time.extend(start + 12s));
+    CHECK(in_time.deadline() == start + 12s);
+
+    limits cancelled(start + 10s);
+    cancelled.stop_for(hk::errc::closed);
+    CHECK_FALSE(cancelled.extend(start + 12s));
+    CHECK(cancelled.stopped() == hk::errc::closed);
+
+    limits both(start + 10s);
+    both.look(start + 10s);
+    both.stop_for(hk::errc::closed);
+    CHECK_FALSE(both.extend(start + 12s));
+}

@@ -85,6 +85,8 @@ public:
     authorization shown;              ///< null: the request carries no Authorization
     std::vector<std::string> secrets; ///< what the request holds and no error may show
     header_listener* on_header = nullptr;
+    bool fresh = false;        ///< Goes over a connection that is made for it.
+    bool topic_exists = false; ///< "Not found" comes from a node that is behind, see decide_second_look().
 };
 
 using call_request_ptr = std::unique_ptr<call_request>;
@@ -139,13 +141,13 @@ public:
         answer_.repeated = perhaps_done_;
     }
 
-    /// Begins it. Whether it is a replay, which goes over a connection of its own: what closed the last one
-    /// may be about to close any other.
+    /// Begins it. Whether it goes over a connection of its own: as it was asked for; as a replay, for what
+    /// closed the last one may be about to close any other; or to come to another node.
     bool begin()
     {
         report_.attempt_begins();
         ++answer_.attempts;
-        return std::exchange(replaying_, false);
+        return std::exchange(elsewhere_, false) || spec_.fresh;
     }
 
     /// Takes in what it came to, with this Authorization. Whether the call has succeeded: by an answer that
@@ -184,9 +186,12 @@ public:
     std::optional<milliseconds> back_off(random_source& random, milliseconds left)
     {
         double const share = spec_.retry.jitter() ? spec_.retry.jitter()() : random.unit();
-        auto const delay = decide_retry(spec_.retry, spec_.kind, outcome, retries_, share, left);
+        bool const behind = met_node_behind();
+        auto const delay = behind ? decide_second_look(spec_.retry, looks_, share, left)
+                                  : decide_retry(spec_.retry, spec_.kind, outcome, retries_, share, left);
         if (delay) {
-            ++retries_;
+            ++(behind ? looks_ : retries_);
+            elsewhere_ = behind;
             report_.retry_follows(outcome, judged_, *delay);
         }
         return delay;
@@ -270,9 +275,17 @@ private:
     {
         if (replayed_ || !reuse_race(outcome) || !harmless(spec_.retry, spec_.kind, outcome))
             return false;
-        replayed_ = replaying_ = true;
+        replayed_ = elsewhere_ = true;
         spec_.pool->drop_idle(outcome.idle_since);
         return true;
+    }
+
+    /// Whether a node did not know a topic that is there.
+    bool met_node_behind() const
+    {
+        constexpr std::string_view no_such_partition = "40402"; // in the words of Kafka's REST proxies
+        return spec_.topic_exists && outcome.status == 404 &&
+               judged_.error().info().server_code != no_such_partition;
     }
 
     call_request& spec_;
@@ -280,9 +293,10 @@ private:
     call_report<> report_;
     result<void> judged_; ///< What the last attempt is to the call.
     int retries_ = 0;
+    int looks_ = 0; ///< Retries because of nodes that were behind.
     bool renewed_ = false;
     bool replayed_ = false;
-    bool replaying_ = false;
+    bool elsewhere_ = false;    ///< The next attempt goes over a connection of its own.
     bool perhaps_done_ = false; ///< An attempt so far may have been carried out.
 };
 

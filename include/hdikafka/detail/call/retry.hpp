@@ -74,6 +74,23 @@ inline std::optional<milliseconds> decide_retry(retry_policy const& policy, repe
     return delay;
 }
 
+/// The same after "not found" for a topic that was seen a moment ago: a node whose cache is behind did
+/// nothing of what it was asked for, and knows the topic soon. `looks` counts such retries; switched off with
+/// all others.
+inline std::optional<milliseconds> decide_second_look(retry_policy const& policy, int looks, double random,
+                                                      milliseconds left)
+{
+    constexpr int most = 5;
+    constexpr milliseconds first{200};
+    if (policy.max_retries() <= 0 || looks >= most)
+        return std::nullopt;
+    // Not less than half of it: what has to pass is time.
+    milliseconds const whole = std::clamp(policy.base_delay(), milliseconds(0), first) * (1 << looks);
+    auto const share = static_cast<milliseconds::rep>(static_cast<double>(whole.count()) * random);
+    milliseconds const delay = (whole + milliseconds(share)) / 2;
+    return delay < left ? std::optional(delay) : std::nullopt;
+}
+
 } // namespace hdikafka::inline v0_1::detail
 
 #endif

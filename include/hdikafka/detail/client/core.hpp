@@ -7,6 +7,7 @@
 #include <hdikafka/detail/base/base64.hpp>
 #include <hdikafka/detail/base/fwd.hpp>
 #include <hdikafka/detail/call/call.hpp>
+#include <hdikafka/detail/client/seen_topics.hpp>
 #include <hdikafka/detail/http/request.hpp>
 #include <hdikafka/detail/http/url.hpp>
 #include <hdikafka/detail/net/proxy_choice.hpp>
@@ -65,8 +66,9 @@ public:
         return options.request_id();
     }
 
-    /// `info` names operation and topic.
-    result<call_request_ptr> prepare(http_request&& request, call_label&& info, call_options const& call)
+    /// `info` names operation and topic. The request shows a token, unless it is `anonymous`.
+    result<call_request_ptr> prepare(http_request&& request, call_label&& info, call_options const& call,
+                                     bool anonymous = false)
     {
         constexpr std::string_view field = "x-ms-client-request-id";
         bool const own = call.request_id().empty();
@@ -76,12 +78,13 @@ public:
         else if (!is_visible(info.request_id) || !request.add(field, info.request_id))
             return error(errc::invalid_option, info.describe(),
                          "the request id has characters that no field may have");
-        if (!options_.credential())
+        if (!anonymous && !options_.credential())
             return error(errc::no_credential, info.describe());
         auto spec = std::make_unique<call_request>(std::move(request), std::move(info), pool_);
         spec->retry = options_.retry();
         spec->limits = options_.limits();
-        spec->tokens = options_.credential().cache();
+        if (!anonymous)
+            spec->tokens = options_.credential().cache();
         return spec;
     }
 
@@ -94,6 +97,9 @@ public:
 
     /// Those in flight.
     operation_registry<>& calls() noexcept { return calls_; }
+
+    /// What create_topic() and wait_for_topic() have found.
+    seen_topics<>& seen() noexcept { return seen_; }
 
     void close()
     {
@@ -186,6 +192,7 @@ private:
     shared_fields const fields_;
     shared_fields const body_fields_;
     operation_registry<> calls_;
+    seen_topics<> seen_;
 };
 
 /// A call's place among those in flight, so that close() ends it. Throws once the client is closed, and when

@@ -5,6 +5,8 @@
 #include <hdikafka/client.hpp>
 #include <hdikafka/detail/client/core.hpp>
 #include <hdikafka/detail/client/rest_calls.hpp>
+#include <hdikafka/detail/client/topic_wait_plan.hpp>
+#include <hdikafka/detail/client/unanswered.hpp>
 #include <hdikafka/detail/rest/answers.hpp>
 #include <hdikafka/detail/run/task.hpp>
 
@@ -61,16 +63,6 @@ net::awaitable<partition_info> basic_client<Lazy>::partition(std::string topic, 
 }
 
 template <class Lazy>
-net::awaitable<receipt> basic_client<Lazy>::produce(std::string topic, records list,
-                                                    call_options options) const
-{
-    auto request = detail::rest_calls<Lazy>(*core_, "produce", options).produce(std::move(topic), list);
-    return detail::perform(
-        core_, options.timeout(), std::move(request),
-        [count = list.size()](detail::call_answer& answer) { return detail::read_receipt(answer, count); });
-}
-
-template <class Lazy>
 net::awaitable<record_batch> basic_client<Lazy>::fetch(std::string topic, std::int32_t partition,
                                                        std::int64_t offset, std::int32_t count,
                                                        call_options options) const
@@ -91,15 +83,56 @@ net::awaitable<void> basic_client<Lazy>::delete_topic(std::string topic, call_op
 
 namespace detail {
 
-/// How long to wait for the proxy's cached metadata before looking at it again.
-class metadata_pause
+/// status(), for run_call(). Whether a proxy wants a token for it is not written anywhere: one that refuses
+/// to answer without is asked again with one, if there is one.
+template <class Lazy>
+class status_query
 {
 public:
-    milliseconds next() noexcept { return std::exchange(pause_, std::min(pause_ * 2, longest)); }
+    status_query(client_core<>& owner, call_options options)
+        : options_(std::move(options)), request_(rest_calls<Lazy>(owner, "status", options_).status(true))
+    {}
+
+    call_label const& label() const { return request_.value()->info; }
+
+    task begin(operation_ptr op, client_ptr owner, call_answer& answer)
+    {
+        auto outcome = co_await call<Lazy>(op, owner->http(), *request_.value(), answer);
+        bool const refused = !outcome && (outcome.error().code() == errc::unauthorized ||
+                                          outcome.error().code() == errc::forbidden);
+        if (!refused || !owner->options().credential())
+            co_return outcome;
+        auto again = rest_calls<Lazy>(*owner, "status", options_).status(false);
+        outcome = co_await call<Lazy>(op, owner->http(), *again.value(), answer);
+        co_return outcome;
+    }
+
+    std::string read(call_answer& answer) const { return read_answer(parse_status<Lazy>, answer).value(); }
 
 private:
-    static constexpr milliseconds longest{5'000};
-    milliseconds pause_{100};
+    call_options options_;
+    result<call_request_ptr> request_;
+};
+
+/// produce(), for run_call().
+template <class Lazy>
+class production
+{
+public:
+    production(result<call_request_ptr>&& request, std::size_t count)
+        : request_(std::move(request)), count_(count)
+    {}
+
+    call_label const& label() const { return request_.value()->info; }
+    task begin(operation_ptr const& op, client_ptr const& owner, call_answer& answer)
+    {
+        return call_produce<Lazy>(op, owner, *request_.value(), answer);
+    }
+    receipt read(call_answer& answer) const { return read_receipt<Lazy>(answer, count_).value(); }
+
+private:
+    result<call_request_ptr> request_;
+    std::size_t count_;
 };
 
 /// create_topic(), for run_call(). A topic that an earlier attempt may have created is looked at.
@@ -115,13 +148,14 @@ public:
 
     task begin(operation_ptr op, client_ptr owner, call_answer& answer)
     {
+        std::string const topic = label().topic;
         auto outcome = co_await call<Lazy>(op, owner->http(), *request_.value(), answer);
-        if (!outcome)
-            co_return outcome;
-        if (answer.settled && partitions_)
+        if (outcome && answer.settled && partitions_)
             outcome = co_await look(op, owner, answer.info);
-        else
+        else if (outcome)
             outcome = read_acknowledgement<Lazy>(answer);
+        if (outcome || outcome.error().code() == errc::already_exists)
+            owner->seen().add(topic, steady_clock::now());
         co_return outcome;
     }
 
@@ -173,26 +207,81 @@ public:
 
     task begin(operation_ptr op, client_ptr owner, call_answer&)
     {
-        for (metadata_pause pause;;) {
-            auto request = rest_calls<Lazy>(*owner, about_.operation, options_).topics(about_.topic);
-            std::vector<std::string> found;
-            auto const asked = co_await ask(op, owner, std::move(request), &parse_topics<Lazy>, found);
-            if (!asked || std::ranges::find(found, about_.topic) != found.end())
-                co_return asked;
-            bool const in_time = co_await op->rest(steady_clock::now() + pause.next());
-            if (!in_time)
-                co_return error(op->stopped(), about_.describe(), "the topic does not show yet");
+        while (!plan_.done()) {
+            auto const pause = plan_.pause();
+            if (looked_ && pause != milliseconds(0)) {
+                bool const in_time = co_await op->rest(steady_clock::now() + pause);
+                if (!in_time)
+                    co_return error(op->stopped(), about_.describe(), plan_.missing());
+            }
+            auto const looked = co_await look(op, owner);
+            if (!looked && looked_ && op->stopped() == errc::timed_out)
+                co_return error(op->stopped(), looked.error().info(),
+                                looked.error().cause() + "; " + plan_.missing());
+            if (!looked)
+                co_return looked;
+            looked_ = true;
         }
+        owner->seen().add(about_.topic, steady_clock::now());
+        co_return result<void>();
     }
 
     void read(call_answer&) const noexcept {}
 
 private:
+    task look(operation_ptr op, client_ptr owner)
+    {
+        rest_calls<Lazy> first(*owner, about_.operation, options_);
+        auto listing = first.topics(about_.topic);
+        if (listing)
+            listing.value()->fresh = plan_.goes_elsewhere();
+        std::vector<std::string> topics;
+        auto outcome = co_await ask(op, owner, std::move(listing), &parse_topics<Lazy>, topics);
+        if (!outcome)
+            co_return outcome;
+        if (std::ranges::find(topics, about_.topic) == topics.end()) {
+            plan_.missed();
+            co_return outcome;
+        }
+        // Not asked for before: a service may look long, or in vain, for a topic that it does not know.
+        auto details = rest_calls<Lazy>(*owner, about_.operation, options_).partitions(about_.topic);
+        if (details)
+            details.value()->topic_exists = false; // how long to wait for it is decided here
+        std::vector<partition_info> partitions;
+        auto const told = co_await ask(op, owner, std::move(details), &parse_partitions<Lazy>, partitions);
+        if (!told && told.error().code() != errc::not_found)
+            co_return told;
+        if (told)
+            plan_.saw(partitions);
+        else
+            plan_.missed();
+        co_return outcome;
+    }
+
     call_label about_;
     call_options options_;
+    topic_wait_plan plan_;
+    bool looked_ = false;
 };
 
 } // namespace detail
+
+template <class Lazy>
+net::awaitable<std::string> basic_client<Lazy>::status(call_options options) const
+{
+    (void)core_->identify(options);
+    auto const limit = options.timeout();
+    return detail::run_call(core_, limit, detail::status_query<Lazy>(*core_, std::move(options)));
+}
+
+template <class Lazy>
+net::awaitable<receipt> basic_client<Lazy>::produce(std::string topic, records list,
+                                                    call_options options) const
+{
+    auto request = detail::rest_calls<Lazy>(*core_, "produce", options).produce(std::move(topic), list);
+    return detail::run_call(core_, options.timeout(),
+                            detail::production<Lazy>(std::move(request), list.size()));
+}
 
 template <class Lazy>
 net::awaitable<void> basic_client<Lazy>::create_topic(std::string topic, topic_config config,

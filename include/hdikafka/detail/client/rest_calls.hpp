@@ -42,6 +42,13 @@ public:
         : owner_(owner), options_(options), info_(operation, std::string())
     {}
 
+    /// `anonymous`: without a token.
+    result<call_request_ptr> status(bool anonymous)
+    {
+        anonymous_ = anonymous;
+        return get(std::string(status_path));
+    }
+
     result<call_request_ptr> brokers() { return get(std::string(brokers_path)); }
 
     /// `about`: the topic that the caller is after, for errors.
@@ -54,21 +61,21 @@ public:
     result<call_request_ptr> partitions(std::string topic)
     {
         check_about(std::move(topic));
-        return get(partitions_path(info_.topic));
+        return of_topic(get(partitions_path(info_.topic)));
     }
 
     result<call_request_ptr> partition(std::string topic, std::int32_t id)
     {
         check_about(std::move(topic));
         check(check_partition(id));
-        return get(partition_path(info_.topic, id));
+        return of_topic(get(partition_path(info_.topic, id)));
     }
 
     result<call_request_ptr> fetch(std::string topic, batch_request const& asked)
     {
         check_about(std::move(topic));
         check(check_fetch(asked.partition, asked.offset, asked.count));
-        return get(consume_path(info_.topic, asked.partition, asked.offset, asked.count));
+        return of_topic(get(consume_path(info_.topic, asked.partition, asked.offset, asked.count)));
     }
 
     result<call_request_ptr> create(std::string topic, topic_config const& config)
@@ -82,6 +89,7 @@ public:
     result<call_request_ptr> remove(std::string topic)
     {
         check_about(std::move(topic));
+        owner_.seen().remove(info_.topic);
         return finish(owner_.request("DELETE", topic_path(info_.topic)), repeatable::freely, errc::not_found);
     }
 
@@ -121,14 +129,22 @@ private:
     result<call_request_ptr> post(std::string body)
     {
         auto request = owner_.request("POST", produce_path(info_.topic), std::move(body));
-        return finish(std::move(request), repeatable::unsent, std::nullopt);
+        return of_topic(finish(std::move(request), repeatable::unsent, std::nullopt));
+    }
+
+    /// A request that makes sense only if the topic is there.
+    result<call_request_ptr> of_topic(result<call_request_ptr> made)
+    {
+        if (made)
+            made.value()->topic_exists = owner_.seen().contains(made.value()->info.topic);
+        return made;
     }
 
     result<call_request_ptr> finish(http_request&& request, repeatable kind, std::optional<errc> settled_by)
     {
         if (!checked_)
             return error(checked_.error().code(), info_.describe(), checked_.error().cause());
-        auto spec = owner_.prepare(std::move(request), std::move(info_), options_);
+        auto spec = owner_.prepare(std::move(request), std::move(info_), options_, anonymous_);
         if (spec) {
             spec.value()->kind = kind;
             spec.value()->settled_by = settled_by;
@@ -140,6 +156,7 @@ private:
     call_options const& options_;
     call_label info_;
     result<void> checked_;
+    bool anonymous_ = false;
 };
 
 // The functions below read an answer; what is wrong with it names the call.

@@ -6,6 +6,7 @@
 #include <hdikafka/detail/call/call.hpp>
 #include <hdikafka/detail/client/core.hpp>
 #include <hdikafka/detail/client/rest_calls.hpp>
+#include <hdikafka/detail/client/unanswered.hpp>
 #include <hdikafka/detail/producer/producer.hpp>
 #include <hdikafka/detail/rest/requests.hpp>
 #include <hdikafka/detail/run/children.hpp>
@@ -117,7 +118,7 @@ private:
         request.value()->retry.at_least_once(producer_->options_.at_least_once());
         call_answer answer;
         sending_ = true;
-        auto const sent = co_await call<>(op, core.http(), *request.value(), answer);
+        auto const sent = co_await call_produce<>(op, producer_->owner_, *request.value(), answer);
         now.retries += answer.attempts > 1 ? static_cast<std::size_t>(answer.attempts - 1) : 0;
         if (!sent)
             co_return sent;

@@ -178,6 +178,19 @@ result<void> parse_acknowledgement(std::string_view body, std::string_view conte
     return unexpected_body(in, "an acknowledgement");
 }
 
+/// The text of a status: what a JSON string says, and whatever else it is as it is.
+template <class = void>
+result<std::string> parse_status(std::string_view body)
+{
+    json_reader in(body);
+    std::string out;
+    if (in.peek() == json_kind::string && read_text(in, out) && in.finish())
+        return out;
+    if (!valid_utf8(body))
+        return error(errc::invalid_response, "the answer is not text");
+    return std::string(body);
+}
+
 /// One entry of a produce answer's `offsets`. A Kafka error that is not retriable (1, or a 4xx code)
 /// was refused by the broker; of any other nobody knows whether the record was written.
 template <class Describe>

@@ -15,6 +15,7 @@
 
 namespace hdikafka::inline v0_1::detail {
 
+inline constexpr std::string_view status_path = "/v1/status";
 inline constexpr std::string_view brokers_path = "/v1/metadata/brokers";
 inline constexpr std::string_view topics_path = "/v1/metadata/topics";
 

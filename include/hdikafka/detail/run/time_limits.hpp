@@ -38,6 +38,18 @@ public:
     /// Moves the deadline, earlier or later.
     void deadline(steady_clock::time_point due) noexcept { deadline_ = due; }
 
+    /// After the deadline, or before it: goes on until `due`. False when the call must end for another
+    /// reason.
+    bool extend(steady_clock::time_point due) noexcept
+    {
+        if (stopped_ && (stopped_ != errc::timed_out || stopped_twice_))
+            return false;
+        stopped_.clear();
+        deadline_ = due;
+        end_phase();
+        return true;
+    }
+
     milliseconds time_left(steady_clock::time_point now = steady_clock::now()) const
     {
         return std::chrono::duration_cast<milliseconds>(deadline_ - now);
@@ -80,6 +92,8 @@ protected:
     {
         if (!stopped_)
             stopped_ = cause;
+        else if (cause != stopped_)
+            stopped_twice_ = true;
     }
 
     /// Nothing is due any more.
@@ -89,6 +103,7 @@ private:
     steady_clock::time_point deadline_;
     steady_clock::time_point phase_end_ = steady_clock::time_point::max();
     std::error_code stopped_;
+    bool stopped_twice_ = false; // for another reason as well
     std::error_code phase_ended_;
     errc phase_cause_ = errc::timed_out;
 };
