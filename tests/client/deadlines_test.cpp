@@ -6,6 +6,7 @@
 
 #include <asio/error.hpp>
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -113,7 +114,10 @@ TEST_CASE("a produce is not repeated after an idle timeout, unless that is allow
             io.get_executor(),
             options_for(server.endpoint()).idle_timeout(500ms).retry(quickly(3).at_least_once(allowed)));
         CHECK(run(io, client.produce("orders", hk::records("v"))).good() == allowed);
-        CHECK(server.requests().size() == (allowed ? 2 : 1));
+        auto const requests = server.requests();
+        auto const produces = std::ranges::count_if(
+            requests, [](seen_request const& request) { return request.line.starts_with("POST "); });
+        CHECK(produces == (allowed ? 2 : 1));
     }
 }
 
@@ -179,7 +183,6 @@ TEST_CASE("a topic that does not show in time is a timeout")
     hk::error const failure = run(io, client.wait_for_topic("payments", 50ms)).error();
     CHECK(failure.code() == hk::errc::timed_out);
     check_what(failure, "wait_for_topic", "payments");
-    CHECK(run(io, client.wait_for_topic("orders", 10s)).good());
 }
 
 TEST_CASE("a cancelled call ends with operation_aborted, closes its connection, and the next one works")

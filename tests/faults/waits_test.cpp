@@ -22,6 +22,8 @@ bool applies(operation const& what, fault const& which)
     bool const of_stream = what.reported == "consume";
     if (pausing && !what.pauses && what.name != "create_topic")
         return false;
+    if (which.asks_authority && !what.needs_token)
+        return false;
     if (which.kind != trouble::total_limit)
         return true;
     return what.name != "wait_for_topic" && !(pausing && of_stream);
@@ -59,8 +61,10 @@ void check(operation const& what, fault const& which, aftermath const& seen)
     CHECK(seen.forgotten);
     if (which.other_first)
         CHECK(seen.other_good == (which.event.find("break") == std::string::npos));
+    std::size_t const good_calls = which.code ? 1 : 2;
     if (which.one_connection)
-        CHECK(seen.connections == (which.event.find("breaks") == std::string::npos ? 1 : 2));
+        CHECK(seen.connections ==
+              (which.event.find("breaks") == std::string::npos ? 1 : 2) + good_calls * what.fresh);
 }
 
 } // namespace

@@ -45,6 +45,9 @@ public:
     std::string good_again;              ///< What it gives after that: a stream goes on.
     std::string line;                    ///< How its first request begins.
     std::size_t requests = 1;            ///< How many it makes when all is well.
+    std::size_t requests_again = 1;      ///< How many it makes after that.
+    std::size_t fresh = 0;               ///< How many of them go over a connection of their own.
+    bool needs_token = true;             ///< Its requests show one.
     bool records = false;                ///< Writes records, which must not be there twice.
     bool at_least_once = false;          ///< They may, after all.
     bool pauses = false;                 ///< Waits between looks for what is not there yet.
@@ -52,6 +55,12 @@ public:
 };
 
 namespace operations {
+
+inline net::awaitable<std::string> status(subject* who, hk::call_options options)
+{
+    auto text = co_await who->client.status(std::move(options));
+    co_return text;
+}
 
 inline net::awaitable<std::string> brokers(subject* who, hk::call_options options)
 {
@@ -148,14 +157,18 @@ inline std::vector<operation> all_operations()
         made.line = std::move(line);
         return made;
     };
+    add("status", "", &operations::status, "up", "GET /v1/status ").needs_token = false;
     add("brokers", "", &operations::brokers, "wn0", "GET /v1/metadata/brokers ");
     add("topics", "", &operations::topics, "orders", "GET /v1/metadata/topics ");
     add("partitions", "orders", &operations::partitions, "5", "GET /v1/metadata/topics/orders/partitions ");
     add("partition", "orders", &operations::partition, "5", "GET " + one);
     add("create_topic", "orders", &operations::create_topic, "created", "PUT /v1/topics/orders ");
     add("delete_topic", "orders", &operations::delete_topic, "deleted", "DELETE /v1/topics/orders ");
-    add("wait_for_topic", "orders", &operations::wait_for_topic, "there", "GET /v1/metadata/topics ").pauses =
-        true;
+    auto& waiting =
+        add("wait_for_topic", "orders", &operations::wait_for_topic, "there", "GET /v1/metadata/topics ");
+    waiting.pauses = true;
+    waiting.requests = waiting.requests_again = 6; // three times the list, and the topic's partitions
+    waiting.fresh = 2;
     add("produce", "orders", &operations::produce, "4", "POST /v1/producer/topics/orders ").records = true;
     add("fetch", "orders", &operations::fetch, "0v", read);
 
@@ -201,6 +214,8 @@ inline std::string good_answer(seen_request const& request)
         return http(200, R"({"partitions":[)" + partition + "]}");
     if (about("/producer/"))
         return http(200, R"({"offsets":[{"partition":0,"offset":4}]})");
+    if (about("/v1/status "))
+        return http(200, R"("up")");
     if (about("/brokers"))
         return http(200, R"({"brokers":[{"id":1,"hostName":"wn0","port":9092}]})");
     return about("GET ") ? http(200, R"({"topics":["orders"]})") : http(200, "");
