@@ -225,7 +225,7 @@ TEST_CASE("records whose offset is no offset, or goes down, make the answer inva
 
 TEST_CASE("a read gives the records before one that cannot be read; the next one says which that is")
 {
-    std::string const bad = R"({"value":[?],"partition":3,"offset":104})";
+    std::string const bad = R"({"value":{broken,"partition":3,"offset":104,"timestamp":1})";
     std::string const good = R"({"value":"v","partition":3,"offset":101})";
     one_answer some(http(200, "[" + good + "," + bad + "]", "NextOffset: 105\r\n"));
     auto const batch = run(some.io, some.client.fetch("orders", 3, 100, 10));

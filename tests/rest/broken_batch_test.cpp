@@ -53,6 +53,7 @@ std::vector<std::string> bad_values()
     return {nested(600),
             R"({"a":[{"offset":1,"b":}]})",
             "NaN",
+            "[}",
             "",
             "01",
             "'text'",
@@ -113,6 +114,38 @@ TEST_CASE("when none comes before it, the error names the record that cannot be 
         check_refused(parse("[ " + record_at(7, value) + " ]", {0, 7, 1}), 7, code);
         auto const told = parse(body, {0, 5, 100}).error();
         CHECK(told.cause().starts_with("the record at offset 7 cannot be read: the answer "));
+    }
+}
+
+TEST_CASE("a record whose quotes and brackets do not match is known by what stands behind its value")
+{
+    for (std::string_view const value :
+         {"{broken", "]", "}", "[[1,2]", "\"no end", R"('it"s')", R"("he said "hi, you"")",
+          R"({"a":{"partition":0,"offset":3,"timestamp":1)",
+          R"({"a":[{"key":1,"partition":0,"offset":3,"timestamp":1,"more":2},")"}) {
+        CAPTURE(value);
+        check_given(parse(list({record_at(5), record_at(7, value), record_at(8)}), {0, 5, 100}), {5}, 6);
+        check_refused(parse(list({record_at(7, value), record_at(8)}), {0, 5, 100}), 7);
+        check_refused(parse(R"({"records": [ )" + record_at(7, value) + " ] }", {0, 5, 100}), 7);
+        check_refused(parse("[ { \"value\" : " + std::string(value) +
+                                " ,\n \"partition\" : 0 , \"offset\" : 7 , \"timestamp\" : -1 } ]",
+                            {0, 5, 100}),
+                      7);
+        // Other members behind it may be the value's own.
+        std::string other = record_at(7, value);
+        other.insert(other.rfind(','), R"(,"headers":[])");
+        check_refused(parse(list({other}), {0, 5, 100}), std::nullopt);
+    }
+}
+
+TEST_CASE("to look for a record's offset takes no longer than the answer is long, whatever is in it")
+{
+    for (std::string_view const part : {R"(,"offset":{)", R"(,"offset":1)", R"(,")", ",",
+                                        R"(,"timestampType":")", R"(\",\"offset\":)", "{", "[\""}) {
+        std::string value;
+        while (value.size() < 2'000'000)
+            value += part;
+        check_refused(parse("[{\"value\":?" + value, {0, 5, 100}), std::nullopt);
     }
 }
 

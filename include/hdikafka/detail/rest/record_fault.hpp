@@ -7,6 +7,7 @@
 #include <hdikafka/detail/json/values.hpp>
 #include <hdikafka/detail/rest/answers.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -16,8 +17,7 @@
 
 namespace hdikafka::inline v0_1::detail {
 
-/// Cuts a record that is no JSON, or nests too deep, into its members: by quotes, brackets and commas alone,
-/// at any depth. What does not end as a record of a list does has no offset.
+/// Finds the offset of a record that is no JSON, or nests too deep.
 class torn_record
 {
 public:
@@ -25,29 +25,55 @@ public:
     /// `partition`.
     static std::optional<std::int64_t> offset_of(std::string_view text, std::int32_t partition)
     {
-        torn_record record(text);
-        std::optional<std::int64_t> offset;
-        std::optional<std::int64_t> place;
-        bool sound = record.take('{');
-        auto const read_once = [&](std::optional<std::int64_t>& into) {
-            sound = sound && !into;
-            into = integer(record.value());
-            sound = sound && into;
-        };
-        for (bool more = sound; more; more = record.take(',')) {
-            auto const name = record.name();
-            if (name == "offset")
-                read_once(offset);
-            else if (name == "partition")
-                read_once(place);
-            else
-                record.value();
-        }
-        sound = sound && record.take('}') && (record.take(',') || record.take(']'));
-        return sound && place.value_or(partition) == partition ? offset : std::nullopt;
+        if (auto const offset = torn_record(text).by_members(partition))
+            return offset;
+        for (auto at = text.find(','); at != std::string_view::npos; at = text.find(',', at + 1))
+            if (auto const offset = torn_record(text.substr(at)).by_last_members(partition))
+                return offset;
+        return std::nullopt;
     }
 
 private:
+    using number = std::optional<std::int64_t>;
+
+    /// By quotes, brackets and commas alone, at any depth.
+    number by_members(std::int32_t partition)
+    {
+        number offset;
+        number place;
+        bool sound = take('{');
+        for (bool more = sound; more; more = take(',')) {
+            auto const which = name();
+            auto const text = value();
+            if (which == "offset")
+                sound = sound && read_once(text, offset);
+            else if (which == "partition")
+                sound = sound && read_once(text, place);
+        }
+        sound = sound && ends();
+        return sound && place.value_or(partition) == partition ? offset : std::nullopt;
+    }
+
+    /// Where quotes or brackets do not match: by the numbers that a service writes behind a value, with
+    /// nothing else between the comma, at which this stands, and the record's end.
+    number by_last_members(std::int32_t partition)
+    {
+        number offset;
+        number place;
+        number timestamp;
+        while (take(',')) {
+            auto const which = name();
+            auto const text = scalar();
+            bool const read = which == "offset"      ? read_once(text, offset)
+                              : which == "partition" ? read_once(text, place)
+                              : which == "timestamp" ? read_once(text, timestamp)
+                                                     : which == "timestampType";
+            if (!read)
+                return std::nullopt;
+        }
+        return ends() && timestamp && place == partition ? offset : std::nullopt;
+    }
+
     explicit torn_record(std::string_view text) noexcept : rest_(text) {}
 
     void skip_blanks() noexcept
@@ -77,6 +103,20 @@ private:
             return rest_;
         }
         return whole.substr(1, size - 2);
+    }
+
+    /// Whether the record ends here, as one of a list does.
+    bool ends() noexcept { return take('}') && (take(']') || (take(',') && take('{'))); }
+
+    /// A string with its quotes, or what comes before the next comma or bracket.
+    std::string_view scalar() noexcept
+    {
+        skip_blanks();
+        auto const end = std::min(rest_.find_first_of(",{}[] \t\r\n"), rest_.size());
+        auto const size = rest_.starts_with('"') ? string_size(rest_) : end;
+        auto const whole = rest_.substr(0, size);
+        rest_.remove_prefix(size);
+        return whole;
     }
 
     /// To the comma or the bracket that ends it.
@@ -114,12 +154,16 @@ private:
         return text.size();
     }
 
-    static std::optional<std::int64_t> integer(std::string_view text)
+    /// False when it is no integer, or not the first.
+    static bool read_once(std::string_view text, number& out)
     {
         std::int64_t value = 0;
         char const* const end = text.data() + text.size();
         auto const [read, failure] = std::from_chars(text.data(), end, value);
-        return failure == std::errc() && read == end ? std::optional(value) : std::nullopt;
+        bool const sound = !out && failure == std::errc() && read == end;
+        if (sound)
+            out = value;
+        return sound;
     }
 
     std::string_view rest_;
