@@ -103,8 +103,11 @@ TEST_CASE("records without a partition and a key go to partitions that have lead
     CHECK(f.written(0) == 2);
     CHECK(f.written(1) == 0);
     CHECK(f.written(2) == 2);
-    f.lead(0, false);
     f.lead(2, false);
+    for (int i = 0; i < 3; ++i)
+        CHECK(f.produce("orders", one_record).status == 200);
+    CHECK(f.written(0) == 5);
+    f.lead(0, false);
     CHECK(f.produce("orders", one_record).status == 500);
     CHECK(f.produce("orders", R"({"records":[{"key":"a","value":1}]})").status == 500);
 }
@@ -158,7 +161,9 @@ TEST_CASE("a topic can be added without partitions and get them later, never few
     auto& broker = f.service.broker();
     REQUIRE(broker.add_partitions("orders", 1));
     CHECK(f.produce("orders", one_record).status == 200);
+    f.lead(0, false);
     REQUIRE(broker.add_partitions("orders", 3));
+    CHECK(f.read(0) == 500);
     CHECK(f.read(2) == 200);
     CHECK(f.written(0) == 1);
     CHECK(contains(f.partition(2), "\"partition_id\":2"));
@@ -236,9 +241,14 @@ TEST_CASE("a node that never showed a topic does not begin to when it is deleted
 
 TEST_CASE("with several nodes the first one's delay is for producers and consumers as well")
 {
-    cluster f(hk::emulator_quirks().nodes(2), hk::emulator_options().visibility_delay(seconds(1)));
+    cluster f(hk::emulator_quirks(), hk::emulator_options().visibility_delay(seconds(1)));
     f.create("orders");
+    CHECK(!f.has_orders());
+    CHECK(f.read(0) == 200);
+    CHECK(f.produce("orders", one_record).status == 200);
+    f.quirks(hk::emulator_quirks().nodes(2));
     CHECK(f.read(0) == 404);
+    CHECK(f.produce("orders", one_record).status == 404);
     f.now += seconds(1);
     CHECK(f.read(0) == 200);
     f.at_node(1);

@@ -198,6 +198,19 @@ TEST_CASE("a record that does not fit into the answer does not make it fail")
     CHECK(f.read(1, 5).status == 500);
 }
 
+TEST_CASE("the bytes that a read may return are those of keys and values, a string's without its quotes")
+{
+    orders f(hk::emulator_quirks().max_read_bytes(6));
+    f.produce("orders",
+              R"({"records":[{"key":"a","partition":0,"value":"\"b"},{"partition":0,"value":234}]})");
+    CHECK(field(f.read(5, 2), "NextOffset") == "7");
+    f.service.broker().quirks(hk::emulator_quirks().max_read_bytes(5));
+    CHECK(field(f.read(5, 2), "NextOffset") == "6");
+    f.service.broker().quirks(hk::emulator_quirks().max_read_bytes(2));
+    CHECK(f.silent(5));
+    CHECK(field(f.read(5), "NextOffset") == "5");
+}
+
 TEST_CASE("trouble goes with its topic")
 {
     orders f;

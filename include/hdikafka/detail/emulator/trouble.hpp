@@ -16,7 +16,7 @@
 
 namespace hdikafka::inline v0_1 {
 
-/// As the number of requests that something befalls: all of them.
+/// As the number of requests that something befalls: more than there will ever be.
 inline constexpr std::size_t emulator_forever = std::numeric_limits<std::size_t>::max();
 
 } // namespace hdikafka::inline v0_1
@@ -28,8 +28,7 @@ inline bool take_one(std::size_t& left) noexcept
 {
     if (left == 0)
         return false;
-    if (left != emulator_forever)
-        --left;
+    --left;
     return true;
 }
 
