@@ -15,7 +15,6 @@ namespace {
 
 namespace hk = hdikafka;
 using hk::detail::emulation::emulator_action;
-using hk::detail::emulation::emulator_answer;
 using hk::detail::emulation::emulator_topic_config;
 using std::chrono::milliseconds;
 using std::chrono::seconds;

@@ -152,7 +152,7 @@ public:
     result<emulator_log const*> readable(std::string_view name, std::int64_t partition,
                                          emulator_time now) const
     {
-        auto const known = log(name, partition);
+        auto known = log(name, partition);
         if (!known)
             return known.error();
         emulator_topic const& topic = topics_.find(name)->second;
