@@ -14,6 +14,9 @@
 #include <hdikafka/detail/stream/partition_plan.hpp>
 #include <hdikafka/detail/stream/read_outcome.hpp>
 #include <hdikafka/detail/stream/reads_ahead.hpp>
+#include <hdikafka/detail/stream/stream_desk.hpp>
+#include <hdikafka/detail/stream/turns.hpp>
+#include <hdikafka/metadata.hpp>
 #include <hdikafka/milliseconds.hpp>
 #include <hdikafka/observer.hpp>
 #include <hdikafka/record_batch.hpp>
@@ -46,32 +49,33 @@ inline error interruption(operation<> const& op, diagnostics about,
     return error(op.stopped(), std::move(about), doing);
 }
 
-/// What a read has brought, a failure perhaps, and how many bytes came.
-class fetched
+/// A batch that a stream holds, and what it takes of the stream's budget until it is handed over.
+class held_batch
 {
 public:
-    result<record_batch> batch;
-    std::size_t bytes = 0;
+    record_batch records;
+    allowance<> kept;
 };
 
 template <class Lazy>
 class read_ahead;
 
-/// One partition of a stream. All belongs to the one who follows the plan, and to nobody in between; but the
-/// reads ahead, which keep the reader, go on by themselves, and stop() is for any thread. Its coroutines need
-/// it until they end.
+/// One partition of a stream. All belongs to the one who follows the plan, and to the stream in between; but
+/// the reads ahead, which keep the reader, go on by themselves, and stop() is for any thread. Its coroutines
+/// need it until they end.
 template <class Lazy>
 class partition_reader : public std::enable_shared_from_this<partition_reader<Lazy>>
 {
 public:
     /// From where `saved` says, if there is one.
-    partition_reader(client_ptr owner, std::string topic, std::int32_t partition, consume_options wanted,
-                     checkpoint const* saved = nullptr)
+    partition_reader(client_ptr owner, desk_ptr desk, std::string topic, std::int32_t partition,
+                     consume_options wanted, checkpoint const* saved = nullptr)
         : owner_(std::move(owner)),
+          desk_(std::move(desk)),
           topic_(std::move(topic)),
           partition_(partition),
           plan_(saved ? wanted.from(saved->next_offset) : wanted),
-          ahead_(wanted),
+          ahead_(desk_, partition, wanted),
           unfit_(check_consume(wanted))
     {
         if (saved && saved->last_timestamp && saved->last_timestamp->time_since_epoch().count() >= 0)
@@ -82,109 +86,178 @@ public:
     std::optional<std::int64_t> position() const noexcept { return plan_.position(); }
     bool caught_up() const noexcept { return plan_.caught_up(); }
 
-    /// Whether there is a batch to hand over.
-    bool holds() const noexcept { return !arrived_.empty(); }
+    /// Once for all.
+    bool failed() const noexcept { return unfit_ || plan_.failure(); }
 
-    /// Follows the plan until there is a batch to hand over, or an end.
+    /// What following the plan has led to, and until when it rests if it does.
+    standing stands() const noexcept { return stands_; }
+    steady_clock::time_point until() const noexcept { return until_; }
+
+    /// Has somebody follow the plan, until stop() or its end.
+    void start(operation_ptr const& op, std::unique_ptr<child<Lazy>> follower)
+    {
+        work_.start(op, std::move(follower), owner_->http()->background());
+    }
+
+    /// Follows the plan as far as it leads without a wait for time, for room, or for somebody who wants
+    /// records. A failure is the plan's, or one that it knows nothing of.
     task follow(operation_ptr op, call_options options)
     {
         using kind = plan_action::kind;
         if (unfit_)
             co_return error(unfit_->code(), about_next(topic_, options), unfit_->cause());
-        auto const due = op->deadline();
-        plan_event event;
-        result<void> went_well;
         for (;;) {
-            // A pause goes on where whoever began it was interrupted.
-            if (steady_clock::now() < look_again_at_) {
-                op->deadline(due);
-                bool const in_time = co_await op->rest(look_again_at_);
-                if (!in_time)
-                    co_return error(op->stopped(), about_next(topic_, options), "nothing new has arrived");
-            }
-            plan_action const action = plan_.resume(event);
+            stands_ = standing::due;
+            until_ = turns::never;
+            plan_action const action = plan_.resume(std::exchange(event_, plan_event()));
             if (action.skipped)
                 tell(*action.skipped);
             switch (action.what) {
             case kind::finish:
-                arrived_ = record_batch(); // what a policy has passed over is not handed over
+                arrived_ = held_batch(); // what a policy has passed over is not handed over
+                stands_ = standing::finished;
                 co_return result<void>();
-            case kind::deliver: co_return result<void>();
+            case kind::deliver: stands_ = standing::holding; co_return result<void>();
             case kind::fail:
                 co_return error(plan_.failure()->code(), about_next(topic_, options),
                                 plan_.failure()->cause());
-            case kind::report: co_return went_well;
+            case kind::report: co_return refusal_;
             case kind::pause:
-            case kind::idle:
-                look_again_at_ = steady_clock::now() + pause_of(action.pause);
-                event = plan_event();
-                continue;
-            case kind::read: op->deadline(due); break;
+            case kind::idle: co_return rest(action);
             case kind::look:
-            case kind::probe: op->deadline(std::min(due, steady_clock::now() + total_timeout())); break;
+            case kind::probe:
+            case kind::read: break;
             }
-            went_well = co_await carry_out(op, options, action, event);
-            if (!went_well && event.what != plan_event::kind::refusal)
+            if (!desk_->is_open() || ahead_.stopped())
+                co_return result<void>();
+            auto const went_well = co_await carry_out(op, options, action);
+            if (!went_well || stands_ != standing::due)
                 co_return went_well;
         }
     }
 
-    /// The batch that there is; empty when there is none.
-    record_batch hand_over()
+    /// Takes in what a list says of the partition, which may not be in it, for a plan that waits to be told.
+    /// Whether that is new.
+    bool hear(partition_info const* seen)
     {
-        if (holds()) // what is due then is said to the one who follows the plan next
-            plan_.resume({.what = plan_event::kind::delivery, .next = arrived_.next_offset()});
-        return std::exchange(arrived_, record_batch());
+        plan_event const now = event_of(seen);
+        if (known_ && known_->what == now.what && known_->earliest == now.earliest &&
+            known_->latest == now.latest)
+            return false;
+        known_ = event_ = now;
+        return true;
     }
 
-    /// Gives up the reads ahead; what has arrived stays.
+    /// The batch that there is; none when the plan does not hold one.
+    held_batch hand_over()
+    {
+        if (stands_ != standing::holding)
+            return held_batch();
+        stands_ = standing::due; // what that leads to is said to the one who follows the plan next
+        plan_.resume({.what = plan_event::kind::delivery, .next = arrived_.records.next_offset()});
+        return std::exchange(arrived_, held_batch());
+    }
+
+    /// Gives up what is under way; what has arrived stays.
     void stop()
     {
         ahead_.stop();
-        reads_.close();
+        work_.close();
     }
+
+    /// Ends a stop().
+    void go_on() { ahead_.go_on(); }
 
 private:
     friend class read_ahead<Lazy>;
 
-    /// Does what the plan wants; `event` is what it is to be told of that. What fails may be a refusal.
-    task carry_out(operation_ptr op, call_options const& options, plan_action const& what, plan_event& event)
+    static plan_event event_of(partition_info const* seen)
     {
-        event = plan_event();
-        result<void> went_well;
-        if (what.what == plan_action::kind::look) {
-            went_well = co_await look(op, options, event);
-            co_return went_well;
-        }
-        fetched read;
-        batch_request const asked(partition_, what.offset, what.count, what.end);
-        if (what.what == plan_action::kind::read)
-            went_well = co_await await_read(op, options, what, read.batch);
-        else
-            went_well = co_await fetch(op, options, asked, nullptr, read);
-        if (!went_well)
-            co_return went_well;
-        event = judge<Lazy>(what, read.batch, arrived_);
-        if (!read.batch)
-            co_return read.batch.error();
-        co_return result<void>();
+        if (!seen || !seen->available())
+            return {.what = plan_event::kind::unavailable};
+        return {.what = plan_event::kind::watermarks,
+                .earliest = seen->earliest_offset,
+                .latest = seen->latest_offset};
     }
 
-    task look(operation_ptr op, call_options const& options, plan_event& event)
+    result<void> rest(plan_action const& action)
     {
+        stands_ = action.what == plan_action::kind::idle ? standing::idle : standing::resting;
+        until_ = steady_clock::now() + pause_of(action.pause);
+        return result<void>();
+    }
+
+    /// Does what the plan wants; `event_` is what it is to be told of that. What fails may be a refusal.
+    task carry_out(operation_ptr op, call_options const& options, plan_action const& what)
+    {
+        result<void> went_well;
+        if (what.what == plan_action::kind::look) {
+            went_well = co_await look(op, options);
+            co_return went_well;
+        }
+        std::optional<fetched> read;
+        if (what.what == plan_action::kind::read)
+            went_well = co_await await_read(op, options, what, read);
+        else
+            went_well = co_await probe(op, options, what, read);
+        if (!went_well || !read)
+            co_return went_well;
+        co_return take_in(what, std::move(*read));
+    }
+
+    /// What the plan is to be told of an answer, and what is to be handed over of it.
+    result<void> take_in(plan_action const& what, fetched read)
+    {
+        event_ = judge<Lazy>(what, read.batch, arrived_.records);
+        if (what.what == plan_action::kind::read)
+            arrived_.kept = event_.first ? std::move(read.kept) : allowance<>();
+        if (read.batch)
+            return result<void>();
+        if (event_.what != plan_event::kind::refusal)
+            return read.batch.error();
+        refusal_ = read.batch.error();
+        return result<void>();
+    }
+
+    task look(operation_ptr op, call_options const& options)
+    {
+        op->deadline(steady_clock::now() + total_timeout());
         auto request = rest_calls<Lazy>(*owner_, "consume", options).partition(topic_, partition_);
         partition_info seen;
         auto const asked = co_await ask(op, owner_, std::move(request), &parse_partition<Lazy>, seen);
         if (!asked)
             co_return asked;
-        event = {.what = plan_event::kind::watermarks,
-                 .earliest = seen.earliest_offset,
-                 .latest = seen.latest_offset};
+        event_ = event_of(&seen);
+        known_ = event_;
         co_return asked;
     }
 
+    /// Reads off the way; nothing when there is no room for that now, or when more room is needed.
+    task probe(operation_ptr op, call_options const& options, plan_action const& what,
+               std::optional<fetched>& out)
+    {
+        auto kept = ahead_.probe(what.count);
+        if (!kept) {
+            stands_ = ahead_.stopped() ? standing::due : standing::in_line;
+            co_return result<void>();
+        }
+        op->deadline(steady_clock::now() + total_timeout());
+        std::size_t const limit = kept->bytes();
+        fetched read;
+        read.kept = std::move(*kept);
+        batch_request const asked(partition_, what.offset, what.count, what.end);
+        auto const went_well = co_await fetch(op, options, asked, nullptr, read);
+        if (!went_well)
+            co_return went_well;
+        if (exceeds(read, limit))
+            ahead_.probe_exceeded(what.count, limit);
+        else
+            out = std::move(read);
+        co_return went_well;
+    }
+
     /// Fails only when it is interrupted, or was never made; `listener`, if any, hears of the answer's
-    /// header.
+    /// header. `out` has what the answer may take.
     task fetch(operation_ptr op, call_options const& options, batch_request const& asked,
                header_listener* listener, fetched& out)
     {
@@ -192,25 +265,38 @@ private:
         if (!request)
             co_return request.error();
         request.value()->on_header = listener;
+        request.value()->limits.body(out.kept.bytes());
         call_answer answer;
         auto const read = co_await call<Lazy>(op, owner_->http(), *request.value(), answer);
         if (!read && op->stopped())
             co_return read;
-        out.bytes = answer.response.body.size();
+        std::size_t const bytes = answer.response.body.size();
         out.batch = read ? read_batch<Lazy>(answer, asked) : result<record_batch>(read.error());
+        out.kept.settle(out.batch && !out.batch.value().empty() ? bytes : 0);
         co_return result<void>();
     }
 
-    /// Waits for the read at the stream's position, which may have been made long ago.
-    task await_read(operation_ptr op, call_options const& options, plan_action const& what,
-                    result<record_batch>& outcome)
+    /// Whether the answer was larger than `limit`, and may be read with a larger one.
+    bool exceeds(fetched const& read, std::size_t limit) const
     {
+        return !read.batch && read.batch.error().code() == errc::body_too_large &&
+               limit < desk_->bounds().body;
+    }
+
+    /// Waits for the read at the stream's position, which may have been made long ago; nothing when there is
+    /// no room for it now.
+    task await_read(operation_ptr op, call_options const& options, plan_action const& what,
+                    std::optional<fetched>& out)
+    {
+        op->deadline(steady_clock::time_point::max()); // the reads have their own
         for (;;) {
             waiters<>::place place(this->shared_from_this(), ahead_.arrivals(), *op);
-            auto taken = ahead_.take(what, options.request_id(), &place);
-            start_reads();
-            if (taken) {
-                outcome = std::move(*taken);
+            out = ahead_.take(what, options.request_id(), &place);
+            start_reads(true);
+            if (out || ahead_.stopped())
+                co_return result<void>();
+            if (ahead_.refused()) {
+                stands_ = standing::in_line;
                 co_return result<void>();
             }
             auto const arrived = co_await place.wait("waiting for records");
@@ -221,12 +307,11 @@ private:
 
     /// Starts the reads that are due.
     // NOLINTNEXTLINE(misc-no-recursion): a read that has arrived starts the next, as an operation of its own
-    void start_reads()
+    void start_reads(bool waits)
     {
-        while (auto const due = ahead_.next()) {
+        while (auto due = ahead_.next(waits)) {
             auto const op = owner_->http()->make_operation(owner_->deadline(std::nullopt));
-            reads_.start(op, std::make_unique<read_ahead<Lazy>>(this->shared_from_this(), *due),
-                         owner_->http()->background());
+            start(op, std::make_unique<read_ahead<Lazy>>(this->shared_from_this(), std::move(*due)));
         }
     }
 
@@ -235,7 +320,10 @@ private:
         return std::min(jittered(wanted, owner_->http()->random().unit()), client_core<>::longest);
     }
 
-    milliseconds total_timeout() const { return owner_->options().total_timeout(); }
+    milliseconds total_timeout() const
+    {
+        return std::min(owner_->options().total_timeout(), client_core<>::longest);
+    }
 
     void tell(records_skipped skipped) const
     {
@@ -246,74 +334,19 @@ private:
     }
 
     client_ptr const owner_;
+    desk_ptr const desk_;
     std::string const topic_;
     std::int32_t const partition_;
     partition_plan plan_;
-    record_batch arrived_;                   ///< Read, not handed over yet.
-    steady_clock::time_point look_again_at_; ///< Nothing new is looked for before.
+    plan_event event_;                ///< Of which the plan has not been told yet.
+    std::optional<plan_event> known_; ///< What the last look or list said.
+    result<void> refusal_;            ///< The last one, in the service's words.
+    held_batch arrived_;              ///< Read, not handed over yet.
+    standing stands_ = standing::due;
+    steady_clock::time_point until_;
     reads_ahead<Lazy> ahead_;
     std::optional<error> const unfit_; ///< Why nothing can be read as it is wanted, a checkpoint included.
-    children<Lazy> reads_;
-};
-
-/// A read that is made before somebody waits for it.
-template <class Lazy>
-class read_ahead final : public child<Lazy>, private header_listener
-{
-public:
-    read_ahead(std::shared_ptr<partition_reader<Lazy>> reader, range_read what)
-        : reader_(std::move(reader)),
-          what_(what),
-          asked_(reader_->partition_, what.offset, what.count, what.end)
-    {}
-
-    task run(operation_ptr op) override
-    {
-        begun_ = true;
-        call_options options;
-        options.request_id(reader_->ahead_.request_id());
-        auto const went_well = co_await reader_->fetch(op, options, asked_, this, read_);
-        if (!went_well)
-            co_return went_well;
-        land(std::move(read_.batch));
-        reader_->start_reads();
-        co_return went_well;
-    }
-
-    void ended(result<void> const& outcome) noexcept override
-    {
-        if (!begun_)
-            return reader_->ahead_.stop(); // the client is closed: whoever waits is told so, and asks no more
-        if (landed_)
-            return;
-        if (outcome || outcome.error().code() == errc::closed)
-            return reader_->ahead_.forgotten(what_.id);
-        land(outcome.error());
-    }
-
-private:
-    /// The next read starts as soon as the answer's header says from where.
-    void header(response_parser const& answer) override
-    {
-        auto const next = parse_next_offset(answer.field("nextoffset"));
-        if (answer.status() != 200 || !next || !next.value())
-            return;
-        reader_->ahead_.told(what_.id, *next.value());
-        reader_->start_reads();
-    }
-
-    void land(result<record_batch> batch)
-    {
-        landed_ = true;
-        reader_->ahead_.arrived(what_, std::move(batch), read_.bytes);
-    }
-
-    std::shared_ptr<partition_reader<Lazy>> const reader_;
-    range_read const what_;
-    batch_request const asked_;
-    fetched read_;
-    bool begun_ = false;
-    bool landed_ = false;
+    children<Lazy> work_;              ///< The one who follows the plan, and the reads.
 };
 
 } // namespace hdikafka::inline v0_1::detail

@@ -40,6 +40,13 @@ public:
     /// sense in reading ahead of it. `demanded`: it waits for what is at its position, records or none.
     std::optional<range_read> next(plan_action const& wanted, bool demanded)
     {
+        return next(wanted, demanded, [](range_read const&, bool) { return true; });
+    }
+
+    /// The same, unless `admit(read, needed)` says no; `needed`: it is waited for.
+    template <class Admit>
+    std::optional<range_read> next(plan_action const& wanted, bool demanded, Admit admit)
+    {
         std::int64_t cursor = wanted.offset;
         auto place = ranges_.begin();
         for (; place != ranges_.end() && place->first <= cursor; ++place) {
@@ -59,10 +66,13 @@ public:
         if (cursor < wanted.end)
             count = std::min(count, wanted.end - cursor);
         range_read out;
-        out.id = ++last_id_;
+        out.id = last_id_ + 1;
         out.offset = cursor;
         out.count = static_cast<std::int32_t>(count);
         out.end = wanted.end;
+        if (!admit(std::as_const(out), needed))
+            return std::nullopt;
+        ++last_id_;
         range made;
         made.id = out.id;
         made.first = cursor;
@@ -155,37 +165,6 @@ private:
     std::deque<range> ranges_; ///< By their first offset.
     std::size_t under_way_ = 0;
     std::uint64_t last_id_ = 0;
-};
-
-/// How many records to ask for, so that answers have about the same size whatever the records': large enough
-/// to pay for a round trip, small enough for the service's cap and for the memory of a few of them.
-class read_size
-{
-public:
-    explicit read_size(std::int32_t most) : most_(most) {}
-
-    std::int32_t count() const noexcept
-    {
-        if (bytes_each_ <= 0)
-            return most_;
-        return static_cast<std::int32_t>(
-            std::clamp<double>(aim / bytes_each_, 1, static_cast<double>(most_)));
-    }
-
-    /// What an answer's body brought.
-    void seen(std::size_t records, std::size_t bytes)
-    {
-        if (records == 0)
-            return;
-        double const each = static_cast<double>(bytes) / static_cast<double>(records);
-        bytes_each_ = bytes_each_ <= 0 ? each : bytes_each_ + (each - bytes_each_) / 4;
-    }
-
-private:
-    static constexpr double aim = 2'000'000;
-
-    std::int32_t most_;
-    double bytes_each_ = 0;
 };
 
 } // namespace hdikafka::inline v0_1::detail

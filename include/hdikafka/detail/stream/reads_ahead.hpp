@@ -6,6 +6,8 @@
 #include <hdikafka/detail/run/waiters.hpp>
 #include <hdikafka/detail/stream/plan_turn.hpp>
 #include <hdikafka/detail/stream/read_plan.hpp>
+#include <hdikafka/detail/stream/read_size.hpp>
+#include <hdikafka/detail/stream/stream_desk.hpp>
 #include <hdikafka/record_batch.hpp>
 #include <hdikafka/result.hpp>
 
@@ -19,39 +21,57 @@
 
 namespace hdikafka::inline v0_1::detail {
 
+/// What a read has brought, a failure perhaps, and what that takes of the stream's budget.
+class fetched
+{
+public:
+    result<record_batch> batch;
+    allowance<> kept;
+};
+
+/// A read that is to begin, and what it may bring at most.
+class due_read
+{
+public:
+    range_read what;
+    allowance<> kept;
+};
+
 /// Thread-safe: reads end on any thread of the client's executor.
 template <class = void>
 class reads_ahead
 {
 public:
-    explicit reads_ahead(consume_options const& options)
-        : ranges_(connections_of(options), options.parallelism() + options.read_ahead()),
-          size_(options.max_records())
+    reads_ahead(desk_ptr desk, std::int32_t partition, consume_options const& options)
+        : desk_(std::move(desk)),
+          partition_(partition),
+          most_(options.max_records()),
+          ranges_(connections_of(options), options.parallelism() + options.read_ahead())
     {
         if (options.parallelism() == 1 && options.read_ahead() == 0)
-            ranges_ = read_plan<result<record_batch>>(0, 0); // what is waited for, and nothing else
+            ranges_ = read_plan<fetched>(0, 0); // what is waited for, and nothing else
     }
 
     /// The answer at the stream's position, if it is here; reads go on from there. Else `waiting`, if there
     /// is one, hears of what comes.
     /// `request_id`: of the one who waits; what is read from then on has it.
-    std::optional<result<record_batch>> take(plan_action const& wanted, std::string const& request_id,
-                                             waiters<>::place* waiting = nullptr)
+    std::optional<fetched> take(plan_action const& wanted, std::string const& request_id,
+                                waiters<>::place* waiting = nullptr)
     {
         std::lock_guard const lock(mutex_);
         request_id_ = request_id;
         target_ = wanted;
         target_.known_end = std::max(wanted.known_end, hinted_end_);
-        target_.count = std::min(wanted.count, size_.count());
+        target_.count = std::min(wanted.count, count());
         demanded_ = true;
-        stopped_ = false;
+        refused_ = false;
         auto out = ranges_.take(wanted.offset);
         if (!out && waiting)
             waiting_.join(*waiting);
         if (!out)
             return out;
         demanded_ = false;
-        std::int64_t const next = *out ? out->value().next_offset() : wanted.offset;
+        std::int64_t const next = out->batch ? out->batch.value().next_offset() : wanted.offset;
         if (next > wanted.offset)
             target_.offset = next;
         else
@@ -62,11 +82,39 @@ public:
     /// Those who wait for what arrives.
     waiters<>& arrivals() noexcept { return waiting_; }
 
-    /// The next read to make, which is under way then.
-    std::optional<range_read> next()
+    /// The next read to make, which is under way then. What is waited for only he who waits has read.
+    std::optional<due_read> next(bool waits)
     {
         std::lock_guard const lock(mutex_);
-        return stopped_ ? std::nullopt : ranges_.next(target_, demanded_);
+        if (stopped_)
+            return std::nullopt;
+        due_read out;
+        auto const admit = [&](range_read const& read, bool needed) {
+            auto kept = allow(read.count, read.offset >= target_.known_end, needed);
+            refused_ = needed && !kept;
+            if (kept)
+                out.kept = std::move(*kept);
+            return kept.has_value();
+        };
+        auto const what = ranges_.next(target_, demanded_ && waits, admit);
+        if (!what)
+            return std::nullopt;
+        out.what = *what;
+        return out;
+    }
+
+    /// The same for `count` records off the way: what they may bring at most, if there is room for it.
+    std::optional<allowance<>> probe(std::int32_t count)
+    {
+        std::lock_guard const lock(mutex_);
+        return stopped_ ? std::nullopt : allow(count, false, true);
+    }
+
+    /// Whether there was no room for the read that is waited for.
+    bool refused() const
+    {
+        std::lock_guard const lock(mutex_);
+        return refused_;
     }
 
     std::string request_id() const
@@ -81,19 +129,37 @@ public:
         ranges_.told(id, next);
     }
 
-    void arrived(range_read const& what, result<record_batch> outcome, std::size_t bytes)
+    void arrived(range_read const& what, fetched outcome)
     {
         std::lock_guard const lock(mutex_);
-        std::int64_t const next = outcome ? outcome.value().next_offset() : what.offset;
-        if (outcome)
-            size_.seen(outcome.value().size(), bytes);
+        auto const& batch = outcome.batch;
+        std::int64_t const next = batch ? batch.value().next_offset() : what.offset;
+        if (batch)
+            saw(batch.value().size(), outcome.kept.bytes());
         // A full answer hints at more than the last look at the watermarks knew.
-        if (outcome && std::cmp_greater_equal(outcome.value().size(), what.count)) {
+        if (batch && std::cmp_greater_equal(batch.value().size(), what.count)) {
             hinted_end_ = std::max(hinted_end_, next + 1);
             target_.known_end = std::max(target_.known_end, hinted_end_);
         }
         ranges_.arrived(what.id, next, std::move(outcome));
         waiting_.answer_all();
+    }
+
+    /// The answer to such a read is larger than `bytes`, which was what there was room for: it is forgotten,
+    /// and fewer records are asked for from now on.
+    void exceeded(range_read const& what, std::size_t bytes)
+    {
+        std::lock_guard const lock(mutex_);
+        size_.exceeded(what.count, bytes);
+        target_.count = std::min(target_.count, count());
+        ranges_.forgotten(what.id);
+        waiting_.answer_all();
+    }
+
+    void probe_exceeded(std::int32_t count, std::size_t bytes)
+    {
+        std::lock_guard const lock(mutex_);
+        size_.exceeded(count, bytes);
     }
 
     void forgotten(std::uint64_t id)
@@ -103,12 +169,25 @@ public:
         waiting_.answer_all();
     }
 
-    /// Forgets what is under way and has nothing more read, until the next take(); what has arrived stays.
+    /// Forgets what is under way and has nothing more read, until go_on(); what has arrived stays.
     void stop()
     {
         std::lock_guard const lock(mutex_);
         stopped_ = true;
         ranges_.forget_all();
+        waiting_.answer_all();
+    }
+
+    void go_on()
+    {
+        std::lock_guard const lock(mutex_);
+        stopped_ = false;
+    }
+
+    bool stopped() const
+    {
+        std::lock_guard const lock(mutex_);
+        return stopped_;
     }
 
 private:
@@ -118,12 +197,30 @@ private:
         return std::max(options.parallelism(), std::min<std::size_t>(options.read_ahead(), 1) + 1);
     }
 
+    std::int32_t count() const { return size_.count(most_, desk_->bytes_each(), desk_->bounds()); }
+
+    std::optional<allowance<>> allow(std::int32_t count, bool at_end, bool needed)
+    {
+        std::size_t const bytes = size_.reserve(count, at_end, desk_->bytes_each(), desk_->bounds());
+        return desk_->admit(partition_, bytes, needed);
+    }
+
+    void saw(std::size_t records, std::size_t bytes)
+    {
+        size_.seen(records, bytes);
+        desk_->seen(records, bytes);
+    }
+
+    desk_ptr const desk_;
+    std::int32_t const partition_;
+    std::int32_t const most_;
     mutable std::mutex mutex_;
     waiters<> waiting_{mutex_};
-    read_plan<result<record_batch>> ranges_;
+    read_plan<fetched> ranges_;
     read_size size_;
     plan_action target_;    ///< Where reading goes on.
     bool demanded_ = false; ///< What is there is waited for.
+    bool refused_ = false;
     std::int64_t hinted_end_ = 0;
     std::string request_id_;
     bool stopped_ = false;

@@ -12,7 +12,7 @@
 #include <hdikafka/detail/run/asio.hpp>
 #include <hdikafka/detail/run/run.hpp>
 #include <hdikafka/detail/run/task.hpp>
-#include <hdikafka/detail/stream/all_partitions.hpp>
+#include <hdikafka/detail/stream/next_batch.hpp>
 #include <hdikafka/detail/stream/offset_search.hpp>
 #include <hdikafka/detail/stream/partition_reader.hpp>
 #include <hdikafka/detail/stream/stream_state.hpp>
@@ -37,35 +37,42 @@ template <class Lazy>
 class stream_calls
 {
 public:
-    static net::awaitable<std::optional<record_batch>> next(stream_ptr stream, call_options options)
+    /// The next batch, with what it takes of the stream's budget; an empty one at the end.
+    static net::awaitable<held_batch> next_held(stream_ptr stream, call_options options)
     {
         call_label about("consume", stream->topic);
         about.request_id = stream->owner->identify(options);
         auto const due = stream->owner->deadline(options.timeout().value_or(client_core<>::longest));
         auto const op = stream->owner->http()->make_operation(due);
         typename stream_state<Lazy>::turn const place(stream, op);
-        if (auto rest = stream->take_rest())
-            co_return rest;
+        held_batch out;
+        if (stream->take_rest(out))
+            co_return out;
 
         call_entry<> const entry(*stream->owner, *op, about);
-        record_batch batch;
-        task work = next_batch(op, stream, std::move(options), batch);
+        task work = next_batch_of(op, stream, std::move(options), out);
         co_await run_operation<Lazy>(op, work);
-        if (op->stopped())
-            stream->stop(); // what has arrived stays; what has not is left alone until it is wanted again
         work.outcome().value();
-        if (batch.empty())
+        co_return out;
+    }
+
+    static net::awaitable<std::optional<record_batch>> next(stream_ptr stream, call_options options)
+    {
+        held_batch const batch = co_await next_held(std::move(stream), std::move(options));
+        if (batch.records.empty())
             co_return std::nullopt;
-        co_return batch;
+        co_return batch.records;
     }
 
     static net::awaitable<std::optional<shared_record>> next_record(stream_ptr stream, call_options options)
     {
-        auto batch = co_await next(stream, std::move(options));
-        if (!batch)
+        held_batch batch = co_await next_held(stream, std::move(options));
+        if (batch.records.empty())
             co_return std::nullopt;
-        stream->keep_rest(batch->without_first(1));
-        co_return batch->share(0);
+        auto first = batch.records.share(0);
+        batch.records = batch.records.without_first(1);
+        stream->keep_rest(std::move(batch));
+        co_return first;
     }
 
     /// Keeps how far the stream's user has got: up to there, or nowhere with an empty batch.
@@ -77,8 +84,7 @@ public:
         std::shared_ptr<checkpoint_store> const store = stream->options.checkpoint();
         if (!store)
             throw error(errc::invalid_option, about, "the stream was given no checkpoint()");
-        bool const known = stream->with_parts([&](auto& parts) { return parts.contains(what->partition); });
-        if (!known)
+        if (!stream->knows(what->partition))
             throw error(errc::invalid_partition, about, "the stream does not read this partition");
         what->topic = stream->topic;
         try {
@@ -103,10 +109,9 @@ public:
     static net::awaitable<std::map<std::int32_t, std::int64_t>> lags(stream_ptr stream, call_options options)
     {
         std::vector<partition_info> seen;
-        auto const positions = stream->positions();
         rest_calls<Lazy> calls(*stream->owner, "lag", options);
         if (stream->single) {
-            auto request = calls.partition(stream->topic, positions.begin()->first);
+            auto request = calls.partition(stream->topic, stream->positions().begin()->first);
             auto one = co_await perform(stream->owner, options.timeout(), std::move(request),
                                         &parse_partition<Lazy>);
             seen.push_back(std::move(one));
@@ -115,15 +120,7 @@ public:
             seen = co_await perform(stream->owner, options.timeout(), std::move(request),
                                     &parse_partitions<Lazy>);
         }
-        std::map<std::int32_t, std::int64_t> out;
-        for (partition_info const& one : seen) {
-            auto const at = positions.find(one.id);
-            std::int64_t position = at == positions.end() ? -1 : at->second;
-            if (position < 0)
-                position = start_position(stream->options.from(), one.earliest_offset, one.latest_offset);
-            out[one.id] = std::max<std::int64_t>(one.latest_offset - position, 0);
-        }
-        co_return out;
+        co_return stream->lags(seen);
     }
 
     /// The same in all.
@@ -137,29 +134,18 @@ public:
     }
 
 private:
-    /// The next batch; none at the end.
-    static task next_batch(operation_ptr op, stream_ptr stream, call_options options, record_batch& batch)
+    static task next_batch_of(operation_ptr op, stream_ptr stream, call_options options, held_batch& out)
     {
         result<void> outcome;
         if (stream->options.checkpoint() && !stream->resumed)
             outcome = co_await load_checkpoints(op, stream, options);
         if (!outcome)
             co_return outcome;
-        if (!stream->single) {
-            if (auto const wrong = check_consume(stream->options))
-                co_return error(wrong->code(), about_next(stream->topic, options), wrong->cause());
-            all_partitions<Lazy> all(op, stream, std::move(options));
-            outcome = co_await all.next(batch);
-            stream->followers.cancel(); // nobody follows a plan while there is no next()
-            co_return outcome;
-        }
-        stream_part* const only = stream->with_parts([](auto& parts) { return &parts.begin()->second; });
-        outcome = co_await only->reader->follow(op, std::move(options));
-        stream->with_parts([&](auto&) {
-            only->ended(outcome ? std::nullopt : std::optional(outcome.error()));
-            if (outcome)
-                batch = only->hand_over();
-        });
+        auto const wrong = check_consume(stream->options);
+        if (wrong && !stream->single)
+            co_return error(wrong->code(), about_next(stream->topic, options), wrong->cause());
+        next_batch<Lazy> next(op, stream, std::move(options));
+        outcome = co_await next.run(out);
         co_return outcome;
     }
 
@@ -184,7 +170,7 @@ private:
     }
 };
 
-/// What the user holds: with the last handle, and the last next(), the reads ahead end.
+/// What the user holds: with the last handle, and the last next(), all that is under way ends.
 template <class Lazy>
 stream_ptr stream_handle(std::shared_ptr<stream_state<Lazy>> state)
 {

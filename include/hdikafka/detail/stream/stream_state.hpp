@@ -7,7 +7,10 @@
 #include <hdikafka/detail/base/fwd.hpp>
 #include <hdikafka/detail/run/children.hpp>
 #include <hdikafka/detail/run/operation.hpp>
+#include <hdikafka/detail/stream/list_watch.hpp>
 #include <hdikafka/detail/stream/partition_reader.hpp>
+#include <hdikafka/detail/stream/stream_desk.hpp>
+#include <hdikafka/detail/stream/turns.hpp>
 #include <hdikafka/metadata.hpp>
 #include <hdikafka/record_batch.hpp>
 
@@ -27,50 +30,40 @@ namespace hdikafka::inline v0_1::detail {
 class stream_part
 {
 public:
-    explicit stream_part(partition_ptr one) : reader(std::move(one)) {}
+    stream_part(partition_ptr one, offset_spec start) : reader(std::move(one)), from(start) {}
 
     /// Takes notice of what the reader has come to.
-    void ended(std::optional<error> how)
-    {
-        finished = !how && !reader->holds();
-        failure = std::move(how);
-        look();
-    }
-
     void look()
     {
         position = reader->position().value_or(position);
         caught_up = reader->caught_up();
     }
 
-    /// The batch that the reader holds; empty when it holds none.
-    record_batch hand_over()
-    {
-        record_batch out = reader->hand_over();
-        look();
-        return out;
-    }
-
     partition_ptr reader;
+    offset_spec from;           ///< Where it starts, without a checkpoint.
     std::int64_t position = -1; ///< Of the next record to hand over; -1 until it is known.
     bool caught_up = false;     ///< When that was last looked at.
-    bool paused = false;
-    bool finished = false;
-    bool followed = false;        ///< Somebody follows the reader's plan.
-    std::optional<error> failure; ///< How that ended, until it is told.
+    std::int64_t idle_at = -1;  ///< The position where there was nothing to read last.
+    held_batch rest;            ///< What next_record() has left of a batch.
+    std::optional<error> failure; ///< How following its plan ended, until it is told.
 };
 
 /// Shared with a next() that is under way while the stream is moved or closed. Thread-safe.
 template <class Lazy>
-class stream_state
+class stream_state : public std::enable_shared_from_this<stream_state<Lazy>>
 {
 public:
     /// Of one partition; of all of them without one.
     stream_state(client_ptr client, std::string name, std::optional<std::int32_t> id, consume_options wanted)
-        : owner(std::move(client)), topic(std::move(name)), single(id.has_value()), options(wanted)
+        : owner(std::move(client)),
+          topic(std::move(name)),
+          single(id.has_value()),
+          options(wanted),
+          desk(std::make_shared<stream_desk<>>(wanted, owner->options().limits().body())),
+          list_(wanted)
     {
         if (id)
-            add(*id, wanted);
+            add(*id, wanted.from());
     }
 
     /// The one place for a next(), which close() ends then.
@@ -81,25 +74,158 @@ public:
         {
             std::lock_guard const lock(mutex_);
             closed_ = true;
-            if (current_)
-                current_->close();
+            desk->close();
         }
         stop();
     }
 
-    /// What next_record() has left of a batch.
-    std::optional<record_batch> take_rest()
+    /// Gives up all that is under way; what has arrived stays.
+    void stop()
     {
         std::lock_guard const lock(mutex_);
-        if (rest_.empty())
-            return std::nullopt;
-        return std::exchange(rest_, record_batch());
+        for (auto const& [id, part] : parts_)
+            part.reader->stop();
+        scouts.close();
     }
 
-    void keep_rest(record_batch batch)
+    /// What next_record() has left of the batch that was handed over last. Whether there is any.
+    bool take_rest(held_batch& out)
     {
         std::lock_guard const lock(mutex_);
-        rest_ = std::move(batch);
+        auto const whose = turns_.next_rest();
+        if (!whose)
+            return false;
+        turns_.keeps_rest(*whose, false);
+        out = std::exchange(parts_.at(*whose).rest, held_batch());
+        return true;
+    }
+
+    void keep_rest(held_batch batch)
+    {
+        if (batch.records.empty())
+            return;
+        std::lock_guard const lock(mutex_);
+        std::int32_t const id = batch.records.partition();
+        parts_.at(id).rest = std::move(batch);
+        turns_.keeps_rest(id, true);
+    }
+
+    /// The batch of the one whose turn it is, or its failure; none when nobody has anything. `again`: also a
+    /// failure that was told already.
+    result<held_batch> take_turn(bool again = false)
+    {
+        std::lock_guard const lock(mutex_);
+        if (scout_failure_)
+            return *std::exchange(scout_failure_, std::nullopt);
+        auto const whose = turns_.next(again);
+        if (!whose)
+            return held_batch();
+        stream_part& part = parts_.at(*whose);
+        if (!part.rest.records.empty()) {
+            turns_.keeps_rest(*whose, false);
+            return std::exchange(part.rest, held_batch());
+        }
+        if (part.failure && part.reader->failed()) {
+            turns_.told(*whose);
+            return *part.failure;
+        }
+        turns_.stands(*whose, standing::due);
+        if (part.failure)
+            return *std::exchange(part.failure, std::nullopt);
+        held_batch out = part.reader->hand_over();
+        part.look();
+        return out;
+    }
+
+    /// Whether everything up to the end has been handed over.
+    bool finished() const
+    {
+        std::lock_guard const lock(mutex_);
+        bool const begun = single || list_.has_seen();
+        return options.until() && begun && turns_.all_finished();
+    }
+
+    /// Those whose plans are to be followed now; they are, then. `in_line`: only who stands in line, and has
+    /// room.
+    std::vector<partition_ptr> to_follow(bool in_line)
+    {
+        std::lock_guard const lock(mutex_);
+        auto const admitted = desk->next_in_line();
+        std::vector<std::int32_t> due;
+        if (!in_line)
+            due = turns_.to_follow(steady_clock::now(), admitted);
+        else if (admitted && turns_.follow_from_line(*admitted))
+            due.push_back(*admitted);
+        std::vector<partition_ptr> out;
+        out.reserve(due.size());
+        for (std::int32_t const id : due) {
+            out.push_back(parts_.at(id).reader);
+            out.back()->go_on();
+        }
+        return out;
+    }
+
+    /// Nobody follows the plan any longer. `given_up`: nothing is known then that was not known before;
+    /// `failure`: what it ended with.
+    void followed(std::int32_t id, bool given_up, std::optional<error> failure)
+    {
+        {
+            std::lock_guard const lock(mutex_);
+            stream_part& part = parts_.at(id);
+            part.look();
+            part.failure = std::move(failure);
+            standing how = part.reader->stands();
+            if (given_up)
+                how = standing::due;
+            else if (part.failure)
+                how = standing::failed;
+            if (how == standing::idle)
+                idles(id, part);
+            else
+                turns_.stands(id, how, part.reader->until());
+            if (how != standing::in_line)
+                desk->leave_line(id);
+        }
+        desk->ring();
+    }
+
+    /// Whether nothing comes of itself, without a wait for time or room.
+    bool stands_still() const
+    {
+        std::lock_guard const lock(mutex_);
+        return !turns_.at_work();
+    }
+
+    /// When something is to be done next, that depends on the time alone.
+    steady_clock::time_point wake_at() const
+    {
+        std::lock_guard const lock(mutex_);
+        auto const list = single || scouting_ ? turns::never : list_.next(polls());
+        return std::min(list, turns_.wake_at());
+    }
+
+    /// Whether the list of partitions is to be asked for now; it is, then.
+    bool begins_scouting()
+    {
+        std::lock_guard const lock(mutex_);
+        if (single || scouting_ || scout_failure_ || steady_clock::now() < list_.next(polls()))
+            return false;
+        scouting_ = true;
+        return true;
+    }
+
+    /// What came of that: nothing if it was given up, a failure, or a list.
+    void scouted(bool given_up, std::optional<error> failure, std::vector<partition_info> const& seen)
+    {
+        {
+            std::lock_guard const lock(mutex_);
+            scouting_ = false;
+            if (failure && !given_up)
+                scout_failure_ = std::move(failure);
+            else if (!failure)
+                hear(seen);
+        }
+        desk->ring();
     }
 
     /// Of the next record that is handed over, by partition; -1 until it is known.
@@ -108,55 +234,57 @@ public:
         std::lock_guard const lock(mutex_);
         std::map<std::int32_t, std::int64_t> out;
         for (auto const& [id, part] : parts_)
-            out[id] = part.position;
-        if (!rest_.empty())
-            out[rest_.partition()] = rest_[0].offset();
+            out[id] = part.rest.records.empty() ? part.position : part.rest.records[0].offset();
         return out;
     }
 
     bool caught_up() const
     {
         std::lock_guard const lock(mutex_);
-        return rest_.empty() && !parts_.empty() &&
-               std::ranges::all_of(parts_, [](auto const& part) { return part.second.caught_up; });
+        return !parts_.empty() && std::ranges::all_of(parts_, [](auto const& part) {
+            return part.second.rest.records.empty() && part.second.caught_up;
+        });
+    }
+
+    /// How far each position is behind these watermarks. What is new in them the stream reads from now on.
+    std::map<std::int32_t, std::int64_t> lags(std::vector<partition_info> const& seen)
+    {
+        std::lock_guard const lock(mutex_);
+        if (!single && list_.has_seen())
+            add_new(seen);
+        std::map<std::int32_t, std::int64_t> out;
+        for (partition_info const& one : seen) {
+            auto const at = parts_.find(one.id);
+            if (!one.available() || !shares(one.id) || (at == parts_.end() && list_.has_seen()))
+                continue;
+            std::int64_t const position =
+                at == parts_.end() ? start_of(options.from(), one) : position_in(at->second, one);
+            out[one.id] = std::max<std::int64_t>(one.latest_offset - position, 0);
+        }
+        return out;
     }
 
     /// Stops or goes on handing over records of a partition, which must be known.
     void pause(std::int32_t id, bool paused)
     {
-        std::lock_guard const lock(mutex_);
-        auto const found = parts_.find(id);
-        if (found == parts_.end())
-            throw error(errc::invalid_partition, about_next(topic), "the stream knows no such partition");
-        found->second.paused = paused;
-        if (paused)
-            found->second.reader->stop();
-        else if (current_)
-            current_->wake();
+        {
+            std::lock_guard const lock(mutex_);
+            auto const found = parts_.find(id);
+            if (found == parts_.end())
+                throw error(errc::invalid_partition, about_next(topic), "the stream knows no such partition");
+            turns_.pause(id, paused);
+            if (paused) {
+                found->second.reader->stop();
+                desk->leave_line(id);
+            }
+        }
+        desk->ring();
     }
 
-    /// Gives up all reads ahead; what has arrived stays.
-    void stop()
+    bool knows(std::int32_t id) const
     {
         std::lock_guard const lock(mutex_);
-        for (auto const& [id, part] : parts_)
-            part.reader->stop();
-    }
-
-    /// Runs `function(parts)` under the lock.
-    template <class Function>
-    auto with_parts(Function function)
-    {
-        std::lock_guard const lock(mutex_);
-        return function(parts_);
-    }
-
-    /// Says so to the next() under way, which may wait for what has changed.
-    void wake() noexcept
-    {
-        std::lock_guard const lock(mutex_);
-        if (current_)
-            current_->wake();
+        return parts_.contains(id);
     }
 
     /// Goes on where the checkpoints say. Before the first read.
@@ -167,57 +295,111 @@ public:
             if (one.topic == topic)
                 saved_[one.partition] = one;
         for (auto& [id, part] : parts_)
-            part = make_part(id, options, part.paused);
+            part = make_part(id, options.from());
         resumed = true;
-    }
-
-    /// Partitions that were not there before.
-    void add(std::vector<partition_info> const& seen)
-    {
-        std::lock_guard const lock(mutex_);
-        // What is new was written from its beginning on while the stream was there.
-        bool const first_time = parts_.empty();
-        consume_options later = options;
-        later.from(earliest);
-        for (partition_info const& one : seen)
-            if (!parts_.contains(one.id))
-                add(one.id, first_time ? options : later);
     }
 
     client_ptr const owner;
     std::string const topic;
     bool const single; ///< Of one partition; otherwise of all there are.
     consume_options const options;
+    desk_ptr const desk;
+    children<Lazy> scouts; ///< Who ask for the list of partitions.
 
-    // These belong to the next() under way.
-    bool resumed = false;                ///< The checkpoints have been loaded.
-    std::int32_t last = -1;              ///< The partition that has handed over last.
-    steady_clock::time_point refresh_at; ///< When to look for partitions.
-    children<Lazy> followers;            ///< Of the parts' plans.
+    bool resumed = false; ///< The checkpoints have been loaded: belongs to the next() under way.
 
 private:
-    void add(std::int32_t id, consume_options wanted)
+    bool polls() const { return parts_.empty() || turns_.any_idle(); }
+
+    bool shares(std::int32_t id) const noexcept
     {
-        parts_.try_emplace(id, make_part(id, std::move(wanted)));
+        return single || id % std::max(options.share_of(), 1) == options.share_index();
     }
 
-    stream_part make_part(std::int32_t id, consume_options wanted, bool paused = false) const
+    static std::int64_t start_of(offset_spec from, partition_info const& seen)
+    {
+        return start_position(from, seen.earliest_offset, seen.latest_offset);
+    }
+
+    static std::int64_t position_in(stream_part const& part, partition_info const& seen)
+    {
+        if (!part.rest.records.empty())
+            return part.rest.records[0].offset();
+        return part.position < 0 ? start_of(part.from, seen) : part.position;
+    }
+
+    /// Has nothing to read. Of one partition its own reads are the poll.
+    void idles(std::int32_t id, stream_part& part)
+    {
+        if (single)
+            return turns_.stands(id, standing::resting, part.reader->until());
+        turns_.stands(id, standing::idle);
+        if (part.position != part.idle_at)
+            list_.ran_dry(steady_clock::now(), owner->http()->random().unit());
+        part.idle_at = part.position;
+    }
+
+    void hear(std::vector<partition_info> const& seen)
+    {
+        std::map<std::int32_t, partition_info const*> rows;
+        for (partition_info const& one : seen)
+            rows[one.id] = &one;
+        bool news = false;
+        for (auto& [id, part] : parts_) {
+            auto const row = rows.find(id);
+            if (turns_.standing_of(id) != standing::idle ||
+                !part.reader->hear(row == rows.end() ? nullptr : row->second))
+                continue;
+            turns_.stands(id, standing::due);
+            part.caught_up = false; // until its plan has been told
+            news = true;
+        }
+        add_new(seen);
+        list_.seen(steady_clock::now(), news, owner->http()->random().unit());
+    }
+
+    /// Partitions that were not there before: what is new later was written from its beginning on while the
+    /// stream was there. A stream that ends has those that it began with.
+    void add_new(std::vector<partition_info> const& seen)
+    {
+        if (options.until() && list_.has_seen())
+            return;
+        offset_spec const from = list_.has_seen() ? offset_spec(earliest) : options.from();
+        for (partition_info const& one : seen)
+            if (shares(one.id) && !parts_.contains(one.id)) {
+                add(one.id, from);
+                parts_.at(one.id).reader->hear(&one);
+            }
+    }
+
+    void add(std::int32_t id, offset_spec from)
+    {
+        parts_.try_emplace(id, make_part(id, from));
+        turns_.add(id);
+    }
+
+    stream_part make_part(std::int32_t id, offset_spec from) const
     {
         auto const found = saved_.find(id);
         checkpoint const* const saved = found == saved_.end() ? nullptr : &found->second;
+        consume_options wanted = options;
+        wanted.from(from);
         // Reads ahead, which may go on for a while behind the stream, are no users of the store.
         wanted.checkpoint(std::shared_ptr<checkpoint_store>());
-        stream_part out(std::make_shared<partition_reader<Lazy>>(owner, topic, id, std::move(wanted), saved));
+        stream_part out(std::make_shared<partition_reader<Lazy>>(owner, desk, topic, id, std::move(wanted),
+                                                                 saved),
+                        from);
         out.position = saved ? saved->next_offset : -1;
-        out.paused = paused;
         return out;
     }
 
     mutable std::mutex mutex_;
     std::map<std::int32_t, stream_part> parts_;
+    turns turns_;
+    list_watch list_;
     std::map<std::int32_t, checkpoint> saved_;
-    record_batch rest_;
-    operation_ptr current_;
+    std::optional<error> scout_failure_; ///< Why there is no list, until it is told.
+    bool scouting_ = false;              ///< Somebody asks for the list.
     bool closed_ = false;
 };
 
@@ -228,22 +410,19 @@ public:
     turn(stream_ptr stream, operation_ptr const& op) : stream_(std::move(stream))
     {
         std::lock_guard const lock(stream_->mutex_);
-        if (stream_->current_)
+        if (!stream_->desk->open(*op))
             throw error(errc::already_running, about_next(stream_->topic));
-        if (stream_->closed_)
-            throw error(errc::closed, about_next(stream_->topic), "the stream is closed");
-        stream_->current_ = op;
+        if (!stream_->closed_)
+            return;
+        stream_->desk->leave();
+        throw error(errc::closed, about_next(stream_->topic), "the stream is closed");
     }
     turn(turn const&) = delete;
     turn& operator=(turn const&) = delete;
-    ~turn()
-    {
-        std::lock_guard const lock(stream_->mutex_);
-        stream_->current_.reset();
-    }
+    ~turn() { stream_->desk->leave(); }
 
 private:
-    stream_ptr stream_;
+    stream_ptr const stream_;
 };
 
 } // namespace hdikafka::inline v0_1::detail
