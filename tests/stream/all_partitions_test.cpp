@@ -251,7 +251,9 @@ TEST_CASE("the failure of one partition is told, and the others go on")
 
 TEST_CASE("a cancelled next() over all partitions has lost nothing either")
 {
-    test::emulated service;
+    hk::emulator_options slow;
+    slow.latency(1ms);
+    test::emulated service(std::move(slow));
     service.emulator.add_topic("orders", 4);
     for (std::int32_t partition = 0; partition < 4; ++partition)
         fill(service.emulator, 50, partition);

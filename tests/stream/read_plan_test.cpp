@@ -189,21 +189,19 @@ TEST_CASE("eight connections need an eighth of the round trips, and reading ahea
     CHECK(rounds(8, 9) == 50);
 }
 
-TEST_CASE("the count follows the size of the records")
+TEST_CASE("what is not admitted is not read, and may be asked for again")
 {
-    read_size size(5000);
-    CHECK(size.count() == 5000);
-    size.seen(0, 100);
-    CHECK(size.count() == 5000);
-    size.seen(100, 100'000);
-    CHECK(size.count() == 2000);
-    for (int i = 0; i != 50; ++i)
-        size.seen(10, 10'000'000);
-    CHECK(size.count() == 2);
-    for (int i = 0; i != 50; ++i)
-        size.seen(1, 100'000'000);
-    CHECK(size.count() == 1);
-    for (int i = 0; i != 100; ++i)
-        size.seen(1000, 10'000);
-    CHECK(size.count() == 5000);
+    plan ranges(2, 2);
+    bool asked_for_need = false;
+    auto const refuse = [&](range_read const& read, bool needed) {
+        CHECK(read.offset == 5);
+        CHECK(read.count == 10);
+        asked_for_need = needed;
+        return false;
+    };
+    CHECK_FALSE(ranges.next(waiting_at(5), true, refuse));
+    CHECK(asked_for_need);
+    CHECK_FALSE(ranges.next(waiting_at(5), false, refuse));
+    CHECK_FALSE(asked_for_need);
+    CHECK(due(ranges, waiting_at(5)) == reads{{5, 10}, {15, 10}});
 }

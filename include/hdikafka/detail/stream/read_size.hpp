@@ -26,7 +26,7 @@ public:
     static constexpr double usual = 2'000'000;
 
     std::size_t budget;
-    std::size_t body; ///< No answer may have more.
+    std::size_t body;   ///< No answer may have more.
     double aim = usual; ///< About how large answers are to be.
 };
 

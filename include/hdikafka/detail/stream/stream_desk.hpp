@@ -27,7 +27,9 @@ class allowance
 {
 public:
     allowance() = default;
-    allowance(std::shared_ptr<stream_desk<Lazy>> desk, std::size_t bytes) noexcept : desk_(std::move(desk)), bytes_(bytes) {}
+    allowance(std::shared_ptr<stream_desk<Lazy>> desk, std::size_t bytes) noexcept
+        : desk_(std::move(desk)), bytes_(bytes)
+    {}
     allowance(allowance&& other) noexcept
         : desk_(std::move(other.desk_)), bytes_(other.bytes_), settled_(other.settled_)
     {}

@@ -40,11 +40,11 @@ public:
     }
 
     partition_ptr reader;
-    offset_spec from;           ///< Where it starts, without a checkpoint.
-    std::int64_t position = -1; ///< Of the next record to hand over; -1 until it is known.
-    bool caught_up = false;     ///< When that was last looked at.
-    std::int64_t idle_at = -1;  ///< The position where there was nothing to read last.
-    held_batch rest;            ///< What next_record() has left of a batch.
+    offset_spec from;             ///< Where it starts, without a checkpoint.
+    std::int64_t position = -1;   ///< Of the next record to hand over; -1 until it is known.
+    bool caught_up = false;       ///< When that was last looked at.
+    std::int64_t idle_at = -1;    ///< The position where there was nothing to read last.
+    held_batch rest;              ///< What next_record() has left of a batch.
     std::optional<error> failure; ///< How following its plan ended, until it is told.
 };
 
@@ -386,9 +386,8 @@ private:
         wanted.from(from);
         // Reads ahead, which may go on for a while behind the stream, are no users of the store.
         wanted.checkpoint(std::shared_ptr<checkpoint_store>());
-        stream_part out(std::make_shared<partition_reader<Lazy>>(owner, desk, topic, id, std::move(wanted),
-                                                                 saved),
-                        from);
+        stream_part out(
+            std::make_shared<partition_reader<Lazy>>(owner, desk, topic, id, std::move(wanted), saved), from);
         out.position = saved ? saved->next_offset : -1;
         return out;
     }

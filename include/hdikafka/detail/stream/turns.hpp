@@ -61,9 +61,8 @@ public:
     {
         if (auto const rest = next_rest())
             return rest;
-        return next_of([again](seat const& one) {
-            return one.speaks() || (again && one.how == standing::failed);
-        });
+        return next_of(
+            [again](seat const& one) { return one.speaks() || (again && one.how == standing::failed); });
     }
 
     /// The same among those with a rest alone; nobody while another's turn comes before that.
@@ -101,8 +100,7 @@ public:
     bool at_work() const
     {
         return any([](seat const& one) {
-            return !one.paused &&
-                   (one.speaks() || one.how == standing::due || one.how == standing::followed);
+            return !one.paused && (one.speaks() || one.how == standing::due || one.how == standing::followed);
         });
     }
 
