@@ -136,7 +136,7 @@ public:
         : random_(seed),
           log_(random_),
           options_(random_options()),
-          ahead_(std::in_place, options_),
+          ahead_(std::in_place, desk(options_), 0, options_),
           plan_(options_),
           growth_(chance(random_, 50) ? up_to(random_, 10) : 0),
           retention_(chance(random_, 30) ? up_to(random_, 5) : 0),
@@ -306,22 +306,23 @@ private:
     {
         for (;;) {
             auto taken = ahead_->take(action_, "id");
-            while (auto const due = ahead_->next()) {
-                if (due->count < 1 || due->offset < 0)
-                    return "a read of " + std::to_string(due->count) + " records";
-                under_way_.push_back(*due);
+            while (auto due = ahead_->next(true)) {
+                if (due->what.count < 1 || due->what.offset < 0)
+                    return "a read of " + std::to_string(due->what.count) + " records";
+                under_way_.push_back(std::move(*due));
             }
             if (under_way_.size() > options_.parallelism() + 2)
                 return "too many reads at a time";
             if (taken) {
-                learn(*taken);
+                learn(taken->batch);
                 return "";
             }
             if (under_way_.empty())
                 return "nothing is read, and nothing would come";
             happen();
             if (chance(random_, cancellations_)) {
-                ahead_->stop(); // next() was cancelled, and is called again
+                ahead_->stop(); // the partition was paused, and goes on
+                ahead_->go_on();
                 under_way_.clear();
                 return "";
             }
@@ -333,7 +334,8 @@ private:
     void finish_one()
     {
         auto const which = static_cast<std::size_t>(up_to(random_, static_cast<int>(under_way_.size()) - 1));
-        range_read const what = under_way_[which];
+        due_read due = std::move(under_way_[which]);
+        range_read const what = due.what;
         under_way_.erase(under_way_.begin() + static_cast<std::ptrdiff_t>(which));
         if (chance(random_, faults_))
             return ahead_->forgotten(what.id);
@@ -341,7 +343,11 @@ private:
         std::size_t const bytes = answer ? answer.value().size() * 20 : 0;
         if (answer && chance(random_, 50))
             ahead_->told(what.id, answer.value().next_offset());
-        ahead_->arrived(what, std::move(answer), bytes);
+        due.kept.settle(bytes);
+        fetched read;
+        read.batch = std::move(answer);
+        read.kept = std::move(due.kept);
+        ahead_->arrived(what, std::move(read));
     }
 
     hk::result<hk::record_batch> answer_to(range_read const& what)
@@ -392,7 +398,7 @@ private:
         auto const again = hk::consume_options(options_).from(next);
         plan_ = partition_plan(again);
         plan_.expect(last, 10 * last);
-        ahead_.emplace(again);
+        ahead_.emplace(desk(again), 0, again);
         under_way_.clear();
         for (auto at = log_.records().lower_bound(next); at != log_.records().end() && at->first < expected_;
              ++at)
@@ -409,6 +415,11 @@ private:
         if (first != log_.records().end() && first->first < before)
             return "offset " + std::to_string(first->first) + " was passed over";
         return "";
+    }
+
+    static desk_ptr desk(hk::consume_options const& options)
+    {
+        return std::make_shared<stream_desk<>>(options, hk::http_limits().body());
     }
 
     std::string judge_end() const { return missed(action_.end == no_end ? 0 : action_.end); }
@@ -442,7 +453,7 @@ private:
     int commits_;
     int restarts_;
     hk::record_batch arrived_;
-    std::vector<range_read> under_way_;
+    std::vector<due_read> under_way_;
     std::optional<std::int64_t> start_;
     std::int64_t search_end_ =
         0; ///< Records from here on were not there when a point in time was looked for.

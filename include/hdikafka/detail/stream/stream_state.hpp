@@ -10,6 +10,7 @@
 #include <hdikafka/detail/stream/list_watch.hpp>
 #include <hdikafka/detail/stream/partition_reader.hpp>
 #include <hdikafka/detail/stream/stream_desk.hpp>
+#include <hdikafka/detail/stream/stream_part.hpp>
 #include <hdikafka/detail/stream/turns.hpp>
 #include <hdikafka/metadata.hpp>
 #include <hdikafka/record_batch.hpp>
@@ -25,28 +26,6 @@
 #include <vector>
 
 namespace hdikafka::inline v0_1::detail {
-
-/// A partition's place in a stream.
-class stream_part
-{
-public:
-    stream_part(partition_ptr one, offset_spec start) : reader(std::move(one)), from(start) {}
-
-    /// Takes notice of what the reader has come to.
-    void look()
-    {
-        position = reader->position().value_or(position);
-        caught_up = reader->caught_up();
-    }
-
-    partition_ptr reader;
-    offset_spec from;             ///< Where it starts, without a checkpoint.
-    std::int64_t position = -1;   ///< Of the next record to hand over; -1 until it is known.
-    bool caught_up = false;       ///< When that was last looked at.
-    std::int64_t idle_at = -1;    ///< The position where there was nothing to read last.
-    held_batch rest;              ///< What next_record() has left of a batch.
-    std::optional<error> failure; ///< How following its plan ended, until it is told.
-};
 
 /// Shared with a next() that is under way while the stream is moved or closed. Thread-safe.
 template <class Lazy>
@@ -234,7 +213,7 @@ public:
         std::lock_guard const lock(mutex_);
         std::map<std::int32_t, std::int64_t> out;
         for (auto const& [id, part] : parts_)
-            out[id] = part.rest.records.empty() ? part.position : part.rest.records[0].offset();
+            out[id] = part.handed_over();
         return out;
     }
 
@@ -258,7 +237,7 @@ public:
             if (!one.available() || !shares(one.id) || (at == parts_.end() && list_.has_seen()))
                 continue;
             std::int64_t const position =
-                at == parts_.end() ? start_of(options.from(), one) : position_in(at->second, one);
+                at == parts_.end() ? start_of(options.from(), one) : at->second.position_in(one);
             out[one.id] = std::max<std::int64_t>(one.latest_offset - position, 0);
         }
         return out;
@@ -314,18 +293,6 @@ private:
     bool shares(std::int32_t id) const noexcept
     {
         return single || id % std::max(options.share_of(), 1) == options.share_index();
-    }
-
-    static std::int64_t start_of(offset_spec from, partition_info const& seen)
-    {
-        return start_position(from, seen.earliest_offset, seen.latest_offset);
-    }
-
-    static std::int64_t position_in(stream_part const& part, partition_info const& seen)
-    {
-        if (!part.rest.records.empty())
-            return part.rest.records[0].offset();
-        return part.position < 0 ? start_of(part.from, seen) : part.position;
     }
 
     /// Has nothing to read. Of one partition its own reads are the poll.
