@@ -1,4 +1,5 @@
 // What the service says of itself, with and without a token.
+#include "support/emulator/emulated.hpp"
 #include "support/net/running.hpp"
 
 #include <doctest/doctest.h>
@@ -134,4 +135,14 @@ TEST_CASE("a status fails as any call does")
     CHECK(late.server.requests().empty());
     late.client.close();
     CHECK(late.status().code() == hk::errc::closed);
+}
+
+TEST_CASE("the emulator has a status, for all or for those with a token")
+{
+    for (bool const guarded : {false, true}) {
+        CAPTURE(guarded);
+        emulated service(hk::emulator_options().quirks(hk::emulator_quirks().status_needs_token(guarded)));
+        CHECK_FALSE(service.run(service->status()).value().empty());
+        CHECK(service.emulator.token_requests() == (guarded ? 1 : 0));
+    }
 }

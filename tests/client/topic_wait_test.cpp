@@ -1,10 +1,12 @@
 // Topics that show on one node of the service and not yet on another: waiting for them, and the first calls
 // afterwards.
+#include "support/emulator/emulated.hpp"
 #include "support/net/running.hpp"
 
 #include <doctest/doctest.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <utility>
@@ -133,6 +135,11 @@ TEST_CASE("a wait that runs out of time says what was missing")
         {&unknowing, "the topic does not show yet"},
         {[](seen_request const& request) { return lists_topics(request) ? knowing(request) : rows(""); },
          "the topic shows no partitions yet"},
+        {[](seen_request const& request) {
+             return lists_topics(request) ? knowing(request)
+                                          : rows(good_row + R"(,{"partition_id":1,"leader":null})");
+         },
+         "partition 1 cannot be used yet: no leader"},
     };
     for (auto const& one : cases) {
         CAPTURE(one.told);
@@ -268,4 +275,38 @@ TEST_CASE("what is not found is believed at once where nothing speaks against it
         REQUIRE(run(all.io, all.client.create_topic("orders")).good());
         asked_once(all);
     }
+}
+
+TEST_CASE("with nodes of which one is behind, whoever has waited for a topic can use it")
+{
+    emulated service(hk::emulator_options().quirks(hk::emulator_quirks().nodes(2).node_looks(4)));
+    for (int i = 0; i != 5; ++i) {
+        std::string const topic = "orders-" + std::to_string(i);
+        REQUIRE(service.run(service->create_topic(topic, hk::topic_config().partition_count(2))));
+        REQUIRE(service.run(service->wait_for_topic(topic, 60s)));
+        hk::client const other(service.io.get_executor(), service.emulator.client_options());
+        CHECK(service.run(other.partitions(topic)).value().size() == 2);
+        CHECK(service.run(service->produce(topic, hk::records("v"))));
+    }
+}
+
+TEST_CASE("a record that is produced right after a creation is written once, though a node is behind")
+{
+    emulated service(hk::emulator_options().quirks(hk::emulator_quirks().nodes(2).node_looks(2)));
+    for (int i = 0; i != 5; ++i) {
+        std::string const topic = "orders-" + std::to_string(i);
+        REQUIRE(service.run(service->create_topic(topic)));
+        CHECK(service.run(service->produce(topic, hk::records("v"))));
+        CHECK(service.emulator.records(topic, 0).size() == 1);
+    }
+}
+
+TEST_CASE("a topic whose partitions come later, and their leaders after that, is waited for to the end")
+{
+    emulated service(
+        hk::emulator_options().quirks(hk::emulator_quirks().partitions_after(20ms).leaders_after(150ms)));
+    REQUIRE(service.run(service->create_topic("orders", hk::topic_config().partition_count(3))));
+    REQUIRE(service.run(service->wait_for_topic("orders", 60s)));
+    for (std::int32_t id = 0; id != 3; ++id)
+        CHECK(service.run(service->produce("orders", hk::record("v").partition(id))));
 }

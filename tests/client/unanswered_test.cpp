@@ -1,4 +1,5 @@
 // A produce that is not answered: whether its topic exists is looked up, within its time, and told.
+#include "support/emulator/emulated.hpp"
 #include "support/net/running.hpp"
 
 #include <hdikafka/detail/client/unanswered.hpp>
@@ -68,6 +69,16 @@ TEST_CASE("a produce that is not answered says that its topic does not exist, an
             CHECK(requests[1].line.starts_with("GET /v1/metadata/topics "));
             CHECK(requests[1].field("x-ms-client-request-id") == failure.info().request_id);
         }
+}
+
+TEST_CASE("a service that keeps silent about topics it does not have is found out")
+{
+    emulated service(hk::emulator_options().quirks(hk::emulator_quirks().missing_topic_hangs(true)));
+    hk::client const client(service.io.get_executor(), service.emulator.client_options().idle_timeout(200ms));
+    auto const sent = service.run(client.produce("orders", hk::records("v")));
+    REQUIRE_FALSE(sent);
+    CHECK(sent.error().code() == hk::errc::idle_timeout);
+    CHECK(tells(sent.error()));
 }
 
 TEST_CASE("so does a producer's batch")

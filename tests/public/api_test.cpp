@@ -77,6 +77,8 @@ asio::awaitable<void> temporaries(hk::client client)
 
 asio::awaitable<void> results(hk::client client)
 {
+    auto const status = co_await hk::as_result(client.status());
+    CHECK(status);
     auto const brokers = co_await hk::as_result(client.brokers());
     CHECK(brokers);
     auto const topics = co_await hk::as_result(client.topics(hk::call_options().timeout(20s)));
