@@ -53,12 +53,14 @@ void check(operation const& what, fault const& which, aftermath const& seen)
     }
     CHECK_FALSE(seen.too_early);
     CHECK(seen.at_rest);
+    CHECK(seen.left_at_end == 0);
+    CHECK(seen.forgotten);
+    if (seen.left_to_stream)
+        return; // the next call would wait for what this one began
     CHECK(seen.left_open == which.left_open);
     if (which.goes_on && which.asks_authority)
         CHECK(seen.tokens_asked_for == 1);
     CHECK(seen.next_works(which.code ? what.good : what.good_again));
-    CHECK(seen.left_at_end == 0);
-    CHECK(seen.forgotten);
     if (which.other_first)
         CHECK(seen.other_good == (which.event.find("break") == std::string::npos));
     std::size_t const good_calls = which.code ? 1 : 2;
@@ -90,7 +92,9 @@ TEST_CASE("a call that waits for others, to try again or for what is not there y
             bool const works = seen.next_works(which.code ? what.good : what.good_again);
             table.add(what.name, {which.step, which.event, name_of(seen.end.code()),
                                   seen.end.good() ? "-" : name_of(seen.end.error().info().persisted()),
-                                  works ? "works" : "fails"});
+                                  seen.left_to_stream ? "goes on with it"
+                                  : works             ? "works"
+                                                      : "fails"});
         }
     table.note("A back-off and a pause are timers, and no connection is held: nothing in them can fail.");
     table.note("No back-off is begun that would end past the deadline: none is ever cut short by it.");

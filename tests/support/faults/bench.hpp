@@ -28,7 +28,9 @@ public:
     bool forgotten = false;      ///< Nothing of the client is alive after it.
     bool at_rest = false;        ///< After the call, and after the next, the context had no work left.
     bool other_good = false;     ///< The call that went before.
-    bool too_early = false;      ///< The limit had passed before the call stood where it should.
+    bool left_to_stream =
+        false;              ///< What the call began went on when it was given up, until the stream's end.
+    bool too_early = false; ///< The limit had passed before the call stood where it should.
     std::vector<seen_request> requests;
     std::size_t connections = 0;
     std::size_t tokens_asked_for = 0;
@@ -66,6 +68,13 @@ public:
         if (out.too_early)
             return out;
         out.at_rest = fault_.goes_on || rests();
+        if (!out.at_rest && is_left_to_stream()) {
+            out.left_to_stream = true;
+            subject_.reset();
+            out.at_rest = rests();
+            look_at_end(out);
+            return out;
+        }
         out.left_open = site_.open_connections();
         if (!out.at_rest)
             return out; // whatever it is could take its time
@@ -80,15 +89,27 @@ public:
         if (limited && out.next.code() == std::errc::timed_out)
             out.too_early = true;
         subject_.reset();
+        look_at_end(out);
+        return out;
+    }
+
+private:
+    /// Without the client.
+    void look_at_end(aftermath& out)
+    {
         out.forgotten = site_.forgotten();
         out.left_at_end = site_.open_connections();
         out.requests = site_.server().requests();
         out.connections = site_.server().connections();
         out.tokens_asked_for = site_.tokens_asked_for();
-        return out;
     }
 
-private:
+    /// Whether the caller alone gave up, of a stream that goes on for the next one.
+    bool is_left_to_stream() const
+    {
+        return what_.reads_on && (fault_.kind == trouble::call_limit || fault_.kind == trouble::cancellation);
+    }
+
     ending<std::string> run_call(hk::call_options const& options)
     {
         ending<std::string> end;

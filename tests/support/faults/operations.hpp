@@ -50,6 +50,7 @@ public:
     bool needs_token = true;             ///< Its requests show one.
     bool records = false;                ///< Writes records, which must not be there twice.
     bool at_least_once = false;          ///< They may, after all.
+    bool reads_on = false;               ///< What it has begun goes on when the caller alone gives up.
     bool pauses = false;                 ///< Waits between looks for what is not there yet.
     hk::offset_spec from = hk::earliest; ///< Where the stream starts.
 };
@@ -181,6 +182,7 @@ inline std::vector<operation> all_operations()
     for (operation* const one_of_stream : {&all[all.size() - 3], &all[all.size() - 2], &all.back()}) {
         one_of_stream->reported = "consume";
         one_of_stream->pauses = true;
+        one_of_stream->reads_on = true;
         one_of_stream->good_again = "1v";
     }
     add("lag", "orders", &operations::lag, "5", "GET " + one);
