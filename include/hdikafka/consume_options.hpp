@@ -48,21 +48,31 @@ public:
     consume_options& parallelism(std::size_t connections) & { return set(parallelism_, connections); }
     consume_options&& parallelism(std::size_t connections) && { return std::move(parallelism(connections)); }
 
-    /// How many answers are read ahead, on a connection of their own; 1 by default, 0 reads when next() is
-    /// called and not before. At most parallelism() + read_ahead() answers are in memory, of about 2 MB each
-    /// where max_records() allows it, and never more than the service's cap (6 MB).
+    /// How many answers of a partition are read ahead, on a connection of their own; 1 by default, 0 reads
+    /// when next() is called and not before. At most parallelism() + read_ahead() answers of each partition
+    /// are in memory, of about 2 MB each where max_records() allows it, or fewer where buffer_bytes() is
+    /// small.
     consume_options& read_ahead(std::size_t answers) & { return set(read_ahead_, answers); }
     consume_options&& read_ahead(std::size_t answers) && { return std::move(read_ahead(answers)); }
 
-    /// How many bytes the stream may hold, over all its partitions: answers that are on their way, and those
-    /// that wait to be handed over, with all of their bodies; 64 MiB by default, at least 1. When it is used
-    /// up nothing more is read until something has been handed over; one answer, the one that is needed next,
-    /// may go beyond.
+    /// How many bytes the stream may hold, over all its partitions: the bodies of answers, whole, from when
+    /// they may come until the last of their records has been handed over; 64 MiB by default, at least 1. For
+    /// each read about twice what it is expected to bring is kept free; an answer that is larger is asked for
+    /// again with fewer records. When there is no room, reads wait in the order in which they came, and
+    /// nothing is read ahead. One answer may go beyond: when nothing else would lead on, the next read is
+    /// made, and a single record may then be as large as http_limits::body() allows. Batches that were handed
+    /// over are the program's, and do not count.
     consume_options& buffer_bytes(std::size_t bytes) & { return set(buffer_bytes_, bytes); }
     consume_options&& buffer_bytes(std::size_t bytes) && { return std::move(buffer_bytes(bytes)); }
 
     /// Of a topic's partitions only those whose number modulo `of` is `index`, also of those that are added
     /// later: each of `of` servers reads its share. By default all of them. For a stream over all partitions.
+    ///
+    /// In Kubernetes a StatefulSet gives each of its pods an ordinal: `.share(ordinal, replicas)`. There are
+    /// no groups: nobody takes over what a server leaves while it is down. With a checkpoint_store that all
+    /// servers share, `of` may be changed between two runs of all of them, and each goes on where the
+    /// partition's last reader was; while servers with different `of` run at a time, some partitions are read
+    /// twice.
     consume_options& share(std::int32_t index, std::int32_t of) &
     {
         share_index_ = index;

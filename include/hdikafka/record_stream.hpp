@@ -40,17 +40,25 @@ public:
 
     /// The next records; nullopt when everything up to until() has been handed over.
     ///
-    /// - Effect: reads on from position(). Without until() it waits at the end of the partition for more,
-    ///   as long as the call's timeout allows; without a timeout for ever. A batch is never empty.
+    /// - Effect: reads on from position(). Without until() it waits for more, as long as the call's timeout
+    ///   allows; without a timeout for ever. It also waits while all that is left is paused, and, without
+    ///   until(), for a topic that has no partitions yet. A batch is never empty. Partitions hand over in
+    ///   turn: one that has a batch waits for each of the others once at most. At the end of its partition a
+    ///   stream over one polls it by reading; of all of them one request for their list, a poll, tells which
+    ///   have more.
     /// - Completion: the caller resumes on its own executor, with a batch that owns its bytes.
     /// - Errors: those of client::fetch; errc::offset_below_earliest when retention deleted records
     ///   before they were read, offset_above_latest when the topic became shorter, unreadable_record when
-    ///   the service keeps silent about records it has; these three stay until a new stream is made.
-    ///   errc::already_running when another next() is under way; errc::timed_out after the timeout.
+    ///   the service keeps silent about records it has; these three stay until a new stream is made, and of
+    ///   several partitions those that are left go on. errc::already_running when another next() is under
+    ///   way; errc::timed_out after the timeout.
     /// - Cancellation: terminal. A cancelled, timed-out or otherwise failed next() consumes nothing: the
-    ///   next one goes on from the same position. A cancellation or timeout also ends the reads that are
-    ///   under way; what has arrived stays. Asio's `||` may throw a finished batch away, which then counts as
-    ///   handed over: use the timeout instead.
+    ///   next one goes on from the same position. What it has begun goes on without it, for the next one,
+    ///   each request within the client's total_timeout(): calls that have less time than an answer takes
+    ///   read everything all the same. A failure that comes while no next() waits is told to the one after.
+    ///   Only close(), pause() and the end of the stream give up what is under way; while no next() waits no
+    ///   poll begins, and nothing but the answers that read_ahead() and parallelism() ask for. Asio's `||`
+    ///   may throw a finished batch away, which then counts as handed over: use the timeout instead.
     net::awaitable<std::optional<record_batch>> next(call_options options = {});
 
     /// One record at a time, which keeps its bytes alive by itself; otherwise like next(). The two may be
@@ -64,12 +72,17 @@ public:
     /// The same for each partition that the stream knows of.
     std::map<std::int32_t, std::int64_t> positions() const;
 
-    /// Whether all positions had reached their high watermarks when those were last looked at.
+    /// Whether all positions had reached their high watermarks when those were last looked at. False while
+    /// nothing is known of a partition: before its first read, also of one that appears later, and while it
+    /// has no leader.
     bool caught_up() const;
 
-    /// Hands over nothing more of a partition until resume(); what was read ahead is kept, and its position
-    /// stays. Throws hk::error (errc::invalid_partition) when the stream does not know the partition: one
-    /// over all of them knows them after its first next().
+    /// Hands over nothing more of a partition until resume(), from now on: what was read ahead, and what
+    /// next_record() has left of a batch, is kept and comes after that; the position stays, and a read under
+    /// way is given up. What is kept counts for buffer_bytes(), and keeps no other partition from going on.
+    /// Of a stream over one partition next() then waits for resume(), its timeout or close().
+    /// Throws hk::error (errc::invalid_partition) when the stream does not know the partition: one over all
+    /// of them knows them after its first next().
     void pause(std::int32_t partition);
 
     /// Ends a pause(); a next() under way takes notice.
@@ -77,7 +90,11 @@ public:
 
     /// How many offsets lie between the position and the high watermark, of all partitions together. Offsets
     /// have gaps, so there may be fewer records. Never negative. Before the first next() it counts from where
-    /// from() says, as no checkpoint has been loaded yet.
+    /// from() says, as no checkpoint has been loaded yet. A partition that appears while the stream runs will
+    /// be read from its beginning, and is behind by all that it has; the stream knows it from then on.
+    /// Where a partition ends with offsets that have no records (markers of transactions, say) it counts from
+    /// behind them as soon as that is known. Partitions without a leader have no watermarks, and are left
+    /// out.
     ///
     /// - Effect: reads the watermarks; the position stays.
     /// - Completion: the caller resumes on its own executor.

@@ -95,6 +95,27 @@ TEST_CASE("what a paused partition keeps does not keep the others from reading")
     CHECK_FALSE(service.run(stream.next_record()).value().has_value());
 }
 
+TEST_CASE("who is paused while there is no room for him goes on when both are over")
+{
+    test::emulated service;
+    service.emulator.add_topic("orders", 3);
+    for (std::int32_t id = 0; id != 3; ++id)
+        test::fill(service.emulator, 3, id, 5'000);
+    auto stream =
+        service->consume("orders", hk::consume_options().until(hk::latest).buffer_bytes(1'000).read_ahead(0));
+    by_partition all;
+    std::int32_t const first = service.run(stream.next_record()).value()->partition();
+    all[first].push_back(0);
+    for (std::int32_t id = 0; id != 3; ++id)
+        stream.pause(id);
+    CHECK_FALSE(service.run(stream.next(hk::call_options().timeout(10ms))));
+    for (std::int32_t id = 0; id != 3; ++id)
+        stream.resume(id);
+    while (auto const batch = service.run(stream.next()).value())
+        test::note(all, *batch);
+    CHECK(all == by_partition{{0, from_to(0, 3)}, {1, from_to(0, 3)}, {2, from_to(0, 3)}});
+}
+
 TEST_CASE("one record of another size among small ones comes through a small budget")
 {
     test::emulated service;

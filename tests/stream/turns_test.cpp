@@ -121,6 +121,16 @@ TEST_CASE("who stands in line is followed when there is room")
     CHECK(all.to_follow(start, std::nullopt).empty());
 }
 
+TEST_CASE("who was paused while in line asks for room once more")
+{
+    turns all = of(1);
+    all.stands(0, standing::in_line);
+    all.pause(0, true);
+    CHECK(all.to_follow(start, 0).empty());
+    all.pause(0, false);
+    CHECK(all.to_follow(start, std::nullopt) == ids{0});
+}
+
 TEST_CASE("a failure that stays is told once more only when asked for again")
 {
     turns all = of(2);

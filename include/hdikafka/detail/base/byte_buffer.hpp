@@ -72,6 +72,20 @@ public:
         capacity_ = total;
     }
 
+    /// Gives back what the content does not take, if that is much. Views into it do not stay valid.
+    void shrink() noexcept
+    {
+        if (capacity_ - size_ <= size_ / 4 || size_ == 0)
+            return;
+        // NOLINTNEXTLINE(cppcoreguidelines-no-malloc): as above
+        auto* const smaller = static_cast<char*>(std::realloc(memory_.get(), size_));
+        if (smaller == nullptr)
+            return;
+        static_cast<void>(memory_.release());
+        memory_.reset(smaller);
+        capacity_ = size_;
+    }
+
     void append(std::string_view text)
     {
         if (text.empty())

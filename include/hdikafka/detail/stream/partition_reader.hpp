@@ -86,6 +86,14 @@ public:
     std::optional<std::int64_t> position() const noexcept { return plan_.position(); }
     bool caught_up() const noexcept { return plan_.caught_up(); }
 
+    /// Where the next record is written, by the last look or list; nothing while the partition is
+    /// unavailable.
+    std::optional<std::int64_t> watermark() const noexcept
+    {
+        bool const known = known_ && known_->what == plan_event::kind::watermarks;
+        return known ? std::optional(known_->latest) : std::nullopt;
+    }
+
     /// Once for all.
     bool failed() const noexcept { return unfit_ || plan_.failure(); }
 
@@ -270,6 +278,7 @@ private:
         auto const read = co_await call<Lazy>(op, owner_->http(), *request.value(), answer);
         if (!read && op->stopped())
             co_return read;
+        answer.response.body.shrink(); // what is kept alive is what is accounted for
         std::size_t const bytes = answer.response.body.size();
         out.batch = read ? read_batch<Lazy>(answer, asked) : result<record_batch>(read.error());
         out.kept.settle(out.batch && !out.batch.value().empty() ? bytes : 0);

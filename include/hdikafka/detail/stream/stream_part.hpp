@@ -8,6 +8,7 @@
 #include <hdikafka/metadata.hpp>
 #include <hdikafka/offsets.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -35,11 +36,13 @@ public:
     /// Of the next record that is handed over; -1 until it is known.
     std::int64_t handed_over() const { return rest.records.empty() ? position : rest.records[0].offset(); }
 
-    /// The same, with the watermarks at hand.
+    /// The same, with the watermarks at hand: behind what the service has nothing of, if it is at that.
     std::int64_t position_in(partition_info const& seen) const
     {
         std::int64_t const known = handed_over();
-        return known < 0 ? start_of(from, seen) : known;
+        if (known < 0)
+            return start_of(from, seen);
+        return rest.records.empty() ? std::max(known, silent_to) : known;
     }
 
     partition_ptr reader;
@@ -47,6 +50,7 @@ public:
     std::int64_t position = -1;   ///< Of the next record to hand over; -1 until it is known.
     bool caught_up = false;       ///< When that was last looked at.
     std::int64_t idle_at = -1;    ///< The position where there was nothing to read last.
+    std::int64_t silent_to = -1;  ///< Up to there the plan has found that there is nothing to read.
     held_batch rest;              ///< What next_record() has left of a batch.
     std::optional<error> failure; ///< How following its plan ended, until it is told.
 };

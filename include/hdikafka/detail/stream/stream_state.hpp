@@ -158,6 +158,8 @@ public:
                 how = standing::due;
             else if (part.failure)
                 how = standing::failed;
+            if (how == standing::holding)
+                part.silent_to = -1; // not so silent after all
             if (how == standing::idle)
                 idles(id, part);
             else
@@ -295,12 +297,14 @@ private:
         return single || id % std::max(options.share_of(), 1) == options.share_index();
     }
 
-    /// Has nothing to read. Of one partition its own reads are the poll.
+    /// Has nothing to read. A single one, and one that is silent below its watermark, polls by its own reads.
     void idles(std::int32_t id, stream_part& part)
     {
+        part.silent_to = std::max(part.silent_to, part.reader->watermark().value_or(-1));
         if (single)
             return turns_.stands(id, standing::resting, part.reader->until());
-        turns_.stands(id, standing::idle);
+        bool const silent = part.position >= 0 && part.position < part.silent_to;
+        turns_.stands(id, standing::idle, silent ? part.reader->until() : turns::never);
         if (part.position != part.idle_at)
             list_.ran_dry(steady_clock::now(), owner->http()->random().unit());
         part.idle_at = part.position;
@@ -336,6 +340,7 @@ private:
             if (shares(one.id) && !parts_.contains(one.id)) {
                 add(one.id, from);
                 parts_.at(one.id).reader->hear(&one);
+                desk->ring();
             }
     }
 

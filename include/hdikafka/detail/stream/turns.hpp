@@ -48,8 +48,14 @@ public:
     /// Of the batch that it handed over last something was given back.
     void keeps_rest(std::int32_t id, bool keeps) { seats_.at(id).rest = keeps; }
 
-    /// A paused one hands over nothing, and nobody follows its plan.
-    void pause(std::int32_t id, bool paused) { seats_.at(id).paused = paused; }
+    /// A paused one hands over nothing, nobody follows its plan, and it has no place in line.
+    void pause(std::int32_t id, bool paused)
+    {
+        seat& one = seats_.at(id);
+        one.paused = paused;
+        if (one.how == standing::in_line)
+            one.how = standing::due;
+    }
 
     /// Its failure has been told, and stays.
     void told(std::int32_t id) { seats_.at(id).told = true; }
