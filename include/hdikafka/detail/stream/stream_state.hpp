@@ -124,8 +124,7 @@ public:
         return options.until() && begun && turns_.all_finished();
     }
 
-    /// Those whose plans are to be followed now; they are, then. `in_line`: only who stands in line, and has
-    /// room.
+    /// Those whose plans are to be followed now; they are, then. `in_line`: only who has come first in line.
     std::vector<partition_ptr> to_follow(bool in_line)
     {
         std::lock_guard const lock(mutex_);
