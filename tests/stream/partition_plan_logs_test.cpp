@@ -100,7 +100,10 @@ public:
         }
         std::erase_if(found, [=](std::int64_t offset) { return offset >= wanted_end; });
         next = std::min(next, std::max(wanted_end, asked));
-        plan.answered(found.empty() ? std::nullopt : std::optional(found.front()), next);
+        if (found.empty())
+            plan.answered(std::nullopt, next);
+        else
+            plan.answered(found.front(), found.back() + 1, next);
         next_ = next;
         return found;
     }
@@ -121,6 +124,8 @@ public:
             out.push_back(at->first);
         return out;
     }
+
+    bool returns(std::int64_t offset) const { return log_.at(offset); }
 
     /// Whether the last read could find nothing although the end was further on.
     bool was_blocked() const { return blocked_; }
@@ -199,12 +204,12 @@ public:
             case action::report: break; // read() has taken notice
             case action::idle:
             case action::pause:
-                if (plan_.pause() < options_.poll_least() || plan_.pause() > options_.poll_most())
+                if (plan_.pause() < options_.poll_least() || plan_.pause() > options_.refresh_partitions())
                     return "a pause of " + std::to_string(plan_.pause().count());
                 service_.pass(plan_.pause());
                 idle = 0;
                 if (!service_.grows() && service_.shows_end() && plan_.position() &&
-                    *plan_.position() >= service_.end() && ++pauses_at_end_ > 5)
+                    known_to() >= service_.end() && ++pauses_at_end_ > 5)
                     return missing(service_.end());
                 break;
             case action::finish: return finished();
@@ -245,10 +250,16 @@ private:
             handed_over_ = *plan_.position();
     }
 
-    /// The records that are due before `to` and were not handed over; "" when there are none.
+    /// Up to where everything was handed over, or is known to be silent.
+    std::int64_t known_to() const { return std::max(*plan_.position(), plan_.silent_to().value_or(0)); }
+
+    /// The records that are due before `to` and were not handed over; "" when there are none. What is not
+    /// returned at the end is not known to be there.
     std::string missing(std::int64_t to) const
     {
-        auto const due = service_.records(due_from(to), to);
+        auto due = service_.records(due_from(to), to);
+        if (plan_.silent_to())
+            std::erase_if(due, [this](std::int64_t offset) { return !service_.returns(offset); });
         return due.empty() ? "" : "record " + std::to_string(due.front()) + " was passed over";
     }
 
@@ -285,7 +296,7 @@ private:
         auto const until = *options_.until();
         std::int64_t const end =
             until.which() == hk::offset_spec::anchor::exact ? until.offset() : plan_.end();
-        if (plan_.position() && *plan_.position() < end)
+        if (plan_.position() && known_to() < end)
             return "it finishes before the end";
         return missing(end);
     }

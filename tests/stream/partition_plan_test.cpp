@@ -14,37 +14,6 @@ using namespace test;
 
 namespace {
 
-/// Lets the plan try until it looks further on than its position; gives how many pauses it took.
-int tries_before_probing(plan_steps& plan, hk::partition_info const& seen)
-{
-    int pauses = 0;
-    for (int steps = 0; steps < 100; ++steps) {
-        switch (plan.next()) {
-        case action::pause: ++pauses; break;
-        case action::look: plan.watermarks(seen); break;
-        case action::read: plan.answered(std::nullopt, plan.offset()); break;
-        case action::probe: return pauses;
-        default: FAIL("nothing else is to be done"); return pauses;
-        }
-    }
-    FAIL("it never looks further on");
-    return pauses;
-}
-
-/// Nothing is found up to `end`, nor at the position once more.
-void probe_to_the_end(plan_steps& plan, std::int64_t end)
-{
-    int probes = 0;
-    for (; probes < 10 && plan.next() == action::probe; ++probes) {
-        CHECK(plan.offset() < end);
-        plan.found(std::nullopt);
-    }
-    CHECK(probes < 10);
-    REQUIRE(plan.next() == action::read);
-    CHECK(plan.offset() == plan.position());
-    plan.answered(std::nullopt, plan.offset());
-}
-
 hk::errc refusal(hk::consume_options const& options)
 {
     auto const wrong = hk::detail::check_consume(options);
@@ -66,6 +35,15 @@ TEST_CASE("options that make no sense are refused")
     CHECK(refusal(options().max_records(-7)) == hk::errc::invalid_count);
     CHECK(refusal(options().poll(0ms, 1s)) == hk::errc::invalid_option);
     CHECK(refusal(options().poll(2s, 1s)) == hk::errc::invalid_option);
+    CHECK(refusal(options().buffer_bytes(0)) == hk::errc::invalid_option);
+    CHECK(refusal(options().share(0, 0)) == hk::errc::invalid_option);
+    CHECK(refusal(options().share(-1, 2)) == hk::errc::invalid_option);
+    CHECK(refusal(options().share(2, 2)) == hk::errc::invalid_option);
+    CHECK(refusal(options().share(1, 2).buffer_bytes(1)) == hk::errc());
+    CHECK(refusal(options().unreadable_after(0ms)) == hk::errc::invalid_option);
+    CHECK(refusal(options().unreadable_after(milliseconds::max())) == hk::errc());
+    CHECK(refusal(options().until(std::chrono::sys_time<milliseconds>(-1ms))) == hk::errc());
+    CHECK(refusal(options().from(max_offset).until(max_offset)) == hk::errc());
 }
 
 TEST_CASE("a stream from the earliest offset looks where that is, and reads on from there")
@@ -130,7 +108,7 @@ TEST_CASE("a stream until an offset waits for what is not written yet")
     plan_steps plan(hk::consume_options().from(3).until(5));
     CHECK(reads(plan, 3, 2));
     nothing(plan, 3, marks(0, 3));
-    CHECK(plan.next() == action::pause);
+    CHECK(plan.next() == action::idle);
     hand_over(plan, 3, 5);
     CHECK(plan.next() == action::finish);
 }
@@ -156,7 +134,7 @@ TEST_CASE("the position never moves backwards")
     // Not with an answer without records either.
     nothing(plan, 3, marks(0, 25));
     CHECK(plan.position() == 25);
-    CHECK(plan.next() == action::pause);
+    CHECK(plan.next() == action::idle);
     CHECK(reads(plan, 25, 10));
 }
 
@@ -214,9 +192,9 @@ TEST_CASE("where nothing was written before the read nothing is skipped")
     plan_steps plan(hk::consume_options().from(100).max_records(10));
     nothing(plan, 101, marks(0, 100)); // some count an empty answer as one
     CHECK(plan.position() == 100);
-    CHECK(plan.next() == action::pause);
+    CHECK(plan.next() == action::idle);
     CHECK(reads(plan, 100, 10));
-    nothing(plan, 103, marks(0, 102)); // 100 and 101 came between the read and the look
+    nothing(plan, 102, marks(0, 102)); // 100 and 101 came between the read and the look
     CHECK(plan.position() == 100);
     CHECK(plan.next() == action::pause);
     CHECK(reads(plan, 100, 10));
@@ -230,12 +208,12 @@ TEST_CASE("at the end each further read waits longer, up to a limit, until somet
     for (milliseconds const expected : {100ms, 200ms, 400ms, 500ms, 500ms}) {
         nothing(plan, 9, marks(0, 9));
         CHECK(plan.caught_up());
-        REQUIRE(plan.next() == action::pause);
+        REQUIRE(plan.next() == action::idle);
         CHECK(plan.pause() == expected);
     }
     hand_over(plan, 9, 10);
     nothing(plan, 10, marks(0, 10));
-    REQUIRE(plan.next() == action::pause);
+    REQUIRE(plan.next() == action::idle);
     CHECK(plan.pause() == 100ms);
 }
 
@@ -256,7 +234,7 @@ TEST_CASE("an hour at the end of an idle partition makes the requests that the o
             ++looks;
             plan.watermarks(marks(0, 100));
             break;
-        case action::pause: now += plan.pause(); break;
+        case action::idle: now += plan.pause(); break;
         default: FAIL("nothing else is to be done");
         }
     // 100, 200, 400, 800, 1600 ms, then every two seconds
@@ -264,13 +242,13 @@ TEST_CASE("an hour at the end of an idle partition makes the requests that the o
     CHECK(looks == reads);
     // Whatever arrives now is read next, after at most one pause.
     CHECK(plan.pause() == 2s);
-    if (plan.next() == action::pause)
+    if (plan.next() == action::idle)
         CHECK(plan.next() == action::read);
     plan.answered(100, 101);
     CHECK(plan.next() == action::deliver);
     plan.delivered(101);
     nothing(plan, 101, marks(0, 101));
-    CHECK(plan.next() == action::pause);
+    CHECK(plan.next() == action::idle);
     CHECK(plan.pause() == 100ms); // and the pace begins anew
 }
 
@@ -290,168 +268,8 @@ TEST_CASE("the longest pause may be as long as there is")
     plan_steps plan(hk::consume_options().from(9).poll(milliseconds::max(), milliseconds::max()));
     for (int i = 0; i < 3; ++i) {
         nothing(plan, 9, marks(0, 9));
-        REQUIRE(plan.next() == action::pause);
+        REQUIRE(plan.next() == action::idle);
         CHECK(plan.pause() == milliseconds::max());
-    }
-}
-
-TEST_CASE("an answer without records below the end is tried again, with pauses")
-{
-    plan_steps plan(hk::consume_options().from(5).max_records(10));
-    nothing(plan, 5, marks(0, 50));
-    CHECK_FALSE(plan.caught_up());
-    CHECK(plan.next() == action::pause);
-    CHECK(reads(plan, 5, 10));
-    plan.answered(5, 15); // this time they come
-    CHECK(plan.next() == action::deliver);
-    plan.delivered(15);
-    CHECK(reads(plan, 15, 10));
-}
-
-TEST_CASE("patience begins anew where records were handed over")
-{
-    plan_steps plan(hk::consume_options().from(5).max_records(10));
-    int const at_first = tries_before_probing(plan, marks(0, 1000));
-    plan = plan_steps(hk::consume_options().from(5).max_records(10));
-    for (int i = 0; i < at_first; ++i) {
-        nothing(plan, 5, marks(0, 1000));
-        CHECK(plan.next() == action::pause);
-    }
-    hand_over(plan, 5, 15);
-    CHECK(tries_before_probing(plan, marks(0, 1000)) == at_first);
-}
-
-TEST_CASE("records behind one that cannot be read are looked for at doubling distances")
-{
-    plan_steps plan(hk::consume_options().from(5).max_records(10));
-    CHECK(tries_before_probing(plan, marks(0, 1000)) >= 2);
-    for (std::int64_t const step : {1, 2, 4, 8, 16, 32}) {
-        CHECK(probes(plan, 5 + step));
-        plan.found(std::nullopt);
-    }
-    CHECK(probes(plan, 69));
-    plan.found(70);
-    // They may be new: only if there is still nothing at the position they prove something.
-    CHECK(reads(plan, 5, 10));
-    plan.answered(std::nullopt, 5);
-    CHECK(plan.next() == action::look); // for what retention may have done
-    plan.watermarks(marks(0, 1000));
-    CHECK(failed_with(plan, hk::errc::unreadable_record));
-    CHECK(cause_of(plan).find("offset 5 up to 70") != std::string::npos);
-    CHECK(plan.position() == 5);
-}
-
-TEST_CASE("what is to be skipped is looked at offset by offset, then narrowed down")
-{
-    plan_steps plan(hk::consume_options().from(5).max_records(10).on_unreadable(hk::skip));
-    tries_before_probing(plan, marks(0, 1000));
-    for (std::int64_t offset = 6; offset <= 37; ++offset) {
-        CHECK(probes(plan, offset));
-        plan.found(std::nullopt);
-    }
-    CHECK(probes(plan, 69));
-    plan.found(70);
-    CHECK(probes(plan, 53));
-    plan.found(std::nullopt);
-    CHECK(probes(plan, 61));
-    plan.found(62);
-    CHECK(probes(plan, 57));
-    plan.found(std::nullopt);
-    CHECK(probes(plan, 59));
-    plan.found(59);
-    CHECK(probes(plan, 58));
-    plan.found(59);
-    CHECK(reads(plan, 5, 10)); // the last word
-    plan.answered(std::nullopt, 5);
-    CHECK(plan.next() == action::look); // but for what retention may have done
-    plan.watermarks(marks(0, 1000));
-    CHECK(reads(plan, 59, 10));
-    auto const skipped = plan.take_skipped();
-    REQUIRE(skipped.size() == 1);
-    CHECK(skipped[0].from == 5);
-    CHECK(skipped[0].to == 59);
-}
-
-TEST_CASE("records that arrive while one looks further on are handed over")
-{
-    plan_steps plan(hk::consume_options().from(5).max_records(10));
-    tries_before_probing(plan, marks(0, 7)); // 5 and 6 are no records: a transaction's marks
-    REQUIRE(plan.next() == action::probe);
-    plan.found(7); // written just now
-    CHECK(reads(plan, 5, 10));
-    plan.answered(7, 8);
-    REQUIRE(plan.next() == action::look);
-    plan.watermarks(marks(0, 8));
-    CHECK(plan.next() == action::deliver);
-    plan.delivered(8);
-    CHECK(reads(plan, 8, 10));
-}
-
-TEST_CASE("a service that learns to go on while one looks further on is followed")
-{
-    plan_steps plan(hk::consume_options().from(5).max_records(10));
-    tries_before_probing(plan, marks(0, 1000));
-    REQUIRE(plan.next() == action::probe);
-    plan.found(6);
-    nothing(plan, 6, marks(0, 1000));
-    CHECK(plan.position() == 6);
-    CHECK(reads(plan, 6, 10));
-}
-
-TEST_CASE("nothing to be read up to the end is an error and no end")
-{
-    for (auto const& options : {hk::consume_options().from(5), hk::consume_options().from(5).until(9)}) {
-        plan_steps plan(options);
-        tries_before_probing(plan, marks(0, 9));
-        probe_to_the_end(plan, 9);
-        CHECK(plan.next() == action::look);
-        plan.watermarks(marks(0, 9));
-        CHECK(failed_with(plan, hk::errc::unreadable_record));
-    }
-}
-
-TEST_CASE("records that retention has deleted while one looks further on are not called unreadable")
-{
-    for (bool const skips : {false, true}) {
-        hk::consume_options options = hk::consume_options().from(5);
-        if (skips)
-            options.on_unreadable(hk::skip);
-        plan_steps plan(options);
-        tries_before_probing(plan, marks(0, 9));
-        probe_to_the_end(plan, 9);
-        CHECK(plan.next() == action::look);
-        plan.watermarks(marks(8, 12));
-        CHECK(failed_with(plan, hk::errc::offset_below_earliest));
-    }
-}
-
-TEST_CASE("where nothing was found up to the end, what is written meanwhile is read")
-{
-    plan_steps plan(hk::consume_options().from(5).max_records(10));
-    tries_before_probing(plan, marks(0, 9));
-    probe_to_the_end(plan, 9);
-    CHECK(plan.next() == action::look);
-    plan.watermarks(marks(0, 10));
-    CHECK(reads(plan, 5, 10));
-    plan.answered(9, 10);
-}
-
-TEST_CASE("looking further on ends also in the longest of logs")
-{
-    for (std::int64_t const start : {std::int64_t(0), std::int64_t(1) << 62, (std::int64_t(1) << 62) + 1}) {
-        plan_steps plan(hk::consume_options().from(start));
-        tries_before_probing(plan, marks(0, max_offset));
-        int probes = 0;
-        while (plan.next() == action::probe && probes < 100) {
-            CHECK(plan.offset() > start);
-            plan.found(std::nullopt);
-            ++probes;
-        }
-        CHECK(probes < 100);
-        plan.answered(std::nullopt, start); // and the last word is silence, too
-        CHECK(plan.next() == action::look);
-        plan.watermarks(marks(0, max_offset));
-        CHECK(failed_with(plan, hk::errc::unreadable_record));
     }
 }
 
@@ -476,22 +294,6 @@ TEST_CASE("a refused read above the latest offset says that the topic is another
     CHECK(failed_with(plan, hk::errc::offset_above_latest));
     CHECK(cause_of(plan).find("50") != std::string::npos);
     CHECK(cause_of(plan).find("40") != std::string::npos);
-}
-
-TEST_CASE("a refused read within the partition is tried once more, then the refusal stands")
-{
-    plan_steps plan(hk::consume_options().from(5).max_records(10));
-    REQUIRE(plan.next() == action::read);
-    CHECK(plan.refused());
-    REQUIRE(plan.next() == action::look);
-    plan.watermarks(marks(0, 40));
-    CHECK(reads(plan, 5, 10));
-    CHECK_FALSE(plan.refused());
-
-    // After an answer the next refusal is a new one.
-    hand_over(plan, 5, 9);
-    REQUIRE(plan.next() == action::read);
-    CHECK(plan.refused());
 }
 
 TEST_CASE("a stream from the earliest offset follows it as long as nothing was handed over")
@@ -557,7 +359,7 @@ TEST_CASE("a watermark that is behind for a while does not hinder reading")
     CHECK(plan.next() == action::deliver);
     plan.delivered(16);
     nothing(plan, 16, marks(0, 16));
-    CHECK(plan.next() == action::pause);
+    CHECK(plan.next() == action::idle);
     CHECK(plan.caught_up());
 }
 

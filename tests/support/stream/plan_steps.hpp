@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -20,6 +21,7 @@ namespace hk = hdikafka;
 using hk::milliseconds;
 using hk::detail::plan_event;
 using action = hk::detail::plan_action::kind;
+using cause = plan_event::refusal_cause;
 
 inline constexpr std::int64_t max_offset = std::numeric_limits<std::int64_t>::max();
 
@@ -57,22 +59,33 @@ public:
                 .latest = seen.latest_offset});
     }
 
-    /// The answer to a read.
-    void answered(std::optional<std::int64_t> first, std::int64_t next)
+    /// The partition has no leader.
+    void unavailable() { resume({.what = plan_event::kind::unavailable}); }
+
+    /// The answer to a read: records from `first` up to `next`, or none; and where the service says to go on,
+    /// if that is somewhere else.
+    void answered(std::optional<std::int64_t> first, std::int64_t next,
+                  std::optional<std::int64_t> told = std::nullopt)
     {
-        resume({.what = plan_event::kind::answer, .first = first, .next = next});
+        resume({.what = plan_event::kind::answer,
+                .first = first,
+                .last = first ? std::max(*first, next - 1) : 0,
+                .next = told.value_or(next)});
     }
 
     /// The answer to a probe: a record's offset and time, or none.
     void found(std::optional<std::int64_t> first, std::optional<std::int64_t> time = std::nullopt)
     {
-        resume({.what = plan_event::kind::answer, .first = first, .time = time});
+        resume({.what = plan_event::kind::answer, .first = first, .time = time, .last = first.value_or(0)});
     }
 
+    /// The answer to a read of a search for a point in time.
+    void found_block(plan_event const& block) { resume(block); }
+
     /// Whether the plan goes on after a refusal; if not, the service's own error is told.
-    bool refused()
+    bool refused(cause why = cause::service, std::string const& words = "")
     {
-        resume({.what = plan_event::kind::refusal});
+        resume({.what = plan_event::kind::refusal, .why = why, .words = words});
         told_ = now_.what == action::report;
         return !told_;
     }
@@ -86,9 +99,13 @@ public:
     /// Where the stream ends, as far as the plan knows; max_offset when it does not.
     std::int64_t end() const { return now_.end; }
 
+    /// All of what it wants now.
+    hk::detail::plan_action const& wanted() const { return now_; }
+
     std::vector<hk::records_skipped> take_skipped() { return std::exchange(skipped_, {}); }
     std::optional<std::int64_t> position() const { return plan_.position(); }
     bool caught_up() const { return plan_.caught_up(); }
+    std::optional<std::int64_t> silent_to() const { return plan_.silent_to(); }
     std::optional<hk::error> const& failure() const { return plan_.failure(); }
 
 private:

@@ -1,15 +1,20 @@
 // What a stream over one partition does next: a pure decision.
 //
-// Positions only move forward, and only past what was delivered or what the service said to skip.
-// An empty answer is the end only when the position has reached the high watermark; below it the read
-// is repeated, and then records further on are looked for, so that a record which the service cannot
-// return (larger than its cap) becomes an error instead of a stream that stands still for ever.
+// Positions only move forward, and only past what was delivered, what the service said to skip, or what a
+// policy passes over. An empty answer is the end only when the position has reached the high watermark; below
+// it, and where a read is refused within the partition, a place_trial finds out what that means. A plan has
+// no clock: the pauses that it ordered are the time that has passed.
 #ifndef HDIKAFKA_DETAIL_STREAM_PARTITION_PLAN_HPP
 #define HDIKAFKA_DETAIL_STREAM_PARTITION_PLAN_HPP
 
 #include <hdikafka/consume_options.hpp>
+#include <hdikafka/detail/stream/checkpoint_evidence.hpp>
 #include <hdikafka/detail/stream/offset_search.hpp>
+#include <hdikafka/detail/stream/patient_search.hpp>
+#include <hdikafka/detail/stream/plan_pauses.hpp>
+#include <hdikafka/detail/stream/plan_place.hpp>
 #include <hdikafka/detail/stream/plan_turn.hpp>
+#include <hdikafka/detail/stream/read_troubles.hpp>
 #include <hdikafka/error.hpp>
 #include <hdikafka/milliseconds.hpp>
 #include <hdikafka/observer.hpp>
@@ -26,18 +31,12 @@ namespace hdikafka::inline v0_1::detail {
 class partition_plan
 {
 public:
-    explicit partition_plan(consume_options const& options) : options_(options)
+    explicit partition_plan(consume_options const& options)
+        : options_(options), here_(options), troubles_(options)
     {
-        using anchor = offset_spec::anchor;
-        anchor const from = options.from().which();
-        follows_earliest_ = from == anchor::beginning || from == anchor::before_end || from == anchor::time;
-        if (from == anchor::exact) {
-            position_ = options.from().offset();
+        if (options.from().which() == offset_spec::anchor::exact)
             state_ = state::reading;
-        }
-        if (options.until() && options.until()->which() == anchor::exact)
-            end_ = options.until()->offset();
-        if (ends_at_latest())
+        if (here_.ends_at(offset_spec::anchor::end))
             question_ = question::range;
     }
 
@@ -45,8 +44,9 @@ public:
     /// topic that has another one there was made anew. Nothing is handed over before that has been looked at.
     void expect(std::int64_t offset, std::int64_t time)
     {
-        expected_offset_ = offset;
-        expected_time_ = time;
+        if (offset >= here_.position)
+            return; // that one was not handed over
+        evidence_ = checkpoint_evidence(offset, time);
         state_ = state::verifying;
         question_ = question::range;
     }
@@ -55,16 +55,18 @@ public:
     plan_action resume(plan_event const& event)
     {
         using kind = plan_event::kind;
+        bool const rested = std::exchange(rests_, false);
         bool reported = false;
         switch (event.what) {
         case kind::nothing: break;
-        case kind::watermarks: look_at(event); break;
-        case kind::unavailable: wait(); break;
+        case kind::watermarks: look_at(event, rested); break;
+        case kind::unavailable: lost_leader(); break;
         case kind::answer: answered(event); break;
-        case kind::refusal: reported = refused(); break;
-        case kind::delivery: moved_to(event.next); break;
+        case kind::refusal: reported = refused(event); break;
+        case kind::delivery: delivered(event.next); break;
         }
         plan_action out = todo();
+        rests_ = out.what == plan_action::kind::idle;
         if (reported)
             out.what = plan_action::kind::report;
         return out;
@@ -73,39 +75,21 @@ public:
     /// Of the next record to hand over, once it is known.
     std::optional<std::int64_t> position() const noexcept
     {
-        bool const known = state_ != state::starting && state_ != state::searching;
-        return known ? std::optional(position_) : std::nullopt;
+        bool const known = state_ != state::starting && !(state_ == state::searching && !seeks_end_);
+        return known ? std::optional(here_.position) : std::nullopt;
     }
 
+    /// Up to where, from the position on, the service has been found to have nothing.
+    std::optional<std::int64_t> silent_to() const noexcept { return here_.silent_to; }
+
     /// Whether the last look found nothing behind the position.
-    bool caught_up() const noexcept { return position() && latest_ && position_ >= *latest_; }
+    bool caught_up() const noexcept { return position() && here_.caught_up(); }
 
     std::optional<error> const& failure() const noexcept { return failure_; }
 
 private:
-    enum class state : unsigned char
-    {
-        starting,  ///< Where to begin is not known.
-        searching, ///< A point in time is looked for.
-        verifying, ///< The record that a checkpoint was made for is looked at.
-        reading,   ///< Records are due at the position.
-        probing,   ///< Records are looked for behind a silent position.
-        holding,   ///< Records have been read, and are due to be handed over.
-    };
-
-    /// What the watermarks have to tell before the state's own action is due.
-    enum class question : unsigned char
-    {
-        none,
-        range,     ///< Where the partition begins and ends.
-        silence,   ///< What an empty answer means.
-        verdict,   ///< Whether what was silent to the last is unreadable, and not deleted.
-        refusal,   ///< Why a read was refused.
-        recreated, ///< Where the topic that was made anew begins and ends.
-    };
-
-    /// Empty answers below the high watermark before records further on are looked for.
-    static constexpr int patience = 3;
+    using state = plan_state;
+    using question = plan_question;
 
     /// How old a watermark may be: the service caches its metadata for seconds.
     static constexpr milliseconds staleness{10'000};
@@ -113,17 +97,22 @@ private:
     plan_action todo()
     {
         using kind = plan_action::kind;
+        if (state_ == state::probing && !troubles_.place_to_probe())
+            state_ = state::reading; // what was found may have been written since: a read there decides
+        bool const lacks_range = here_.lacks_end() || here_.position == plan_place::last_offset;
+        if (state_ == state::reading && question_ == question::none && lacks_range && !here_.is_over())
+            question_ = question::range;
         plan_action out;
         out.skipped = std::exchange(skipped_, std::nullopt);
-        out.known_end = latest_.value_or(0);
-        out.offset = position_;
-        out.pause = std::exchange(pause_, milliseconds(0));
-        if (state_ != state::searching && state_ != state::verifying)
-            out.end = end_.value_or(out.end);
+        out.known_end = here_.latest.value_or(0);
+        out.offset = here_.position;
+        out.pause = pauses_.take();
+        if (state_ == state::reading || state_ == state::holding)
+            out.end = here_.wanted_end();
         if (failure_)
             out.what = kind::fail;
         else if (out.pause != milliseconds(0))
-            out.what = kind::pause;
+            out.what = pauses_.rests() ? kind::idle : kind::pause;
         else if (question_ != question::none)
             out.what = kind::look;
         else
@@ -137,138 +126,198 @@ private:
         out.what = kind::probe;
         switch (state_) {
         case state::starting: out.what = kind::look; break;
-        case state::searching: out.offset = search_->offset(); break;
-        case state::verifying: out.offset = expected_offset_; break;
-        case state::probing: out.offset = silence_->offset(); break;
+        case state::searching: search_->ask(out); break;
+        case state::verifying: out.offset = evidence_.offset(); break;
+        case state::probing: out.offset = *troubles_.place_to_probe(); break;
         case state::holding: out.what = kind::deliver; break;
         case state::reading:
-            std::int64_t const wanted = options_.max_records();
-            std::int64_t const left = end_ ? *end_ - position_ : wanted;
-            out.what = left > 0 ? kind::read : kind::finish;
-            out.count = static_cast<std::int32_t>(std::min(wanted, left));
+            out.what = here_.is_over() ? kind::finish : kind::read;
+            std::int64_t const left = here_.wanted_end() - here_.position;
+            out.count = static_cast<std::int32_t>(std::min<std::int64_t>(troubles_.count(), left));
             break;
         }
     }
 
-    bool ends_at_latest() const
+    void look_at(plan_event const& seen, bool rested)
     {
-        return options_.until() && options_.until()->which() == offset_spec::anchor::end;
-    }
-
-    void look_at(plan_event const& seen)
-    {
-        auto const asked = std::exchange(question_, question::none);
-        auto const latest_before = std::exchange(latest_, seen.latest);
-        if (state_ == state::starting)
+        auto asked = std::exchange(question_, question::none);
+        auto const latest_before = std::exchange(here_.latest, seen.latest);
+        here_.available = true;
+        if (state_ == state::searching)
+            return go_on(search_->looked(seen));
+        if (state_ == state::starting) {
             start(seen);
-        else if (follows_earliest_ && position_ < seen.earliest)
+        } else if (here_.may_begin_at(seen.earliest)) {
             stand_at(seen.earliest);
-        if (ends_at_latest() && !end_)
-            end_ = std::max(seen.latest, position_);
+            asked = question::none; // it was about another place
+        }
+        here_.see_end(seen.latest);
 
         if (state_ == state::searching)
             return;
         if (asked == question::recreated)
             return go_on_elsewhere(seen, skip_cause::recreated);
-        if (state_ == state::verifying && expected_offset_ < seen.earliest)
+        if (state_ == state::verifying && evidence_.offset() < seen.earliest)
             state_ = state::reading; // the evidence is gone
-        if (position_ < seen.earliest)
+        if (here_.position < seen.earliest)
             return below_earliest(seen);
-        if (asked == question::verdict && silence_)
-            return judge_silence_search(seen);
         if (state_ == state::holding)
             return;
-        if (position_ > seen.latest)
+        if (here_.position > seen.latest)
             return judge_position_past_end(seen, asked);
         doubted_ = milliseconds(0);
-        if (state_ == state::verifying && expected_offset_ >= seen.latest)
-            question_ = question::range;
-        if (asked == question::silence)
-            judge_silence(latest_before.value_or(0));
+        if (state_ != state::reading)
+            return;
+        if (here_.lacks_end())
+            seek(seen, true);
+        else if (asked == question::nothing || asked == question::refusal)
+            judge_place(latest_before.value_or(0));
+        else if (here_.position == plan_place::last_offset)
+            pauses_.rest();
+        else if (rested)
+            here_.is_known_empty(seen.latest) ? pauses_.rest_on() : pauses_.shorten();
+    }
+
+    /// That explains whatever was wrong.
+    void lost_leader()
+    {
+        here_.available = false;
+        pauses_.rest();
+        troubles_.forget();
+        evidence_.lost_leader();
+        if (question_ == question::nothing || question_ == question::refusal)
+            question_ = question::none;
     }
 
     void start(plan_event const& seen)
     {
-        offset_spec const from = options_.from();
-        position_ = start_position(from, seen.earliest, seen.latest);
+        here_.position = start_position(options_.from(), seen.earliest, seen.latest);
         state_ = state::reading;
-        if (from.which() != offset_spec::anchor::time || seen.earliest >= seen.latest)
-            return;
-        search_.emplace(from.time().time_since_epoch().count(), seen.earliest, seen.latest);
+        if (options_.from().which() == offset_spec::anchor::time)
+            seek(seen, false);
+    }
+
+    /// Where the stream starts, or where it ends.
+    void seek(plan_event const& seen, bool end)
+    {
+        seeks_end_ = end;
+        search_.emplace(end ? *options_.until() : options_.from(), seen, options_.unreadable_after());
         state_ = state::searching;
+        go_on(patient_search::step::go_on);
+    }
+
+    /// With the search.
+    void go_on(patient_search::step how)
+    {
+        using step = patient_search::step;
+        if (how == step::look)
+            question_ = question::refusal;
+        if (how == step::wait)
+            search_->waited(pauses_.begin());
+        if (how != step::go_on)
+            return;
+        pauses_.shorten();
+        if (!search_->done())
+            return;
+        state_ = state::reading;
+        if (seeks_end_)
+            here_.end = search_->found();
+        else
+            here_.position = search_->found();
     }
 
     void answered(plan_event const& event)
     {
         switch (state_) {
-        case state::searching:
-            search_->answered(event.first, event.time);
-            if (!search_->done())
-                return;
-            position_ = search_->start();
-            state_ = state::reading;
-            break;
-        case state::verifying: verify(event); break;
-        case state::probing:
-            silence_->answered(event.first, known_limit());
-            state_ = silence_->done() ? state::reading : state::probing;
-            break;
+        case state::searching: go_on(search_->answered(event)); break;
+        case state::verifying: verify(evidence_.answered(event)); break;
+        case state::probing: troubles_.probed(event, here_); break;
         default: read(event); break;
         }
-        refused_ = false; // what is read from here on may be refused, too
     }
 
     /// What to make of the answer to a read at the position.
     void read(plan_event const& event)
     {
-        if (event.first) {
-            if (follows_earliest_)
-                position_ = std::max(position_, *event.first);
-            state_ = state::holding;
-            // Compaction leaves gaps, and so does retention: only the watermarks tell which it was.
-            if (*event.first > position_)
-                question_ = question::range;
-        } else if (silence_ && event.next <= position_) {
-            question_ = question::verdict; // unless retention has struck meanwhile
-        } else {
-            question_ = question::silence;
-            skip_to_ = event.next;
+        if (!event.first) {
+            question_ = question::nothing;
+            return troubles_.answered_nothing(event.next);
         }
+        if (here_.follows_earliest)
+            here_.position = std::max(here_.position, *event.first);
+        read_to_ = event.last + 1;
+        state_ = state::holding;
+        here_.silent_to.reset();
+        troubles_.read_worked();
+        // Compaction leaves gaps, and so does retention: only the watermarks tell which it was.
+        if (*event.first > here_.position)
+            question_ = question::range;
     }
 
-    /// Whether the service's own error is to be told: the watermarks, which may tell why, have been asked.
-    bool refused()
+    /// Whether the service's own error is to be told: nothing else can be made of it.
+    bool refused(plan_event const& event)
     {
-        if (state_ == state::searching)
-            state_ = state::starting; // without the other answers
-        refused_ = !refused_;         // told once; whoever reads on then has them asked again
-        question_ = refused_ ? question::refusal : question::none;
-        return !refused_;
+        using cause = plan_event::refusal_cause;
+        switch (state_) {
+        case state::searching: go_on(search_->refused(event)); return false;
+        case state::verifying: return verify(evidence_.refused(event));
+        case state::probing: troubles_.probed(event, here_); return false;
+        default: break;
+        }
+        auto const reply = troubles_.refused(event);
+        if (reply == read_troubles::reply::look)
+            question_ = event.why == cause::service ? question::refusal : question::nothing;
+        return reply == read_troubles::reply::report;
+    }
+
+    /// Whether the service's own error is to be told.
+    bool verify(checkpoint_evidence::step what)
+    {
+        using step = checkpoint_evidence::step;
+        if (what == step::wait)
+            pauses_.begin();
+        if (what == step::look)
+            question_ = question::refusal;
+        if (what == step::none || what == step::another)
+            state_ = state::reading;
+        if (what == step::another)
+            go_on_in_new_topic();
+        return what == step::report;
+    }
+
+    void go_on_in_new_topic()
+    {
+        if (options_.on_out_of_range().fails()) {
+            failure_ = evidence_.recreated();
+            return;
+        }
+        // The watermarks may for a while still be those of the topic that was.
+        question_ = question::recreated;
+        pauses_.begin_once(staleness);
+    }
+
+    /// Where the service says to go on is believed up to where there are records; not at the stream's end,
+    /// since more than that is not told.
+    void delivered(std::int64_t next)
+    {
+        moved_to(next <= here_.latest.value_or(0) && next < here_.wanted_end() ? next : read_to_);
     }
 
     void moved_to(std::int64_t next)
     {
-        follows_earliest_ = false;
-        stand_at(std::max(position_, next));
+        here_.follows_earliest = false;
+        stand_at(std::max(here_.position, next));
     }
 
     /// Nothing that was found out about another position counts any longer.
     void stand_at(std::int64_t position)
     {
-        position_ = position;
+        here_.position = position;
+        here_.silent_to.reset();
         state_ = state::reading;
-        silence_.reset();
-        refused_ = false;
-        doubts_ = 0;
+        troubles_.forget();
         doubted_ = milliseconds(0);
-        next_pause_ = options_.poll_least();
-    }
-
-    void wait()
-    {
-        pause_ = next_pause_;
-        milliseconds const most = options_.poll_most();
-        next_pause_ = next_pause_ <= most / 2 ? next_pause_ * 2 : most;
+        pauses_.shorten();
     }
 
     /// The watermark may be older than what was read already. Only one that stays behind, or that comes
@@ -276,78 +325,51 @@ private:
     void judge_position_past_end(plan_event const& seen, question asked)
     {
         if (asked != question::refusal && doubted_ < staleness) {
-            wait();
-            doubted_ += pause_;
-            bool const may_read = state_ != state::verifying && !(end_ && position_ >= *end_);
+            doubted_ = sum(doubted_, pauses_.begin());
+            bool const may_read = state_ != state::verifying && !here_.is_over();
             question_ = may_read ? question::none : question::range;
             return;
         }
         if (!options_.on_out_of_range().fails())
             return go_on_elsewhere(seen, skip_cause::truncated);
-        fail(errc::offset_above_latest, "offset " + std::to_string(position_) + " is past the end " +
-                                            std::to_string(seen.latest) +
-                                            ": the topic was truncated or recreated");
+        failure_ = here_.past_end(seen.latest);
     }
 
-    /// After an empty answer. Only what was written before the read can have been skipped by it.
-    void judge_silence(std::int64_t latest_before)
+    /// After a read at the position that gave nothing.
+    void judge_place(std::int64_t latest_before)
     {
-        std::int64_t const skip_to = std::min(skip_to_, latest_before);
-        if (skip_to > position_)
-            return moved_to(skip_to);
-        doubts_ = position_ < *latest_ ? doubts_ + 1 : 0;
-        if (doubts_ < patience)
-            return wait();
-        silence_.emplace(position_, known_limit(), options_.on_unreadable().skips());
-        // Done: what was found may have been written after the last read at the position. That one decides.
-        state_ = silence_->done() ? state::reading : state::probing;
-    }
-
-    /// Records that are wanted may be up to here.
-    std::int64_t known_limit() const noexcept { return end_ ? std::min(*end_, *latest_) : *latest_; }
-
-    /// Where nothing was found up to the end, what was written since may be what a read here returns.
-    void judge_silence_search(plan_event const& seen)
-    {
-        std::int64_t const next = silence_->offset();
-        bool const to_the_end = !silence_->found() && !(end_ && next >= *end_);
-        if (to_the_end && seen.latest > next) {
-            silence_.reset();
-            doubts_ = 0;
-        } else if (options_.on_unreadable().skips()) {
-            skip(next, skip_cause::unreadable);
-            moved_to(next);
-        } else {
-            fail(errc::unreadable_record, "the service returns nothing from offset " +
-                                              std::to_string(position_) + " up to " + std::to_string(next) +
-                                              ": a record there may be larger than it can return");
+        using step = read_troubles::step;
+        switch (troubles_.judge(here_, latest_before)) {
+        case step::read: break;
+        case step::wait: troubles_.waited(pauses_.begin()); break;
+        case step::search: state_ = state::probing; break;
+        case step::move: moved_to(troubles_.end()); break;
+        case step::rest:
+            pauses_.rest(here_.silent_to ? options_.refresh_partitions() : milliseconds(0));
+            break;
+        case step::unreadable: pass_over(troubles_.end()); break;
+        case step::silent_end:
+            here_.silent_to = troubles_.end();
+            if (!here_.is_over())
+                pauses_.begin();
+            break;
         }
+    }
+
+    /// What lies before `next` cannot be read.
+    void pass_over(std::int64_t next)
+    {
+        if (options_.on_unreadable().skips())
+            go_to(next, skip_cause::unreadable);
+        else
+            failure_ = troubles_.unreadable(here_.position);
     }
 
     void below_earliest(plan_event const& seen)
     {
         if (!options_.on_out_of_range().fails())
             return go_on_elsewhere(seen, skip_cause::retention);
-        fail(errc::offset_below_earliest, "offsets " + std::to_string(position_) + " to " +
-                                              std::to_string(seen.earliest - 1) +
-                                              " were deleted by retention before they were read");
-    }
-
-    /// No record there, or no time, says nothing: it may have been compacted away.
-    void verify(plan_event const& event)
-    {
-        if (!event.first && ++doubts_ < patience)
-            return wait();
-        doubts_ = 0;
-        state_ = state::reading;
-        if (event.first != expected_offset_ || !event.time || event.time == expected_time_)
-            return;
-        if (options_.on_out_of_range().fails())
-            return fail(errc::topic_recreated, "the record at offset " + std::to_string(expected_offset_) +
-                                                   " is not the one that the checkpoint was made for");
-        // The watermarks may for a while still be those of the topic that was.
-        question_ = question::recreated;
-        pause_ = staleness;
+        failure_ = here_.deleted(seen.earliest);
     }
 
     /// What is held was read at the old position.
@@ -355,40 +377,30 @@ private:
     {
         bool const to_latest = options_.on_out_of_range().target().which() == offset_spec::anchor::end;
         std::int64_t const next = to_latest ? seen.latest : seen.earliest;
-        skip(next, cause);
-        follows_earliest_ = false;
-        stand_at(next);
-        if (cause != skip_cause::retention && ends_at_latest())
-            end_ = seen.latest; // of the topic that is there now
+        go_to(next, cause);
+        if (cause != skip_cause::retention)
+            here_.see_other_topic(seen.latest);
     }
 
-    void skip(std::int64_t to, skip_cause cause)
+    void go_to(std::int64_t next, skip_cause cause)
     {
-        skipped_.emplace();
-        skipped_->from = position_;
-        skipped_->to = to;
-        skipped_->cause = cause;
+        skipped_ = here_.skipped(next, cause);
+        here_.follows_earliest = false;
+        stand_at(next);
     }
-
-    void fail(errc code, std::string const& why) { failure_.emplace(code, why); }
 
     consume_options options_;
+    plan_place here_;
+    read_troubles troubles_;
     state state_ = state::starting;
     question question_ = question::none;
-    std::int64_t position_ = 0; ///< Of the next record to hand over.
-    std::optional<std::int64_t> end_;
-    std::optional<std::int64_t> latest_;
-    bool follows_earliest_; ///< Until its first record a stream that names no offset may still do so.
-    std::optional<time_search> search_;
-    std::int64_t expected_offset_ = 0; ///< Of the record that is verified,
-    std::int64_t expected_time_ = 0;   ///< and when it was written.
-    std::int64_t skip_to_ = 0;         ///< Where an empty answer says to go on.
-    int doubts_ = 0;                   ///< Empty answers at the position, in a row.
-    std::optional<silence_search> silence_;
-    bool refused_ = false;    ///< So was the last read, and the watermarks have been asked why.
-    milliseconds doubted_{0}; ///< How long the position has been past the watermark.
-    milliseconds pause_{0};   ///< Due before anything else.
-    milliseconds next_pause_ = options_.poll_least();
+    plan_pauses pauses_{options_.poll_least(), options_.poll_most()};
+    bool rests_ = false; ///< Until something is written.
+    std::optional<patient_search> search_;
+    bool seeks_end_ = false; ///< And not the start.
+    checkpoint_evidence evidence_;
+    std::int64_t read_to_ = 0;               ///< Behind the last record that is held.
+    milliseconds doubted_{0};                ///< How long the position has been past the watermark.
     std::optional<records_skipped> skipped_; ///< Yet to be told.
     std::optional<error> failure_;
 };

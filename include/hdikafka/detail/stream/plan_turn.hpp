@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <string>
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -37,12 +38,15 @@ struct plan_event
     std::int64_t latest = 0;
     std::optional<std::int64_t> first = std::nullopt; ///< The offset of the first record, if there is one,
     std::optional<std::int64_t> time =
-        std::nullopt; ///< and its timestamp in milliseconds since 1970, if it has one.
-    /// For a search (plan_action::since): the first record of the answer that is known to be as new.
+        std::nullopt;      ///< and its timestamp in milliseconds since 1970, if it has one.
+    std::int64_t last = 0; ///< The offset of the last record, if there is one.
+    /// For a search (plan_action::since): the first record before the horizon that is known to be as new.
     std::optional<std::int64_t> hit = std::nullopt;
-    bool dated = false; ///< Some record of the answer has a timestamp.
-    std::int64_t next = 0;
+    std::int32_t dated = 0; ///< Likewise: how many records there have a timestamp.
+    std::int64_t next = 0;  ///< Where the service says to go on.
     refusal_cause why = refusal_cause::service;
+    std::int32_t count = 0; ///< How many records the refused read had asked for; 0 when that is not known.
+    std::string words = std::string(); ///< What the refusal said.
 };
 
 /// What to do, and what it takes.
@@ -56,11 +60,12 @@ public:
         probe,   ///< Read `count` records there, off the way: for what they tell, not to hand them over.
         deliver, ///< Hand over the records of the last read.
         pause,   ///< Wait for `pause`.
-        idle,   ///< Nothing, until something is written: after `pause` say `nothing`, and it is looked for by
-                ///< a read; or say `watermarks` whenever newer ones are known.
-        finish, ///< Nothing: everything up to the end has been delivered.
-        report, ///< Fail with what the service said to the refusal, and go on when somebody wants to.
-        fail,   ///< Fail, once for all: failure() says why.
+        idle,    ///< Nothing, until something is written: after `pause` say `nothing`, and it is looked for;
+                 ///< or say `watermarks` whenever newer ones are known. Where `offset` is below `known_end`
+                 ///< the service keeps silent: the pause is to be waited for in any case.
+        finish,  ///< Nothing: everything up to the end has been delivered.
+        report,  ///< Fail with what the refusal just told says, and go on when somebody wants to.
+        fail,    ///< Fail, once for all: failure() says why.
     };
 
     kind what = kind::finish;
@@ -68,7 +73,8 @@ public:
     std::int32_t count = 1;
     std::int64_t end = std::numeric_limits<std::int64_t>::max(); ///< None are wanted from here on.
     std::int64_t known_end = 0;        ///< There are records up to here, as far as the last look knows.
-    std::optional<std::int64_t> since; ///< A probe looks for records not older (milliseconds since 1970).
+    std::optional<std::int64_t> since; ///< A probe looks for records not older (milliseconds since 1970),
+    std::int64_t horizon = std::numeric_limits<std::int64_t>::max(); ///< and only before this offset.
     milliseconds pause{0};
     std::optional<records_skipped> skipped; ///< Before, for want of a way to read them; tell the observer.
 };
