@@ -23,9 +23,14 @@ class consume_options
 public:
     /// Where to start: hk::earliest (the default), hk::latest, an offset, or a point in time
     /// (std::chrono::sys_time): the first record that is not older. That one is searched for by reading
-    /// single records, some twenty for a million, and is exact where timestamps rise with the offsets and the
-    /// service answers from within a gap with the record behind it; otherwise it may be too early. A record
-    /// without a timestamp counts as older.
+    /// blocks of records, some fifteen for a million records, the same ones whatever parallelism() says.
+    ///
+    /// It is exact where timestamps rise with the offsets. A timestamp that is missing, 0 or negative says
+    /// nothing, and one that is wrong misleads no search as long as those around it are right: then the start
+    /// may be too early. Records out of order are found where they are less than 500 offsets away from their
+    /// place. A record that is as new but lies further before all others of its time is not looked for. Where
+    /// the service keeps silent or refuses reads the start is earlier. Without timestamps it is the earliest
+    /// offset.
     consume_options& from(offset_spec start) & { return set(from_, start); }
     consume_options&& from(offset_spec start) && { return std::move(from(start)); }
 
@@ -34,8 +39,10 @@ public:
     consume_options& from_end(std::int64_t offsets) & { return from(offset_spec::before_end(offsets)); }
     consume_options&& from_end(std::int64_t offsets) && { return std::move(from_end(offsets)); }
 
-    /// Where to end, exclusive: hk::latest is the high watermark seen when the stream starts, or an
-    /// offset. hk::earliest is refused with errc::invalid_option. Without it the stream never ends.
+    /// Where to end, exclusive: hk::latest is the high watermark seen when the stream starts; an offset; or a
+    /// point in time: before the record that from() would start at, as seen when the stream starts, and at
+    /// the high watermark then where no record is that new. hk::earliest is refused with
+    /// errc::invalid_option. Without it the stream never ends.
     consume_options& until(offset_spec end) & { return set(until_, end); }
     consume_options&& until(offset_spec end) && { return std::move(until(end)); }
 

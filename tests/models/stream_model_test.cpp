@@ -38,10 +38,11 @@ public:
         to_ = now + length;
     }
     bool is_on(std::int64_t now) const { return now >= from_ && now < to_; }
+    bool began_since(std::int64_t then) const { return from_ >= then; }
     bool is_over_since(std::int64_t now, std::int64_t time) const { return now >= to_ + time; }
 
 private:
-    std::int64_t from_ = 0;
+    std::int64_t from_ = -1;
     std::int64_t to_ = 0;
 };
 
@@ -196,6 +197,7 @@ private:
 
     void look()
     {
+        looked_at_ = clock_;
         if (election_.is_on(clock_)) {
             event_ = {.what = plan_event::kind::unavailable};
             return;
@@ -409,7 +411,7 @@ private:
         std::int64_t const position = plan_.position().value_or(0);
         auto const first = log_.first_from(position);
         bool const flawed = first != log_.records().end() && first->second.wrong != flaw::none;
-        bool const allowed = flawed || !log_.in_range(position);
+        bool const allowed = flawed || !log_.in_range(position) || election_.began_since(looked_at_);
         return allowed ? "" : "refused: " + std::to_string(position);
     }
 
@@ -484,6 +486,7 @@ private:
     int pauses_ = 0;
     int idle_ = 0; ///< Steps since anything came of one.
     int searched_ = 0;
+    std::int64_t looked_at_ = 0;
     int reports_ = 0;
 };
 

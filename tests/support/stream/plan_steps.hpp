@@ -90,6 +90,12 @@ public:
         return !told_;
     }
 
+    /// A read of so many records was refused.
+    void refused_of(cause why, std::int32_t count)
+    {
+        resume({.what = plan_event::kind::refusal, .why = why, .count = count});
+    }
+
     void delivered(std::int64_t next) { resume({.what = plan_event::kind::delivery, .next = next}); }
 
     std::int64_t offset() const { return now_.offset; }

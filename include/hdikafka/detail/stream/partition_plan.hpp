@@ -91,16 +91,12 @@ private:
     using state = plan_state;
     using question = plan_question;
 
-    /// How old a watermark may be: the service caches its metadata for seconds.
-    static constexpr milliseconds staleness{10'000};
-
     plan_action todo()
     {
         using kind = plan_action::kind;
         if (state_ == state::probing && !troubles_.place_to_probe())
             state_ = state::reading; // what was found may have been written since: a read there decides
-        bool const lacks_range = here_.lacks_end() || here_.position == plan_place::last_offset;
-        if (state_ == state::reading && question_ == question::none && lacks_range && !here_.is_over())
+        if (state_ == state::reading && question_ == question::none && here_.needs_range())
             question_ = question::range;
         plan_action out;
         out.skipped = std::exchange(skipped_, std::nullopt);
@@ -132,8 +128,7 @@ private:
         case state::holding: out.what = kind::deliver; break;
         case state::reading:
             out.what = here_.is_over() ? kind::finish : kind::read;
-            std::int64_t const left = here_.wanted_end() - here_.position;
-            out.count = static_cast<std::int32_t>(std::min<std::int64_t>(troubles_.count(), left));
+            out.count = static_cast<std::int32_t>(std::min<std::int64_t>(troubles_.count(), here_.left()));
             break;
         }
     }
@@ -160,7 +155,7 @@ private:
         if (state_ == state::verifying && evidence_.offset() < seen.earliest)
             state_ = state::reading; // the evidence is gone
         if (here_.position < seen.earliest)
-            return below_earliest(seen);
+            return lost(seen, skip_cause::retention, here_.deleted(seen.earliest));
         if (state_ == state::holding)
             return;
         if (here_.position > seen.latest)
@@ -300,7 +295,8 @@ private:
     /// since more than that is not told.
     void delivered(std::int64_t next)
     {
-        moved_to(next <= here_.latest.value_or(0) && next < here_.wanted_end() ? next : read_to_);
+        bool const possible = next <= std::max(read_to_, here_.latest.value_or(0));
+        moved_to(possible && next < here_.wanted_end() ? next : read_to_);
     }
 
     void moved_to(std::int64_t next)
@@ -330,9 +326,7 @@ private:
             question_ = may_read ? question::none : question::range;
             return;
         }
-        if (!options_.on_out_of_range().fails())
-            return go_on_elsewhere(seen, skip_cause::truncated);
-        failure_ = here_.past_end(seen.latest);
+        lost(seen, skip_cause::truncated, here_.past_end(seen.latest));
     }
 
     /// After a read at the position that gave nothing.
@@ -365,11 +359,13 @@ private:
             failure_ = troubles_.unreadable(here_.position);
     }
 
-    void below_earliest(plan_event const& seen)
+    /// What was to be read next.
+    void lost(plan_event const& seen, skip_cause cause, error const& why)
     {
-        if (!options_.on_out_of_range().fails())
-            return go_on_elsewhere(seen, skip_cause::retention);
-        failure_ = here_.deleted(seen.earliest);
+        if (options_.on_out_of_range().fails())
+            failure_ = why;
+        else
+            go_on_elsewhere(seen, cause);
     }
 
     /// What is held was read at the old position.

@@ -9,6 +9,9 @@
 
 namespace hdikafka::inline v0_1::detail {
 
+/// How old a watermark may be: the service caches its metadata for seconds.
+inline constexpr milliseconds staleness{10'000};
+
 /// The least that a pause of this length takes: see jittered().
 inline milliseconds shortest(milliseconds pause) noexcept { return pause - pause / 5; }
 

@@ -71,6 +71,12 @@ public:
         return position < earliest && (follows_earliest || is_known_empty(earliest));
     }
 
+    /// How many offsets there are up to the end.
+    std::int64_t left() const noexcept { return wanted_end() - position; }
+
+    /// Whether nothing can be read before the watermarks are known.
+    bool needs_range() const noexcept { return !is_over() && (lacks_end() || position == last_offset); }
+
     bool is_over() const noexcept { return end && is_known_empty(*end); }
 
     /// Whether the last look found nothing behind the position.

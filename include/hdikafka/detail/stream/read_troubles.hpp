@@ -53,7 +53,7 @@ public:
 
     void read_worked() noexcept
     {
-        trial_.reset();
+        forget();
         count_.worked();
     }
 
@@ -64,6 +64,7 @@ public:
         proof_due_at_.reset();
         proven_end_.reset();
         asked_for_proof_ = false;
+        hopeless_ = false;
     }
 
     /// An answer without records says that it goes on at `next`.
@@ -79,9 +80,11 @@ public:
         words_ = event.words;
         if (what_ == trouble::too_large && count_.halve(event.count))
             return reply::read;
-        if (!trial_ || !trial_->is_hopeless(what_))
+        bool const hopeless = trial_ && trial_->is_hopeless(what_);
+        // Perhaps there is no leader any more: the watermarks tell.
+        if (!hopeless || !std::exchange(hopeless_, true))
             return reply::look;
-        trial_.reset(); // whoever reads on begins anew
+        forget(); // whoever reads on begins anew
         return reply::report;
     }
 
@@ -107,6 +110,9 @@ public:
                 return step::rest;
             }
         }
+        if (hopeless_ && what_ != trouble::silent)
+            return step::read;
+        hopeless_ = false;
         if (!trial_)
             trial_.emplace(long_enough_, thorough_);
         auto const found = trial_->met(what_, here.position, latest);
@@ -178,6 +184,7 @@ private:
     bool asked_for_proof_ = false;             ///< beyond which an answer tells nothing;
     std::optional<std::int64_t> proven_end_;   ///< and that was right.
     std::optional<place_trial> trial_;
+    bool hopeless_ = false; ///< So is the trial, and the watermarks have been asked why.
 };
 
 } // namespace hdikafka::inline v0_1::detail
