@@ -275,20 +275,14 @@ private:
             question_ = question::refusal;
         if (what == step::none || what == step::another)
             state_ = state::reading;
-        if (what == step::another)
-            go_on_in_new_topic();
-        return what == step::report;
-    }
-
-    void go_on_in_new_topic()
-    {
-        if (options_.on_out_of_range().fails()) {
+        if (what == step::another && options_.on_out_of_range().fails()) {
             failure_ = evidence_.recreated();
-            return;
+        } else if (what == step::another) {
+            // The watermarks may for a while still be those of the topic that was.
+            question_ = question::recreated;
+            pauses_.begin_once(staleness);
         }
-        // The watermarks may for a while still be those of the topic that was.
-        question_ = question::recreated;
-        pauses_.begin_once(staleness);
+        return what == step::report;
     }
 
     /// Where the service says to go on is believed up to where there are records; not at the stream's end,
