@@ -138,10 +138,35 @@ TEST_CASE("a record whose quotes and brackets do not match is known by what stan
     }
 }
 
+TEST_CASE("the offset of a record behind the one that cannot be read is not told as its own")
+{
+    std::string const odd =
+        R"("a"b")"; // between two of these, what is a text and what is not is turned round
+    std::string const none = R"({"value":"no end,"partition":0,"offset":7})";
+    std::string elsewhere = record_at(7);
+    elsewhere.replace(elsewhere.find(R"("partition":0)"), 13, R"("partition":1)");
+    std::string more = record_at(7, "{broken");
+    more.insert(more.rfind(','), R"(,"headers":[])");
+    for (std::vector<std::string> const& records :
+         std::vector<std::vector<std::string>>{{none, record_at(8)},
+                                               {elsewhere, record_at(8)},
+                                               {more, record_at(8)},
+                                               {R"({"value":1,"value":2})", record_at(8)}}) {
+        CAPTURE(list(records));
+        check_refused(parse(list(records), {0, 5, 100}), std::nullopt);
+    }
+    check_refused(parse(list({record_at(7, odd), record_at(8), record_at(9, odd)}), {0, 5, 100}), 7);
+    // What looks like another record may be within the value.
+    check_refused(parse(list({record_at(7, R"([{"a":1},{"b":NaN}])"), record_at(8)}), {0, 5, 100}), 7);
+    check_refused(parse(list({record_at(7, R"([{"a":1},{"value":NaN}])"), record_at(8)}), {0, 5, 100}),
+                  std::nullopt);
+}
+
 TEST_CASE("to look for a record's offset takes no longer than the answer is long, whatever is in it")
 {
-    for (std::string_view const part : {R"(,"offset":{)", R"(,"offset":1)", R"(,")", ",",
-                                        R"(,"timestampType":")", R"(\",\"offset\":)", "{", "[\""}) {
+    for (std::string_view const part :
+         {R"(,"offset":{)", R"(,"offset":1)", R"(,"timestampType":1)", R"(},{"value)", R"(,")", ",",
+          R"(,"timestampType":")", R"(\",\"offset\":)", "{", "[\""}) {
         std::string value;
         while (value.size() < 2'000'000)
             value += part;

@@ -8,12 +8,14 @@
 #include <hdikafka/detail/rest/answers.hpp>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -25,6 +27,7 @@ public:
     /// `partition`.
     static std::optional<std::int64_t> offset_of(std::string_view text, std::int32_t partition)
     {
+        text = up_to_next(text);
         if (auto const offset = torn_record(text).by_members(partition))
             return offset;
         for (auto at = text.find(','); at != std::string_view::npos; at = text.find(',', at + 1))
@@ -35,6 +38,31 @@ public:
 
 private:
     using number = std::optional<std::int64_t>;
+
+    /// The text without what may be the records behind the first, but for the brace that opens the next:
+    /// their offsets must not pass for its own. What looks like that within its value leaves less to go by.
+    static std::string_view up_to_next(std::string_view text) noexcept
+    {
+        for (auto at = text.find('}'); at != std::string_view::npos; at = text.find('}', at + 1)) {
+            torn_record behind(text.substr(at + 1));
+            if (!behind.take(',') || !behind.take('{'))
+                continue;
+            std::size_t const size = text.size() - behind.rest_.size();
+            if (behind.begins_record())
+                return text.substr(0, size);
+        }
+        return text;
+    }
+
+    /// Whether a member of a record comes next.
+    bool begins_record() noexcept
+    {
+        skip_blanks();
+        constexpr std::array<std::string_view, 6> names{R"("key")",       R"("value")",
+                                                        R"("partition")", R"("offset")",
+                                                        R"("timestamp")", R"("timestampType")"};
+        return std::ranges::any_of(names, [this](std::string_view name) { return rest_.starts_with(name); });
+    }
 
     /// By quotes, brackets and commas alone, at any depth.
     number by_members(std::int32_t partition)
@@ -61,13 +89,14 @@ private:
         number offset;
         number place;
         number timestamp;
+        bool type = false;
         while (take(',')) {
             auto const which = name();
             auto const text = scalar();
             bool const read = which == "offset"      ? read_once(text, offset)
                               : which == "partition" ? read_once(text, place)
                               : which == "timestamp" ? read_once(text, timestamp)
-                                                     : which == "timestampType";
+                                                     : which == "timestampType" && !std::exchange(type, true);
             if (!read)
                 return std::nullopt;
         }
