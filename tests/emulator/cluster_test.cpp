@@ -151,6 +151,27 @@ TEST_CASE("a topic that was just created can be without leaders and without part
     CHECK(f.read(0) == 200);
 }
 
+TEST_CASE("what takes the longest time there is does not happen")
+{
+    constexpr milliseconds never = milliseconds::max();
+    cluster leaderless(hk::emulator_quirks().leaders_after(never));
+    leaderless.create("orders");
+    CHECK(leaderless.read(0) == 500);
+    cluster empty(hk::emulator_quirks().partitions_after(never));
+    empty.create("orders");
+    CHECK(empty.read(0) == 404);
+    cluster slow(hk::emulator_quirks(), hk::emulator_options().visibility_delay(never));
+    slow.create("orders");
+    CHECK_FALSE(slow.lists_orders());
+    cluster uneven(hk::emulator_quirks().nodes(4).node_delay(never));
+    uneven.create("orders");
+    CHECK(uneven.lists_orders());
+    for (std::uint64_t const node : {1U, 2U, 3U}) {
+        uneven.at_node(node);
+        CHECK_FALSE(uneven.lists_orders());
+    }
+}
+
 TEST_CASE("a topic can be added without partitions and get them later, never fewer or too many")
 {
     cluster f(hk::emulator_quirks(), hk::emulator_options().max_partitions(3));

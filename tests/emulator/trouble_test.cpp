@@ -91,6 +91,10 @@ TEST_CASE("silence of a topic, or of a partition, leaves the others alone")
     CHECK(f.service.broker().silence(emulator_silence("orders", 2, 1)).error().code() == hk::errc::not_found);
     CHECK(f.service.broker().silence(emulator_silence("none", std::nullopt, 1)).error().code() ==
           hk::errc::not_found);
+    hk::detail::emulation::emulator_topic_config none_yet;
+    none_yet.partition_count = 0;
+    REQUIRE(f.service.broker().add("empty", std::move(none_yet)));
+    CHECK(f.service.broker().silence(emulator_silence("empty", std::nullopt, 1)));
 }
 
 TEST_CASE("silence for a time ends with the time, or before it")

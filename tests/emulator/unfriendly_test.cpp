@@ -70,6 +70,9 @@ TEST_CASE("reads can be silent for a number of them, for a time, at an offset, a
     CHECK(f.silent(0, 1));
     f.now = f.now.load() + minutes(10);
     CHECK(!f.silent(0, 1));
+    f.emulator().silence_for(hk::milliseconds::max());
+    CHECK(f.silent(0));
+    f.emulator().end_silence();
     f.emulator().silence(hk::emulator_forever, "orders");
     CHECK(f.silent(0));
     f.emulator().end_silence();

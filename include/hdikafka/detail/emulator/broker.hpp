@@ -39,9 +39,9 @@ public:
         if (!made)
             return made.error();
         emulator_topic& topic = *made.value();
-        topic.visibility = emulator_visibility(now + options_.visibility_delay());
-        topic.partitions_from = now + quirks_.partitions_after();
-        topic.leaders_from = now + quirks_.leaders_after();
+        topic.visibility = emulator_visibility(later(now, options_.visibility_delay()));
+        topic.partitions_from = later(now, quirks_.partitions_after());
+        topic.leaders_from = later(now, quirks_.leaders_after());
         return {};
     }
 
@@ -79,7 +79,7 @@ public:
         if (found == topics_.end())
             return no_topic(name);
         emulator_topic ghost = take(found);
-        ghost.visibility.remove(now, now + options_.visibility_delay(), quirks_);
+        ghost.visibility.remove(now, later(now, options_.visibility_delay()), quirks_);
         std::erase_if(ghosts_, [&](auto const& entry) {
             return !entry.second.visibility.shown_anywhere(now, quirks_);
         });
@@ -174,8 +174,10 @@ public:
 
     result<void> silence(emulator_silence silence)
     {
-        if (!silence.topic.empty())
-            if (auto const known = log(silence.topic, silence.partition.value_or(0)); !known)
+        if (!silence.topic.empty() && !topics_.contains(silence.topic))
+            return no_topic(silence.topic);
+        if (!silence.topic.empty() && silence.partition)
+            if (auto const known = log(silence.topic, *silence.partition); !known)
                 return known.error();
         silences_.add(std::move(silence));
         return {};

@@ -257,7 +257,7 @@ void basic_emulator<Lazy>::silence_for(milliseconds time, std::string_view topic
                                        std::optional<std::int32_t> partition)
 {
     detail::emulation::emulator_silence out(topic, partition, emulator_forever);
-    out.until = server_->now() + time;
+    out.until = detail::emulation::later(server_->now(), time);
     add_silence(std::move(out));
 }
 

@@ -3,13 +3,25 @@
 #define HDIKAFKA_DETAIL_EMULATOR_VISIBILITY_HPP
 
 #include <hdikafka/detail/emulator/options.hpp>
+#include <hdikafka/milliseconds.hpp>
 
+#include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <map>
 #include <optional>
 #include <set>
 
 namespace hdikafka::inline v0_1::detail::emulation {
+
+/// The longest that anything takes: a longer time is as good as for ever, and would overflow clocks.
+inline constexpr milliseconds emulator_longest = std::chrono::hours(24 * 365 * 1'000);
+
+/// After that time, of whatever length.
+inline emulator_time later(emulator_time now, milliseconds time) noexcept
+{
+    return now + std::min(time, emulator_longest);
+}
 
 /// Who is asked, and when. Nodes count from 0.
 class emulator_view
@@ -72,7 +84,8 @@ private:
     /// Whether the node knows of the last change.
     bool learned(emulator_view const& view, emulator_quirks const& quirks) const
     {
-        auto const late = static_cast<milliseconds::rep>(view.node) * quirks.node_delay();
+        auto const late =
+            static_cast<milliseconds::rep>(view.node) * std::min(quirks.node_delay(), emulator_longest);
         if (view.now < changed_ + late)
             return false;
         if (view.node == 0 || quirks.node_looks() == 0)
