@@ -9,12 +9,15 @@
 #include <hdikafka/detail/run/asio.hpp>
 #include <hdikafka/metadata.hpp>
 #include <hdikafka/milliseconds.hpp>
+#include <hdikafka/offsets.hpp>
 #include <hdikafka/receipt.hpp>
 #include <hdikafka/record.hpp>
 #include <hdikafka/record_batch.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace hdikafka::inline v0_1 {
@@ -117,6 +120,18 @@ public:
     net::awaitable<record_batch> fetch(std::string topic, std::int32_t partition, std::int64_t offset,
                                        std::int32_t count, call_options options = {}) const;
 
+    /// The offset that a stream would begin at with consume_options::from(time): of the first record that is
+    /// not older, as far as can be told (see there), or the high watermark when there is none. Some ten reads
+    /// for a million offsets. A partition without a leader is errc::service_failed. Needs
+    /// <hdikafka/record_stream.hpp>.
+    template <class Duration>
+    net::awaitable<std::int64_t> offset_at(std::string topic, std::int32_t partition,
+                                           std::chrono::sys_time<Duration> time,
+                                           call_options options = {}) const
+    {
+        return find_offset(std::move(topic), partition, offset_spec(time), std::move(options));
+    }
+
     /// A generator over the records of one partition. Does no I/O: what is wrong with the arguments is
     /// told by the first next(). The stream holds a copy of this client. Needs <hdikafka/record_stream.hpp>.
     record_stream consume(std::string topic, std::int32_t partition, consume_options options = {}) const;
@@ -133,6 +148,9 @@ public:
 private:
     template <class>
     friend class basic_producer;
+
+    net::awaitable<std::int64_t> find_offset(std::string topic, std::int32_t partition, offset_spec at,
+                                             call_options options) const;
 
     detail::client_ptr core_;
 };

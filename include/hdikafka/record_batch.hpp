@@ -116,7 +116,7 @@ public:
     record_batch() = default;
     /// For the library's own use.
     explicit record_batch(std::shared_ptr<detail::batch_content const> content) noexcept
-        : content_(std::move(content))
+        : content_(std::move(content)), next_offset_(content_ ? content_->next_offset : 0)
     {}
 
     /// How many records there are.
@@ -136,22 +136,32 @@ public:
     /// The batch without its first `count` records; shares the bytes.
     record_batch without_first(std::size_t count) const noexcept
     {
-        record_batch rest(content_);
+        record_batch rest(*this);
         rest.first_ = first_ + std::min(count, size());
         return rest;
+    }
+
+    /// For the library's own use: the same batch with another next_offset().
+    record_batch followed_by(std::int64_t next) const noexcept
+    {
+        record_batch out(*this);
+        out.next_offset_ = next;
+        return out;
     }
 
     /// A record that keeps the bytes alive by itself; `index` must be less than size().
     shared_record share(std::size_t index) const { return shared_record((*this)[index], content_); }
 
-    /// Where the next read goes on: past the last record, and past what the service said to skip.
-    std::int64_t next_offset() const noexcept { return content_ ? content_->next_offset : 0; }
+    /// Where the next read goes on: past the last record, and past what the service said to skip. In a batch
+    /// of a stream not past the end of the partition, whatever the service says.
+    std::int64_t next_offset() const noexcept { return next_offset_; }
     /// The partition that was read.
     std::int32_t partition() const noexcept { return content_ ? content_->partition : 0; }
 
 private:
     std::shared_ptr<detail::batch_content const> content_;
     std::size_t first_ = 0;
+    std::int64_t next_offset_ = 0;
 };
 
 } // namespace hdikafka::inline v0_1

@@ -163,7 +163,9 @@ public:
             return held_batch();
         stands_ = standing::due; // what that leads to is said to the one who follows the plan next
         plan_.resume({.what = plan_event::kind::delivery, .next = arrived_.records.next_offset()});
-        return std::exchange(arrived_, held_batch());
+        held_batch out = std::exchange(arrived_, held_batch());
+        out.records = out.records.followed_by(plan_.position().value_or(out.records.next_offset()));
+        return out;
     }
 
     /// Gives up what is under way; what has arrived stays.
@@ -281,7 +283,8 @@ private:
         answer.response.body.shrink(); // what is kept alive is what is accounted for
         std::size_t const bytes = answer.response.body.size();
         out.batch = read ? read_batch<Lazy>(answer, asked) : result<record_batch>(read.error());
-        out.kept.settle(out.batch && !out.batch.value().empty() ? bytes : 0);
+        std::size_t const records = out.batch ? out.batch.value().size() : 0;
+        out.kept.settle(records != 0 ? bytes + records * sizeof(record_view) : 0);
         co_return result<void>();
     }
 

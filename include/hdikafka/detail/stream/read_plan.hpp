@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -76,7 +77,7 @@ public:
         range made;
         made.id = out.id;
         made.first = cursor;
-        made.guessed_end = cursor + count;
+        made.guessed_end = cursor + std::min(count, std::numeric_limits<std::int64_t>::max() - cursor);
         ranges_.insert(place, std::move(made));
         ++under_way_;
         return out;

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -136,9 +137,12 @@ public:
         std::int64_t const next = batch ? batch.value().next_offset() : what.offset;
         if (batch)
             saw(batch.value().size(), outcome.kept.bytes());
-        // A full answer hints at more than the last look at the watermarks knew.
-        if (batch && std::cmp_greater_equal(batch.value().size(), what.count)) {
-            hinted_end_ = std::max(hinted_end_, next + 1);
+        // A full answer hints at more than the last look at the watermarks knew: one record, for what the
+        // service says of where to go on may be anything.
+        if (batch && !batch.value().empty() && std::cmp_greater_equal(batch.value().size(), what.count)) {
+            std::int64_t const last = batch.value()[batch.value().size() - 1].offset();
+            constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max() - 2;
+            hinted_end_ = std::max(hinted_end_, std::min(last, most) + 2);
             target_.known_end = std::max(target_.known_end, hinted_end_);
         }
         ranges_.arrived(what.id, next, std::move(outcome));

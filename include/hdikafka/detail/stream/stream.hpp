@@ -13,6 +13,7 @@
 #include <hdikafka/detail/run/run.hpp>
 #include <hdikafka/detail/run/task.hpp>
 #include <hdikafka/detail/stream/next_batch.hpp>
+#include <hdikafka/detail/stream/offset_at.hpp> // of which the client has only the declaration
 #include <hdikafka/detail/stream/offset_search.hpp>
 #include <hdikafka/detail/stream/partition_reader.hpp>
 #include <hdikafka/detail/stream/stream_state.hpp>
