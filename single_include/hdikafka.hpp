@@ -259,7 +259,8 @@ enum class errc // NOLINT(performance-enum-size): std::error_code holds an int
     not_finite,        ///< A double that is infinite or NaN has no JSON form.
 
     // Values read from JSON.
-    invalid_json,   ///< The text is not JSON (RFC 8259), or nests deeper than 512 levels.
+    invalid_json,   ///< The text is not JSON (RFC 8259).
+    too_deep,       ///< The JSON nests deeper than is read: 512 levels, or http_limits::json_depth().
     wrong_kind,     ///< The JSON value is of another kind than was asked for.
     out_of_range,   ///< The JSON number does not fit the type that was asked for.
     invalid_base64, ///< The string is not base64 as base64_codec makes it.
@@ -349,6 +350,9 @@ public:
     std::string request_id;     ///< x-ms-client-request-id of the operation.
     std::optional<std::chrono::milliseconds> retry_after; ///< How long the server asks to wait.
 
+    /// Of the record that cannot be read, when that is what failed and the offset is known.
+    std::optional<std::int64_t> offset;
+
     // What else an authority says (Entra's words): for its support, and for programs that can react.
     std::vector<std::int64_t> error_codes; ///< `error_codes`: the numbers behind AADSTS.
     std::string suberror;                  ///< `suberror`.
@@ -429,6 +433,7 @@ public:
         case errc::invalid_utf8: return "the text is not UTF-8";
         case errc::not_finite: return "the number is not finite";
         case errc::invalid_json: return "the text is not valid JSON";
+        case errc::too_deep: return "the JSON nests too deep";
         case errc::wrong_kind: return "the JSON value is of another kind";
         case errc::out_of_range: return "the number is out of range";
         case errc::invalid_base64: return "the text is not base64";
@@ -1156,9 +1161,12 @@ inline bool json_to_double(std::string_view number, double& out) noexcept
 
 // -------- hdikafka/detail/json/reader.hpp
 
-// Reading JSON (RFC 8259): one validating pass that the caller pulls, without tree, allocation or recursion.
+// Reading JSON (RFC 8259): one validating pass that the caller pulls, without tree or recursion, and without
+// allocation unless it nests deep.
 #ifndef HDIKAFKA_DETAIL_JSON_READER_HPP
 #define HDIKAFKA_DETAIL_JSON_READER_HPP
+
+#include <new>
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -1176,11 +1184,13 @@ namespace hdikafka::inline v0_1::detail {
 class json_reader
 {
 public:
-    static constexpr std::size_t max_depth = 512; ///< Containers within one another.
+    static constexpr std::size_t max_depth = 512; ///< Containers within one another, unless more are allowed.
 
-    explicit json_reader(std::string_view text) noexcept
-        : begin_(text.data()), at_(begin_), end_(begin_ + text.size())
+    explicit json_reader(std::string_view text, std::size_t deepest = max_depth) noexcept
+        : begin_(text.data()), at_(begin_), end_(begin_ + text.size()), deepest_(deepest)
     {}
+    json_reader(json_reader const&) = delete;
+    json_reader& operator=(json_reader const&) = delete;
 
     /// The kind of the value that is due, by its first character. Null also when none is there.
     json_kind peek() noexcept { return state_ == state::value ? json_kind_of(current()) : json_kind::null; }
@@ -1254,6 +1264,9 @@ public:
 
     /// The first fault; 0 when there is none.
     errc fault() const noexcept { return fault_; }
+
+    /// How many containers within one another are read; one more is the fault `too_deep`.
+    std::size_t deepest() const noexcept { return deepest_; }
 
     /// The byte the reader is at; after a fault the byte where it was found.
     std::size_t position() const noexcept { return static_cast<std::size_t>(at_ - begin_); }
@@ -1331,12 +1344,10 @@ private:
     /// Enters the container at at_.
     bool open() noexcept
     {
-        if (depth_ == max_depth)
-            return fail(errc::invalid_json, at_);
+        if (depth_ == room_ && !make_room()) [[unlikely]]
+            return false;
+        outside_[depth_] = closing_;
         closing_ = *at_ == '{' ? '}' : ']';
-        auto const bit = std::uint64_t(1) << depth_ % 64;
-        auto& word = objects_[depth_ / 64];
-        word = closing_ == '}' ? word | bit : word & ~bit;
         ++depth_;
         ++at_;
         state_ = state::opened;
@@ -1347,11 +1358,24 @@ private:
     bool close() noexcept
     {
         --depth_;
-        if (depth_ == 0)
-            closing_ = '\0';
-        else
-            closing_ = (objects_[(depth_ - 1) / 64] >> (depth_ - 1) % 64 & 1) != 0 ? '}' : ']';
+        closing_ = outside_[depth_];
         return done(at_ + 1);
+    }
+
+    /// For more containers within one another, if more are allowed. Without memory for them they are not.
+    [[gnu::cold, gnu::noinline]] bool make_room() noexcept
+    {
+        if (depth_ == deepest_)
+            return fail(errc::too_deep, at_);
+        std::size_t const room = deepest_ - depth_ < depth_ ? deepest_ : 2 * depth_;
+        std::unique_ptr<char[]> larger(new (std::nothrow) char[room]);
+        if (!larger)
+            return fail(errc::too_deep, at_);
+        std::memcpy(larger.get(), outside_, depth_);
+        deep_ = std::move(larger);
+        outside_ = deep_.get();
+        room_ = room;
+        return true;
     }
 
     /// Goes to this character, which must come next.
@@ -1505,8 +1529,90 @@ private:
     state state_ = state::value;
     char closing_ = '\0'; // of the innermost container
     errc fault_ = errc();
-    std::array<std::uint64_t, max_depth / 64> objects_{}; // one bit a level: object, else array
+    std::size_t deepest_;
+    std::array<char, 64> shallow_{};
+    std::unique_ptr<char[]> deep_;
+    char* outside_ = shallow_.data(); // what closing_ was before each container that is open
+    std::size_t room_ = deepest_ < shallow_.size() ? deepest_ : shallow_.size();
 };
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/json/values.hpp
+
+// Whole values off a json_reader: texts, small numbers, objects and arrays. Each is false when it is not
+// there.
+#ifndef HDIKAFKA_DETAIL_JSON_VALUES_HPP
+#define HDIKAFKA_DETAIL_JSON_VALUES_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// What a reader found wrong with `subject`, and at which byte; it has failed.
+template <class = void>
+std::string describe_fault(json_reader const& in, std::string_view subject)
+{
+    std::string out(subject);
+    if (in.fault() == errc::too_deep)
+        out += " nests deeper than " + std::to_string(in.deepest()) + " levels";
+    else if (in.fault() == errc::invalid_json)
+        out += " is not valid JSON";
+    else
+        out = error_category::text(in.fault());
+    return out + " at byte " + std::to_string(in.position());
+}
+
+/// The same as an error.
+template <class = void>
+error json_fault(json_reader const& in, std::string_view subject)
+{
+    return error(in.fault(), describe_fault(in, subject));
+}
+
+template <class = void>
+bool read_text(json_reader& in, std::string& out)
+{
+    std::string_view raw;
+    out.clear();
+    return in.string(raw) && json_unescape(raw, out);
+}
+
+inline bool read_int32(json_reader& in, std::int32_t& out)
+{
+    std::int64_t wide = 0;
+    if (!in.integer(wide) || wide < std::numeric_limits<std::int32_t>::min() ||
+        wide > std::numeric_limits<std::int32_t>::max())
+        return false;
+    out = static_cast<std::int32_t>(wide);
+    return true;
+}
+
+/// Reads an object whose members `member(name)` consumes; false when it is not one, or when member
+/// says so. A member that it does not know it passes over with in.skip().
+template <class Member>
+bool read_object(json_reader& in, Member member)
+{
+    if (!in.enter_object())
+        return false;
+    std::string_view name;
+    while (in.next_member(name))
+        if (!member(name))
+            return false;
+    return !in.failed();
+}
+
+/// Reads an array whose elements `element()` consumes.
+template <class Element>
+bool read_array(json_reader& in, Element element)
+{
+    if (!in.enter_array())
+        return false;
+    while (in.next_element())
+        if (!element())
+            return false;
+    return !in.failed();
+}
 
 } // namespace hdikafka::inline v0_1::detail
 
@@ -1775,7 +1881,7 @@ public:
     ~json() = default;
 
     /// Takes raw JSON: one value of RFC 8259, nested at most 512 levels, blanks around it allowed (and
-    /// dropped). Throws hk::error `invalid_json`; the message names the byte.
+    /// dropped). Throws hk::error `invalid_json`, `too_deep`; the message names the byte.
     static json parse(std::string_view text) { return try_parse(text).value(); }
 
     /// The same, with the error as a value.
@@ -1784,7 +1890,7 @@ public:
         detail::json_reader in(text);
         std::string_view slice;
         if (!in.value(slice) || !in.finish())
-            return not_json(in);
+            return detail::json_fault(in, "the text");
         return json(json_view(detail::validated_json(), slice));
     }
 
@@ -1803,13 +1909,6 @@ public:
     friend bool operator==(json const& a, json_view b) noexcept { return a.text() == b.text(); }
 
 private:
-    static error not_json(detail::json_reader const& in)
-    {
-        std::string cause = "the text is not valid JSON at byte ";
-        cause += std::to_string(in.position());
-        return error(in.fault(), cause);
-    }
-
     void assign_string(std::string_view text)
     {
         if (!detail::append_json_string(text_, text))
@@ -2167,63 +2266,6 @@ private:
 #include <asio/steady_timer.hpp>
 #include <asio/strand.hpp>
 #include <asio/thread_pool.hpp>
-
-#endif
-
-// -------- hdikafka/detail/json/values.hpp
-
-// Whole values off a json_reader: texts, small numbers, objects and arrays. Each is false when it is not
-// there.
-#ifndef HDIKAFKA_DETAIL_JSON_VALUES_HPP
-#define HDIKAFKA_DETAIL_JSON_VALUES_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-template <class = void>
-bool read_text(json_reader& in, std::string& out)
-{
-    std::string_view raw;
-    out.clear();
-    return in.string(raw) && json_unescape(raw, out);
-}
-
-inline bool read_int32(json_reader& in, std::int32_t& out)
-{
-    std::int64_t wide = 0;
-    if (!in.integer(wide) || wide < std::numeric_limits<std::int32_t>::min() ||
-        wide > std::numeric_limits<std::int32_t>::max())
-        return false;
-    out = static_cast<std::int32_t>(wide);
-    return true;
-}
-
-/// Reads an object whose members `member(name)` consumes; false when it is not one, or when member
-/// says so. A member that it does not know it passes over with in.skip().
-template <class Member>
-bool read_object(json_reader& in, Member member)
-{
-    if (!in.enter_object())
-        return false;
-    std::string_view name;
-    while (in.next_member(name))
-        if (!member(name))
-            return false;
-    return !in.failed();
-}
-
-/// Reads an array whose elements `element()` consumes.
-template <class Element>
-bool read_array(json_reader& in, Element element)
-{
-    if (!in.enter_array())
-        return false;
-    while (in.next_element())
-        if (!element())
-            return false;
-    return !in.failed();
-}
-
-} // namespace hdikafka::inline v0_1::detail
 
 #endif
 
@@ -4242,7 +4284,6 @@ inline void append_form(std::string& body, std::string_view name, std::string_vi
 
 #include <algorithm>
 #include <cstdlib>
-#include <new>
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -4298,6 +4339,20 @@ public:
         static_cast<void>(memory_.release()); // realloc has freed it, or it is the same
         memory_.reset(larger);
         capacity_ = total;
+    }
+
+    /// Gives back what the content does not take, if that is much. Views into it do not stay valid.
+    void shrink() noexcept
+    {
+        if (capacity_ - size_ <= size_ / 4 || size_ == 0)
+            return;
+        // NOLINTNEXTLINE(cppcoreguidelines-no-malloc): as above
+        auto* const smaller = static_cast<char*>(std::realloc(memory_.get(), size_));
+        if (smaller == nullptr)
+            return;
+        static_cast<void>(memory_.release());
+        memory_.reset(smaller);
+        capacity_ = size_;
     }
 
     void append(std::string_view text)
@@ -4375,6 +4430,10 @@ public:
     std::size_t interim() const noexcept { return interim_; }
     /// The extensions of one chunk. Default 1 KiB; `errc::bad_chunk`.
     std::size_t chunk_extension() const noexcept { return chunk_extension_; }
+    /// How deep the JSON of an answer with records may nest: arrays and objects within one another, of which
+    /// the list and the record around a value are two, and with an object around the list three. Default 512;
+    /// `errc::too_deep`. Deeper values take a byte a level while they are read.
+    std::size_t json_depth() const noexcept { return json_depth_; }
 
     http_limits& status_line(std::size_t bytes) & noexcept { return set(status_line_, bytes); }
     http_limits& field(std::size_t bytes) & noexcept { return set(field_, bytes); }
@@ -4383,6 +4442,7 @@ public:
     http_limits& body(std::size_t bytes) & noexcept { return set(body_, bytes); }
     http_limits& interim(std::size_t count) & noexcept { return set(interim_, count); }
     http_limits& chunk_extension(std::size_t bytes) & noexcept { return set(chunk_extension_, bytes); }
+    http_limits& json_depth(std::size_t levels) & noexcept { return set(json_depth_, levels); }
 
     http_limits status_line(std::size_t bytes) && noexcept { return set(status_line_, bytes); }
     http_limits field(std::size_t bytes) && noexcept { return set(field_, bytes); }
@@ -4391,6 +4451,7 @@ public:
     http_limits body(std::size_t bytes) && noexcept { return set(body_, bytes); }
     http_limits interim(std::size_t count) && noexcept { return set(interim_, count); }
     http_limits chunk_extension(std::size_t bytes) && noexcept { return set(chunk_extension_, bytes); }
+    http_limits json_depth(std::size_t levels) && noexcept { return set(json_depth_, levels); }
 
 private:
     http_limits& set(std::size_t& member, std::size_t value) noexcept
@@ -4406,6 +4467,7 @@ private:
     std::size_t body_ = 16 * 1024 * 1024;
     std::size_t interim_ = 8;
     std::size_t chunk_extension_ = 1024;
+    std::size_t json_depth_ = 512;
 };
 
 } // namespace hdikafka::inline v0_1
@@ -6386,6 +6448,18 @@ public:
     /// Moves the deadline, earlier or later.
     void deadline(steady_clock::time_point due) noexcept { deadline_ = due; }
 
+    /// After the deadline, or before it: goes on until `due`. False when the call must end for another
+    /// reason.
+    bool extend(steady_clock::time_point due) noexcept
+    {
+        if (stopped_ && (stopped_ != errc::timed_out || stopped_twice_))
+            return false;
+        stopped_.clear();
+        deadline_ = due;
+        end_phase();
+        return true;
+    }
+
     milliseconds time_left(steady_clock::time_point now = steady_clock::now()) const
     {
         return std::chrono::duration_cast<milliseconds>(deadline_ - now);
@@ -6428,6 +6502,8 @@ protected:
     {
         if (!stopped_)
             stopped_ = cause;
+        else if (cause != stopped_)
+            stopped_twice_ = true;
     }
 
     /// Nothing is due any more.
@@ -6437,6 +6513,7 @@ private:
     steady_clock::time_point deadline_;
     steady_clock::time_point phase_end_ = steady_clock::time_point::max();
     std::error_code stopped_;
+    bool stopped_twice_ = false; // for another reason as well
     std::error_code phase_ended_;
     errc phase_cause_ = errc::timed_out;
 };
@@ -9643,6 +9720,16 @@ inline errc code_of_status(int status) noexcept
     return status >= 500 && status < 600 ? errc::service_failed : errc::unexpected_status;
 }
 
+/// What a failure without an answer says, and what the caller of this operation can do about it.
+template <class = void>
+std::string advised(error const& failure, std::string_view operation)
+{
+    std::string cause = failure.cause();
+    if (failure.code() == errc::body_too_large && operation == "fetch")
+        cause += ": ask for fewer records";
+    return cause;
+}
+
 /// Where a redirect leads to, as far as its Location tells. The host alone: what follows it may hold a
 /// signature, and what stands before it a password.
 template <class = void>
@@ -10351,6 +10438,23 @@ inline std::optional<milliseconds> decide_retry(retry_policy const& policy, repe
     return delay;
 }
 
+/// The same after "not found" for a topic that was seen a moment ago: a node whose cache is behind did
+/// nothing of what it was asked for, and knows the topic soon. `looks` counts such retries; switched off with
+/// all others.
+inline std::optional<milliseconds> decide_second_look(retry_policy const& policy, int looks, double random,
+                                                      milliseconds left)
+{
+    constexpr int most = 5;
+    constexpr milliseconds first{200};
+    if (policy.max_retries() <= 0 || looks >= most)
+        return std::nullopt;
+    // Not less than half of it: what has to pass is time.
+    milliseconds const whole = std::clamp(policy.base_delay(), milliseconds(0), first) * (1 << looks);
+    auto const share = static_cast<milliseconds::rep>(static_cast<double>(whole.count()) * random);
+    milliseconds const delay = (whole + milliseconds(share)) / 2;
+    return delay < left ? std::optional(delay) : std::nullopt;
+}
+
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
@@ -10532,6 +10636,8 @@ public:
     authorization shown;              ///< null: the request carries no Authorization
     std::vector<std::string> secrets; ///< what the request holds and no error may show
     header_listener* on_header = nullptr;
+    bool fresh = false;        ///< Goes over a connection that is made for it.
+    bool topic_exists = false; ///< "Not found" comes from a node that is behind, see decide_second_look().
 };
 
 using call_request_ptr = std::unique_ptr<call_request>;
@@ -10552,9 +10658,15 @@ public:
     }
 
     /// The error for a success whose body cannot be read.
-    error unreadable(error const& why) const { return error(why.code(), describe(), why.cause()); }
+    error unreadable(error const& why) const
+    {
+        diagnostics out = describe();
+        out.offset = why.info().offset;
+        return error(why.code(), std::move(out), why.cause());
+    }
 
     http_response response;
+    std::size_t json_depth = http_limits().json_depth(); ///< Of its body, if there are records in it.
     call_label info;
     repeatable kind = repeatable::freely;
     bool settled = false;
@@ -10580,13 +10692,13 @@ public:
         answer_.repeated = perhaps_done_;
     }
 
-    /// Begins it. Whether it is a replay, which goes over a connection of its own: what closed the last one
-    /// may be about to close any other.
+    /// Begins it. Whether it goes over a connection of its own: as it was asked for; as a replay, for what
+    /// closed the last one may be about to close any other; or to come to another node.
     bool begin()
     {
         report_.attempt_begins();
         ++answer_.attempts;
-        return std::exchange(replaying_, false);
+        return std::exchange(elsewhere_, false) || spec_.fresh;
     }
 
     /// Takes in what it came to, with this Authorization. Whether the call has succeeded: by an answer that
@@ -10606,6 +10718,7 @@ public:
         auto done = report_.ends(result<void>());
         answer_.info = std::move(spec_.info);
         answer_.kind = spec_.kind;
+        answer_.json_depth = spec_.limits.json_depth();
         return done;
     }
 
@@ -10624,9 +10737,12 @@ public:
     std::optional<milliseconds> back_off(random_source& random, milliseconds left)
     {
         double const share = spec_.retry.jitter() ? spec_.retry.jitter()() : random.unit();
-        auto const delay = decide_retry(spec_.retry, spec_.kind, outcome, retries_, share, left);
+        bool const behind = met_node_behind();
+        auto const delay = behind ? decide_second_look(spec_.retry, looks_, share, left)
+                                  : decide_retry(spec_.retry, spec_.kind, outcome, retries_, share, left);
         if (delay) {
-            ++retries_;
+            ++(behind ? looks_ : retries_);
+            elsewhere_ = behind;
             report_.retry_follows(outcome, judged_, *delay);
         }
         return delay;
@@ -10691,7 +10807,7 @@ private:
         bool const later = failure.info().retriable() || transient_failure(failure.code()) ||
                            failure.code() == errc::timed_out;
         info.retriable(later).persisted(persisted());
-        return error(failure.code(), std::move(info), failure.cause());
+        return error(failure.code(), std::move(info), advised(failure, spec_.info.operation));
     }
 
     persistence persisted() const noexcept
@@ -10710,9 +10826,17 @@ private:
     {
         if (replayed_ || !reuse_race(outcome) || !harmless(spec_.retry, spec_.kind, outcome))
             return false;
-        replayed_ = replaying_ = true;
+        replayed_ = elsewhere_ = true;
         spec_.pool->drop_idle(outcome.idle_since);
         return true;
+    }
+
+    /// Whether a node did not know a topic that is there.
+    bool met_node_behind() const
+    {
+        constexpr std::string_view no_such_partition = "40402"; // in the words of Kafka's REST proxies
+        return spec_.topic_exists && outcome.status == 404 &&
+               judged_.error().info().server_code != no_such_partition;
     }
 
     call_request& spec_;
@@ -10720,9 +10844,10 @@ private:
     call_report<> report_;
     result<void> judged_; ///< What the last attempt is to the call.
     int retries_ = 0;
+    int looks_ = 0; ///< Retries because of nodes that were behind.
     bool renewed_ = false;
     bool replayed_ = false;
-    bool replaying_ = false;
+    bool elsewhere_ = false;    ///< The next attempt goes over a connection of its own.
     bool perhaps_done_ = false; ///< An attempt so far may have been carried out.
 };
 
@@ -12684,9 +12809,14 @@ class consume_options
 public:
     /// Where to start: hk::earliest (the default), hk::latest, an offset, or a point in time
     /// (std::chrono::sys_time): the first record that is not older. That one is searched for by reading
-    /// single records, some twenty for a million, and is exact where timestamps rise with the offsets and the
-    /// service answers from within a gap with the record behind it; otherwise it may be too early. A record
-    /// without a timestamp counts as older.
+    /// blocks of records, some fifteen for a million records, the same ones whatever parallelism() says.
+    ///
+    /// It is exact where timestamps rise with the offsets. A timestamp that is missing, 0 or negative says
+    /// nothing, and one that is wrong misleads no search as long as those around it are right: then the start
+    /// may be too early. Records out of order are found where they are less than 500 offsets away from their
+    /// place. A record that is as new but lies further before all others of its time is not looked for. Where
+    /// the service keeps silent or refuses reads the start is earlier. Without timestamps it is the earliest
+    /// offset.
     consume_options& from(offset_spec start) & { return set(from_, start); }
     consume_options&& from(offset_spec start) && { return std::move(from(start)); }
 
@@ -12695,8 +12825,10 @@ public:
     consume_options& from_end(std::int64_t offsets) & { return from(offset_spec::before_end(offsets)); }
     consume_options&& from_end(std::int64_t offsets) && { return std::move(from_end(offsets)); }
 
-    /// Where to end, exclusive: hk::latest is the high watermark seen when the stream starts, or an
-    /// offset. hk::earliest is refused with errc::invalid_option. Without it the stream never ends.
+    /// Where to end, exclusive: hk::latest is the high watermark seen when the stream starts; an offset; or a
+    /// point in time: before the record that from() would start at, as seen when the stream starts, and at
+    /// the high watermark then where no record is that new. hk::earliest is refused with
+    /// errc::invalid_option. Without it the stream never ends.
     consume_options& until(offset_spec end) & { return set(until_, end); }
     consume_options&& until(offset_spec end) && { return std::move(until(end)); }
 
@@ -12709,11 +12841,37 @@ public:
     consume_options& parallelism(std::size_t connections) & { return set(parallelism_, connections); }
     consume_options&& parallelism(std::size_t connections) && { return std::move(parallelism(connections)); }
 
-    /// How many answers are read ahead, on a connection of their own; 1 by default, 0 reads when next() is
-    /// called and not before. At most parallelism() + read_ahead() answers are in memory, of about 2 MB each
-    /// where max_records() allows it, and never more than the service's cap (6 MB).
+    /// How many answers of a partition are read ahead, on a connection of their own; 1 by default, 0 reads
+    /// when next() is called and not before. At most parallelism() + read_ahead() answers of each partition
+    /// are in memory, of about 2 MB each where max_records() allows it, or fewer where buffer_bytes() is
+    /// small.
     consume_options& read_ahead(std::size_t answers) & { return set(read_ahead_, answers); }
     consume_options&& read_ahead(std::size_t answers) && { return std::move(read_ahead(answers)); }
+
+    /// How many bytes the stream may hold, over all its partitions: the bodies of answers, whole, from when
+    /// they may come until the last of their records has been handed over; 64 MiB by default, at least 1. For
+    /// each read about twice what it is expected to bring is kept free; an answer that is larger is asked for
+    /// again with fewer records. When there is no room, reads wait in the order in which they came, and
+    /// nothing is read ahead. One answer may go beyond: when nothing else would lead on, the next read is
+    /// made, and a single record may then be as large as http_limits::body() allows. Batches that were handed
+    /// over are the program's, and do not count.
+    consume_options& buffer_bytes(std::size_t bytes) & { return set(buffer_bytes_, bytes); }
+    consume_options&& buffer_bytes(std::size_t bytes) && { return std::move(buffer_bytes(bytes)); }
+
+    /// Of a topic's partitions only those whose number modulo `of` is `index`, also of those that are added
+    /// later: each of `of` servers reads its share. By default all of them. For a stream over all partitions.
+    ///
+    /// In Kubernetes a StatefulSet gives each of its pods an ordinal: `.share(ordinal, replicas)`. There are
+    /// no groups: nobody takes over what a server leaves while it is down. With a checkpoint_store that all
+    /// servers share, `of` may be changed between two runs of all of them, and each goes on where the
+    /// partition's last reader was; while servers with different `of` run at a time, some partitions are read
+    /// twice.
+    consume_options& share(std::int32_t index, std::int32_t of) &
+    {
+        share_index_ = index;
+        return set(share_of_, of);
+    }
+    consume_options&& share(std::int32_t index, std::int32_t of) && { return std::move(share(index, of)); }
 
     /// What to do when the position is not, or no longer, in the partition: retention deleted it, or the
     /// topic became shorter. hk::fail, the default, is errc::offset_below_earliest or
@@ -12730,6 +12888,16 @@ public:
     /// of it (records_skipped).
     consume_options& on_unreadable(unreadable_policy what) & { return set(on_unreadable_, what); }
     consume_options&& on_unreadable(unreadable_policy what) && { return std::move(on_unreadable(what)); }
+
+    /// How long the service must keep silent about a place, or refuse it, before that counts: then, if
+    /// records behind it can be read, what is there is unreadable (see on_unreadable()); and if there are
+    /// none, that is the end for until(hk::latest). 10 s by default: a service that is busy may answer with
+    /// no records for a while although there are some.
+    consume_options& unreadable_after(milliseconds silence) & { return set(unreadable_after_, silence); }
+    consume_options&& unreadable_after(milliseconds silence) &&
+    {
+        return std::move(unreadable_after(silence));
+    }
 
     /// How long to wait between reads at the end of the partition: at first `least` (100 ms by
     /// default), doubled while nothing arrives up to `most` (2 s), each pause up to a fifth shorter. A pause
@@ -12792,6 +12960,12 @@ public:
     std::int32_t max_records() const noexcept { return max_records_; }
     std::size_t parallelism() const noexcept { return parallelism_; }
     std::size_t read_ahead() const noexcept { return read_ahead_; }
+    std::size_t buffer_bytes() const noexcept { return buffer_bytes_; }
+    /// The first argument of share().
+    std::int32_t share_index() const noexcept { return share_index_; }
+    /// The second argument of share().
+    std::int32_t share_of() const noexcept { return share_of_; }
+    milliseconds unreadable_after() const noexcept { return unreadable_after_; }
     out_of_range_policy on_out_of_range() const noexcept { return on_out_of_range_; }
     unreadable_policy on_unreadable() const noexcept { return on_unreadable_; }
     milliseconds refresh_partitions() const noexcept { return refresh_partitions_; }
@@ -12813,6 +12987,10 @@ private:
     std::int32_t max_records_ = 500;
     std::size_t parallelism_ = 1;
     std::size_t read_ahead_ = 1;
+    std::size_t buffer_bytes_ = std::size_t{64} << 20;
+    std::int32_t share_index_ = 0;
+    std::int32_t share_of_ = 1;
+    milliseconds unreadable_after_{10'000};
     out_of_range_policy on_out_of_range_ = fail;
     unreadable_policy on_unreadable_ = fail;
     milliseconds refresh_partitions_{60'000};
@@ -12890,24 +13068,30 @@ class broker
 public:
     broker() = default;
 
-    std::int32_t id = 0;   ///< Its id in the cluster.
+    std::int32_t id = -1;  ///< Its id in the cluster; -1 when it is none.
     std::string host;      ///< Its host name, as its cluster knows it.
     std::int32_t port = 0; ///< The port of the Kafka protocol.
     std::string rack;      ///< Empty when the broker has none.
 };
 
-/// A partition, its watermarks and its replicas.
+/// A partition, its watermarks and its replicas. One that cannot be used at the moment is in a list as well,
+/// and says so: see available().
 class partition_info
 {
 public:
     partition_info() = default;
 
-    std::int32_t id = 0;                  ///< Its number in the topic, from 0.
-    std::int64_t earliest_offset = 0;     ///< The first offset that still exists.
-    std::int64_t latest_offset = 0;       ///< The high watermark: the offset that the next record gets.
-    broker leader;                        ///< Default-made when the partition has no leader.
-    std::vector<broker> replicas;         ///< The brokers that hold it.
+    std::int32_t id = 0;              ///< Its number in the topic, from 0.
+    std::int64_t earliest_offset = 0; ///< The first offset that still exists; -1 when it is not known.
+    std::int64_t latest_offset = 0;   ///< The high watermark: the offset that the next record gets; -1 when
+                                      ///< it is not known.
+    broker leader;                    ///< Its id is -1 when the partition has no leader.
+    std::vector<broker> replicas;     ///< The brokers that hold it.
     std::vector<broker> in_sync_replicas; ///< Those of them that are up to date.
+
+    /// Whether it can be read: its watermarks are known, and none lies below the other. They are not while it
+    /// has no leader.
+    bool available() const noexcept { return earliest_offset >= 0 && latest_offset >= earliest_offset; }
 };
 
 } // namespace hdikafka::inline v0_1
@@ -13180,7 +13364,7 @@ public:
     record_batch() = default;
     /// For the library's own use.
     explicit record_batch(std::shared_ptr<detail::batch_content const> content) noexcept
-        : content_(std::move(content))
+        : content_(std::move(content)), next_offset_(content_ ? content_->next_offset : 0)
     {}
 
     /// How many records there are.
@@ -13200,22 +13384,32 @@ public:
     /// The batch without its first `count` records; shares the bytes.
     record_batch without_first(std::size_t count) const noexcept
     {
-        record_batch rest(content_);
+        record_batch rest(*this);
         rest.first_ = first_ + std::min(count, size());
         return rest;
+    }
+
+    /// For the library's own use: the same batch with another next_offset().
+    record_batch followed_by(std::int64_t next) const noexcept
+    {
+        record_batch out(*this);
+        out.next_offset_ = next;
+        return out;
     }
 
     /// A record that keeps the bytes alive by itself; `index` must be less than size().
     shared_record share(std::size_t index) const { return shared_record((*this)[index], content_); }
 
-    /// Where the next read goes on: past the last record, and past what the service said to skip.
-    std::int64_t next_offset() const noexcept { return content_ ? content_->next_offset : 0; }
+    /// Where the next read goes on: past the last record, and past what the service said to skip. In a batch
+    /// of a stream not past the end of the partition, whatever the service says.
+    std::int64_t next_offset() const noexcept { return next_offset_; }
     /// The partition that was read.
     std::int32_t partition() const noexcept { return content_ ? content_->partition : 0; }
 
 private:
     std::shared_ptr<detail::batch_content const> content_;
     std::size_t first_ = 0;
+    std::int64_t next_offset_ = 0;
 };
 
 } // namespace hdikafka::inline v0_1
@@ -13267,17 +13461,23 @@ public:
     /// invalid_option, invalid_count.
     basic_client(net::any_io_executor executor, client_options options);
 
+    /// What the service says of itself: its text, that of a JSON string without the quotes. Asks without a
+    /// token, and with one when it is refused and the client has a credential; it needs none.
+    net::awaitable<std::string> status(call_options options = {}) const;
+
     /// The brokers of the cluster.
     net::awaitable<std::vector<broker>> brokers(call_options options = {}) const;
 
     /// The names of the topics. One that was just created takes seconds to show.
     net::awaitable<std::vector<std::string>> topics(call_options options = {}) const;
 
-    /// The partitions of a topic with their watermarks, leaders and replicas.
+    /// The partitions of a topic with their watermarks, leaders and replicas; also those that cannot be used
+    /// at the moment, which say so: see partition_info::available(). An entry without an id is
+    /// errc::invalid_response.
     net::awaitable<std::vector<partition_info>> partitions(std::string topic,
                                                            call_options options = {}) const;
 
-    /// One partition of a topic.
+    /// One partition of a topic; one that cannot be used at the moment says so.
     net::awaitable<partition_info> partition(std::string topic, std::int32_t id,
                                              call_options options = {}) const;
 
@@ -13290,8 +13490,13 @@ public:
     /// topic after an attempt whose outcome was unknown counts as success.
     net::awaitable<void> delete_topic(std::string topic, call_options options = {}) const;
 
-    /// Waits until the topic shows in topics(), asking again at growing intervals (100 ms up to 5 s).
-    /// Ends with errc::timed_out after `timeout`, which replaces that of the options.
+    /// Waits until the topic can be used: until three looks in a row, over different connections and so,
+    /// mostly, at different nodes of the service, have seen it with partitions that all have a leader. Looks
+    /// again at growing intervals (100 ms up to 5 s) as long as one has not. Ends with errc::timed_out after
+    /// `timeout`, which replaces that of the options; the message says what was missing.
+    ///
+    /// For ten seconds after that, and after create_topic(), errc::not_found for the topic is tried again for
+    /// some seconds: it comes from a node that is behind, which wrote nothing. Not when retries are off.
     net::awaitable<void> wait_for_topic(std::string topic, milliseconds timeout,
                                         call_options options = {}) const;
 
@@ -13301,12 +13506,33 @@ public:
     /// Once a byte of them was written, records are not sent again by themselves, except after 401 and
     /// 429, which refuse them; retry_policy::at_least_once lifts that. When the call fails,
     /// info().persisted() tells whether the records may be there all the same.
+    ///
+    /// Some services are silent about a topic that does not exist. After errc::timed_out or idle_timeout,
+    /// with records sent, the list of topics is looked at once, and the message says when the topic is not in
+    /// it. A tenth of the call's time, a second at most, is kept for that.
     net::awaitable<receipt> produce(std::string topic, records list, call_options options = {}) const;
 
     /// Reads up to `count` records from `offset` on: fewer when the service's cap of 6 MB a read comes
     /// first, none at the end of the partition. Offsets have gaps: batch.next_offset() is where to go on.
+    ///
+    /// Of an answer in which a record cannot be read, because it is no JSON or nests deeper than
+    /// http_limits::json_depth(), the batch is what comes before that record, and ends there. When nothing
+    /// does, the call fails: errc::too_deep or errc::invalid_response, with info().offset if it can be told.
+    /// An answer larger than http_limits::body() is errc::body_too_large: ask for fewer records.
     net::awaitable<record_batch> fetch(std::string topic, std::int32_t partition, std::int64_t offset,
                                        std::int32_t count, call_options options = {}) const;
+
+    /// The offset that a stream would begin at with consume_options::from(time): of the first record that is
+    /// not older, as far as can be told (see there), or the high watermark when there is none. Some ten reads
+    /// for a million offsets. A partition without a leader is errc::service_failed. Needs
+    /// <hdikafka/record_stream.hpp>.
+    template <class Duration>
+    net::awaitable<std::int64_t> offset_at(std::string topic, std::int32_t partition,
+                                           std::chrono::sys_time<Duration> time,
+                                           call_options options = {}) const
+    {
+        return find_offset(std::move(topic), partition, offset_spec(time), std::move(options));
+    }
 
     /// A generator over the records of one partition. Does no I/O: what is wrong with the arguments is
     /// told by the first next(). The stream holds a copy of this client. Needs <hdikafka/record_stream.hpp>.
@@ -13325,6 +13551,9 @@ private:
     template <class>
     friend class basic_producer;
 
+    net::awaitable<std::int64_t> find_offset(std::string topic, std::int32_t partition, offset_spec at,
+                                             call_options options) const;
+
     detail::client_ptr core_;
 };
 
@@ -13336,6 +13565,81 @@ using client = basic_client<>;
 #endif
 
 #if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
+
+// -------- hdikafka/detail/client/seen_topics.hpp
+
+// Which topics a client has seen a moment ago.
+#ifndef HDIKAFKA_DETAIL_CLIENT_SEEN_TOPICS_HPP
+#define HDIKAFKA_DETAIL_CLIENT_SEEN_TOPICS_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Of these a "not found" comes from a node whose cache is behind. Thread-safe; costs a client that creates
+/// and awaits no topics a look at one flag.
+template <class = void>
+class seen_topics
+{
+public:
+    using time_point = std::chrono::steady_clock::time_point;
+
+    /// How long a moment is: caches are behind by seconds.
+    static constexpr std::chrono::seconds moment{10};
+
+    /// More are not kept: whoever makes so many at once is past the first when the last is there.
+    static constexpr std::size_t most = 256;
+
+    void add(std::string topic, time_point now)
+    {
+        std::lock_guard const lock(mutex_);
+        drop(topic);
+        if (seen_.size() == most)
+            seen_.erase(seen_.begin());
+        seen_.emplace_back(std::move(topic), now);
+        any_ = true;
+    }
+
+    /// It was deleted.
+    void remove(std::string_view topic)
+    {
+        if (!any_)
+            return;
+        std::lock_guard const lock(mutex_);
+        drop(topic);
+        any_ = !seen_.empty();
+    }
+
+    bool contains(std::string_view topic) const
+    {
+        return any_.load(std::memory_order_relaxed) && contains(topic, std::chrono::steady_clock::now());
+    }
+
+    bool contains(std::string_view topic, time_point now) const
+    {
+        std::lock_guard const lock(mutex_);
+        auto const fresh = [now](entry const& one) { return now - one.second <= moment; };
+        seen_.erase(seen_.begin(), std::ranges::find_if(seen_, fresh));
+        any_ = !seen_.empty();
+        return std::ranges::find(seen_, topic, &entry::first) != seen_.end();
+    }
+
+private:
+    using entry = std::pair<std::string, time_point>;
+
+    void drop(std::string_view topic)
+    {
+        auto const known = std::ranges::find(seen_, topic, &entry::first);
+        if (known != seen_.end())
+            seen_.erase(known);
+    }
+
+    mutable std::mutex mutex_;
+    mutable std::vector<entry> seen_; // oldest first
+    mutable std::atomic<bool> any_ = false;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
 
 // -------- hdikafka/detail/client/core.hpp
 
@@ -13385,8 +13689,9 @@ public:
         return options.request_id();
     }
 
-    /// `info` names operation and topic.
-    result<call_request_ptr> prepare(http_request&& request, call_label&& info, call_options const& call)
+    /// `info` names operation and topic. The request shows a token, unless it is `anonymous`.
+    result<call_request_ptr> prepare(http_request&& request, call_label&& info, call_options const& call,
+                                     bool anonymous = false)
     {
         constexpr std::string_view field = "x-ms-client-request-id";
         bool const own = call.request_id().empty();
@@ -13396,12 +13701,13 @@ public:
         else if (!is_visible(info.request_id) || !request.add(field, info.request_id))
             return error(errc::invalid_option, info.describe(),
                          "the request id has characters that no field may have");
-        if (!options_.credential())
+        if (!anonymous && !options_.credential())
             return error(errc::no_credential, info.describe());
         auto spec = std::make_unique<call_request>(std::move(request), std::move(info), pool_);
         spec->retry = options_.retry();
         spec->limits = options_.limits();
-        spec->tokens = options_.credential().cache();
+        if (!anonymous)
+            spec->tokens = options_.credential().cache();
         return spec;
     }
 
@@ -13414,6 +13720,9 @@ public:
 
     /// Those in flight.
     operation_registry<>& calls() noexcept { return calls_; }
+
+    /// What create_topic() and wait_for_topic() have found.
+    seen_topics<>& seen() noexcept { return seen_; }
 
     void close()
     {
@@ -13506,6 +13815,7 @@ private:
     shared_fields const fields_;
     shared_fields const body_fields_;
     operation_registry<> calls_;
+    seen_topics<> seen_;
 };
 
 /// A call's place among those in flight, so that close() ends it. Throws once the client is closed, and when
@@ -13551,9 +13861,8 @@ error unexpected_body(json_reader const& in, std::string_view what)
 {
     std::string cause = "the answer is not " + std::string(what);
     if (in.failed())
-        cause += ": " + std::string(error_category::text(in.fault())) + " at byte " +
-                 std::to_string(in.position());
-    return error(errc::invalid_response, cause);
+        cause += ": " + describe_fault(in, "the text");
+    return error(in.fault() == errc::too_deep ? errc::too_deep : errc::invalid_response, cause);
 }
 
 template <class = void>
@@ -13572,37 +13881,65 @@ bool read_broker(json_reader& in, broker& out)
     });
 }
 
+/// A watermark that is one; else -1.
 template <class = void>
-bool read_brokers(json_reader& in, std::vector<broker>& out)
+std::int64_t known_offset(std::string_view json)
 {
-    if (in.peek() == json_kind::null)
-        return in.skip();
-    return read_array(in, [&] { return read_broker(in, out.emplace_back()); });
+    std::int64_t offset = 0;
+    json_reader in(json);
+    return in.integer(offset) && in.finish() && offset >= 0 ? offset : -1;
 }
 
+/// A broker that is one; else a default-made one.
+template <class = void>
+broker known_broker(std::string_view json)
+{
+    broker out;
+    json_reader in(json);
+    return read_broker(in, out) && out.id >= 0 ? out : broker();
+}
+
+/// Those of a list that are brokers.
+template <class = void>
+std::vector<broker> known_brokers(std::string_view json)
+{
+    std::vector<broker> out;
+    json_reader in(json);
+    std::string_view one;
+    for (bool more = in.peek() == json_kind::array && in.enter_array(); more && in.next_element();) {
+        in.value(one);
+        broker known = known_broker(one);
+        if (known.id >= 0)
+            out.push_back(std::move(known));
+    }
+    return out;
+}
+
+/// Reads a partition that has an id; what else is missing or unsound leaves it with what is known of it.
 template <class = void>
 bool read_partition(json_reader& in, partition_info& out)
 {
-    bool has_id = false;
-    bool has_earliest = false;
-    bool has_latest = false;
+    out.id = -1;
+    out.earliest_offset = out.latest_offset = -1;
     bool const read = read_object(in, [&](std::string_view name) {
+        std::string_view value;
         if (name == "partition_id")
-            return has_id = read_int32(in, out.id);
+            return read_int32(in, out.id);
+        if (!in.value(value))
+            return false;
         if (name == "earliest_offset")
-            return has_earliest = in.integer(out.earliest_offset);
-        if (name == "latest_offset")
-            return has_latest = in.integer(out.latest_offset);
-        if (name == "leader" && in.peek() == json_kind::object)
-            return read_broker(in, out.leader);
-        if (name == "replicas")
-            return read_brokers(in, out.replicas);
-        if (name == "isr")
-            return read_brokers(in, out.in_sync_replicas);
-        return in.skip();
+            out.earliest_offset = known_offset(value);
+        else if (name == "latest_offset")
+            out.latest_offset = known_offset(value);
+        else if (name == "leader")
+            out.leader = known_broker(value);
+        else if (name == "replicas")
+            out.replicas = known_brokers(value);
+        else if (name == "isr")
+            out.in_sync_replicas = known_brokers(value);
+        return true;
     });
-    return read && has_id && has_earliest && has_latest && out.id >= 0 && out.earliest_offset >= 0 &&
-           out.latest_offset >= out.earliest_offset;
+    return read && out.id >= 0;
 }
 
 /// Reads `{"<list>":[…], …}`; the list must be there, once.
@@ -13642,6 +13979,8 @@ result<std::vector<std::string>> parse_topics(std::string_view body)
     return parse_list<std::string>(body, "topics", &read_text<>);
 }
 
+/// One without an id makes the whole list invalid: without it nobody knows how many partitions there are, by
+/// which keyed records are placed, and which of them nobody reads.
 template <class = void>
 result<std::vector<partition_info>> parse_partitions(std::string_view body)
 {
@@ -13671,6 +14010,19 @@ result<void> parse_acknowledgement(std::string_view body, std::string_view conte
     if (equals_ignoring_case(content_type.substr(0, plain.size()), plain) && valid_utf8(body))
         return {};
     return unexpected_body(in, "an acknowledgement");
+}
+
+/// The text of a status: what a JSON string says, and whatever else it is as it is.
+template <class = void>
+result<std::string> parse_status(std::string_view body)
+{
+    json_reader in(body);
+    std::string out;
+    if (in.peek() == json_kind::string && read_text(in, out) && in.finish())
+        return out;
+    if (!valid_utf8(body))
+        return error(errc::invalid_response, "the answer is not text");
+    return std::string(body);
 }
 
 /// One entry of a produce answer's `offsets`. A Kafka error that is not retriable (1, or a 4xx code)
@@ -13841,6 +14193,218 @@ inline result<void> check_config(topic_config const& config)
 
 #endif
 
+// -------- hdikafka/detail/rest/record_fault.hpp
+
+// What is wrong with an answer that stops being a list of records, and which record that is. Asked only once
+// it has happened: reading a sound answer pays nothing for it.
+#ifndef HDIKAFKA_DETAIL_REST_RECORD_FAULT_HPP
+#define HDIKAFKA_DETAIL_REST_RECORD_FAULT_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Finds the offset of a record that is no JSON, or nests too deep.
+class torn_record
+{
+public:
+    /// `text` begins with the record and goes on behind it. What it says of its partition must be
+    /// `partition`.
+    static std::optional<std::int64_t> offset_of(std::string_view text, std::int32_t partition)
+    {
+        text = up_to_next(text);
+        if (auto const offset = torn_record(text).by_members(partition))
+            return offset;
+        for (auto at = text.find(','); at != std::string_view::npos; at = text.find(',', at + 1))
+            if (auto const offset = torn_record(text.substr(at)).by_last_members(partition))
+                return offset;
+        return std::nullopt;
+    }
+
+private:
+    using number = std::optional<std::int64_t>;
+
+    /// The text without what may be the records behind the first, but for the brace that opens the next:
+    /// their offsets must not pass for its own. What looks like that within its value leaves less to go by.
+    static std::string_view up_to_next(std::string_view text) noexcept
+    {
+        for (auto at = text.find('}'); at != std::string_view::npos; at = text.find('}', at + 1)) {
+            torn_record behind(text.substr(at + 1));
+            if (!behind.take(',') || !behind.take('{'))
+                continue;
+            std::size_t const size = text.size() - behind.rest_.size();
+            if (behind.begins_record())
+                return text.substr(0, size);
+        }
+        return text;
+    }
+
+    /// Whether a member of a record comes next.
+    bool begins_record() noexcept
+    {
+        skip_blanks();
+        constexpr std::array<std::string_view, 6> names{R"("key")",       R"("value")",
+                                                        R"("partition")", R"("offset")",
+                                                        R"("timestamp")", R"("timestampType")"};
+        return std::ranges::any_of(names, [this](std::string_view name) { return rest_.starts_with(name); });
+    }
+
+    /// By quotes, brackets and commas alone, at any depth.
+    number by_members(std::int32_t partition)
+    {
+        number offset;
+        number place;
+        bool sound = take('{');
+        for (bool more = sound; more; more = take(',')) {
+            auto const which = name();
+            auto const text = value();
+            if (which == "offset")
+                sound = sound && read_once(text, offset);
+            else if (which == "partition")
+                sound = sound && read_once(text, place);
+        }
+        sound = sound && ends();
+        return sound && place.value_or(partition) == partition ? offset : std::nullopt;
+    }
+
+    /// Where quotes or brackets do not match: by the numbers that a service writes behind a value, with
+    /// nothing else between the comma, at which this stands, and the record's end.
+    number by_last_members(std::int32_t partition)
+    {
+        number offset;
+        number place;
+        number timestamp;
+        bool type = false;
+        while (take(',')) {
+            auto const which = name();
+            auto const text = scalar();
+            bool const read = which == "offset"      ? read_once(text, offset)
+                              : which == "partition" ? read_once(text, place)
+                              : which == "timestamp" ? read_once(text, timestamp)
+                                                     : which == "timestampType" && !std::exchange(type, true);
+            if (!read)
+                return std::nullopt;
+        }
+        return ends() && timestamp && place == partition ? offset : std::nullopt;
+    }
+
+    explicit torn_record(std::string_view text) noexcept : rest_(text) {}
+
+    void skip_blanks() noexcept
+    {
+        auto const blanks = rest_.find_first_not_of(" \t\r\n");
+        rest_.remove_prefix(blanks == std::string_view::npos ? rest_.size() : blanks);
+    }
+
+    bool take(char character) noexcept
+    {
+        skip_blanks();
+        bool const there = rest_.starts_with(character);
+        rest_.remove_prefix(there ? 1 : 0);
+        return there;
+    }
+
+    /// Between its quotes, the colon behind it left out; when that is not there, nothing can be read any
+    /// more.
+    std::string_view name() noexcept
+    {
+        skip_blanks();
+        auto const size = string_size(rest_);
+        auto const whole = rest_.substr(0, size);
+        rest_.remove_prefix(size);
+        if (size < 2 || !take(':')) {
+            rest_ = std::string_view();
+            return rest_;
+        }
+        return whole.substr(1, size - 2);
+    }
+
+    /// Whether the record ends here, as one of a list does.
+    bool ends() noexcept { return take('}') && (take(']') || (take(',') && take('{'))); }
+
+    /// A string with its quotes, or what comes before the next comma or bracket.
+    std::string_view scalar() noexcept
+    {
+        skip_blanks();
+        auto const end = std::min(rest_.find_first_of(",{}[] \t\r\n"), rest_.size());
+        auto const size = rest_.starts_with('"') ? string_size(rest_) : end;
+        auto const whole = rest_.substr(0, size);
+        rest_.remove_prefix(size);
+        return whole;
+    }
+
+    /// To the comma or the bracket that ends it.
+    std::string_view value() noexcept
+    {
+        skip_blanks();
+        std::size_t at = 0;
+        for (std::size_t depth = 0; at != rest_.size(); ++at) {
+            char const character = rest_[at];
+            bool const closes = character == '}' || character == ']';
+            if (depth == 0 && (closes || character == ','))
+                break;
+            if (character == '"')
+                at += string_size(rest_.substr(at)) - 1;
+            else if (character == '{' || character == '[')
+                ++depth;
+            else if (closes)
+                --depth;
+        }
+        auto const whole = rest_.substr(0, at);
+        rest_.remove_prefix(at);
+        return whole.substr(0, whole.find_last_not_of(" \t\r\n") + 1);
+    }
+
+    /// How many characters the string at the beginning of `text` has with its quotes; all when it has no end.
+    static std::size_t string_size(std::string_view text) noexcept
+    {
+        if (!text.starts_with('"'))
+            return 0;
+        for (std::size_t at = 1; at < text.size(); ++at) {
+            if (text[at] == '"')
+                return at + 1;
+            at += text[at] == '\\' ? 1 : 0;
+        }
+        return text.size();
+    }
+
+    /// False when it is no integer, or not the first.
+    static bool read_once(std::string_view text, number& out)
+    {
+        std::int64_t value = 0;
+        char const* const end = text.data() + text.size();
+        auto const [read, failure] = std::from_chars(text.data(), end, value);
+        bool const sound = !out && failure == std::errc() && read == end;
+        if (sound)
+            out = value;
+        return sound;
+    }
+
+    std::string_view rest_;
+};
+
+/// Where in an answer the record begins in which a reader of it has stopped; nullopt when it stopped at none.
+template <class = void>
+std::optional<std::size_t> start_of_torn_record(std::string_view body, json_reader const& stopped)
+{
+    json_reader in(body, stopped.deepest());
+    std::optional<std::size_t> start;
+    auto const element = [&] {
+        std::size_t const here = in.position();
+        if (in.skip() && in.position() < stopped.position())
+            return true;
+        start = here;
+        return false;
+    };
+    if (in.peek() == json_kind::array)
+        read_array(in, element);
+    else
+        read_list_in_object(in, "records", element);
+    return start;
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
 // -------- hdikafka/detail/rest/batch_parser.hpp
 
 // A consume answer cut into records: one validating pass over the body, slices instead of copies.
@@ -13916,7 +14480,8 @@ private:
     unsigned seen_ = 0;
 };
 
-/// The NextOffset field: absent, or an offset. Anything else makes the answer invalid.
+/// The NextOffset field: absent, or an offset. Anything else makes the answer invalid. The largest number is
+/// as good as absent: no record can be there, and nothing be read from there on.
 template <class = void>
 result<std::optional<std::int64_t>> parse_next_offset(std::optional<std::string_view> field)
 {
@@ -13926,16 +14491,47 @@ result<std::optional<std::int64_t>> parse_next_offset(std::optional<std::string_
     auto const [end, failure] = std::from_chars(field->data(), field->data() + field->size(), value);
     if (failure != std::errc() || end != field->data() + field->size() || value < 0)
         return error(errc::invalid_response, "the NextOffset field is not an offset");
-    return std::optional<std::int64_t>(value);
+    bool const beyond = value == std::numeric_limits<std::int64_t>::max();
+    return beyond ? std::optional<std::int64_t>() : std::optional<std::int64_t>(value);
+}
+
+/// What comes of an answer that stopped being one where `in` stands, before which there were only records
+/// that end before `next` and of which none is wanted: the error, or nullopt when the record that cannot be
+/// read is not wanted either, nor any before it.
+template <class = void>
+std::optional<error> broken_answer(std::string_view body, json_reader const& in, batch_request const& asked,
+                                   std::int64_t next)
+{
+    error const whole =
+        unexpected_body(in, "a list of records of partition " + std::to_string(asked.partition));
+    auto const start = start_of_torn_record(body, in);
+    if (!start)
+        return whole;
+    auto offset = torn_record::offset_of(body.substr(*start), asked.partition);
+    bool const possible = offset && *offset >= std::max(asked.offset, next) &&
+                          *offset < std::numeric_limits<std::int64_t>::max();
+    if (!possible)
+        offset.reset();
+    if (offset && *offset >= asked.end)
+        return std::nullopt;
+    std::string cause = offset ? "the record at offset " + std::to_string(*offset)
+                               : "the first record from offset " + std::to_string(asked.offset) + " on";
+    cause += " cannot be read: ";
+    cause += in.failed() ? describe_fault(in, "the answer") : "the answer is not what the API describes";
+    diagnostics info;
+    info.offset = offset;
+    return error(whole.code(), std::move(info), cause);
 }
 
 /// Parses a bare array of records or an object with `records`. Records outside the range asked for are
-/// dropped. Offsets that do not rise make the answer invalid.
+/// dropped. Offsets that do not rise make the answer invalid. Of an answer that stops being one, the records
+/// before that place are the batch, which ends behind the last of them; without any it is an error, whose
+/// info().offset tells which record is at fault if it is one, and can be told.
 template <class = void>
 result<record_batch> parse_batch(byte_buffer body, std::optional<std::string_view> next_offset_field,
-                                 batch_request const& asked)
+                                 batch_request const& asked, std::size_t json_depth = json_reader::max_depth)
 {
-    auto const next_offset = parse_next_offset(next_offset_field);
+    auto next_offset = parse_next_offset(next_offset_field);
     if (!next_offset)
         return next_offset.error();
 
@@ -13948,7 +14544,7 @@ result<record_batch> parse_batch(byte_buffer body, std::optional<std::string_vie
     content->records.reserve(
         std::min<std::size_t>(static_cast<std::size_t>(asked.count), content->body.size() / least));
 
-    json_reader in(content->body.view());
+    json_reader in(content->body.view(), json_depth);
     slice_reader slices;
     bool ordered = true;
     std::int64_t next = 0;
@@ -13965,10 +14561,15 @@ result<record_batch> parse_batch(byte_buffer body, std::optional<std::string_vie
     };
     bool const read = in.peek() == json_kind::array ? read_array(in, element) && in.finish()
                                                     : read_list_in_object(in, "records", element);
-    if (!read)
-        return unexpected_body(in, "a list of records of partition " + std::to_string(asked.partition));
     if (!ordered)
         return error(errc::invalid_response, "the records' offsets do not rise");
+    if (!read) {
+        bool const any = !content->records.empty() || next > asked.end;
+        auto const broken = any ? std::nullopt : broken_answer<>(content->body.view(), in, asked, next);
+        if (broken)
+            return *broken;
+        next_offset = std::optional<std::int64_t>(any ? next : asked.end);
+    }
     next = std::max({next, next_offset.value().value_or(0), asked.offset});
     content->next_offset = std::min(next, std::max(asked.end, asked.offset));
     return record_batch(std::move(content));
@@ -13986,6 +14587,7 @@ result<record_batch> parse_batch(byte_buffer body, std::optional<std::string_vie
 
 namespace hdikafka::inline v0_1::detail {
 
+inline constexpr std::string_view status_path = "/v1/status";
 inline constexpr std::string_view brokers_path = "/v1/metadata/brokers";
 inline constexpr std::string_view topics_path = "/v1/metadata/topics";
 
@@ -14151,6 +14753,13 @@ public:
         : owner_(owner), options_(options), info_(operation, std::string())
     {}
 
+    /// `anonymous`: without a token.
+    result<call_request_ptr> status(bool anonymous)
+    {
+        anonymous_ = anonymous;
+        return get(std::string(status_path));
+    }
+
     result<call_request_ptr> brokers() { return get(std::string(brokers_path)); }
 
     /// `about`: the topic that the caller is after, for errors.
@@ -14163,21 +14772,21 @@ public:
     result<call_request_ptr> partitions(std::string topic)
     {
         check_about(std::move(topic));
-        return get(partitions_path(info_.topic));
+        return of_topic(get(partitions_path(info_.topic)));
     }
 
     result<call_request_ptr> partition(std::string topic, std::int32_t id)
     {
         check_about(std::move(topic));
         check(check_partition(id));
-        return get(partition_path(info_.topic, id));
+        return of_topic(get(partition_path(info_.topic, id)));
     }
 
     result<call_request_ptr> fetch(std::string topic, batch_request const& asked)
     {
         check_about(std::move(topic));
         check(check_fetch(asked.partition, asked.offset, asked.count));
-        return get(consume_path(info_.topic, asked.partition, asked.offset, asked.count));
+        return of_topic(get(consume_path(info_.topic, asked.partition, asked.offset, asked.count)));
     }
 
     result<call_request_ptr> create(std::string topic, topic_config const& config)
@@ -14191,6 +14800,7 @@ public:
     result<call_request_ptr> remove(std::string topic)
     {
         check_about(std::move(topic));
+        owner_.seen().remove(info_.topic);
         return finish(owner_.request("DELETE", topic_path(info_.topic)), repeatable::freely, errc::not_found);
     }
 
@@ -14230,14 +14840,22 @@ private:
     result<call_request_ptr> post(std::string body)
     {
         auto request = owner_.request("POST", produce_path(info_.topic), std::move(body));
-        return finish(std::move(request), repeatable::unsent, std::nullopt);
+        return of_topic(finish(std::move(request), repeatable::unsent, std::nullopt));
+    }
+
+    /// A request that makes sense only if the topic is there.
+    result<call_request_ptr> of_topic(result<call_request_ptr> made)
+    {
+        if (made)
+            made.value()->topic_exists = owner_.seen().contains(made.value()->info.topic);
+        return made;
     }
 
     result<call_request_ptr> finish(http_request&& request, repeatable kind, std::optional<errc> settled_by)
     {
         if (!checked_)
             return error(checked_.error().code(), info_.describe(), checked_.error().cause());
-        auto spec = owner_.prepare(std::move(request), std::move(info_), options_);
+        auto spec = owner_.prepare(std::move(request), std::move(info_), options_, anonymous_);
         if (spec) {
             spec.value()->kind = kind;
             spec.value()->settled_by = settled_by;
@@ -14249,6 +14867,7 @@ private:
     call_options const& options_;
     call_label info_;
     result<void> checked_;
+    bool anonymous_ = false;
 };
 
 // The functions below read an answer; what is wrong with it names the call.
@@ -14279,7 +14898,8 @@ template <class = void>
 result<record_batch> read_batch(call_answer& answer, batch_request const& asked)
 {
     auto const next_offset = answer.response.field("nextoffset");
-    return told_by(answer, parse_batch(std::move(answer.response.body), next_offset, asked));
+    return told_by(answer,
+                   parse_batch(std::move(answer.response.body), next_offset, asked, answer.json_depth));
 }
 
 template <class = void>
@@ -14371,6 +14991,167 @@ task ask(operation_ptr op, client_ptr owner, result<call_request_ptr> request,
 
 #endif
 
+// -------- hdikafka/detail/client/topic_wait_plan.hpp
+
+// When a topic that somebody waits for is there: a pure decision.
+#ifndef HDIKAFKA_DETAIL_CLIENT_TOPIC_WAIT_PLAN_HPP
+#define HDIKAFKA_DETAIL_CLIENT_TOPIC_WAIT_PLAN_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// How long to wait for the proxy's cached metadata before looking at it again.
+class metadata_pause
+{
+public:
+    milliseconds next() noexcept { return std::exchange(pause_, std::min(pause_ * 2, longest)); }
+
+private:
+    static constexpr milliseconds longest{5'000};
+    milliseconds pause_{100};
+};
+
+/// Is told of one look after the other. Several nodes answer for a cluster, each from a cache of its own, and
+/// a connection leads to one of them: the topic is there when several looks in a row, over different
+/// connections, have seen it with partitions that can all be used.
+class topic_wait_plan
+{
+public:
+    static constexpr int looks_in_row = 3;
+
+    topic_wait_plan() = default;
+
+    /// The topic did not show.
+    void missed()
+    {
+        row_ = 0;
+        missing_ =
+            shown_ ? "the topic does not show over every connection yet" : "the topic does not show yet";
+    }
+
+    /// It did, with these partitions.
+    void saw(std::vector<partition_info> const& partitions)
+    {
+        shown_ = true;
+        missing_ = partitions.empty() ? "the topic shows no partitions yet" : unusable(partitions);
+        row_ = missing_.empty() ? row_ + 1 : 0;
+        if (missing_.empty() && !done())
+            missing_ = "only " + std::to_string(row_) + " of " + std::to_string(looks_in_row) +
+                       " looks in a row have seen the topic";
+    }
+
+    bool done() const noexcept { return row_ == looks_in_row; }
+
+    /// Whether the next look is to go over a connection of its own.
+    bool goes_elsewhere() const noexcept { return row_ != 0; }
+
+    /// How long to wait before it: within a row, not at all.
+    milliseconds pause() noexcept { return row_ != 0 ? milliseconds(0) : pause_.next(); }
+
+    /// What kept it from being there at the last look.
+    std::string const& missing() const noexcept { return missing_; }
+
+private:
+    /// Names the partitions that cannot be used; empty when all can.
+    static std::string unusable(std::vector<partition_info> const& partitions)
+    {
+        constexpr std::size_t most = 5;
+        std::string named;
+        std::size_t count = 0;
+        for (partition_info const& one : partitions)
+            if (!one.available() && ++count <= most)
+                named += (count == 1 ? " " : ", ") + std::to_string(one.id);
+        if (count == 0)
+            return std::string();
+        if (count > most)
+            named += " and " + std::to_string(count - most) + " more";
+        return (count == 1 ? "partition" : "partitions") + named + " cannot be used yet: no leader";
+    }
+
+    metadata_pause pause_;
+    int row_ = 0; // looks that have seen all of it, one after the other
+    bool shown_ = false;
+    std::string missing_ = "no look was answered";
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/client/unanswered.hpp
+
+// A produce that nobody answers: often because its topic does not exist, over which a cluster keeps silent.
+#ifndef HDIKAFKA_DETAIL_CLIENT_UNANSWERED_HPP
+#define HDIKAFKA_DETAIL_CLIENT_UNANSWERED_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// What a produce leaves of its time for a look at the topics: a tenth, a second at most. Nothing of a time
+/// that is too short for that.
+inline milliseconds kept_for_look(milliseconds whole) noexcept
+{
+    constexpr milliseconds least{50};
+    constexpr milliseconds most{1'000};
+    milliseconds const tenth = whole / 10;
+    return tenth < least ? milliseconds(0) : std::min(tenth, most);
+}
+
+/// Whether a produce ended with its records sent and nothing heard.
+inline bool kept_waiting(result<void> const& outcome)
+{
+    if (outcome)
+        return false;
+    error const& why = outcome.error();
+    bool const silence = why.code() == errc::timed_out || why.code() == errc::idle_timeout;
+    return silence && why.info().persisted() == persistence::possibly;
+}
+
+/// Asks once, within the operation's time, whether the topic is in the list; when it is not, `missing` is
+/// set.
+template <class = void>
+task look_for_topic(operation_ptr op, client_ptr owner, call_label about, bool& missing)
+{
+    constexpr milliseconds longest{2'000};
+    op->deadline(std::min(op->deadline(), steady_clock::now() + longest));
+    call_options options;
+    options.request_id(about.request_id);
+    auto request = rest_calls<>(*owner, about.operation, options).topics(about.topic);
+    if (!request)
+        co_return request.error();
+    request.value()->retry = retry_policy().max_retries(0);
+    std::vector<std::string> names;
+    auto asked = co_await ask(op, owner, std::move(request), &parse_topics<>, names);
+    missing = asked && std::ranges::find(names, about.topic) == names.end();
+    co_return asked;
+}
+
+/// Carries out a produce as call() does, in a little less time; and when nothing is heard of it looks whether
+/// there is such a topic at all. If not, the error says so. The records are in doubt all the same: one node's
+/// list is no proof, and may be old.
+template <class = void>
+task call_produce(operation_ptr op, client_ptr owner, call_request& spec, call_answer& answer)
+{
+    auto const due = op->deadline();
+    op->deadline(due - kept_for_look(op->time_left()));
+    auto outcome = co_await call<>(op, owner->http(), spec, answer);
+    if (!kept_waiting(outcome) || spec.topic_exists || !op->extend(due) || op->time_left() <= milliseconds(0))
+        co_return outcome;
+    bool missing = false;
+    (void)co_await look_for_topic(op, owner, spec.info, missing);
+    error const why = outcome.error();
+    diagnostics info = why.info();
+    if (missing)
+        co_return error(why.code(), std::move(info),
+                        why.cause() + "; the topic " + spec.info.topic + " does not exist");
+    if (!op->stopped() || op->stopped() == errc::timed_out)
+        co_return outcome;
+    info.retriable(false); // cancelled or closed meanwhile
+    co_return error(op->stopped(), std::move(info), op->interruption("looking for the topic").cause());
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
 // -------- hdikafka/detail/client/operations.hpp
 
 // The client's operations.
@@ -14421,16 +15202,6 @@ net::awaitable<partition_info> basic_client<Lazy>::partition(std::string topic, 
 }
 
 template <class Lazy>
-net::awaitable<receipt> basic_client<Lazy>::produce(std::string topic, records list,
-                                                    call_options options) const
-{
-    auto request = detail::rest_calls<Lazy>(*core_, "produce", options).produce(std::move(topic), list);
-    return detail::perform(
-        core_, options.timeout(), std::move(request),
-        [count = list.size()](detail::call_answer& answer) { return detail::read_receipt(answer, count); });
-}
-
-template <class Lazy>
 net::awaitable<record_batch> basic_client<Lazy>::fetch(std::string topic, std::int32_t partition,
                                                        std::int64_t offset, std::int32_t count,
                                                        call_options options) const
@@ -14451,15 +15222,56 @@ net::awaitable<void> basic_client<Lazy>::delete_topic(std::string topic, call_op
 
 namespace detail {
 
-/// How long to wait for the proxy's cached metadata before looking at it again.
-class metadata_pause
+/// status(), for run_call(). Whether a proxy wants a token for it is not written anywhere: one that refuses
+/// to answer without is asked again with one, if there is one.
+template <class Lazy>
+class status_query
 {
 public:
-    milliseconds next() noexcept { return std::exchange(pause_, std::min(pause_ * 2, longest)); }
+    status_query(client_core<>& owner, call_options options)
+        : options_(std::move(options)), request_(rest_calls<Lazy>(owner, "status", options_).status(true))
+    {}
+
+    call_label const& label() const { return request_.value()->info; }
+
+    task begin(operation_ptr op, client_ptr owner, call_answer& answer)
+    {
+        auto outcome = co_await call<Lazy>(op, owner->http(), *request_.value(), answer);
+        bool const refused = !outcome && (outcome.error().code() == errc::unauthorized ||
+                                          outcome.error().code() == errc::forbidden);
+        if (!refused || !owner->options().credential())
+            co_return outcome;
+        auto again = rest_calls<Lazy>(*owner, "status", options_).status(false);
+        outcome = co_await call<Lazy>(op, owner->http(), *again.value(), answer);
+        co_return outcome;
+    }
+
+    std::string read(call_answer& answer) const { return read_answer(parse_status<Lazy>, answer).value(); }
 
 private:
-    static constexpr milliseconds longest{5'000};
-    milliseconds pause_{100};
+    call_options options_;
+    result<call_request_ptr> request_;
+};
+
+/// produce(), for run_call().
+template <class Lazy>
+class production
+{
+public:
+    production(result<call_request_ptr>&& request, std::size_t count)
+        : request_(std::move(request)), count_(count)
+    {}
+
+    call_label const& label() const { return request_.value()->info; }
+    task begin(operation_ptr const& op, client_ptr const& owner, call_answer& answer)
+    {
+        return call_produce<Lazy>(op, owner, *request_.value(), answer);
+    }
+    receipt read(call_answer& answer) const { return read_receipt<Lazy>(answer, count_).value(); }
+
+private:
+    result<call_request_ptr> request_;
+    std::size_t count_;
 };
 
 /// create_topic(), for run_call(). A topic that an earlier attempt may have created is looked at.
@@ -14475,13 +15287,14 @@ public:
 
     task begin(operation_ptr op, client_ptr owner, call_answer& answer)
     {
+        std::string const topic = label().topic;
         auto outcome = co_await call<Lazy>(op, owner->http(), *request_.value(), answer);
-        if (!outcome)
-            co_return outcome;
-        if (answer.settled && partitions_)
+        if (outcome && answer.settled && partitions_)
             outcome = co_await look(op, owner, answer.info);
-        else
+        else if (outcome)
             outcome = read_acknowledgement<Lazy>(answer);
+        if (outcome || outcome.error().code() == errc::already_exists)
+            owner->seen().add(topic, steady_clock::now());
         co_return outcome;
     }
 
@@ -14533,26 +15346,81 @@ public:
 
     task begin(operation_ptr op, client_ptr owner, call_answer&)
     {
-        for (metadata_pause pause;;) {
-            auto request = rest_calls<Lazy>(*owner, about_.operation, options_).topics(about_.topic);
-            std::vector<std::string> found;
-            auto const asked = co_await ask(op, owner, std::move(request), &parse_topics<Lazy>, found);
-            if (!asked || std::ranges::find(found, about_.topic) != found.end())
-                co_return asked;
-            bool const in_time = co_await op->rest(steady_clock::now() + pause.next());
-            if (!in_time)
-                co_return error(op->stopped(), about_.describe(), "the topic does not show yet");
+        while (!plan_.done()) {
+            auto const pause = plan_.pause();
+            if (looked_ && pause != milliseconds(0)) {
+                bool const in_time = co_await op->rest(steady_clock::now() + pause);
+                if (!in_time)
+                    co_return error(op->stopped(), about_.describe(), plan_.missing());
+            }
+            auto const looked = co_await look(op, owner);
+            if (!looked && looked_ && op->stopped() == errc::timed_out)
+                co_return error(op->stopped(), looked.error().info(),
+                                looked.error().cause() + "; " + plan_.missing());
+            if (!looked)
+                co_return looked;
+            looked_ = true;
         }
+        owner->seen().add(about_.topic, steady_clock::now());
+        co_return result<void>();
     }
 
     void read(call_answer&) const noexcept {}
 
 private:
+    task look(operation_ptr op, client_ptr owner)
+    {
+        rest_calls<Lazy> first(*owner, about_.operation, options_);
+        auto listing = first.topics(about_.topic);
+        if (listing)
+            listing.value()->fresh = plan_.goes_elsewhere();
+        std::vector<std::string> topics;
+        auto outcome = co_await ask(op, owner, std::move(listing), &parse_topics<Lazy>, topics);
+        if (!outcome)
+            co_return outcome;
+        if (std::ranges::find(topics, about_.topic) == topics.end()) {
+            plan_.missed();
+            co_return outcome;
+        }
+        // Not asked for before: a service may look long, or in vain, for a topic that it does not know.
+        auto details = rest_calls<Lazy>(*owner, about_.operation, options_).partitions(about_.topic);
+        if (details)
+            details.value()->topic_exists = false; // how long to wait for it is decided here
+        std::vector<partition_info> partitions;
+        auto const told = co_await ask(op, owner, std::move(details), &parse_partitions<Lazy>, partitions);
+        if (!told && told.error().code() != errc::not_found)
+            co_return told;
+        if (told)
+            plan_.saw(partitions);
+        else
+            plan_.missed();
+        co_return outcome;
+    }
+
     call_label about_;
     call_options options_;
+    topic_wait_plan plan_;
+    bool looked_ = false;
 };
 
 } // namespace detail
+
+template <class Lazy>
+net::awaitable<std::string> basic_client<Lazy>::status(call_options options) const
+{
+    (void)core_->identify(options);
+    auto const limit = options.timeout();
+    return detail::run_call(core_, limit, detail::status_query<Lazy>(*core_, std::move(options)));
+}
+
+template <class Lazy>
+net::awaitable<receipt> basic_client<Lazy>::produce(std::string topic, records list,
+                                                    call_options options) const
+{
+    auto request = detail::rest_calls<Lazy>(*core_, "produce", options).produce(std::move(topic), list);
+    return detail::run_call(core_, options.timeout(),
+                            detail::production<Lazy>(std::move(request), list.size()));
+}
 
 template <class Lazy>
 net::awaitable<void> basic_client<Lazy>::create_topic(std::string topic, topic_config config,
@@ -14611,7 +15479,8 @@ public:
         server, ///< The service does, by its own rule; records of a topic travel together.
         /// As the Java client does: by the hash of the key, of a string the one of its UTF-8 bytes. Keys that
         /// are no strings are hashed as their JSON text. Records without a key, or with a null, go to one
-        /// partition until a batch for it leaves, then to another.
+        /// partition until a batch for it leaves, then to another, of those that can be used at the moment;
+        /// keys stay with their partitions whether these can be used or not.
         murmur2,
     };
 
@@ -15310,17 +16179,52 @@ inline std::optional<std::string> key_bytes(std::string_view key)
     return std::string(key);
 }
 
+/// What a list of partitions tells those who choose one.
+class topic_shape
+{
+public:
+    /// Keys go by all partitions, whether they can be used or not, and by those that the list leaves out:
+    /// else they would go elsewhere for as long as one cannot be used.
+    static result<topic_shape> of(std::vector<partition_info> const& list)
+    {
+        std::int32_t last = -1;
+        topic_shape out;
+        for (partition_info const& one : list) {
+            last = std::max(last, one.id);
+            if (one.available())
+                out.usable.push_back(one.id);
+        }
+        if (last < 0)
+            return error(errc::invalid_response, "the topic has no partitions");
+        if (last == std::numeric_limits<std::int32_t>::max())
+            return error(errc::invalid_response, "the topic has too many partitions");
+        out.count = last + 1;
+        std::ranges::sort(out.usable);
+        auto const twice = std::ranges::unique(out.usable);
+        out.usable.erase(twice.begin(), twice.end());
+        if (out.usable.size() == static_cast<std::size_t>(out.count))
+            out.usable.clear();
+        return out;
+    }
+
+    std::int32_t count = 0;
+    std::vector<std::int32_t> usable; ///< Ascending; none when all can be used, or none.
+};
+
 /// What is known of a topic's partitions, and where the next record goes.
 class partition_choice
 {
 public:
     bool known() const noexcept { return count_ > 0; }
 
-    /// `count` is at least 1.
-    void learned(std::int32_t count) noexcept
+    /// `count` is at least 1. `usable`: those of them, ascending, to which records without a key may go;
+    /// without any, to all.
+    void learned(std::int32_t count, std::vector<std::int32_t> usable = {}) noexcept
     {
         count_ = count;
-        if (sticky_ && *sticky_ >= count)
+        usable_ = std::move(usable);
+        if (sticky_ &&
+            (*sticky_ >= count || !(usable_.empty() || std::ranges::binary_search(usable_, *sticky_))))
             sticky_.reset();
     }
 
@@ -15374,14 +16278,26 @@ private:
     {
         records_ = 0;
         bytes_ = 0;
-        std::int32_t const others = count_ - (sticky_ ? 1 : 0);
+        auto const all = usable_.empty() ? count_ : static_cast<std::int32_t>(usable_.size());
+        std::int32_t const others = all - (sticky_ ? 1 : 0);
         if (others == 0)
             return;
-        auto const drawn = static_cast<std::int32_t>(random.unit() * others);
-        sticky_ = sticky_ && drawn >= *sticky_ ? drawn + 1 : drawn;
+        auto drawn = static_cast<std::int32_t>(random.unit() * others);
+        if (sticky_ && drawn >= place_of(*sticky_))
+            ++drawn;
+        sticky_ = usable_.empty() ? drawn : usable_[static_cast<std::size_t>(drawn)];
+    }
+
+    /// Among those that can be used.
+    std::int32_t place_of(std::int32_t partition) const noexcept
+    {
+        if (usable_.empty())
+            return partition;
+        return static_cast<std::int32_t>(std::ranges::lower_bound(usable_, partition) - usable_.begin());
     }
 
     std::int32_t count_ = 0;
+    std::vector<std::int32_t> usable_;   ///< Ascending; none: all.
     std::optional<std::int32_t> sticky_; ///< Where records without a key go.
     std::size_t records_ = 0;            ///< That went there since it was chosen.
     std::size_t bytes_ = 0;
@@ -15623,15 +16539,17 @@ public:
         return persistence::none;
     }
 
-    /// How many partitions that topic has.
-    void partitions(std::string const& name, result<std::int32_t> const& count, send_time now)
+    /// How many partitions that topic has, and which can be used, if not all: see
+    /// partition_choice::learned().
+    void partitions(std::string const& name, result<std::int32_t> const& count, send_time now,
+                    std::vector<std::int32_t> usable = {})
     {
         topic_entry& topic = topics_.at(name);
         topic.asking = false;
         topic.doubtful = false;
         topic.asked_at = now;
         if (count)
-            topic.choice.learned(count.value());
+            topic.choice.learned(count.value(), std::move(usable));
         pending_list placed;
         placed.swap(topic.unplaced);
         while (!placed.empty()) {
@@ -16337,7 +17255,7 @@ private:
         request.value()->retry.at_least_once(producer_->options_.at_least_once());
         call_answer answer;
         sending_ = true;
-        auto const sent = co_await call<>(op, core.http(), *request.value(), answer);
+        auto const sent = co_await call_produce<>(op, producer_->owner_, *request.value(), answer);
         now.retries += answer.attempts > 1 ? static_cast<std::size_t>(answer.attempts - 1) : 0;
         if (!sent)
             co_return sent;
@@ -16376,7 +17294,7 @@ private:
     bool sending_ = false; ///< The next flight's request is under way, or was.
 };
 
-/// Asks how many partitions a topic has.
+/// Asks how many partitions a topic has, and which of them can be used.
 template <class Lazy>
 class producer_state<Lazy>::partition_query final : public child<>
 {
@@ -16393,9 +17311,8 @@ public:
         op->deadline(core.deadline(std::nullopt));
         call_options const none;
         auto request = rest_calls<>(core, "send", none).partitions(topic_);
-        std::int32_t count = 0;
-        auto const asked = co_await ask(op, producer_->owner_, std::move(request), &count_of, count);
-        count_ = asked ? result<std::int32_t>(count) : asked.error();
+        auto const asked = co_await ask(op, producer_->owner_, std::move(request), &shape_of, shape_);
+        count_ = asked ? result<std::int32_t>(shape_.count) : asked.error();
         co_return result<void>();
     }
 
@@ -16404,23 +17321,23 @@ public:
         std::unique_lock lock(producer_->mutex_);
         if (!outcome && outcome.error().code() == errc::closed)
             producer_->stop(outcome.error());
-        producer_->plan_.partitions(topic_, outcome ? count_ : outcome.error(), steady_clock::now());
+        producer_->plan_.partitions(topic_, outcome ? count_ : outcome.error(), steady_clock::now(),
+                                    std::move(shape_.usable));
         producer_->act(lock);
     }
 
 private:
-    static result<std::int32_t> count_of(std::string_view body)
+    static result<topic_shape> shape_of(std::string_view body)
     {
         auto const found = parse_partitions(body);
         if (!found)
             return found.error();
-        if (found.value().empty() || found.value().size() > std::numeric_limits<std::int32_t>::max())
-            return error(errc::invalid_response, "the topic has no partitions");
-        return static_cast<std::int32_t>(found.value().size());
+        return topic_shape::of(found.value());
     }
 
     self_ptr const producer_;
     std::string const topic_;
+    topic_shape shape_;
     result<std::int32_t> count_ = 0;
 };
 
@@ -16539,17 +17456,25 @@ public:
 
     /// The next records; nullopt when everything up to until() has been handed over.
     ///
-    /// - Effect: reads on from position(). Without until() it waits at the end of the partition for more,
-    ///   as long as the call's timeout allows; without a timeout for ever. A batch is never empty.
+    /// - Effect: reads on from position(). Without until() it waits for more, as long as the call's timeout
+    ///   allows; without a timeout for ever. It also waits while all that is left is paused, and, without
+    ///   until(), for a topic that has no partitions yet. A batch is never empty. Partitions hand over in
+    ///   turn: one that has a batch waits for each of the others once at most. At the end of its partition a
+    ///   stream over one polls it by reading; of all of them one request for their list, a poll, tells which
+    ///   have more.
     /// - Completion: the caller resumes on its own executor, with a batch that owns its bytes.
     /// - Errors: those of client::fetch; errc::offset_below_earliest when retention deleted records
     ///   before they were read, offset_above_latest when the topic became shorter, unreadable_record when
-    ///   the service keeps silent about records it has; these three stay until a new stream is made.
-    ///   errc::already_running when another next() is under way; errc::timed_out after the timeout.
+    ///   the service keeps silent about records it has; these three stay until a new stream is made, and of
+    ///   several partitions those that are left go on. errc::already_running when another next() is under
+    ///   way; errc::timed_out after the timeout.
     /// - Cancellation: terminal. A cancelled, timed-out or otherwise failed next() consumes nothing: the
-    ///   next one goes on from the same position. A cancellation or timeout also ends the reads that are
-    ///   under way; what has arrived stays. Asio's `||` may throw a finished batch away, which then counts as
-    ///   handed over: use the timeout instead.
+    ///   next one goes on from the same position. What it has begun goes on without it, for the next one,
+    ///   each request within the client's total_timeout(): calls that have less time than an answer takes
+    ///   read everything all the same. A failure that comes while no next() waits is told to the one after.
+    ///   Only close(), pause() and the end of the stream give up what is under way; while no next() waits no
+    ///   poll begins, and nothing but the answers that read_ahead() and parallelism() ask for. Asio's `||`
+    ///   may throw a finished batch away, which then counts as handed over: use the timeout instead.
     net::awaitable<std::optional<record_batch>> next(call_options options = {});
 
     /// One record at a time, which keeps its bytes alive by itself; otherwise like next(). The two may be
@@ -16563,12 +17488,17 @@ public:
     /// The same for each partition that the stream knows of.
     std::map<std::int32_t, std::int64_t> positions() const;
 
-    /// Whether all positions had reached their high watermarks when those were last looked at.
+    /// Whether all positions had reached their high watermarks when those were last looked at. False while
+    /// nothing is known of a partition: before its first read, also of one that appears later, and while it
+    /// has no leader.
     bool caught_up() const;
 
-    /// Hands over nothing more of a partition until resume(); what was read ahead is kept, and its position
-    /// stays. Throws hk::error (errc::invalid_partition) when the stream does not know the partition: one
-    /// over all of them knows them after its first next().
+    /// Hands over nothing more of a partition until resume(), from now on: what was read ahead, and what
+    /// next_record() has left of a batch, is kept and comes after that; the position stays, and a read under
+    /// way is given up. What is kept counts for buffer_bytes(), and keeps no other partition from going on.
+    /// Of a stream over one partition next() then waits for resume(), its timeout or close().
+    /// Throws hk::error (errc::invalid_partition) when the stream does not know the partition: one over all
+    /// of them knows them after its first next().
     void pause(std::int32_t partition);
 
     /// Ends a pause(); a next() under way takes notice.
@@ -16576,7 +17506,11 @@ public:
 
     /// How many offsets lie between the position and the high watermark, of all partitions together. Offsets
     /// have gaps, so there may be fewer records. Never negative. Before the first next() it counts from where
-    /// from() says, as no checkpoint has been loaded yet.
+    /// from() says, as no checkpoint has been loaded yet. A partition that appears while the stream runs will
+    /// be read from its beginning, and is behind by all that it has; the stream knows it from then on.
+    /// Where a partition ends with offsets that have no records (markers of transactions, say) it counts from
+    /// behind them as soon as that is known. Partitions without a leader have no watermarks, and are left
+    /// out.
     ///
     /// - Effect: reads the watermarks; the position stays.
     /// - Completion: the caller resumes on its own executor.
@@ -16630,10 +17564,161 @@ using record_stream = basic_record_stream<>;
 
 #if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
 
+// -------- hdikafka/detail/stream/plan_turn.hpp
+
+// One turn of a stream's plan: what it is told, and what it wants done then.
+#ifndef HDIKAFKA_DETAIL_STREAM_PLAN_TURN_HPP
+#define HDIKAFKA_DETAIL_STREAM_PLAN_TURN_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// What came of the action before.
+struct plan_event
+{
+    enum class kind : unsigned char
+    {
+        nothing,     ///< It is still to be done; but a pause is over, and a failure told.
+        watermarks,  ///< They are `earliest` and `latest`.
+        unavailable, ///< There are none now: the partition has no leader, or is not shown yet.
+        answer,      ///< A read or a probe gave what is `first`, and a read goes on at `next`.
+        refusal,     ///< Of a read or a probe, for what may be its records: see `why`.
+        delivery,    ///< Everything before `next` has been handed over.
+    };
+
+    /// Why a read gave no records, though the exchange itself went well.
+    enum class refusal_cause : unsigned char
+    {
+        service,    ///< The service said so, with a status that may have to do with the offset.
+        too_large,  ///< The answer is larger than is taken: fewer records may fit.
+        unreadable, ///< The answer begins with what is no record that can be read.
+    };
+
+    kind what = kind::nothing;
+    std::int64_t earliest = 0;
+    std::int64_t latest = 0;
+    std::optional<std::int64_t> first = std::nullopt; ///< The offset of the first record, if there is one,
+    std::optional<std::int64_t> time =
+        std::nullopt;      ///< and its timestamp in milliseconds since 1970, if it has one.
+    std::int64_t last = 0; ///< The offset of the last record, if there is one.
+    /// For a search (plan_action::since): the first record before the horizon that is known to be as new.
+    std::optional<std::int64_t> hit = std::nullopt;
+    std::int32_t dated = 0; ///< Likewise: how many records there have a timestamp.
+    std::int64_t next = 0;  ///< Where the service says to go on.
+    refusal_cause why = refusal_cause::service;
+    std::int32_t count = 0; ///< How many records the refused read had asked for; 0 when that is not known.
+    std::string words = std::string(); ///< What the refusal said.
+};
+
+/// What to do, and what it takes.
+class plan_action
+{
+public:
+    enum class kind : unsigned char
+    {
+        look,    ///< Read the watermarks.
+        read,    ///< Read `count` records from `offset` on.
+        probe,   ///< Read `count` records there, off the way: for what they tell, not to hand them over.
+        deliver, ///< Hand over the records of the last read.
+        pause,   ///< Wait for `pause`.
+        idle,    ///< Nothing, until something is written: after `pause` say `nothing`, and it is looked for;
+                 ///< or say `watermarks` whenever newer ones are known. Where `offset` is below `known_end`
+                 ///< the service keeps silent: the pause is to be waited for in any case.
+        finish,  ///< Nothing: everything up to the end has been delivered.
+        report,  ///< Fail with what the refusal just told says, and go on when somebody wants to.
+        fail,    ///< Fail, once for all: failure() says why.
+    };
+
+    kind what = kind::finish;
+    std::int64_t offset = 0;
+    std::int32_t count = 1;
+    std::int64_t end = std::numeric_limits<std::int64_t>::max(); ///< None are wanted from here on.
+    std::int64_t known_end = 0;        ///< There are records up to here, as far as the last look knows.
+    std::optional<std::int64_t> since; ///< A probe looks for records not older (milliseconds since 1970),
+    std::int64_t horizon = std::numeric_limits<std::int64_t>::max(); ///< and only before this offset.
+    milliseconds pause{0};
+    std::optional<records_skipped> skipped; ///< Before, for want of a way to read them; tell the observer.
+};
+
+/// A pause up to a fifth shorter, so that streams which began together do not poll in step for ever. `random`
+/// is in [0, 1).
+inline milliseconds jittered(milliseconds pause, double random) noexcept
+{
+    milliseconds const most = pause / 5;
+    return pause - milliseconds(static_cast<milliseconds::rep>(static_cast<double>(most.count()) * random));
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/stream/checkpoint_evidence.hpp
+
+// Whether a topic is still the one that a checkpoint was made for. A pure decision.
+#ifndef HDIKAFKA_DETAIL_STREAM_CHECKPOINT_EVIDENCE_HPP
+#define HDIKAFKA_DETAIL_STREAM_CHECKPOINT_EVIDENCE_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// The last record that was handed over before the checkpoint.
+class checkpoint_evidence
+{
+public:
+    enum class step : unsigned char
+    {
+        wait,    ///< Ask again after a pause,
+        look,    ///< or when the watermarks are known,
+        report,  ///< or when somebody reads on: the service's own error is told.
+        none,    ///< It says nothing: it may have been compacted away.
+        another, ///< There is another record.
+    };
+
+    checkpoint_evidence() = default;
+    checkpoint_evidence(std::int64_t offset, std::int64_t time) : offset_(offset), time_(time) {}
+
+    std::int64_t offset() const noexcept { return offset_; }
+
+    step answered(plan_event const& event) noexcept
+    {
+        constexpr int most_tries = 3;
+        refused_ = false;
+        if (!event.first && ++tries_ < most_tries)
+            return step::wait;
+        bool const same = event.first != offset_ || !event.time || event.time == time_;
+        return same ? step::none : step::another;
+    }
+
+    step refused(plan_event const& event) noexcept
+    {
+        if (event.why != plan_event::refusal_cause::service)
+            return step::none;
+        refused_ = !refused_; // told once; whoever reads on then has the watermarks asked again
+        return refused_ ? step::look : step::report;
+    }
+
+    /// There was no leader to answer.
+    void lost_leader() noexcept { refused_ = false; }
+
+    error recreated() const
+    {
+        return error(errc::topic_recreated, "the record at offset " + std::to_string(offset_) +
+                                                " is not the one that the checkpoint was made for");
+    }
+
+private:
+    std::int64_t offset_ = 0;
+    std::int64_t time_ = 0; ///< When it was written, in milliseconds since 1970.
+    int tries_ = 0;
+    bool refused_ = false;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
 // -------- hdikafka/detail/stream/offset_search.hpp
 
-// Whether a stream's options make sense, where it begins, and where it goes on behind a place about which the
-// service keeps silent; both places may have to be looked for by reading single records. Pure decisions.
+// Whether a stream's options make sense, and where it begins, which may have to be looked for. Pure
+// decisions.
 #ifndef HDIKAFKA_DETAIL_STREAM_OFFSET_SEARCH_HPP
 #define HDIKAFKA_DETAIL_STREAM_OFFSET_SEARCH_HPP
 
@@ -16650,9 +17735,10 @@ inline std::optional<error> check_consume(consume_options const& options)
         return error(errc::invalid_offset, "from() is a negative offset");
     if (options.until() && negative(*options.until()))
         return error(errc::invalid_offset, "until() is a negative offset");
-    if (options.until() && options.until()->which() != anchor::end &&
-        options.until()->which() != anchor::exact)
-        return error(errc::invalid_option, "a stream ends at the latest offset or at an offset");
+    if (options.until() &&
+        (options.until()->which() == anchor::beginning || options.until()->which() == anchor::before_end))
+        return error(errc::invalid_option,
+                     "a stream ends at the latest offset, at an offset or at a point in time");
     constexpr std::size_t most = 1024;
     if (options.parallelism() < 1 || options.parallelism() > most || options.read_ahead() > most)
         return error(errc::invalid_option, "parallelism() is not 1 to 1024, or read_ahead() not 0 to 1024");
@@ -16662,6 +17748,12 @@ inline std::optional<error> check_consume(consume_options const& options)
         return error(errc::invalid_option, "refresh_partitions() is not positive");
     if (options.poll_least() <= milliseconds(0) || options.poll_most() < options.poll_least())
         return error(errc::invalid_option, "poll() needs 0 < least <= most");
+    if (options.buffer_bytes() < 1)
+        return error(errc::invalid_option, "buffer_bytes() is 0");
+    if (options.share_of() < 1 || options.share_index() < 0 || options.share_index() >= options.share_of())
+        return error(errc::invalid_option, "share() needs 0 <= index < of");
+    if (options.unreadable_after() <= milliseconds(0))
+        return error(errc::invalid_option, "unreadable_after() is not positive");
     return std::nullopt;
 }
 
@@ -16680,191 +17772,1029 @@ inline std::int64_t start_position(offset_spec from, std::int64_t earliest_now,
     return earliest_now;
 }
 
-/// Looks for the first record that is not older than a point in time. Halves the range until it is empty,
-/// also where offsets have gaps: a million offsets take twenty reads, one after the other. It ends whatever
-/// the answers say; where timestamps do not rise it ends at some place between an older record and one that
-/// is not.
+/// Looks for the first record that is not older than a point in time, by reads one after the other: one
+/// record says little, since its timestamp may be missing or wrong, so that blocks of them are read.
+///
+/// The range is halved: a block counts as older when it has timestamps and all of them are before the time;
+/// one that says nothing does not. What is left is scanned from end to end; and because records may be out of
+/// order, so is what lies before it, until there is nothing new any more. Whatever the answers say it ends.
 class time_search
 {
 public:
     /// `time` in milliseconds since 1970. The record is in [first, end), or there is none and the end is what
     /// is looked for.
     time_search(std::int64_t time, std::int64_t first, std::int64_t end)
-        : time_(time), low_(first), high_(end)
+        : time_(time), first_(first), low_(first), high_(end), start_(end)
     {
-        halve();
+        if (time <= 0 || first >= end) {
+            start_ = std::min(first, end);
+            stage_ = stage::done;
+        } else {
+            go_on();
+        }
     }
 
-    bool done() const noexcept { return low_ >= high_; }
+    bool done() const noexcept { return stage_ == stage::done; }
 
     /// Where to start, when done().
-    std::int64_t start() const noexcept { return low_; }
+    std::int64_t start() const noexcept { return start_; }
 
-    /// Where to read a record.
-    std::int64_t offset() const noexcept { return middle_ + further_; }
+    /// Where the next read begins.
+    std::int64_t offset() const noexcept { return cursor_; }
 
-    /// The first record at offset() or behind it, and its time if it has one.
-    void answered(std::optional<std::int64_t> first, std::optional<std::int64_t> time)
+    /// The next read, when not done().
+    void ask(plan_action& out) const noexcept
     {
-        if (!first && look_further())
-            return;
-        if (!first || *first < offset() || *first >= high_ || (time && *time >= time_))
-            high_ = middle_;
+        out.what = plan_action::kind::probe;
+        out.offset = cursor_;
+        out.count = std::min(most_, stage_ == stage::halving ? block : scan);
+        out.end = std::numeric_limits<std::int64_t>::max();
+        out.since = time_;
+        out.horizon = stop_;
+    }
+
+    /// What came of it: records, or none.
+    void answered(plan_event const& seen)
+    {
+        if (!seen.first || *seen.first < cursor_ || seen.last < *seen.first)
+            return unanswered();
+        most_ = std::min(2 * most_, scan);
+        if (stage_ == stage::halving)
+            halved(seen);
         else
-            low_ = *first + 1;
-        halve();
+            scanned(seen);
+    }
+
+    /// Nothing can be learned there.
+    void unanswered()
+    {
+        if (stage_ != stage::halving) {
+            start_ = cursor_;
+            return scanned_up(stage_ == stage::forwards);
+        }
+        further_ = further_ == 0 ? block : 2 * further_;
+        if (further_ < high_ - middle_) {
+            cursor_ = middle_ + further_;
+            return;
+        }
+        high_ = start_ = middle_;
+        go_on();
+    }
+
+    /// The answer would be too large: asks for half as many. False when it is one already.
+    bool fewer() noexcept
+    {
+        plan_action asked;
+        ask(asked);
+        most_ = std::max(asked.count / 2, 1);
+        return asked.count > 1;
     }
 
 private:
-    void halve()
+    enum class stage : unsigned char
     {
-        middle_ = low_ + (high_ - low_) / 2;
+        halving,   ///< What is wanted begins in [low, high], or at the start known so far.
+        forwards,  ///< [low, high) is scanned,
+        backwards, ///< and what is before it.
+        done,
+    };
+
+    static constexpr std::int32_t block = 64;
+    static constexpr std::int32_t scan = 500;
+    static constexpr std::int32_t enough = 8;
+
+    void go_on()
+    {
+        if (high_ - low_ <= scan)
+            return begin_scan(stage::forwards, low_, high_);
+        middle_ = cursor_ = low_ + (high_ - low_) / 2;
+        stop_ = high_;
         further_ = 0;
+        dated_ = 0;
     }
 
-    /// A service may be silent at a record that is too large for it, or within a gap. False when everything
-    /// up to the end has been tried.
-    bool look_further()
+    void begin_scan(stage which, std::int64_t from, std::int64_t to)
     {
-        further_ = further_ == 0 ? 1 : 2 * further_;
-        return further_ < high_ - middle_;
+        stage_ = which;
+        cursor_ = from;
+        stop_ = to;
+        if (from >= to)
+            scanned_up(which == stage::forwards);
+    }
+
+    void halved(plan_event const& seen)
+    {
+        if (seen.hit) {
+            high_ = cursor_;
+            start_ = *seen.hit;
+        } else if (seen.dated > 0) {
+            dated_ += seen.dated;
+            cursor_ = std::min(seen.last, high_ - 1) + 1;
+            if (dated_ < enough && cursor_ < high_)
+                return; // one or two may be wrong
+            low_ = cursor_;
+        } else {
+            if (*seen.first < high_) // else there is nothing
+                start_ = cursor_;
+            high_ = cursor_;
+        }
+        go_on();
+    }
+
+    void scanned(plan_event const& seen)
+    {
+        bool const nothing_known = *seen.first < stop_ && seen.dated == 0;
+        if (seen.hit || nothing_known) {
+            start_ = seen.hit.value_or(*seen.first);
+            return scanned_up(true);
+        }
+        cursor_ = std::min(seen.last, stop_ - 1) + 1;
+        if (cursor_ >= stop_)
+            scanned_up(stage_ == stage::forwards);
+    }
+
+    /// `backwards`: what lies before may be new as well.
+    void scanned_up(bool backwards)
+    {
+        if (!backwards || low_ <= first_) {
+            stage_ = stage::done;
+            return;
+        }
+        std::int64_t const stop = low_;
+        low_ = std::max(first_, low_ - scan);
+        begin_scan(stage::backwards, low_, stop);
     }
 
     std::int64_t time_;
+    std::int64_t first_;
     std::int64_t low_;
     std::int64_t high_;
+    std::int64_t start_; ///< As far as is known.
+    stage stage_ = stage::halving;
     std::int64_t middle_ = 0;
-    std::int64_t further_ = 0;
-};
-
-/// Looks for where records can be read again. By doubled distances, because a service that says nothing
-/// within gaps may have a wide one there. What is to be skipped must be known better (`thorough`): first from
-/// offset to offset, so that nothing is passed over that can be read, and what is found further away has the
-/// place narrowed down where silence ends.
-class silence_search
-{
-public:
-    /// `limit`: up to where there may be records, here and below.
-    silence_search(std::int64_t place, std::int64_t limit, bool thorough)
-        : place_(place), silent_at_(place), thorough_(thorough)
-    {
-        go_to(place + 1, limit);
-    }
-
-    bool done() const noexcept { return done_; }
-
-    /// Where to read a record; when done(), where silence seems to end.
-    std::int64_t offset() const noexcept { return offset_; }
-
-    /// Whether a record was found there, and not only the limit.
-    bool found() const noexcept { return found_.has_value(); }
-
-    /// The first record at offset() or behind it.
-    void answered(std::optional<std::int64_t> first, std::int64_t limit)
-    {
-        constexpr std::int64_t one_by_one = 32;
-        (first ? found_at_ : silent_at_) = offset_;
-        if (first)
-            found_ = first;
-        std::int64_t const away = silent_at_ - place_;
-        std::int64_t const between = found_at_ - silent_at_;
-        if (found_ && thorough_ && between > 1)
-            go_to(silent_at_ + between / 2, limit);
-        else if (found_)
-            end_at(*found_);
-        else
-            go_to(silent_at_ + (thorough_ && away < one_by_one ? 1 : std::min(away, limit - silent_at_)),
-                  limit);
-    }
-
-private:
-    void go_to(std::int64_t offset, std::int64_t limit)
-    {
-        if (offset >= limit)
-            return end_at(limit);
-        offset_ = offset;
-    }
-
-    void end_at(std::int64_t offset)
-    {
-        offset_ = offset;
-        done_ = true;
-    }
-
-    std::int64_t place_;
-    std::int64_t offset_ = 0;
-    std::int64_t silent_at_;            ///< Where nothing was returned, furthest away;
-    std::int64_t found_at_ = 0;         ///< where something was, nearest,
-    std::optional<std::int64_t> found_; ///< and what.
-    bool thorough_;
-    bool done_ = false;
+    std::int64_t further_ = 0; ///< Behind the middle, where nothing could be learned.
+    std::int64_t cursor_ = 0;
+    std::int32_t dated_ = 0; ///< Records from the middle on that are older.
+    std::int64_t stop_ = 0;  ///< What is behind it says nothing.
+    std::int32_t most_ = scan;
 };
 
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
 
-// -------- hdikafka/detail/stream/plan_turn.hpp
+// -------- hdikafka/detail/stream/plan_pauses.hpp
 
-// One turn of a stream's plan: what it is told, and what it wants done then.
-#ifndef HDIKAFKA_DETAIL_STREAM_PLAN_TURN_HPP
-#define HDIKAFKA_DETAIL_STREAM_PLAN_TURN_HPP
+// How long a stream's plan waits, and for what. A pure decision.
+#ifndef HDIKAFKA_DETAIL_STREAM_PLAN_PAUSES_HPP
+#define HDIKAFKA_DETAIL_STREAM_PLAN_PAUSES_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
-/// What came of the action before.
-struct plan_event
+/// How old a watermark may be: the service caches its metadata for seconds.
+inline constexpr milliseconds staleness{10'000};
+
+/// The least that a pause of this length takes: see jittered().
+inline milliseconds shortest(milliseconds pause) noexcept { return pause - pause / 5; }
+
+/// Both together; time without end stays so.
+inline milliseconds sum(milliseconds one, milliseconds other) noexcept
 {
-    enum class kind : unsigned char
-    {
-        nothing,    ///< It is still to be done; but a pause is over, and a failure told.
-        watermarks, ///< They are `earliest` and `latest`.
-        answer,     ///< A read or a probe gave what is `first`, and a read goes on at `next`.
-        refusal,    ///< Of a read or a probe, for what may be its offset.
-        delivery,   ///< Everything before `next` has been handed over.
-    };
+    return std::min(one, milliseconds::max() - other) + other;
+}
 
-    kind what = kind::nothing;
-    std::int64_t earliest = 0;
-    std::int64_t latest = 0;
-    std::optional<std::int64_t> first = std::nullopt; ///< The offset of the first record, if there is one,
-    std::optional<std::int64_t> time =
-        std::nullopt; ///< and its timestamp in milliseconds since 1970, if it has one.
-    std::int64_t next = 0;
-};
-
-/// What to do, and what it takes.
-class plan_action
+/// Pauses that grow until something good happens.
+class plan_pauses
 {
 public:
-    enum class kind : unsigned char
-    {
-        look,    ///< Read the watermarks.
-        read,    ///< Read `count` records from `offset` on.
-        probe,   ///< Read one record there, off the way: for what it tells, not to hand it over.
-        deliver, ///< Hand over the records of the last read.
-        pause,   ///< Wait for `pause`.
-        finish,  ///< Nothing: everything up to the end has been delivered.
-        report,  ///< Fail with what the service said to the refusal, and go on when somebody wants to.
-        fail,    ///< Fail, once for all: failure() says why.
-    };
+    plan_pauses(milliseconds least, milliseconds most) : least_(least), most_(most), next_(least) {}
 
-    kind what = kind::finish;
-    std::int64_t offset = 0;
-    std::int32_t count = 1;
-    std::int64_t end = std::numeric_limits<std::int64_t>::max(); ///< None are wanted from here on.
-    std::int64_t known_end = 0; ///< There are records up to here, as far as the last look knows.
-    milliseconds pause{0};
-    std::optional<records_skipped> skipped; ///< Before, for want of a way to read them; tell the observer.
+    /// The next pause is due; gives its length.
+    milliseconds begin() { return begin(most_); }
+    milliseconds begin(milliseconds most)
+    {
+        due_ = std::min(next_, most);
+        next_ = next_ <= most / 2 ? next_ * 2 : most;
+        rests_ = false;
+        return due_;
+    }
+
+    /// One of another length.
+    void begin_once(milliseconds length) noexcept
+    {
+        due_ = length;
+        rests_ = false;
+    }
+
+    /// The next pause is due, for what may be written; that ends it early. It may be longer where there is
+    /// little hope.
+    void rest() { rest(most_); }
+    void rest(milliseconds most)
+    {
+        rest_ = begin(std::max(most_, most));
+        rests_ = true;
+    }
+
+    /// Nothing was written during a rest.
+    void rest_on() noexcept
+    {
+        due_ = rest_;
+        rests_ = true;
+    }
+
+    /// What is due; then it is not any more.
+    milliseconds take() noexcept { return std::exchange(due_, milliseconds(0)); }
+
+    /// Whether the pause taken last is a rest.
+    bool rests() const noexcept { return rests_; }
+
+    /// The next ones are short again.
+    void shorten() noexcept { next_ = least_; }
+
+private:
+    milliseconds least_;
+    milliseconds most_;
+    milliseconds next_;
+    milliseconds due_{0};
+    milliseconds rest_{0};
+    bool rests_ = false;
 };
 
-/// A pause up to a fifth shorter, so that streams which began together do not poll in step for ever. `random`
-/// is in [0, 1).
-inline milliseconds jittered(milliseconds pause, double random) noexcept
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/stream/patient_search.hpp
+
+// The search for a point in time, through a service that may be silent or refuse for a while. A pure
+// decision.
+#ifndef HDIKAFKA_DETAIL_STREAM_PATIENT_SEARCH_HPP
+#define HDIKAFKA_DETAIL_STREAM_PATIENT_SEARCH_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+class patient_search
 {
-    milliseconds const most = pause / 5;
-    return pause - milliseconds(static_cast<milliseconds::rep>(static_cast<double>(most.count()) * random));
+public:
+    enum class step : unsigned char
+    {
+        go_on, ///< Make the next read, or take what was found.
+        look,  ///< The watermarks may say why the read was refused.
+        wait,  ///< Make the same read again after a pause.
+    };
+
+    /// Waits for `patience` at most, all in all.
+    patient_search(offset_spec at, plan_event const& marks, milliseconds patience)
+        : time_(at.time().time_since_epoch().count()),
+          search_(time_, marks.earliest, marks.latest),
+          patience_(patience)
+    {}
+
+    bool done() const noexcept { return search_.done(); }
+    std::int64_t found() const noexcept { return search_.start(); }
+    void ask(plan_action& out) const noexcept { search_.ask(out); }
+
+    step answered(plan_event const& event)
+    {
+        if (!event.first)
+            return give_up_or(step::wait);
+        search_.answered(event);
+        tries_ = 0;
+        return step::go_on;
+    }
+
+    step refused(plan_event const& event)
+    {
+        using cause = plan_event::refusal_cause;
+        if (event.why == cause::service)
+            return step::look;
+        if (event.why == cause::unreadable || !search_.fewer())
+            search_.unanswered();
+        return step::go_on;
+    }
+
+    /// After a refusal. Where the watermarks have moved beyond the place the search begins anew.
+    step looked(plan_event const& marks)
+    {
+        if (search_.offset() >= marks.earliest && search_.offset() <= marks.latest)
+            return give_up_or(step::wait);
+        search_ = time_search(time_, marks.earliest, marks.latest);
+        return step::go_on;
+    }
+
+    void waited(milliseconds time) noexcept { waited_ = sum(waited_, time); }
+
+private:
+    /// Somewhere patience is at an end: then that place says nothing.
+    step give_up_or(step other)
+    {
+        constexpr int most_tries = 3;
+        if (++tries_ < most_tries && waited_ < patience_)
+            return other;
+        tries_ = 0;
+        search_.unanswered();
+        return step::go_on;
+    }
+
+    std::int64_t time_;
+    time_search search_;
+    milliseconds patience_;
+    milliseconds waited_{0};
+    int tries_ = 0;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/stream/plan_place.hpp
+
+// Where a stream over one partition stands, as its plan knows it, and what it is about.
+#ifndef HDIKAFKA_DETAIL_STREAM_PLAN_PLACE_HPP
+#define HDIKAFKA_DETAIL_STREAM_PLAN_PLACE_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// What a plan is about.
+enum class plan_state : unsigned char
+{
+    starting,  ///< Where to begin is not known.
+    searching, ///< A point in time is looked for.
+    verifying, ///< The record that a checkpoint was made for is looked at.
+    reading,   ///< Records are due at the position.
+    probing,   ///< Records are looked for behind a position that gives none.
+    holding,   ///< Records have been read, and are due to be handed over.
+};
+
+/// What the watermarks have to tell before the state's own action is due.
+enum class plan_question : unsigned char
+{
+    none,
+    range,     ///< Where the partition begins and ends.
+    nothing,   ///< What it means that there are no records,
+    refusal,   ///< or that the service refuses the read.
+    recreated, ///< Where the topic that was made anew begins and ends.
+};
+
+class plan_place
+{
+public:
+    using anchor = offset_spec::anchor;
+
+    static constexpr std::int64_t last_offset = std::numeric_limits<std::int64_t>::max();
+
+    explicit plan_place(consume_options const& options) : until_(options.until())
+    {
+        anchor const from = options.from().which();
+        follows_earliest = from == anchor::beginning || from == anchor::before_end || from == anchor::time;
+        if (from == anchor::exact)
+            position = options.from().offset();
+        if (ends_at(anchor::exact))
+            end = until_->offset();
+    }
+
+    /// Whether until() is one of these.
+    bool ends_at(anchor what) const noexcept { return until_ && until_->which() == what; }
+
+    /// Whether the end has yet to be looked for, at the point in time that until() is.
+    bool lacks_end() const noexcept { return ends_at(anchor::time) && !end; }
+
+    /// Whether there is nothing from the position up to `offset`.
+    bool is_known_empty(std::int64_t offset) const noexcept
+    {
+        return std::max(position, silent_to.value_or(position)) >= offset;
+    }
+
+    /// Whether nothing is lost where the partition begins behind the position.
+    bool may_begin_at(std::int64_t earliest) const noexcept
+    {
+        return position < earliest && (follows_earliest || is_known_empty(earliest));
+    }
+
+    /// How many offsets there are up to the end.
+    std::int64_t left() const noexcept { return wanted_end() - position; }
+
+    /// Whether nothing can be read before the watermarks are known.
+    bool needs_range() const noexcept { return !is_over() && (lacks_end() || position == last_offset); }
+
+    bool is_over() const noexcept { return end && is_known_empty(*end); }
+
+    /// Whether the last look found nothing behind the position.
+    bool caught_up() const noexcept { return available && latest && is_known_empty(*latest); }
+
+    /// Up to where records are wanted.
+    std::int64_t wanted_end() const noexcept { return end.value_or(last_offset); }
+
+    /// An end that is a watermark is the one that is seen first.
+    void see_end(std::int64_t latest_now)
+    {
+        if (ends_at(anchor::end) && !end)
+            end = std::max(latest_now, position);
+    }
+
+    /// What a stream that goes on at `to` passes over.
+    records_skipped skipped(std::int64_t to, skip_cause cause) const
+    {
+        records_skipped out;
+        out.from = position;
+        out.to = to;
+        out.cause = cause;
+        return out;
+    }
+
+    error past_end(std::int64_t latest_now) const
+    {
+        return error(errc::offset_above_latest, "offset " + std::to_string(position) + " is past the end " +
+                                                    std::to_string(latest_now) +
+                                                    ": the topic was truncated or recreated");
+    }
+
+    error deleted(std::int64_t earliest_now) const
+    {
+        return error(errc::offset_below_earliest, "offsets " + std::to_string(position) + " to " +
+                                                      std::to_string(earliest_now - 1) +
+                                                      " were deleted by retention before they were read");
+    }
+
+    /// The topic is another one than the end was seen of.
+    void see_other_topic(std::int64_t latest_now)
+    {
+        if (ends_at(anchor::end))
+            end = latest_now;
+        if (ends_at(anchor::time))
+            end.reset();
+    }
+
+    std::int64_t position = 0; ///< Of the next record to hand over.
+    std::optional<std::int64_t> end;
+    std::optional<std::int64_t> latest;    ///< The watermark, as of the last look.
+    std::optional<std::int64_t> silent_to; ///< Up to here the service has been found to have nothing.
+    bool available = true;                 ///< There is a leader, as far as is known.
+    bool follows_earliest; ///< Until its first record a stream that names no offset may still do so.
+
+private:
+    std::optional<offset_spec> until_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/stream/silence_search.hpp
+
+// Where reading works again behind a place that gives nothing. Pure decisions.
+#ifndef HDIKAFKA_DETAIL_STREAM_SILENCE_SEARCH_HPP
+#define HDIKAFKA_DETAIL_STREAM_SILENCE_SEARCH_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Reads single records at growing distances, and where there are none the places nearby one by one: nothing
+/// that is near is overlooked, and a wide gap does not take for ever. What is to be skipped must be known
+/// better (`thorough`): the places nearby are looked at in any case, and of what is further away the end of
+/// the trouble is narrowed down.
+class silence_search
+{
+public:
+    /// `limit`: up to where to look. `few`: how many reads, far apart, are enough to find nothing, where each
+    /// of them is dear; 0: all that it takes.
+    silence_search(std::int64_t place, std::int64_t limit, bool thorough, int few = 0)
+        : place_(place), limit_(limit), thorough_(thorough), few_(few)
+    {
+        go_on();
+    }
+
+    bool done() const noexcept { return done_; }
+
+    /// Where to read a record.
+    std::int64_t offset() const noexcept { return offset_; }
+
+    /// When done(): where reading works again, if it does so before the limit.
+    std::optional<std::int64_t> found() const noexcept { return found_; }
+
+    std::int64_t limit() const noexcept { return limit_; }
+
+    /// Whether a few reads were enough.
+    bool is_hasty() const noexcept { return few_ != 0; }
+
+    void answered(bool works)
+    {
+        ++reads_;
+        if (works)
+            found_ = offset_;
+        else
+            bad_.push_back(offset_);
+        go_on();
+    }
+
+private:
+    static constexpr std::int64_t nearby = 32;
+
+    void go_on()
+    {
+        done_ = !((!found_ && leap()) || (wants_all_nearby() && step()) || (thorough_ && halve()));
+    }
+
+    bool wants_all_nearby() const noexcept { return found_ ? thorough_ : !is_hasty(); }
+
+    /// To some power of two away, or to the last place there is.
+    bool leap()
+    {
+        // The first few of a hasty search are to find something at any distance.
+        constexpr std::array<int, 13> hasty{0, 3, 6, 9, 12, 1, 2, 4, 5, 7, 8, 10, 11};
+        std::int64_t const most = limit_ - 1 - place_;
+        std::size_t const leaps = is_hasty() ? hasty.size() : 63;
+        while (leaps_ != leaps && !(is_hasty() && reads_ == few_)) {
+            std::int64_t const distance = std::int64_t{1}
+                                          << (is_hasty() ? hasty[leaps_] : static_cast<int>(leaps_));
+            ++leaps_;
+            offset_ = place_ + std::min(distance, most);
+            if (most > 0 && !is_bad(offset_))
+                return true;
+        }
+        return false;
+    }
+
+    /// The next place nearby that has not been looked at.
+    bool step()
+    {
+        std::int64_t const end = std::min(nearby, found_.value_or(limit_) - 1 - place_);
+        for (std::int64_t i = 1; i <= end; ++i) {
+            offset_ = place_ + i;
+            if (!is_bad(offset_))
+                return true;
+        }
+        return false;
+    }
+
+    bool halve()
+    {
+        if (!found_)
+            return false;
+        std::int64_t low = place_;
+        for (std::int64_t const bad : bad_)
+            if (bad < *found_)
+                low = std::max(low, bad);
+        offset_ = low + (*found_ - low) / 2;
+        return offset_ != low;
+    }
+
+    bool is_bad(std::int64_t offset) const { return std::ranges::find(bad_, offset) != bad_.end(); }
+
+    std::int64_t place_;
+    std::int64_t limit_;
+    bool thorough_;
+    int few_;
+    bool done_ = false;
+    std::int64_t offset_ = 0;
+    std::size_t leaps_ = 0;
+    int reads_ = 0;
+    std::vector<std::int64_t> bad_;     ///< Where it does not work.
+    std::optional<std::int64_t> found_; ///< The nearest where it does.
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/stream/place_trial.hpp
+
+// What is wrong with a place where a read gives nothing although there should be records. A pure decision.
+//
+// Neither silence nor a refusal proves anything: a busy service may give nothing for a while, anywhere. So
+// the place is read again and again, and it is looked whether what lies behind it can be read. Only what was
+// the same before and after a time that no hiccup lasts is believed.
+#ifndef HDIKAFKA_DETAIL_STREAM_PLACE_TRIAL_HPP
+#define HDIKAFKA_DETAIL_STREAM_PLACE_TRIAL_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Why a place gives nothing.
+enum class trouble : unsigned char
+{
+    silent,     ///< The answer has no records.
+    refused,    ///< The service says so.
+    unreadable, ///< The answer cannot be read,
+    too_large,  ///< or would be too large, with one record.
+};
+
+/// Of a refusal.
+inline trouble trouble_of(plan_event::refusal_cause why) noexcept
+{
+    switch (why) {
+    case plan_event::refusal_cause::too_large: return trouble::too_large;
+    case plan_event::refusal_cause::unreadable: return trouble::unreadable;
+    case plan_event::refusal_cause::service: break;
+    }
+    return trouble::refused;
 }
+
+/// Of a failure: what cannot be read begins at `from`, and reading works again at `to`. `words`: those of the
+/// refusal.
+inline std::string words_about(trouble what, std::int64_t from, std::int64_t to, std::string const& words)
+{
+    std::string const place =
+        "offset " + std::to_string(from) + (to - from > 1 ? " up to " + std::to_string(to) : "");
+    switch (what) {
+    case trouble::silent:
+        return "the service returns nothing from " + place +
+               ": a record there may be larger than it can return";
+    case trouble::refused:
+        return "the service refuses " + place + ", though what follows can be read: " + words;
+    case trouble::unreadable: return "what the service returns at " + place + " cannot be read: " + words;
+    case trouble::too_large: break;
+    }
+    return "the record at " + place + " is larger than an answer may be: " + words;
+}
+
+class place_trial
+{
+public:
+    enum class step : unsigned char
+    {
+        again,      ///< Read one record at the place,
+        wait,       ///< or wait before that;
+        search,     ///< or look behind it, as search() says.
+        unreadable, ///< What is there cannot be read, up to end().
+        silent_end, ///< There is nothing, up to end().
+    };
+
+    /// `thorough`: exactly what cannot be read is to be passed over.
+    place_trial(milliseconds long_enough, bool thorough) : long_enough_(long_enough), thorough_(thorough) {}
+
+    /// The place has given nothing, and still lies in the partition, which ends at `latest`.
+    step met(trouble what, std::int64_t place, std::int64_t latest)
+    {
+        bool const another = met_ != 0 && is_lasting(what) != is_lasting(what_);
+        if (another)
+            *this = place_trial(long_enough_, thorough_);
+        what_ = what;
+        ++met_;
+        if (another)
+            return step::wait;
+        if (is_lasting(what))
+            return met_lasting(place, latest);
+        if (what == trouble::refused && last_ && !last_->found())
+            forget_searches(); // this is not the silence of an end
+        if (!last_)
+            return before_the_first_search(place, latest);
+        if (!std::exchange(fresh_, false))
+            return waited_ < long_enough_ ? step::wait : begin_search(place, latest);
+        if (!before_ || !agree())
+            return step::wait;
+        return last_->found() ? step::unreadable : step::silent_end;
+    }
+
+    /// So long at least, before the place is read again.
+    void waited(milliseconds time) noexcept
+    {
+        if (last_)
+            waited_ = time < long_enough_ - waited_ ? waited_ + time : long_enough_;
+    }
+
+    std::optional<silence_search> const& search() const noexcept { return search_; }
+
+    /// What came of the search's read. Where something else is wrong than at the place, the place's own
+    /// trouble has an end.
+    void searched(std::optional<std::int64_t> first, std::optional<trouble> refusal)
+    {
+        bool works = first >= search_->offset();
+        if (what_ == trouble::silent)
+            works = works || refusal;
+        else if (is_lasting(what_))
+            works = !refusal || (refusal == trouble::refused && search_->found());
+        search_->answered(works);
+        if (search_->done())
+            end_search();
+    }
+
+    /// Whether the place is refused and nothing behind it can be read either: not one record's trouble.
+    bool is_hopeless(trouble what) const noexcept
+    {
+        bool const same = is_lasting(what) == is_lasting(what_);
+        return fresh_ && what != trouble::silent && what_ != trouble::silent && same && !last_->found();
+    }
+
+    trouble what() const noexcept { return what_; }
+
+    /// Where the trouble ends.
+    std::int64_t end() const noexcept
+    {
+        if (last_->found())
+            return nearest_;
+        return before_ ? std::min(last_->limit(), before_->limit()) : last_->limit();
+    }
+
+private:
+    /// Whether the records themselves are what is wrong: that does not pass.
+    static bool is_lasting(trouble what) noexcept
+    {
+        return what == trouble::unreadable || what == trouble::too_large;
+    }
+
+    step met_lasting(std::int64_t place, std::int64_t latest)
+    {
+        if (met_ == 1)
+            return step::again;
+        return std::exchange(fresh_, false) && last_->found() ? step::unreadable
+                                                              : begin_search(place, latest);
+    }
+
+    step before_the_first_search(std::int64_t place, std::int64_t latest)
+    {
+        constexpr int patience = 3;
+        if (what_ == trouble::silent)
+            return met_ < patience ? step::wait : begin_search(place, latest);
+        return met_ == 1 ? step::again : begin_search(place, latest);
+    }
+
+    step begin_search(std::int64_t place, std::int64_t latest)
+    {
+        // The service may be out of order altogether: then each read is dear.
+        constexpr int few_failures = 8;
+        constexpr int few_answers = 13;
+        constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
+        bool const lasting = is_lasting(what_);
+        if (what_ == trouble::silent)
+            search_.emplace(place, latest, thorough_);
+        else // Behind the last record there is none that could be wrong.
+            search_.emplace(place, latest < most && lasting ? latest + 1 : latest, thorough_,
+                            lasting ? few_answers : few_failures);
+        if (!search_->done())
+            return step::search;
+        end_search();
+        return step::again;
+    }
+
+    void forget_searches()
+    {
+        last_.reset();
+        before_.reset();
+        waited_ = milliseconds(0);
+        fresh_ = false;
+    }
+
+    void end_search()
+    {
+        fresh_ = true;
+        before_ = last_;
+        last_ = std::exchange(search_, std::nullopt);
+        nearest_ = std::min(nearest_, last_->found().value_or(nearest_));
+        if (last_->found() || !before_ || !before_->found())
+            return;
+        before_.reset(); // what could be read a while ago is silent now, for as long as a hiccup perhaps
+        waited_ = milliseconds(0);
+    }
+
+    /// Whether both searches tell the same. A hasty one that found nothing tells nothing.
+    bool agree() const noexcept
+    {
+        if (!last_->found() && !before_->found())
+            return !last_->is_hasty() && !before_->is_hasty();
+        return thorough_ ? last_->found() == before_->found() : last_->found() && before_->found();
+    }
+
+    milliseconds long_enough_;
+    bool thorough_;
+    trouble what_ = trouble::silent;
+    int met_ = 0;                          ///< How often, up to the first search.
+    milliseconds waited_{0};               ///< Since the first search ended.
+    std::optional<silence_search> search_; ///< Under way.
+    std::optional<silence_search> last_;   ///< The last one that was done,
+    std::optional<silence_search> before_; ///< and the one before it.
+    std::int64_t nearest_ =
+        std::numeric_limits<std::int64_t>::max(); ///< Where one of them has found something.
+    bool fresh_ = false;                          ///< The place has not been read since the last one.
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/stream/read_count.hpp
+
+// How many records to ask for, where an answer may be too large or one of them refused. A pure decision.
+#ifndef HDIKAFKA_DETAIL_STREAM_READ_COUNT_HPP
+#define HDIKAFKA_DETAIL_STREAM_READ_COUNT_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+class read_count
+{
+public:
+    explicit read_count(std::int32_t most) : most_(most), count_(most) {}
+
+    std::int32_t count() const noexcept { return count_; }
+
+    /// The answer to a read of `asked` records (0: as many as were due) is too large. False when it was one.
+    bool halve(std::int32_t asked) noexcept
+    {
+        std::int32_t const read = asked > 0 ? std::min(asked, count_) : count_;
+        count_ = std::max(read / 2, 1);
+        reads_to_growth_ = 8; // the next records are likely to be as large
+        return read > 1;
+    }
+
+    /// One of the records is in trouble; those before it are not.
+    void one() noexcept
+    {
+        count_ = 1;
+        reads_to_growth_ = 1;
+    }
+
+    /// A read brought records.
+    void worked() noexcept
+    {
+        if (--reads_to_growth_ > 0)
+            return;
+        count_ = count_ <= most_ / 2 ? count_ * 2 : most_;
+        reads_to_growth_ = 1;
+    }
+
+private:
+    std::int32_t most_;
+    std::int32_t count_;
+    std::int32_t reads_to_growth_ = 1;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/stream/read_troubles.hpp
+
+// What a stream's plan makes of reads at its position that give nothing. A pure decision.
+#ifndef HDIKAFKA_DETAIL_STREAM_READ_TROUBLES_HPP
+#define HDIKAFKA_DETAIL_STREAM_READ_TROUBLES_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+class read_troubles
+{
+public:
+    /// What is to be done about a refusal.
+    enum class reply : unsigned char
+    {
+        read,   ///< It is read again, with fewer records.
+        look,   ///< The watermarks may say why.
+        report, ///< The service's own error is told.
+    };
+
+    /// What is to be done about a place in the partition.
+    enum class step : unsigned char
+    {
+        read,       ///< It is read again,
+        wait,       ///< after a pause;
+        search,     ///< something else is read before, at place_to_probe().
+        move,       ///< Nothing is there up to end(), says the service.
+        rest,       ///< There is nothing yet.
+        unreadable, ///< What is there cannot be read, up to end().
+        silent_end, ///< There is nothing, up to end().
+    };
+
+    explicit read_troubles(consume_options const& options)
+        : long_enough_(options.unreadable_after()),
+          thorough_(options.on_unreadable().skips()),
+          count_(options.max_records())
+    {}
+
+    /// How many records to ask for.
+    std::int32_t count() const noexcept { return count_.count(); }
+
+    void read_worked() noexcept
+    {
+        forget();
+        count_.worked();
+    }
+
+    /// What was found out was about another place.
+    void forget() noexcept
+    {
+        trial_.reset();
+        proof_due_at_.reset();
+        proven_end_.reset();
+        asked_for_proof_ = false;
+        hopeless_ = false;
+    }
+
+    /// An answer without records says that it goes on at `next`.
+    void answered_nothing(std::int64_t next) noexcept
+    {
+        what_ = trouble::silent;
+        told_next_ = next;
+    }
+
+    reply refused(plan_event const& event)
+    {
+        what_ = trouble_of(event.why);
+        words_ = event.words;
+        if (what_ == trouble::too_large && count_.halve(event.count))
+            return reply::read;
+        bool const hopeless = trial_ && trial_->is_hopeless(what_);
+        // Perhaps there is no leader any more: the watermarks tell.
+        if (!hopeless || !std::exchange(hopeless_, true))
+            return reply::look;
+        forget(); // whoever reads on begins anew
+        return reply::report;
+    }
+
+    /// The place is still in the partition. `latest_before`: where that ended before the read. Only what was
+    /// written before it can have been skipped by it; and where the service says to go on behind all there
+    /// is, it says nothing.
+    step judge(plan_place const& here, std::int64_t latest_before)
+    {
+        std::int64_t const latest = *here.latest;
+        if (what_ == trouble::silent) {
+            end_ = std::min(told_next_, latest_before);
+            bool const at_end =
+                told_next_ == here.end && here.end != std::exchange(proven_end_, std::nullopt);
+            if (at_end && !std::exchange(asked_for_proof_, true)) {
+                proof_due_at_ = here.position;
+                return step::search;
+            }
+            asked_for_proof_ = false;
+            if (!at_end && told_next_ <= latest && end_ > here.position)
+                return step::move;
+            if (here.is_known_empty(latest)) {
+                trial_.reset();
+                return step::rest;
+            }
+        }
+        if (hopeless_ && what_ != trouble::silent)
+            return step::read;
+        hopeless_ = false;
+        if (!trial_)
+            trial_.emplace(long_enough_, thorough_);
+        auto const found = trial_->met(what_, here.position, latest);
+        if (what_ != trouble::silent)
+            count_.one();
+        if (found == step_of_trial::unreadable || found == step_of_trial::silent_end) {
+            end_ = std::min(trial_->end(), found == step_of_trial::unreadable ? here.wanted_end() : latest);
+            trial_.reset();
+        }
+        return step_of(found);
+    }
+
+    /// Where to look for a record, if that is due.
+    std::optional<std::int64_t> place_to_probe() const noexcept
+    {
+        if (proof_due_at_)
+            return proof_due_at_;
+        return trial_ && trial_->search() ? std::optional(trial_->search()->offset()) : std::nullopt;
+    }
+
+    void probed(plan_event const& event, plan_place const& here)
+    {
+        bool const refused = event.what == plan_event::kind::refusal;
+        if (!std::exchange(proof_due_at_, std::nullopt))
+            return trial_->searched(event.first,
+                                    refused ? std::optional(trouble_of(event.why)) : std::nullopt);
+        std::int64_t const next = event.first.value_or(event.next <= *here.latest ? event.next : 0);
+        if (!refused && here.end && next >= *here.end)
+            proven_end_ = here.end;
+    }
+
+    void waited(milliseconds pause) noexcept
+    {
+        if (trial_)
+            trial_->waited(shortest(pause));
+    }
+
+    std::int64_t end() const noexcept { return end_; }
+
+    /// The failure, when what is at the place cannot be read.
+    error unreadable(std::int64_t place) const
+    {
+        return error(errc::unreadable_record, words_about(what_, place, end_, words_));
+    }
+
+private:
+    using step_of_trial = place_trial::step;
+
+    static step step_of(step_of_trial what) noexcept
+    {
+        switch (what) {
+        case step_of_trial::wait: return step::wait;
+        case step_of_trial::search: return step::search;
+        case step_of_trial::unreadable: return step::unreadable;
+        case step_of_trial::silent_end: return step::silent_end;
+        case step_of_trial::again: break;
+        }
+        return step::read;
+    }
+
+    milliseconds long_enough_;
+    bool thorough_;
+    read_count count_;
+    trouble what_ = trouble::silent; ///< Why the last read gave nothing,
+    std::string words_;              ///< and what was said of that.
+    std::int64_t told_next_ = 0;
+    std::int64_t end_ = 0;
+    std::optional<std::int64_t> proof_due_at_; ///< That there is nothing from there up to the stream's end,
+    bool asked_for_proof_ = false;             ///< beyond which an answer tells nothing;
+    std::optional<std::int64_t> proven_end_;   ///< and that was right.
+    std::optional<place_trial> trial_;
+    bool hopeless_ = false; ///< So is the trial, and the watermarks have been asked why.
+};
 
 } // namespace hdikafka::inline v0_1::detail
 
@@ -16874,10 +18804,10 @@ inline milliseconds jittered(milliseconds pause, double random) noexcept
 
 // What a stream over one partition does next: a pure decision.
 //
-// Positions only move forward, and only past what was delivered or what the service said to skip.
-// An empty answer is the end only when the position has reached the high watermark; below it the read
-// is repeated, and then records further on are looked for, so that a record which the service cannot
-// return (larger than its cap) becomes an error instead of a stream that stands still for ever.
+// Positions only move forward, and only past what was delivered, what the service said to skip, or what a
+// policy passes over. An empty answer is the end only when the position has reached the high watermark; below
+// it, and where a read is refused within the partition, a place_trial finds out what that means. A plan has
+// no clock: the pauses that it ordered are the time that has passed.
 #ifndef HDIKAFKA_DETAIL_STREAM_PARTITION_PLAN_HPP
 #define HDIKAFKA_DETAIL_STREAM_PARTITION_PLAN_HPP
 
@@ -16886,18 +18816,12 @@ namespace hdikafka::inline v0_1::detail {
 class partition_plan
 {
 public:
-    explicit partition_plan(consume_options const& options) : options_(options)
+    explicit partition_plan(consume_options const& options)
+        : options_(options), here_(options), troubles_(options)
     {
-        using anchor = offset_spec::anchor;
-        anchor const from = options.from().which();
-        follows_earliest_ = from == anchor::beginning || from == anchor::before_end || from == anchor::time;
-        if (from == anchor::exact) {
-            position_ = options.from().offset();
+        if (options.from().which() == offset_spec::anchor::exact)
             state_ = state::reading;
-        }
-        if (options.until() && options.until()->which() == anchor::exact)
-            end_ = options.until()->offset();
-        if (ends_at_latest())
+        if (here_.ends_at(offset_spec::anchor::end))
             question_ = question::range;
     }
 
@@ -16905,8 +18829,9 @@ public:
     /// topic that has another one there was made anew. Nothing is handed over before that has been looked at.
     void expect(std::int64_t offset, std::int64_t time)
     {
-        expected_offset_ = offset;
-        expected_time_ = time;
+        if (offset >= here_.position)
+            return; // that one was not handed over
+        evidence_ = checkpoint_evidence(offset, time);
         state_ = state::verifying;
         question_ = question::range;
     }
@@ -16915,15 +18840,18 @@ public:
     plan_action resume(plan_event const& event)
     {
         using kind = plan_event::kind;
+        bool const rested = std::exchange(rests_, false);
         bool reported = false;
         switch (event.what) {
         case kind::nothing: break;
-        case kind::watermarks: look_at(event); break;
+        case kind::watermarks: look_at(event, rested); break;
+        case kind::unavailable: lost_leader(); break;
         case kind::answer: answered(event); break;
-        case kind::refusal: reported = refused(); break;
-        case kind::delivery: moved_to(event.next); break;
+        case kind::refusal: reported = refused(event); break;
+        case kind::delivery: delivered(event.next); break;
         }
         plan_action out = todo();
+        rests_ = out.what == plan_action::kind::idle;
         if (reported)
             out.what = plan_action::kind::report;
         return out;
@@ -16932,57 +18860,40 @@ public:
     /// Of the next record to hand over, once it is known.
     std::optional<std::int64_t> position() const noexcept
     {
-        bool const known = state_ != state::starting && state_ != state::searching;
-        return known ? std::optional(position_) : std::nullopt;
+        bool const known = state_ != state::starting && !(state_ == state::searching && !seeks_end_);
+        return known ? std::optional(here_.position) : std::nullopt;
     }
 
+    /// Up to where, from the position on, the service has been found to have nothing.
+    std::optional<std::int64_t> silent_to() const noexcept { return here_.silent_to; }
+
     /// Whether the last look found nothing behind the position.
-    bool caught_up() const noexcept { return position() && latest_ && position_ >= *latest_; }
+    bool caught_up() const noexcept { return position() && here_.caught_up(); }
 
     std::optional<error> const& failure() const noexcept { return failure_; }
 
 private:
-    enum class state : unsigned char
-    {
-        starting,  ///< Where to begin is not known.
-        searching, ///< A point in time is looked for.
-        verifying, ///< The record that a checkpoint was made for is looked at.
-        reading,   ///< Records are due at the position.
-        probing,   ///< Records are looked for behind a silent position.
-        holding,   ///< Records have been read, and are due to be handed over.
-    };
-
-    /// What the watermarks have to tell before the state's own action is due.
-    enum class question : unsigned char
-    {
-        none,
-        range,     ///< Where the partition begins and ends.
-        silence,   ///< What an empty answer means.
-        verdict,   ///< Whether what was silent to the last is unreadable, and not deleted.
-        refusal,   ///< Why a read was refused.
-        recreated, ///< Where the topic that was made anew begins and ends.
-    };
-
-    /// Empty answers below the high watermark before records further on are looked for.
-    static constexpr int patience = 3;
-
-    /// How old a watermark may be: the service caches its metadata for seconds.
-    static constexpr milliseconds staleness{10'000};
+    using state = plan_state;
+    using question = plan_question;
 
     plan_action todo()
     {
         using kind = plan_action::kind;
+        if (state_ == state::probing && !troubles_.place_to_probe())
+            state_ = state::reading; // what was found may have been written since: a read there decides
+        if (state_ == state::reading && question_ == question::none && here_.needs_range())
+            question_ = question::range;
         plan_action out;
         out.skipped = std::exchange(skipped_, std::nullopt);
-        out.known_end = latest_.value_or(0);
-        out.offset = position_;
-        out.pause = std::exchange(pause_, milliseconds(0));
-        if (state_ != state::searching && state_ != state::verifying)
-            out.end = end_.value_or(out.end);
+        out.known_end = here_.latest.value_or(0);
+        out.offset = here_.position;
+        out.pause = pauses_.take();
+        if (state_ == state::reading || state_ == state::holding)
+            out.end = here_.wanted_end();
         if (failure_)
             out.what = kind::fail;
         else if (out.pause != milliseconds(0))
-            out.what = kind::pause;
+            out.what = pauses_.rests() ? kind::idle : kind::pause;
         else if (question_ != question::none)
             out.what = kind::look;
         else
@@ -16996,138 +18907,192 @@ private:
         out.what = kind::probe;
         switch (state_) {
         case state::starting: out.what = kind::look; break;
-        case state::searching: out.offset = search_->offset(); break;
-        case state::verifying: out.offset = expected_offset_; break;
-        case state::probing: out.offset = silence_->offset(); break;
+        case state::searching: search_->ask(out); break;
+        case state::verifying: out.offset = evidence_.offset(); break;
+        case state::probing: out.offset = *troubles_.place_to_probe(); break;
         case state::holding: out.what = kind::deliver; break;
         case state::reading:
-            std::int64_t const wanted = options_.max_records();
-            std::int64_t const left = end_ ? *end_ - position_ : wanted;
-            out.what = left > 0 ? kind::read : kind::finish;
-            out.count = static_cast<std::int32_t>(std::min(wanted, left));
+            out.what = here_.is_over() ? kind::finish : kind::read;
+            out.count = static_cast<std::int32_t>(std::min<std::int64_t>(troubles_.count(), here_.left()));
             break;
         }
     }
 
-    bool ends_at_latest() const
+    void look_at(plan_event const& seen, bool rested)
     {
-        return options_.until() && options_.until()->which() == offset_spec::anchor::end;
-    }
-
-    void look_at(plan_event const& seen)
-    {
-        auto const asked = std::exchange(question_, question::none);
-        auto const latest_before = std::exchange(latest_, seen.latest);
-        if (state_ == state::starting)
+        auto asked = std::exchange(question_, question::none);
+        auto const latest_before = std::exchange(here_.latest, seen.latest);
+        here_.available = true;
+        if (state_ == state::searching)
+            return go_on(search_->looked(seen));
+        if (state_ == state::starting) {
             start(seen);
-        else if (follows_earliest_ && position_ < seen.earliest)
+        } else if (here_.may_begin_at(seen.earliest)) {
             stand_at(seen.earliest);
-        if (ends_at_latest() && !end_)
-            end_ = std::max(seen.latest, position_);
+            asked = question::none; // it was about another place
+        }
+        here_.see_end(seen.latest);
 
         if (state_ == state::searching)
             return;
         if (asked == question::recreated)
             return go_on_elsewhere(seen, skip_cause::recreated);
-        if (state_ == state::verifying && expected_offset_ < seen.earliest)
+        if (state_ == state::verifying && evidence_.offset() < seen.earliest)
             state_ = state::reading; // the evidence is gone
-        if (position_ < seen.earliest)
-            return below_earliest(seen);
-        if (asked == question::verdict && silence_)
-            return judge_silence_search(seen);
+        if (here_.position < seen.earliest)
+            return lost(seen, skip_cause::retention, here_.deleted(seen.earliest));
         if (state_ == state::holding)
             return;
-        if (position_ > seen.latest)
+        if (here_.position > seen.latest)
             return judge_position_past_end(seen, asked);
         doubted_ = milliseconds(0);
-        if (state_ == state::verifying && expected_offset_ >= seen.latest)
-            question_ = question::range;
-        if (asked == question::silence)
-            judge_silence(latest_before.value_or(0));
+        if (state_ != state::reading)
+            return;
+        if (here_.lacks_end())
+            seek(seen, true);
+        else if (asked == question::nothing || asked == question::refusal)
+            judge_place(latest_before.value_or(0));
+        else if (here_.position == plan_place::last_offset)
+            pauses_.rest();
+        else if (rested)
+            here_.is_known_empty(seen.latest) ? pauses_.rest_on() : pauses_.shorten();
+    }
+
+    /// That explains whatever was wrong.
+    void lost_leader()
+    {
+        here_.available = false;
+        pauses_.rest();
+        troubles_.forget();
+        evidence_.lost_leader();
+        if (question_ == question::nothing || question_ == question::refusal)
+            question_ = question::none;
     }
 
     void start(plan_event const& seen)
     {
-        offset_spec const from = options_.from();
-        position_ = start_position(from, seen.earliest, seen.latest);
+        here_.position = start_position(options_.from(), seen.earliest, seen.latest);
         state_ = state::reading;
-        if (from.which() != offset_spec::anchor::time || seen.earliest >= seen.latest)
-            return;
-        search_.emplace(from.time().time_since_epoch().count(), seen.earliest, seen.latest);
+        if (options_.from().which() == offset_spec::anchor::time)
+            seek(seen, false);
+    }
+
+    /// Where the stream starts, or where it ends.
+    void seek(plan_event const& seen, bool end)
+    {
+        seeks_end_ = end;
+        search_.emplace(end ? *options_.until() : options_.from(), seen, options_.unreadable_after());
         state_ = state::searching;
+        go_on(patient_search::step::go_on);
+    }
+
+    /// With the search.
+    void go_on(patient_search::step how)
+    {
+        using step = patient_search::step;
+        if (how == step::look)
+            question_ = question::refusal;
+        if (how == step::wait)
+            search_->waited(pauses_.begin());
+        if (how != step::go_on)
+            return;
+        pauses_.shorten();
+        if (!search_->done())
+            return;
+        state_ = state::reading;
+        if (seeks_end_)
+            here_.end = search_->found();
+        else
+            here_.position = search_->found();
     }
 
     void answered(plan_event const& event)
     {
         switch (state_) {
-        case state::searching:
-            search_->answered(event.first, event.time);
-            if (!search_->done())
-                return;
-            position_ = search_->start();
-            state_ = state::reading;
-            break;
-        case state::verifying: verify(event); break;
-        case state::probing:
-            silence_->answered(event.first, known_limit());
-            state_ = silence_->done() ? state::reading : state::probing;
-            break;
+        case state::searching: go_on(search_->answered(event)); break;
+        case state::verifying: verify(evidence_.answered(event)); break;
+        case state::probing: troubles_.probed(event, here_); break;
         default: read(event); break;
         }
-        refused_ = false; // what is read from here on may be refused, too
     }
 
     /// What to make of the answer to a read at the position.
     void read(plan_event const& event)
     {
-        if (event.first) {
-            if (follows_earliest_)
-                position_ = std::max(position_, *event.first);
-            state_ = state::holding;
-            // Compaction leaves gaps, and so does retention: only the watermarks tell which it was.
-            if (*event.first > position_)
-                question_ = question::range;
-        } else if (silence_ && event.next <= position_) {
-            question_ = question::verdict; // unless retention has struck meanwhile
-        } else {
-            question_ = question::silence;
-            skip_to_ = event.next;
+        if (!event.first) {
+            question_ = question::nothing;
+            return troubles_.answered_nothing(event.next);
         }
+        if (here_.follows_earliest)
+            here_.position = std::max(here_.position, *event.first);
+        read_to_ = event.last + 1;
+        state_ = state::holding;
+        here_.silent_to.reset();
+        troubles_.read_worked();
+        // Compaction leaves gaps, and so does retention: only the watermarks tell which it was.
+        if (*event.first > here_.position)
+            question_ = question::range;
     }
 
-    /// Whether the service's own error is to be told: the watermarks, which may tell why, have been asked.
-    bool refused()
+    /// Whether the service's own error is to be told: nothing else can be made of it.
+    bool refused(plan_event const& event)
     {
-        if (state_ == state::searching)
-            state_ = state::starting; // without the other answers
-        refused_ = !refused_;         // told once; whoever reads on then has them asked again
-        question_ = refused_ ? question::refusal : question::none;
-        return !refused_;
+        using cause = plan_event::refusal_cause;
+        switch (state_) {
+        case state::searching: go_on(search_->refused(event)); return false;
+        case state::verifying: return verify(evidence_.refused(event));
+        case state::probing: troubles_.probed(event, here_); return false;
+        default: break;
+        }
+        auto const reply = troubles_.refused(event);
+        if (reply == read_troubles::reply::look)
+            question_ = event.why == cause::service ? question::refusal : question::nothing;
+        return reply == read_troubles::reply::report;
+    }
+
+    /// Whether the service's own error is to be told.
+    bool verify(checkpoint_evidence::step what)
+    {
+        using step = checkpoint_evidence::step;
+        if (what == step::wait)
+            pauses_.begin();
+        if (what == step::look)
+            question_ = question::refusal;
+        if (what == step::none || what == step::another)
+            state_ = state::reading;
+        if (what == step::another && options_.on_out_of_range().fails()) {
+            failure_ = evidence_.recreated();
+        } else if (what == step::another) {
+            // The watermarks may for a while still be those of the topic that was.
+            question_ = question::recreated;
+            pauses_.begin_once(staleness);
+        }
+        return what == step::report;
+    }
+
+    /// Where the service says to go on is believed up to where there are records; not at the stream's end,
+    /// since more than that is not told.
+    void delivered(std::int64_t next)
+    {
+        bool const possible = next <= std::max(read_to_, here_.latest.value_or(0));
+        moved_to(possible && next < here_.wanted_end() ? next : read_to_);
     }
 
     void moved_to(std::int64_t next)
     {
-        follows_earliest_ = false;
-        stand_at(std::max(position_, next));
+        here_.follows_earliest = false;
+        stand_at(std::max(here_.position, next));
     }
 
     /// Nothing that was found out about another position counts any longer.
     void stand_at(std::int64_t position)
     {
-        position_ = position;
+        here_.position = position;
+        here_.silent_to.reset();
         state_ = state::reading;
-        silence_.reset();
-        refused_ = false;
-        doubts_ = 0;
+        troubles_.forget();
         doubted_ = milliseconds(0);
-        next_pause_ = options_.poll_least();
-    }
-
-    void wait()
-    {
-        pause_ = next_pause_;
-        milliseconds const most = options_.poll_most();
-        next_pause_ = next_pause_ <= most / 2 ? next_pause_ * 2 : most;
+        pauses_.shorten();
     }
 
     /// The watermark may be older than what was read already. Only one that stays behind, or that comes
@@ -17135,78 +19100,51 @@ private:
     void judge_position_past_end(plan_event const& seen, question asked)
     {
         if (asked != question::refusal && doubted_ < staleness) {
-            wait();
-            doubted_ += pause_;
-            bool const may_read = state_ != state::verifying && !(end_ && position_ >= *end_);
+            doubted_ = sum(doubted_, pauses_.begin());
+            bool const may_read = state_ != state::verifying && !here_.is_over();
             question_ = may_read ? question::none : question::range;
             return;
         }
-        if (!options_.on_out_of_range().fails())
-            return go_on_elsewhere(seen, skip_cause::truncated);
-        fail(errc::offset_above_latest, "offset " + std::to_string(position_) + " is past the end " +
-                                            std::to_string(seen.latest) +
-                                            ": the topic was truncated or recreated");
+        lost(seen, skip_cause::truncated, here_.past_end(seen.latest));
     }
 
-    /// After an empty answer. Only what was written before the read can have been skipped by it.
-    void judge_silence(std::int64_t latest_before)
+    /// After a read at the position that gave nothing.
+    void judge_place(std::int64_t latest_before)
     {
-        std::int64_t const skip_to = std::min(skip_to_, latest_before);
-        if (skip_to > position_)
-            return moved_to(skip_to);
-        doubts_ = position_ < *latest_ ? doubts_ + 1 : 0;
-        if (doubts_ < patience)
-            return wait();
-        silence_.emplace(position_, known_limit(), options_.on_unreadable().skips());
-        // Done: what was found may have been written after the last read at the position. That one decides.
-        state_ = silence_->done() ? state::reading : state::probing;
-    }
-
-    /// Records that are wanted may be up to here.
-    std::int64_t known_limit() const noexcept { return end_ ? std::min(*end_, *latest_) : *latest_; }
-
-    /// Where nothing was found up to the end, what was written since may be what a read here returns.
-    void judge_silence_search(plan_event const& seen)
-    {
-        std::int64_t const next = silence_->offset();
-        bool const to_the_end = !silence_->found() && !(end_ && next >= *end_);
-        if (to_the_end && seen.latest > next) {
-            silence_.reset();
-            doubts_ = 0;
-        } else if (options_.on_unreadable().skips()) {
-            skip(next, skip_cause::unreadable);
-            moved_to(next);
-        } else {
-            fail(errc::unreadable_record, "the service returns nothing from offset " +
-                                              std::to_string(position_) + " up to " + std::to_string(next) +
-                                              ": a record there may be larger than it can return");
+        using step = read_troubles::step;
+        switch (troubles_.judge(here_, latest_before)) {
+        case step::read: break;
+        case step::wait: troubles_.waited(pauses_.begin()); break;
+        case step::search: state_ = state::probing; break;
+        case step::move: moved_to(troubles_.end()); break;
+        case step::rest:
+            pauses_.rest(here_.silent_to ? options_.refresh_partitions() : milliseconds(0));
+            break;
+        case step::unreadable: pass_over(troubles_.end()); break;
+        case step::silent_end:
+            here_.silent_to = troubles_.end();
+            if (!here_.is_over())
+                pauses_.begin();
+            break;
         }
     }
 
-    void below_earliest(plan_event const& seen)
+    /// What lies before `next` cannot be read.
+    void pass_over(std::int64_t next)
     {
-        if (!options_.on_out_of_range().fails())
-            return go_on_elsewhere(seen, skip_cause::retention);
-        fail(errc::offset_below_earliest, "offsets " + std::to_string(position_) + " to " +
-                                              std::to_string(seen.earliest - 1) +
-                                              " were deleted by retention before they were read");
+        if (options_.on_unreadable().skips())
+            go_to(next, skip_cause::unreadable);
+        else
+            failure_ = troubles_.unreadable(here_.position);
     }
 
-    /// No record there, or no time, says nothing: it may have been compacted away.
-    void verify(plan_event const& event)
+    /// What was to be read next.
+    void lost(plan_event const& seen, skip_cause cause, error const& why)
     {
-        if (!event.first && ++doubts_ < patience)
-            return wait();
-        doubts_ = 0;
-        state_ = state::reading;
-        if (event.first != expected_offset_ || !event.time || event.time == expected_time_)
-            return;
         if (options_.on_out_of_range().fails())
-            return fail(errc::topic_recreated, "the record at offset " + std::to_string(expected_offset_) +
-                                                   " is not the one that the checkpoint was made for");
-        // The watermarks may for a while still be those of the topic that was.
-        question_ = question::recreated;
-        pause_ = staleness;
+            failure_ = why;
+        else
+            go_on_elsewhere(seen, cause);
     }
 
     /// What is held was read at the old position.
@@ -17214,43 +19152,118 @@ private:
     {
         bool const to_latest = options_.on_out_of_range().target().which() == offset_spec::anchor::end;
         std::int64_t const next = to_latest ? seen.latest : seen.earliest;
-        skip(next, cause);
-        follows_earliest_ = false;
-        stand_at(next);
-        if (cause != skip_cause::retention && ends_at_latest())
-            end_ = seen.latest; // of the topic that is there now
+        go_to(next, cause);
+        if (cause != skip_cause::retention)
+            here_.see_other_topic(seen.latest);
     }
 
-    void skip(std::int64_t to, skip_cause cause)
+    void go_to(std::int64_t next, skip_cause cause)
     {
-        skipped_.emplace();
-        skipped_->from = position_;
-        skipped_->to = to;
-        skipped_->cause = cause;
+        skipped_ = here_.skipped(next, cause);
+        here_.follows_earliest = false;
+        stand_at(next);
     }
-
-    void fail(errc code, std::string const& why) { failure_.emplace(code, why); }
 
     consume_options options_;
+    plan_place here_;
+    read_troubles troubles_;
     state state_ = state::starting;
     question question_ = question::none;
-    std::int64_t position_ = 0; ///< Of the next record to hand over.
-    std::optional<std::int64_t> end_;
-    std::optional<std::int64_t> latest_;
-    bool follows_earliest_; ///< Until its first record a stream that names no offset may still do so.
-    std::optional<time_search> search_;
-    std::int64_t expected_offset_ = 0; ///< Of the record that is verified,
-    std::int64_t expected_time_ = 0;   ///< and when it was written.
-    std::int64_t skip_to_ = 0;         ///< Where an empty answer says to go on.
-    int doubts_ = 0;                   ///< Empty answers at the position, in a row.
-    std::optional<silence_search> silence_;
-    bool refused_ = false;    ///< So was the last read, and the watermarks have been asked why.
-    milliseconds doubted_{0}; ///< How long the position has been past the watermark.
-    milliseconds pause_{0};   ///< Due before anything else.
-    milliseconds next_pause_ = options_.poll_least();
+    plan_pauses pauses_{options_.poll_least(), options_.poll_most()};
+    bool rests_ = false; ///< Until something is written.
+    std::optional<patient_search> search_;
+    bool seeks_end_ = false; ///< And not the start.
+    checkpoint_evidence evidence_;
+    std::int64_t read_to_ = 0;               ///< Behind the last record that is held.
+    milliseconds doubted_{0};                ///< How long the position has been past the watermark.
     std::optional<records_skipped> skipped_; ///< Yet to be told.
     std::optional<error> failure_;
 };
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/stream/read_outcome.hpp
+
+// What a plan is told of the answer to a read.
+#ifndef HDIKAFKA_DETAIL_STREAM_READ_OUTCOME_HPP
+#define HDIKAFKA_DETAIL_STREAM_READ_OUTCOME_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Whether a refused read may be explained by the watermarks.
+inline bool may_be_out_of_range(error const& failure) noexcept
+{
+    int const status = failure.info().http_status;
+    return status == 400 || status == 404 || status == 416 || status == 422 || status == 500;
+}
+
+/// What a failure says about the records that were asked for; nothing when it is not about them.
+inline std::optional<plan_event::refusal_cause> refusal_of(error const& failure) noexcept
+{
+    using cause = plan_event::refusal_cause;
+    if (failure.code() == errc::body_too_large)
+        return cause::too_large;
+    if (failure.code() == errc::invalid_response || failure.code() == errc::too_deep)
+        return cause::unreadable;
+    return may_be_out_of_range(failure) ? std::optional(cause::service) : std::nullopt;
+}
+
+/// What a search is told of the records before `horizon`. A timestamp that is not positive is none: services
+/// put 0 or -1 where they know none.
+inline void look_for_time(record_batch const& batch, std::int64_t since, std::int64_t horizon,
+                          plan_event& out)
+{
+    for (record_view const& record : batch) {
+        auto const stamp = record.timestamp();
+        std::int64_t const time = stamp ? stamp->time_since_epoch().count() : 0;
+        if (record.offset() >= horizon)
+            return;
+        if (time <= 0)
+            continue;
+        ++out.dated;
+        if (time < since)
+            continue;
+        out.hit = record.offset();
+        return;
+    }
+}
+
+/// What a plan is told of an answer; `arrived` is what is to be handed over if that was to a read. An error
+/// is a refusal, or nothing that the plan knows of.
+template <class = void>
+plan_event judge(plan_action const& what, result<record_batch> const& outcome, record_batch& arrived)
+{
+    using kind = plan_event::kind;
+    plan_event out;
+    if (!outcome) {
+        auto const cause = refusal_of(outcome.error());
+        if (!cause)
+            return out;
+        out.what = kind::refusal;
+        out.why = *cause;
+        out.words = outcome.error().cause();
+        return out;
+    }
+    record_batch batch = outcome.value();
+    if (what.what == plan_action::kind::read) {
+        // A read that was made ahead may have begun before the position.
+        auto const* const first_new = std::ranges::lower_bound(batch, what.offset, {}, &record_view::offset);
+        batch = arrived = batch.without_first(static_cast<std::size_t>(first_new - batch.begin()));
+    }
+    out.what = kind::answer;
+    out.next = batch.next_offset();
+    if (batch.empty())
+        return out;
+    out.first = batch[0].offset();
+    out.last = batch[batch.size() - 1].offset();
+    if (auto const stamp = batch[0].timestamp())
+        out.time = stamp->time_since_epoch().count();
+    if (what.since)
+        look_for_time(batch, *what.since, what.horizon, out);
+    return out;
+}
 
 } // namespace hdikafka::inline v0_1::detail
 
@@ -17293,6 +19306,13 @@ public:
     /// sense in reading ahead of it. `demanded`: it waits for what is at its position, records or none.
     std::optional<range_read> next(plan_action const& wanted, bool demanded)
     {
+        return next(wanted, demanded, [](range_read const&, bool) { return true; });
+    }
+
+    /// The same, unless `admit(read, needed)` says no; `needed`: it is waited for.
+    template <class Admit>
+    std::optional<range_read> next(plan_action const& wanted, bool demanded, Admit admit)
+    {
         std::int64_t cursor = wanted.offset;
         auto place = ranges_.begin();
         for (; place != ranges_.end() && place->first <= cursor; ++place) {
@@ -17312,14 +19332,17 @@ public:
         if (cursor < wanted.end)
             count = std::min(count, wanted.end - cursor);
         range_read out;
-        out.id = ++last_id_;
+        out.id = last_id_ + 1;
         out.offset = cursor;
         out.count = static_cast<std::int32_t>(count);
         out.end = wanted.end;
+        if (!admit(std::as_const(out), needed))
+            return std::nullopt;
+        ++last_id_;
         range made;
         made.id = out.id;
         made.first = cursor;
-        made.guessed_end = cursor + count;
+        made.guessed_end = cursor + std::min(count, std::numeric_limits<std::int64_t>::max() - cursor);
         ranges_.insert(place, std::move(made));
         ++under_way_;
         return out;
@@ -17410,35 +19433,398 @@ private:
     std::uint64_t last_id_ = 0;
 };
 
-/// How many records to ask for, so that answers have about the same size whatever the records': large enough
-/// to pay for a round trip, small enough for the service's cap and for the memory of a few of them.
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/stream/read_size.hpp
+
+// How large answers are: how many records to ask for, and how much of the stream's budget that takes.
+#ifndef HDIKAFKA_DETAIL_STREAM_READ_SIZE_HPP
+#define HDIKAFKA_DETAIL_STREAM_READ_SIZE_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// What answers a stream's options allow.
+class answer_bounds
+{
+public:
+    /// Of a stream that keeps as many answers for each partition.
+    answer_bounds(std::size_t budget_bytes, std::size_t body_limit, std::size_t answers) noexcept
+        : budget(budget_bytes), body(body_limit)
+    {
+        aim = static_cast<double>(budget) / 4 / static_cast<double>(std::max<std::size_t>(answers, 1));
+        aim = std::clamp<double>(aim, 1, usual);
+    }
+
+    /// Large enough to pay for a round trip, small enough for the service's cap and for the memory of a few.
+    static constexpr double usual = 2'000'000;
+
+    std::size_t budget;
+    std::size_t body;   ///< No answer may have more.
+    double aim = usual; ///< About how large answers are to be.
+};
+
+/// How large records have been: of a partition, or of all. Not synchronised.
 class read_size
 {
 public:
-    explicit read_size(std::int32_t most) : most_(most) {}
-
-    std::int32_t count() const noexcept
-    {
-        if (bytes_each_ <= 0)
-            return most_;
-        return static_cast<std::int32_t>(
-            std::clamp<double>(aim / bytes_each_, 1, static_cast<double>(most_)));
-    }
+    /// Bytes a record; 0 while nothing is known.
+    double each() const noexcept { return each_; }
 
     /// What an answer's body brought.
     void seen(std::size_t records, std::size_t bytes)
     {
         if (records == 0)
             return;
-        double const each = static_cast<double>(bytes) / static_cast<double>(records);
-        bytes_each_ = bytes_each_ <= 0 ? each : bytes_each_ + (each - bytes_each_) / 4;
+        double const now = static_cast<double>(bytes) / static_cast<double>(records);
+        each_ = each_ <= 0 ? now : each_ + (now - each_) / 4;
+        whole_ = false;
+    }
+
+    /// An answer of so many records is larger than `bytes`: nobody knows by how much.
+    void exceeded(std::int32_t records, std::size_t bytes)
+    {
+        each_ = std::max(each_, 2 * static_cast<double>(bytes) / static_cast<double>(records));
+        whole_ = whole_ || records == 1;
+    }
+
+    /// So many that answers have about the size that is aimed at, whatever the records'. `others`: how large
+    /// those of the stream's other partitions are.
+    std::int32_t count(std::int32_t most, double others, answer_bounds const& bounds) const noexcept
+    {
+        double const bytes = known(others);
+        if (bytes <= 0)
+            return most;
+        return static_cast<std::int32_t>(std::clamp<double>(bounds.aim / bytes, 1, most));
+    }
+
+    /// The bytes to reserve for an answer of `count` records: twice what they have been, for they differ.
+    /// `at_end`: as far as is known, nothing is there. More than the budget only for one record that has
+    /// turned out to be large.
+    std::size_t reserve(std::int32_t count, bool at_end, double others,
+                        answer_bounds const& bounds) const noexcept
+    {
+        if (whole_ && count == 1)
+            return bounds.body;
+        std::size_t const most = std::min(bounds.budget, bounds.body);
+        double const bytes = known(others);
+        if (bytes <= 0)
+            return at_end ? std::min(most, first_at_end) : most;
+        double const expected = 2 * bytes * count + static_cast<double>(std::min(slack, bounds.budget / 8));
+        return expected >= static_cast<double>(most) ? most : static_cast<std::size_t>(expected);
     }
 
 private:
-    static constexpr double aim = 2'000'000;
+    static constexpr std::size_t slack = 64 * 1024;
+    static constexpr std::size_t first_at_end = 1024 * 1024;
 
-    std::int32_t most_;
-    double bytes_each_ = 0;
+    double known(double others) const noexcept { return each_ > 0 ? each_ : others; }
+
+    double each_ = 0;
+    bool whole_ = false; ///< One record was larger than what was reserved for it.
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/stream/byte_budget.hpp
+
+// How many bytes a stream holds, and whether a read may bring more: a pure decision.
+#ifndef HDIKAFKA_DETAIL_STREAM_BYTE_BUDGET_HPP
+#define HDIKAFKA_DETAIL_STREAM_BYTE_BUDGET_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// What is held and what reads under way have reserved is never more than the budget, but for one read that
+/// favour() let pass. Not synchronised.
+class byte_budget
+{
+public:
+    explicit byte_budget(std::size_t most) noexcept : most_(most) {}
+
+    /// Whether a read that brings at most `bytes` begins now; they are reserved then. One that is `needed`
+    /// and must wait stands in line, each partition once; others are not to pass it.
+    bool admit(std::int32_t who, std::size_t bytes, bool needed)
+    {
+        bool const first = line_.empty() || (needed && line_.front().who == who);
+        bool const granted = (first && fits(bytes)) || (needed && favoured_ == who);
+        if (granted) {
+            used_ += bytes;
+            ++under_way_;
+        }
+        if (needed && granted)
+            leave(who);
+        else if (needed)
+            wait(who, bytes);
+        return granted;
+    }
+
+    /// Of a read that has ended only `held` bytes of those that it had reserved stay.
+    void arrived(std::size_t reserved, std::size_t held) noexcept
+    {
+        --under_way_;
+        used_ = used_ - reserved + held;
+    }
+
+    void given_back(std::size_t held) noexcept { used_ -= held; }
+
+    /// Who waits in line no longer.
+    void leave(std::int32_t who)
+    {
+        std::erase_if(line_, [who](waiting const& one) { return one.who == who; });
+        if (favoured_ == who)
+            favoured_.reset();
+    }
+
+    /// Whose read would begin now if it was asked for once more.
+    std::optional<std::int32_t> next_in_line() const
+    {
+        if (line_.empty() || (!fits(line_.front().bytes) && favoured_ != line_.front().who))
+            return std::nullopt;
+        return line_.front().who;
+    }
+
+    /// To be called when nothing is left to do that might give something back. Whether the first in line may
+    /// begin then, however much its read brings: not while another read may still end.
+    bool favour()
+    {
+        if (line_.empty() || under_way_ != 0)
+            return false;
+        favoured_ = line_.front().who;
+        return true;
+    }
+
+    bool anybody_waits() const noexcept { return !line_.empty(); }
+    std::size_t used() const noexcept { return used_; }
+    std::size_t under_way() const noexcept { return under_way_; }
+
+private:
+    class waiting
+    {
+    public:
+        std::int32_t who = 0;
+        std::size_t bytes = 0;
+    };
+
+    bool fits(std::size_t bytes) const noexcept { return bytes <= most_ && used_ <= most_ - bytes; }
+
+    void wait(std::int32_t who, std::size_t bytes)
+    {
+        auto const found = std::ranges::find(line_, who, &waiting::who);
+        if (found != line_.end()) {
+            found->bytes = bytes;
+            return;
+        }
+        waiting last;
+        last.who = who;
+        last.bytes = bytes;
+        line_.push_back(last);
+    }
+
+    std::size_t most_;
+    std::size_t used_ = 0; ///< Held or reserved.
+    std::size_t under_way_ = 0;
+    std::deque<waiting> line_;
+    std::optional<std::int32_t> favoured_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/stream/stream_desk.hpp
+
+// What a stream's readers share: its budget of bytes, how large its records are, and whether anybody waits.
+#ifndef HDIKAFKA_DETAIL_STREAM_STREAM_DESK_HPP
+#define HDIKAFKA_DETAIL_STREAM_STREAM_DESK_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+template <class = void>
+class stream_desk;
+using desk_ptr = std::shared_ptr<stream_desk<>>;
+
+/// A part of the stream's budget: of a read under way, then of its answer. It is given back with the last who
+/// keeps it.
+template <class Lazy = void>
+class allowance
+{
+public:
+    allowance() = default;
+    allowance(std::shared_ptr<stream_desk<Lazy>> desk, std::size_t bytes) noexcept
+        : desk_(std::move(desk)), bytes_(bytes)
+    {}
+    allowance(allowance&& other) noexcept
+        : desk_(std::move(other.desk_)), bytes_(other.bytes_), settled_(other.settled_)
+    {}
+    allowance& operator=(allowance other) noexcept
+    {
+        std::swap(desk_, other.desk_);
+        std::swap(bytes_, other.bytes_);
+        std::swap(settled_, other.settled_);
+        return *this;
+    }
+    ~allowance() { give_back(); }
+
+    std::size_t bytes() const noexcept { return bytes_; }
+
+    /// The read has ended, and that is what is kept of it.
+    void settle(std::size_t held) noexcept
+    {
+        if (!desk_ || std::exchange(settled_, true))
+            return;
+        desk_->arrived(bytes_, held);
+        bytes_ = held;
+    }
+
+    void give_back() noexcept
+    {
+        settle(0);
+        if (desk_ && bytes_ != 0)
+            desk_->given_back(bytes_);
+        desk_.reset();
+    }
+
+private:
+    std::shared_ptr<stream_desk<Lazy>> desk_;
+    std::size_t bytes_ = 0;
+    bool settled_ = false;
+};
+
+/// Thread-safe. Its lock is the innermost of a stream's.
+template <class>
+class stream_desk : public std::enable_shared_from_this<stream_desk<>>
+{
+public:
+    stream_desk(consume_options const& options, std::size_t body_limit)
+        : sizes_(answer_bounds(options.buffer_bytes(), body_limit,
+                               options.parallelism() + options.read_ahead())),
+          budget_(options.buffer_bytes())
+    {}
+
+    answer_bounds const& bounds() const noexcept { return sizes_; }
+
+    /// Somebody waits for records. False when another one does.
+    bool open(operation<>& op)
+    {
+        std::lock_guard const lock(mutex_);
+        if (waiting_)
+            return false;
+        waiting_ = &op;
+        return true;
+    }
+
+    void leave() noexcept
+    {
+        std::lock_guard const lock(mutex_);
+        waiting_ = nullptr;
+    }
+
+    /// Whether somebody waits for records: only then is anything begun that has no end of its own.
+    bool is_open() const
+    {
+        std::lock_guard const lock(mutex_);
+        return waiting_ != nullptr;
+    }
+
+    /// Tells who waits that something has changed.
+    void ring() noexcept
+    {
+        std::lock_guard const lock(mutex_);
+        tell();
+    }
+
+    /// Ends the wait.
+    void close() noexcept
+    {
+        std::lock_guard const lock(mutex_);
+        if (waiting_)
+            waiting_->close();
+    }
+
+    /// How many bytes a record takes, as far as is known of the whole stream.
+    double bytes_each() const
+    {
+        std::lock_guard const lock(mutex_);
+        return all_sizes_.each();
+    }
+
+    void seen(std::size_t records, std::size_t bytes)
+    {
+        std::lock_guard const lock(mutex_);
+        all_sizes_.seen(records, bytes);
+    }
+
+    /// For a read of at most `bytes`; see byte_budget::admit().
+    std::optional<allowance<>> admit(std::int32_t who, std::size_t bytes, bool needed)
+    {
+        std::lock_guard const lock(mutex_);
+        if (!budget_.admit(who, bytes, needed))
+            return std::nullopt;
+        return allowance<>(this->shared_from_this(), bytes);
+    }
+
+    void arrived(std::size_t reserved, std::size_t held) noexcept
+    {
+        std::lock_guard const lock(mutex_);
+        budget_.arrived(reserved, held);
+        room_made();
+    }
+
+    void given_back(std::size_t bytes) noexcept
+    {
+        std::lock_guard const lock(mutex_);
+        budget_.given_back(bytes);
+        room_made();
+    }
+
+    void leave_line(std::int32_t who)
+    {
+        std::lock_guard const lock(mutex_);
+        budget_.leave(who);
+        room_made();
+    }
+
+    std::optional<std::int32_t> next_in_line() const
+    {
+        std::lock_guard const lock(mutex_);
+        return budget_.next_in_line();
+    }
+
+    bool favour()
+    {
+        std::lock_guard const lock(mutex_);
+        return budget_.favour();
+    }
+
+    /// Held by the stream, or reserved.
+    std::size_t used() const
+    {
+        std::lock_guard const lock(mutex_);
+        return budget_.used();
+    }
+
+private:
+    void room_made() noexcept
+    {
+        if (budget_.anybody_waits())
+            tell();
+    }
+
+    /// With the lock, for until it is released the operation is there, and so is its context.
+    void tell() noexcept
+    {
+        if (waiting_)
+            waiting_->wake();
+    }
+
+    answer_bounds const sizes_;
+    mutable std::mutex mutex_;
+    operation<>* waiting_ = nullptr;
+    byte_budget budget_;
+    read_size all_sizes_;
 };
 
 } // namespace hdikafka::inline v0_1::detail
@@ -17453,39 +19839,57 @@ private:
 
 namespace hdikafka::inline v0_1::detail {
 
+/// What a read has brought, a failure perhaps, and what that takes of the stream's budget.
+class fetched
+{
+public:
+    result<record_batch> batch;
+    allowance<> kept;
+};
+
+/// A read that is to begin, and what it may bring at most.
+class due_read
+{
+public:
+    range_read what;
+    allowance<> kept;
+};
+
 /// Thread-safe: reads end on any thread of the client's executor.
 template <class = void>
 class reads_ahead
 {
 public:
-    explicit reads_ahead(consume_options const& options)
-        : ranges_(connections_of(options), options.parallelism() + options.read_ahead()),
-          size_(options.max_records())
+    reads_ahead(desk_ptr desk, std::int32_t partition, consume_options const& options)
+        : desk_(std::move(desk)),
+          partition_(partition),
+          most_(options.max_records()),
+          ranges_(connections_of(options), options.parallelism() + options.read_ahead())
     {
         if (options.parallelism() == 1 && options.read_ahead() == 0)
-            ranges_ = read_plan<result<record_batch>>(0, 0); // what is waited for, and nothing else
+            ranges_ = read_plan<fetched>(0, 0); // what is waited for, and nothing else
     }
 
     /// The answer at the stream's position, if it is here; reads go on from there. Else `waiting`, if there
     /// is one, hears of what comes.
     /// `request_id`: of the one who waits; what is read from then on has it.
-    std::optional<result<record_batch>> take(plan_action const& wanted, std::string const& request_id,
-                                             waiters<>::place* waiting = nullptr)
+    std::optional<fetched> take(plan_action const& wanted, std::string const& request_id,
+                                waiters<>::place* waiting = nullptr)
     {
         std::lock_guard const lock(mutex_);
         request_id_ = request_id;
         target_ = wanted;
         target_.known_end = std::max(wanted.known_end, hinted_end_);
-        target_.count = std::min(wanted.count, size_.count());
+        target_.count = std::min(wanted.count, count());
         demanded_ = true;
-        stopped_ = false;
+        refused_ = false;
         auto out = ranges_.take(wanted.offset);
         if (!out && waiting)
             waiting_.join(*waiting);
         if (!out)
             return out;
         demanded_ = false;
-        std::int64_t const next = *out ? out->value().next_offset() : wanted.offset;
+        std::int64_t const next = out->batch ? out->batch.value().next_offset() : wanted.offset;
         if (next > wanted.offset)
             target_.offset = next;
         else
@@ -17496,11 +19900,39 @@ public:
     /// Those who wait for what arrives.
     waiters<>& arrivals() noexcept { return waiting_; }
 
-    /// The next read to make, which is under way then.
-    std::optional<range_read> next()
+    /// The next read to make, which is under way then. What is waited for only he who waits has read.
+    std::optional<due_read> next(bool waits)
     {
         std::lock_guard const lock(mutex_);
-        return stopped_ ? std::nullopt : ranges_.next(target_, demanded_);
+        if (stopped_)
+            return std::nullopt;
+        due_read out;
+        auto const admit = [&](range_read const& read, bool needed) {
+            auto kept = allow(read.count, read.offset >= target_.known_end, needed);
+            refused_ = needed && !kept;
+            if (kept)
+                out.kept = std::move(*kept);
+            return kept.has_value();
+        };
+        auto const what = ranges_.next(target_, demanded_ && waits, admit);
+        if (!what)
+            return std::nullopt;
+        out.what = *what;
+        return out;
+    }
+
+    /// The same for `count` records off the way: what they may bring at most, if there is room for it.
+    std::optional<allowance<>> probe(std::int32_t count)
+    {
+        std::lock_guard const lock(mutex_);
+        return stopped_ ? std::nullopt : allow(count, false, true);
+    }
+
+    /// Whether there was no room for the read that is waited for.
+    bool refused() const
+    {
+        std::lock_guard const lock(mutex_);
+        return refused_;
     }
 
     std::string request_id() const
@@ -17515,19 +19947,40 @@ public:
         ranges_.told(id, next);
     }
 
-    void arrived(range_read const& what, result<record_batch> outcome, std::size_t bytes)
+    void arrived(range_read const& what, fetched outcome)
     {
         std::lock_guard const lock(mutex_);
-        std::int64_t const next = outcome ? outcome.value().next_offset() : what.offset;
-        if (outcome)
-            size_.seen(outcome.value().size(), bytes);
-        // A full answer hints at more than the last look at the watermarks knew.
-        if (outcome && std::cmp_greater_equal(outcome.value().size(), what.count)) {
-            hinted_end_ = std::max(hinted_end_, next + 1);
+        auto const& batch = outcome.batch;
+        std::int64_t const next = batch ? batch.value().next_offset() : what.offset;
+        if (batch)
+            saw(batch.value().size(), outcome.kept.bytes());
+        // A full answer hints at more than the last look at the watermarks knew: one record, for what the
+        // service says of where to go on may be anything.
+        if (batch && !batch.value().empty() && std::cmp_greater_equal(batch.value().size(), what.count)) {
+            std::int64_t const last = batch.value()[batch.value().size() - 1].offset();
+            constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max() - 2;
+            hinted_end_ = std::max(hinted_end_, std::min(last, most) + 2);
             target_.known_end = std::max(target_.known_end, hinted_end_);
         }
         ranges_.arrived(what.id, next, std::move(outcome));
         waiting_.answer_all();
+    }
+
+    /// The answer to such a read is larger than `bytes`, which was what there was room for: it is forgotten,
+    /// and fewer records are asked for from now on.
+    void exceeded(range_read const& what, std::size_t bytes)
+    {
+        std::lock_guard const lock(mutex_);
+        size_.exceeded(what.count, bytes);
+        target_.count = std::min(target_.count, count());
+        ranges_.forgotten(what.id);
+        waiting_.answer_all();
+    }
+
+    void probe_exceeded(std::int32_t count, std::size_t bytes)
+    {
+        std::lock_guard const lock(mutex_);
+        size_.exceeded(count, bytes);
     }
 
     void forgotten(std::uint64_t id)
@@ -17537,12 +19990,25 @@ public:
         waiting_.answer_all();
     }
 
-    /// Forgets what is under way and has nothing more read, until the next take(); what has arrived stays.
+    /// Forgets what is under way and has nothing more read, until go_on(); what has arrived stays.
     void stop()
     {
         std::lock_guard const lock(mutex_);
         stopped_ = true;
         ranges_.forget_all();
+        waiting_.answer_all();
+    }
+
+    void go_on()
+    {
+        std::lock_guard const lock(mutex_);
+        stopped_ = false;
+    }
+
+    bool stopped() const
+    {
+        std::lock_guard const lock(mutex_);
+        return stopped_;
     }
 
 private:
@@ -17552,15 +20018,208 @@ private:
         return std::max(options.parallelism(), std::min<std::size_t>(options.read_ahead(), 1) + 1);
     }
 
+    std::int32_t count() const { return size_.count(most_, desk_->bytes_each(), desk_->bounds()); }
+
+    std::optional<allowance<>> allow(std::int32_t count, bool at_end, bool needed)
+    {
+        std::size_t const bytes = size_.reserve(count, at_end, desk_->bytes_each(), desk_->bounds());
+        return desk_->admit(partition_, bytes, needed);
+    }
+
+    void saw(std::size_t records, std::size_t bytes)
+    {
+        size_.seen(records, bytes);
+        desk_->seen(records, bytes);
+    }
+
+    desk_ptr const desk_;
+    std::int32_t const partition_;
+    std::int32_t const most_;
     mutable std::mutex mutex_;
     waiters<> waiting_{mutex_};
-    read_plan<result<record_batch>> ranges_;
+    read_plan<fetched> ranges_;
     read_size size_;
     plan_action target_;    ///< Where reading goes on.
     bool demanded_ = false; ///< What is there is waited for.
+    bool refused_ = false;
     std::int64_t hinted_end_ = 0;
     std::string request_id_;
     bool stopped_ = false;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/stream/turns.hpp
+
+// Whose turn it is among the partitions of a stream, and whose plan is to be followed: a pure decision.
+#ifndef HDIKAFKA_DETAIL_STREAM_TURNS_HPP
+#define HDIKAFKA_DETAIL_STREAM_TURNS_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// How a partition's reader is getting on.
+enum class standing : unsigned char
+{
+    due,      ///< Somebody must follow its plan.
+    followed, ///< Somebody does.
+    holding,  ///< It has a batch to hand over.
+    failed,   ///< It has a failure to tell, or has told one that stays.
+    resting,  ///< It goes on at a given time.
+    idle,     ///< It goes on when something is written; also at a given time, if there is one.
+    in_line,  ///< It goes on when there is room for what it would read.
+    finished, ///< It has handed over everything up to its end.
+};
+
+/// Not synchronised.
+class turns
+{
+public:
+    using time_point = std::chrono::steady_clock::time_point;
+
+    static constexpr time_point never = time_point::max();
+
+    void add(std::int32_t id) { seats_.try_emplace(id); }
+
+    void stands(std::int32_t id, standing how, time_point until = never)
+    {
+        seat& one = seats_.at(id);
+        one.how = how;
+        one.until = until;
+    }
+
+    standing standing_of(std::int32_t id) const { return seats_.at(id).how; }
+
+    /// Of the batch that it handed over last something was given back.
+    void keeps_rest(std::int32_t id, bool keeps) { seats_.at(id).rest = keeps; }
+
+    /// A paused one hands over nothing, nobody follows its plan, and it has no place in line.
+    void pause(std::int32_t id, bool paused)
+    {
+        seat& one = seats_.at(id);
+        one.paused = paused;
+        if (one.how == standing::in_line)
+            one.how = standing::due;
+    }
+
+    /// Its failure has been told, and stays.
+    void told(std::int32_t id) { seats_.at(id).told = true; }
+
+    /// Who hands over next, or tells: one whose rest is there, if it was the last; else the next behind the
+    /// last one that has something, so that each waits for the others' turns once. `again`: also a failure
+    /// that was told already.
+    std::optional<std::int32_t> next(bool again = false)
+    {
+        if (auto const rest = next_rest())
+            return rest;
+        return next_of(
+            [again](seat const& one) { return one.speaks() || (again && one.how == standing::failed); });
+    }
+
+    /// The same among those with a rest alone; nobody while another's turn comes before that.
+    std::optional<std::int32_t> next_rest() const
+    {
+        auto const found = seats_.find(last_);
+        bool const goes_on = found != seats_.end() && found->second.rest && !found->second.paused;
+        return goes_on ? std::optional(last_) : std::nullopt;
+    }
+
+    /// Whose plans are to be followed from `now` on; they are, then. `admitted`: for whom in line there is
+    /// room.
+    std::vector<std::int32_t> to_follow(time_point now, std::optional<std::int32_t> admitted)
+    {
+        std::vector<std::int32_t> out;
+        for (auto& [id, one] : seats_)
+            if (!one.paused && (one.goes_on(now) || (one.how == standing::in_line && admitted == id))) {
+                out.push_back(id);
+                one.how = standing::followed;
+            }
+        return out;
+    }
+
+    /// The same of that one alone.
+    bool follow_from_line(std::int32_t id)
+    {
+        auto const found = seats_.find(id);
+        if (found == seats_.end() || found->second.paused || found->second.how != standing::in_line)
+            return false;
+        found->second.how = standing::followed;
+        return true;
+    }
+
+    /// Whether something comes without a wait for time or room.
+    bool at_work() const
+    {
+        return any([](seat const& one) {
+            return !one.paused && (one.speaks() || one.how == standing::due || one.how == standing::followed);
+        });
+    }
+
+    bool all_finished() const
+    {
+        return !any([](seat const& one) { return one.rest || one.how != standing::finished; });
+    }
+
+    bool any_idle() const
+    {
+        return any([](seat const& one) { return !one.paused && one.how == standing::idle; });
+    }
+
+    /// When the next one goes on that waits for a time.
+    time_point wake_at() const
+    {
+        time_point out = never;
+        for (auto const& [id, one] : seats_)
+            if (!one.paused && one.waits_for_time())
+                out = std::min(out, one.until);
+        return out;
+    }
+
+private:
+    class seat
+    {
+    public:
+        bool speaks() const noexcept
+        {
+            return rest || how == standing::holding || (how == standing::failed && !told);
+        }
+        bool waits_for_time() const noexcept { return how == standing::resting || how == standing::idle; }
+        bool goes_on(time_point now) const noexcept
+        {
+            return how == standing::due || (waits_for_time() && until <= now);
+        }
+
+        standing how = standing::due;
+        time_point until = never;
+        bool told = false;
+        bool rest = false;
+        bool paused = false;
+    };
+
+    template <class Predicate>
+    bool any(Predicate which) const
+    {
+        return std::ranges::any_of(seats_, [&which](auto const& one) { return which(one.second); });
+    }
+
+    template <class Predicate>
+    std::optional<std::int32_t> next_of(Predicate which)
+    {
+        auto at = seats_.upper_bound(last_);
+        for (auto left = seats_.size(); left != 0; --left, ++at) {
+            if (at == seats_.end())
+                at = seats_.begin();
+            if (!at->second.paused && which(at->second)) {
+                last_ = at->first;
+                return last_;
+            }
+        }
+        return std::nullopt;
+    }
+
+    std::map<std::int32_t, seat> seats_;
+    std::int32_t last_ = -1; ///< Who handed over last.
 };
 
 } // namespace hdikafka::inline v0_1::detail
@@ -17591,62 +20250,33 @@ inline error interruption(operation<> const& op, diagnostics about,
     return error(op.stopped(), std::move(about), doing);
 }
 
-/// Whether a refused read may be explained by the watermarks.
-inline bool may_be_out_of_range(error const& failure) noexcept
-{
-    int const status = failure.info().http_status;
-    return status == 400 || status == 404 || status == 416 || status == 422 || status == 500;
-}
-
-/// What a plan is told of an answer; `arrived` is what is to be handed over if that was to a read. An error
-/// is a refusal, or nothing that the plan knows of.
-template <class = void>
-plan_event judge(plan_action const& what, result<record_batch> const& outcome, record_batch& arrived)
-{
-    using kind = plan_event::kind;
-    if (!outcome)
-        return {.what = may_be_out_of_range(outcome.error()) ? kind::refusal : kind::nothing};
-    record_batch batch = outcome.value();
-    if (what.what == plan_action::kind::read) {
-        // A read that was made ahead may have begun before the position.
-        auto const* const first_new = std::ranges::lower_bound(batch, what.offset, {}, &record_view::offset);
-        batch = arrived = batch.without_first(static_cast<std::size_t>(first_new - batch.begin()));
-    }
-    plan_event out{.what = kind::answer, .next = batch.next_offset()};
-    if (batch.empty())
-        return out;
-    out.first = batch[0].offset();
-    if (auto const stamp = batch[0].timestamp())
-        out.time = stamp->time_since_epoch().count();
-    return out;
-}
-
-/// What a read has brought, a failure perhaps, and how many bytes came.
-class fetched
+/// A batch that a stream holds, and what it takes of the stream's budget until it is handed over.
+class held_batch
 {
 public:
-    result<record_batch> batch;
-    std::size_t bytes = 0;
+    record_batch records;
+    allowance<> kept;
 };
 
 template <class Lazy>
 class read_ahead;
 
-/// One partition of a stream. All belongs to the one who follows the plan, and to nobody in between; but the
-/// reads ahead, which keep the reader, go on by themselves, and stop() is for any thread. Its coroutines need
-/// it until they end.
+/// One partition of a stream. All belongs to the one who follows the plan, and to the stream in between; but
+/// the reads ahead, which keep the reader, go on by themselves, and stop() is for any thread. Its coroutines
+/// need it until they end.
 template <class Lazy>
 class partition_reader : public std::enable_shared_from_this<partition_reader<Lazy>>
 {
 public:
     /// From where `saved` says, if there is one.
-    partition_reader(client_ptr owner, std::string topic, std::int32_t partition, consume_options wanted,
-                     checkpoint const* saved = nullptr)
+    partition_reader(client_ptr owner, desk_ptr desk, std::string topic, std::int32_t partition,
+                     consume_options wanted, checkpoint const* saved = nullptr)
         : owner_(std::move(owner)),
+          desk_(std::move(desk)),
           topic_(std::move(topic)),
           partition_(partition),
           plan_(saved ? wanted.from(saved->next_offset) : wanted),
-          ahead_(wanted),
+          ahead_(desk_, partition, wanted),
           unfit_(check_consume(wanted))
     {
         if (saved && saved->last_timestamp && saved->last_timestamp->time_since_epoch().count() >= 0)
@@ -17657,108 +20287,188 @@ public:
     std::optional<std::int64_t> position() const noexcept { return plan_.position(); }
     bool caught_up() const noexcept { return plan_.caught_up(); }
 
-    /// Whether there is a batch to hand over.
-    bool holds() const noexcept { return !arrived_.empty(); }
+    /// Where the next record is written, by the last look or list; nothing while the partition is
+    /// unavailable.
+    std::optional<std::int64_t> watermark() const noexcept
+    {
+        bool const known = known_ && known_->what == plan_event::kind::watermarks;
+        return known ? std::optional(known_->latest) : std::nullopt;
+    }
 
-    /// Follows the plan until there is a batch to hand over, or an end.
+    /// Once for all.
+    bool failed() const noexcept { return unfit_ || plan_.failure(); }
+
+    /// What following the plan has led to, and until when it rests if it does.
+    standing stands() const noexcept { return stands_; }
+    steady_clock::time_point until() const noexcept { return until_; }
+
+    /// Has somebody follow the plan, until stop() or its end.
+    void start(operation_ptr const& op, std::unique_ptr<child<Lazy>> follower)
+    {
+        work_.start(op, std::move(follower), owner_->http()->background());
+    }
+
+    /// Follows the plan as far as it leads without a wait for time, for room, or for somebody who wants
+    /// records. A failure is the plan's, or one that it knows nothing of.
     task follow(operation_ptr op, call_options options)
     {
         using kind = plan_action::kind;
         if (unfit_)
             co_return error(unfit_->code(), about_next(topic_, options), unfit_->cause());
-        auto const due = op->deadline();
-        plan_event event;
-        result<void> went_well;
         for (;;) {
-            // A pause goes on where whoever began it was interrupted.
-            if (steady_clock::now() < look_again_at_) {
-                op->deadline(due);
-                bool const in_time = co_await op->rest(look_again_at_);
-                if (!in_time)
-                    co_return error(op->stopped(), about_next(topic_, options), "nothing new has arrived");
-            }
-            plan_action const action = plan_.resume(event);
+            stands_ = standing::due;
+            until_ = turns::never;
+            plan_action const action = plan_.resume(std::exchange(event_, plan_event()));
             if (action.skipped)
                 tell(*action.skipped);
             switch (action.what) {
             case kind::finish:
-                arrived_ = record_batch(); // what a policy has passed over is not handed over
+                arrived_ = held_batch(); // what a policy has passed over is not handed over
+                stands_ = standing::finished;
                 co_return result<void>();
-            case kind::deliver: co_return result<void>();
+            case kind::deliver: stands_ = standing::holding; co_return result<void>();
             case kind::fail:
                 co_return error(plan_.failure()->code(), about_next(topic_, options),
                                 plan_.failure()->cause());
-            case kind::report: co_return went_well;
+            case kind::report: co_return refusal_;
             case kind::pause:
-                look_again_at_ = steady_clock::now() + pause_of(action.pause);
-                event = plan_event();
-                continue;
-            case kind::read: op->deadline(due); break;
+            case kind::idle: co_return rest(action);
             case kind::look:
-            case kind::probe: op->deadline(std::min(due, steady_clock::now() + total_timeout())); break;
+            case kind::probe:
+            case kind::read: break;
             }
-            went_well = co_await carry_out(op, options, action, event);
-            if (!went_well && event.what != plan_event::kind::refusal)
+            if (!desk_->is_open() || ahead_.stopped())
+                co_return result<void>();
+            auto const went_well = co_await carry_out(op, options, action);
+            if (!went_well || stands_ != standing::due)
                 co_return went_well;
         }
     }
 
-    /// The batch that there is; empty when there is none.
-    record_batch hand_over()
+    /// Takes in what a list says of the partition, which may not be in it, for a plan that waits to be told.
+    /// Whether that is new.
+    bool hear(partition_info const* seen)
     {
-        if (holds()) // what is due then is said to the one who follows the plan next
-            plan_.resume({.what = plan_event::kind::delivery, .next = arrived_.next_offset()});
-        return std::exchange(arrived_, record_batch());
+        plan_event const now = event_of(seen);
+        if (known_ && known_->what == now.what && known_->earliest == now.earliest &&
+            known_->latest == now.latest)
+            return false;
+        known_ = event_ = now;
+        return true;
     }
 
-    /// Gives up the reads ahead; what has arrived stays.
+    /// The batch that there is; none when the plan does not hold one.
+    held_batch hand_over()
+    {
+        if (stands_ != standing::holding)
+            return held_batch();
+        stands_ = standing::due; // what that leads to is said to the one who follows the plan next
+        plan_.resume({.what = plan_event::kind::delivery, .next = arrived_.records.next_offset()});
+        held_batch out = std::exchange(arrived_, held_batch());
+        out.records = out.records.followed_by(plan_.position().value_or(out.records.next_offset()));
+        return out;
+    }
+
+    /// Gives up what is under way; what has arrived stays.
     void stop()
     {
         ahead_.stop();
-        reads_.close();
+        work_.close();
     }
+
+    /// Ends a stop().
+    void go_on() { ahead_.go_on(); }
 
 private:
     friend class read_ahead<Lazy>;
 
-    /// Does what the plan wants; `event` is what it is to be told of that. What fails may be a refusal.
-    task carry_out(operation_ptr op, call_options const& options, plan_action const& what, plan_event& event)
+    static plan_event event_of(partition_info const* seen)
     {
-        event = plan_event();
-        result<void> went_well;
-        if (what.what == plan_action::kind::look) {
-            went_well = co_await look(op, options, event);
-            co_return went_well;
-        }
-        fetched read;
-        batch_request const asked(partition_, what.offset, what.count, what.end);
-        if (what.what == plan_action::kind::read)
-            went_well = co_await await_read(op, options, what, read.batch);
-        else
-            went_well = co_await fetch(op, options, asked, nullptr, read);
-        if (!went_well)
-            co_return went_well;
-        event = judge<Lazy>(what, read.batch, arrived_);
-        if (!read.batch)
-            co_return read.batch.error();
-        co_return result<void>();
+        if (!seen || !seen->available())
+            return {.what = plan_event::kind::unavailable};
+        return {.what = plan_event::kind::watermarks,
+                .earliest = seen->earliest_offset,
+                .latest = seen->latest_offset};
     }
 
-    task look(operation_ptr op, call_options const& options, plan_event& event)
+    result<void> rest(plan_action const& action)
     {
+        stands_ = action.what == plan_action::kind::idle ? standing::idle : standing::resting;
+        until_ = steady_clock::now() + pause_of(action.pause);
+        return result<void>();
+    }
+
+    /// Does what the plan wants; `event_` is what it is to be told of that. What fails may be a refusal.
+    task carry_out(operation_ptr op, call_options const& options, plan_action const& what)
+    {
+        result<void> went_well;
+        if (what.what == plan_action::kind::look) {
+            went_well = co_await look(op, options);
+            co_return went_well;
+        }
+        std::optional<fetched> read;
+        if (what.what == plan_action::kind::read)
+            went_well = co_await await_read(op, options, what, read);
+        else
+            went_well = co_await probe(op, options, what, read);
+        if (!went_well || !read)
+            co_return went_well;
+        co_return take_in(what, std::move(*read));
+    }
+
+    /// What the plan is to be told of an answer, and what is to be handed over of it.
+    result<void> take_in(plan_action const& what, fetched read)
+    {
+        event_ = judge<Lazy>(what, read.batch, arrived_.records);
+        if (what.what == plan_action::kind::read)
+            arrived_.kept = event_.first ? std::move(read.kept) : allowance<>();
+        if (read.batch)
+            return result<void>();
+        if (event_.what != plan_event::kind::refusal)
+            return read.batch.error();
+        refusal_ = read.batch.error();
+        return result<void>();
+    }
+
+    task look(operation_ptr op, call_options const& options)
+    {
+        op->deadline(steady_clock::now() + total_timeout());
         auto request = rest_calls<Lazy>(*owner_, "consume", options).partition(topic_, partition_);
         partition_info seen;
         auto const asked = co_await ask(op, owner_, std::move(request), &parse_partition<Lazy>, seen);
         if (!asked)
             co_return asked;
-        event = {.what = plan_event::kind::watermarks,
-                 .earliest = seen.earliest_offset,
-                 .latest = seen.latest_offset};
+        event_ = event_of(&seen);
+        known_ = event_;
         co_return asked;
     }
 
+    /// Reads off the way; nothing when there is no room for that now, or when more room is needed.
+    task probe(operation_ptr op, call_options const& options, plan_action const& what,
+               std::optional<fetched>& out)
+    {
+        auto kept = ahead_.probe(what.count);
+        if (!kept) {
+            stands_ = ahead_.stopped() ? standing::due : standing::in_line;
+            co_return result<void>();
+        }
+        op->deadline(steady_clock::now() + total_timeout());
+        std::size_t const limit = kept->bytes();
+        fetched read;
+        read.kept = std::move(*kept);
+        batch_request const asked(partition_, what.offset, what.count, what.end);
+        auto const went_well = co_await fetch(op, options, asked, nullptr, read);
+        if (!went_well)
+            co_return went_well;
+        if (exceeds(read, limit))
+            ahead_.probe_exceeded(what.count, limit);
+        else
+            out = std::move(read);
+        co_return went_well;
+    }
+
     /// Fails only when it is interrupted, or was never made; `listener`, if any, hears of the answer's
-    /// header.
+    /// header. `out` has what the answer may take.
     task fetch(operation_ptr op, call_options const& options, batch_request const& asked,
                header_listener* listener, fetched& out)
     {
@@ -17766,25 +20476,40 @@ private:
         if (!request)
             co_return request.error();
         request.value()->on_header = listener;
+        request.value()->limits.body(out.kept.bytes());
         call_answer answer;
         auto const read = co_await call<Lazy>(op, owner_->http(), *request.value(), answer);
         if (!read && op->stopped())
             co_return read;
-        out.bytes = answer.response.body.size();
+        answer.response.body.shrink(); // what is kept alive is what is accounted for
+        std::size_t const bytes = answer.response.body.size();
         out.batch = read ? read_batch<Lazy>(answer, asked) : result<record_batch>(read.error());
+        std::size_t const records = out.batch ? out.batch.value().size() : 0;
+        out.kept.settle(records != 0 ? bytes + records * sizeof(record_view) : 0);
         co_return result<void>();
     }
 
-    /// Waits for the read at the stream's position, which may have been made long ago.
-    task await_read(operation_ptr op, call_options const& options, plan_action const& what,
-                    result<record_batch>& outcome)
+    /// Whether the answer was larger than `limit`, and may be read with a larger one.
+    bool exceeds(fetched const& read, std::size_t limit) const
     {
+        return !read.batch && read.batch.error().code() == errc::body_too_large &&
+               limit < desk_->bounds().body;
+    }
+
+    /// Waits for the read at the stream's position, which may have been made long ago; nothing when there is
+    /// no room for it now.
+    task await_read(operation_ptr op, call_options const& options, plan_action const& what,
+                    std::optional<fetched>& out)
+    {
+        op->deadline(steady_clock::time_point::max()); // the reads have their own
         for (;;) {
             waiters<>::place place(this->shared_from_this(), ahead_.arrivals(), *op);
-            auto taken = ahead_.take(what, options.request_id(), &place);
-            start_reads();
-            if (taken) {
-                outcome = std::move(*taken);
+            out = ahead_.take(what, options.request_id(), &place);
+            start_reads(true);
+            if (out || ahead_.stopped())
+                co_return result<void>();
+            if (ahead_.refused()) {
+                stands_ = standing::in_line;
                 co_return result<void>();
             }
             auto const arrived = co_await place.wait("waiting for records");
@@ -17795,12 +20520,11 @@ private:
 
     /// Starts the reads that are due.
     // NOLINTNEXTLINE(misc-no-recursion): a read that has arrived starts the next, as an operation of its own
-    void start_reads()
+    void start_reads(bool waits)
     {
-        while (auto const due = ahead_.next()) {
+        while (auto due = ahead_.next(waits)) {
             auto const op = owner_->http()->make_operation(owner_->deadline(std::nullopt));
-            reads_.start(op, std::make_unique<read_ahead<Lazy>>(this->shared_from_this(), *due),
-                         owner_->http()->background());
+            start(op, std::make_unique<read_ahead<Lazy>>(this->shared_from_this(), std::move(*due)));
         }
     }
 
@@ -17809,7 +20533,10 @@ private:
         return std::min(jittered(wanted, owner_->http()->random().unit()), client_core<>::longest);
     }
 
-    milliseconds total_timeout() const { return owner_->options().total_timeout(); }
+    milliseconds total_timeout() const
+    {
+        return std::min(owner_->options().total_timeout(), client_core<>::longest);
+    }
 
     void tell(records_skipped skipped) const
     {
@@ -17820,37 +20547,61 @@ private:
     }
 
     client_ptr const owner_;
+    desk_ptr const desk_;
     std::string const topic_;
     std::int32_t const partition_;
     partition_plan plan_;
-    record_batch arrived_;                   ///< Read, not handed over yet.
-    steady_clock::time_point look_again_at_; ///< Nothing new is looked for before.
+    plan_event event_;                ///< Of which the plan has not been told yet.
+    std::optional<plan_event> known_; ///< What the last look or list said.
+    result<void> refusal_;            ///< The last one, in the service's words.
+    held_batch arrived_;              ///< Read, not handed over yet.
+    standing stands_ = standing::due;
+    steady_clock::time_point until_;
     reads_ahead<Lazy> ahead_;
     std::optional<error> const unfit_; ///< Why nothing can be read as it is wanted, a checkpoint included.
-    children<Lazy> reads_;
+    children<Lazy> work_;              ///< The one who follows the plan, and the reads.
 };
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/stream/read_ahead.hpp
+
+// One read of a partition, as a child of its reader.
+#ifndef HDIKAFKA_DETAIL_STREAM_READ_AHEAD_HPP
+#define HDIKAFKA_DETAIL_STREAM_READ_AHEAD_HPP
+
+namespace hdikafka::inline v0_1::detail {
 
 /// A read that is made before somebody waits for it.
 template <class Lazy>
 class read_ahead final : public child<Lazy>, private header_listener
 {
 public:
-    read_ahead(std::shared_ptr<partition_reader<Lazy>> reader, range_read what)
+    read_ahead(std::shared_ptr<partition_reader<Lazy>> reader, due_read due)
         : reader_(std::move(reader)),
-          what_(what),
-          asked_(reader_->partition_, what.offset, what.count, what.end)
-    {}
+          what_(due.what),
+          asked_(reader_->partition_, what_.offset, what_.count, what_.end)
+    {
+        read_.kept = std::move(due.kept);
+    }
 
     task run(operation_ptr op) override
     {
         begun_ = true;
         call_options options;
         options.request_id(reader_->ahead_.request_id());
+        std::size_t const limit = read_.kept.bytes();
         auto const went_well = co_await reader_->fetch(op, options, asked_, this, read_);
         if (!went_well)
             co_return went_well;
-        land(std::move(read_.batch));
-        reader_->start_reads();
+        landed_ = true;
+        if (reader_->exceeds(read_, limit))
+            reader_->ahead_.exceeded(what_, limit);
+        else
+            reader_->ahead_.arrived(what_, std::move(read_));
+        reader_->start_reads(false);
         co_return went_well;
     }
 
@@ -17862,7 +20613,9 @@ public:
             return;
         if (outcome || outcome.error().code() == errc::closed)
             return reader_->ahead_.forgotten(what_.id);
-        land(outcome.error());
+        read_.kept.settle(0);
+        read_.batch = outcome.error();
+        reader_->ahead_.arrived(what_, std::move(read_));
     }
 
 private:
@@ -17873,13 +20626,7 @@ private:
         if (answer.status() != 200 || !next || !next.value())
             return;
         reader_->ahead_.told(what_.id, *next.value());
-        reader_->start_reads();
-    }
-
-    void land(result<record_batch> batch)
-    {
-        landed_ = true;
-        reader_->ahead_.arrived(what_, std::move(batch), read_.bytes);
+        reader_->start_reads(false);
     }
 
     std::shared_ptr<partition_reader<Lazy>> const reader_;
@@ -17894,6 +20641,130 @@ private:
 
 #endif
 
+// -------- hdikafka/detail/stream/list_watch.hpp
+
+// When a stream over all partitions asks for their list: a pure decision.
+#ifndef HDIKAFKA_DETAIL_STREAM_LIST_WATCH_HPP
+#define HDIKAFKA_DETAIL_STREAM_LIST_WATCH_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// At first, then for partitions that are new, and as a poll for all that have nothing to read: one request
+/// in the place of one for each. Not synchronised.
+class list_watch
+{
+public:
+    using time_point = std::chrono::steady_clock::time_point;
+
+    explicit list_watch(consume_options const& options)
+        : refresh_(std::min(options.refresh_partitions(), longest)),
+          least_(std::min(options.poll_least(), longest)),
+          most_(std::min(options.poll_most(), longest)),
+          ends_(options.until().has_value()),
+          pause_(least_)
+    {}
+
+    /// When to ask next; `polls`: somebody waits for what is written.
+    time_point next(bool polls) const noexcept
+    {
+        if (!seen_)
+            return time_point::min();
+        // A stream that ends has the partitions that it began with.
+        time_point const refresh = ends_ ? time_point::max() : refresh_at_;
+        return polls ? std::min(refresh, poll_at_) : refresh;
+    }
+
+    /// There is a list. `news`: somebody's waiting is over; `random` is in [0, 1).
+    void seen(time_point now, bool news, double random)
+    {
+        if (news || !seen_)
+            pause_ = least_;
+        else
+            pause_ = pause_ <= most_ / 2 ? pause_ * 2 : most_;
+        seen_ = true;
+        refresh_at_ = now + refresh_;
+        poll_at_ = now + jittered(pause_, random);
+    }
+
+    /// Somebody who had something until now waits from now on: more may come soon.
+    void ran_dry(time_point now, double random)
+    {
+        pause_ = least_;
+        poll_at_ = std::min(poll_at_, now + jittered(pause_, random));
+    }
+
+    bool has_seen() const noexcept { return seen_; }
+
+private:
+    /// Far beyond use, far from overflow.
+    static constexpr milliseconds longest = std::chrono::hours(24 * 365);
+
+    milliseconds refresh_;
+    milliseconds least_;
+    milliseconds most_;
+    bool ends_;
+    bool seen_ = false;
+    milliseconds pause_; ///< Between two polls.
+    time_point refresh_at_;
+    time_point poll_at_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/stream/stream_part.hpp
+
+// One partition in a stream.
+#ifndef HDIKAFKA_DETAIL_STREAM_STREAM_PART_HPP
+#define HDIKAFKA_DETAIL_STREAM_STREAM_PART_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+inline std::int64_t start_of(offset_spec from, partition_info const& seen)
+{
+    return start_position(from, seen.earliest_offset, seen.latest_offset);
+}
+
+/// A partition's place in a stream.
+class stream_part
+{
+public:
+    stream_part(partition_ptr one, offset_spec start) : reader(std::move(one)), from(start) {}
+
+    /// Takes notice of what the reader has come to.
+    void look()
+    {
+        position = reader->position().value_or(position);
+        caught_up = reader->caught_up();
+    }
+
+    /// Of the next record that is handed over; -1 until it is known.
+    std::int64_t handed_over() const { return rest.records.empty() ? position : rest.records[0].offset(); }
+
+    /// The same, with the watermarks at hand: behind what the service has nothing of, if it is at that.
+    std::int64_t position_in(partition_info const& seen) const
+    {
+        std::int64_t const known = handed_over();
+        if (known < 0)
+            return start_of(from, seen);
+        return rest.records.empty() ? std::max(known, silent_to) : known;
+    }
+
+    partition_ptr reader;
+    offset_spec from;             ///< Where it starts, without a checkpoint.
+    std::int64_t position = -1;   ///< Of the next record to hand over; -1 until it is known.
+    bool caught_up = false;       ///< When that was last looked at.
+    std::int64_t idle_at = -1;    ///< The position where there was nothing to read last.
+    std::int64_t silent_to = -1;  ///< Up to there the plan has found that there is nothing to read.
+    held_batch rest;              ///< What next_record() has left of a batch.
+    std::optional<error> failure; ///< How following its plan ended, until it is told.
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
 // -------- hdikafka/detail/stream/stream_state.hpp
 
 // A stream: one reader, or one for each partition of a topic, and what has been handed over.
@@ -17902,54 +20773,22 @@ private:
 
 namespace hdikafka::inline v0_1::detail {
 
-/// A partition's place in a stream.
-class stream_part
-{
-public:
-    explicit stream_part(partition_ptr one) : reader(std::move(one)) {}
-
-    /// Takes notice of what the reader has come to.
-    void ended(std::optional<error> how)
-    {
-        finished = !how && !reader->holds();
-        failure = std::move(how);
-        look();
-    }
-
-    void look()
-    {
-        position = reader->position().value_or(position);
-        caught_up = reader->caught_up();
-    }
-
-    /// The batch that the reader holds; empty when it holds none.
-    record_batch hand_over()
-    {
-        record_batch out = reader->hand_over();
-        look();
-        return out;
-    }
-
-    partition_ptr reader;
-    std::int64_t position = -1; ///< Of the next record to hand over; -1 until it is known.
-    bool caught_up = false;     ///< When that was last looked at.
-    bool paused = false;
-    bool finished = false;
-    bool followed = false;        ///< Somebody follows the reader's plan.
-    std::optional<error> failure; ///< How that ended, until it is told.
-};
-
 /// Shared with a next() that is under way while the stream is moved or closed. Thread-safe.
 template <class Lazy>
-class stream_state
+class stream_state : public std::enable_shared_from_this<stream_state<Lazy>>
 {
 public:
     /// Of one partition; of all of them without one.
     stream_state(client_ptr client, std::string name, std::optional<std::int32_t> id, consume_options wanted)
-        : owner(std::move(client)), topic(std::move(name)), single(id.has_value()), options(wanted)
+        : owner(std::move(client)),
+          topic(std::move(name)),
+          single(id.has_value()),
+          options(wanted),
+          desk(std::make_shared<stream_desk<>>(wanted, owner->options().limits().body())),
+          list_(wanted)
     {
         if (id)
-            add(*id, wanted);
+            add(*id, wanted.from());
     }
 
     /// The one place for a next(), which close() ends then.
@@ -17960,25 +20799,159 @@ public:
         {
             std::lock_guard const lock(mutex_);
             closed_ = true;
-            if (current_)
-                current_->close();
+            desk->close();
         }
         stop();
     }
 
-    /// What next_record() has left of a batch.
-    std::optional<record_batch> take_rest()
+    /// Gives up all that is under way; what has arrived stays.
+    void stop()
     {
         std::lock_guard const lock(mutex_);
-        if (rest_.empty())
-            return std::nullopt;
-        return std::exchange(rest_, record_batch());
+        for (auto const& [id, part] : parts_)
+            part.reader->stop();
+        scouts.close();
     }
 
-    void keep_rest(record_batch batch)
+    /// What next_record() has left of the batch that was handed over last. Whether there is any.
+    bool take_rest(held_batch& out)
     {
         std::lock_guard const lock(mutex_);
-        rest_ = std::move(batch);
+        auto const whose = turns_.next_rest();
+        if (!whose)
+            return false;
+        turns_.keeps_rest(*whose, false);
+        out = std::exchange(parts_.at(*whose).rest, held_batch());
+        return true;
+    }
+
+    void keep_rest(held_batch batch)
+    {
+        if (batch.records.empty())
+            return;
+        std::lock_guard const lock(mutex_);
+        std::int32_t const id = batch.records.partition();
+        parts_.at(id).rest = std::move(batch);
+        turns_.keeps_rest(id, true);
+    }
+
+    /// The batch of the one whose turn it is, or its failure; none when nobody has anything. `again`: also a
+    /// failure that was told already.
+    result<held_batch> take_turn(bool again = false)
+    {
+        std::lock_guard const lock(mutex_);
+        if (scout_failure_)
+            return *std::exchange(scout_failure_, std::nullopt);
+        auto const whose = turns_.next(again);
+        if (!whose)
+            return held_batch();
+        stream_part& part = parts_.at(*whose);
+        if (!part.rest.records.empty()) {
+            turns_.keeps_rest(*whose, false);
+            return std::exchange(part.rest, held_batch());
+        }
+        if (part.failure && part.reader->failed()) {
+            turns_.told(*whose);
+            return *part.failure;
+        }
+        turns_.stands(*whose, standing::due);
+        if (part.failure)
+            return *std::exchange(part.failure, std::nullopt);
+        held_batch out = part.reader->hand_over();
+        part.look();
+        return out;
+    }
+
+    /// Whether everything up to the end has been handed over.
+    bool finished() const
+    {
+        std::lock_guard const lock(mutex_);
+        bool const begun = single || list_.has_seen();
+        return options.until() && begun && turns_.all_finished();
+    }
+
+    /// Those whose plans are to be followed now; they are, then. `in_line`: only who has come first in line.
+    std::vector<partition_ptr> to_follow(bool in_line)
+    {
+        std::lock_guard const lock(mutex_);
+        auto const admitted = desk->next_in_line();
+        std::vector<std::int32_t> due;
+        if (!in_line)
+            due = turns_.to_follow(steady_clock::now(), admitted);
+        else if (admitted && turns_.follow_from_line(*admitted))
+            due.push_back(*admitted);
+        std::vector<partition_ptr> out;
+        out.reserve(due.size());
+        for (std::int32_t const id : due) {
+            out.push_back(parts_.at(id).reader);
+            out.back()->go_on();
+        }
+        return out;
+    }
+
+    /// Nobody follows the plan any longer. `given_up`: nothing is known then that was not known before;
+    /// `failure`: what it ended with.
+    void followed(std::int32_t id, bool given_up, std::optional<error> failure)
+    {
+        {
+            std::lock_guard const lock(mutex_);
+            stream_part& part = parts_.at(id);
+            part.look();
+            part.failure = std::move(failure);
+            standing how = part.reader->stands();
+            if (given_up)
+                how = standing::due;
+            else if (part.failure)
+                how = standing::failed;
+            if (how == standing::holding)
+                part.silent_to = -1; // not so silent after all
+            if (how == standing::idle)
+                idles(id, part);
+            else
+                turns_.stands(id, how, part.reader->until());
+            if (how != standing::in_line)
+                desk->leave_line(id);
+        }
+        desk->ring();
+    }
+
+    /// Whether nothing comes of itself, without a wait for time or room.
+    bool stands_still() const
+    {
+        std::lock_guard const lock(mutex_);
+        return !turns_.at_work();
+    }
+
+    /// When something is to be done next, that depends on the time alone.
+    steady_clock::time_point wake_at() const
+    {
+        std::lock_guard const lock(mutex_);
+        auto const list = single || scouting_ ? turns::never : list_.next(polls());
+        return std::min(list, turns_.wake_at());
+    }
+
+    /// Whether the list of partitions is to be asked for now; it is, then.
+    bool begins_scouting()
+    {
+        std::lock_guard const lock(mutex_);
+        if (single || scouting_ || scout_failure_ || steady_clock::now() < list_.next(polls()))
+            return false;
+        scouting_ = true;
+        return true;
+    }
+
+    /// What came of that: nothing if it was given up, a failure, or a list.
+    void scouted(bool given_up, std::optional<error> failure, std::vector<partition_info> const& seen)
+    {
+        {
+            std::lock_guard const lock(mutex_);
+            scouting_ = false;
+            if (failure && !given_up)
+                scout_failure_ = std::move(failure);
+            else if (!failure)
+                hear(seen);
+        }
+        desk->ring();
     }
 
     /// Of the next record that is handed over, by partition; -1 until it is known.
@@ -17987,55 +20960,57 @@ public:
         std::lock_guard const lock(mutex_);
         std::map<std::int32_t, std::int64_t> out;
         for (auto const& [id, part] : parts_)
-            out[id] = part.position;
-        if (!rest_.empty())
-            out[rest_.partition()] = rest_[0].offset();
+            out[id] = part.handed_over();
         return out;
     }
 
     bool caught_up() const
     {
         std::lock_guard const lock(mutex_);
-        return rest_.empty() && !parts_.empty() &&
-               std::ranges::all_of(parts_, [](auto const& part) { return part.second.caught_up; });
+        return !parts_.empty() && std::ranges::all_of(parts_, [](auto const& part) {
+            return part.second.rest.records.empty() && part.second.caught_up;
+        });
+    }
+
+    /// How far each position is behind these watermarks. What is new in them the stream reads from now on.
+    std::map<std::int32_t, std::int64_t> lags(std::vector<partition_info> const& seen)
+    {
+        std::lock_guard const lock(mutex_);
+        if (!single && list_.has_seen())
+            add_new(seen);
+        std::map<std::int32_t, std::int64_t> out;
+        for (partition_info const& one : seen) {
+            auto const at = parts_.find(one.id);
+            if (!one.available() || !shares(one.id) || (at == parts_.end() && list_.has_seen()))
+                continue;
+            std::int64_t const position =
+                at == parts_.end() ? start_of(options.from(), one) : at->second.position_in(one);
+            out[one.id] = std::max<std::int64_t>(one.latest_offset - position, 0);
+        }
+        return out;
     }
 
     /// Stops or goes on handing over records of a partition, which must be known.
     void pause(std::int32_t id, bool paused)
     {
-        std::lock_guard const lock(mutex_);
-        auto const found = parts_.find(id);
-        if (found == parts_.end())
-            throw error(errc::invalid_partition, about_next(topic), "the stream knows no such partition");
-        found->second.paused = paused;
-        if (paused)
-            found->second.reader->stop();
-        else if (current_)
-            current_->wake();
+        {
+            std::lock_guard const lock(mutex_);
+            auto const found = parts_.find(id);
+            if (found == parts_.end())
+                throw error(errc::invalid_partition, about_next(topic), "the stream knows no such partition");
+            turns_.pause(id, paused);
+            if (paused) {
+                found->second.reader->stop();
+                desk->leave_line(id);
+            }
+        }
+        desk->ring();
     }
 
-    /// Gives up all reads ahead; what has arrived stays.
-    void stop()
+    bool knows(std::int32_t id) const
     {
         std::lock_guard const lock(mutex_);
-        for (auto const& [id, part] : parts_)
-            part.reader->stop();
-    }
-
-    /// Runs `function(parts)` under the lock.
-    template <class Function>
-    auto with_parts(Function function)
-    {
-        std::lock_guard const lock(mutex_);
-        return function(parts_);
-    }
-
-    /// Says so to the next() under way, which may wait for what has changed.
-    void wake() noexcept
-    {
-        std::lock_guard const lock(mutex_);
-        if (current_)
-            current_->wake();
+        return parts_.contains(id);
     }
 
     /// Goes on where the checkpoints say. Before the first read.
@@ -18046,57 +21021,101 @@ public:
             if (one.topic == topic)
                 saved_[one.partition] = one;
         for (auto& [id, part] : parts_)
-            part = make_part(id, options, part.paused);
+            part = make_part(id, options.from());
         resumed = true;
-    }
-
-    /// Partitions that were not there before.
-    void add(std::vector<partition_info> const& seen)
-    {
-        std::lock_guard const lock(mutex_);
-        // What is new was written from its beginning on while the stream was there.
-        bool const first_time = parts_.empty();
-        consume_options later = options;
-        later.from(earliest);
-        for (partition_info const& one : seen)
-            if (!parts_.contains(one.id))
-                add(one.id, first_time ? options : later);
     }
 
     client_ptr const owner;
     std::string const topic;
     bool const single; ///< Of one partition; otherwise of all there are.
     consume_options const options;
+    desk_ptr const desk;
+    children<Lazy> scouts; ///< Who ask for the list of partitions.
 
-    // These belong to the next() under way.
-    bool resumed = false;                ///< The checkpoints have been loaded.
-    std::int32_t last = -1;              ///< The partition that has handed over last.
-    steady_clock::time_point refresh_at; ///< When to look for partitions.
-    children<Lazy> followers;            ///< Of the parts' plans.
+    bool resumed = false; ///< The checkpoints have been loaded: belongs to the next() under way.
 
 private:
-    void add(std::int32_t id, consume_options wanted)
+    bool polls() const { return parts_.empty() || turns_.any_idle(); }
+
+    bool shares(std::int32_t id) const noexcept
     {
-        parts_.try_emplace(id, make_part(id, std::move(wanted)));
+        return single || id % std::max(options.share_of(), 1) == options.share_index();
     }
 
-    stream_part make_part(std::int32_t id, consume_options wanted, bool paused = false) const
+    /// Has nothing to read. A single one, and one that is silent below its watermark, polls by its own reads.
+    void idles(std::int32_t id, stream_part& part)
+    {
+        part.silent_to = std::max(part.silent_to, part.reader->watermark().value_or(-1));
+        if (single)
+            return turns_.stands(id, standing::resting, part.reader->until());
+        bool const silent = part.position >= 0 && part.position < part.silent_to;
+        turns_.stands(id, standing::idle, silent ? part.reader->until() : turns::never);
+        if (part.position != part.idle_at)
+            list_.ran_dry(steady_clock::now(), owner->http()->random().unit());
+        part.idle_at = part.position;
+    }
+
+    void hear(std::vector<partition_info> const& seen)
+    {
+        std::map<std::int32_t, partition_info const*> rows;
+        for (partition_info const& one : seen)
+            rows[one.id] = &one;
+        bool news = false;
+        for (auto& [id, part] : parts_) {
+            auto const row = rows.find(id);
+            if (turns_.standing_of(id) != standing::idle ||
+                !part.reader->hear(row == rows.end() ? nullptr : row->second))
+                continue;
+            turns_.stands(id, standing::due);
+            part.caught_up = false; // until its plan has been told
+            news = true;
+        }
+        add_new(seen);
+        list_.seen(steady_clock::now(), news, owner->http()->random().unit());
+    }
+
+    /// Partitions that were not there before: what is new later was written from its beginning on while the
+    /// stream was there. A stream that ends has those that it began with.
+    void add_new(std::vector<partition_info> const& seen)
+    {
+        if (options.until() && list_.has_seen())
+            return;
+        offset_spec const from = list_.has_seen() ? offset_spec(earliest) : options.from();
+        for (partition_info const& one : seen)
+            if (shares(one.id) && !parts_.contains(one.id)) {
+                add(one.id, from);
+                parts_.at(one.id).reader->hear(&one);
+                desk->ring();
+            }
+    }
+
+    void add(std::int32_t id, offset_spec from)
+    {
+        parts_.try_emplace(id, make_part(id, from));
+        turns_.add(id);
+    }
+
+    stream_part make_part(std::int32_t id, offset_spec from) const
     {
         auto const found = saved_.find(id);
         checkpoint const* const saved = found == saved_.end() ? nullptr : &found->second;
+        consume_options wanted = options;
+        wanted.from(from);
         // Reads ahead, which may go on for a while behind the stream, are no users of the store.
         wanted.checkpoint(std::shared_ptr<checkpoint_store>());
-        stream_part out(std::make_shared<partition_reader<Lazy>>(owner, topic, id, std::move(wanted), saved));
+        stream_part out(
+            std::make_shared<partition_reader<Lazy>>(owner, desk, topic, id, std::move(wanted), saved), from);
         out.position = saved ? saved->next_offset : -1;
-        out.paused = paused;
         return out;
     }
 
     mutable std::mutex mutex_;
     std::map<std::int32_t, stream_part> parts_;
+    turns turns_;
+    list_watch list_;
     std::map<std::int32_t, checkpoint> saved_;
-    record_batch rest_;
-    operation_ptr current_;
+    std::optional<error> scout_failure_; ///< Why there is no list, until it is told.
+    bool scouting_ = false;              ///< Somebody asks for the list.
     bool closed_ = false;
 };
 
@@ -18107,177 +21126,171 @@ public:
     turn(stream_ptr stream, operation_ptr const& op) : stream_(std::move(stream))
     {
         std::lock_guard const lock(stream_->mutex_);
-        if (stream_->current_)
+        if (!stream_->desk->open(*op))
             throw error(errc::already_running, about_next(stream_->topic));
-        if (stream_->closed_)
-            throw error(errc::closed, about_next(stream_->topic), "the stream is closed");
-        stream_->current_ = op;
+        if (!stream_->closed_)
+            return;
+        stream_->desk->leave();
+        throw error(errc::closed, about_next(stream_->topic), "the stream is closed");
     }
     turn(turn const&) = delete;
     turn& operator=(turn const&) = delete;
-    ~turn()
-    {
-        std::lock_guard const lock(stream_->mutex_);
-        stream_->current_.reset();
-    }
+    ~turn() { stream_->desk->leave(); }
 
 private:
-    stream_ptr stream_;
+    stream_ptr const stream_;
 };
 
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
 
-// -------- hdikafka/detail/stream/all_partitions.hpp
+// -------- hdikafka/detail/stream/followers.hpp
 
-// The next() of a stream over all partitions: their readers are followed at the same time, and hand over in
-// turn.
-#ifndef HDIKAFKA_DETAIL_STREAM_ALL_PARTITIONS_HPP
-#define HDIKAFKA_DETAIL_STREAM_ALL_PARTITIONS_HPP
+// The children of a stream: what a next() has begun goes on for the one after it.
+#ifndef HDIKAFKA_DETAIL_STREAM_FOLLOWERS_HPP
+#define HDIKAFKA_DETAIL_STREAM_FOLLOWERS_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
-/// Follows the plan of one of a stream's readers, for a next() that may end before it does.
+/// Not the handle that ends the stream with its last copy.
+template <class Lazy>
+using shared_state = std::shared_ptr<stream_state<Lazy>>;
+
+/// Whether that was no end of its own: somebody closed or paused the stream, or closed the client.
+template <class Lazy>
+bool given_up(operation<> const& op, result<void> const& outcome)
+{
+    bool const closed = !outcome && outcome.error().code() == errc::closed;
+    return closed || (op.stopped() && op.stopped() != errc::timed_out);
+}
+
+/// Follows the plan of one of a stream's readers.
 template <class Lazy>
 class follower final : public child<Lazy>
 {
 public:
-    follower(stream_ptr stream, partition_ptr reader, call_options options)
+    follower(shared_state<Lazy> stream, partition_ptr reader, call_options options)
         : stream_(std::move(stream)), reader_(std::move(reader)), options_(std::move(options))
+    {}
+
+    task run(operation_ptr op) override { return reader_->follow(op, options_); }
+
+    void ended(result<void> const& outcome) noexcept override
+    {
+        bool const cut_short = given_up<Lazy>(this->by(), outcome);
+        std::optional<error> failure;
+        if (!cut_short && !outcome)
+            failure = outcome.error();
+        stream_->followed(reader_->partition(), cut_short, std::move(failure));
+    }
+
+private:
+    shared_state<Lazy> const stream_;
+    partition_ptr const reader_;
+    call_options const options_;
+};
+
+/// Asks which partitions there are.
+template <class Lazy>
+class scout final : public child<Lazy>
+{
+public:
+    scout(shared_state<Lazy> stream, call_options options)
+        : stream_(std::move(stream)), options_(std::move(options))
     {}
 
     task run(operation_ptr op) override
     {
-        due_ = op->deadline(); // of next(); a single request may have an earlier one
-        return reader_->follow(op, options_);
+        auto request = rest_calls<Lazy>(*stream_->owner, "consume", options_).partitions(stream_->topic);
+        return ask(op, stream_->owner, std::move(request), &parse_partitions<Lazy>, seen_);
     }
 
     void ended(result<void> const& outcome) noexcept override
     {
-        bool const tells = !given_up(outcome);
-        stream_->with_parts([&](auto& parts) {
-            stream_part& part = parts.at(reader_->partition());
-            part.followed = false;
-            if (tells)
-                part.ended(outcome ? std::nullopt : std::optional(outcome.error()));
-            else
-                part.look();
-        });
-        stream_->wake();
+        std::optional<error> failure;
+        if (!outcome)
+            failure = outcome.error();
+        bool const cut_short = given_up<Lazy>(this->by(), outcome);
+        stream_->scouted(cut_short, std::move(failure), seen_);
     }
 
 private:
-    /// Nothing is known then that was not known before.
-    bool given_up(result<void> const& outcome) const
-    {
-        if (steady_clock::now() >= due_ || (!outcome && outcome.error().code() == errc::closed))
-            return true;
-        return this->by().stopped() && this->by().stopped() != errc::timed_out;
-    }
-
-    stream_ptr const stream_;
-    partition_ptr const reader_;
+    shared_state<Lazy> const stream_;
     call_options const options_;
-    steady_clock::time_point due_;
+    std::vector<partition_info> seen_;
 };
 
-/// One next().
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/stream/next_batch.hpp
+
+// A next(): has everything begun that is due, and takes the batch of the partition whose turn it is.
+#ifndef HDIKAFKA_DETAIL_STREAM_NEXT_BATCH_HPP
+#define HDIKAFKA_DETAIL_STREAM_NEXT_BATCH_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// One next(). What it begins is the stream's: its own end ends none of that.
 template <class Lazy>
-class all_partitions
+class next_batch
 {
 public:
-    all_partitions(operation_ptr op, stream_ptr stream, call_options options)
+    next_batch(operation_ptr op, stream_ptr stream, call_options options)
         : op_(std::move(op)), stream_(std::move(stream)), options_(std::move(options))
     {}
 
-    task next(record_batch& batch)
+    /// The batch; an empty one at the end.
+    task run(held_batch& out)
     {
-        auto const due = op_->deadline();
         for (;;) {
-            bool const fixed = stream_->options.until() && stream_->refresh_at != steady_clock::time_point();
-            if (!fixed && steady_clock::now() >= stream_->refresh_at) {
-                op_->deadline(std::min(due, steady_clock::now() + stream_->owner->options().total_timeout()));
-                auto const looked = co_await look_for_partitions();
-                op_->deadline(due);
-                if (!looked)
-                    co_return looked;
+            begin_what_is_due();
+            auto turn = stream_->take_turn();
+            bool const nothing = turn && turn.value().records.empty();
+            if (nothing && stream_->stands_still()) {
+                if (stream_->desk->favour())
+                    continue;
+                turn = stream_->take_turn(true);
             }
-            auto next = take_turn();
-            if (!next)
-                co_return next.error();
-            batch = std::move(next).value();
-            if (!batch.empty() || all_finished())
+            if (!turn)
+                co_return turn.error();
+            out = std::move(turn).value();
+            if (!out.records.empty() || stream_->finished()) {
+                begin_what_has_room();
                 co_return result<void>();
-            start_followers();
-            auto const until = fixed ? due : std::min(due, stream_->refresh_at);
-            bool const going_on = co_await op_->park(until);
+            }
+            bool const going_on = co_await op_->park(stream_->wake_at());
             if (!going_on)
                 co_return interruption(*op_, about_next(stream_->topic, options_));
         }
     }
 
 private:
-    task look_for_partitions()
+    void begin_what_is_due()
     {
-        auto request = rest_calls<Lazy>(*stream_->owner, "consume", options_).partitions(stream_->topic);
-        std::vector<partition_info> seen;
-        auto const asked =
-            co_await ask(op_, stream_->owner, std::move(request), &parse_partitions<Lazy>, seen);
-        if (!asked)
-            co_return asked;
-        stream_->add(seen);
-        stream_->refresh_at =
-            steady_clock::now() + std::min(stream_->options.refresh_partitions(), client_core<>::longest);
-        co_return asked;
-    }
-
-    /// The next partition's batch, if there is one, or its failure: from the one behind the last on, so that
-    /// none is passed over for long.
-    result<record_batch> take_turn()
-    {
-        return stream_->with_parts([this](auto& parts) -> result<record_batch> {
-            auto at = parts.upper_bound(stream_->last);
-            for (std::size_t i = 0; i != parts.size(); ++i) {
-                if (at == parts.end())
-                    at = parts.begin();
-                auto& [id, part] = *at++;
-                if (part.followed || part.paused)
-                    continue;
-                stream_->last = id;
-                if (part.failure)
-                    return *std::exchange(part.failure, std::nullopt);
-                if (part.reader->holds())
-                    return part.hand_over();
-            }
-            return record_batch();
-        });
-    }
-
-    bool all_finished()
-    {
-        return stream_->with_parts([](auto& parts) {
-            return std::ranges::all_of(parts, [](auto const& part) { return part.second.finished; });
-        });
-    }
-
-    /// Has each plan followed that somebody must follow.
-    void start_followers()
-    {
-        std::vector<partition_ptr> due;
-        stream_->with_parts([&](auto& parts) {
-            for (auto& [id, part] : parts) {
-                if (part.followed || part.finished || part.paused || part.failure || part.reader->holds())
-                    continue;
-                due.push_back(part.reader);
-                part.followed = true;
-            }
-        });
         transport<> const& http = *stream_->owner->http();
-        for (partition_ptr const& reader : due)
-            stream_->followers.start(http.make_operation(op_->deadline()),
-                                     std::make_unique<follower<Lazy>>(stream_, reader, options_),
-                                     http.background());
+        if (stream_->begins_scouting())
+            stream_->scouts.start(http.make_operation(stream_->owner->deadline(std::nullopt)),
+                                  std::make_unique<scout<Lazy>>(stream_->shared_from_this(), options_),
+                                  http.background());
+        for (partition_ptr const& reader : stream_->to_follow(false))
+            follow(reader);
+        begin_what_has_room();
+    }
+
+    /// What was handed over has made room for others.
+    void begin_what_has_room()
+    {
+        for (auto admitted = stream_->to_follow(true); !admitted.empty(); admitted = stream_->to_follow(true))
+            follow(admitted.front());
+    }
+
+    void follow(partition_ptr const& reader)
+    {
+        reader->start(stream_->owner->http()->make_operation(steady_clock::time_point::max()),
+                      std::make_unique<follower<Lazy>>(stream_->shared_from_this(), reader, options_));
     }
 
     operation_ptr const op_;
@@ -18286,6 +21299,134 @@ private:
 };
 
 } // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/stream/offset_at.hpp
+
+// The client's offset_at(): the search for a point in time without a stream.
+#ifndef HDIKAFKA_DETAIL_STREAM_OFFSET_AT_HPP
+#define HDIKAFKA_DETAIL_STREAM_OFFSET_AT_HPP
+
+namespace hdikafka::inline v0_1 {
+
+namespace detail {
+
+/// offset_at(), for run_call().
+template <class Lazy>
+class offset_question
+{
+public:
+    offset_question(call_label about, std::int32_t partition, offset_spec time, call_options options)
+        : about_(std::move(about)), partition_(partition), time_(time), options_(std::move(options))
+    {}
+
+    call_label const& label() const
+    {
+        auto checked = check_topic(about_.topic);
+        if (checked)
+            checked = check_partition(partition_);
+        if (!checked)
+            throw error(checked.error().code(), about_.describe(), checked.error().cause());
+        return about_;
+    }
+
+    task begin(operation_ptr op, client_ptr owner, call_answer&)
+    {
+        auto outcome = co_await look(op, owner);
+        if (!outcome)
+            co_return outcome;
+        patient_search search(time_, marks_, consume_options().unreadable_after());
+        plan_pauses pauses(consume_options().poll_least(), consume_options().poll_most());
+        while (!search.done()) {
+            plan_event seen;
+            outcome = co_await probe(op, owner, search, seen);
+            if (!outcome)
+                co_return outcome;
+            auto next = seen.what == plan_event::kind::refusal ? search.refused(seen) : search.answered(seen);
+            if (next == patient_search::step::look) {
+                outcome = co_await look(op, owner);
+                if (!outcome)
+                    co_return outcome;
+                next = search.looked(marks_);
+            }
+            if (next != patient_search::step::wait) {
+                pauses.shorten();
+                continue;
+            }
+            milliseconds const pause = pauses.begin();
+            bool const in_time = co_await op->rest(steady_clock::now() + pause);
+            if (!in_time)
+                co_return error(op->stopped(), about_.describe(), "the service says nothing of its records");
+            search.waited(pause);
+        }
+        found_ = search.found();
+        co_return outcome;
+    }
+
+    std::int64_t read(call_answer&) const noexcept { return found_; }
+
+private:
+    task look(operation_ptr op, client_ptr owner)
+    {
+        auto request =
+            rest_calls<Lazy>(*owner, about_.operation, options_).partition(about_.topic, partition_);
+        partition_info seen;
+        auto asked = co_await ask(op, owner, std::move(request), &parse_partition<Lazy>, seen);
+        if (asked && !seen.available()) {
+            diagnostics info = about_.describe();
+            info.retriable(true);
+            co_return error(errc::service_failed, std::move(info),
+                            "the partition cannot be read at the moment: it has no leader");
+        }
+        marks_.earliest = seen.earliest_offset;
+        marks_.latest = seen.latest_offset;
+        co_return asked;
+    }
+
+    /// The search's next read. Fails with what is not about the records.
+    task probe(operation_ptr op, client_ptr owner, patient_search const& search, plan_event& seen)
+    {
+        plan_action due;
+        search.ask(due);
+        batch_request const asked(partition_, due.offset, due.count, due.end);
+        auto const request = rest_calls<Lazy>(*owner, about_.operation, options_).fetch(about_.topic, asked);
+        if (!request)
+            co_return request.error();
+        call_answer answer;
+        auto const read = co_await call<Lazy>(op, owner->http(), *request.value(), answer);
+        if (!read && op->stopped())
+            co_return read;
+        auto const batch = read ? read_batch<Lazy>(answer, asked) : result<record_batch>(read.error());
+        record_batch none;
+        seen = judge<Lazy>(due, batch, none);
+        if (seen.what == plan_event::kind::nothing)
+            co_return batch.error();
+        co_return result<void>();
+    }
+
+    call_label about_;
+    std::int32_t partition_;
+    offset_spec time_;
+    call_options options_;
+    plan_event marks_;
+    std::int64_t found_ = 0;
+};
+
+} // namespace detail
+
+template <class Lazy>
+net::awaitable<std::int64_t> basic_client<Lazy>::find_offset(std::string topic, std::int32_t partition,
+                                                             offset_spec at, call_options options) const
+{
+    detail::call_label about("offset_at", std::move(topic));
+    about.request_id = core_->identify(options);
+    auto const limit = options.timeout();
+    return detail::run_call(
+        core_, limit, detail::offset_question<Lazy>(std::move(about), partition, at, std::move(options)));
+}
+
+} // namespace hdikafka::inline v0_1
 
 #endif
 
@@ -18304,35 +21445,42 @@ template <class Lazy>
 class stream_calls
 {
 public:
-    static net::awaitable<std::optional<record_batch>> next(stream_ptr stream, call_options options)
+    /// The next batch, with what it takes of the stream's budget; an empty one at the end.
+    static net::awaitable<held_batch> next_held(stream_ptr stream, call_options options)
     {
         call_label about("consume", stream->topic);
         about.request_id = stream->owner->identify(options);
         auto const due = stream->owner->deadline(options.timeout().value_or(client_core<>::longest));
         auto const op = stream->owner->http()->make_operation(due);
         typename stream_state<Lazy>::turn const place(stream, op);
-        if (auto rest = stream->take_rest())
-            co_return rest;
+        held_batch out;
+        if (stream->take_rest(out))
+            co_return out;
 
         call_entry<> const entry(*stream->owner, *op, about);
-        record_batch batch;
-        task work = next_batch(op, stream, std::move(options), batch);
+        task work = next_batch_of(op, stream, std::move(options), out);
         co_await run_operation<Lazy>(op, work);
-        if (op->stopped())
-            stream->stop(); // what has arrived stays; what has not is left alone until it is wanted again
         work.outcome().value();
-        if (batch.empty())
+        co_return out;
+    }
+
+    static net::awaitable<std::optional<record_batch>> next(stream_ptr stream, call_options options)
+    {
+        held_batch const batch = co_await next_held(std::move(stream), std::move(options));
+        if (batch.records.empty())
             co_return std::nullopt;
-        co_return batch;
+        co_return batch.records;
     }
 
     static net::awaitable<std::optional<shared_record>> next_record(stream_ptr stream, call_options options)
     {
-        auto batch = co_await next(stream, std::move(options));
-        if (!batch)
+        held_batch batch = co_await next_held(stream, std::move(options));
+        if (batch.records.empty())
             co_return std::nullopt;
-        stream->keep_rest(batch->without_first(1));
-        co_return batch->share(0);
+        auto first = batch.records.share(0);
+        batch.records = batch.records.without_first(1);
+        stream->keep_rest(std::move(batch));
+        co_return first;
     }
 
     /// Keeps how far the stream's user has got: up to there, or nowhere with an empty batch.
@@ -18344,8 +21492,7 @@ public:
         std::shared_ptr<checkpoint_store> const store = stream->options.checkpoint();
         if (!store)
             throw error(errc::invalid_option, about, "the stream was given no checkpoint()");
-        bool const known = stream->with_parts([&](auto& parts) { return parts.contains(what->partition); });
-        if (!known)
+        if (!stream->knows(what->partition))
             throw error(errc::invalid_partition, about, "the stream does not read this partition");
         what->topic = stream->topic;
         try {
@@ -18370,10 +21517,9 @@ public:
     static net::awaitable<std::map<std::int32_t, std::int64_t>> lags(stream_ptr stream, call_options options)
     {
         std::vector<partition_info> seen;
-        auto const positions = stream->positions();
         rest_calls<Lazy> calls(*stream->owner, "lag", options);
         if (stream->single) {
-            auto request = calls.partition(stream->topic, positions.begin()->first);
+            auto request = calls.partition(stream->topic, stream->positions().begin()->first);
             auto one = co_await perform(stream->owner, options.timeout(), std::move(request),
                                         &parse_partition<Lazy>);
             seen.push_back(std::move(one));
@@ -18382,15 +21528,7 @@ public:
             seen = co_await perform(stream->owner, options.timeout(), std::move(request),
                                     &parse_partitions<Lazy>);
         }
-        std::map<std::int32_t, std::int64_t> out;
-        for (partition_info const& one : seen) {
-            auto const at = positions.find(one.id);
-            std::int64_t position = at == positions.end() ? -1 : at->second;
-            if (position < 0)
-                position = start_position(stream->options.from(), one.earliest_offset, one.latest_offset);
-            out[one.id] = std::max<std::int64_t>(one.latest_offset - position, 0);
-        }
-        co_return out;
+        co_return stream->lags(seen);
     }
 
     /// The same in all.
@@ -18404,29 +21542,18 @@ public:
     }
 
 private:
-    /// The next batch; none at the end.
-    static task next_batch(operation_ptr op, stream_ptr stream, call_options options, record_batch& batch)
+    static task next_batch_of(operation_ptr op, stream_ptr stream, call_options options, held_batch& out)
     {
         result<void> outcome;
         if (stream->options.checkpoint() && !stream->resumed)
             outcome = co_await load_checkpoints(op, stream, options);
         if (!outcome)
             co_return outcome;
-        if (!stream->single) {
-            if (auto const wrong = check_consume(stream->options))
-                co_return error(wrong->code(), about_next(stream->topic, options), wrong->cause());
-            all_partitions<Lazy> all(op, stream, std::move(options));
-            outcome = co_await all.next(batch);
-            stream->followers.cancel(); // nobody follows a plan while there is no next()
-            co_return outcome;
-        }
-        stream_part* const only = stream->with_parts([](auto& parts) { return &parts.begin()->second; });
-        outcome = co_await only->reader->follow(op, std::move(options));
-        stream->with_parts([&](auto&) {
-            only->ended(outcome ? std::nullopt : std::optional(outcome.error()));
-            if (outcome)
-                batch = only->hand_over();
-        });
+        auto const wrong = check_consume(stream->options);
+        if (wrong && !stream->single)
+            co_return error(wrong->code(), about_next(stream->topic, options), wrong->cause());
+        next_batch<Lazy> next(op, stream, std::move(options));
+        outcome = co_await next.run(out);
         co_return outcome;
     }
 
@@ -18451,7 +21578,7 @@ private:
     }
 };
 
-/// What the user holds: with the last handle, and the last next(), the reads ahead end.
+/// What the user holds: with the last handle, and the last next(), all that is under way ends.
 template <class Lazy>
 stream_ptr stream_handle(std::shared_ptr<stream_state<Lazy>> state)
 {

@@ -154,7 +154,7 @@ private:
     bool enter(char opening)
     {
         if (depth_ == json_reader::max_depth)
-            return refuse(errc::invalid_json, "the value nests deeper than 512 levels");
+            return refuse(errc::too_deep, "the value nests deeper than 512 levels");
         ++depth_;
         out_ += opening;
         return true;
@@ -323,7 +323,7 @@ private:
     void check() const
     {
         if (in_.failed())
-            throw error(in_.fault(), "the text is not valid JSON at byte " + std::to_string(in_.position()));
+            throw json_fault(in_, "the text");
     }
 
     std::string_view text_;
@@ -344,7 +344,7 @@ private:
 ///   shortest text that reads back the same, a whole double with its point (1.0 is not 1), members in
 ///   their order.
 /// - Errors: hk::error, invalid_utf8 for a string or a member's name that is not UTF-8; not_finite for
-///   an infinity or NaN; invalid_json for more than 512 levels. The message names the place as a JSON
+///   an infinity or NaN; too_deep for more than 512 levels. The message names the place as a JSON
 ///   pointer: "the number is not finite, at /lines/2/price". What value_from, or the type's own
 ///   tag_invoke, throws passes unchanged.
 /// - Lifetime: the result owns its text. `storage` is for the tree between a type and its text.

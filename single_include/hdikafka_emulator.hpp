@@ -59,11 +59,12 @@ enum class emulator_route : unsigned char
     imds,                 ///< GET /metadata/identity/oauth2/token, without TLS like the next two
     app_service_identity, ///< GET /msi/token
     arc_identity,         ///< GET /metadata/arc/identity/oauth2/token
+    status,               ///< GET /v1/status
     other,                ///< Anything else; answered with 404 or 405.
 };
 
 /// How many enumerators emulator_route has.
-inline constexpr std::size_t emulator_route_count = 15;
+inline constexpr std::size_t emulator_route_count = 16;
 
 /// One request that the emulator has handled.
 class emulator_call
@@ -166,19 +167,13 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/emulator/options.hpp
+// -------- hdikafka/detail/emulator/forms.hpp
 
-// The emulator's options, and the forms of answers that the API leaves open.
-#ifndef HDIKAFKA_DETAIL_EMULATOR_OPTIONS_HPP
-#define HDIKAFKA_DETAIL_EMULATOR_OPTIONS_HPP
-
-#include <functional>
-#include <vector>
+// The forms of answers that the API leaves open.
+#ifndef HDIKAFKA_DETAIL_EMULATOR_FORMS_HPP
+#define HDIKAFKA_DETAIL_EMULATOR_FORMS_HPP
 
 namespace hdikafka::inline v0_1 {
-
-/// The wall clock as the service counts it.
-using emulator_time = std::chrono::sys_time<milliseconds>;
 
 /// The body of the answer to a produce. The API says only that it is a "string".
 enum class emulator_produce_answer : unsigned char
@@ -209,7 +204,202 @@ enum class emulator_next_offset : unsigned char
     asked,  ///< The offset that was asked for, whatever was returned.
     behind, ///< The offset before that one, whatever was returned; 0 for 0.
     absent, ///< No such field.
+    absurd, ///< 9223372036854775807, whatever was returned.
 };
+
+/// The leader of a partition that has none, in metadata.
+enum class emulator_leaderless : unsigned char
+{
+    null_leader, ///< `"leader":null`.
+    no_member,   ///< No such member.
+    negative_id, ///< A broker without a name, with the id -1.
+};
+
+/// The offsets of a partition without a leader, in metadata.
+enum class emulator_leaderless_offsets : unsigned char
+{
+    negative, ///< -1, both.
+    absent,   ///< No such members.
+    kept,     ///< What they are.
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+// -------- hdikafka/detail/emulator/quirks.hpp
+
+// How the emulator behaves where services of its kind are known, or suspected, to be unfriendly.
+#ifndef HDIKAFKA_DETAIL_EMULATOR_QUIRKS_HPP
+#define HDIKAFKA_DETAIL_EMULATOR_QUIRKS_HPP
+
+namespace hdikafka::inline v0_1 {
+
+/// The unfriendly sides of the service. By default it has none; the setters can be chained, and
+/// emulator::quirks() takes others at any time.
+class emulator_quirks
+{
+public:
+    emulator_quirks() = default;
+
+    // Reads.
+
+    /// Whether a read that starts in a gap of the offsets is empty, instead of giving the records after it.
+    /// Behind the last record there are none to give: there it is empty in any case, until more is written.
+    emulator_quirks& empty_in_gaps(bool value) & { return set(empty_in_gaps_, value); }
+    emulator_quirks&& empty_in_gaps(bool value) && { return moved(empty_in_gaps_, value); }
+    bool empty_in_gaps() const noexcept { return empty_in_gaps_; }
+
+    /// What NextOffset says when a read in a gap is empty, also in one behind the last record: `exact` leads
+    /// to the gap's end. By default what emulator_options::next_offset() says, whose `exact` is the offset
+    /// asked for when empty_in_gaps() is set.
+    emulator_quirks& gap_next_offset(std::optional<emulator_next_offset> value) &
+    {
+        return set(gap_next_offset_, value);
+    }
+    emulator_quirks&& gap_next_offset(std::optional<emulator_next_offset> value) &&
+    {
+        return moved(gap_next_offset_, value);
+    }
+    std::optional<emulator_next_offset> gap_next_offset() const noexcept { return gap_next_offset_; }
+
+    /// What NextOffset says when emulator::silence() and its like keep a read empty; `exact` is the offset
+    /// that was asked for. By default what emulator_options::next_offset() says.
+    emulator_quirks& silent_next_offset(std::optional<emulator_next_offset> value) &
+    {
+        return set(silent_next_offset_, value);
+    }
+    emulator_quirks&& silent_next_offset(std::optional<emulator_next_offset> value) &&
+    {
+        return moved(silent_next_offset_, value);
+    }
+    std::optional<emulator_next_offset> silent_next_offset() const noexcept { return silent_next_offset_; }
+
+    /// The most bytes of data that one read returns: keys and values as Kafka stores them, strings without
+    /// quotes and escapes. It takes the place of emulator_options::read_cap(), which bounds the answer's
+    /// body: as JSON this can be several times as much. Not set by default.
+    emulator_quirks& max_read_bytes(std::optional<std::size_t> value) &
+    {
+        return set(max_read_bytes_, value);
+    }
+    emulator_quirks&& max_read_bytes(std::optional<std::size_t> value) &&
+    {
+        return moved(max_read_bytes_, value);
+    }
+    std::optional<std::size_t> max_read_bytes() const noexcept { return max_read_bytes_; }
+
+    // Partitions without a leader: see emulator::lose_leader().
+
+    /// What metadata has for their leader.
+    emulator_quirks& leaderless(emulator_leaderless value) & { return set(leaderless_, value); }
+    emulator_quirks&& leaderless(emulator_leaderless value) && { return moved(leaderless_, value); }
+    emulator_leaderless leaderless() const noexcept { return leaderless_; }
+
+    /// What metadata has for their offsets.
+    emulator_quirks& leaderless_offsets(emulator_leaderless_offsets value) &
+    {
+        return set(leaderless_offsets_, value);
+    }
+    emulator_quirks&& leaderless_offsets(emulator_leaderless_offsets value) &&
+    {
+        return moved(leaderless_offsets_, value);
+    }
+    emulator_leaderless_offsets leaderless_offsets() const noexcept { return leaderless_offsets_; }
+
+    /// The status of reads and produces to them: 500 by default; 400 to 599.
+    emulator_quirks& leaderless_status(int value) & { return set(leaderless_status_, value); }
+    emulator_quirks&& leaderless_status(int value) && { return moved(leaderless_status_, value); }
+    int leaderless_status() const noexcept { return leaderless_status_; }
+
+    // Topics that were just created or deleted.
+
+    /// How long the partitions of a topic have no leader after it was created.
+    emulator_quirks& leaders_after(milliseconds value) & { return set(leaders_after_, value); }
+    emulator_quirks&& leaders_after(milliseconds value) && { return moved(leaders_after_, value); }
+    milliseconds leaders_after() const noexcept { return leaders_after_; }
+
+    /// How long a topic has no partitions after it was created.
+    emulator_quirks& partitions_after(milliseconds value) & { return set(partitions_after_, value); }
+    emulator_quirks&& partitions_after(milliseconds value) && { return moved(partitions_after_, value); }
+    milliseconds partitions_after() const noexcept { return partitions_after_; }
+
+    /// How many management nodes there are: 1 by default, as in a service without caches of their own. With
+    /// more, each connection is to one of them, in turn, and a node knows only what it shows: it answers
+    /// produces to a topic, and reads, with 404 as long as its metadata does not show the topic.
+    emulator_quirks& nodes(std::size_t value) & { return set(nodes_, value); }
+    emulator_quirks&& nodes(std::size_t value) && { return moved(nodes_, value); }
+    std::size_t nodes() const noexcept { return nodes_; }
+
+    /// How much later than the first node the second one shows that a topic was created or deleted; the
+    /// third one twice that much later, and so on.
+    emulator_quirks& node_delay(milliseconds value) & { return set(node_delay_, value); }
+    emulator_quirks&& node_delay(milliseconds value) && { return moved(node_delay_, value); }
+    milliseconds node_delay() const noexcept { return node_delay_; }
+
+    /// How many requests that concern a topic a node other than the first must have answered before it shows
+    /// that the topic was created or deleted. Lists of topics concern all of them.
+    emulator_quirks& node_looks(std::size_t value) & { return set(node_looks_, value); }
+    emulator_quirks&& node_looks(std::size_t value) && { return moved(node_looks_, value); }
+    std::size_t node_looks() const noexcept { return node_looks_; }
+
+    // Other requests.
+
+    /// Whether a produce to a topic that does not exist is never answered, instead of with 404.
+    emulator_quirks& missing_topic_hangs(bool value) & { return set(missing_topic_hangs_, value); }
+    emulator_quirks&& missing_topic_hangs(bool value) && { return moved(missing_topic_hangs_, value); }
+    bool missing_topic_hangs() const noexcept { return missing_topic_hangs_; }
+
+    /// Whether GET /v1/status needs a token, as everything else does.
+    emulator_quirks& status_needs_token(bool value) & { return set(status_needs_token_, value); }
+    emulator_quirks&& status_needs_token(bool value) && { return moved(status_needs_token_, value); }
+    bool status_needs_token() const noexcept { return status_needs_token_; }
+
+private:
+    template <class Value>
+    emulator_quirks& set(Value& member, Value value)
+    {
+        member = value;
+        return *this;
+    }
+    template <class Value>
+    emulator_quirks&& moved(Value& member, Value value)
+    {
+        return std::move(set(member, value));
+    }
+
+    bool empty_in_gaps_ = false;
+    std::optional<emulator_next_offset> gap_next_offset_;
+    std::optional<emulator_next_offset> silent_next_offset_;
+    std::optional<std::size_t> max_read_bytes_;
+    emulator_leaderless leaderless_ = emulator_leaderless::null_leader;
+    emulator_leaderless_offsets leaderless_offsets_ = emulator_leaderless_offsets::negative;
+    int leaderless_status_ = 500;
+    milliseconds leaders_after_{0};
+    milliseconds partitions_after_{0};
+    std::size_t nodes_ = 1;
+    milliseconds node_delay_{0};
+    std::size_t node_looks_ = 0;
+    bool missing_topic_hangs_ = false;
+    bool status_needs_token_ = false;
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+// -------- hdikafka/detail/emulator/options.hpp
+
+// The emulator's options: who may come, what it holds, and which form its answers have.
+#ifndef HDIKAFKA_DETAIL_EMULATOR_OPTIONS_HPP
+#define HDIKAFKA_DETAIL_EMULATOR_OPTIONS_HPP
+
+#include <functional>
+#include <vector>
+
+namespace hdikafka::inline v0_1 {
+
+/// The wall clock as the service counts it.
+using emulator_time = std::chrono::sys_time<milliseconds>;
 
 /// The options of hk::emulator. All have defaults; the setters can be chained.
 class emulator_options
@@ -443,10 +633,19 @@ public:
     emulator_options&& out_of_range_status(int value) && { return moved(out_of_range_status_, value); }
     int out_of_range_status() const noexcept { return out_of_range_status_; }
 
-    /// Whether a read that starts in a gap of the offsets is empty, instead of giving the records after it.
-    emulator_options& empty_in_gaps(bool value) & { return set(empty_in_gaps_, value); }
-    emulator_options&& empty_in_gaps(bool value) && { return moved(empty_in_gaps_, value); }
-    bool empty_in_gaps() const noexcept { return empty_in_gaps_; }
+    /// How the service behaves where it is not friendly; emulator::quirks() changes it later.
+    emulator_options& quirks(emulator_quirks value) & { return set(quirks_, std::move(value)); }
+    emulator_options&& quirks(emulator_quirks value) && { return moved(quirks_, std::move(value)); }
+    emulator_quirks const& quirks() const noexcept { return quirks_; }
+
+    /// The quirk of that name.
+    emulator_options& empty_in_gaps(bool value) &
+    {
+        quirks_.empty_in_gaps(value);
+        return *this;
+    }
+    emulator_options&& empty_in_gaps(bool value) && { return std::move(empty_in_gaps(value)); }
+    bool empty_in_gaps() const noexcept { return quirks_.empty_in_gaps(); }
 
     /// The largest request body; a larger one is answered with 413.
     emulator_options& max_body(std::size_t value) & { return set(max_body_, value); }
@@ -509,7 +708,7 @@ private:
     emulator_value_form value_form_ = emulator_value_form::embedded;
     emulator_next_offset next_offset_ = emulator_next_offset::exact;
     int out_of_range_status_ = 400;
-    bool empty_in_gaps_ = false;
+    emulator_quirks quirks_;
     std::size_t max_body_ = std::size_t{16} << 20;
     std::size_t max_connections_ = 4'096;
     milliseconds idle_timeout_{60'000};
@@ -530,7 +729,8 @@ private:
 
 namespace hdikafka::inline v0_1 {
 
-/// A record as the emulator keeps it. Key and value are the JSON texts that were produced.
+/// A record as the emulator keeps it. Key and value are the JSON texts that were produced, or the text that
+/// emulator::append_raw() was given.
 class emulator_record
 {
 public:
@@ -540,7 +740,9 @@ public:
     std::string value;              ///< What was produced, byte for byte.
     std::int32_t partition = 0;     ///< Where it went.
     std::int64_t offset = 0;        ///< Its offset there.
-    emulator_time timestamp;        ///< When it was appended, by the emulator's clock.
+    /// When it was appended, by the emulator's clock, or what emulator::append() was given; nothing when
+    /// answers have none for it.
+    std::optional<emulator_time> timestamp;
 };
 
 } // namespace hdikafka::inline v0_1
@@ -631,21 +833,135 @@ private:
 
 #endif
 
+// -------- hdikafka/detail/emulator/trouble.hpp
+
+// What a test has arranged to go wrong with reads: silence, and records that cannot be had.
+#ifndef HDIKAFKA_DETAIL_EMULATOR_TROUBLE_HPP
+#define HDIKAFKA_DETAIL_EMULATOR_TROUBLE_HPP
+
+#include <limits>
+#include <map>
+#include <string_view>
+
+namespace hdikafka::inline v0_1 {
+
+/// As the number of requests that something befalls: more than there will ever be.
+inline constexpr std::size_t emulator_forever = std::numeric_limits<std::size_t>::max();
+
+} // namespace hdikafka::inline v0_1
+
+namespace hdikafka::inline v0_1::detail::emulation {
+
+/// Takes one of what is left; whether there was one.
+inline bool take_one(std::size_t& left) noexcept
+{
+    if (left == 0)
+        return false;
+    --left;
+    return true;
+}
+
+/// What is wrong with one partition.
+class emulator_trouble
+{
+public:
+    bool leaderless = false;
+
+    /// The next `reads` reads that begin there are empty.
+    void silence_at(std::int64_t offset, std::size_t reads) { silent_[offset] = reads; }
+
+    /// The next `reads` reads that would give the record there have that status.
+    void fail_at(std::int64_t offset, int status, std::size_t reads)
+    {
+        failing_[offset] = failure{status, reads};
+    }
+
+    /// Whether a read that begins there is empty. Each call is a read.
+    bool take_silence(std::int64_t offset)
+    {
+        auto const found = silent_.find(offset);
+        return found != silent_.end() && take_one(found->second);
+    }
+
+    /// The status of a read that would give the record there, or nothing. Each call is a read.
+    std::optional<int> take_failure(std::int64_t offset)
+    {
+        auto const found = failing_.find(offset);
+        if (found == failing_.end() || !take_one(found->second.reads))
+            return std::nullopt;
+        return found->second.status;
+    }
+
+private:
+    class failure
+    {
+    public:
+        int status = 500;
+        std::size_t reads = 0;
+    };
+
+    std::map<std::int64_t, std::size_t> silent_; ///< Reads, by the offset at which they begin.
+    std::map<std::int64_t, failure> failing_;
+};
+
+/// For how long, and whose reads are empty although there are records.
+class emulator_silence
+{
+public:
+    emulator_silence(std::string_view of, std::optional<std::int32_t> one, std::size_t count)
+        : topic(of), partition(one), reads(count)
+    {}
+
+    std::string topic; ///< Empty for all.
+    std::optional<std::int32_t> partition;
+    std::size_t reads;
+    std::optional<emulator_time> until;
+
+    bool concerns(std::string_view read_topic, std::int64_t read_partition) const
+    {
+        return (topic.empty() || topic == read_topic) && (!partition || *partition == read_partition);
+    }
+    bool over(emulator_time now) const noexcept { return reads == 0 || (until && *until <= now); }
+};
+
+class emulator_silences
+{
+public:
+    void add(emulator_silence silence) { list_.push_back(std::move(silence)); }
+    void end() noexcept { list_.clear(); }
+
+    /// Whether a read is empty. Each call is a read, which counts for one silence only.
+    bool take(std::string_view topic, std::int64_t partition, emulator_time now)
+    {
+        std::erase_if(list_, [now](auto const& silence) { return silence.over(now); });
+        for (auto& silence : list_)
+            if (silence.concerns(topic, partition))
+                return take_one(silence.reads);
+        return false;
+    }
+
+private:
+    std::vector<emulator_silence> list_;
+};
+
+} // namespace hdikafka::inline v0_1::detail::emulation
+
+#endif
+
 // -------- hdikafka/emulator.hpp
 
 // hk::emulator: the Kafka REST proxy and its authority in one process, for tests and for trying things out.
 #ifndef HDIKAFKA_EMULATOR_HPP
 #define HDIKAFKA_EMULATOR_HPP
 
-#include <map>
 #include <memory>
-#include <string_view>
 
 namespace hdikafka::inline v0_1 {
 
 namespace detail::emulation {
+class emulator_new_record;
 class emulator_server;
-}
+} // namespace detail::emulation
 
 /// An HTTPS server that speaks the REST proxy's API from memory, and Entra's token endpoint, on one
 /// listener. If the options say so, a second one has Azure's endpoints for managed identities.
@@ -738,8 +1054,19 @@ public:
 
     // What happens behind the clients' backs.
 
-    /// Adds a topic that metadata shows at once.
+    /// Adds a topic that metadata shows at once, at all nodes, and whose partitions have leaders. It may
+    /// have none.
     void add_topic(std::string_view topic, std::int32_t partitions = 1);
+
+    /// Gives a topic more partitions, `total` in all; metadata shows them at once. Throws hk::error
+    /// (errc::bad_request) when it has as many already, or may not have so many.
+    void add_partitions(std::string_view topic, std::int32_t total);
+
+    /// Creates a topic as another client would: it shows, and can be used, as late as options and quirks say.
+    void create_topic(std::string_view topic, std::int32_t partitions = 1);
+
+    /// Deletes a topic as another client would.
+    void delete_topic(std::string_view topic);
 
     /// Deletes a topic and makes it anew, with as many partitions and without a record: its offsets begin at
     /// 0 again. Metadata shows it at once.
@@ -747,6 +1074,14 @@ public:
 
     /// Writes a record as a produce would; gives its offset.
     std::int64_t append(std::string_view topic, record const& record);
+
+    /// The same with a timestamp of any kind, also from before 1970; answers have none for a record without.
+    std::int64_t append(std::string_view topic, record const& record, std::optional<emulator_time> timestamp);
+
+    /// Writes a record with this text as its value, whatever it is: it stands in answers where a value's JSON
+    /// would. So JSON may be nested deeper than a produce can bring it, and a text that is no JSON makes an
+    /// answer that cannot be read. Gives its offset.
+    std::int64_t append_raw(std::string_view topic, std::int32_t partition, std::string text);
 
     /// Deletes what is before the offset, as retention by time or size does.
     void trim(std::string_view topic, std::int32_t partition, std::int64_t offset)
@@ -772,7 +1107,8 @@ public:
         edit(topic, partition, [first, last](auto& log) { log.compact(first, last); });
     }
 
-    /// Passes over `count` offsets at the end, as transaction markers do.
+    /// Passes over `count` offsets at the end, as transaction markers do: until more is written, reads from
+    /// there on are empty. emulator_quirks::gap_next_offset() has what NextOffset then says.
     void inject_gap(std::string_view topic, std::int32_t partition, std::int64_t count)
     {
         edit(topic, partition, [count](auto& log) { log.skip(count); });
@@ -801,6 +1137,50 @@ public:
 
     // What goes wrong.
 
+    /// How the service behaves from now on where it is not friendly. Throws hk::error (errc::invalid_option)
+    /// when one of them cannot be.
+    void quirks(emulator_quirks quirks);
+    emulator_quirks quirks() const;
+
+    /// Keeps the next `reads` reads empty although there are records, as a proxy does whose own wait for
+    /// Kafka was too short: of all topics, or of one, or of one partition of it. Several befall reads one
+    /// after the other. emulator_quirks::silent_next_offset() has what NextOffset then says.
+    void silence(std::size_t reads, std::string_view topic = {},
+                 std::optional<std::int32_t> partition = std::nullopt);
+
+    /// The same for that long, by the emulator's clock.
+    void silence_for(milliseconds time, std::string_view topic = {},
+                     std::optional<std::int32_t> partition = std::nullopt);
+
+    /// Ends what silence() and silence_for() began.
+    void end_silence();
+
+    /// Keeps the next `reads` reads empty that begin exactly at the offset; 0 ends that.
+    void silence_at(std::string_view topic, std::int32_t partition, std::int64_t offset,
+                    std::size_t reads = emulator_forever)
+    {
+        trouble(topic, partition, [=](auto& there) { there.silence_at(offset, reads); });
+    }
+
+    /// Answers with that status the next `reads` reads whose answers would have the record at the offset, as
+    /// a proxy does that cannot decode it; 0 ends that. Throws hk::error (errc::invalid_option) when the
+    /// status is not 400 to 599.
+    void fail_at(std::string_view topic, std::int32_t partition, std::int64_t offset, int status = 500,
+                 std::size_t reads = emulator_forever);
+
+    /// Takes a partition's leader away: reads and produces to it fail, records without a partition and a key
+    /// go to others, and metadata shows it. emulator_quirks has how.
+    void lose_leader(std::string_view topic, std::int32_t partition)
+    {
+        trouble(topic, partition, [](auto& there) { there.leaderless = true; });
+    }
+
+    /// Gives the leader back.
+    void elect_leader(std::string_view topic, std::int32_t partition)
+    {
+        trouble(topic, partition, [](auto& there) { there.leaderless = false; });
+    }
+
     /// Lets a request fail, see emulator_fault. Faults of one route happen in the order of their
     /// injection.
     void inject(emulator_fault fault);
@@ -810,6 +1190,13 @@ public:
     void refuse_records(std::size_t count);
 
 private:
+    void trouble(std::string_view topic, std::int32_t partition,
+                 std::function<void(detail::emulation::emulator_trouble&)> change);
+
+    void add_silence(detail::emulation::emulator_silence silence);
+
+    std::int64_t write(std::string_view topic, detail::emulation::emulator_new_record record);
+
     void edit(std::string_view topic, std::int32_t partition,
               std::function<void(detail::emulation::emulator_log&)> change);
 
@@ -978,6 +1365,516 @@ inline result<emulator_certificate> make_emulator_certificate(std::vector<std::s
     if (out.ca_pem.empty() || out.chain_pem.empty() || out.key_pem.empty())
         return failed();
     return out;
+}
+
+} // namespace hdikafka::inline v0_1::detail::emulation
+
+#endif
+
+// -------- hdikafka/detail/emulator/assertion.hpp
+
+// The authority's side of a client assertion: whose certificate signed it, and what it claims. Entra's error
+// codes and words are imitated as far as programs look at them.
+#ifndef HDIKAFKA_DETAIL_EMULATOR_ASSERTION_HPP
+#define HDIKAFKA_DETAIL_EMULATOR_ASSERTION_HPP
+
+#include <openssl/err.h>
+#include <openssl/rsa.h>
+
+#include <variant>
+
+namespace hdikafka::inline v0_1::detail::emulation {
+
+/// Why an assertion is refused: with status 401 and the error `invalid_client`.
+class assertion_fault
+{
+public:
+    int code; ///< The number behind AADSTS.
+    std::string description;
+};
+
+/// What an assertion says that is signed as it should be. Whether that is true, and when, is for the caller
+/// to judge.
+class verified_assertion
+{
+public:
+    std::string audience;
+    std::string issuer;
+    std::string subject;
+    std::string id;                         ///< Empty when there is none.
+    std::optional<std::int64_t> not_before; ///< Seconds since 1970, like expires.
+    std::int64_t expires = 0;
+};
+
+/// A certificate that the app registration knows: what the portal calls "Certificates & secrets".
+class registered_certificate
+{
+public:
+    pkey_ptr key; ///< Public, RSA.
+    std::string der;
+    std::string sha1;   ///< Of der, 20 bytes.
+    std::string sha256; ///< Of der, 32 bytes.
+};
+
+/// Reads all certificates of a PEM text; private keys between them are passed over.
+template <class = void>
+result<std::vector<registered_certificate>> read_registered_certificates(std::string_view pem)
+{
+    auto const refused = [](char const* why) {
+        ERR_clear_error();
+        return error(errc::invalid_option, std::string("a client's certificates: ") + why);
+    };
+    ERR_clear_error();
+    std::vector<registered_certificate> out;
+    bio_ptr const in(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+    while (x509_ptr const read{PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr)}) {
+        registered_certificate& made = out.emplace_back();
+        made.key = pkey_ptr(X509_get_pubkey(read.get()));
+        if (!made.key || EVP_PKEY_get_base_id(made.key.get()) != EVP_PKEY_RSA)
+            return refused("one is not for RSA");
+        made.der = certificate_der(read.get());
+        made.sha1 = digest_of(made.der, EVP_sha1());
+        made.sha256 = digest_of(made.der, EVP_sha256());
+    }
+    if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
+        return refused("one is damaged");
+    if (out.empty())
+        return refused("there is none in the text");
+    ERR_clear_error();
+    return out;
+}
+
+/// An assertion's header, decoded.
+class assertion_head
+{
+public:
+    std::string algorithm;
+    std::optional<std::string> sha1;   ///< `x5t`, 20 bytes.
+    std::optional<std::string> sha256; ///< `x5t#S256`, 32 bytes.
+    std::optional<std::string> leaf;   ///< The first of `x5c`, DER.
+    bool critical = false;             ///< There is `crit`, all of which the reader must know.
+};
+
+template <class = void>
+bool read_thumbprint(json_reader& in, std::optional<std::string>& out, std::size_t size)
+{
+    std::string text;
+    if (!read_text(in, text))
+        return false;
+    out = base64_decode(text, base64_form::url);
+    return out && out->size() == size;
+}
+
+/// Reads a list of certificates, each of which has to be one.
+template <class = void>
+bool read_certificates(json_reader& in, std::optional<std::string>& leaf)
+{
+    leaf.reset();
+    return read_array(in,
+                      [&] {
+                          std::string text;
+                          if (!read_text(in, text))
+                              return false;
+                          auto der = base64_decode(text, base64_form::standard);
+                          if (!der)
+                              return false;
+                          auto const* at = reinterpret_cast<unsigned char const*>(der->data());
+                          auto const* const end = at + der->size();
+                          x509_ptr const certificate(d2i_X509(nullptr, &at, static_cast<long>(der->size())));
+                          ERR_clear_error();
+                          if (!certificate || at != end)
+                              return false;
+                          if (!leaf)
+                              leaf = std::move(der);
+                          return true;
+                      }) &&
+           leaf;
+}
+
+template <class = void>
+std::optional<assertion_head> read_assertion_head(std::string_view json)
+{
+    assertion_head out;
+    json_reader in(json);
+    bool const read = read_object(in, [&](std::string_view name) {
+        if (name == "alg")
+            return read_text(in, out.algorithm);
+        if (name == "x5t")
+            return read_thumbprint(in, out.sha1, 20);
+        if (name == "x5t#S256")
+            return read_thumbprint(in, out.sha256, 32);
+        if (name == "x5c")
+            return read_certificates(in, out.leaf);
+        out.critical = out.critical || name == "crit";
+        return in.skip();
+    });
+    return read && in.finish() ? std::optional(std::move(out)) : std::nullopt;
+}
+
+template <class = void>
+std::optional<verified_assertion> read_assertion_claims(std::string_view json)
+{
+    verified_assertion out;
+    std::optional<std::int64_t> expires;
+    json_reader in(json);
+    auto const read_time = [&in](std::optional<std::int64_t>& time) { return in.integer(time.emplace()); };
+    bool const read = read_object(in, [&](std::string_view name) {
+        if (name == "aud")
+            return read_text(in, out.audience);
+        if (name == "iss")
+            return read_text(in, out.issuer);
+        if (name == "sub")
+            return read_text(in, out.subject);
+        if (name == "jti")
+            return read_text(in, out.id);
+        if (name == "nbf")
+            return read_time(out.not_before);
+        if (name == "exp")
+            return read_time(expires);
+        return in.skip();
+    });
+    bool const whole = read && in.finish() && expires && !out.audience.empty() && !out.issuer.empty() &&
+                       !out.subject.empty();
+    if (!whole)
+        return std::nullopt;
+    out.expires = *expires;
+    return out;
+}
+
+/// Verifies RS256, or PS256 with as much salt as digest.
+template <class = void>
+bool signed_with(EVP_PKEY* key, bool pss, std::string_view text, std::string_view signature)
+{
+    digest_context_ptr const context(EVP_MD_CTX_new());
+    EVP_PKEY_CTX* settings = nullptr; // the context's own
+    auto const bytes = [](std::string_view of) { return reinterpret_cast<unsigned char const*>(of.data()); };
+    bool const good =
+        context && EVP_DigestVerifyInit(context.get(), &settings, EVP_sha256(), nullptr, key) == 1 &&
+        (!pss || (EVP_PKEY_CTX_set_rsa_padding(settings, RSA_PKCS1_PSS_PADDING) == 1 &&
+                  EVP_PKEY_CTX_set_rsa_pss_saltlen(settings, RSA_PSS_SALTLEN_DIGEST) == 1 &&
+                  EVP_PKEY_CTX_set_rsa_mgf1_md(settings, EVP_sha256()) == 1)) &&
+        EVP_DigestVerify(context.get(), bytes(signature), signature.size(), bytes(text), text.size()) == 1;
+    ERR_clear_error();
+    return good;
+}
+
+/// Takes a client's JWT apart and verifies its signature with the certificate that its header names.
+template <class = void>
+std::variant<verified_assertion, assertion_fault>
+verify_client_assertion(std::string_view jwt, std::vector<registered_certificate> const& registered)
+{
+    auto const malformed = [](std::string_view why) {
+        return assertion_fault{50027, "JWT token is invalid or malformed. (" + std::string(why) + ")"};
+    };
+    auto const first = jwt.find('.');
+    auto const second = jwt.find('.', first == std::string_view::npos ? first : first + 1);
+    if (second == std::string_view::npos)
+        return malformed("It is not three parts with dots between them.");
+    auto const header_json = base64_decode(jwt.substr(0, first), base64_form::url);
+    auto const claims_json = base64_decode(jwt.substr(first + 1, second - first - 1), base64_form::url);
+    auto const signature = base64_decode(jwt.substr(second + 1), base64_form::url);
+    if (!header_json || !claims_json || !signature)
+        return malformed("A part is not base64url without padding.");
+    auto const head = read_assertion_head(*header_json);
+    if (!head)
+        return malformed("The header is not the JSON that it should be.");
+    auto claims = read_assertion_claims(*claims_json);
+    if (!claims)
+        return malformed("The claims are not JSON with aud, iss, sub and exp.");
+    bool const pss = head->algorithm == "PS256";
+    if (head->critical || (!pss && head->algorithm != "RS256"))
+        return malformed("The header asks for what the emulator does not know: it takes PS256 and RS256.");
+    if (!head->sha1 && !head->sha256)
+        return malformed(
+            "No certificate SHA-1 thumbprint or certificate SHA-256 thumbprint is in the header.");
+
+    auto const known = std::ranges::find_if(registered, [&head](registered_certificate const& each) {
+        return head->sha1.value_or(each.sha1) == each.sha1 &&
+               head->sha256.value_or(each.sha256) == each.sha256;
+    });
+    if (known == registered.end())
+        return assertion_fault{700027,
+                               "The certificate with identifier used to sign the client assertion is not "
+                               "registered on application. [Reason - The key was not found.]"};
+    if (head->leaf.value_or(known->der) != known->der)
+        return assertion_fault{
+            700027, "Client assertion failed signature validation. (The first certificate of x5c is not "
+                    "the one of the thumbprint.)"};
+    if (!signed_with(known->key.get(), pss, jwt.substr(0, second), *signature))
+        return assertion_fault{700027, "Client assertion failed signature validation."};
+    return std::move(*claims);
+}
+
+/// Judges the time, with the five minutes that Entra grants to clocks.
+inline std::optional<assertion_fault> judge_assertion_time(verified_assertion const& claims,
+                                                           emulator_time now)
+{
+    constexpr std::int64_t skew = 300;
+    std::int64_t const seconds = std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count();
+    bool const early = claims.not_before && *claims.not_before > seconds + skew;
+    if (!early && claims.expires > seconds - skew)
+        return std::nullopt;
+    return assertion_fault{700024, "Client assertion is not within its valid time range. (Current time: " +
+                                       std::to_string(seconds) + ", valid from " +
+                                       (claims.not_before ? std::to_string(*claims.not_before) : "any") +
+                                       " until " + std::to_string(claims.expires) + ".)"};
+}
+
+} // namespace hdikafka::inline v0_1::detail::emulation
+
+#endif
+
+// -------- hdikafka/detail/emulator/visibility.hpp
+
+// Since when, and until when, the management nodes' metadata shows a topic.
+#ifndef HDIKAFKA_DETAIL_EMULATOR_VISIBILITY_HPP
+#define HDIKAFKA_DETAIL_EMULATOR_VISIBILITY_HPP
+
+#include <set>
+
+namespace hdikafka::inline v0_1::detail::emulation {
+
+/// The longest that anything takes: a longer time is as good as for ever, and would overflow clocks.
+inline constexpr milliseconds emulator_longest = std::chrono::hours(24 * 365 * 1'000);
+
+/// After that time, of whatever length.
+inline emulator_time later(emulator_time now, milliseconds time) noexcept
+{
+    return now + std::min(time, emulator_longest);
+}
+
+/// Who is asked, and when. Nodes count from 0.
+class emulator_view
+{
+public:
+    emulator_view(emulator_time time, std::size_t asked = 0) noexcept : now(time), node(asked) {}
+
+    emulator_time now;
+    std::size_t node;
+};
+
+/// Of one topic.
+class emulator_visibility
+{
+public:
+    emulator_visibility() = default;
+    explicit emulator_visibility(emulator_time shown_from) : changed_(shown_from) {}
+
+    /// All nodes show it, and always did.
+    static emulator_visibility everywhere()
+    {
+        emulator_visibility out;
+        out.everywhere_ = true;
+        return out;
+    }
+
+    bool shown(emulator_view const& view, emulator_quirks const& quirks) const
+    {
+        bool const knows = everywhere_ || learned(view, quirks);
+        return deleted_ ? knew_.contains(view.node) && !knows : knows;
+    }
+
+    /// A node was asked something that concerns the topic.
+    void looked(std::size_t node) { ++looks_[node]; }
+
+    /// The topic was deleted; those who show it will do so until they learn of it, the first of them at
+    /// `shown_until`.
+    void remove(emulator_time now, emulator_time shown_until, emulator_quirks const& quirks)
+    {
+        std::set<std::size_t> knew;
+        for (std::size_t node = 0; node < quirks.nodes(); ++node)
+            if (shown({now, node}, quirks))
+                knew.insert(node);
+        knew_ = std::move(knew);
+        deleted_ = true;
+        everywhere_ = false;
+        changed_ = shown_until;
+        looks_.clear();
+    }
+
+    bool shown_anywhere(emulator_time now, emulator_quirks const& quirks) const
+    {
+        for (std::size_t node = 0; node < quirks.nodes(); ++node)
+            if (shown({now, node}, quirks))
+                return true;
+        return false;
+    }
+
+private:
+    /// Whether the node knows of the last change.
+    bool learned(emulator_view const& view, emulator_quirks const& quirks) const
+    {
+        auto const late =
+            static_cast<milliseconds::rep>(view.node) * std::min(quirks.node_delay(), emulator_longest);
+        if (view.now < changed_ + late)
+            return false;
+        if (view.node == 0 || quirks.node_looks() == 0)
+            return true;
+        auto const looks = looks_.find(view.node);
+        return looks != looks_.end() && looks->second >= quirks.node_looks();
+    }
+
+    emulator_time changed_; ///< When the first node learned, or will learn, of the last change.
+    bool everywhere_ = false;
+    bool deleted_ = false;
+    std::set<std::size_t> knew_;               ///< The nodes that showed it when it was deleted.
+    std::map<std::size_t, std::size_t> looks_; ///< Since the last change, by node.
+};
+
+} // namespace hdikafka::inline v0_1::detail::emulation
+
+#endif
+
+// -------- hdikafka/detail/emulator/topic.hpp
+
+// The pretend cluster's parts: brokers, a topic with its partitions, records on their way in.
+#ifndef HDIKAFKA_DETAIL_EMULATOR_TOPIC_HPP
+#define HDIKAFKA_DETAIL_EMULATOR_TOPIC_HPP
+
+#include <array>
+
+namespace hdikafka::inline v0_1::detail::emulation {
+
+inline constexpr std::int32_t emulator_broker_count = 3;
+
+class emulator_broker_endpoint
+{
+public:
+    std::string_view host;
+    std::string_view rack;
+    std::int32_t port = 0;
+    std::int32_t id = 0;
+};
+
+inline constexpr std::array<emulator_broker_endpoint, emulator_broker_count> emulator_broker_endpoints{
+    {{"wn0-emulator.internal", "/fault-domain-0", 9092, 1001},
+     {"wn1-emulator.internal", "/fault-domain-1", 9092, 1002},
+     {"wn2-emulator.internal", "/fault-domain-2", 9092, 1003}}};
+
+/// Topics' names as Kafka has them.
+inline bool valid_emulator_topic(std::string_view name) { return bool(check_topic(name)); }
+
+/// What a topic is created with; what is not set is left to the cluster.
+class emulator_topic_config
+{
+public:
+    std::optional<std::int32_t> partition_count;
+    std::optional<std::int32_t> replication_factor;
+    std::map<std::string, std::string> properties; ///< Names and JSON texts.
+};
+
+/// `partitions` and `troubles` have the same size.
+class emulator_topic
+{
+public:
+    std::string name;
+    std::int32_t replication_factor = 1;
+    std::int32_t first_broker = 0; ///< Leads partition 0; the others follow in turn.
+    std::map<std::string, std::string> properties;
+    std::vector<emulator_log> partitions;
+    std::vector<emulator_trouble> troubles; ///< By partition.
+    std::uint32_t turn = 0;                 ///< The partition of the next record without a key.
+    emulator_visibility visibility;
+    emulator_time partitions_from; ///< Until then it has none.
+    emulator_time leaders_from;    ///< Until then no partition has one.
+
+    /// As many partitions; none of those that are there goes.
+    void resize(std::int32_t count)
+    {
+        partitions.resize(static_cast<std::size_t>(count));
+        troubles.resize(partitions.size());
+    }
+
+    std::size_t partition_count(emulator_time now) const noexcept
+    {
+        return now < partitions_from ? 0 : partitions.size();
+    }
+
+    bool has_leader(std::size_t partition, emulator_time now) const noexcept
+    {
+        return now >= leaders_from && !troubles[partition].leaderless;
+    }
+
+    /// The index in emulator_broker_endpoints of a partition's nth replica; the first one leads.
+    std::size_t replica(std::size_t partition, std::size_t n) const noexcept
+    {
+        return (static_cast<std::size_t>(first_broker) + partition + n) % emulator_broker_count;
+    }
+};
+
+/// A record on its way in. A key that is absent or null has no bytes to hash.
+class emulator_new_record
+{
+public:
+    std::optional<std::string> key; ///< JSON text.
+    std::optional<std::string> key_bytes;
+    std::optional<std::int64_t> partition;
+    std::string value;    ///< JSON text.
+    bool stamped = false; ///< The timestamp is given; else it is the time of its arrival.
+    std::optional<emulator_time> timestamp;
+};
+
+/// Where a record went, or why it was refused.
+class emulator_placement
+{
+public:
+    std::int32_t partition = 0;
+    std::int64_t offset = -1;
+    bool refused = false;
+};
+
+} // namespace hdikafka::inline v0_1::detail::emulation
+
+#endif
+
+// -------- hdikafka/detail/emulator/checks.hpp
+
+// Whether an emulator's options, and what is arranged later, can be served.
+#ifndef HDIKAFKA_DETAIL_EMULATOR_CHECKS_HPP
+#define HDIKAFKA_DETAIL_EMULATOR_CHECKS_HPP
+
+namespace hdikafka::inline v0_1::detail::emulation {
+
+inline bool is_refusal(int status) noexcept { return status >= 400 && status <= 599; }
+
+inline result<void> check_quirks(emulator_quirks const& quirks)
+{
+    if (quirks.nodes() < 1)
+        return error(errc::invalid_option, "there is at least one node");
+    if (quirks.node_delay().count() < 0 || quirks.leaders_after().count() < 0 ||
+        quirks.partitions_after().count() < 0)
+        return error(errc::invalid_option, "a time is negative");
+    if (!is_refusal(quirks.leaderless_status()))
+        return error(errc::invalid_option, "leaderless_status is 400 to 599");
+    return {};
+}
+
+/// Whether the options can be served.
+inline result<void> check_options(emulator_options const& options)
+{
+    auto const wrong = [](char const* what) { return error(errc::invalid_option, what); };
+    for (char const c : options.tenant())
+        if (c != '.' && (c == '_' || !valid_emulator_topic(std::string_view(&c, 1))))
+            return wrong("a tenant is made of [A-Za-z0-9.-]");
+    if (options.tenant().empty() || options.client_id().empty() || options.client_secret().empty())
+        return wrong("the tenant, the client id and the client secret must not be empty");
+    if (!options.client_certificates().empty())
+        if (auto const read = read_registered_certificates(options.client_certificates()); !read)
+            return read.error();
+    if (options.identity_header().empty() || !has_no_control(options.identity_header()) ||
+        !has_no_control(options.arc_key_file()))
+        return wrong("the identity header or the path of Arc's key cannot stand in a header field");
+    if (options.token_lifetime().count() < 0 ||
+        options.token_refresh_in().value_or(std::chrono::seconds()).count() < 0 ||
+        options.visibility_delay().count() < 0 || options.latency().count() < 0 ||
+        options.idle_timeout().count() <= 0)
+        return wrong("a time is negative");
+    int const status = options.out_of_range_status();
+    if (status != 200 && !is_refusal(status))
+        return wrong("out_of_range_status is 200 or 400 to 599");
+    if (options.max_partitions() < 1 || options.max_topics() < 1 || options.max_connections() < 1)
+        return wrong("a maximum is less than 1");
+    return check_quirks(options.quirks());
 }
 
 } // namespace hdikafka::inline v0_1::detail::emulation
@@ -1363,7 +2260,6 @@ private:
 #ifndef HDIKAFKA_DETAIL_EMULATOR_CONNECTION_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_CONNECTION_HPP
 
-#include <array>
 #include <exception>
 #include <span>
 
@@ -1643,259 +2539,6 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/emulator/assertion.hpp
-
-// The authority's side of a client assertion: whose certificate signed it, and what it claims. Entra's error
-// codes and words are imitated as far as programs look at them.
-#ifndef HDIKAFKA_DETAIL_EMULATOR_ASSERTION_HPP
-#define HDIKAFKA_DETAIL_EMULATOR_ASSERTION_HPP
-
-#include <openssl/err.h>
-#include <openssl/rsa.h>
-
-#include <variant>
-
-namespace hdikafka::inline v0_1::detail::emulation {
-
-/// Why an assertion is refused: with status 401 and the error `invalid_client`.
-class assertion_fault
-{
-public:
-    int code; ///< The number behind AADSTS.
-    std::string description;
-};
-
-/// What an assertion says that is signed as it should be. Whether that is true, and when, is for the caller
-/// to judge.
-class verified_assertion
-{
-public:
-    std::string audience;
-    std::string issuer;
-    std::string subject;
-    std::string id;                         ///< Empty when there is none.
-    std::optional<std::int64_t> not_before; ///< Seconds since 1970, like expires.
-    std::int64_t expires = 0;
-};
-
-/// A certificate that the app registration knows: what the portal calls "Certificates & secrets".
-class registered_certificate
-{
-public:
-    pkey_ptr key; ///< Public, RSA.
-    std::string der;
-    std::string sha1;   ///< Of der, 20 bytes.
-    std::string sha256; ///< Of der, 32 bytes.
-};
-
-/// Reads all certificates of a PEM text; private keys between them are passed over.
-template <class = void>
-result<std::vector<registered_certificate>> read_registered_certificates(std::string_view pem)
-{
-    auto const refused = [](char const* why) {
-        ERR_clear_error();
-        return error(errc::invalid_option, std::string("a client's certificates: ") + why);
-    };
-    ERR_clear_error();
-    std::vector<registered_certificate> out;
-    bio_ptr const in(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-    while (x509_ptr const read{PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr)}) {
-        registered_certificate& made = out.emplace_back();
-        made.key = pkey_ptr(X509_get_pubkey(read.get()));
-        if (!made.key || EVP_PKEY_get_base_id(made.key.get()) != EVP_PKEY_RSA)
-            return refused("one is not for RSA");
-        made.der = certificate_der(read.get());
-        made.sha1 = digest_of(made.der, EVP_sha1());
-        made.sha256 = digest_of(made.der, EVP_sha256());
-    }
-    if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
-        return refused("one is damaged");
-    if (out.empty())
-        return refused("there is none in the text");
-    ERR_clear_error();
-    return out;
-}
-
-/// An assertion's header, decoded.
-class assertion_head
-{
-public:
-    std::string algorithm;
-    std::optional<std::string> sha1;   ///< `x5t`, 20 bytes.
-    std::optional<std::string> sha256; ///< `x5t#S256`, 32 bytes.
-    std::optional<std::string> leaf;   ///< The first of `x5c`, DER.
-    bool critical = false;             ///< There is `crit`, all of which the reader must know.
-};
-
-template <class = void>
-bool read_thumbprint(json_reader& in, std::optional<std::string>& out, std::size_t size)
-{
-    std::string text;
-    if (!read_text(in, text))
-        return false;
-    out = base64_decode(text, base64_form::url);
-    return out && out->size() == size;
-}
-
-/// Reads a list of certificates, each of which has to be one.
-template <class = void>
-bool read_certificates(json_reader& in, std::optional<std::string>& leaf)
-{
-    leaf.reset();
-    return read_array(in,
-                      [&] {
-                          std::string text;
-                          if (!read_text(in, text))
-                              return false;
-                          auto der = base64_decode(text, base64_form::standard);
-                          if (!der)
-                              return false;
-                          auto const* at = reinterpret_cast<unsigned char const*>(der->data());
-                          auto const* const end = at + der->size();
-                          x509_ptr const certificate(d2i_X509(nullptr, &at, static_cast<long>(der->size())));
-                          ERR_clear_error();
-                          if (!certificate || at != end)
-                              return false;
-                          if (!leaf)
-                              leaf = std::move(der);
-                          return true;
-                      }) &&
-           leaf;
-}
-
-template <class = void>
-std::optional<assertion_head> read_assertion_head(std::string_view json)
-{
-    assertion_head out;
-    json_reader in(json);
-    bool const read = read_object(in, [&](std::string_view name) {
-        if (name == "alg")
-            return read_text(in, out.algorithm);
-        if (name == "x5t")
-            return read_thumbprint(in, out.sha1, 20);
-        if (name == "x5t#S256")
-            return read_thumbprint(in, out.sha256, 32);
-        if (name == "x5c")
-            return read_certificates(in, out.leaf);
-        out.critical = out.critical || name == "crit";
-        return in.skip();
-    });
-    return read && in.finish() ? std::optional(std::move(out)) : std::nullopt;
-}
-
-template <class = void>
-std::optional<verified_assertion> read_assertion_claims(std::string_view json)
-{
-    verified_assertion out;
-    std::optional<std::int64_t> expires;
-    json_reader in(json);
-    auto const read_time = [&in](std::optional<std::int64_t>& time) { return in.integer(time.emplace()); };
-    bool const read = read_object(in, [&](std::string_view name) {
-        if (name == "aud")
-            return read_text(in, out.audience);
-        if (name == "iss")
-            return read_text(in, out.issuer);
-        if (name == "sub")
-            return read_text(in, out.subject);
-        if (name == "jti")
-            return read_text(in, out.id);
-        if (name == "nbf")
-            return read_time(out.not_before);
-        if (name == "exp")
-            return read_time(expires);
-        return in.skip();
-    });
-    bool const whole = read && in.finish() && expires && !out.audience.empty() && !out.issuer.empty() &&
-                       !out.subject.empty();
-    if (!whole)
-        return std::nullopt;
-    out.expires = *expires;
-    return out;
-}
-
-/// Verifies RS256, or PS256 with as much salt as digest.
-template <class = void>
-bool signed_with(EVP_PKEY* key, bool pss, std::string_view text, std::string_view signature)
-{
-    digest_context_ptr const context(EVP_MD_CTX_new());
-    EVP_PKEY_CTX* settings = nullptr; // the context's own
-    auto const bytes = [](std::string_view of) { return reinterpret_cast<unsigned char const*>(of.data()); };
-    bool const good =
-        context && EVP_DigestVerifyInit(context.get(), &settings, EVP_sha256(), nullptr, key) == 1 &&
-        (!pss || (EVP_PKEY_CTX_set_rsa_padding(settings, RSA_PKCS1_PSS_PADDING) == 1 &&
-                  EVP_PKEY_CTX_set_rsa_pss_saltlen(settings, RSA_PSS_SALTLEN_DIGEST) == 1 &&
-                  EVP_PKEY_CTX_set_rsa_mgf1_md(settings, EVP_sha256()) == 1)) &&
-        EVP_DigestVerify(context.get(), bytes(signature), signature.size(), bytes(text), text.size()) == 1;
-    ERR_clear_error();
-    return good;
-}
-
-/// Takes a client's JWT apart and verifies its signature with the certificate that its header names.
-template <class = void>
-std::variant<verified_assertion, assertion_fault>
-verify_client_assertion(std::string_view jwt, std::vector<registered_certificate> const& registered)
-{
-    auto const malformed = [](std::string_view why) {
-        return assertion_fault{50027, "JWT token is invalid or malformed. (" + std::string(why) + ")"};
-    };
-    auto const first = jwt.find('.');
-    auto const second = jwt.find('.', first == std::string_view::npos ? first : first + 1);
-    if (second == std::string_view::npos)
-        return malformed("It is not three parts with dots between them.");
-    auto const header_json = base64_decode(jwt.substr(0, first), base64_form::url);
-    auto const claims_json = base64_decode(jwt.substr(first + 1, second - first - 1), base64_form::url);
-    auto const signature = base64_decode(jwt.substr(second + 1), base64_form::url);
-    if (!header_json || !claims_json || !signature)
-        return malformed("A part is not base64url without padding.");
-    auto const head = read_assertion_head(*header_json);
-    if (!head)
-        return malformed("The header is not the JSON that it should be.");
-    auto claims = read_assertion_claims(*claims_json);
-    if (!claims)
-        return malformed("The claims are not JSON with aud, iss, sub and exp.");
-    bool const pss = head->algorithm == "PS256";
-    if (head->critical || (!pss && head->algorithm != "RS256"))
-        return malformed("The header asks for what the emulator does not know: it takes PS256 and RS256.");
-    if (!head->sha1 && !head->sha256)
-        return malformed(
-            "No certificate SHA-1 thumbprint or certificate SHA-256 thumbprint is in the header.");
-
-    auto const known = std::ranges::find_if(registered, [&head](registered_certificate const& each) {
-        return head->sha1.value_or(each.sha1) == each.sha1 &&
-               head->sha256.value_or(each.sha256) == each.sha256;
-    });
-    if (known == registered.end())
-        return assertion_fault{700027,
-                               "The certificate with identifier used to sign the client assertion is not "
-                               "registered on application. [Reason - The key was not found.]"};
-    if (head->leaf.value_or(known->der) != known->der)
-        return assertion_fault{
-            700027, "Client assertion failed signature validation. (The first certificate of x5c is not "
-                    "the one of the thumbprint.)"};
-    if (!signed_with(known->key.get(), pss, jwt.substr(0, second), *signature))
-        return assertion_fault{700027, "Client assertion failed signature validation."};
-    return std::move(*claims);
-}
-
-/// Judges the time, with the five minutes that Entra grants to clocks.
-inline std::optional<assertion_fault> judge_assertion_time(verified_assertion const& claims,
-                                                           emulator_time now)
-{
-    constexpr std::int64_t skew = 300;
-    std::int64_t const seconds = std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count();
-    bool const early = claims.not_before && *claims.not_before > seconds + skew;
-    if (!early && claims.expires > seconds - skew)
-        return std::nullopt;
-    return assertion_fault{700024, "Client assertion is not within its valid time range. (Current time: " +
-                                       std::to_string(seconds) + ", valid from " +
-                                       (claims.not_before ? std::to_string(*claims.not_before) : "any") +
-                                       " until " + std::to_string(claims.expires) + ".)"};
-}
-
-} // namespace hdikafka::inline v0_1::detail::emulation
-
-#endif
-
 // -------- hdikafka/detail/emulator/authority.hpp
 
 // The pretend authority: who may have a token, and whose tokens are good. Entra's error codes and words are
@@ -2170,131 +2813,83 @@ private:
 #ifndef HDIKAFKA_DETAIL_EMULATOR_BROKER_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_BROKER_HPP
 
-#include <set>
-
 namespace hdikafka::inline v0_1::detail::emulation {
-
-inline constexpr std::int32_t emulator_broker_count = 3;
-
-class emulator_broker_endpoint
-{
-public:
-    std::string_view host;
-    std::string_view rack;
-    std::int32_t port = 0;
-    std::int32_t id = 0;
-};
-
-inline constexpr std::array<emulator_broker_endpoint, emulator_broker_count> emulator_broker_endpoints{
-    {{"wn0-emulator.internal", "/fault-domain-0", 9092, 1001},
-     {"wn1-emulator.internal", "/fault-domain-1", 9092, 1002},
-     {"wn2-emulator.internal", "/fault-domain-2", 9092, 1003}}};
-
-/// Topics' names as Kafka has them.
-inline bool valid_emulator_topic(std::string_view name) { return bool(check_topic(name)); }
-
-/// What a topic is created with; what is not set is left to the cluster.
-class emulator_topic_config
-{
-public:
-    std::optional<std::int32_t> partition_count;
-    std::optional<std::int32_t> replication_factor;
-    std::map<std::string, std::string> properties; ///< Names and JSON texts.
-};
-
-class emulator_topic
-{
-public:
-    std::string name;
-    std::int32_t replication_factor = 1;
-    std::int32_t first_broker = 0; ///< Leads partition 0; the others follow in turn.
-    std::map<std::string, std::string> properties;
-    std::vector<emulator_log> partitions;
-    std::uint32_t turn = 0; ///< The partition of the next record without a key.
-    emulator_time shown_from;
-    emulator_time shown_until = emulator_time::max(); ///< Later only for a deleted topic.
-
-    bool shown(emulator_time now) const noexcept { return shown_from <= now && now < shown_until; }
-
-    /// The index in emulator_broker_endpoints of a partition's nth replica; the first one leads.
-    std::size_t replica(std::size_t partition, std::size_t n) const noexcept
-    {
-        return (static_cast<std::size_t>(first_broker) + partition + n) % emulator_broker_count;
-    }
-};
-
-/// A record on its way in. A key that is absent or null has no bytes to hash.
-class emulator_new_record
-{
-public:
-    std::optional<std::string> key; ///< JSON text.
-    std::optional<std::string> key_bytes;
-    std::optional<std::int64_t> partition;
-    std::string value; ///< JSON text.
-};
-
-/// Where a record went, or why it was refused.
-class emulator_placement
-{
-public:
-    std::int32_t partition = 0;
-    std::int64_t offset = -1;
-    bool refused = false;
-};
 
 class emulator_broker
 {
 public:
-    explicit emulator_broker(emulator_options options) : options_(std::move(options)) {}
+    explicit emulator_broker(emulator_options options)
+        : options_(std::move(options)), quirks_(options_.quirks())
+    {}
 
-    /// Shown by metadata after the visibility delay.
+    emulator_quirks const& quirks() const noexcept { return quirks_; }
+    void quirks(emulator_quirks value) { quirks_ = std::move(value); }
+
+    /// Usable, and shown by metadata, as late as the options and quirks say.
     result<void> create(std::string_view name, emulator_topic_config config, emulator_time now)
     {
-        if (!valid_emulator_topic(name))
-            return error(errc::invalid_topic, "a topic name is 1 to 249 of [a-zA-Z0-9._-], not . or ..");
-        if (topics_.contains(name))
-            return error(errc::already_exists, "topic '" + std::string(name) + "' already exists");
-        std::int32_t const partitions = config.partition_count.value_or(1);
-        if (partitions < 1 || partitions > options_.max_partitions())
-            return error(errc::bad_request,
-                         "partition_count must be 1 to " + std::to_string(options_.max_partitions()));
-        std::int32_t const factor = config.replication_factor.value_or(emulator_broker_count);
-        if (factor < 1 || factor > emulator_broker_count)
-            return error(errc::bad_request, "replication_factor must be 1 to " +
-                                                std::to_string(emulator_broker_count) +
-                                                ", the number of brokers");
-        if (topics_.size() >= options_.max_topics())
-            return error(errc::service_failed, "the emulator holds its maximum of topics");
-
-        emulator_topic topic;
-        topic.name = name;
-        topic.replication_factor = factor;
-        topic.first_broker =
-            std::exchange(next_first_broker_, (next_first_broker_ + 1) % emulator_broker_count);
-        topic.properties = std::move(config.properties);
-        topic.partitions.resize(static_cast<std::size_t>(partitions));
-        topic.shown_from = now + options_.visibility_delay();
-        topics_.emplace(name, std::move(topic));
+        if (config.partition_count.value_or(1) < 1)
+            return bad_partition_count();
+        auto const made = insert(name, std::move(config));
+        if (!made)
+            return made.error();
+        emulator_topic& topic = *made.value();
+        topic.visibility = emulator_visibility(later(now, options_.visibility_delay()));
+        topic.partitions_from = later(now, quirks_.partitions_after());
+        topic.leaders_from = later(now, quirks_.leaders_after());
         return {};
     }
 
-    /// Gone for producers and consumers at once; metadata shows what it was for the visibility delay.
+    /// Behind everybody's back: usable and shown at once, and it may be without partitions.
+    result<void> add(std::string_view name, emulator_topic_config config)
+    {
+        auto const made = insert(name, std::move(config));
+        if (!made)
+            return made.error();
+        made.value()->visibility = emulator_visibility::everywhere();
+        return {};
+    }
+
+    /// More partitions than there are, in all.
+    result<void> add_partitions(std::string_view name, std::int32_t total)
+    {
+        auto const found = topics_.find(name);
+        if (found == topics_.end())
+            return no_topic(name);
+        if (total > options_.max_partitions())
+            return bad_partition_count();
+        if (total <= static_cast<std::int32_t>(found->second.partitions.size()))
+            return error(errc::bad_request, "topic '" + std::string(name) + "' has " +
+                                                std::to_string(found->second.partitions.size()) +
+                                                " partition(s) already");
+        found->second.resize(total);
+        return {};
+    }
+
+    /// Gone for producers and consumers at once; metadata shows what it was for as long as the options and
+    /// quirks say.
     result<void> remove(std::string_view name, emulator_time now)
     {
         auto const found = topics_.find(name);
         if (found == topics_.end())
             return no_topic(name);
-        for (auto& log : found->second.partitions) {
-            stored_bytes_ -= log.bytes();
-            log.compact(log.earliest(), log.latest());
-        }
-        std::erase_if(ghosts_, [now](auto const& entry) { return !entry.second.shown(now); });
-        if (options_.visibility_delay().count() > 0 && found->second.shown(now) &&
-            ghosts_.size() < options_.max_topics()) {
-            found->second.shown_until = now + options_.visibility_delay();
-            ghosts_.insert_or_assign(found->first, std::move(found->second));
-        }
-        topics_.erase(found);
+        emulator_topic ghost = take(found);
+        ghost.visibility.remove(now, later(now, options_.visibility_delay()), quirks_);
+        std::erase_if(ghosts_, [&](auto const& entry) {
+            return !entry.second.visibility.shown_anywhere(now, quirks_);
+        });
+        if (ghost.visibility.shown_anywhere(now, quirks_) && ghosts_.size() < options_.max_topics())
+            ghosts_.insert_or_assign(ghost.name, std::move(ghost));
+        return {};
+    }
+
+    /// Gone at once, in metadata as well.
+    result<void> drop(std::string_view name)
+    {
+        auto const found = topics_.find(name);
+        if (found == topics_.end())
+            return no_topic(name);
+        take(found);
         return {};
     }
 
@@ -2308,24 +2903,17 @@ public:
         if (found == topics_.end())
             return no_topic(name);
         emulator_topic& topic = found->second;
-        auto const count = static_cast<std::int32_t>(topic.partitions.size());
-        for (auto const& record : records)
-            if (record.partition && (*record.partition < 0 || *record.partition >= count))
-                return error(errc::bad_request, "partition " + std::to_string(*record.partition) +
-                                                    " does not exist: topic '" + std::string(name) +
-                                                    "' has " + std::to_string(count) + " partition(s)");
-
-        std::vector<emulator_placement> placements;
-        placements.reserve(records.size());
+        auto const where = places(topic, records, now);
+        if (!where)
+            return where.error();
         if (stored_bytes_ >= options_.max_stored_bytes())
             return error(errc::service_failed, "the emulator holds its maximum of bytes");
-        for (auto& record : records) {
-            emulator_placement placement;
-            placement.partition = place(topic, record);
-            placement.refused = placements.size() < refused;
-            if (!placement.refused)
-                placement.offset = append(topic, placement.partition, std::move(record), now);
-            placements.push_back(placement);
+        std::vector<emulator_placement> placements(records.size());
+        for (std::size_t n = 0; n < records.size(); ++n) {
+            placements[n].partition = where.value()[n];
+            placements[n].refused = n < refused;
+            if (n >= refused)
+                placements[n].offset = append(topic, where.value()[n], std::move(records[n]), now);
         }
         return placements;
     }
@@ -2355,6 +2943,43 @@ public:
         return {};
     }
 
+    /// A partition's log for a consumer: 404 without one, and whatever the quirks say without a leader.
+    result<emulator_log const*> readable(std::string_view name, std::int64_t partition,
+                                         emulator_time now) const
+    {
+        auto known = log(name, partition);
+        if (!known)
+            return known.error();
+        emulator_topic const& topic = topics_.find(name)->second;
+        if (partition >= static_cast<std::int64_t>(topic.partition_count(now)))
+            return no_partition(name, partition);
+        if (!topic.has_leader(static_cast<std::size_t>(partition), now))
+            return no_leader(topic, static_cast<std::int32_t>(partition));
+        return known;
+    }
+
+    /// What is wrong with a partition, to be changed.
+    result<emulator_trouble*> trouble(std::string_view name, std::int64_t partition)
+    {
+        auto const known = log(name, partition);
+        if (!known)
+            return known.error();
+        return &topics_.find(name)->second.troubles[static_cast<std::size_t>(partition)];
+    }
+
+    result<void> silence(emulator_silence silence)
+    {
+        if (!silence.topic.empty() && !topics_.contains(silence.topic))
+            return no_topic(silence.topic);
+        if (!silence.topic.empty() && silence.partition)
+            if (auto const known = log(silence.topic, *silence.partition); !known)
+                return known.error();
+        silences_.add(std::move(silence));
+        return {};
+    }
+
+    emulator_silences& silences() noexcept { return silences_; }
+
     /// All topics as they are, sorted.
     std::vector<std::string> topics() const
     {
@@ -2371,25 +2996,40 @@ public:
         return found == topics_.end() ? nullptr : &found->second;
     }
 
-    /// The topic as metadata shows it: for the visibility delay after a change, what it was before.
-    result<emulator_topic const*> shown(std::string_view name, emulator_time now) const
+    /// The topic as metadata shows it: for a while after a change, what it was before.
+    result<emulator_topic const*> shown(std::string_view name, emulator_view const& view) const
     {
-        if (auto const live = topics_.find(name); live != topics_.end() && live->second.shown(now))
-            return &live->second;
-        if (auto const ghost = ghosts_.find(name); ghost != ghosts_.end() && ghost->second.shown(now))
-            return &ghost->second;
+        for (topic_map const* const topics : {&topics_, &ghosts_})
+            if (auto const found = topics->find(name);
+                found != topics->end() && found->second.visibility.shown(view, quirks_))
+                return &found->second;
         return no_topic(name);
     }
 
     /// The names that metadata shows, sorted.
-    std::vector<std::string> shown_topics(emulator_time now) const
+    std::vector<std::string> shown_topics(emulator_view const& view) const
     {
         std::set<std::string> names;
         for (topic_map const* const topics : {&topics_, &ghosts_})
             for (auto const& [name, topic] : *topics)
-                if (topic.shown(now))
+                if (topic.visibility.shown(view, quirks_))
                     names.insert(name);
         return {names.begin(), names.end()};
+    }
+
+    /// Whether a node lets producers and consumers through to the topic.
+    bool admits(std::string_view name, emulator_view const& view) const
+    {
+        return quirks_.nodes() == 1 || shown(name, view);
+    }
+
+    /// A node has answered a request that concerns a topic, or all of them.
+    void looked(std::optional<std::string_view> name, std::size_t node)
+    {
+        for (topic_map* const topics : {&topics_, &ghosts_})
+            for (auto& [known, topic] : *topics)
+                if (!name || *name == known)
+                    topic.visibility.looked(node);
     }
 
     static error no_topic(std::string_view name)
@@ -2406,15 +3046,98 @@ public:
 private:
     using topic_map = std::map<std::string, emulator_topic, std::less<>>;
 
-    /// The partition asked for; else the key's, as the Java client hashes it; else each in turn.
-    static std::int32_t place(emulator_topic& topic, emulator_new_record const& record)
+    error bad_partition_count() const
     {
-        auto const count = static_cast<std::int32_t>(topic.partitions.size());
+        return error(errc::bad_request,
+                     "partition_count must be 1 to " + std::to_string(options_.max_partitions()));
+    }
+
+    error no_leader(emulator_topic const& topic, std::int32_t partition) const
+    {
+        diagnostics info;
+        info.http_status = quirks_.leaderless_status();
+        return error(errc::service_failed, std::move(info),
+                     "partition " + std::to_string(partition) + " of topic '" + topic.name +
+                         "' has no leader");
+    }
+
+    result<emulator_topic*> insert(std::string_view name, emulator_topic_config config)
+    {
+        if (!valid_emulator_topic(name))
+            return error(errc::invalid_topic, "a topic name is 1 to 249 of [a-zA-Z0-9._-], not . or ..");
+        if (topics_.contains(name))
+            return error(errc::already_exists, "topic '" + std::string(name) + "' already exists");
+        std::int32_t const partitions = config.partition_count.value_or(1);
+        if (partitions < 0 || partitions > options_.max_partitions())
+            return bad_partition_count();
+        std::int32_t const factor = config.replication_factor.value_or(emulator_broker_count);
+        if (factor < 1 || factor > emulator_broker_count)
+            return error(errc::bad_request, "replication_factor must be 1 to " +
+                                                std::to_string(emulator_broker_count) +
+                                                ", the number of brokers");
+        if (topics_.size() >= options_.max_topics())
+            return error(errc::service_failed, "the emulator holds its maximum of topics");
+
+        emulator_topic topic;
+        topic.name = name;
+        topic.replication_factor = factor;
+        topic.first_broker =
+            std::exchange(next_first_broker_, (next_first_broker_ + 1) % emulator_broker_count);
+        topic.properties = std::move(config.properties);
+        topic.resize(partitions);
+        return &topics_.emplace(name, std::move(topic)).first->second;
+    }
+
+    /// Takes the topic out, without its records.
+    emulator_topic take(topic_map::iterator found)
+    {
+        emulator_topic out = std::move(found->second);
+        topics_.erase(found);
+        for (auto& log : out.partitions) {
+            stored_bytes_ -= log.bytes();
+            log.compact(log.earliest(), log.latest());
+        }
+        return out;
+    }
+
+    /// The partition of each record, or why they cannot all be taken.
+    result<std::vector<std::int32_t>>
+    places(emulator_topic& topic, std::vector<emulator_new_record> const& records, emulator_time now) const
+    {
+        auto const count = static_cast<std::int32_t>(topic.partition_count(now));
+        if (count == 0)
+            return error(errc::service_failed, "topic '" + topic.name + "' has no partitions yet");
+        for (auto const& record : records)
+            if (record.partition && (*record.partition < 0 || *record.partition >= count))
+                return error(errc::bad_request, "partition " + std::to_string(*record.partition) +
+                                                    " does not exist: topic '" + topic.name + "' has " +
+                                                    std::to_string(count) + " partition(s)");
+        std::vector<std::int32_t> out;
+        for (auto const& record : records) {
+            out.push_back(place(topic, record, count, now));
+            if (!topic.has_leader(static_cast<std::size_t>(out.back()), now))
+                return no_leader(topic, out.back());
+        }
+        return out;
+    }
+
+    /// The partition asked for; else the key's, as the Java client hashes it; else each in turn that has a
+    /// leader.
+    static std::int32_t place(emulator_topic& topic, emulator_new_record const& record, std::int32_t count,
+                              emulator_time now)
+    {
         if (record.partition)
             return static_cast<std::int32_t>(*record.partition);
         if (record.key_bytes)
             return partition_for_key(*record.key_bytes, count);
-        return static_cast<std::int32_t>(topic.turn++ % static_cast<std::uint32_t>(count));
+        auto const next = [&] {
+            return static_cast<std::int32_t>(topic.turn++ % static_cast<std::uint32_t>(count));
+        };
+        std::int32_t out = next();
+        for (std::int32_t tries = 1; tries < count && !topic.has_leader(static_cast<std::size_t>(out), now);
+             ++tries)
+            out = next();
+        return out;
     }
 
     std::int64_t append(emulator_topic& topic, std::int32_t partition, emulator_new_record record,
@@ -2425,7 +3148,7 @@ private:
         stored.key = std::move(record.key);
         stored.value = std::move(record.value);
         stored.partition = partition;
-        stored.timestamp = now;
+        stored.timestamp = record.stamped ? record.timestamp : now;
         stored_bytes_ -= log.bytes();
         std::int64_t const offset = log.append(std::move(stored));
         log.retain(options_.retain_records());
@@ -2434,6 +3157,8 @@ private:
     }
 
     emulator_options options_;
+    emulator_quirks quirks_;
+    emulator_silences silences_;
     std::int32_t next_first_broker_ = 0;
     std::size_t stored_bytes_ = 0;
     topic_map topics_;
@@ -3001,25 +3726,46 @@ inline void append_broker(std::string& out, std::size_t index)
            R"(,"id":)" + std::to_string(broker.id) + R"(,"rack":)" + json_text(broker.rack) + '}';
 }
 
-inline void append_partition(std::string& out, emulator_topic const& topic, std::size_t id)
+/// The leader's member with a comma behind it, if there is one.
+inline void append_leader(std::string& out, emulator_topic const& topic, std::size_t id, bool led,
+                          emulator_leaderless form)
+{
+    if (!led && form == emulator_leaderless::no_member)
+        return;
+    out += R"("leader":)";
+    if (led)
+        append_broker(out, topic.replica(id, 0));
+    else
+        out += form == emulator_leaderless::null_leader ? "null"
+                                                        : R"({"hostName":"","port":-1,"id":-1,"rack":null})";
+    out += ',';
+}
+
+inline void append_partition(std::string& out, emulator_topic const& topic, std::size_t id, emulator_time now,
+                             emulator_quirks const& quirks)
 {
     emulator_log const& log = topic.partitions[id];
+    bool const led = topic.has_leader(id, now);
+    out += R"({"partition_id":)" + std::to_string(id) + ',';
+    auto const offsets = led ? emulator_leaderless_offsets::kept : quirks.leaderless_offsets();
+    if (offsets == emulator_leaderless_offsets::negative)
+        out += R"("earliest_offset":-1,"latest_offset":-1,)";
+    if (offsets == emulator_leaderless_offsets::kept)
+        out += R"("earliest_offset":)" + std::to_string(log.earliest()) + R"(,"latest_offset":)" +
+               std::to_string(log.latest()) + ',';
+    append_leader(out, topic, id, led, quirks.leaderless());
     std::string replicas;
     append_list(replicas, static_cast<std::size_t>(topic.replication_factor),
                 [&](std::string& to, std::size_t n) { append_broker(to, topic.replica(id, n)); });
-    out += R"({"partition_id":)" + std::to_string(id) + R"(,"earliest_offset":)" +
-           std::to_string(log.earliest()) + R"(,"latest_offset":)" + std::to_string(log.latest()) +
-           R"(,"leader":)";
-    append_broker(out, topic.replica(id, 0));
-    out += R"(,"replicas":)" + replicas + R"(,"isr":)" + replicas + '}';
+    out += R"("replicas":)" + replicas + R"(,"isr":)" + (led ? replicas : "[]") + '}';
 }
 
 /// A key or a value in the form that was chosen.
 inline void append_payload(std::string& out, std::string_view json, emulator_value_form form)
 {
-    bool const as_text = form == emulator_value_form::text && json.front() != '"' && json != "null";
+    bool const as_text = form == emulator_value_form::text && !json.starts_with('"') && json != "null";
     if (as_text)
-        append_json_string(out, json);
+        out += json_text(json);
     else
         out += json;
 }
@@ -3038,8 +3784,10 @@ inline void append_record(std::string& out, emulator_record const& record, emula
     append_json_integer(out, record.partition);
     out += ",\"offset\":";
     append_json_integer(out, record.offset);
-    out += ",\"timestamp\":";
-    append_json_integer(out, record.timestamp.time_since_epoch().count());
+    if (record.timestamp) {
+        out += ",\"timestamp\":";
+        append_json_integer(out, record.timestamp->time_since_epoch().count());
+    }
     out += ",\"timestampType\":\"CREATE_TIME\"}";
 }
 
@@ -3056,19 +3804,21 @@ inline void append_placement(std::string& out, emulator_placement const& placeme
 
 #endif
 
-// -------- hdikafka/detail/emulator/rest.hpp
+// -------- hdikafka/detail/emulator/refusal.hpp
 
-// The proxy's part of the emulator: one function for each operation of the API.
-#ifndef HDIKAFKA_DETAIL_EMULATOR_REST_HPP
-#define HDIKAFKA_DETAIL_EMULATOR_REST_HPP
+// What the proxy's operations have in common: why they refuse, and numbers.
+#ifndef HDIKAFKA_DETAIL_EMULATOR_REFUSAL_HPP
+#define HDIKAFKA_DETAIL_EMULATOR_REFUSAL_HPP
 
 #include <charconv>
-#include <limits>
+#include <system_error>
 
 namespace hdikafka::inline v0_1::detail::emulation {
 
 inline int status_of(error const& failure) noexcept
 {
+    if (failure.info().http_status != 0)
+        return failure.info().http_status;
     if (failure.code() == errc::not_found)
         return 404;
     if (failure.code() == errc::already_exists)
@@ -3091,6 +3841,180 @@ inline std::optional<std::int64_t> parse_number(std::string_view text) noexcept
     return value;
 }
 
+} // namespace hdikafka::inline v0_1::detail::emulation
+
+#endif
+
+// -------- hdikafka/detail/emulator/reading.hpp
+
+// The answer to a read: records from an offset on, or why there are none.
+#ifndef HDIKAFKA_DETAIL_EMULATOR_READING_HPP
+#define HDIKAFKA_DETAIL_EMULATOR_READING_HPP
+
+namespace hdikafka::inline v0_1::detail::emulation {
+
+/// The query of a read: `count`, once, or nothing.
+inline result<std::int64_t> read_count_parameter(emulator_pairs const& query)
+{
+    std::optional<std::int64_t> count;
+    for (auto const& [name, value] : query) {
+        if (name != "count")
+            return bad_body("the query parameter " + excerpt(name) + " is not known; known is count");
+        if (count)
+            return bad_body("the query parameter 'count' is given twice");
+        count = parse_number(value);
+        if (!count || *count < 1 || *count > std::numeric_limits<std::int32_t>::max())
+            return bad_body("the query parameter 'count' must be 1 to 2147483647");
+    }
+    return count.value_or(1);
+}
+
+/// The bytes of a key or value as Kafka stores them.
+inline std::size_t data_size(std::string_view json)
+{
+    return json.empty() ? 0 : key_bytes(json).value_or(std::string()).size();
+}
+
+/// A read's body while it grows.
+class emulator_read_body
+{
+public:
+    emulator_read_body(emulator_options const& options, emulator_quirks const& quirks)
+        : object_(options.consume_answer() == emulator_consume_answer::object),
+          form_(options.value_form()),
+          body_cap_(quirks.max_read_bytes() ? std::numeric_limits<std::size_t>::max() : options.read_cap()),
+          data_cap_(quirks.max_read_bytes()),
+          text_(object_ ? "{\"records\":[" : "[")
+    {}
+
+    /// False when it does not fit, and is not in the body.
+    bool add(emulator_record const& record)
+    {
+        std::size_t const before = text_.size();
+        if (std::exchange(begun_, true))
+            text_ += ',';
+        append_record(text_, record, form_);
+        if (data_cap_)
+            data_ += data_size(record.value) + (record.key ? data_size(*record.key) : 0);
+        if (text_.size() + end().size() <= body_cap_ && (!data_cap_ || data_ <= *data_cap_))
+            return true;
+        text_.resize(before);
+        return false;
+    }
+
+    std::string finish() &&
+    {
+        text_ += end();
+        return std::move(text_);
+    }
+
+private:
+    std::string_view end() const noexcept { return object_ ? "]}" : "]"; }
+
+    bool object_;
+    emulator_value_form form_;
+    std::size_t body_cap_;
+    std::optional<std::size_t> data_cap_;
+    std::size_t data_ = 0;
+    bool begun_ = false;
+    std::string text_;
+};
+
+/// With the NextOffset of that form; `next` is the exact one.
+inline emulator_answer read_answer(emulator_read_body body, emulator_next_offset form, std::int64_t asked,
+                                   std::int64_t next)
+{
+    emulator_answer answer(200, std::move(body).finish());
+    switch (form) {
+    case emulator_next_offset::absent: return answer;
+    case emulator_next_offset::exact: break;
+    case emulator_next_offset::asked: next = asked; break;
+    case emulator_next_offset::behind: next = std::max<std::int64_t>(asked - 1, 0); break;
+    case emulator_next_offset::absurd: next = std::numeric_limits<std::int64_t>::max(); break;
+    }
+    answer.field("NextOffset", std::to_string(next));
+    return answer;
+}
+
+inline emulator_answer out_of_range_answer(emulator_log const& log, std::string_view topic,
+                                           std::int64_t partition, std::int64_t offset, int status)
+{
+    return proxy_error(status, "offset " + std::to_string(offset) + " is out of range: partition " +
+                                   std::to_string(partition) + " of topic '" + std::string(topic) +
+                                   "' has offsets " + std::to_string(log.earliest()) + " to " +
+                                   std::to_string(log.latest()));
+}
+
+/// Records from the offset on, as many as were asked for and as fit; after a gap the records behind it.
+/// NextOffset passes over a gap at the end, as a consumer's position does.
+inline emulator_answer records_answer(emulator_log const& log, emulator_trouble& trouble,
+                                      emulator_options const& options, emulator_quirks const& quirks,
+                                      std::int64_t offset, std::int64_t count)
+{
+    emulator_read_body body(options, quirks);
+    auto const end = log.all().end();
+    bool const outside = offset < log.earliest() || offset > log.latest();
+    auto record = outside ? end : log.at_or_after(offset);
+    bool const in_gap = !outside && offset < log.latest() && (record == end || record->offset != offset);
+    if (in_gap && (record == end || quirks.empty_in_gaps())) {
+        bool const led_out = quirks.gap_next_offset() || !quirks.empty_in_gaps();
+        std::int64_t const behind = record == end ? log.latest() : record->offset;
+        return read_answer(std::move(body), quirks.gap_next_offset().value_or(options.next_offset()), offset,
+                           led_out ? behind : offset);
+    }
+    std::int64_t next = offset;
+    for (; record != end && count > 0 && body.add(*record); ++record, --count) {
+        if (auto const status = trouble.take_failure(record->offset))
+            return proxy_error(*status,
+                               "the record at offset " + std::to_string(record->offset) + " cannot be read");
+        next = record->offset + 1;
+    }
+    return read_answer(std::move(body), options.next_offset(), offset, next);
+}
+
+inline emulator_answer consume_answer(emulator_broker& broker, emulator_options const& options,
+                                      emulator_target const& target, emulator_view const& view)
+{
+    std::string const& topic = target.segments[3];
+    auto const partition = parse_number(target.segments[5]);
+    auto const offset = parse_number(target.segments[7]);
+    if (!partition || !offset)
+        return proxy_error(400, "the partition and the offset must be numbers");
+    auto const count = read_count_parameter(target.query);
+    if (!count)
+        return refusal(count.error());
+    if (!broker.admits(topic, view))
+        return refusal(emulator_broker::no_topic(topic));
+    auto const known = broker.readable(topic, *partition, view.now);
+    if (!known)
+        return refusal(known.error());
+    emulator_trouble& trouble = *broker.trouble(topic, *partition).value();
+    if (broker.silences().take(topic, *partition, view.now) || trouble.take_silence(*offset))
+        return read_answer(emulator_read_body(options, broker.quirks()),
+                           broker.quirks().silent_next_offset().value_or(options.next_offset()), *offset,
+                           *offset);
+    emulator_log const& log = *known.value();
+    bool const outside = *offset < log.earliest() || *offset > log.latest();
+    if (outside && options.out_of_range_status() != 200)
+        return out_of_range_answer(log, topic, *partition, *offset, options.out_of_range_status());
+    return records_answer(log, trouble, options, broker.quirks(), *offset, count.value());
+}
+
+} // namespace hdikafka::inline v0_1::detail::emulation
+
+#endif
+
+// -------- hdikafka/detail/emulator/rest.hpp
+
+// The proxy's part of the emulator: one function for each operation of the API but reads, which have
+// reading.hpp.
+#ifndef HDIKAFKA_DETAIL_EMULATOR_REST_HPP
+#define HDIKAFKA_DETAIL_EMULATOR_REST_HPP
+
+namespace hdikafka::inline v0_1::detail::emulation {
+
+inline emulator_answer status_answer() { return emulator_answer(200, "\"The emulator is running.\""); }
+
 inline emulator_answer brokers_answer()
 {
     std::string body = R"({"brokers":)";
@@ -3098,9 +4022,9 @@ inline emulator_answer brokers_answer()
     return emulator_answer(200, body + '}');
 }
 
-inline emulator_answer topics_answer(emulator_broker const& broker, emulator_time now)
+inline emulator_answer topics_answer(emulator_broker const& broker, emulator_view const& view)
 {
-    auto const names = broker.shown_topics(now);
+    auto const names = broker.shown_topics(view);
     std::string body = R"({"topics":)";
     append_list(body, names.size(),
                 [&names](std::string& out, std::size_t n) { out += json_text(names[n]); });
@@ -3108,30 +4032,31 @@ inline emulator_answer topics_answer(emulator_broker const& broker, emulator_tim
 }
 
 inline emulator_answer partitions_answer(emulator_broker const& broker, std::string_view topic,
-                                         emulator_time now)
+                                         emulator_view const& view)
 {
-    auto const shown = broker.shown(topic, now);
+    auto const shown = broker.shown(topic, view);
     if (!shown)
         return refusal(shown.error());
     std::string body = R"({"topic":)" + json_text(topic) + R"(,"partitions":)";
-    append_list(body, shown.value()->partitions.size(),
-                [&shown](std::string& out, std::size_t id) { append_partition(out, *shown.value(), id); });
+    append_list(body, shown.value()->partition_count(view.now), [&](std::string& out, std::size_t id) {
+        append_partition(out, *shown.value(), id, view.now, broker.quirks());
+    });
     return emulator_answer(200, body + '}');
 }
 
 inline emulator_answer partition_answer(emulator_broker const& broker, std::string_view topic,
-                                        std::string_view id, emulator_time now)
+                                        std::string_view id, emulator_view const& view)
 {
     auto const number = parse_number(id);
     if (!number)
         return proxy_error(400, "the partition must be a number");
-    auto const shown = broker.shown(topic, now);
+    auto const shown = broker.shown(topic, view);
     if (!shown)
         return refusal(shown.error());
-    if (*number >= static_cast<std::int64_t>(shown.value()->partitions.size()))
+    if (*number >= static_cast<std::int64_t>(shown.value()->partition_count(view.now)))
         return refusal(emulator_broker::no_partition(topic, *number));
     std::string body;
-    append_partition(body, *shown.value(), static_cast<std::size_t>(*number));
+    append_partition(body, *shown.value(), static_cast<std::size_t>(*number), view.now, broker.quirks());
     return emulator_answer(200, std::move(body));
 }
 
@@ -3176,14 +4101,20 @@ inline emulator_answer delete_answer(emulator_broker& broker, std::string_view t
 /// `refused` of the first records are refused one by one; what is left of it is handed back.
 inline emulator_answer produce_answer(emulator_broker& broker, emulator_options const& options,
                                       std::string_view topic, emulator_request const& request,
-                                      std::size_t& refused, emulator_time now)
+                                      std::size_t& refused, emulator_view const& view)
 {
     if (auto wrong = check_content_type(request))
         return std::move(*wrong);
     auto records = read_new_records(request.body);
     if (!records)
         return refusal(records.error());
-    auto const produced = broker.produce(topic, std::move(records).value(), refused, now);
+    if (broker.find(topic) == nullptr || !broker.admits(topic, view)) {
+        emulator_answer missing = refusal(emulator_broker::no_topic(topic));
+        if (broker.quirks().missing_topic_hangs())
+            missing.action = emulator_action::stall;
+        return missing;
+    }
+    auto const produced = broker.produce(topic, std::move(records).value(), refused, view.now);
     if (!produced)
         return refusal(produced.error());
     std::size_t const count = produced.value().size();
@@ -3200,80 +4131,6 @@ inline emulator_answer produce_answer(emulator_broker& broker, emulator_options 
         return emulator_answer(200, "");
     return emulator_answer(200, "\"" + std::to_string(count) + " record(s) written to topic " +
                                     std::string(topic) + ".\"");
-}
-
-/// The query of a read: `count`, once, or nothing.
-inline result<std::int64_t> read_count_parameter(emulator_pairs const& query)
-{
-    std::optional<std::int64_t> count;
-    for (auto const& [name, value] : query) {
-        if (name != "count")
-            return bad_body("the query parameter " + excerpt(name) + " is not known; known is count");
-        if (count)
-            return bad_body("the query parameter 'count' is given twice");
-        count = parse_number(value);
-        if (!count || *count < 1 || *count > std::numeric_limits<std::int32_t>::max())
-            return bad_body("the query parameter 'count' must be 1 to 2147483647");
-    }
-    return count.value_or(1);
-}
-
-/// Records from the offset on, as many as were asked for and as fit under the cap; after a gap the
-/// records behind it. NextOffset passes over a gap at the end, as a consumer's position does.
-inline emulator_answer consume_answer(emulator_broker const& broker, emulator_options const& options,
-                                      emulator_target const& target)
-{
-    std::string const& topic = target.segments[3];
-    auto const partition = parse_number(target.segments[5]);
-    auto const offset = parse_number(target.segments[7]);
-    if (!partition || !offset)
-        return proxy_error(400, "the partition and the offset must be numbers");
-    auto const count = read_count_parameter(target.query);
-    if (!count)
-        return refusal(count.error());
-    auto const known = broker.log(topic, *partition);
-    if (!known)
-        return refusal(known.error());
-    emulator_log const& log = *known.value();
-    bool const outside = *offset < log.earliest() || *offset > log.latest();
-    if (outside && options.out_of_range_status() != 200)
-        return proxy_error(options.out_of_range_status(),
-                           "offset " + std::to_string(*offset) + " is out of range: partition " +
-                               std::to_string(*partition) + " of topic '" + topic + "' has offsets " +
-                               std::to_string(log.earliest()) + " to " + std::to_string(log.latest()));
-
-    bool const object = options.consume_answer() == emulator_consume_answer::object;
-    std::string body = object ? "{\"records\":[" : "[";
-    std::string_view const end = object ? "]}" : "]";
-    std::int64_t next = *offset;
-    std::int64_t left = count.value();
-    auto record = outside ? log.all().end() : log.at_or_after(*offset);
-    bool const in_gap = record == log.all().end() || record->offset != *offset;
-    if (options.empty_in_gaps() && in_gap)
-        record = log.all().end();
-    else if (record == log.all().end() && !outside)
-        next = log.latest();
-    for (; record != log.all().end() && left > 0; ++record, --left) {
-        std::size_t const before = body.size();
-        if (next != *offset)
-            body += ',';
-        append_record(body, *record, options.value_form());
-        if (body.size() + end.size() > options.read_cap()) {
-            body.resize(before);
-            break;
-        }
-        next = record->offset + 1;
-    }
-    body += end;
-
-    emulator_answer answer(200, std::move(body));
-    if (options.next_offset() == emulator_next_offset::asked)
-        answer.field("NextOffset", std::to_string(*offset));
-    if (options.next_offset() == emulator_next_offset::behind)
-        answer.field("NextOffset", std::to_string(std::max<std::int64_t>(*offset - 1, 0)));
-    if (options.next_offset() == emulator_next_offset::exact)
-        answer.field("NextOffset", std::to_string(next));
-    return answer;
 }
 
 } // namespace hdikafka::inline v0_1::detail::emulation
@@ -3297,7 +4154,7 @@ public:
     std::string_view path; ///< `*` stands for any one segment.
 };
 
-inline constexpr std::array<emulator_route_row, 14> emulator_route_table{{
+inline constexpr std::array<emulator_route_row, 15> emulator_route_table{{
     {emulator_route::brokers, "GET", "v1/metadata/brokers"},
     {emulator_route::topics, "GET", "v1/metadata/topics"},
     {emulator_route::partitions, "GET", "v1/metadata/topics/*/partitions"},
@@ -3312,6 +4169,7 @@ inline constexpr std::array<emulator_route_row, 14> emulator_route_table{{
     {emulator_route::imds, "GET", "metadata/identity/oauth2/token"},
     {emulator_route::app_service_identity, "GET", "msi/token"},
     {emulator_route::arc_identity, "GET", "metadata/arc/identity/oauth2/token"},
+    {emulator_route::status, "GET", "v1/status"},
 }};
 
 inline bool path_matches(std::string_view pattern, std::vector<std::string> const& segments)
@@ -3325,34 +4183,6 @@ inline bool path_matches(std::string_view pattern, std::vector<std::string> cons
         pattern.remove_prefix(std::min(wanted.size() + 1, pattern.size()));
     }
     return pattern.empty();
-}
-
-/// Whether the options can be served.
-inline result<void> check_options(emulator_options const& options)
-{
-    auto const wrong = [](char const* what) { return error(errc::invalid_option, what); };
-    for (char const c : options.tenant())
-        if (c != '.' && (c == '_' || !valid_emulator_topic(std::string_view(&c, 1))))
-            return wrong("a tenant is made of [A-Za-z0-9.-]");
-    if (options.tenant().empty() || options.client_id().empty() || options.client_secret().empty())
-        return wrong("the tenant, the client id and the client secret must not be empty");
-    if (!options.client_certificates().empty())
-        if (auto const read = read_registered_certificates(options.client_certificates()); !read)
-            return read.error();
-    if (options.identity_header().empty() || !has_no_control(options.identity_header()) ||
-        !has_no_control(options.arc_key_file()))
-        return wrong("the identity header or the path of Arc's key cannot stand in a header field");
-    if (options.token_lifetime().count() < 0 ||
-        options.token_refresh_in().value_or(std::chrono::seconds()).count() < 0 ||
-        options.visibility_delay().count() < 0 || options.latency().count() < 0 ||
-        options.idle_timeout().count() <= 0)
-        return wrong("a time is negative");
-    int const status = options.out_of_range_status();
-    if (status != 200 && (status < 400 || status > 599))
-        return wrong("out_of_range_status is 200 or 400 to 599");
-    if (options.max_partitions() < 1 || options.max_topics() < 1 || options.max_connections() < 1)
-        return wrong("a maximum is less than 1");
-    return {};
 }
 
 /// Not synchronised: the emulator holds a lock around every call.
@@ -3495,25 +4325,17 @@ private:
                                emulator_target const& target, std::string const& allowed)
     {
         emulator_request const& request = visit.request;
-        emulator_time const now = visit.now;
         auto const& path = target.segments;
         bool const rest = !request.plain && !path.empty() && path.front() == "v1" && !at_authority(route);
-        if (rest)
-            if (auto refused = check_token(request, now))
+        if (rest && (route != emulator_route::status || broker_.quirks().status_needs_token()))
+            if (auto refused = check_token(request, visit.now))
                 return std::move(*refused);
         if (rest && route != emulator_route::consume && route != emulator_route::other &&
             !target.query.empty())
             return proxy_error(400, "this operation takes no query");
+        if (rest && route != emulator_route::other)
+            return answer_of_node(visit, route, target);
         switch (route) {
-        case emulator_route::brokers: return brokers_answer();
-        case emulator_route::topics: return topics_answer(broker_, now);
-        case emulator_route::partitions: return partitions_answer(broker_, path[3], now);
-        case emulator_route::partition: return partition_answer(broker_, path[3], path[5], now);
-        case emulator_route::create_topic: return create_answer(broker_, path[2], request, now);
-        case emulator_route::delete_topic: return delete_answer(broker_, path[2], now);
-        case emulator_route::produce:
-            return produce_answer(broker_, options_, path[3], request, refused_records_, now);
-        case emulator_route::consume: return consume_answer(broker_, options_, target);
         case emulator_route::token: return token_answer(authority_, path[0], visit);
         case emulator_route::openid_configuration: return openid_answer(authority_, path[0], visit);
         case emulator_route::instance_discovery: return instance_answer(target, visit);
@@ -3521,11 +4343,44 @@ private:
         case emulator_route::app_service_identity:
             return identity_.app_service(authority_, visit, target.query);
         case emulator_route::arc_identity: return identity_.arc(authority_, visit, target.query);
-        case emulator_route::other: break;
+        default: break;
         }
         if (!allowed.empty())
             return failure(405, "this path takes " + allowed + " only", visit, route).field("Allow", allowed);
         return failure(404, "there is nothing at this path", visit, route);
+    }
+
+    /// Of the management node that the connection leads to.
+    emulator_answer answer_of_node(emulator_visit const& visit, emulator_route route,
+                                   emulator_target const& target)
+    {
+        std::uint64_t const number = visit.request.connection;
+        emulator_view const view(visit.now, (number == 0 ? 0 : number - 1) % broker_.quirks().nodes());
+        emulator_answer answer = answer_of_proxy(visit.request, route, target, view);
+        auto const& path = target.segments;
+        if (route == emulator_route::topics)
+            broker_.looked(std::nullopt, view.node);
+        else if (path.size() > 3)
+            broker_.looked(path[3], view.node);
+        return answer;
+    }
+
+    emulator_answer answer_of_proxy(emulator_request const& request, emulator_route route,
+                                    emulator_target const& target, emulator_view const& view)
+    {
+        auto const& path = target.segments;
+        switch (route) {
+        case emulator_route::status: return status_answer();
+        case emulator_route::brokers: return brokers_answer();
+        case emulator_route::topics: return topics_answer(broker_, view);
+        case emulator_route::partitions: return partitions_answer(broker_, path[3], view);
+        case emulator_route::partition: return partition_answer(broker_, path[3], path[5], view);
+        case emulator_route::create_topic: return create_answer(broker_, path[2], request, view.now);
+        case emulator_route::delete_topic: return delete_answer(broker_, path[2], view.now);
+        case emulator_route::produce:
+            return produce_answer(broker_, options_, path[3], request, refused_records_, view);
+        default: return consume_answer(broker_, options_, target, view);
+        }
     }
 
     std::optional<emulator_answer> check_token(emulator_request const& request, emulator_time now) const
@@ -3595,7 +4450,6 @@ private:
 #include <filesystem>
 #include <fstream>
 #include <mutex>
-#include <system_error>
 
 namespace hdikafka::inline v0_1::detail::emulation {
 
@@ -4015,7 +4869,23 @@ void basic_emulator<Lazy>::forget_calls()
 template <class Lazy>
 void basic_emulator<Lazy>::add_topic(std::string_view topic, std::int32_t partitions)
 {
-    auto const now = server_->now() - server_->options().visibility_delay();
+    server_->with_service([&](auto& service) {
+        detail::emulation::emulator_topic_config config;
+        config.partition_count = partitions;
+        service.broker().add(topic, std::move(config)).value();
+    });
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::add_partitions(std::string_view topic, std::int32_t total)
+{
+    server_->with_service([&](auto& service) { service.broker().add_partitions(topic, total).value(); });
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::create_topic(std::string_view topic, std::int32_t partitions)
+{
+    auto const now = server_->now();
     server_->with_service([&](auto& service) {
         detail::emulation::emulator_topic_config config;
         config.partition_count = partitions;
@@ -4024,9 +4894,15 @@ void basic_emulator<Lazy>::add_topic(std::string_view topic, std::int32_t partit
 }
 
 template <class Lazy>
+void basic_emulator<Lazy>::delete_topic(std::string_view topic)
+{
+    auto const now = server_->now();
+    server_->with_service([&](auto& service) { service.broker().remove(topic, now).value(); });
+}
+
+template <class Lazy>
 void basic_emulator<Lazy>::recreate_topic(std::string_view topic)
 {
-    auto const now = server_->now() - server_->options().visibility_delay();
     server_->with_service([&](auto& service) {
         auto& broker = service.broker();
         auto const* const old = broker.find(topic);
@@ -4036,25 +4912,112 @@ void basic_emulator<Lazy>::recreate_topic(std::string_view topic)
         config.partition_count = static_cast<std::int32_t>(old->partitions.size());
         config.replication_factor = old->replication_factor;
         config.properties = old->properties;
-        broker.remove(topic, now).value();
-        broker.create(topic, std::move(config), now).value();
+        broker.drop(topic).value();
+        broker.add(topic, std::move(config)).value();
     });
 }
 
 template <class Lazy>
 std::int64_t basic_emulator<Lazy>::append(std::string_view topic, record const& record)
 {
+    return append(topic, record, server_->now());
+}
+
+template <class Lazy>
+std::int64_t basic_emulator<Lazy>::append(std::string_view topic, record const& record,
+                                          std::optional<emulator_time> timestamp)
+{
+    detail::emulation::emulator_new_record made;
+    made.value = record.value().text();
+    if (record.key()) {
+        made.key = record.key()->text();
+        made.key_bytes = detail::key_bytes(record.key()->text());
+    }
+    made.partition = record.partition();
+    made.timestamp = timestamp;
+    return write(topic, std::move(made));
+}
+
+template <class Lazy>
+std::int64_t basic_emulator<Lazy>::append_raw(std::string_view topic, std::int32_t partition,
+                                              std::string text)
+{
+    detail::emulation::emulator_new_record made;
+    made.value = std::move(text);
+    made.partition = partition;
+    made.timestamp = server_->now();
+    return write(topic, std::move(made));
+}
+
+template <class Lazy>
+std::int64_t basic_emulator<Lazy>::write(std::string_view topic,
+                                         detail::emulation::emulator_new_record record)
+{
     auto const now = server_->now();
+    record.stamped = true;
     return server_->with_service([&](auto& service) {
-        std::vector<detail::emulation::emulator_new_record> one(1);
-        one.front().value = record.value().text();
-        if (record.key()) {
-            one.front().key = record.key()->text();
-            one.front().key_bytes = detail::key_bytes(record.key()->text());
-        }
-        one.front().partition = record.partition();
+        std::vector<detail::emulation::emulator_new_record> one;
+        one.push_back(std::move(record));
         return service.broker().produce(topic, std::move(one), 0, now).value().front().offset;
     });
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::quirks(emulator_quirks quirks)
+{
+    detail::emulation::check_quirks(quirks).value();
+    server_->with_service([&](auto& service) { service.broker().quirks(std::move(quirks)); });
+}
+
+template <class Lazy>
+emulator_quirks basic_emulator<Lazy>::quirks() const
+{
+    return server_->with_service([](auto& service) { return service.broker().quirks(); });
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::silence(std::size_t reads, std::string_view topic,
+                                   std::optional<std::int32_t> partition)
+{
+    add_silence(detail::emulation::emulator_silence(topic, partition, reads));
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::silence_for(milliseconds time, std::string_view topic,
+                                       std::optional<std::int32_t> partition)
+{
+    detail::emulation::emulator_silence out(topic, partition, emulator_forever);
+    out.until = detail::emulation::later(server_->now(), time);
+    add_silence(std::move(out));
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::add_silence(detail::emulation::emulator_silence silence)
+{
+    server_->with_service([&](auto& service) { service.broker().silence(std::move(silence)).value(); });
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::end_silence()
+{
+    server_->with_service([](auto& service) { service.broker().silences().end(); });
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::fail_at(std::string_view topic, std::int32_t partition, std::int64_t offset,
+                                   int status, std::size_t reads)
+{
+    if (!detail::emulation::is_refusal(status))
+        throw error(errc::invalid_option, "fail_at: a failure's status is 400 to 599");
+    trouble(topic, partition, [=](auto& there) { there.fail_at(offset, status, reads); });
+}
+
+template <class Lazy>
+void basic_emulator<Lazy>::trouble(std::string_view topic, std::int32_t partition,
+                                   std::function<void(detail::emulation::emulator_trouble&)> change)
+{
+    server_->with_service(
+        [&](auto& service) { change(*service.broker().trouble(topic, partition).value()); });
 }
 
 template <class Lazy>

@@ -29,6 +29,24 @@ std::size_t count(test::emulated const& service, hk::emulator_route route)
 
 } // namespace
 
+TEST_CASE("partitions that have nothing to read cost one request a poll, for all of them")
+{
+    test::emulated service;
+    service.emulator.add_topic("orders", 200);
+    auto stream = service->consume("orders", polling());
+    test::running_call<std::optional<hk::record_batch>> call(service.io, stream.next());
+    test::work_until(service.io, [&] { return stream.caught_up(); });
+    std::size_t const lists = count(service, hk::emulator_route::partitions);
+    std::size_t const all = service.emulator.calls().size();
+    test::work_until(service.io,
+                     [&] { return count(service, hk::emulator_route::partitions) >= lists + 20; });
+    CHECK(service.emulator.calls().size() - all <=
+          count(service, hk::emulator_route::partitions) - lists + 1);
+    test::fill(service.emulator, 1, 137);
+    test::work_until(service.io, [&] { return call.end.happened(); });
+    CHECK(call.end.get().value()->partition() == 137);
+}
+
 TEST_CASE("a stream over one partition polls it alone")
 {
     test::emulated service;
