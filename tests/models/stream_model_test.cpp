@@ -1,6 +1,6 @@
 // Streams over random topics, read by random means from a service that misbehaves at random, without a
 // socket: what is handed over is what the log held, in order and once, or the error that is documented.
-#include "support/stream/model_log.hpp"
+#include "support/stream/model_service.hpp"
 
 #include <hdikafka/detail/stream/partition_plan.hpp>
 #include <hdikafka/detail/stream/read_outcome.hpp>
@@ -28,43 +28,19 @@ using hk::milliseconds;
 
 namespace {
 
-/// For a while the service gives nothing, or there is no leader.
-class spell
-{
-public:
-    void begin(std::int64_t now, std::int64_t length)
-    {
-        from_ = now;
-        to_ = now + length;
-    }
-    bool is_on(std::int64_t now) const { return now >= from_ && now < to_; }
-    bool began_since(std::int64_t then) const { return from_ >= then; }
-    bool is_over_since(std::int64_t now, std::int64_t time) const { return now >= to_ + time; }
-
-private:
-    std::int64_t from_ = -1;
-    std::int64_t to_ = 0;
-};
-
 /// Carries out what the plans decide, against the model.
 class model_run
 {
 public:
     explicit model_run(std::uint64_t seed)
         : random_(seed),
-          log_(random_),
-          options_(random_options()),
+          service_(random_),
+          options_(random_options(random_, log_)),
           ahead_(std::in_place, desk(options_), 0, options_),
           plan_(options_),
-          growth_(chance(random_, 50) ? up_to(random_, 10) : 0),
-          retention_(chance(random_, 30) ? up_to(random_, 5) : 0),
-          faults_(chance(random_, 50) ? up_to(random_, 20) : 0),
           cancellations_(chance(random_, 30) ? up_to(random_, 20) : 0),
           commits_(chance(random_, 50) ? up_to(random_, 100) : 0),
-          restarts_(chance(random_, 50) ? up_to(random_, 20) : 0),
-          hiccups_(chance(random_, 50) ? up_to(random_, 5) : 0),
-          elections_(chance(random_, 20) ? up_to(random_, 3) : 0),
-          long_hiccups_(chance(random_, 5))
+          restarts_(chance(random_, 50) ? up_to(random_, 20) : 0)
     {}
 
     /// What went wrong, or nothing.
@@ -100,70 +76,13 @@ private:
     using kind = plan_action::kind;
     using anchor = hk::offset_spec::anchor;
 
-    static constexpr int most_records = 1'000;
     static constexpr std::int64_t no_end = std::numeric_limits<std::int64_t>::max();
 
-    hk::consume_options random_options()
-    {
-        hk::consume_options out;
-        out.max_records(1 + up_to(random_, chance(random_, 50) ? 10 : 200));
-        out.parallelism(static_cast<std::size_t>(1 + (chance(random_, 60) ? up_to(random_, 15) : 0)));
-        out.read_ahead(static_cast<std::size_t>(up_to(random_, 3)));
-        out.unreadable_after(milliseconds(500 + up_to(random_, 15'000)));
-        milliseconds const least(1 + up_to(random_, 200));
-        out.poll(least, std::max(least * (1 + up_to(random_, 20)), out.unreadable_after() / 30));
-        int const length = static_cast<int>(log_.latest() - log_.earliest());
-        int const from = up_to(random_, 9);
-        if (from < 3)
-            out.from(log_.earliest() + up_to(random_, length));
-        else if (from < 5)
-            out.from_end(up_to(random_, length + 10));
-        else if (from < 7)
-            out.from(random_time(length));
-        if (chance(random_, 30))
-            out.on_out_of_range(hk::earliest);
-        else if (chance(random_, 30))
-            out.on_out_of_range(hk::latest);
-        if (chance(random_, 50))
-            out.on_unreadable(hk::skip);
-        if (chance(random_, 20) && log_.latest() > 0)
-            out.until(log_.earliest() + up_to(random_, length));
-        else if (chance(random_, 15))
-            out.until(random_time(length));
-        else if (chance(random_, 80))
-            out.until(hk::latest);
-        return out;
-    }
-
-    std::chrono::sys_time<milliseconds> random_time(int length)
-    {
-        return std::chrono::sys_time<milliseconds>(
-            milliseconds(model_log::time_of(log_.earliest()) + up_to(random_, 10 * length + 20) - 10));
-    }
-
-    /// What befalls a topic while it is read.
     void happen()
     {
-        clock_ += up_to(random_, 2);
-        if (appended_ < most_records && chance(random_, growth_)) {
-            int const more = up_to(random_, 20);
-            log_.grow(random_, more);
-            appended_ += more;
-        }
-        if (chance(random_, retention_))
-            log_.trim(log_.earliest() + up_to(random_, 60));
-        auto const long_enough = options_.unreadable_after().count();
-        if (chance(random_, hiccups_) && hiccup_.is_over_since(clock_, 2 * long_enough + 10'000)) {
-            bool const too_long = long_hiccups_ && chance(random_, 30);
-            hiccup_.begin(clock_,
-                          (too_long ? long_enough : 0) + up_to(random_, static_cast<int>(long_enough)));
-            silence_ = chance(random_, 70) ? 100 : 60;
-        }
-        if (chance(random_, elections_) && election_.is_over_since(clock_, 1'000))
-            election_.begin(clock_, up_to(random_, 20'000));
-        // So that there is an end to it.
+        service_.happen(options_.unreadable_after());
         if (pauses_ > 100 || reports_ > 50)
-            hiccups_ = elections_ = growth_ = 0;
+            service_.calm_down(); // so that there is an end to it
     }
 
     /// A stream without an end that has all there is.
@@ -171,9 +90,8 @@ private:
     {
         if (reports_ > 100 && action_.what == kind::report)
             return true;
-        bool const calm =
-            growth_ == 0 && hiccup_.is_over_since(clock_, 0) && election_.is_over_since(clock_, 0);
-        return !options_.until() && action_.what == kind::idle && pauses_ > 110 && calm && plan_.caught_up();
+        return !options_.until() && action_.what == kind::idle && pauses_ > 110 && service_.is_calm() &&
+               plan_.caught_up();
     }
 
     std::string act()
@@ -182,7 +100,7 @@ private:
         switch (action_.what) {
         case kind::look: look(); break;
         case kind::probe:
-            learn(answer_to({.offset = action_.offset, .count = action_.count, .end = action_.end}));
+            learn(service_.answer_to({.offset = action_.offset, .count = action_.count, .end = action_.end}));
             break;
         case kind::read: return read();
         case kind::deliver: return deliver();
@@ -197,15 +115,7 @@ private:
 
     void look()
     {
-        looked_at_ = clock_;
-        if (election_.is_on(clock_)) {
-            event_ = {.what = plan_event::kind::unavailable};
-            return;
-        }
-        hk::partition_info const seen = log_.watermarks();
-        event_ = {.what = plan_event::kind::watermarks,
-                  .earliest = seen.earliest_offset,
-                  .latest = seen.latest_offset};
+        event_ = service_.look();
         if (!plan_.position())
             search_end_ = log_.latest();
     }
@@ -217,7 +127,7 @@ private:
         if (action_.pause <= milliseconds(0))
             return "no pause";
         auto const whole = action_.pause.count();
-        clock_ += whole - whole * up_to(random_, 20) / 100;
+        service_.pause(milliseconds(whole - whole * up_to(random_, 20) / 100));
         if (action_.what == kind::idle && chance(random_, 30))
             look(); // the list of partitions has been read meanwhile
         return "";
@@ -241,16 +151,7 @@ private:
         auto const first = log_.first_from(*start_);
         bool const early = first != log_.records().end() && first->first < search_end_ &&
                            first->second.time && *first->second.time < time;
-        return early && is_plain() ? "it starts too early" : "";
-    }
-
-    /// Whether nothing has kept a search from finding the very record.
-    bool is_plain() const
-    {
-        bool const flawless = std::ranges::all_of(
-            log_.records(), [](auto const& one) { return one.second.wrong == flaw::none; });
-        return flawless && log_.has_good_times() && !log_.has_silent_gaps() && hiccups_ == 0 &&
-               elections_ == 0;
+        return early && service_.is_plain() ? "it starts too early" : "";
     }
 
     /// Whether what a policy passed over could not be had.
@@ -271,19 +172,16 @@ private:
             needed = needed || at->second.wrong != flaw::none;
             bool const scattered = at->first - range.from > 32; // between others that cannot be had
             if (range.cause == hk::skip_cause::unreadable && at->second.wrong == flaw::none && !scattered &&
-                !may_err())
+                !service_.breaks_promises())
                 return "offset " + std::to_string(at->first) + " could be read";
         }
         auto const behind = log_.first_from(range.to); // a read up to there may bring that
         needed = needed || (behind != log_.records().end() && behind->second.wrong != flaw::none);
-        if (!needed && range.from >= log_.earliest() && !may_err())
+        if (!needed && range.from >= log_.earliest() && !service_.breaks_promises())
             return "nothing had to be skipped";
         expected_ = std::max(expected_, range.to);
         return "";
     }
-
-    /// Whether what is promised is promised for shorter hiccups than there were.
-    bool may_err() const { return long_hiccups_; }
 
     std::string read()
     {
@@ -320,9 +218,9 @@ private:
         due_read due = std::move(under_way_[which]);
         range_read const what = due.what;
         under_way_.erase(under_way_.begin() + static_cast<std::ptrdiff_t>(which));
-        if (chance(random_, faults_))
+        if (service_.is_faulty())
             return ahead_->forgotten(what.id);
-        auto answer = answer_to(what);
+        auto answer = service_.answer_to(what);
         std::size_t const bytes = answer ? answer.value().size() * 20 : 0;
         if (answer && chance(random_, 50))
             ahead_->told(what.id, answer.value().next_offset());
@@ -331,18 +229,6 @@ private:
         read.batch = std::move(answer);
         read.kept = std::move(due.kept);
         ahead_->arrived(what, std::move(read));
-    }
-
-    hk::result<hk::record_batch> answer_to(range_read const& what)
-    {
-        if (chance(random_, faults_))
-            return hk::error(hk::errc::connection_lost);
-        if (election_.is_on(clock_)) {
-            hk::diagnostics info;
-            info.http_status = chance(random_, 50) ? 500 : 404;
-            return hk::error(hk::errc::service_failed, info);
-        }
-        return log_.read(what, hiccup_.is_on(clock_) && chance(random_, silence_));
     }
 
     std::string deliver()
@@ -411,7 +297,7 @@ private:
         std::int64_t const position = plan_.position().value_or(0);
         auto const first = log_.first_from(position);
         bool const flawed = first != log_.records().end() && first->second.wrong != flaw::none;
-        bool const allowed = flawed || !log_.in_range(position) || election_.began_since(looked_at_);
+        bool const allowed = flawed || !log_.in_range(position) || service_.lost_leader_unseen();
         return allowed ? "" : "refused: " + std::to_string(position);
     }
 
@@ -430,7 +316,7 @@ private:
         std::int64_t const end = options_.until() ? action_.end : log_.latest();
         for (auto at = log_.first_from(std::max(expected_, start_.value_or(0)));
              at != log_.records().end() && at->first < (end == no_end ? 0 : end); ++at)
-            if (at->second.wrong != flaw::hidden && !may_err() &&
+            if (at->second.wrong != flaw::hidden && !service_.breaks_promises() &&
                 !(log_.has_silent_gaps() && at->first - *plan_.position() > 32))
                 return "offset " + std::to_string(at->first) + " is missing at the end";
         return "";
@@ -444,7 +330,8 @@ private:
         if (failure.code() == hk::errc::unreadable_record) {
             auto const first = log_.first_from(position);
             bool const flawed = first == log_.records().end() || first->second.wrong != flaw::none;
-            return flawed || (log_.has_silent_gaps() && first->first != position) || may_err()
+            return flawed || (log_.has_silent_gaps() && first->first != position) ||
+                           service_.breaks_promises()
                        ? ""
                        : "the record can be read: " + std::string(failure.what());
         }
@@ -452,26 +339,16 @@ private:
     }
 
     random_engine random_;
-    model_log log_;
+    model_service service_;
+    model_log& log_ = service_.log;
     hk::consume_options options_;
     std::optional<reads_ahead<>> ahead_;
     partition_plan plan_;
     plan_action action_;
     plan_event event_;
-    std::int64_t clock_ = 0; ///< In milliseconds.
-    int appended_ = 0;
-    int growth_; ///< As the following, in percent of the steps.
-    int retention_;
-    int faults_;
-    int cancellations_;
+    int cancellations_; ///< As the following, in percent.
     int commits_;
     int restarts_;
-    int hiccups_;
-    int elections_;
-    bool long_hiccups_;
-    spell hiccup_;
-    int silence_ = 100; ///< How many of the answers have nothing, during one, in percent.
-    spell election_;
     hk::record_batch arrived_;
     std::vector<due_read> under_way_;
     std::optional<std::int64_t> start_;
@@ -486,7 +363,6 @@ private:
     int pauses_ = 0;
     int idle_ = 0; ///< Steps since anything came of one.
     int searched_ = 0;
-    std::int64_t looked_at_ = 0;
     int reports_ = 0;
 };
 
