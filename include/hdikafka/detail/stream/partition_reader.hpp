@@ -85,14 +85,7 @@ public:
     std::int32_t partition() const noexcept { return partition_; }
     std::optional<std::int64_t> position() const noexcept { return plan_.position(); }
     bool caught_up() const noexcept { return plan_.caught_up(); }
-
-    /// Where the next record is written, by the last look or list; nothing while the partition is
-    /// unavailable.
-    std::optional<std::int64_t> watermark() const noexcept
-    {
-        bool const known = known_ && known_->what == plan_event::kind::watermarks;
-        return known ? std::optional(known_->latest) : std::nullopt;
-    }
+    std::optional<std::int64_t> silent_to() const noexcept { return plan_.silent_to(); }
 
     /// Once for all.
     bool failed() const noexcept { return unfit_ || plan_.failure(); }

@@ -31,6 +31,7 @@ public:
     {
         position = reader->position().value_or(position);
         caught_up = reader->caught_up();
+        silent_to = reader->silent_to().value_or(-1);
     }
 
     /// Of the next record that is handed over; -1 until it is known.

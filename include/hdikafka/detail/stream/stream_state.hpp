@@ -157,8 +157,6 @@ public:
                 how = standing::due;
             else if (part.failure)
                 how = standing::failed;
-            if (how == standing::holding)
-                part.silent_to = -1; // not so silent after all
             if (how == standing::idle)
                 idles(id, part);
             else
@@ -299,7 +297,6 @@ private:
     /// Has nothing to read. A single one, and one that is silent below its watermark, polls by its own reads.
     void idles(std::int32_t id, stream_part& part)
     {
-        part.silent_to = std::max(part.silent_to, part.reader->watermark().value_or(-1));
         if (single)
             return turns_.stands(id, standing::resting, part.reader->until());
         bool const silent = part.position >= 0 && part.position < part.silent_to;
