@@ -190,9 +190,9 @@ private:
         before_ = last_;
         last_ = std::exchange(search_, std::nullopt);
         nearest_ = std::min(nearest_, last_->found().value_or(nearest_));
-        if (last_->found() || !before_ || !before_->found())
+        if (!before_ || last_->found().has_value() == before_->found().has_value())
             return;
-        before_.reset(); // what could be read a while ago is silent now, for as long as a hiccup perhaps
+        before_.reset(); // what is new may last no longer than a hiccup: the time begins anew
         waited_ = milliseconds(0);
     }
 

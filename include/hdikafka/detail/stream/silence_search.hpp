@@ -13,10 +13,10 @@
 
 namespace hdikafka::inline v0_1::detail {
 
-/// Reads single records at growing distances, and where there are none the places nearby one by one: nothing
-/// that is near is overlooked, and a wide gap does not take for ever. What is to be skipped must be known
-/// better (`thorough`): the places nearby are looked at in any case, and of what is further away the end of
-/// the trouble is narrowed down.
+/// Reads single records at growing distances, and where there are none the places nearby one by one, and
+/// those before the limit: nothing that is near is overlooked, and a wide gap does not take for ever. What is
+/// to be skipped must be known better (`thorough`): the places nearby are looked at in any case, and of what
+/// is further away the end of the trouble is narrowed down.
 class silence_search
 {
 public:
@@ -79,16 +79,23 @@ private:
         return false;
     }
 
-    /// The next place nearby that has not been looked at.
+    /// The next place nearby that has not been looked at; or near the limit, where there may be an end.
     bool step()
     {
         std::int64_t const end = std::min(nearby, found_.value_or(limit_) - 1 - place_);
-        for (std::int64_t i = 1; i <= end; ++i) {
-            offset_ = place_ + i;
-            if (!is_bad(offset_))
+        for (std::int64_t i = 1; i <= end; ++i)
+            if (wants(place_ + i))
                 return true;
-        }
+        for (std::int64_t i = 1; i <= end && !found_; ++i)
+            if (wants(limit_ - i))
+                return true;
         return false;
+    }
+
+    bool wants(std::int64_t offset)
+    {
+        offset_ = offset;
+        return !is_bad(offset);
     }
 
     bool halve()
