@@ -170,7 +170,7 @@ private:
         for (auto at = log_.first_from(range.from); at != log_.records().end() && at->first < range.to;
              ++at) {
             needed = needed || at->second.wrong != flaw::none;
-            bool const scattered = at->first - range.from > 32; // between others that cannot be had
+            bool const scattered = at->first - range.from > 64; // between others that cannot be had
             if (range.cause == hk::skip_cause::unreadable && at->second.wrong == flaw::none && !scattered &&
                 !service_.breaks_promises())
                 return "offset " + std::to_string(at->first) + " could be read";
@@ -317,7 +317,7 @@ private:
         for (auto at = log_.first_from(std::max(expected_, start_.value_or(0)));
              at != log_.records().end() && at->first < (end == no_end ? 0 : end); ++at)
             if (at->second.wrong != flaw::hidden && !service_.breaks_promises() &&
-                !(log_.has_silent_gaps() && at->first - *plan_.position() > 32))
+                !(log_.has_silent_gaps() && at->first - *plan_.position() > 64))
                 return "offset " + std::to_string(at->first) + " is missing at the end";
         return "";
     }

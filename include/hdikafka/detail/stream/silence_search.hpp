@@ -52,7 +52,7 @@ public:
     }
 
 private:
-    static constexpr std::int64_t nearby = 32;
+    static constexpr std::int64_t nearby = 64;
 
     void go_on()
     {
