@@ -323,9 +323,10 @@ enum class errc // NOLINT(performance-enum-size): std::error_code holds an int
     // Consuming.
     offset_below_earliest, ///< The position was deleted by retention; the message names the lost offsets.
     offset_above_latest,   ///< The position is past the end: the topic was truncated or recreated.
-    unreadable_record, ///< Records exist at the position but the service does not return them (too large).
-    topic_recreated,   ///< At the checkpoint's last offset there is another record than the one it was made
-                       ///< for.
+    unreadable_record,     ///< At the position is a record that cannot be had while those behind it can: the
+                           ///< service is silent about it or refuses it, or it is too large, or no JSON.
+    topic_recreated, ///< At the checkpoint's last offset there is another record than the one it was made
+                     ///< for.
 };
 
 /// Whether records of a failed or doubtful produce are in the topic.
@@ -14361,7 +14362,8 @@ private:
         for (std::size_t at = 1; at < text.size(); ++at) {
             if (text[at] == '"')
                 return at + 1;
-            at += text[at] == '\\' ? 1 : 0;
+            if (text[at] == '\\')
+                ++at;
         }
         return text.size();
     }
@@ -18248,10 +18250,10 @@ private:
 
 namespace hdikafka::inline v0_1::detail {
 
-/// Reads single records at growing distances, and where there are none the places nearby one by one: nothing
-/// that is near is overlooked, and a wide gap does not take for ever. What is to be skipped must be known
-/// better (`thorough`): the places nearby are looked at in any case, and of what is further away the end of
-/// the trouble is narrowed down.
+/// Reads single records at growing distances, and where there are none the places nearby one by one, and
+/// those before the limit: nothing that is near is overlooked, and a wide gap does not take for ever. What is
+/// to be skipped must be known better (`thorough`): the places nearby are looked at in any case, and of what
+/// is further away the end of the trouble is narrowed down.
 class silence_search
 {
 public:
@@ -18287,7 +18289,7 @@ public:
     }
 
 private:
-    static constexpr std::int64_t nearby = 32;
+    static constexpr std::int64_t nearby = 64;
 
     void go_on()
     {
@@ -18314,16 +18316,23 @@ private:
         return false;
     }
 
-    /// The next place nearby that has not been looked at.
+    /// The next place nearby that has not been looked at; or near the limit, where there may be an end.
     bool step()
     {
         std::int64_t const end = std::min(nearby, found_.value_or(limit_) - 1 - place_);
-        for (std::int64_t i = 1; i <= end; ++i) {
-            offset_ = place_ + i;
-            if (!is_bad(offset_))
+        for (std::int64_t i = 1; i <= end; ++i)
+            if (wants(place_ + i))
                 return true;
-        }
+        for (std::int64_t i = 1; i <= end && !found_; ++i)
+            if (wants(limit_ - i))
+                return true;
         return false;
+    }
+
+    bool wants(std::int64_t offset)
+    {
+        offset_ = offset;
+        return !is_bad(offset);
     }
 
     bool halve()
@@ -18539,9 +18548,9 @@ private:
         before_ = last_;
         last_ = std::exchange(search_, std::nullopt);
         nearest_ = std::min(nearest_, last_->found().value_or(nearest_));
-        if (last_->found() || !before_ || !before_->found())
+        if (!before_ || last_->found().has_value() == before_->found().has_value())
             return;
-        before_.reset(); // what could be read a while ago is silent now, for as long as a hiccup perhaps
+        before_.reset(); // what is new may last no longer than a hiccup: the time begins anew
         waited_ = milliseconds(0);
     }
 
@@ -20286,14 +20295,7 @@ public:
     std::int32_t partition() const noexcept { return partition_; }
     std::optional<std::int64_t> position() const noexcept { return plan_.position(); }
     bool caught_up() const noexcept { return plan_.caught_up(); }
-
-    /// Where the next record is written, by the last look or list; nothing while the partition is
-    /// unavailable.
-    std::optional<std::int64_t> watermark() const noexcept
-    {
-        bool const known = known_ && known_->what == plan_event::kind::watermarks;
-        return known ? std::optional(known_->latest) : std::nullopt;
-    }
+    std::optional<std::int64_t> silent_to() const noexcept { return plan_.silent_to(); }
 
     /// Once for all.
     bool failed() const noexcept { return unfit_ || plan_.failure(); }
@@ -20737,6 +20739,7 @@ public:
     {
         position = reader->position().value_or(position);
         caught_up = reader->caught_up();
+        silent_to = reader->silent_to().value_or(-1);
     }
 
     /// Of the next record that is handed over; -1 until it is known.
@@ -20903,8 +20906,6 @@ public:
                 how = standing::due;
             else if (part.failure)
                 how = standing::failed;
-            if (how == standing::holding)
-                part.silent_to = -1; // not so silent after all
             if (how == standing::idle)
                 idles(id, part);
             else
@@ -21045,7 +21046,6 @@ private:
     /// Has nothing to read. A single one, and one that is silent below its watermark, polls by its own reads.
     void idles(std::int32_t id, stream_part& part)
     {
-        part.silent_to = std::max(part.silent_to, part.reader->watermark().value_or(-1));
         if (single)
             return turns_.stands(id, standing::resting, part.reader->until());
         bool const silent = part.position >= 0 && part.position < part.silent_to;

@@ -98,9 +98,10 @@ enum class errc // NOLINT(performance-enum-size): std::error_code holds an int
     // Consuming.
     offset_below_earliest, ///< The position was deleted by retention; the message names the lost offsets.
     offset_above_latest,   ///< The position is past the end: the topic was truncated or recreated.
-    unreadable_record, ///< Records exist at the position but the service does not return them (too large).
-    topic_recreated,   ///< At the checkpoint's last offset there is another record than the one it was made
-                       ///< for.
+    unreadable_record,     ///< At the position is a record that cannot be had while those behind it can: the
+                           ///< service is silent about it or refuses it, or it is too large, or no JSON.
+    topic_recreated, ///< At the checkpoint's last offset there is another record than the one it was made
+                     ///< for.
 };
 
 /// Whether records of a failed or doubtful produce are in the topic.

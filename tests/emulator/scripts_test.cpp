@@ -70,7 +70,7 @@ std::vector<read_record> all_of(hk::emulator const& emulator, hk::emulator_value
 
 hk::consume_options to_the_end()
 {
-    return hk::consume_options().until(hk::latest).max_records(6).poll(1ms, 2ms);
+    return hk::consume_options().until(hk::latest).max_records(6).poll(1ms, 2ms).unreadable_after(10ms);
 }
 
 /// Has `happen` happen when the nth read has been handled.

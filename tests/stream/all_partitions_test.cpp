@@ -371,8 +371,12 @@ TEST_CASE("policies go on where an error would end the stream, and say what was 
         service.emulator.append("orders", hk::record(std::string(5000, 'x')).partition(0));
         service.emulator.append("orders", hk::record(std::string(5000, 'x')).partition(0));
         fill(service.emulator, 3);
-        auto stream = client.consume(
-            "orders", 0, hk::consume_options().until(hk::latest).poll(1ms, 2ms).on_unreadable(hk::skip));
+        auto stream = client.consume("orders", 0,
+                                     hk::consume_options()
+                                         .until(hk::latest)
+                                         .poll(1ms, 2ms)
+                                         .unreadable_after(20ms)
+                                         .on_unreadable(hk::skip));
         offsets expected = from_to(0, 10);
         for (std::int64_t const offset : from_to(12, 15))
             expected.push_back(offset);

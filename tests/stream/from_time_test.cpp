@@ -1,6 +1,6 @@
 // Streams that start at a point in time, over TLS: single records are looked at, one after the other.
-#include "support/net/running.hpp"
 #include "support/emulator/served_emulator.hpp"
+#include "support/net/running.hpp"
 
 #include <hdikafka.hpp>
 
@@ -41,6 +41,12 @@ public:
     }
 
     hk::emulator& emulator() { return served_.emulator; }
+
+    /// Another client, which asks again when the service has been silent for so long.
+    void give_up_after(hk::milliseconds silence)
+    {
+        client.emplace(io.get_executor(), served_.emulator.client_options().idle_timeout(silence));
+    }
 
     /// How many records have been asked for.
     std::size_t reads() { return served_.emulator.request_count(hk::emulator_route::consume); }
@@ -98,6 +104,7 @@ TEST_CASE("a stream starts at a point in time with any number of connections")
 TEST_CASE("a search has one read under way, however many connections the stream has")
 {
     service there;
+    there.give_up_after(1s);
     there.emulator().inject(hk::emulator_fault::stall().on(hk::emulator_route::consume));
     auto stream = there.client->consume("orders", 0, from(350).parallelism(6));
     test::running_call<std::optional<hk::record_batch>> call(there.io, stream.next());
@@ -152,6 +159,7 @@ TEST_CASE("searches of many streams go on at the same time, on several threads")
 TEST_CASE("a search that takes too long consumes nothing")
 {
     service there;
+    there.give_up_after(500ms);
     there.emulator().inject(hk::emulator_fault::stall().on(hk::emulator_route::consume));
     auto stream = there.client->consume("orders", 0, from(350).parallelism(4));
     auto const late = test::run(there.io, stream.next(hk::call_options().timeout(50ms)));

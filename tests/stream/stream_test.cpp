@@ -225,7 +225,8 @@ TEST_CASE("a record that the service cannot return is an error, not a standstill
     fill(service, 2);
     service.emulator.append("orders", hk::record(std::string(5000, 'x')).partition(0));
     fill(service, 2);
-    auto stream = service->consume("orders", 0, hk::consume_options().until(hk::latest).poll(1ms, 2ms));
+    auto stream = service->consume(
+        "orders", 0, hk::consume_options().until(hk::latest).poll(1ms, 2ms).unreadable_after(20ms));
     CHECK(service.run(stream.next()).value()->size() == 2);
     auto const stuck = service.run(stream.next());
     REQUIRE_FALSE(stuck);

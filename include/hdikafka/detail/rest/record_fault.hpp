@@ -178,7 +178,8 @@ private:
         for (std::size_t at = 1; at < text.size(); ++at) {
             if (text[at] == '"')
                 return at + 1;
-            at += text[at] == '\\' ? 1 : 0;
+            if (text[at] == '\\')
+                ++at;
         }
         return text.size();
     }
