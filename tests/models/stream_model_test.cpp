@@ -13,7 +13,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <iterator>
 #include <limits>
 #include <memory>
@@ -365,13 +364,6 @@ private:
     int searched_ = 0;
     int reports_ = 0;
 };
-
-/// From the environment, for long runs by hand.
-std::uint64_t number(char const* name, std::uint64_t usual)
-{
-    char const* const text = std::getenv(name);
-    return text ? std::stoull(text) : usual;
-}
 
 } // namespace
 

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <limits>
 #include <map>
 #include <optional>
@@ -29,6 +30,13 @@ inline int up_to(random_engine& random, int most)
     return std::uniform_int_distribution<int>(0, most)(random);
 }
 inline bool chance(random_engine& random, int percent) { return up_to(random, 99) < percent; }
+
+/// From the environment, for long runs by hand.
+inline std::uint64_t number(char const* name, std::uint64_t usual)
+{
+    char const* const text = std::getenv(name);
+    return text ? std::stoull(text) : usual;
+}
 
 /// What is wrong with a record.
 enum class flaw : unsigned char
