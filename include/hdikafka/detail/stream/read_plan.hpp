@@ -116,6 +116,13 @@ public:
         under_way_ = 0;
     }
 
+    /// The same, and what has arrived is dropped.
+    void clear()
+    {
+        ranges_.clear();
+        under_way_ = 0;
+    }
+
     /// The answer for a stream at `position`, when it is here. It may begin before that, and then reaches
     /// beyond it. What lies behind the stream is dropped.
     std::optional<Answer> take(std::int64_t position)

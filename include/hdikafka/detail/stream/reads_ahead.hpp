@@ -60,6 +60,10 @@ public:
                                 waiters<>::place* waiting = nullptr)
     {
         std::lock_guard const lock(mutex_);
+        if (wanted.offset < std::exchange(asked_at_, wanted.offset)) { // the topic is another one now
+            ranges_.clear();
+            hinted_end_ = 0;
+        }
         request_id_ = request_id;
         target_ = wanted;
         target_.known_end = std::max(wanted.known_end, hinted_end_);
@@ -92,7 +96,8 @@ public:
         due_read out;
         auto const admit = [&](range_read const& read, bool needed) {
             auto kept = allow(read.count, read.offset >= target_.known_end, needed);
-            refused_ = needed && !kept;
+            if (needed)
+                refused_ = !kept; // what is read ahead says nothing of that
             if (kept)
                 out.kept = std::move(*kept);
             return kept.has_value();
@@ -222,7 +227,8 @@ private:
     waiters<> waiting_{mutex_};
     read_plan<fetched> ranges_;
     read_size size_;
-    plan_action target_;    ///< Where reading goes on.
+    plan_action target_; ///< Where reading goes on.
+    std::int64_t asked_at_ = 0;
     bool demanded_ = false; ///< What is there is waited for.
     bool refused_ = false;
     std::int64_t hinted_end_ = 0;
