@@ -101,6 +101,15 @@ TEST_CASE("a stream starts at a point in time with any number of connections")
     CHECK_FALSE(end.get().value().has_value());
 }
 
+TEST_CASE("a search whose answers would be larger than the budget asks for fewer records")
+{
+    service there;
+    for (int const time : {1, 350, 699}) {
+        auto stream = there.client->consume("orders", 0, from(time).buffer_bytes(2'000));
+        CHECK(first_offset(there, stream) == time);
+    }
+}
+
 TEST_CASE("a search has one read under way, however many connections the stream has")
 {
     service there;

@@ -252,9 +252,10 @@ private:
         auto const went_well = co_await fetch(op, options, asked, nullptr, read);
         if (!went_well)
             co_return went_well;
-        if (exceeds(read, limit))
+        bool const exceeded = exceeds(read, limit);
+        if (exceeded)
             ahead_.probe_exceeded(what.count, limit);
-        else
+        if (!exceeded || what.count > 1) // the plan is to ask for fewer; of one there will be more room
             out = std::move(read);
         co_return went_well;
     }
