@@ -49,9 +49,9 @@ public:
     /// - Completion: the caller resumes on its own executor, with a batch that owns its bytes.
     /// - Errors: those of client::fetch; errc::offset_below_earliest when retention deleted records
     ///   before they were read, offset_above_latest when the topic became shorter, unreadable_record when
-    ///   the service keeps silent about records it has; these three stay until a new stream is made, and of
-    ///   several partitions those that are left go on. errc::already_running when another next() is under
-    ///   way; errc::timed_out after the timeout.
+    ///   the service keeps silent about records it has; these three stay until a new stream is made. Of
+    ///   several partitions those that are left go on, and it is told again when none is.
+    ///   errc::already_running when another next() is under way; errc::timed_out after the timeout.
     /// - Cancellation: terminal. A cancelled, timed-out or otherwise failed next() consumes nothing: the
     ///   next one goes on from the same position. What it has begun goes on without it, for the next one,
     ///   each request within the client's total_timeout(): calls that have less time than an answer takes

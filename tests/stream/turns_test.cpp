@@ -143,6 +143,25 @@ TEST_CASE("a failure that stays is told once more only when asked for again")
     CHECK(all.next(true) == 0 + 1);
 }
 
+TEST_CASE("nothing comes any more when all have failed or finished, but who is paused")
+{
+    turns all = of(3);
+    all.stands(0, standing::failed);
+    CHECK_FALSE(all.all_over());
+    all.told(0);
+    all.stands(1, standing::finished);
+    for (standing const how : {standing::due, standing::followed, standing::holding, standing::resting,
+                               standing::idle, standing::in_line}) {
+        all.stands(2, how, start);
+        CHECK_FALSE(all.all_over());
+    }
+    all.keeps_rest(1, true);
+    all.pause(2, true);
+    CHECK_FALSE(all.all_over());
+    all.keeps_rest(1, false);
+    CHECK(all.all_over());
+}
+
 TEST_CASE("whatever the load, who has a batch waits for each of the others once at most")
 {
     for (unsigned seed = 0; seed != 200; ++seed) {

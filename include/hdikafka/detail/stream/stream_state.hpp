@@ -90,13 +90,13 @@ public:
     }
 
     /// The batch of the one whose turn it is, or its failure; none when nobody has anything. `again`: also a
-    /// failure that was told already.
+    /// failure that was told already, if nothing else comes.
     result<held_batch> take_turn(bool again = false)
     {
         std::lock_guard const lock(mutex_);
         if (scout_failure_)
             return *std::exchange(scout_failure_, std::nullopt);
-        auto const whose = turns_.next(again);
+        auto const whose = turns_.next(again && turns_.all_over());
         if (!whose)
             return held_batch();
         stream_part& part = parts_.at(*whose);

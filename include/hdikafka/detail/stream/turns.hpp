@@ -110,6 +110,15 @@ public:
         });
     }
 
+    /// Whether nothing comes any more, now or later, but of who is paused.
+    bool all_over() const
+    {
+        return !any([](seat const& one) {
+            return !one.paused &&
+                   (one.speaks() || (one.how != standing::finished && one.how != standing::failed));
+        });
+    }
+
     bool all_finished() const
     {
         return !any([](seat const& one) { return one.rest || one.how != standing::finished; });
