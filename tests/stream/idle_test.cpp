@@ -57,6 +57,23 @@ TEST_CASE("a stream over one partition polls it alone")
     CHECK(count(service, hk::emulator_route::partitions) == 0);
 }
 
+TEST_CASE("a stream over one partition polls as often where that ends with markers")
+{
+    hk::emulator_quirks quirks;
+    quirks.gap_next_offset(hk::emulator_next_offset::asked);
+    test::emulated service(hk::emulator_options().quirks(quirks));
+    service.emulator.add_topic("orders");
+    service.emulator.inject_gap("orders", 0, 3);
+    auto stream = service->consume("orders", 0, polling().unreadable_after(5ms));
+    test::running_call<std::optional<hk::record_batch>> call(service.io, stream.next());
+    test::work_until(service.io, [&] { return stream.caught_up(); });
+    std::size_t const reads = count(service, hk::emulator_route::consume);
+    test::work_until(service.io, [&] { return count(service, hk::emulator_route::consume) >= reads + 40; });
+    test::fill(service.emulator, 1, 0);
+    test::work_until(service.io, [&] { return call.end.happened(); });
+    CHECK((*call.end.get().value())[0].offset() == 3);
+}
+
 TEST_CASE("a topic that shows no partitions yet is waited for, but not by a stream that ends")
 {
     test::emulated service;

@@ -352,6 +352,8 @@ private:
         checkpoint const* const saved = found == saved_.end() ? nullptr : &found->second;
         consume_options wanted = options;
         wanted.from(from);
+        if (single) // there is no list that would end a rest early
+            wanted.refresh_partitions(std::min(options.refresh_partitions(), options.poll_most()));
         // Reads ahead, which may go on for a while behind the stream, are no users of the store.
         wanted.checkpoint(std::shared_ptr<checkpoint_store>());
         stream_part out(
