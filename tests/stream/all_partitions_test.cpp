@@ -249,21 +249,6 @@ TEST_CASE("the failure of one partition is told, and the others go on")
     CHECK(failures == 3);
 }
 
-TEST_CASE("a failure that stays is told once while another partition may have something some time")
-{
-    test::emulated service;
-    service.emulator.add_topic("orders", 2);
-    fill(service.emulator, 10, 1);
-    service.emulator.trim("orders", 1, 5);
-    auto stream = service->consume("orders", hk::consume_options().from(0).poll(1ms, 2ms));
-    CHECK(service.run(stream.next()).error().code() == hk::errc::offset_below_earliest);
-    auto const waited = service.run(stream.next(hk::call_options().timeout(50ms)));
-    REQUIRE_FALSE(waited);
-    CHECK(waited.error().code() == hk::errc::timed_out);
-    fill(service.emulator, 1, 0);
-    CHECK(service.run(stream.next()).value()->partition() == 0);
-}
-
 TEST_CASE("a cancelled next() over all partitions has lost nothing either")
 {
     hk::emulator_options slow;

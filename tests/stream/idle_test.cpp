@@ -74,6 +74,21 @@ TEST_CASE("a stream over one partition polls as often where that ends with marke
     CHECK((*call.end.get().value())[0].offset() == 3);
 }
 
+TEST_CASE("a failure that stays is told once while another partition may have something some time")
+{
+    test::emulated service;
+    service.emulator.add_topic("orders", 2);
+    test::fill(service.emulator, 10, 1);
+    service.emulator.trim("orders", 1, 5);
+    auto stream = service->consume("orders", polling().from(0));
+    CHECK(service.run(stream.next()).error().code() == hk::errc::offset_below_earliest);
+    auto const waited = service.run(stream.next(hk::call_options().timeout(50ms)));
+    REQUIRE_FALSE(waited);
+    CHECK(waited.error().code() == hk::errc::timed_out);
+    test::fill(service.emulator, 1, 0);
+    CHECK(service.run(stream.next()).value()->partition() == 0);
+}
+
 TEST_CASE("a topic that shows no partitions yet is waited for, but not by a stream that ends")
 {
     test::emulated service;
