@@ -17467,9 +17467,9 @@ public:
     /// - Completion: the caller resumes on its own executor, with a batch that owns its bytes.
     /// - Errors: those of client::fetch; errc::offset_below_earliest when retention deleted records
     ///   before they were read, offset_above_latest when the topic became shorter, unreadable_record when
-    ///   the service keeps silent about records it has; these three stay until a new stream is made, and of
-    ///   several partitions those that are left go on. errc::already_running when another next() is under
-    ///   way; errc::timed_out after the timeout.
+    ///   the service keeps silent about records it has; these three stay until a new stream is made. Of
+    ///   several partitions those that are left go on, and it is told again when none is.
+    ///   errc::already_running when another next() is under way; errc::timed_out after the timeout.
     /// - Cancellation: terminal. A cancelled, timed-out or otherwise failed next() consumes nothing: the
     ///   next one goes on from the same position. What it has begun goes on without it, for the next one,
     ///   each request within the client's total_timeout(): calls that have less time than an answer takes
@@ -19390,6 +19390,13 @@ public:
         under_way_ = 0;
     }
 
+    /// The same, and what has arrived is dropped.
+    void clear()
+    {
+        ranges_.clear();
+        under_way_ = 0;
+    }
+
     /// The answer for a stream at `position`, when it is here. It may begin before that, and then reaches
     /// beyond it. What lies behind the stream is dropped.
     std::optional<Answer> take(std::int64_t position)
@@ -19886,6 +19893,10 @@ public:
                                 waiters<>::place* waiting = nullptr)
     {
         std::lock_guard const lock(mutex_);
+        if (wanted.offset < std::exchange(asked_at_, wanted.offset)) { // the topic is another one now
+            ranges_.clear();
+            hinted_end_ = 0;
+        }
         request_id_ = request_id;
         target_ = wanted;
         target_.known_end = std::max(wanted.known_end, hinted_end_);
@@ -19918,7 +19929,8 @@ public:
         due_read out;
         auto const admit = [&](range_read const& read, bool needed) {
             auto kept = allow(read.count, read.offset >= target_.known_end, needed);
-            refused_ = needed && !kept;
+            if (needed)
+                refused_ = !kept; // what is read ahead says nothing of that
             if (kept)
                 out.kept = std::move(*kept);
             return kept.has_value();
@@ -20048,7 +20060,8 @@ private:
     waiters<> waiting_{mutex_};
     read_plan<fetched> ranges_;
     read_size size_;
-    plan_action target_;    ///< Where reading goes on.
+    plan_action target_; ///< Where reading goes on.
+    std::int64_t asked_at_ = 0;
     bool demanded_ = false; ///< What is there is waited for.
     bool refused_ = false;
     std::int64_t hinted_end_ = 0;
@@ -20162,6 +20175,15 @@ public:
     {
         return any([](seat const& one) {
             return !one.paused && (one.speaks() || one.how == standing::due || one.how == standing::followed);
+        });
+    }
+
+    /// Whether nothing comes any more, now or later, but of who is paused.
+    bool all_over() const
+    {
+        return !any([](seat const& one) {
+            return !one.paused &&
+                   (one.speaks() || (one.how != standing::finished && one.how != standing::failed));
         });
     }
 
@@ -20462,9 +20484,10 @@ private:
         auto const went_well = co_await fetch(op, options, asked, nullptr, read);
         if (!went_well)
             co_return went_well;
-        if (exceeds(read, limit))
+        bool const exceeded = exceeds(read, limit);
+        if (exceeded)
             ahead_.probe_exceeded(what.count, limit);
-        else
+        if (!exceeded || what.count > 1) // the plan is to ask for fewer; of one there will be more room
             out = std::move(read);
         co_return went_well;
     }
@@ -20839,13 +20862,13 @@ public:
     }
 
     /// The batch of the one whose turn it is, or its failure; none when nobody has anything. `again`: also a
-    /// failure that was told already.
+    /// failure that was told already, if nothing else comes.
     result<held_batch> take_turn(bool again = false)
     {
         std::lock_guard const lock(mutex_);
         if (scout_failure_)
             return *std::exchange(scout_failure_, std::nullopt);
-        auto const whose = turns_.next(again);
+        auto const whose = turns_.next(again && turns_.all_over());
         if (!whose)
             return held_batch();
         stream_part& part = parts_.at(*whose);
@@ -21101,6 +21124,8 @@ private:
         checkpoint const* const saved = found == saved_.end() ? nullptr : &found->second;
         consume_options wanted = options;
         wanted.from(from);
+        if (single) // there is no list that would end a rest early
+            wanted.refresh_partitions(std::min(options.refresh_partitions(), options.poll_most()));
         // Reads ahead, which may go on for a while behind the stream, are no users of the store.
         wanted.checkpoint(std::shared_ptr<checkpoint_store>());
         stream_part out(
@@ -21271,12 +21296,17 @@ private:
     void begin_what_is_due()
     {
         transport<> const& http = *stream_->owner->http();
-        if (stream_->begins_scouting())
-            stream_->scouts.start(http.make_operation(stream_->owner->deadline(std::nullopt)),
-                                  std::make_unique<scout<Lazy>>(stream_->shared_from_this(), options_),
-                                  http.background());
-        for (partition_ptr const& reader : stream_->to_follow(false))
-            follow(reader);
+        if (stream_->begins_scouting()) {
+            try {
+                stream_->scouts.start(http.make_operation(stream_->owner->deadline(std::nullopt)),
+                                      std::make_unique<scout<Lazy>>(stream_->shared_from_this(), options_),
+                                      http.background());
+            } catch (...) {
+                stream_->scouted(true, std::nullopt, {});
+                throw;
+            }
+        }
+        follow(stream_->to_follow(false));
         begin_what_has_room();
     }
 
@@ -21284,13 +21314,23 @@ private:
     void begin_what_has_room()
     {
         for (auto admitted = stream_->to_follow(true); !admitted.empty(); admitted = stream_->to_follow(true))
-            follow(admitted.front());
+            follow(admitted);
     }
 
-    void follow(partition_ptr const& reader)
+    /// Has these plans followed, which count as such already: without memory for that they do not.
+    void follow(std::vector<partition_ptr> const& readers)
     {
-        reader->start(stream_->owner->http()->make_operation(steady_clock::time_point::max()),
-                      std::make_unique<follower<Lazy>>(stream_->shared_from_this(), reader, options_));
+        auto next = readers.begin();
+        try {
+            for (; next != readers.end(); ++next)
+                (*next)->start(
+                    stream_->owner->http()->make_operation(steady_clock::time_point::max()),
+                    std::make_unique<follower<Lazy>>(stream_->shared_from_this(), *next, options_));
+        } catch (...) {
+            for (; next != readers.end(); ++next)
+                stream_->followed((*next)->partition(), true, std::nullopt);
+            throw;
+        }
     }
 
     operation_ptr const op_;

@@ -15,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -56,12 +57,17 @@ private:
     void begin_what_is_due()
     {
         transport<> const& http = *stream_->owner->http();
-        if (stream_->begins_scouting())
-            stream_->scouts.start(http.make_operation(stream_->owner->deadline(std::nullopt)),
-                                  std::make_unique<scout<Lazy>>(stream_->shared_from_this(), options_),
-                                  http.background());
-        for (partition_ptr const& reader : stream_->to_follow(false))
-            follow(reader);
+        if (stream_->begins_scouting()) {
+            try {
+                stream_->scouts.start(http.make_operation(stream_->owner->deadline(std::nullopt)),
+                                      std::make_unique<scout<Lazy>>(stream_->shared_from_this(), options_),
+                                      http.background());
+            } catch (...) {
+                stream_->scouted(true, std::nullopt, {});
+                throw;
+            }
+        }
+        follow(stream_->to_follow(false));
         begin_what_has_room();
     }
 
@@ -69,13 +75,23 @@ private:
     void begin_what_has_room()
     {
         for (auto admitted = stream_->to_follow(true); !admitted.empty(); admitted = stream_->to_follow(true))
-            follow(admitted.front());
+            follow(admitted);
     }
 
-    void follow(partition_ptr const& reader)
+    /// Has these plans followed, which count as such already: without memory for that they do not.
+    void follow(std::vector<partition_ptr> const& readers)
     {
-        reader->start(stream_->owner->http()->make_operation(steady_clock::time_point::max()),
-                      std::make_unique<follower<Lazy>>(stream_->shared_from_this(), reader, options_));
+        auto next = readers.begin();
+        try {
+            for (; next != readers.end(); ++next)
+                (*next)->start(
+                    stream_->owner->http()->make_operation(steady_clock::time_point::max()),
+                    std::make_unique<follower<Lazy>>(stream_->shared_from_this(), *next, options_));
+        } catch (...) {
+            for (; next != readers.end(); ++next)
+                stream_->followed((*next)->partition(), true, std::nullopt);
+            throw;
+        }
     }
 
     operation_ptr const op_;
