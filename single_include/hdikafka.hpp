@@ -13907,7 +13907,8 @@ std::vector<broker> known_brokers(std::string_view json)
     std::vector<broker> out;
     json_reader in(json);
     std::string_view one;
-    for (bool more = in.peek() == json_kind::array && in.enter_array(); more && in.next_element();) {
+    bool const listed = in.peek() == json_kind::array && in.enter_array();
+    while (listed && in.next_element()) {
         in.value(one);
         broker known = known_broker(one);
         if (known.id >= 0)
@@ -14504,8 +14505,7 @@ template <class = void>
 std::optional<error> broken_answer(std::string_view body, json_reader const& in, batch_request const& asked,
                                    std::int64_t next)
 {
-    error const whole =
-        unexpected_body(in, "a list of records of partition " + std::to_string(asked.partition));
+    error whole = unexpected_body(in, "a list of records of partition " + std::to_string(asked.partition));
     auto const start = start_of_torn_record(body, in);
     if (!start)
         return whole;
@@ -17608,6 +17608,7 @@ struct plan_event
     std::int64_t next = 0;  ///< Where the service says to go on.
     refusal_cause why = refusal_cause::service;
     std::int32_t count = 0; ///< How many records the refused read had asked for; 0 when that is not known.
+    // NOLINTNEXTLINE(readability-redundant-member-init): gcc warns where an initializer leaves it out
     std::string words = std::string(); ///< What the refusal said.
 };
 
@@ -17867,6 +17868,8 @@ private:
 
     void go_on()
     {
+        if (low_ >= high_)
+            return scanned_up(true);
         if (high_ - low_ <= scan)
             return begin_scan(stage::forwards, low_, high_);
         middle_ = cursor_ = low_ + (high_ - low_) / 2;
@@ -17875,13 +17878,12 @@ private:
         dated_ = 0;
     }
 
+    /// The range is not empty.
     void begin_scan(stage which, std::int64_t from, std::int64_t to)
     {
         stage_ = which;
         cursor_ = from;
         stop_ = to;
-        if (from >= to)
-            scanned_up(which == stage::forwards);
     }
 
     void halved(plan_event const& seen)

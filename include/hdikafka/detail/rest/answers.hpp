@@ -72,7 +72,8 @@ std::vector<broker> known_brokers(std::string_view json)
     std::vector<broker> out;
     json_reader in(json);
     std::string_view one;
-    for (bool more = in.peek() == json_kind::array && in.enter_array(); more && in.next_element();) {
+    bool const listed = in.peek() == json_kind::array && in.enter_array();
+    while (listed && in.next_element()) {
         in.value(one);
         broker known = known_broker(one);
         if (known.id >= 0)

@@ -111,8 +111,7 @@ template <class = void>
 std::optional<error> broken_answer(std::string_view body, json_reader const& in, batch_request const& asked,
                                    std::int64_t next)
 {
-    error const whole =
-        unexpected_body(in, "a list of records of partition " + std::to_string(asked.partition));
+    error whole = unexpected_body(in, "a list of records of partition " + std::to_string(asked.partition));
     auto const start = start_of_torn_record(body, in);
     if (!start)
         return whole;

@@ -158,6 +158,8 @@ private:
 
     void go_on()
     {
+        if (low_ >= high_)
+            return scanned_up(true);
         if (high_ - low_ <= scan)
             return begin_scan(stage::forwards, low_, high_);
         middle_ = cursor_ = low_ + (high_ - low_) / 2;
@@ -166,13 +168,12 @@ private:
         dated_ = 0;
     }
 
+    /// The range is not empty.
     void begin_scan(stage which, std::int64_t from, std::int64_t to)
     {
         stage_ = which;
         cursor_ = from;
         stop_ = to;
-        if (from >= to)
-            scanned_up(which == stage::forwards);
     }
 
     void halved(plan_event const& seen)

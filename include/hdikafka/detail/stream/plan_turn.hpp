@@ -46,6 +46,7 @@ struct plan_event
     std::int64_t next = 0;  ///< Where the service says to go on.
     refusal_cause why = refusal_cause::service;
     std::int32_t count = 0; ///< How many records the refused read had asked for; 0 when that is not known.
+    // NOLINTNEXTLINE(readability-redundant-member-init): gcc warns where an initializer leaves it out
     std::string words = std::string(); ///< What the refusal said.
 };
 
