@@ -10606,6 +10606,18 @@ public:
     std::string request_id;
 };
 
+/// What is still to be done when an attempt was the last one and failed, before the call ends: as a part of
+/// it, for those that succeed are not to pay for it. Outlives the call.
+class call_aftermath
+{
+public:
+    /// Gives the call's outcome.
+    virtual task failed(operation_ptr op, result<void> outcome) = 0;
+
+protected:
+    ~call_aftermath() = default;
+};
+
 /// What is to be done, for whom, and how often it may be tried.
 class call_request
 {
@@ -10637,6 +10649,7 @@ public:
     authorization shown;              ///< null: the request carries no Authorization
     std::vector<std::string> secrets; ///< what the request holds and no error may show
     header_listener* on_header = nullptr;
+    call_aftermath* aftermath = nullptr;
     bool fresh = false;        ///< Goes over a connection that is made for it.
     bool topic_exists = false; ///< "Not found" comes from a node that is behind, see decide_second_look().
 };
@@ -10881,11 +10894,16 @@ task call(operation_ptr op, transport_ptr http, call_request& spec, call_answer&
         if (op->time_left() > milliseconds(0) && state.repeats_at_once(token))
             continue;
         auto const delay = state.back_off(http->random(), op->time_left());
-        if (!delay)
-            co_return state.failure();
-        bool const in_time = co_await op->rest(steady_clock::now() + *delay);
-        if (!in_time)
-            co_return state.gave_up_waiting(*op);
+        if (delay) {
+            bool const in_time = co_await op->rest(steady_clock::now() + *delay);
+            if (in_time)
+                continue;
+        }
+        result<void> outcome = delay ? state.gave_up_waiting(*op) : state.failure();
+        if (!spec.aftermath)
+            co_return outcome;
+        auto const told = co_await spec.aftermath->failed(op, std::move(outcome));
+        co_return told;
     }
 }
 
@@ -14435,7 +14453,8 @@ public:
 class slice_reader
 {
 public:
-    bool read(json_reader& in, record_slice& out)
+    /// Flattened: in a large program the compiler would else call a function for each comparison of a name.
+    [[gnu::flatten]] bool read(json_reader& in, record_slice& out)
     {
         seen_ = 0;
         bool const read = read_object(in, [&](std::string_view name) { return member(in, name, out); });
@@ -15126,29 +15145,45 @@ task look_for_topic(operation_ptr op, client_ptr owner, call_label about, bool& 
     co_return asked;
 }
 
-/// Carries out a produce as call() does, in a little less time; and when nothing is heard of it looks whether
-/// there is such a topic at all. If not, the error says so. The records are in doubt all the same: one node's
-/// list is no proof, and may be old.
+/// Looks, when nothing was heard of a produce, whether there is such a topic at all. If not, the error says
+/// so. The records are in doubt all the same: one node's list is no proof, and may be old.
 template <class = void>
-task call_produce(operation_ptr op, client_ptr owner, call_request& spec, call_answer& answer)
+class silence_watch final : public call_aftermath
 {
-    auto const due = op->deadline();
-    op->deadline(due - kept_for_look(op->time_left()));
-    auto outcome = co_await call<>(op, owner->http(), spec, answer);
-    if (!kept_waiting(outcome) || spec.topic_exists || !op->extend(due) || op->time_left() <= milliseconds(0))
-        co_return outcome;
-    bool missing = false;
-    (void)co_await look_for_topic(op, owner, spec.info, missing);
-    error const why = outcome.error();
-    diagnostics info = why.info();
-    if (missing)
-        co_return error(why.code(), std::move(info),
-                        why.cause() + "; the topic " + spec.info.topic + " does not exist");
-    if (!op->stopped() || op->stopped() == errc::timed_out)
-        co_return outcome;
-    info.retriable(false); // cancelled or closed meanwhile
-    co_return error(op->stopped(), std::move(info), op->interruption("looking for the topic").cause());
-}
+public:
+    /// Of the call that is about to begin, which gets a little less time.
+    void begin(operation_ptr const& op, client_ptr owner, call_request& spec)
+    {
+        owner_ = std::move(owner);
+        spec_ = &spec;
+        due_ = op->deadline();
+        op->deadline(due_ - kept_for_look(op->time_left()));
+        spec.aftermath = this;
+    }
+
+    task failed(operation_ptr op, result<void> outcome) override
+    {
+        if (!kept_waiting(outcome) || spec_->topic_exists || !op->extend(due_) ||
+            op->time_left() <= milliseconds(0))
+            co_return outcome;
+        bool missing = false;
+        (void)co_await look_for_topic(op, owner_, spec_->info, missing);
+        error const why = outcome.error();
+        diagnostics info = why.info();
+        if (missing)
+            co_return error(why.code(), std::move(info),
+                            why.cause() + "; the topic " + spec_->info.topic + " does not exist");
+        if (!op->stopped() || op->stopped() == errc::timed_out)
+            co_return outcome;
+        info.retriable(false); // cancelled or closed meanwhile
+        co_return error(op->stopped(), std::move(info), op->interruption("looking for the topic").cause());
+    }
+
+private:
+    client_ptr owner_;
+    call_request* spec_ = nullptr;
+    steady_clock::time_point due_;
+};
 
 } // namespace hdikafka::inline v0_1::detail
 
@@ -15267,13 +15302,16 @@ public:
     call_label const& label() const { return request_.value()->info; }
     task begin(operation_ptr const& op, client_ptr const& owner, call_answer& answer)
     {
-        return call_produce<Lazy>(op, owner, *request_.value(), answer);
+        call_request& spec = *request_.value();
+        silence_.begin(op, owner, spec);
+        return call<Lazy>(op, owner->http(), spec, answer);
     }
     receipt read(call_answer& answer) const { return read_receipt<Lazy>(answer, count_).value(); }
 
 private:
     result<call_request_ptr> request_;
     std::size_t count_;
+    silence_watch<Lazy> silence_;
 };
 
 /// create_topic(), for run_call(). A topic that an earlier attempt may have created is looked at.
@@ -17257,7 +17295,9 @@ private:
         request.value()->retry.at_least_once(producer_->options_.at_least_once());
         call_answer answer;
         sending_ = true;
-        auto const sent = co_await call_produce<>(op, producer_->owner_, *request.value(), answer);
+        silence_watch<> silence;
+        silence.begin(op, producer_->owner_, *request.value());
+        auto const sent = co_await call<>(op, producer_->owner_->http(), *request.value(), answer);
         now.retries += answer.attempts > 1 ? static_cast<std::size_t>(answer.attempts - 1) : 0;
         if (!sent)
             co_return sent;

@@ -54,6 +54,18 @@ public:
     std::string request_id;
 };
 
+/// What is still to be done when an attempt was the last one and failed, before the call ends: as a part of
+/// it, for those that succeed are not to pay for it. Outlives the call.
+class call_aftermath
+{
+public:
+    /// Gives the call's outcome.
+    virtual task failed(operation_ptr op, result<void> outcome) = 0;
+
+protected:
+    ~call_aftermath() = default;
+};
+
 /// What is to be done, for whom, and how often it may be tried.
 class call_request
 {
@@ -85,6 +97,7 @@ public:
     authorization shown;              ///< null: the request carries no Authorization
     std::vector<std::string> secrets; ///< what the request holds and no error may show
     header_listener* on_header = nullptr;
+    call_aftermath* aftermath = nullptr;
     bool fresh = false;        ///< Goes over a connection that is made for it.
     bool topic_exists = false; ///< "Not found" comes from a node that is behind, see decide_second_look().
 };
@@ -329,11 +342,16 @@ task call(operation_ptr op, transport_ptr http, call_request& spec, call_answer&
         if (op->time_left() > milliseconds(0) && state.repeats_at_once(token))
             continue;
         auto const delay = state.back_off(http->random(), op->time_left());
-        if (!delay)
-            co_return state.failure();
-        bool const in_time = co_await op->rest(steady_clock::now() + *delay);
-        if (!in_time)
-            co_return state.gave_up_waiting(*op);
+        if (delay) {
+            bool const in_time = co_await op->rest(steady_clock::now() + *delay);
+            if (in_time)
+                continue;
+        }
+        result<void> outcome = delay ? state.gave_up_waiting(*op) : state.failure();
+        if (!spec.aftermath)
+            co_return outcome;
+        auto const told = co_await spec.aftermath->failed(op, std::move(outcome));
+        co_return told;
     }
 }
 

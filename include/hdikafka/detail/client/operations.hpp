@@ -126,13 +126,16 @@ public:
     call_label const& label() const { return request_.value()->info; }
     task begin(operation_ptr const& op, client_ptr const& owner, call_answer& answer)
     {
-        return call_produce<Lazy>(op, owner, *request_.value(), answer);
+        call_request& spec = *request_.value();
+        silence_.begin(op, owner, spec);
+        return call<Lazy>(op, owner->http(), spec, answer);
     }
     receipt read(call_answer& answer) const { return read_receipt<Lazy>(answer, count_).value(); }
 
 private:
     result<call_request_ptr> request_;
     std::size_t count_;
+    silence_watch<Lazy> silence_;
 };
 
 /// create_topic(), for run_call(). A topic that an earlier attempt may have created is looked at.

@@ -60,29 +60,45 @@ task look_for_topic(operation_ptr op, client_ptr owner, call_label about, bool& 
     co_return asked;
 }
 
-/// Carries out a produce as call() does, in a little less time; and when nothing is heard of it looks whether
-/// there is such a topic at all. If not, the error says so. The records are in doubt all the same: one node's
-/// list is no proof, and may be old.
+/// Looks, when nothing was heard of a produce, whether there is such a topic at all. If not, the error says
+/// so. The records are in doubt all the same: one node's list is no proof, and may be old.
 template <class = void>
-task call_produce(operation_ptr op, client_ptr owner, call_request& spec, call_answer& answer)
+class silence_watch final : public call_aftermath
 {
-    auto const due = op->deadline();
-    op->deadline(due - kept_for_look(op->time_left()));
-    auto outcome = co_await call<>(op, owner->http(), spec, answer);
-    if (!kept_waiting(outcome) || spec.topic_exists || !op->extend(due) || op->time_left() <= milliseconds(0))
-        co_return outcome;
-    bool missing = false;
-    (void)co_await look_for_topic(op, owner, spec.info, missing);
-    error const why = outcome.error();
-    diagnostics info = why.info();
-    if (missing)
-        co_return error(why.code(), std::move(info),
-                        why.cause() + "; the topic " + spec.info.topic + " does not exist");
-    if (!op->stopped() || op->stopped() == errc::timed_out)
-        co_return outcome;
-    info.retriable(false); // cancelled or closed meanwhile
-    co_return error(op->stopped(), std::move(info), op->interruption("looking for the topic").cause());
-}
+public:
+    /// Of the call that is about to begin, which gets a little less time.
+    void begin(operation_ptr const& op, client_ptr owner, call_request& spec)
+    {
+        owner_ = std::move(owner);
+        spec_ = &spec;
+        due_ = op->deadline();
+        op->deadline(due_ - kept_for_look(op->time_left()));
+        spec.aftermath = this;
+    }
+
+    task failed(operation_ptr op, result<void> outcome) override
+    {
+        if (!kept_waiting(outcome) || spec_->topic_exists || !op->extend(due_) ||
+            op->time_left() <= milliseconds(0))
+            co_return outcome;
+        bool missing = false;
+        (void)co_await look_for_topic(op, owner_, spec_->info, missing);
+        error const why = outcome.error();
+        diagnostics info = why.info();
+        if (missing)
+            co_return error(why.code(), std::move(info),
+                            why.cause() + "; the topic " + spec_->info.topic + " does not exist");
+        if (!op->stopped() || op->stopped() == errc::timed_out)
+            co_return outcome;
+        info.retriable(false); // cancelled or closed meanwhile
+        co_return error(op->stopped(), std::move(info), op->interruption("looking for the topic").cause());
+    }
+
+private:
+    client_ptr owner_;
+    call_request* spec_ = nullptr;
+    steady_clock::time_point due_;
+};
 
 } // namespace hdikafka::inline v0_1::detail
 

@@ -118,7 +118,9 @@ private:
         request.value()->retry.at_least_once(producer_->options_.at_least_once());
         call_answer answer;
         sending_ = true;
-        auto const sent = co_await call_produce<>(op, producer_->owner_, *request.value(), answer);
+        silence_watch<> silence;
+        silence.begin(op, producer_->owner_, *request.value());
+        auto const sent = co_await call<>(op, producer_->owner_->http(), *request.value(), answer);
         now.retries += answer.attempts > 1 ? static_cast<std::size_t>(answer.attempts - 1) : 0;
         if (!sent)
             co_return sent;

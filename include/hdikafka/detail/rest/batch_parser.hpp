@@ -41,7 +41,8 @@ public:
 class slice_reader
 {
 public:
-    bool read(json_reader& in, record_slice& out)
+    /// Flattened: in a large program the compiler would else call a function for each comparison of a name.
+    [[gnu::flatten]] bool read(json_reader& in, record_slice& out)
     {
         seen_ = 0;
         bool const read = read_object(in, [&](std::string_view name) { return member(in, name, out); });
