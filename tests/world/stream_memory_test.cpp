@@ -26,7 +26,8 @@
 #endif
 #endif
 #ifdef HDIKAFKA_TESTS_HAVE_ADDRESS_SANITIZER
-#include <sanitizer/allocator_interface.h>
+// Its header does not come with every compiler.
+extern "C" std::size_t __sanitizer_get_current_allocated_bytes();
 #endif
 
 using test::by_partition;
