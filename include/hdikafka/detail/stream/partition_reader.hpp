@@ -224,7 +224,7 @@ private:
 
     task look(operation_ptr op, call_options const& options)
     {
-        op->deadline(steady_clock::now() + total_timeout());
+        op->deadline(owner_->deadline(std::nullopt));
         auto request = rest_calls<Lazy>(*owner_, "consume", options).partition(topic_, partition_);
         partition_info seen;
         auto const asked = co_await ask(op, owner_, std::move(request), &parse_partition<Lazy>, seen);
@@ -244,7 +244,7 @@ private:
             stands_ = ahead_.stopped() ? standing::due : standing::in_line;
             co_return result<void>();
         }
-        op->deadline(steady_clock::now() + total_timeout());
+        op->deadline(owner_->deadline(std::nullopt));
         std::size_t const limit = kept->bytes();
         fetched read;
         read.kept = std::move(*kept);
@@ -324,11 +324,6 @@ private:
     milliseconds pause_of(milliseconds wanted) const
     {
         return std::min(jittered(wanted, owner_->http()->random().unit()), client_core<>::longest);
-    }
-
-    milliseconds total_timeout() const
-    {
-        return std::min(owner_->options().total_timeout(), client_core<>::longest);
     }
 
     void tell(records_skipped skipped) const
