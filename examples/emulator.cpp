@@ -3,6 +3,7 @@
 // It prints one line of JSON when it is ready and runs until Ctrl-C or SIGTERM. Exit status: 0 after
 // that, 1 when it cannot start, 2 when the command line is wrong.
 #include "support/emulator_command_line.hpp"
+#include "support/published_file.hpp"
 
 #include <hdikafka/emulator.hpp>
 
@@ -11,16 +12,13 @@
 
 #include <cstdint>
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
 #include <optional>
 #include <stdexcept>
 #include <string>
-#include <system_error>
 #include <thread>
-#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -40,44 +38,6 @@ std::string read_file(std::string const& path)
         throw std::runtime_error("cannot read " + path);
     return text;
 }
-
-/// The authority's certificate in a file for other programs; gone when the emulator ends.
-class published_authority
-{
-public:
-    published_authority(std::string path, std::string const& pem) : path_(std::move(path))
-    {
-        if (path_.empty())
-            path_ = temporary_file();
-        std::ofstream out(path_, std::ios::binary | std::ios::trunc);
-        out << pem << std::flush;
-        if (!out)
-            throw std::runtime_error("cannot write " + path_);
-    }
-    published_authority(published_authority const&) = delete;
-    published_authority& operator=(published_authority const&) = delete;
-    ~published_authority()
-    {
-        std::error_code ignored;
-        std::filesystem::remove(path_, ignored);
-    }
-
-    std::string const& path() const noexcept { return path_; }
-
-private:
-    static std::string temporary_file()
-    {
-        std::string path = (std::filesystem::temp_directory_path() / "hdikafka-emulator-XXXXXX").string();
-        int const file = mkstemp(path.data());
-        if (file < 0)
-            throw std::runtime_error("cannot make a file in " +
-                                     std::filesystem::temp_directory_path().string());
-        close(file);
-        return path;
-    }
-
-    std::string path_;
-};
 
 std::string ready_line(hk::emulator const& emulator, settings const& with, std::string const& ca_file)
 {
@@ -112,7 +72,8 @@ void serve(settings with)
     for (auto const& [topic, partitions] : with.topics)
         emulator.add_topic(topic, partitions);
 
-    std::optional<published_authority> authority;
+    // The authority's certificate, for other programs.
+    std::optional<examples::published_file> authority;
     if (with.cert_file.empty())
         authority.emplace(with.ca_file, emulator.ca_pem());
     std::cout << ready_line(emulator, with, authority ? authority->path() : with.cert_file) << std::endl;

@@ -144,7 +144,7 @@ inline std::vector<flag> const& all_flags()
          [](settings& to, view name, view text) { to.key_file = text_of(name, text); }},
         {"--host-name", "NAME", "another name for the certificate that is made; may be repeated",
          [](settings& to, view name, view text) { to.options.host_name(text_of(name, text)); }},
-        {"--ca-file", "FILE", "where to put the made authority until the end (a temporary file)",
+        {"--ca-file", "FILE", "a new file for the made authority, until the end (a temporary file)",
          [](settings& to, view name, view text) { to.ca_file = text_of(name, text); }},
         {"--tenant", "T", "the tenant (emulator-tenant)",
          [](settings& to, view name, view text) { to.options.tenant(text_of(name, text)); }},

@@ -70,6 +70,31 @@ def managed_identities(program):
         Emulator(program, implied, identities=True).end(signal.SIGTERM)
 
 
+def files_of_others(program):
+    """The file of --ca-file is made and removed; a file that was there, or has come since, is not touched."""
+    with tempfile.TemporaryDirectory() as folder:
+        path, other, link = (os.path.join(folder, name) for name in ("ca.pem", "mine", "link"))
+        with open(other, "w", encoding="utf-8") as file:
+            file.write("mine")
+        os.symlink(os.path.join(folder, "nowhere"), link)
+        for taken in (other, link):
+            refused = subprocess.run([program, "--listen", "127.0.0.1:0", "--ca-file", taken], capture_output=True,
+                                     text=True, timeout=LIMIT, check=False)
+            check(refused.returncode == 1 and f"{taken} is there already" in refused.stderr,
+                  f"--ca-file {taken}: {refused.stderr!r}")
+            check(refused.stdout == "", "it said that it was ready")
+        check(sorted(os.listdir(folder)) == ["link", "mine"], "a file was made or removed")
+        emulator = Emulator(program, "--ca-file", path)
+        check(emulator.ready["ca_file"] == path, "the authority is elsewhere")
+        emulator.end(signal.SIGTERM)
+        check(not os.path.exists(path), "the authority's file is left behind")
+        emulator = Emulator(program, "--ca-file", path)
+        os.replace(other, path)
+        emulator.end(signal.SIGTERM)
+        with open(path, encoding="utf-8") as file:
+            check(file.read() == "mine", "a file that has come since was removed")
+
+
 def unfriendly(program):
     hour = str(3_600_000)
     emulator = Emulator(
@@ -131,6 +156,7 @@ def main(program):
         check(not os.path.exists(emulator.ready["ca_file"]), "the authority's file is left behind")
 
     managed_identities(program)
+    files_of_others(program)
     unfriendly(program)
 
     for options, part in BAD_OPTIONS:
