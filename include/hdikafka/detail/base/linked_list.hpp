@@ -37,12 +37,13 @@ public:
 
     bool empty() const noexcept { return ends_.after_ == &ends_; }
 
-    void push_back(T& element) noexcept
+    void push_back(T& element) noexcept { put_before(ends_, element); }
+
+    /// Puts it right before `next`, or at the end when that is null.
+    void insert(T* next, T& element) noexcept
     {
-        list_link& link = element;
-        link.before_ = ends_.before_;
-        link.after_ = &ends_;
-        link.before_->after_ = link.after_->before_ = &link;
+        list_link& place = next ? static_cast<list_link&>(*next) : ends_;
+        put_before(place, element);
     }
 
     void remove(T& element) noexcept
@@ -69,6 +70,13 @@ public:
     T& pop_back() noexcept { return popped(back()); }
 
 private:
+    static void put_before(list_link& place, list_link& link) noexcept
+    {
+        link.before_ = place.before_;
+        link.after_ = &place;
+        link.before_->after_ = link.after_->before_ = &link;
+    }
+
     T& popped(T& element) noexcept
     {
         remove(element);
