@@ -4,6 +4,7 @@
 
 #include "support/base/waiting.hpp"
 
+#include <doctest/doctest.h>
 #include <hdikafka.hpp>
 #include <hdikafka/emulator.hpp>
 
@@ -51,6 +52,18 @@ public:
     hk::emulator emulator;
     std::optional<hk::client> client;
 };
+
+/// Lets the stream work at its end until it knows that it is there; nothing is to come.
+inline void read_until_caught_up(emulated& service, hk::record_stream& stream)
+{
+    for (int turn = 0; !stream.caught_up(); ++turn) {
+        REQUIRE(turn < 1'000);
+        auto const nothing =
+            service.run(stream.next(hk::call_options().timeout(std::chrono::milliseconds(20))));
+        REQUIRE_FALSE(nothing);
+        REQUIRE(nothing.error().code() == hk::errc::timed_out);
+    }
+}
 
 } // namespace test
 

@@ -87,18 +87,6 @@ inline asio::awaitable<void> read(hk::record_stream& stream, std::size_t records
     }
 }
 
-/// Lets the stream work at its end until it knows that it is there; nothing is to come.
-inline void read_until_caught_up(emulated& service, hk::record_stream& stream)
-{
-    for (int turn = 0; !stream.caught_up(); ++turn) {
-        REQUIRE(turn < 1'000);
-        auto const nothing =
-            service.run(stream.next(hk::call_options().timeout(std::chrono::milliseconds(20))));
-        REQUIRE_FALSE(nothing);
-        REQUIRE(nothing.error().code() == hk::errc::timed_out);
-    }
-}
-
 /// Waits as little as can be: reading at the end, and until silence counts.
 inline hk::consume_options impatient()
 {
