@@ -61,10 +61,25 @@ std::string ready_line(hk::emulator const& emulator, settings const& with, std::
     return line + '}';
 }
 
+/// What the application has registered besides its secret.
+void read_registration(settings& with)
+{
+    if (!with.client_certificates_file.empty())
+        with.options.client_certificates(read_file(with.client_certificates_file));
+    if (with.federated_issuer.empty())
+        return;
+    hk::emulator_federated_credential trusted(with.federated_issuer, with.federated_subject,
+                                              read_file(with.federated_keys_file));
+    if (!with.federated_audience.empty())
+        trusted.audience(with.federated_audience);
+    with.options.federated_credential(std::move(trusted));
+}
+
 void serve(settings with)
 {
     if (!with.cert_file.empty())
         with.options.certificate(read_file(with.cert_file), read_file(with.key_file));
+    read_registration(with);
     net::io_context io;
     net::signal_set signals(io, SIGINT, SIGTERM, SIGHUP);
     hk::emulator emulator(io.get_executor(), with.options);

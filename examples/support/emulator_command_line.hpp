@@ -40,6 +40,11 @@ public:
     std::string cert_file;
     std::string key_file;
     std::string ca_file;
+    std::string client_certificates_file;
+    std::string federated_issuer;
+    std::string federated_subject;
+    std::string federated_audience;
+    std::string federated_keys_file;
     std::vector<std::pair<std::string, std::int32_t>> topics;
     unsigned threads = 1;
     bool done = false; ///< --help or --version was all that was wanted.
@@ -152,6 +157,16 @@ inline std::vector<flag> const& all_flags()
          [](settings& to, view name, view text) { to.options.client_id(text_of(name, text)); }},
         {"--client-secret", "S", "its secret (emulator-secret)",
          [](settings& to, view name, view text) { to.options.client_secret(text_of(name, text)); }},
+        {"--client-certificates", "FILE", "certificates that the application has registered, PEM (none)",
+         [](settings& to, view name, view text) { to.client_certificates_file = text_of(name, text); }},
+        {"--federated-issuer", "URL", "a federated credential: whose assertions stand for the application",
+         [](settings& to, view name, view text) { to.federated_issuer = text_of(name, text); }},
+        {"--federated-subject", "TEXT", "whom they are about",
+         [](settings& to, view name, view text) { to.federated_subject = text_of(name, text); }},
+        {"--federated-audience", "TEXT", "whom they are for (api://AzureADTokenExchange)",
+         [](settings& to, view name, view text) { to.federated_audience = text_of(name, text); }},
+        {"--federated-keys", "FILE", "the issuer's keys: a JSON Web Key Set, or PEM",
+         [](settings& to, view name, view text) { to.federated_keys_file = text_of(name, text); }},
         {"--outside-group", "", "the application is not in the security group: 403",
          [](settings& to, view, view) { to.options.in_security_group(false); }},
         {"--token-lifetime", "S", "seconds for which a token is good (3599)",
@@ -298,6 +313,10 @@ inline settings parse(std::vector<std::string_view> arguments)
         throw usage_error("--cert and --key go together");
     if (!out.cert_file.empty() && (!out.ca_file.empty() || !out.options.host_names().empty()))
         throw usage_error("--ca-file and --host-name are for the certificate that is made without --cert");
+    bool const federated = !out.federated_issuer.empty();
+    if (federated == out.federated_subject.empty() || federated == out.federated_keys_file.empty() ||
+        (!federated && !out.federated_audience.empty()))
+        throw usage_error("--federated-issuer, --federated-subject and --federated-keys go together");
     out.options.quirks(out.quirks);
     return out;
 }

@@ -1,8 +1,8 @@
 // Client assertions as the emulated authority sees them: good ones from three makers, and everything else.
 #include "support/identity/client_certificates.hpp"
 
-#include <hdikafka/detail/identity/assertion.hpp>
 #include <hdikafka/detail/emulator/assertion.hpp>
+#include <hdikafka/detail/identity/assertion.hpp>
 
 #include <doctest/doctest.h>
 
@@ -182,7 +182,7 @@ TEST_CASE("what the library's client makes is verified, in every form")
             auto const made = hk::detail::make_client_assertion(certificate, claims,
                                                                 hk::detail::assertion_form(algorithm, chain));
             outcome const got(made.value());
-            CHECK(got.claims().audience == "https://a/token");
+            CHECK(got.claims().audience_text() == "https://a/token");
             CHECK(got.claims().issuer == "id-\"1\"");
             CHECK(got.claims().subject == "id-\"1\"");
             CHECK(got.claims().id == "the-id");
@@ -196,7 +196,7 @@ TEST_CASE("what the openssl command signed is verified")
     auto const known = read_registered_certificates(vector_pem).value();
     for (std::string_view const jwt : {vector_ps256, vector_rs256}) {
         outcome const got(jwt, known);
-        CHECK(got.claims().audience == "https://login.example/t/oauth2/v2.0/token");
+        CHECK(got.claims().audience_text() == "https://login.example/t/oauth2/v2.0/token");
         CHECK(got.claims().issuer == "id-1");
         CHECK(got.claims().subject == "id-1");
         CHECK(got.claims().id == "5d0a7d39-8f44-4a3c-9b5e-0d5ad2a4e6b1");
@@ -309,8 +309,10 @@ TEST_CASE("what is no assertion of this kind is malformed")
     for (char const* const claims :
          {"", "[]", "{}", R"({"iss":"i","sub":"s","exp":10})", R"({"aud":"a","sub":"s","exp":10})",
           R"({"aud":"a","iss":"i","exp":10})", R"({"aud":"a","iss":"i","sub":"s"})",
-          R"({"aud":"","iss":"i","sub":"s","exp":10})", R"({"aud":["a"],"iss":"i","sub":"s","exp":10})",
-          R"({"aud":"a","iss":"i","sub":"s","exp":"10"})", R"({"aud":"a","iss":"i","sub":"s","exp":null})",
+          R"({"aud":"","iss":"i","sub":"s","exp":10})", R"({"aud":[],"iss":"i","sub":"s","exp":10})",
+          R"({"aud":["a",1],"iss":"i","sub":"s","exp":10})",
+          R"({"aud":["a",""],"iss":"i","sub":"s","exp":10})", R"({"aud":"a","iss":"i","sub":"s","exp":"10"})",
+          R"({"aud":"a","iss":"i","sub":"s","exp":null})",
           R"({"aud":"a","iss":"i","sub":"s","exp":10,"nbf":"5"})",
           R"({"aud":"a","iss":"i","sub":"s","exp":99999999999999999999})",
           R"({"aud":"a","iss":"i","sub":"s","exp":10,"jti":1})",
@@ -318,11 +320,20 @@ TEST_CASE("what is no assertion of this kind is malformed")
         CHECK(outcome(with_claims(claims)).code() == 50027);
 }
 
+TEST_CASE("an assertion may be for several audiences")
+{
+    outcome const got(with_claims(R"({"aud":["a","b"],"iss":"i","sub":"s","exp":10})"));
+    CHECK(got.claims().is_for("a"));
+    CHECK(got.claims().is_for("b"));
+    CHECK_FALSE(got.claims().is_for("c"));
+    CHECK_FALSE(got.claims().is_for("a, b"));
+}
+
 TEST_CASE("an id and a first time may be missing, and there may be more than is known")
 {
     outcome const got(
         with_claims(R"( {"more":{"a":[1]},"aud":"\u0061","iss":"i","sub":"s","exp":10,"iat":1.5} )"));
-    CHECK(got.claims().audience == "a");
+    CHECK(got.claims().audience_text() == "a");
     CHECK(got.claims().id.empty());
     CHECK_FALSE(got.claims().not_before.has_value());
     CHECK(got.claims().expires == 10);

@@ -120,6 +120,16 @@ TEST_CASE("IMDS gives the system-assigned identity's token, with every number as
     CHECK(f.status_with(f.ask(imds, imds_good)) == 200);
 }
 
+TEST_CASE("a slash behind the path is nothing: Node's clients put one there")
+{
+    platform f;
+    CHECK(f.status_with(f.ask(string(imds) + "/", imds_good)) == 200);
+    CHECK(f.status_with(f.ask(string(app_service) + "/", app_service_good)) == 200);
+    CHECK(f.ask(string(arc) + "/", arc_good).status == 401);
+    CHECK(f.ask(string(imds) + "//", imds_good).status == 404);
+    CHECK(f.ask("/", imds_good).status == 404);
+}
+
 TEST_CASE("IMDS refuses in its own words")
 {
     platform f;
@@ -267,7 +277,7 @@ TEST_CASE("the endpoints are there without TLS, and nothing else is")
     platform f;
     for (std::string_view const path :
          {"/v1/metadata/topics", "/emulator-tenant/oauth2/v2.0/token", "/common/discovery/instance", "/",
-          "/metadata/instance", "/msi/token/"}) {
+          "/metadata/instance", "/msi/token/x"}) {
         CAPTURE(path);
         CHECK(platform::refusal(f.ask(path, "")) == "404 invalid_request: there is nothing at this path");
     }

@@ -42,12 +42,25 @@ public:
 class verified_assertion
 {
 public:
-    std::string audience;
+    std::vector<std::string> audiences; ///< One or more: `aud` may be a list (RFC 7519 §4.1.3).
     std::string issuer;
     std::string subject;
     std::string id;                         ///< Empty when there is none.
     std::optional<std::int64_t> not_before; ///< Seconds since 1970, like expires.
     std::int64_t expires = 0;
+
+    bool is_for(std::string_view audience) const
+    {
+        return std::ranges::find(audiences, audience) != audiences.end();
+    }
+    /// For messages: the audience, or all of them.
+    std::string audience_text() const
+    {
+        std::string out;
+        for (auto const& each : audiences)
+            out += (out.empty() ? "" : ", ") + each;
+        return out;
+    }
 };
 
 /// A certificate that the app registration knows: what the portal calls "Certificates & secrets".
@@ -93,6 +106,7 @@ class assertion_head
 {
 public:
     std::string algorithm;
+    std::string key_id;                ///< `kid`; empty when there is none.
     std::optional<std::string> sha1;   ///< `x5t`, 20 bytes.
     std::optional<std::string> sha256; ///< `x5t#S256`, 32 bytes.
     std::optional<std::string> leaf;   ///< The first of `x5c`, DER.
@@ -143,6 +157,8 @@ std::optional<assertion_head> read_assertion_head(std::string_view json)
     bool const read = read_object(in, [&](std::string_view name) {
         if (name == "alg")
             return read_text(in, out.algorithm);
+        if (name == "kid")
+            return read_text(in, out.key_id);
         if (name == "x5t")
             return read_thumbprint(in, out.sha1, 20);
         if (name == "x5t#S256")
@@ -155,6 +171,15 @@ std::optional<assertion_head> read_assertion_head(std::string_view json)
     return read && in.finish() ? std::optional(std::move(out)) : std::nullopt;
 }
 
+/// Reads a text, or a list of texts.
+template <class = void>
+bool read_audiences(json_reader& in, std::vector<std::string>& out)
+{
+    out.clear();
+    auto const read_one = [&] { return read_text(in, out.emplace_back()) && !out.back().empty(); };
+    return (in.peek() == json_kind::array ? read_array(in, read_one) : read_one()) && !out.empty();
+}
+
 template <class = void>
 std::optional<verified_assertion> read_assertion_claims(std::string_view json)
 {
@@ -164,7 +189,7 @@ std::optional<verified_assertion> read_assertion_claims(std::string_view json)
     auto const read_time = [&in](std::optional<std::int64_t>& time) { return in.integer(time.emplace()); };
     bool const read = read_object(in, [&](std::string_view name) {
         if (name == "aud")
-            return read_text(in, out.audience);
+            return read_audiences(in, out.audiences);
         if (name == "iss")
             return read_text(in, out.issuer);
         if (name == "sub")
@@ -177,7 +202,7 @@ std::optional<verified_assertion> read_assertion_claims(std::string_view json)
             return read_time(expires);
         return in.skip();
     });
-    bool const whole = read && in.finish() && expires && !out.audience.empty() && !out.issuer.empty() &&
+    bool const whole = read && in.finish() && expires && !out.audiences.empty() && !out.issuer.empty() &&
                        !out.subject.empty();
     if (!whole)
         return std::nullopt;
@@ -202,51 +227,84 @@ bool signed_with(EVP_PKEY* key, bool pss, std::string_view text, std::string_vie
     return good;
 }
 
-/// Takes a client's JWT apart and verifies its signature with the certificate that its header names.
-template <class = void>
-std::variant<verified_assertion, assertion_fault>
-verify_client_assertion(std::string_view jwt, std::vector<registered_certificate> const& registered)
+/// A JWT taken apart, and nothing of it verified.
+class read_assertion
 {
-    auto const malformed = [](std::string_view why) {
-        return assertion_fault{50027, "JWT token is invalid or malformed. (" + std::string(why) + ")"};
-    };
+public:
+    assertion_head head;
+    verified_assertion claims; ///< If it turns out to be.
+    std::string_view text;     ///< What is signed.
+    std::string signature;
+};
+
+inline assertion_fault malformed_assertion(std::string_view why)
+{
+    return assertion_fault{50027, "JWT token is invalid or malformed. (" + std::string(why) + ")"};
+}
+
+template <class = void>
+std::variant<read_assertion, assertion_fault> read_client_assertion(std::string_view jwt)
+{
     auto const first = jwt.find('.');
     auto const second = jwt.find('.', first == std::string_view::npos ? first : first + 1);
     if (second == std::string_view::npos)
-        return malformed("It is not three parts with dots between them.");
+        return malformed_assertion("It is not three parts with dots between them.");
     auto const header_json = base64_decode(jwt.substr(0, first), base64_form::url);
     auto const claims_json = base64_decode(jwt.substr(first + 1, second - first - 1), base64_form::url);
-    auto const signature = base64_decode(jwt.substr(second + 1), base64_form::url);
+    auto signature = base64_decode(jwt.substr(second + 1), base64_form::url);
     if (!header_json || !claims_json || !signature)
-        return malformed("A part is not base64url without padding.");
-    auto const head = read_assertion_head(*header_json);
+        return malformed_assertion("A part is not base64url without padding.");
+    auto head = read_assertion_head(*header_json);
     if (!head)
-        return malformed("The header is not the JSON that it should be.");
+        return malformed_assertion("The header is not the JSON that it should be.");
     auto claims = read_assertion_claims(*claims_json);
     if (!claims)
-        return malformed("The claims are not JSON with aud, iss, sub and exp.");
-    bool const pss = head->algorithm == "PS256";
-    if (head->critical || (!pss && head->algorithm != "RS256"))
-        return malformed("The header asks for what the emulator does not know: it takes PS256 and RS256.");
-    if (!head->sha1 && !head->sha256)
-        return malformed(
+        return malformed_assertion("The claims are not JSON with aud, iss, sub and exp.");
+    return read_assertion{std::move(*head), std::move(*claims), jwt.substr(0, second), std::move(*signature)};
+}
+
+/// Verifies an assertion's signature with the certificate that its header names.
+template <class = void>
+std::optional<assertion_fault> verify_certificate(read_assertion const& assertion,
+                                                  std::vector<registered_certificate> const& registered)
+{
+    auto const& head = assertion.head;
+    bool const pss = head.algorithm == "PS256";
+    if (head.critical || (!pss && head.algorithm != "RS256"))
+        return malformed_assertion(
+            "The header asks for what the emulator does not know: it takes PS256 and RS256.");
+    if (!head.sha1 && !head.sha256)
+        return malformed_assertion(
             "No certificate SHA-1 thumbprint or certificate SHA-256 thumbprint is in the header.");
 
     auto const known = std::ranges::find_if(registered, [&head](registered_certificate const& each) {
-        return head->sha1.value_or(each.sha1) == each.sha1 &&
-               head->sha256.value_or(each.sha256) == each.sha256;
+        return head.sha1.value_or(each.sha1) == each.sha1 && head.sha256.value_or(each.sha256) == each.sha256;
     });
     if (known == registered.end())
         return assertion_fault{700027,
                                "The certificate with identifier used to sign the client assertion is not "
                                "registered on application. [Reason - The key was not found.]"};
-    if (head->leaf.value_or(known->der) != known->der)
+    if (head.leaf.value_or(known->der) != known->der)
         return assertion_fault{
             700027, "Client assertion failed signature validation. (The first certificate of x5c is not "
                     "the one of the thumbprint.)"};
-    if (!signed_with(known->key.get(), pss, jwt.substr(0, second), *signature))
+    if (!signed_with(known->key.get(), pss, assertion.text, assertion.signature))
         return assertion_fault{700027, "Client assertion failed signature validation."};
-    return std::move(*claims);
+    return std::nullopt;
+}
+
+/// Both for a client's JWT.
+template <class = void>
+std::variant<verified_assertion, assertion_fault>
+verify_client_assertion(std::string_view jwt, std::vector<registered_certificate> const& registered)
+{
+    auto read = read_client_assertion(jwt);
+    if (auto* const fault = std::get_if<assertion_fault>(&read))
+        return std::move(*fault);
+    auto& assertion = std::get<read_assertion>(read);
+    if (auto fault = verify_certificate(assertion, registered))
+        return std::move(*fault);
+    return std::move(assertion.claims);
 }
 
 /// Judges the time, with the five minutes that Entra grants to clocks.

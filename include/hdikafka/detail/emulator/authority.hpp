@@ -4,6 +4,7 @@
 #define HDIKAFKA_DETAIL_EMULATOR_AUTHORITY_HPP
 
 #include <hdikafka/detail/emulator/assertion.hpp>
+#include <hdikafka/detail/emulator/federated_assertion.hpp>
 #include <hdikafka/detail/emulator/message.hpp>
 #include <hdikafka/detail/emulator/options.hpp>
 #include <hdikafka/detail/http/syntax.hpp>
@@ -91,7 +92,9 @@ class emulator_authority
 {
 public:
     explicit emulator_authority(emulator_options options)
-        : options_(std::move(options)), certificates_(registered(options_))
+        : options_(std::move(options)),
+          certificates_(registered(options_)),
+          federation_(options_.federated_credentials())
     {}
 
     emulator_options const& options() const noexcept { return options_; }
@@ -226,16 +229,24 @@ private:
         auto const refuse = [](int code, std::string description) {
             return emulator_refusal{401, "invalid_client", code, std::move(description)};
         };
-        auto const verified = verify_client_assertion(assertion, certificates_);
-        if (auto const* const fault = std::get_if<assertion_fault>(&verified))
+        auto const read = read_client_assertion(assertion);
+        if (auto const* const fault = std::get_if<assertion_fault>(&read))
             return refuse(fault->code, fault->description);
-        auto const& claims = std::get<verified_assertion>(verified);
-        if (claims.issuer != options_.client_id() || claims.subject != options_.client_id())
+        auto const& taken_apart = std::get<read_assertion>(read);
+        auto const& claims = taken_apart.claims;
+        // An application that signs for itself names itself; what another issuer says is a matter of trust.
+        bool const own = claims.issuer == options_.client_id() || federation_.empty();
+        auto const untrusted =
+            own ? verify_certificate(taken_apart, certificates_) : federation_.verify(taken_apart);
+        if (untrusted)
+            return refuse(untrusted->code, untrusted->description);
+        if (own && (claims.issuer != options_.client_id() || claims.subject != options_.client_id()))
             return refuse(700021,
                           "Client assertion application identifier doesn't match 'client_id' parameter.");
-        if (claims.audience != token_url)
+        if (own && !claims.is_for(token_url))
             return refuse(700023, "Client assertion audience claim does not match Realm issuer. (It is '" +
-                                      claims.audience + "' instead of '" + std::string(token_url) + "'.)");
+                                      claims.audience_text() + "' instead of '" + std::string(token_url) +
+                                      "'.)");
         if (auto const fault = judge_assertion_time(claims, now))
             return refuse(fault->code, fault->description);
         return std::nullopt;
@@ -272,6 +283,7 @@ private:
 
     emulator_options options_; ///< With what has been changed since.
     std::vector<registered_certificate> certificates_;
+    emulator_federation federation_;
     std::string required_claims_;
     std::map<std::string, issued_token, std::less<>> tokens_;
 };

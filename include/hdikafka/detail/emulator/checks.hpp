@@ -3,6 +3,7 @@
 #define HDIKAFKA_DETAIL_EMULATOR_CHECKS_HPP
 
 #include <hdikafka/detail/emulator/assertion.hpp>
+#include <hdikafka/detail/emulator/federated_assertion.hpp>
 #include <hdikafka/detail/emulator/options.hpp>
 #include <hdikafka/detail/emulator/topic.hpp>
 #include <hdikafka/detail/http/scan.hpp>
@@ -39,6 +40,12 @@ inline result<void> check_options(emulator_options const& options)
     if (!options.client_certificates().empty())
         if (auto const read = read_registered_certificates(options.client_certificates()); !read)
             return read.error();
+    for (auto const& each : options.federated_credentials()) {
+        if (each.issuer().empty() || each.subject().empty() || each.audience().empty())
+            return wrong("a federated credential has an issuer, a subject and an audience");
+        if (auto const read = read_federated_keys(each.keys()); !read)
+            return read.error();
+    }
     if (options.identity_header().empty() || !has_no_control(options.identity_header()) ||
         !has_no_control(options.arc_key_file()))
         return wrong("the identity header or the path of Arc's key cannot stand in a header field");

@@ -2,6 +2,7 @@
 #ifndef HDIKAFKA_DETAIL_EMULATOR_OPTIONS_HPP
 #define HDIKAFKA_DETAIL_EMULATOR_OPTIONS_HPP
 
+#include <hdikafka/detail/emulator/federation.hpp>
 #include <hdikafka/detail/emulator/forms.hpp>
 #include <hdikafka/detail/emulator/quirks.hpp>
 #include <hdikafka/milliseconds.hpp>
@@ -120,6 +121,23 @@ public:
         return moved(federated_assertion_, std::move(text));
     }
     std::string const& federated_assertion() const noexcept { return federated_assertion_; }
+
+    /// Another federated credential of the application: its assertions are verified, with the five minutes
+    /// that Entra grants to clocks. None by default.
+    emulator_options& federated_credential(emulator_federated_credential value) &
+    {
+        federated_credentials_.push_back(std::move(value));
+        return *this;
+    }
+    emulator_options&& federated_credential(emulator_federated_credential value) &&
+    {
+        return std::move(federated_credential(std::move(value)));
+    }
+    /// All arguments of federated_credential().
+    std::vector<emulator_federated_credential> const& federated_credentials() const noexcept
+    {
+        return federated_credentials_;
+    }
 
     /// Whether the application is in the cluster's security group. If not, its tokens are good but every
     /// REST call is answered with 403.
@@ -306,6 +324,7 @@ private:
     std::string client_secret_ = "emulator-secret";
     std::string client_certificates_;
     std::string federated_assertion_;
+    std::vector<emulator_federated_credential> federated_credentials_;
     bool in_security_group_ = true;
     std::chrono::seconds token_lifetime_{3599};
     std::optional<std::chrono::seconds> token_refresh_in_;

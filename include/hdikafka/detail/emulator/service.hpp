@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <deque>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -50,7 +51,7 @@ inline constexpr std::array<emulator_route_row, 15> emulator_route_table{{
     {emulator_route::status, "GET", "v1/status"},
 }};
 
-inline bool path_matches(std::string_view pattern, std::vector<std::string> const& segments)
+inline bool path_matches(std::string_view pattern, std::span<std::string const> segments)
 {
     for (auto const& segment : segments) {
         if (pattern.empty())
@@ -137,8 +138,12 @@ private:
     emulator_route find_route(emulator_request const& request, emulator_target const& target,
                               std::string& allowed) const
     {
+        std::span<std::string const> segments(target.segments);
+        // Node's clients put a slash behind the paths of managed identities, and Azure does not mind.
+        if (request.plain && segments.size() > 1 && segments.back().empty())
+            segments = segments.first(segments.size() - 1);
         for (auto const& row : emulator_route_table) {
-            if (at_machine(row.route) != request.plain || !path_matches(row.path, target.segments) ||
+            if (at_machine(row.route) != request.plain || !path_matches(row.path, segments) ||
                 !offered(row.route))
                 continue;
             if (row.method == request.method)
