@@ -17,12 +17,14 @@
 #include <openssl/x509.h>
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -119,6 +121,8 @@ bool read_thumbprint(json_reader& in, std::optional<std::string>& out, std::size
     std::string text;
     if (!read_text(in, text))
         return false;
+    if (text.ends_with('=')) // from Python's MSAL, and Entra does not mind
+        text.pop_back();
     out = base64_decode(text, base64_form::url);
     return out && out->size() == size;
 }
@@ -133,6 +137,7 @@ bool read_certificates(json_reader& in, std::optional<std::string>& leaf)
                           std::string text;
                           if (!read_text(in, text))
                               return false;
+                          std::erase(text, '\n'); // Python's MSAL takes them out of PEM as they are
                           auto der = base64_decode(text, base64_form::standard);
                           if (!der)
                               return false;
@@ -180,13 +185,25 @@ bool read_audiences(json_reader& in, std::vector<std::string>& out)
     return (in.peek() == json_kind::array ? read_array(in, read_one) : read_one()) && !out.empty();
 }
 
+/// Reads a time, whose fraction is passed over: Python's MSAL sends one (RFC 7519 §2, NumericDate).
+template <class = void>
+bool read_time(json_reader& in, std::optional<std::int64_t>& out)
+{
+    std::string_view text;
+    if (in.peek() != json_kind::number || !in.value(text) || text.find_first_of("eE") != text.npos)
+        return false;
+    std::size_t const whole = std::min(text.find('.'), text.size());
+    std::int64_t& time = out.emplace();
+    auto const [end, fault] = std::from_chars(text.data(), text.data() + whole, time);
+    return fault == std::errc() && end == text.data() + whole;
+}
+
 template <class = void>
 std::optional<verified_assertion> read_assertion_claims(std::string_view json)
 {
     verified_assertion out;
     std::optional<std::int64_t> expires;
     json_reader in(json);
-    auto const read_time = [&in](std::optional<std::int64_t>& time) { return in.integer(time.emplace()); };
     bool const read = read_object(in, [&](std::string_view name) {
         if (name == "aud")
             return read_audiences(in, out.audiences);
@@ -197,9 +214,9 @@ std::optional<verified_assertion> read_assertion_claims(std::string_view json)
         if (name == "jti")
             return read_text(in, out.id);
         if (name == "nbf")
-            return read_time(out.not_before);
+            return read_time(in, out.not_before);
         if (name == "exp")
-            return read_time(expires);
+            return read_time(in, expires);
         return in.skip();
     });
     bool const whole = read && in.finish() && expires && !out.audiences.empty() && !out.issuer.empty() &&
