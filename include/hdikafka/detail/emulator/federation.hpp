@@ -31,9 +31,12 @@ public:
         return std::move(audience(std::move(value)));
     }
 
+    /// The constructor's first argument.
     std::string const& issuer() const noexcept { return issuer_; }
+    /// Its second.
     std::string const& subject() const noexcept { return subject_; }
     std::string const& audience() const noexcept { return audience_; }
+    /// Its third.
     std::string const& keys() const noexcept { return keys_; }
 
 private:
