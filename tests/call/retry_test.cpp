@@ -347,6 +347,33 @@ TEST_CASE("a request that met a connection just closed by the server is sent aga
     CHECK(hk::detail::harmless({}, repeatable::unsent, met));
 }
 
+TEST_CASE("what a server says on a connection that it had given up is no answer to the request that met it")
+{
+    auto met = failed(hk::errc::tls_failed, true);
+    CHECK_FALSE(hk::detail::reuse_race(met));
+    met.reused = true;
+    CHECK(hk::detail::reuse_race(met));
+    CHECK(hk::detail::perhaps_done(met));
+
+    auto late = answered(408);
+    CHECK_FALSE(hk::detail::reuse_race(late));
+    CHECK(hk::detail::perhaps_done(late));
+    late.reused = late.answered = true;
+    CHECK(hk::detail::reuse_race(late));
+    CHECK_FALSE(hk::detail::perhaps_done(late));
+    CHECK(repeated(repeatable::unsent, late));
+}
+
+TEST_CASE("a server that refused the client had no request")
+{
+    auto met = failed(hk::errc::tls_failed, true);
+    CHECK(hk::detail::perhaps_done(met));
+    met.refused = true;
+    CHECK_FALSE(hk::detail::perhaps_done(met));
+    CHECK_FALSE(repeated(repeatable::unsent, met)); // for it would refuse again
+    CHECK_FALSE(repeated(repeatable::freely, met));
+}
+
 TEST_CASE(
     "a node that is behind is asked again five times, after pauses that double, of which half is certain")
 {

@@ -236,8 +236,7 @@ private:
         diagnostics info = spec_.info.describe();
         info.retry_after = outcome.retry_after;
         auto const location = response.field("location").value_or(std::string_view());
-        bool const unsure = outcome.bytes_written && !refusing_status(outcome.status);
-        perhaps_done_ = perhaps_done_ || unsure;
+        perhaps_done_ = perhaps_done_ || perhaps_done(outcome);
         info.persisted(persisted());
         std::vector<std::string> secrets = spec_.secrets;
         std::string_view const shown = token ? std::string_view(token->text()) : std::string_view();
@@ -255,7 +254,7 @@ private:
     result<void> judge(error const& failure)
     {
         outcome.code = failure.code();
-        perhaps_done_ = perhaps_done_ || outcome.bytes_written;
+        perhaps_done_ = perhaps_done_ || perhaps_done(outcome);
         return complete(failure);
     }
 

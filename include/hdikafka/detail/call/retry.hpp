@@ -37,20 +37,35 @@ inline bool transient(attempt_outcome const& outcome) noexcept
     return !outcome.is_final && transient_status(outcome.status);
 }
 
+/// Whether the server waited in vain for a request on a connection that lay idle, and says so as one comes
+/// (RFC 9110 §15.5.9): it never had the whole of that.
+inline bool waited_in_vain(attempt_outcome const& outcome) noexcept
+{
+    constexpr int request_timeout = 408;
+    return !outcome.code && outcome.status == request_timeout && outcome.reused;
+}
+
+/// Whether the server may have done in this attempt what it was asked for.
+inline bool perhaps_done(attempt_outcome const& outcome) noexcept
+{
+    bool const untouched = !outcome.bytes_written || outcome.refused || waited_in_vain(outcome);
+    return !untouched && (outcome.code || !refusing_status(outcome.status));
+}
+
 /// Whether sending the request again can do no harm that the policy does not allow.
 inline bool harmless(retry_policy const& policy, repeatable kind, attempt_outcome const& outcome) noexcept
 {
-    bool const refused = !outcome.code && outcome.status == 429;
-    return kind == repeatable::freely || policy.at_least_once() || refused || !outcome.bytes_written;
+    return kind == repeatable::freely || policy.at_least_once() || !perhaps_done(outcome);
 }
 
-/// Whether the server seems to have closed the connection while it lay idle, just before the request came
-/// (RFC 9112 §9.3.1): it says nothing about the server's health, so that the request may be sent again at
-/// once.
+/// Whether the server seems to have given up the connection while it lay idle, just before the request came
+/// (RFC 9112 §9.3.1), or to have had something else to say on it than an answer: neither says anything about
+/// the server's health, so that the request may be sent again at once.
 inline bool reuse_race(attempt_outcome const& outcome) noexcept
 {
-    bool const lost = outcome.code == errc::connection_lost || outcome.code == errc::truncated;
-    return lost && outcome.reused && !outcome.answered;
+    bool const lost = outcome.code == errc::connection_lost || outcome.code == errc::truncated ||
+                      outcome.code == errc::tls_failed;
+    return (lost && outcome.reused && !outcome.answered) || waited_in_vain(outcome);
 }
 
 /// Decides after an attempt: nullopt to give up, else how long to wait before the next one.

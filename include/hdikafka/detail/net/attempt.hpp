@@ -25,7 +25,8 @@ public:
     bool bytes_written = false; ///< Whether any byte of the request went out.
     bool reused = false;        ///< The connection had lain idle before.
     bool answered = false;      ///< A byte of an answer came.
-    bool is_final = false;      ///< The answer says that asking again changes nothing, whatever its status.
+    bool refused = false;  ///< The server had not accepted the client yet, and did not: it saw no request.
+    bool is_final = false; ///< The answer says that asking again changes nothing, whatever its status.
     std::chrono::steady_clock::time_point idle_since; ///< When a connection that was reused had served last.
     std::optional<milliseconds> retry_after;
     std::uint64_t bytes_sent = 0;     ///< On the wire.

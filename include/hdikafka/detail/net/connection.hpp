@@ -107,7 +107,9 @@ private:
     {
         if (parser_.done())
             return io_step::done;
-        if (!lost_)
+        // What the peer said before it went says more than that it went.
+        bool const told = reading == io_step::failed && stream_.failure().code() == errc::tls_failed;
+        if (!lost_ && !told)
             failure_ = lost_;
         else if (parser_.failed())
             failure_ = error(parser_.fault(), parser_.cause());
@@ -159,6 +161,12 @@ private:
     result<void> failure_;
 };
 
+/// A failure, and with whom it was met.
+inline error met_with(std::string const& peer, error const& why)
+{
+    return error(why.code(), why.info(), peer + ": " + why.cause());
+}
+
 /// When a connection that now becomes idle must not be used any more: after `idle`, a second before what the
 /// server grants (Keep-Alive: timeout), and `age` after it was made, whichever comes first.
 inline steady_clock::time_point retirement(steady_clock::time_point now, steady_clock::time_point made,
@@ -175,7 +183,7 @@ class connection : public list_link
 {
 public:
     connection(net::any_io_executor const& executor, url const& target, observer watcher)
-        : stream(executor), watcher_(std::move(watcher)), host_(target.host), port_(target.port)
+        : stream(executor), watcher_(std::move(watcher)), target_(target)
     {}
     ~connection()
     {
@@ -188,8 +196,8 @@ public:
         if (!watcher_ || made_at == never)
             return;
         connection_closed event;
-        event.host = host_;
-        event.port = port_;
+        event.host = target_.host;
+        event.port = target_.port;
         event.cause = end;
         event.exchanges = exchanges_;
         event.age = std::chrono::duration_cast<milliseconds>(steady_clock::now() - made_at);
@@ -225,10 +233,13 @@ public:
         now.outcome.bytes_received = stream.bytes_in() - received;
         now.outcome.bytes_written = now.outcome.bytes_sent != 0;
         now.outcome.answered = talk.answer().started();
+        now.outcome.refused = stream.refused() && exchanges_ == 1 && !now.outcome.answered;
         if (!in_time)
-            co_return op.interruption(talk.sending() ? "sending the request" : "waiting for the answer");
+            co_return op.interruption(
+                (talk.sending() ? "sending the request to " : "waiting for the answer of ") +
+                target_.authority());
         if (step != io_step::done)
-            co_return talk.failure();
+            co_return met_with(target_.authority(), talk.failure().error());
         rest(talk, settings);
         now.answer = talk.answer().take();
         talk_.reset();
@@ -282,8 +293,7 @@ private:
     }
 
     observer watcher_;
-    std::string host_;
-    std::uint16_t port_;
+    url const target_;
     std::string request_;            ///< The message on its way; its memory serves the next one.
     std::optional<exchange<>> talk_; ///< The exchange under way.
     std::size_t exchanges_ = 0;

@@ -8,6 +8,7 @@
 #include <hdikafka/detail/net/connection.hpp>
 #include <hdikafka/detail/net/proxy_choice.hpp>
 #include <hdikafka/detail/net/tls_context.hpp>
+#include <hdikafka/detail/net/tls_failure.hpp>
 #include <hdikafka/detail/net/tls_stream.hpp>
 #include <hdikafka/detail/run/asio_io.hpp>
 #include <hdikafka/detail/run/operation.hpp>
@@ -73,7 +74,7 @@ public:
         address_race<> race(op_, executor_, std::move(addresses));
         for (;;) {
             auto link = std::make_unique<connection<>>(executor_, target_, settings_.observer);
-            outcome = co_await race.run(peer_.host + ":" + std::to_string(peer_.port), link->stream.socket());
+            outcome = co_await race.run(peer_.authority(), link->stream.socket());
             if (!outcome)
                 co_return outcome;
             if (proxy_)
@@ -141,7 +142,7 @@ private:
     task open_tunnel(tls_stream<>& stream)
     {
         std::string const request = connect_request(target_, *proxy_, settings_.user_agent);
-        std::string const name = "the proxy " + peer_.host;
+        std::string const name = "the proxy " + peer_.authority();
         exchange<> talk(stream, request, http_limits());
         response_parser& answer = talk.answer();
         answer.expect_tunnel();
@@ -175,17 +176,27 @@ private:
         while (wants_socket(now)) {
             bool const ready = co_await stream.ready(*op_, now);
             if (!ready)
-                co_return op_->interruption("negotiating TLS");
+                co_return op_->interruption("negotiating TLS with " + target_.authority());
             now = stream.handshake();
         }
         if (now != io_step::done)
-            co_return stream.failure();
+            co_return tls_failure(stream);
         auto pinned = result<void>();
         if (is_pinned())
             pinned = check_pins(stream.tls(), settings_.pins);
-        if (pinned)
-            sessions_.keep(stream.tls());
+        if (!pinned)
+            co_return met_with(target_.authority(), pinned.error());
+        sessions_.keep(stream.tls());
         co_return pinned;
+    }
+
+    error tls_failure(tls_stream<>& stream) const
+    {
+        error const& why = stream.failure();
+        bool const no_root =
+            why.code() == errc::certificate_refused && lacks_root(SSL_get_verify_result(stream.tls()));
+        return error(why.code(), target_.authority() + ": " + why.cause() +
+                                     (no_root ? trust_words(settings_.tls) : std::string()));
     }
 
     /// Whether it is the service: what others answer is secret, and their keys are their own.

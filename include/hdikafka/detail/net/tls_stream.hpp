@@ -8,6 +8,7 @@
 #define HDIKAFKA_DETAIL_NET_TLS_STREAM_HPP
 
 #include <hdikafka/detail/net/tls_context.hpp>
+#include <hdikafka/detail/net/tls_failure.hpp>
 #include <hdikafka/detail/run/asio_io.hpp>
 #include <hdikafka/detail/run/operation.hpp>
 #include <hdikafka/result.hpp>
@@ -120,7 +121,11 @@ public:
             if (ec || !session_)
                 return false;
         }
-        // It may be no answer but something of TLS itself: a session ticket, say.
+        // In TLS 1.3 it may be something of TLS itself, such as a session ticket. Before, it is the end or
+        // the wish to negotiate anew, and a server whose wish is not granted may go in the middle of a
+        // request.
+        if (SSL_version(session_.get()) < TLS1_3_VERSION)
+            return false;
         std::size_t count = 0;
         return read(std::span<char>(&byte, 1), count) == io_step::want_read;
     }
@@ -132,6 +137,10 @@ public:
 
     /// Why the last step failed.
     error const& failure() const noexcept { return failure_; }
+
+    /// Whether it failed because the server did not accept this client when TLS was negotiated: nothing that
+    /// was written since has reached anybody (in TLS 1.3 the client sends before it knows).
+    bool refused() const noexcept { return refused_; }
 
     /// Says goodbye (close_notify) without waiting for an answer, and closes. For connections at rest.
     void close_politely() noexcept
@@ -173,7 +182,10 @@ private:
     {
         switch (SSL_get_error(session_.get(), returned)) {
         case SSL_ERROR_WANT_READ: return io_step::want_read;
-        case SSL_ERROR_WANT_WRITE: return io_step::want_write;
+        case SSL_ERROR_WANT_WRITE:
+            if (!write_error_)
+                return io_step::want_write;
+            break;
         case SSL_ERROR_ZERO_RETURN:
             if (!in_handshake)
                 return io_step::closed;
@@ -187,23 +199,22 @@ private:
 
     error describe(bool in_handshake)
     {
-        std::string const reason = take_openssl_reason();
-        long const verified = SSL_get_verify_result(session_.get());
-        if (in_handshake && verified != X509_V_OK &&
-            (SSL_get_verify_mode(session_.get()) & SSL_VERIFY_PEER) != 0) {
-            bool const name =
-                verified == X509_V_ERR_HOSTNAME_MISMATCH || verified == X509_V_ERR_IP_ADDRESS_MISMATCH;
-            return error(name ? errc::host_mismatch : errc::certificate_refused,
-                         "the server's certificate was refused: " +
-                             std::string(X509_verify_cert_error_string(verified)));
+        unsigned long const code = ERR_get_error();
+        ERR_clear_error();
+        if (in_handshake && SSL_get_verify_result(session_.get()) != X509_V_OK &&
+            (SSL_get_verify_mode(session_.get()) & SSL_VERIFY_PEER) != 0)
+            return certificate_failure(session_.get());
+        if (int const alert = received_alert(code)) {
+            refused_ = SSL_version(session_.get()) >= TLS1_3_VERSION && refuses_client(alert);
+            return protocol_failure(code);
         }
-        if (io_error_)
-            return error(errc::connection_lost, io_error_.message());
+        if (read_error_ || write_error_)
+            return error(errc::connection_lost, (read_error_ ? read_error_ : write_error_).message());
         if (eof_ && in_handshake)
             return error(errc::connection_lost, "the server closed the connection during the TLS handshake");
         if (eof_)
             return error(errc::truncated);
-        return error(errc::tls_failed, "TLS failed: " + reason);
+        return protocol_failure(code);
     }
 
     static tls_stream& self(BIO* bio) noexcept { return *static_cast<tls_stream*>(BIO_get_data(bio)); }
@@ -214,28 +225,29 @@ private:
         std::error_code ec;
         *count = stream.socket_.read_some(net::mutable_buffer(into, size), ec);
         stream.bytes_in_ += *count;
-        return stream.passed_on(bio, ec, BIO_FLAGS_READ);
+        BIO_clear_retry_flags(bio);
+        if (ec == net::error::would_block || ec == net::error::try_again)
+            BIO_set_retry_read(bio);
+        else if (ec == net::error::eof)
+            stream.eof_ = true;
+        else
+            stream.read_error_ = ec;
+        return ec ? 0 : 1;
     }
 
+    /// A write that fails is to OpenSSL one that has to wait: it still reads then what the peer said before
+    /// it went, most of all an alert.
     static int bio_write(BIO* bio, char const* from, std::size_t size, std::size_t* count)
     {
         tls_stream& stream = self(bio);
         std::error_code ec;
         *count = stream.socket_.write_some(net::const_buffer(from, size), ec);
         stream.bytes_out_ += *count;
-        return stream.passed_on(bio, ec, BIO_FLAGS_WRITE);
-    }
-
-    /// Tells OpenSSL what became of it.
-    int passed_on(BIO* bio, std::error_code ec, int direction)
-    {
         BIO_clear_retry_flags(bio);
-        if (ec == net::error::would_block || ec == net::error::try_again)
-            BIO_set_flags(bio, direction | BIO_FLAGS_SHOULD_RETRY);
-        else if (ec == net::error::eof)
-            eof_ = true;
-        else
-            io_error_ = ec;
+        if (ec)
+            BIO_set_retry_write(bio);
+        if (ec && ec != net::error::would_block && ec != net::error::try_again)
+            stream.write_error_ = ec;
         return ec ? 0 : 1;
     }
 
@@ -263,10 +275,12 @@ private:
     net::ip::tcp::socket socket_;
     ssl_ptr session_;
     error failure_{errc::connection_lost};
-    std::error_code io_error_;
+    std::error_code read_error_;
+    std::error_code write_error_;
     std::uint64_t bytes_out_ = 0;
     std::uint64_t bytes_in_ = 0;
     bool eof_ = false;
+    bool refused_ = false;
 };
 
 } // namespace hdikafka::inline v0_1::detail
