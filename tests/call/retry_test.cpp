@@ -329,6 +329,34 @@ TEST_CASE("a year of two digits lies within the next fifty years or in the past"
     CHECK(year_of("Saturday, 06-Nov-99 08:49:37 GMT") == 1999);
 }
 
+TEST_CASE("a date is counted from the answer's own Date, whatever our clock says")
+{
+    // Ours is 6 November 1994, 08:49:37.250.
+    auto const wait = [](std::string const& until, std::string const& date) {
+        return wait_in({{"retry-after", until}, {"date", date}});
+    };
+    CHECK(wait("Sun, 06 Nov 1994 10:00:30 GMT", "Sun, 06 Nov 1994 10:00:00 GMT") == 30s);
+    CHECK(wait("Fri, 01 Jan 2027 00:01:00 GMT", "Thu, 31 Dec 2026 23:59:50 GMT") == 70s);
+    CHECK(wait("Sunday, 06-Nov-94 10:00:30 GMT", "Sun Nov  6 10:00:00 1994") == 30s);
+    CHECK(wait("Sun, 06 Nov 1994 10:00:00 GMT", "Sun, 06 Nov 1994 10:00:05 GMT") == 0s);
+    CHECK(wait("Mon, 07 Nov 1994 10:00:00 GMT", "Sun, 06 Nov 1994 10:00:00 GMT") == 24h);
+
+    // Who has no Date, or one that is none, or one that is days away, is taken by our clock.
+    std::string const soon = "Sun, 06 Nov 1994 08:49:40 GMT";
+    CHECK(wait_in({{"retry-after", soon}}) == 2750ms);
+    for (std::string const date :
+         {"", "soon", "Thu, 01 Jan 1970 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT",
+          "Fri, 04 Nov 1994 08:49:37 GMT", "Sun, 32 Nov 1994 08:49:37 GMT"}) {
+        CAPTURE(date);
+        CHECK(wait(soon, date) == 2750ms);
+        CHECK(wait("Sun, 06 Nov 1994 08:49:30 GMT", date) == 0ms);
+        CHECK(wait("Wed, 09 Nov 2044 08:49:37 GMT", date) == 24h);
+    }
+    // What is no date is not counted from any.
+    CHECK(wait("30", "Thu, 01 Jan 1970 00:00:00 GMT") == 30s);
+    CHECK(wait("soon", "Sun, 06 Nov 1994 10:00:00 GMT") == std::nullopt);
+}
+
 TEST_CASE("a request that met a connection just closed by the server is sent again at once, if that is safe")
 {
     auto met = failed(hk::errc::connection_lost, true);

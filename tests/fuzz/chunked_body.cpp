@@ -45,7 +45,7 @@ outcome read(std::string_view text, fuzz::piece_sizes const& sizes, hdikafka::ht
     return seen;
 }
 
-/// RFC 9112 §7.1, one character after the other.
+/// RFC 9112 §7.1, one character after the other; blanks may follow the size, as some appliances send them.
 class reference
 {
 public:
@@ -121,6 +121,11 @@ private:
 
     bool extensions()
     {
+        auto const behind_size = rest_;
+        take(is_blank, 0); // padding, which nothing may follow
+        if (rest_.starts_with('\r'))
+            return true;
+        rest_ = behind_size;
         while (!rest_.starts_with('\r')) {
             take(is_blank, 0);
             if (!(take(';') && take(is_blank, 0) && take(is_tchar, 1)))

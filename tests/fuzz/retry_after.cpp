@@ -1,5 +1,5 @@
 // How long an answer's fields say to wait. The input has a line for each of the fields that may say so, the
-// first for Retry-After.
+// first for Retry-After, and one for Date.
 #include "fuzz.hpp"
 
 #include <hdikafka/detail/http/retry_after.hpp>
@@ -36,7 +36,7 @@ std::string written(std::time_t when)
 std::vector<std::string_view> lines_of(std::string_view text)
 {
     std::vector<std::string_view> lines;
-    while (lines.size() != 3) {
+    while (lines.size() != 4) {
         auto const end = std::min(text.find('\n'), text.size());
         lines.push_back(text.substr(0, end));
         text.remove_prefix(std::min(end + 1, text.size()));
@@ -47,11 +47,15 @@ std::vector<std::string_view> lines_of(std::string_view text)
 void check_wait(std::vector<std::string_view> const& lines)
 {
     auto const field = [&](std::string_view name) -> std::optional<std::string_view> {
-        auto const value = lines[name == "retry-after" ? 0 : name == "retry-after-ms" ? 1 : 2];
+        auto const value = lines[name == "retry-after"      ? 0
+                                 : name == "retry-after-ms" ? 1
+                                 : name == "date"           ? 3
+                                                            : 2];
         return value.empty() ? std::nullopt : std::optional(value);
     };
+    // Which century they are in depends on now.
     bool const short_year =
-        lines[0].find('-') != std::string_view::npos; // which century it is in depends on now
+        lines[0].find('-') != std::string_view::npos || lines[3].find('-') != std::string_view::npos;
     std::optional<std::chrono::milliseconds> last;
     // From the earliest moment that a clock can say to the latest; 784111777 s is the date of RFC 9110.
     for (auto const now : {clock_time::min(), clock_time(), clock_time(784111776999ms),

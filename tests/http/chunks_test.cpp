@@ -45,10 +45,25 @@ TEST_CASE("chunk size: hexadecimal in both cases, and the chunks are joined")
 
 TEST_CASE("chunk size: anything that is not 1*HEXDIG is an error")
 {
-    for (string const size :
-         {"", " 5", "5 ", "5\t", "+5", "-5", "0x5", "g", "5g", "5,5", "5\r", "\n5", "5 5"})
+    for (string const size : {"", " ", " 5", "\t5", "+5", "-5", "0x5", "g", "5g", "5,5", "5\r", "5 \r", "5\v",
+                              "\n5", "5 5", "5 x", "5 ;", "5 \x01", "5\xc2\xa0"})
         check_refused(chunked(size + "\r\nhello\r\n0\r\n\r\n"), errc::bad_chunk);
     check_refused(chunked("5\nhello\r\n0\r\n\r\n"), errc::bad_chunk);
+}
+
+TEST_CASE("chunk size: blanks may follow it, as appliances pad it, within the bound of extensions")
+{
+    for (string const padding : {" ", "\t", "   ", " \t ", "       "}) {
+        CAPTURE(padding);
+        auto const seen =
+            read_answer(chunked("5" + padding + "\r\nhello\r\n0" + padding + "\r\nX: y\r\n\r\n"));
+        CHECK(seen.done);
+        CHECK(seen.body == "hello");
+        CHECK(seen.keep_alive);
+    }
+    http_limits const limits = http_limits().chunk_extension(8);
+    CHECK(read_limited(chunked("0" + string(8, ' ') + "\r\n\r\n"), limits).done);
+    CHECK(read_limited(chunked("0" + string(9, ' ') + "\r\n\r\n"), limits).fault == errc::bad_chunk);
 }
 
 TEST_CASE("chunk size: overflow is checked")

@@ -247,7 +247,7 @@ TEST_CASE("Transfer-Encoding other than a final chunked: 400, and 501 for a codi
 
 TEST_CASE("chunks are read as strictly as in an answer")
 {
-    for (string const body : {"5 \r\nhello\r\n0\r\n\r\n", "5\nhello\r\n0\r\n\r\n", "5\r\nhello\n0\r\n\r\n",
+    for (string const body : {" 5\r\nhello\r\n0\r\n\r\n", "5\nhello\r\n0\r\n\r\n", "5\r\nhello\n0\r\n\r\n",
                               "x\r\n", "10000000000000000\r\n", "5;\r\nhello", "0\r\n A: b\r\n\r\n"})
         check_refused(post("Transfer-Encoding: chunked\r\n", body), 400);
 }

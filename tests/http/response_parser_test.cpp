@@ -237,6 +237,20 @@ TEST_CASE("bytes behind an answer: it stays valid and the connection is not reus
     }
 }
 
+TEST_CASE("a peer that speaks TLS is told from one that speaks anything else")
+{
+    for (string const& first : {string("\x15\x03\x01\0\x02\x02\x28", 7), string("\x16\x03\x03\0\x7a", 5)}) {
+        auto const seen = read_answer(first);
+        CHECK(seen.fault == errc::bad_status_line);
+        CHECK(seen.cause.find("speak TLS") != string::npos);
+    }
+    for (string const& first : {string("\x17\x03\x03\0\x7a", 5), string("SSH-2.0-x\r\n")}) {
+        auto const seen = read_answer(first);
+        CHECK(seen.fault == errc::bad_status_line);
+        CHECK(seen.cause.find("TLS") == string::npos);
+    }
+}
+
 TEST_CASE("redirects: an answer like any other to the parser, with its target")
 {
     auto const seen = read_answer(
@@ -246,7 +260,7 @@ TEST_CASE("redirects: an answer like any other to the parser, with its target")
     CHECK(seen.fields[0].second == "https://elsewhere/");
 }
 
-TEST_CASE("content codings: any coding in the answer is an error")
+TEST_CASE("content codings: any coding in the answer is an error, which names it")
 {
     for (string const value : {"gzip", "br", "deflate", "GZIP", "identity, gzip", "gzip, identity", "x",
                                "identity\r\nContent-Encoding: gzip"}) {
@@ -255,9 +269,11 @@ TEST_CASE("content codings: any coding in the answer is an error")
             read_answer(ok("Content-Encoding: " + value + "\r\nContent-Length: 5\r\n", "hello"));
         CHECK(seen.failed);
         CHECK(seen.fault == errc::unsupported_coding);
+        CHECK(seen.cause.find(value == "identity\r\nContent-Encoding: gzip" ? "'gzip'" : "'" + value + "'") !=
+              string::npos);
         CHECK(seen.status == 200);
     }
-    for (string const value : {"identity", "Identity", "", "identity, identity"}) {
+    for (string const value : {"identity", "Identity", "", "identity, identity", "utf-8", "UTF-8"}) {
         CAPTURE(value);
         CHECK(read_answer(ok("Content-Encoding: " + value + "\r\nContent-Length: 5\r\n", "hello")).body ==
               "hello");

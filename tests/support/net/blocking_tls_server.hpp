@@ -114,6 +114,7 @@ private:
         for (;;) {
             net::ip::tcp::socket socket(io_);
             acceptor_.accept(socket);
+            socket.set_option(net::ip::tcp::no_delay(true)); // what is written is there
             std::size_t number = 0;
             {
                 std::lock_guard const lock(mutex_);

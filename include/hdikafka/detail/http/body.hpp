@@ -26,6 +26,8 @@ class chunk_extension
 public:
     static bool valid(std::string_view text) noexcept
     {
+        if (trim_blanks(text).empty())
+            return true; // some appliances pad the size to a fixed width
         chunk_extension rest(text);
         while (!rest.text_.empty())
             if (!rest.take_extension())

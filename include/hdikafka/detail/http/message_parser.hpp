@@ -56,8 +56,10 @@ public:
     /// One of the Connection options is "close"; it wins over "keep-alive".
     bool close() const noexcept { return close_; }
 
-    /// There is a Content-Encoding other than "identity".
-    bool content_coded() const noexcept { return content_coded_; }
+    /// What Content-Encoding says, if that is anything but "identity", or a charset's name, which some
+    /// servers write there. Lives as long as the head.
+    std::string_view content_coding() const noexcept { return content_coding_; }
+    bool content_coded() const noexcept { return !content_coding_.empty(); }
 
     /// The one fault is that codings below "chunked" are not supported here.
     bool other_codings() const noexcept
@@ -78,7 +80,9 @@ private:
     {
         list_elements codings(value);
         for (std::string_view coding; codings.next(coding);)
-            content_coded_ = content_coded_ || !(coding.empty() || equals_ignoring_case(coding, "identity"));
+            if (!coding.empty() && !equals_ignoring_case(coding, "identity") &&
+                !equals_ignoring_case(coding, "utf-8"))
+                content_coding_ = value;
     }
 
     /// One number, or the same one several times (RFC 9112 §6.3 rule 5).
@@ -111,7 +115,7 @@ private:
     bool last_is_chunked_ = false;
     bool well_formed_ = true;
     bool close_ = false;
-    bool content_coded_ = false;
+    std::string_view content_coding_;
 };
 
 /// Base of `Parser`, whose read_head() is told that there is more of the head.

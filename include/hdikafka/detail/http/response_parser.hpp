@@ -125,7 +125,7 @@ private:
             constexpr std::string_view version = "HTTP/1.";
             if (status_ == 0 &&
                 !version.starts_with(head_.unread().substr(0, std::min(version.size(), status_line_limit_))))
-                return fail(http_fault(errc::bad_status_line, "the peer's answer is not HTTP/1.x"));
+                return fail(http_fault(errc::bad_status_line, describe_stranger()));
             switch (head_.next()) {
             case head_reader::event::need_more: return;
             case head_reader::event::fault: return fail(head_.fault());
@@ -141,6 +141,16 @@ private:
                 break;
             }
         }
+    }
+
+    /// What the peer speaks instead of HTTP/1.x.
+    char const* describe_stranger() const noexcept
+    {
+        // The first byte of an alert, or of a server's part in a handshake; more may not be here yet.
+        constexpr std::string_view records = "\x15\x16";
+        if (records.find(head_.unread().front()) != std::string_view::npos)
+            return "the peer seems to speak TLS: its port is one for https, and it was called by http";
+        return "the peer's answer is not HTTP/1.x";
     }
 
     /// HTTP-version SP 3DIGIT [ SP [ reason ] ]: many servers leave out the second SP when there is no
@@ -184,7 +194,9 @@ private:
             keep_alive_ = false;
             body_.start_none();
         } else if (framing.content_coded()) {
-            return fail(http_fault(errc::unsupported_coding, "the answer has a content coding"));
+            return fail(http_fault(errc::unsupported_coding, "the answer has the content coding " +
+                                                                 excerpt(framing.content_coding()) +
+                                                                 ", although none was accepted"));
         } else if (framing.chunked()) {
             body_.start_chunked();
         } else if (framing.length()) {

@@ -97,8 +97,21 @@ inline std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view 
     return moment_of(text.substr(2, 2), text.substr(5, 3), year, text.substr(12, 8));
 }
 
+/// How long after `answered` a moment is; a day at most, and none when it is over. In milliseconds: the
+/// nanoseconds of the system clock end in 2262.
+inline milliseconds
+wait_until(std::chrono::sys_seconds moment,
+           std::chrono::time_point<std::chrono::system_clock, milliseconds> answered) noexcept
+{
+    constexpr milliseconds day = std::chrono::hours(24);
+    return std::clamp(milliseconds(moment - answered), milliseconds(0), day);
+}
+
 /// Reads the wait out of an answer's fields; `field(name)` gives an optional<string_view>, `now` is the
 /// wall clock's time, for dates. At most a day.
+///
+/// A date is the server's: what counts is how far it is from the answer's own Date, for our clock may be
+/// wrong. A Date that is more than a day away from it is one that nobody keeps right.
 template <class Field>
 std::optional<milliseconds> parse_retry_after(Field const& field, std::chrono::system_clock::time_point now)
 {
@@ -112,12 +125,16 @@ std::optional<milliseconds> parse_retry_after(Field const& field, std::chrono::s
         return std::nullopt;
     if (auto const count = parse_count(*text))
         return milliseconds(std::min(*count, day_ms / 1000) * 1000);
-    auto const date = parse_http_date(*text, std::chrono::floor<std::chrono::seconds>(now));
+    auto const today = std::chrono::floor<std::chrono::seconds>(now);
+    auto const date = parse_http_date(*text, today);
     if (!date)
         return std::nullopt;
-    // In milliseconds: the nanoseconds of the system clock end in 2262.
-    milliseconds const wait = *date - std::chrono::floor<milliseconds>(now);
-    return std::clamp(wait, milliseconds(0), milliseconds(day_ms));
+    if (std::optional<std::string_view> const sent = field("date")) {
+        auto const theirs = parse_http_date(*sent, today);
+        if (theirs && std::chrono::abs(*date - *theirs) <= std::chrono::hours(24))
+            return wait_until(*date, *theirs);
+    }
+    return wait_until(*date, std::chrono::floor<milliseconds>(now));
 }
 
 } // namespace hdikafka::inline v0_1::detail
