@@ -18,7 +18,9 @@ namespace hdikafka::inline v0_1 {
 class tls_options
 {
 public:
-    /// Trusts the authorities in this PEM file instead of the system's.
+    /// Trusts the certificates in this PEM file instead of the system's authorities: each is an anchor, also
+    /// an intermediate alone. The first connection reads it; a file that is not regular, is larger than 16
+    /// MiB or holds no certificate fails the call with errc::invalid_option, and the next call looks again.
     tls_options& ca_file(std::string path) & { return set(ca_file_, std::move(path)); }
     tls_options&& ca_file(std::string path) && { return std::move(ca_file(std::move(path))); }
 

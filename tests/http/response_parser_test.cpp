@@ -262,15 +262,23 @@ TEST_CASE("redirects: an answer like any other to the parser, with its target")
 
 TEST_CASE("content codings: any coding in the answer is an error, which names it")
 {
-    for (string const value : {"gzip", "br", "deflate", "GZIP", "identity, gzip", "gzip, identity", "x",
-                               "identity\r\nContent-Encoding: gzip"}) {
+    std::array<std::pair<string, string>, 10> const rows{{{"gzip", "gzip"},
+                                                          {"br", "br"},
+                                                          {"deflate", "deflate"},
+                                                          {"zstd", "zstd"},
+                                                          {"GZIP", "gzip"},
+                                                          {"identity, gzip", "gzip"},
+                                                          {"gzip, identity", "gzip"},
+                                                          {"utf-8, br", "br"},
+                                                          {"a-secret", "unknown"},
+                                                          {"identity\r\nContent-Encoding: gzip", "gzip"}}};
+    for (auto const& [value, named] : rows) {
         CAPTURE(value);
         auto const seen =
             read_answer(ok("Content-Encoding: " + value + "\r\nContent-Length: 5\r\n", "hello"));
         CHECK(seen.failed);
         CHECK(seen.fault == errc::unsupported_coding);
-        CHECK(seen.cause.find(value == "identity\r\nContent-Encoding: gzip" ? "'gzip'" : "'" + value + "'") !=
-              string::npos);
+        CHECK(seen.cause == "the answer has the content coding " + named + ", although none was accepted");
         CHECK(seen.status == 200);
     }
     for (string const value : {"identity", "Identity", "", "identity, identity", "utf-8", "UTF-8"}) {

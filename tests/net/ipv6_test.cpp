@@ -112,6 +112,15 @@ TEST_CASE("a host whose IPv6 address refuses is reached by IPv4")
     CHECK(run(io, client.topics()).good());
 }
 
+TEST_CASE("localhost is ::1 as well, also to a resolver that has never heard of it")
+{
+    scripted_server const server = server_on_v6(script().serve(answer), certificate::good);
+    name_service::get().plan(server.port(), std::vector<lookup>(1, lookup("")));
+    net::io_context io;
+    hk::client const client(io.get_executor(), options_for(server.endpoint("localhost")));
+    CHECK(run(io, client.topics()).good());
+}
+
 TEST_CASE("service and authority on an IPv6 address")
 {
     emulated service(hk::emulator_options().listen("::1"));

@@ -147,8 +147,7 @@ TEST_CASE("408 on a connection that lay idle says that the request was not had: 
     CHECK(server.connections() == 2);
 }
 
-TEST_CASE(
-    "408 on a connection made for the request leaves a produce in doubt")
+TEST_CASE("408 on a connection made for the request leaves a produce in doubt")
 {
     std::string const late = http(408, "{}", "Connection: close\r\n");
     scripted_server const fresh(script().serve(late));

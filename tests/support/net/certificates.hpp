@@ -23,6 +23,8 @@ enum class certificate : unsigned char
     other_host,  ///< For other.example alone.
     common_name, ///< For nobody; localhost stands in the subject, as it did last century.
     address,     ///< For 127.0.0.1 alone.
+    deep,        ///< As good, from an intermediate of the test's authority, which is shown as well.
+    early,       ///< As good, from tomorrow on.
 };
 
 class certificate_text
@@ -44,6 +46,7 @@ public:
 
     std::string const& trusted_pem() const noexcept { return trusted_.pem; }
     std::string const& untrusted_pem() const noexcept { return untrusted_.pem; }
+    std::string const& intermediate_pem() const noexcept { return intermediate_.pem; }
 
     certificate_text make(certificate which)
     {
@@ -56,6 +59,12 @@ public:
         case certificate::other_host: return leaf(trusted_, "other", "DNS:other.example", day);
         case certificate::common_name: return leaf(trusted_, "localhost", "", day);
         case certificate::address: return leaf(trusted_, "address", "IP:127.0.0.1", day);
+        case certificate::deep: {
+            certificate_text text = leaf(intermediate_, "deep", everywhere, day);
+            text.pem += intermediate_.pem;
+            return text;
+        }
+        case certificate::early: return leaf(trusted_, "early", everywhere, 2 * day, day);
         }
         throw std::logic_error("no such certificate");
     }
@@ -82,7 +91,11 @@ private:
         std::string pem;
     };
 
-    authorities() : trusted_(make_authority("trusted")), untrusted_(make_authority("untrusted")) {}
+    authorities()
+        : trusted_(make_authority("trusted")),
+          untrusted_(make_authority("untrusted")),
+          intermediate_(make_authority("intermediate", &trusted_))
+    {}
 
     static void check(bool good)
     {
@@ -99,14 +112,15 @@ private:
         check(extension && X509_add_ext(made, extension.get(), -1) == 1);
     }
 
-    static x509_ptr blank(EVP_PKEY* key, std::string const& name, long seconds_left)
+    static constexpr long month_ago = -30L * 24 * 60 * 60;
+
+    static x509_ptr blank(EVP_PKEY* key, std::string const& name, long seconds_left, long begin = month_ago)
     {
         static long serial = 0;
         x509_ptr made(X509_new());
         check(made && X509_set_version(made.get(), 2) == 1);
         ASN1_INTEGER_set(X509_get_serialNumber(made.get()), ++serial);
-        constexpr long month = 30 * 24 * 60 * 60;
-        X509_gmtime_adj(X509_getm_notBefore(made.get()), -month);
+        X509_gmtime_adj(X509_getm_notBefore(made.get()), begin);
         X509_gmtime_adj(X509_getm_notAfter(made.get()), seconds_left);
         check(X509_set_pubkey(made.get(), key) == 1);
         auto const* const text = reinterpret_cast<unsigned char const*>(name.c_str());
@@ -115,7 +129,8 @@ private:
         return made;
     }
 
-    static authority make_authority(std::string const& name)
+    /// Its own issuer, unless there is another.
+    static authority make_authority(std::string const& name, authority const* issuer = nullptr)
     {
         authority made;
         made.key.reset(EVP_EC_gen("P-256"));
@@ -123,21 +138,21 @@ private:
         constexpr long day = 24 * 60 * 60;
         made.certificate = blank(made.key.get(), "test authority, " + name, day);
         X509* const self = made.certificate.get();
-        X509_set_issuer_name(self, X509_get_subject_name(self));
+        X509_set_issuer_name(self, X509_get_subject_name(issuer ? issuer->certificate.get() : self));
         extend(self, self, NID_basic_constraints, "critical,CA:TRUE");
         extend(self, self, NID_key_usage, "critical,keyCertSign,cRLSign");
         extend(self, self, NID_subject_key_identifier, "hash");
-        check(X509_sign(self, made.key.get(), EVP_sha256()) != 0);
+        check(X509_sign(self, issuer ? issuer->key.get() : made.key.get(), EVP_sha256()) != 0);
         made.pem = text_of(self);
         return made;
     }
 
     static certificate_text leaf(authority const& issuer, std::string const& name, std::string const& names,
-                                 long seconds_left)
+                                 long seconds_left, long begin = month_ago)
     {
         key_ptr const key(EVP_EC_gen("P-256"));
         check(key != nullptr);
-        x509_ptr const made = blank(key.get(), name, seconds_left);
+        x509_ptr const made = blank(key.get(), name, seconds_left, begin);
         X509_set_issuer_name(made.get(), X509_get_subject_name(issuer.certificate.get()));
         extend(made.get(), issuer.certificate.get(), NID_basic_constraints, "critical,CA:FALSE");
         if (!names.empty())
@@ -169,6 +184,7 @@ private:
 
     authority trusted_;
     authority untrusted_;
+    authority intermediate_;
 };
 
 } // namespace test

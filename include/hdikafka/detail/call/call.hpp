@@ -78,7 +78,7 @@ public:
     ~call_request()
     {
         if (!secrets.empty())
-            request.cleanse_body();
+            request.cleanse();
         for (std::string& one : secrets)
             cleanse(one);
     }

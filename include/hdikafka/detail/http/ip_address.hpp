@@ -115,6 +115,12 @@ inline bool is_ip_address(std::string_view host) noexcept
     return parse_ipv4(host) || ipv6_text::parse(host);
 }
 
+/// "localhost" or a name below it, which by RFC 6761 §6.3 is this machine. `host` is in lower case.
+inline bool is_localhost(std::string_view host) noexcept
+{
+    return host == "localhost" || host.ends_with(".localhost");
+}
+
 /// "localhost", 127.0.0.0/8 or ::1 (also written as an IPv4-mapped address). `host` is in lower case and
 /// without brackets.
 inline bool is_loopback(std::string_view host) noexcept

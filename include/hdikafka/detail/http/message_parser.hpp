@@ -56,10 +56,12 @@ public:
     /// One of the Connection options is "close"; it wins over "keep-alive".
     bool close() const noexcept { return close_; }
 
-    /// What Content-Encoding says, if that is anything but "identity", or a charset's name, which some
-    /// servers write there. Lives as long as the head.
-    std::string_view content_coding() const noexcept { return content_coding_; }
-    bool content_coded() const noexcept { return !content_coding_.empty(); }
+    /// There is a Content-Encoding other than "identity", or a charset's name, which some servers write
+    /// there.
+    bool content_coded() const noexcept { return content_coding_ != nullptr; }
+
+    /// The name of the first such coding, if it is a usual one: what else stands there may be a secret.
+    char const* content_coding() const noexcept { return content_coding_; }
 
     /// The one fault is that codings below "chunked" are not supported here.
     bool other_codings() const noexcept
@@ -79,10 +81,18 @@ private:
     void read_content_codings(std::string_view value) noexcept
     {
         list_elements codings(value);
-        for (std::string_view coding; codings.next(coding);)
+        for (std::string_view coding; content_coding_ == nullptr && codings.next(coding);)
             if (!coding.empty() && !equals_ignoring_case(coding, "identity") &&
                 !equals_ignoring_case(coding, "utf-8"))
-                content_coding_ = value;
+                content_coding_ = usual_coding(coding);
+    }
+
+    static char const* usual_coding(std::string_view name) noexcept
+    {
+        for (char const* const usual : {"gzip", "br", "deflate", "zstd", "compress"})
+            if (equals_ignoring_case(name, usual))
+                return usual;
+        return "unknown";
     }
 
     /// One number, or the same one several times (RFC 9112 §6.3 rule 5).
@@ -115,7 +125,7 @@ private:
     bool last_is_chunked_ = false;
     bool well_formed_ = true;
     bool close_ = false;
-    std::string_view content_coding_;
+    char const* content_coding_ = nullptr;
 };
 
 /// Base of `Parser`, whose read_head() is told that there is more of the head.
@@ -159,6 +169,9 @@ public:
     {
         return head_.head().find(name);
     }
+
+    /// All fields, once header_done().
+    http_head const& head() const noexcept { return head_.head(); }
 
 private:
     friend Parser; // nobody else derives from the parser of a Parser

@@ -5,6 +5,7 @@
 #include <hdikafka/detail/base/secret.hpp>
 #include <hdikafka/detail/http/syntax.hpp>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstddef>
@@ -37,12 +38,15 @@ public:
     {
         constexpr std::string_view colon = ": ";
         constexpr std::string_view end = "\r\n";
-        text_.reserve(text_.size() + name.size() + value.size() + colon.size() + end.size());
+        make_room(name.size() + value.size() + colon.size() + end.size());
         text_.append(name).append(colon).append(value).append(end);
     }
 
     bool sound() const noexcept { return sound_; }
     std::string const& text() const noexcept { return text_; }
+
+    /// Wipes all fields: one of them was a secret's.
+    void cleanse() noexcept { detail::cleanse(text_); }
 
     static bool is_value(std::string_view value) noexcept
     {
@@ -51,6 +55,21 @@ public:
     }
 
 private:
+    /// Any field may be a secret's: none is left behind in memory that has become too small.
+    void make_room(std::size_t more)
+    {
+        std::size_t const needed = text_.size() + more;
+        if (text_.empty() || needed <= text_.capacity()) {
+            text_.reserve(needed);
+            return;
+        }
+        std::string larger;
+        larger.reserve(std::max(needed, 2 * text_.capacity()));
+        larger = text_;
+        detail::cleanse(text_);
+        text_.swap(larger);
+    }
+
     static bool is_reserved(std::string_view name) noexcept
     {
         return equals_ignoring_case(name, "host") || equals_ignoring_case(name, "authorization") ||
@@ -128,8 +147,12 @@ public:
 
     void body(std::string content) { body_ = std::move(content); }
 
-    /// Wipes the body, which was a secret's.
-    void cleanse_body() noexcept { cleanse(body_); }
+    /// Wipes the body and the fields that were added: what the request holds was a secret's.
+    void cleanse() noexcept
+    {
+        detail::cleanse(body_);
+        fields_.cleanse();
+    }
 
     /// Nothing when a part of the request cannot be sent as it is. Authorization is left out when null.
     std::optional<checked> check(field_value const& host, field_value const* authorization) const noexcept

@@ -195,7 +195,7 @@ private:
             body_.start_none();
         } else if (framing.content_coded()) {
             return fail(http_fault(errc::unsupported_coding, "the answer has the content coding " +
-                                                                 excerpt(framing.content_coding()) +
+                                                                 std::string(framing.content_coding()) +
                                                                  ", although none was accepted"));
         } else if (framing.chunked()) {
             body_.start_chunked();

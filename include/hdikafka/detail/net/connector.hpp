@@ -2,11 +2,14 @@
 #ifndef HDIKAFKA_DETAIL_NET_CONNECTOR_HPP
 #define HDIKAFKA_DETAIL_NET_CONNECTOR_HPP
 
+#include <hdikafka/detail/base/secret.hpp>
+#include <hdikafka/detail/http/ip_address.hpp>
 #include <hdikafka/detail/http/response_parser.hpp>
 #include <hdikafka/detail/http/url.hpp>
 #include <hdikafka/detail/net/address_race.hpp>
 #include <hdikafka/detail/net/connection.hpp>
 #include <hdikafka/detail/net/proxy_choice.hpp>
+#include <hdikafka/detail/net/proxy_refusal.hpp>
 #include <hdikafka/detail/net/tls_context.hpp>
 #include <hdikafka/detail/net/tls_failure.hpp>
 #include <hdikafka/detail/net/tls_stream.hpp>
@@ -113,13 +116,17 @@ private:
         if (op_->interrupted()) {
             search->resolver
                 .cancel(); // which begins no look-up that stands behind others in the context's queue
-            co_return op_->interruption("looking up " + peer_.host);
+            co_return op_->interruption("looking up the host of " + peer_.authority());
         }
-        if (search->failure || search->found.empty())
-            co_return error(errc::resolve_failed,
-                            "looking up " + peer_.host + ": " + search->failure.message());
         for (auto const& entry : search->found)
             addresses.push_back(entry.endpoint());
+        if (addresses.empty() && is_localhost(peer_.host)) {
+            addresses.emplace_back(net::ip::address_v4::loopback(), peer_.port);
+            addresses.emplace_back(net::ip::address_v6::loopback(), peer_.port);
+        }
+        if (addresses.empty())
+            co_return error(errc::resolve_failed,
+                            "looking up the host of " + peer_.authority() + ": " + search->failure.message());
         co_return result<void>();
     }
 
@@ -141,9 +148,9 @@ private:
     /// never taken for the target's words.
     task open_tunnel(tls_stream<>& stream)
     {
-        std::string const request = connect_request(target_, *proxy_, settings_.user_agent);
+        secret const request = connect_request(target_, *proxy_, settings_.user_agent);
         std::string const name = "the proxy " + peer_.authority();
-        exchange<> talk(stream, request, http_limits());
+        exchange<> talk(stream, request.text(), http_limits());
         response_parser& answer = talk.answer();
         answer.expect_tunnel();
         // The body of a refusal only says why.
@@ -159,9 +166,11 @@ private:
         int const status = answer.status();
         // 5xx: the proxy could not reach the target, which it may do later.
         errc const code = status >= 500 ? errc::connect_failed : errc::proxy_refused;
+        std::string wanted;
+        if (status == 407)
+            wanted = wanted_credentials(answer.head(), !proxy_->authorization.empty());
         co_return error(code, name + " answered " + std::to_string(status) + " when asked for a tunnel to " +
-                                  target_.host_field() +
-                                  (status == 407 ? ": it wants (other) credentials" : ""));
+                                  target_.authority() + wanted);
     }
 
     task shake_hands(tls_stream<>& stream)

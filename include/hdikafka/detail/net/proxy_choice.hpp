@@ -5,6 +5,7 @@
 
 #include <hdikafka/detail/base/base64.hpp>
 #include <hdikafka/detail/base/environment.hpp>
+#include <hdikafka/detail/base/secret.hpp>
 #include <hdikafka/detail/http/ip_address.hpp>
 #include <hdikafka/detail/http/request.hpp>
 #include <hdikafka/detail/http/syntax.hpp>
@@ -27,7 +28,7 @@ class proxy_settings
 {
 public:
     url address;
-    std::string authorization; ///< The value of Proxy-Authorization, or empty. Secret.
+    secret authorization; ///< The value of Proxy-Authorization, or empty.
 };
 
 /// Cuts and checks a proxy's address. The reason it gives never repeats what stands there: that may be a
@@ -56,6 +57,9 @@ private:
             rest_.remove_prefix(end + 3);
         }
         auto const authority = rest_.substr(0, rest_.find_first_of("/?#"));
+        if (rest_.find('@', authority.size()) != std::string_view::npos)
+            return "the URL has a '/', '?' or '#' in its user name or password: percent-encode it (%2F, %3F, "
+                   "%23)";
         if (auto const end = authority.rfind('@'); end != std::string_view::npos) {
             if (char const* const reason = read_credentials(authority.substr(0, end)))
                 return reason;
@@ -74,18 +78,38 @@ private:
     char const* read_credentials(std::string_view text)
     {
         auto const colon = std::min(text.find(':'), text.size());
-        std::string user;
-        std::string password;
-        if (!append_percent_decoded(user, text.substr(0, colon)) ||
-            !append_percent_decoded(password, text.substr(std::min(colon + 1, text.size()))))
-            return "the URL has a '%' in its user name or password without two hexadecimal digits";
-        if (user.find(':') != std::string::npos) // RFC 7617 §2, like the next one
+        std::string plain;
+        plain.reserve(text.size() + 1); // so that no memory is left behind
+        char const* const reason =
+            append_credentials(plain, text.substr(0, colon), text.substr(std::min(colon + 1, text.size())));
+        if (reason == nullptr && plain != ":") {
+            std::string coded = base64_encode(plain, base64_form::standard);
+            std::string value;
+            constexpr std::string_view scheme = "Basic ";
+            value.reserve(scheme.size() + coded.size());
+            value.append(scheme).append(coded);
+            cleanse(coded);
+            settings_.authorization = secret(std::move(value));
+        }
+        cleanse(plain);
+        return reason;
+    }
+
+    /// The user-pass of RFC 7617 §2. Null, or what is wrong.
+    static char const* append_credentials(std::string& plain, std::string_view user,
+                                          std::string_view password)
+    {
+        bool const decoded = append_percent_decoded(plain, user);
+        bool const cut = plain.find(':') != std::string::npos;
+        plain += ':';
+        if (!decoded || !append_percent_decoded(plain, password))
+            return "the URL has a '%' in its user name or password without two hexadecimal digits: "
+                   "percent-encode it (%25)";
+        if (cut)
             return "the URL has a ':' in its user name";
         auto const is_control = [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; };
-        if (std::ranges::any_of(user, is_control) || std::ranges::any_of(password, is_control))
+        if (std::ranges::any_of(plain, is_control))
             return "the URL has a control character in its user name or password";
-        if (!user.empty() || !password.empty())
-            settings_.authorization = "Basic " + base64_encode(user + ":" + password, base64_form::standard);
         return nullptr;
     }
 
@@ -105,8 +129,8 @@ inline result<proxy_settings> parse_proxy(std::string_view text, std::string_vie
 class proxy_variables
 {
 public:
-    std::string https_proxy; ///< Empty when there is none.
-    std::string no_proxy;    ///< What is reached without one.
+    secret https_proxy;   ///< Empty when there is none. It may hold a password.
+    std::string no_proxy; ///< What is reached without one.
 };
 
 /// HTTPS_PROXY, else https_proxy; NO_PROXY, else no_proxy. One that is empty counts as not there. ALL_PROXY
@@ -118,7 +142,7 @@ inline proxy_variables proxy_environment()
         return text.empty() ? environment_variable(other) : text;
     };
     proxy_variables out;
-    out.https_proxy = first_of("HTTPS_PROXY", "https_proxy");
+    out.https_proxy = secret(first_of("HTTPS_PROXY", "https_proxy"));
     out.no_proxy = first_of("NO_PROXY", "no_proxy");
     return out;
 }
@@ -250,7 +274,7 @@ inline result<std::optional<proxy_settings>>
 choose_proxy(url const& target, std::optional<std::string> const& option, proxy_variables const& environment)
 {
     std::optional<proxy_settings> const none;
-    std::string const& text = option ? *option : environment.https_proxy;
+    std::string const& text = option ? *option : environment.https_proxy.text();
     bool const local = is_loopback(target.host);
     if (text.empty() || !target.is_https())
         return none;
@@ -267,19 +291,19 @@ choose_proxy(url const& target, std::optional<std::string> const& option, proxy_
 /// The bytes that ask `proxy` for a tunnel to `target` (RFC 9110 §9.3.6). They never hold anything of the
 /// request that goes through it. A user agent that cannot be sent is left out: that request is refused for
 /// it.
-inline std::string connect_request(url const& target, proxy_settings const& proxy,
-                                   std::string_view user_agent)
+inline secret connect_request(url const& target, proxy_settings const& proxy, std::string_view user_agent)
 {
     auto const host = field_value::host(target.authority());
     http_request request("CONNECT", host.text());
     if (!user_agent.empty() && request_fields::is_value(user_agent))
         request.add_own("User-Agent", user_agent);
     if (!proxy.authorization.empty())
-        request.add_own("Proxy-Authorization", proxy.authorization);
+        request.add_own("Proxy-Authorization", proxy.authorization.text());
     std::string out;
     if (auto const checked = request.check(host, nullptr))
         checked->append_to(out);
-    return out;
+    request.cleanse();
+    return secret(std::move(out));
 }
 
 } // namespace hdikafka::inline v0_1::detail

@@ -5,21 +5,19 @@
 
 #include <hdikafka/detail/base/base64.hpp>
 #include <hdikafka/detail/base/openssl_handle.hpp>
+#include <hdikafka/detail/net/authorities.hpp>
 #include <hdikafka/result.hpp>
 #include <hdikafka/tls_options.hpp>
 
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
-#include <limits>
 #include <mutex>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -114,41 +112,36 @@ private:
     clock::time_point verified_at_;         // when a handshake last showed a certificate
 };
 
-/// OpenSSL's own words for the oldest error of this thread's queue, which is emptied.
-inline std::string take_openssl_reason()
-{
-    unsigned long const code = ERR_get_error();
-    ERR_clear_error();
-    char const* const reason = ERR_reason_error_string(code);
-    return reason ? reason : "unknown reason";
-}
-
+/// Has the context trust whom the options name.
 template <class = void>
-bool add_authorities(SSL_CTX* context, std::string const& pem)
+result<void> trust(SSL_CTX* context, tls_options const& options)
 {
-    if (pem.size() > static_cast<std::size_t>(std::numeric_limits<int>::max()))
-        return false;
-    bio_ptr const text(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-    int added = 0;
-    while (x509_ptr const certificate{PEM_read_bio_X509(text.get(), nullptr, nullptr, nullptr)}) {
-        if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context), certificate.get()) != 1)
-            return false;
-        ++added;
+    // Whoever is named is an anchor, also an authority that is not its own issuer.
+    X509_STORE_set_flags(SSL_CTX_get_cert_store(context), X509_V_FLAG_PARTIAL_CHAIN);
+    auto const refused = [](std::string const& what, std::string const& why) {
+        return error(errc::invalid_option, what + " cannot be used: " + why);
+    };
+    if (!options.ca_file().empty()) {
+        auto const text = read_authority_file(options.ca_file());
+        auto const added = text ? add_authorities(context, text.value()) : result<void>(text.error());
+        if (!added)
+            return refused("the CA file " + options.ca_file(), added.error().cause());
     }
-    // The loop ends with "no start line" after the last certificate, and with another error in one.
-    bool const whole = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-    if (whole && added > 0)
-        ERR_clear_error();
-    return whole && added > 0;
+    if (!options.ca_pem().empty()) {
+        auto const added = add_authorities(context, options.ca_pem());
+        if (!added)
+            return refused("the CA text", added.error().cause());
+    }
+    bool const own = !options.ca_file().empty() || !options.ca_pem().empty();
+    if (!own && SSL_CTX_set_default_verify_paths(context) != 1)
+        return refused("the system's trust store", take_openssl_reason());
+    return {};
 }
 
 template <class = void>
 result<ssl_ctx_ptr> make_tls_context(tls_options const& options)
 {
     ERR_clear_error();
-    auto const refused = [](std::string_view what) {
-        return error(errc::invalid_option, std::string(what) + ": " + take_openssl_reason());
-    };
     ssl_ctx_ptr context(SSL_CTX_new(TLS_client_method()));
     if (!context)
         return error(errc::tls_failed, "OpenSSL made no context: " + take_openssl_reason());
@@ -158,13 +151,9 @@ result<ssl_ctx_ptr> make_tls_context(tls_options const& options)
     SSL_CTX_set_read_ahead(context.get(), 1);
     SSL_CTX_set_verify(context.get(), options.verify() ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
 
-    bool const own_trust = !options.ca_file().empty() || !options.ca_pem().empty();
-    if (!options.ca_file().empty() && SSL_CTX_load_verify_file(context.get(), options.ca_file().c_str()) != 1)
-        return refused("the CA file " + options.ca_file() + " cannot be used");
-    if (!options.ca_pem().empty() && !add_authorities(context.get(), options.ca_pem()))
-        return refused("the CA text holds no usable certificate");
-    if (!own_trust && SSL_CTX_set_default_verify_paths(context.get()) != 1)
-        return refused("the system's trust store cannot be used");
+    auto const trusting = trust(context.get(), options);
+    if (!trusting)
+        return trusting.error();
     tls_sessions<>::collect_from(context.get());
     if (options.configure())
         options.configure()(context.get());
