@@ -173,6 +173,10 @@ TEST_CASE("a proxy that wants what is not spoken here says what that is")
     std::string const text = words(options_for("https://service.test:8443").proxy(proxy.url()));
     CHECK(says(text, "the proxy 127.0.0.1:" + std::to_string(proxy.port()) + " answered 407"));
     CHECK(says(text, "for a tunnel to service.test:8443: it offers Negotiate, NTLM, and only Basic"));
+
+    name_service::get().plan(8, std::vector<lookup>(1, lookup("")));
+    CHECK(says(words(options_for("https://service.test:8443").proxy("http://nowhere.test:8")),
+               "looking up the host of the proxy nowhere.test:8: "));
 }
 
 TEST_CASE("localhost is this machine, also to a resolver that has never heard of it")

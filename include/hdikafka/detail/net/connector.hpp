@@ -77,7 +77,7 @@ public:
         address_race<> race(op_, executor_, std::move(addresses));
         for (;;) {
             auto link = std::make_unique<connection<>>(executor_, target_, settings_.observer);
-            outcome = co_await race.run(peer_.authority(), link->stream.socket());
+            outcome = co_await race.run(peer_name(), link->stream.socket());
             if (!outcome)
                 co_return outcome;
             if (proxy_)
@@ -116,7 +116,7 @@ private:
         if (op_->interrupted()) {
             search->resolver
                 .cancel(); // which begins no look-up that stands behind others in the context's queue
-            co_return op_->interruption("looking up the host of " + peer_.authority());
+            co_return op_->interruption("looking up the host of " + peer_name());
         }
         for (auto const& entry : search->found)
             addresses.push_back(entry.endpoint());
@@ -126,7 +126,7 @@ private:
         }
         if (addresses.empty())
             co_return error(errc::resolve_failed,
-                            "looking up the host of " + peer_.authority() + ": " + search->failure.message());
+                            "looking up the host of " + peer_name() + ": " + search->failure.message());
         co_return result<void>();
     }
 
@@ -149,7 +149,7 @@ private:
     task open_tunnel(tls_stream<>& stream)
     {
         secret const request = connect_request(target_, *proxy_, settings_.user_agent);
-        std::string const name = "the proxy " + peer_.authority();
+        std::string const name = peer_name();
         exchange<> talk(stream, request.text(), http_limits());
         response_parser& answer = talk.answer();
         answer.expect_tunnel();
@@ -207,6 +207,8 @@ private:
         return error(why.code(), target_.authority() + ": " + why.cause() +
                                      (no_root ? trust_words(settings_.tls) : std::string()));
     }
+
+    std::string peer_name() const { return (proxy_ ? "the proxy " : "") + peer_.authority(); }
 
     /// Whether it is the service: what others answer is secret, and their keys are their own.
     bool is_pinned() const { return target_.same_origin(settings_.pinned); }

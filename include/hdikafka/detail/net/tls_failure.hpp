@@ -12,10 +12,11 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include <unistd.h>
+
 #include <array>
 #include <cstddef>
 #include <ctime>
-#include <fstream>
 #include <string>
 #include <string_view>
 
@@ -170,7 +171,7 @@ inline std::string place_of_trust(char const* variable, char const* usual)
     std::string const set = environment_variable(variable);
     std::string const& path = set.empty() ? usual : set;
     return path + (set.empty() ? "" : " (" + std::string(variable) + ")") +
-           (std::ifstream(path) ? "" : ", which cannot be read");
+           (::access(path.c_str(), R_OK) == 0 ? "" : ", which cannot be read");
 }
 
 /// Whom these options trust.
