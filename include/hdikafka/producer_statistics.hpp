@@ -92,14 +92,14 @@ public:
     std::uint64_t failed = 0;         ///< Records that are certainly not.
     std::uint64_t doubtful = 0;       ///< Records that may be.
     std::uint64_t bytes = 0;          ///< Of the JSON of the acknowledged ones.
-    std::uint64_t batches = 0;        ///< Requests that were answered or given up; retries count below.
-    std::uint64_t retries = 0;        ///< Times that a batch was sent again.
+    std::uint64_t batches = 0;        ///< Batches that were answered or given up; retries count below.
+    std::uint64_t retries = 0;        ///< Times that one was sent again, or its records were.
     std::size_t buffered_records = 0; ///< Now: taken and not answered, in flight or not.
     std::size_t buffered_bytes = 0;   ///< Now: their JSON.
     std::size_t waiting = 0;          ///< Now: send()s that wait for room.
     std::size_t in_flight = 0;        ///< Now: batches under way.
-    duration_histogram queue_time;    ///< For each record that left: from its send() until its batch left.
-    duration_histogram flight_time;   ///< For each batch: until its answer, retries included.
+    duration_histogram queue_time;    ///< For each record of `batches`: from send() until its batch left.
+    duration_histogram flight_time;   ///< For each of `batches`: until its answer.
 };
 
 } // namespace hdikafka::inline v0_1

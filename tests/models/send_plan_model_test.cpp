@@ -28,10 +28,12 @@ public:
     explicit model_run(std::uint64_t seed)
         : random_(seed),
           options_(random_options(random_)),
-          plan_(options_, seed),
+          policy_(random_policy(random_)),
+          plan_(options_, seed, policy_),
           faults_(chance(random_, 50) ? up_to(random_, 40) : 0),
           cancellations_(chance(random_, 50) ? up_to(random_, 15) : 0),
           flushes_(chance(random_, 50) ? up_to(random_, 10) : 0),
+          outages_(chance(random_, 50) ? up_to(random_, 10) : 0),
           gives_up_(chance(random_, 10)),
           service_limit_(std::size_t(chance(random_, 30) ? 200 + up_to(random_, 2'000) : 1'000'000)),
           learned_(options_.max_batch_bytes())
@@ -56,6 +58,8 @@ public:
     std::size_t sent() const { return all_.size(); }
     std::size_t halved() const { return halved_; }
     std::size_t hurried() const { return hurried_; }
+    std::size_t put_back() const { return put_back_; }
+    std::size_t late() const { return late_; }
 
 private:
     void happen()
@@ -64,7 +68,7 @@ private:
         if (which < 35)
             send();
         else if (which < 50)
-            now_ += milliseconds(up_to(random_, 20));
+            pass(milliseconds(up_to(random_, 20)));
         else if (which < 80)
             step_a_courier();
         else if (which < 88)
@@ -73,6 +77,8 @@ private:
             take_one_back();
         if (chance(random_, flushes_))
             flush();
+        if (chance(random_, outages_))
+            down_ = !down_;
         if (gives_up_ && !closed_ && chance(random_, 1))
             give_up();
         start(chance(random_, 80) ? 1'000 : up_to(random_, 1)); // others may come in between
@@ -89,14 +95,28 @@ private:
         bool const room = plan_.has_room(bytes);
         auto const sent = std::make_shared<numbered>(
             all_.size(), std::string(1, static_cast<char>('a' + up_to(random_, 2))), std::move(one), bytes);
+        if (chance(random_, 40)) {
+            sent->due = now_ + milliseconds(up_to(random_, 300));
+            sent->watched = chance(random_, 50);
+        }
         all_.push_back(sent);
         plan_.submit(sent, now_);
         take_effects();
         require(room == (sent->where != stage::waiting), "there was room, or not");
+        sent->watched = sent->watched || !room; // try_send() does not wait
         if (sent->where == stage::answered) {
             require(is(sent->failure, hk::errc::invalid_partition), "answered at once");
             expect(*sent, hk::persistence::none, true);
         }
+    }
+
+    /// Whoever watches over a record takes it back when its time is over.
+    void pass(milliseconds time)
+    {
+        now_ += time;
+        for (std::size_t i = 0; i != all_.size(); ++i)
+            if (numbered& one = *all_[i]; one.watched && one.due <= now_ && one.where != stage::answered)
+                take_back(one);
     }
 
     static void expect(numbered& one, hk::persistence claim, bool fails)
@@ -110,14 +130,22 @@ private:
         if (all_.empty())
             return;
         numbered& one = *all_[std::size_t(up_to(random_, int(all_.size()) - 1))];
-        if (one.where == stage::answered)
+        if (one.where != stage::answered)
+            take_back(one);
+    }
+
+    void take_back(numbered& one)
+    {
+        if (one.called_back || one.left)
             return;
+        one.left = true;
         bool const flying = one.where == stage::flying;
+        bool const written = flying && one.on->written;
         auto const claim = plan_.leave(one, now_);
         take_effects();
-        require(claim == (flying ? hk::persistence::possibly : hk::persistence::none), "a false claim");
+        require(claim == (written ? hk::persistence::possibly : hk::persistence::none), "a false claim");
         require(flying == (one.where == stage::flying), "taken back, or not");
-        if (!flying)
+        if (!written)
             expect(one, hk::persistence::none, false);
         notice_refused();
     }
@@ -127,7 +155,9 @@ private:
     {
         for (numbered_ptr const& one : all_)
             if (one->where == stage::answered && !one->claim) {
-                require(is(one->failure, hk::errc::invalid_partition), "answered by nobody");
+                bool const late = is(one->failure, hk::errc::timed_out) && one->due <= now_;
+                require(late || is(one->failure, hk::errc::invalid_partition), "answered by nobody");
+                late_ += late ? 1 : 0;
                 expect(*one, hk::persistence::none, true);
             }
     }
@@ -159,7 +189,8 @@ private:
         for (pending_ptr const& one : due.answered)
             ++of(one).answers;
         for (waiter_ptr const& one : due.hurried)
-            static_cast<slow_courier*>(one.get())->hurried = true;
+            if (one)
+                static_cast<slow_courier*>(one.get())->hurried = true;
         wanted_.splice(wanted_.end(), due.couriers);
         topics_wanted_.splice(topics_wanted_.end(), due.queries);
     }
@@ -203,7 +234,9 @@ private:
             hurried_ += one.hurried ? 1 : 0;
             one.hurried = false;
             one.where->waiting.assign(1, which);
-            one.until = plan_.due(*one.where);
+            one.until = plan_.look(*one.where, now_);
+            take_effects();
+            notice_refused();
             if (one.until && now_ < *one.until)
                 return false;
             if (one.until)
@@ -228,6 +261,8 @@ private:
     void board(slow_courier& one)
     {
         check_time(*one.where);
+        bool const ailing = plan_.pace().ailing();
+        require(plan_.pace().opens() <= now_, "while the service is not to be tried");
         one.boarded = true;
         one.flights.emplace_back();
         plan_.board(one.where, one.flights.back(), now_);
@@ -238,17 +273,18 @@ private:
         std::size_t const size = body_of(batch);
         require(size <= options_.max_batch_bytes(), "too many bytes");
         require(batch.batch.size() == 1 || size <= learned_, "larger than was learned");
+        std::size_t next = 0;
         for (pending_ptr const& sent : batch.batch) {
-            auto& last = boarded_[{one.where->topic, one.where->partition}];
-            require(of(sent).number >= last, "overtaken");
-            last = of(sent).number + 1;
-            require(++of(sent).boarded == 1, "in two batches");
-            require(sent->where == stage::flying, "not flying");
+            require(of(sent).number >= next, "overtaken");
+            next = of(sent).number + 1;
+            require(sent->where == stage::flying && sent->on == &batch, "not flying");
+            require(!ailing || now_ < sent->due, "too late");
             require(sent->topic == one.where->topic, "another topic's");
             require(sent->content.partition() == one.where->partition, "another lane's");
-            ++left_;
         }
         auto const queued = queue_of(*one.where);
+        for (pending_ptr const& behind : queued)
+            require(of(behind).number >= next, "overtaken by those behind");
         bool const another =
             !queued.empty() && batch.batch.size() < options_.max_batch_records() &&
             bytes_of(batch.batch) + body_size(batch.batch.size() + 1, 0) + queued.front()->bytes <= learned_;
@@ -283,25 +319,106 @@ private:
                           body_size(queued.size(), bytes_of(queued)) >= learned_;
         bool const flushed =
             std::ranges::any_of(flushed_, [first](auto const& flush) { return first < flush.second; });
-        require(lingered || full || flushed, "too early");
+        require(lingered || full || flushed || plan_.statistics().waiting != 0, "too early");
     }
 
     /// The service answers the next flight.
     void carry(slow_courier& one)
     {
         flight& now = one.flights.back();
+        bool const goes = !down_ || chance(random_, 50); // else it is not even thought of as written
+        if (goes && !std::exchange(one.departed, true))
+            return depart(one);
+        one.departed = false;
+        if (down_)
+            return fail_to_reach(one);
         std::size_t const count = now.batch.size();
         if (body_of(now) > service_limit_ && count > 1) {
-            flight later = plan_.halve(now);
+            auto const later = one.flights.emplace(std::prev(one.flights.end()));
+            plan_.halve(now, *later);
             take_effects();
             learned_ = plan_.largest_body();
             ++retries_;
-            require(now.batch.size() == count / 2 && later.batch.size() == count - count / 2, "no halves");
-            one.flights.insert(std::prev(one.flights.end()), std::move(later));
+            require(now.batch.size() == count / 2 && later->batch.size() == count - count / 2, "no halves");
             ++halved_;
             return;
         }
         land(one, chance(random_, faults_));
+    }
+
+    /// Its next batch is about to be written, if anything is left of it.
+    void depart(slow_courier& one)
+    {
+        bool const left = plan_.departs(one.flights.back(), now_);
+        take_effects();
+        notice_refused();
+        for (pending_ptr const& sent : one.flights.back().batch)
+            require(!of(sent).claim, "written after it was taken back");
+        require(left == !one.flights.back().batch.empty(), "there is something left, or not");
+        if (!left) {
+            one.departed = false;
+            give_back(one, false);
+        }
+    }
+
+    /// Its flights have not been sent after all: the next, or all.
+    void give_back(slow_courier& one, bool all)
+    {
+        do {
+            plan_.put_back(*one.where, one.flights.back(), now_);
+            take_effects();
+            one.flights.pop_back();
+        } while (all && !one.flights.empty());
+        end_again();
+        notice_refused();
+    }
+
+    /// What comes back after the end has no place to go.
+    void end_again()
+    {
+        if (!closed_)
+            return;
+        plan_.give_up(hk::error(hk::errc::closed, "over"));
+        take_effects();
+        for (numbered_ptr const& sent : all_)
+            if (!sent->claim && is(sent->failure, hk::errc::closed))
+                expect(*sent, hk::persistence::none, true);
+    }
+
+    static hk::error unreachable()
+    {
+        hk::diagnostics info;
+        info.retriable(true).persisted(hk::persistence::none);
+        return hk::error(hk::errc::connect_failed, std::move(info), "refused");
+    }
+
+    void fail_to_reach(slow_courier& one)
+    {
+        flight& now = one.flights.back();
+        std::vector<pending_ptr> const trying(now.batch.begin(), now.batch.end());
+        bool const landed = plan_.land(now, unreachable(), now_, chance(random_, 50) ? 0.5 : 0);
+        take_effects();
+        std::size_t back = 0;
+        std::size_t failed = 0;
+        for (pending_ptr const& sent : trying) {
+            back += sent->where == stage::queued ? 1 : 0;
+            if (sent->where != stage::answered || of(sent).claim)
+                continue;
+            failed += is(sent->failure, hk::errc::connect_failed) ? 1 : 0;
+            if (is(sent->failure, hk::errc::connect_failed))
+                expect(of(sent), hk::persistence::none, true);
+        }
+        require(landed == (back == 0), "put back, or not");
+        require(policy_.max_retries() != 0 ? failed == 0 : back == 0, "given up, or not");
+        put_back_ += back;
+        retries_ += back != 0 ? 1 : 0;
+        landings_ += back == 0 ? 1 : 0;
+        left_ += failed;
+        one.flights.pop_back();
+        if (!landed && !one.flights.empty())
+            give_back(one, true);
+        end_again();
+        notice_refused();
     }
 
     void land(slow_courier& one, bool fails)
@@ -328,6 +445,7 @@ private:
                    now_);
         take_effects();
         ++landings_;
+        left_ += landing.size();
         one.flights.pop_back();
         for (pending_ptr const& sent : landing) {
             require(sent->where == stage::answered, "landed without an answer");
@@ -343,7 +461,17 @@ private:
             return;
         auto const at = questions_.begin() + up_to(random_, int(questions_.size()) - 1);
         std::string const topic = *at;
+        auto const due = plan_.ask_at(topic, nullptr, now_);
+        take_effects();
+        notice_refused();
+        if (due && now_ < *due)
+            return;
         questions_.erase(at);
+        if (!due)
+            return;
+        plan_.asks(topic, now_);
+        if (down_ && policy_.max_retries() != 0)
+            return learn(topic, unreachable());
         if (!chance(random_, faults_))
             return learn(topic, hk::result<std::int32_t>(1 + up_to(random_, 4)));
         std::vector<numbered_ptr> unplaced;
@@ -435,10 +563,12 @@ private:
     /// Nothing new comes; all that is there goes its way.
     void drain()
     {
+        down_ = false;
         for (int rounds = 0; rounds != 10'000; ++rounds) {
             start(1'000);
-            bool moved = !questions_.empty();
+            std::size_t const asked = questions_.size();
             answer_a_question();
+            bool moved = questions_.size() != asked;
             for (std::size_t i = couriers_.size(); i-- != 0;)
                 if (can_step(*couriers_[i])) {
                     moved = true;
@@ -448,10 +578,12 @@ private:
                 }
             if (moved)
                 continue;
-            if (couriers_.empty())
+            if (couriers_.empty() && questions_.empty())
                 return;
+            pass(milliseconds(up_to(random_, 200)));
             for (auto const& one : couriers_)
-                now_ = std::max(now_, *one->until);
+                if (!plan_.pace().ailing() || *one->until < now_ + 20s) // others wait for somebody who tries
+                    now_ = std::max(now_, *one->until);
         }
         throw broken("it never ends");
     }
@@ -484,11 +616,14 @@ private:
 
     random_engine random_;
     hk::producer_options options_;
+    hk::retry_policy policy_;
     send_plan plan_;
     send_time now_ = at(0ms);
     int faults_; ///< As the following, in percent of the steps.
     int cancellations_;
     int flushes_;
+    int outages_;
+    bool down_ = false; ///< Nobody gets to the service.
     bool gives_up_;
     std::size_t service_limit_;
     std::size_t learned_;
@@ -499,7 +634,6 @@ private:
     std::vector<std::shared_ptr<slow_courier>> couriers_;
     std::vector<std::string> questions_;
     std::vector<std::pair<std::uint64_t, std::size_t>> flushed_; ///< And how many records came before.
-    std::map<place, std::size_t> boarded_;                       ///< The next one that may.
     std::map<place, std::size_t> landed_;
     std::vector<std::weak_ptr<lane>> lanes_;
     std::size_t left_ = 0;
@@ -507,6 +641,8 @@ private:
     std::size_t retries_ = 0;
     std::size_t halved_ = 0;
     std::size_t hurried_ = 0;
+    std::size_t put_back_ = 0;
+    std::size_t late_ = 0;
 };
 
 /// From the environment, for long runs by hand.
@@ -527,16 +663,23 @@ TEST_CASE(
     std::size_t sent = 0;
     std::size_t halved = 0;
     std::size_t hurried = 0;
+    std::size_t put_back = 0;
+    std::size_t late = 0;
     for (std::uint64_t seed = first; seed != first + cases; ++seed) {
         model_run run(seed);
         std::string const wrong = run.failure();
         sent += run.sent();
         halved += run.halved();
         hurried += run.hurried();
+        put_back += run.put_back();
+        late += run.late();
         if (!wrong.empty())
             FAIL_CHECK("seed " << seed << ": " << wrong);
     }
-    MESSAGE(sent << " records, " << halved << " batches in halves, " << hurried << " couriers hurried");
+    MESSAGE(sent << " records, " << halved << " batches in halves, " << hurried << " couriers hurried, "
+                 << put_back << " times a record came back, " << late << " that were told they are late");
+    CHECK(put_back > cases);
+    CHECK(late > cases / 20);
     CHECK(sent > 20 * cases);
     CHECK(halved > cases / 10);
     CHECK(hurried > cases / 10);

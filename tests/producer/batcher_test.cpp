@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <random>
 #include <string>
@@ -23,6 +24,7 @@ public:
         auto const made = std::make_shared<pending_send>("orders", std::move(one), bytes);
         made->since = since;
         made->generation = generation;
+        made->rank = added_++;
         incoming_.push_back(made);
         made->node = incoming_.begin();
         records.add(incoming_);
@@ -35,6 +37,7 @@ public:
 
 private:
     pending_list incoming_;
+    std::uint64_t added_ = 0;
 };
 
 batch_limits limits(std::size_t records, std::size_t bytes = 1'000'000, milliseconds linger = 0ms)
@@ -161,6 +164,49 @@ TEST_CASE("what is put back is the next to be taken, and counts towards the size
     CHECK(some.records.full(limits(100, four)));
     CHECK_FALSE(some.records.full(limits(100, four + 1)));
     CHECK(values(some.records.take(limits(100))) == texts{"0", "1", "2", "3"});
+}
+
+TEST_CASE("batches that are put back in any order are taken in the order of their sends, and count as before")
+{
+    gathering some;
+    std::vector<hk::record> list;
+    for (std::size_t i = 0; i != 6; ++i)
+        some.add(list.emplace_back(std::string(10 * i * i, 'x')));
+    std::size_t const all = size_together(list);
+    pending_list first = some.records.take(limits(2));
+    pending_list second = some.records.take(limits(2));
+    some.records.put_back(first);
+    some.records.put_back(second);
+    CHECK(some.records.size() == 6);
+    CHECK(some.records.full(limits(100, all)));
+    CHECK_FALSE(some.records.full(limits(100, all + 1)));
+    pending_list const taken = some.records.take(limits(100));
+    CHECK(written(taken) == all);
+    std::uint64_t next = 0;
+    for (pending_ptr const& one : taken)
+        CHECK(one->rank == next++);
+}
+
+TEST_CASE("what is overdue leaves from anywhere, and counts no longer")
+{
+    gathering some;
+    for (int i = 0; i != 5; ++i)
+        some.add(hk::record(i))->due = i % 2 == 0 ? at(10ms) : at(20ms);
+    std::size_t const two = size_together({hk::record(1), hk::record(3)});
+    CHECK(some.records.overdue(at(9ms)).empty());
+    CHECK(values(some.records.overdue(at(10ms))) == texts{"0", "2", "4"});
+    CHECK(some.records.full(limits(100, two)));
+    CHECK_FALSE(some.records.full(limits(100, two + 1)));
+    CHECK(values(some.records.take(limits(100))) == texts{"1", "3"});
+}
+
+TEST_CASE("nothing lingers while others wait for room")
+{
+    gathering some;
+    CHECK_FALSE(some.records.due(limits(100, 1'000'000, 1h), std::nullopt, true));
+    some.add(hk::record(1), at(5ms));
+    CHECK(some.records.due(limits(100, 1'000'000, 1h), std::nullopt, true) == at(5ms));
+    CHECK(some.records.due(limits(100, 1'000'000, 1h), std::nullopt, false) == at(5ms) + 1h);
 }
 
 TEST_CASE("a record can be removed from anywhere, and the others keep their order")

@@ -88,6 +88,7 @@ TEST_CASE("while the halves are on their way the lane waits, and the next batch 
     CHECK(sent[0]->answers == 1);
     CHECK(sent[1]->answers == 0);
     CHECK(sent[1]->where == stage::flying);
+    CHECK(steps.departs(*courier));
     CHECK(steps.leave(sent[1]) == hk::persistence::possibly);
     CHECK(steps.start().empty());
     steps.land(*courier);
@@ -186,7 +187,7 @@ TEST_CASE("a batch that was not sent after all is the next of its lane")
     auto const sent = send_some(steps, 3);
     auto courier = steps.start_one();
     steps.board(*courier);
-    steps.plan.put_back(courier->where, courier->flights.back());
+    steps.plan.put_back(*courier->where, courier->flights.back(), steps.now);
     courier->flights.clear();
     CHECK(sent[0]->where == stage::queued);
     CHECK(steps.plan.statistics().in_flight == 0);
@@ -290,9 +291,7 @@ TEST_CASE("the figures follow the records")
     steps.board(*courier);
     CHECK(steps.plan.statistics().in_flight == 1);
     CHECK(steps.plan.statistics().buffered_records == 3);
-    CHECK(steps.plan.statistics().queue_time.count() == 3);
-    CHECK(steps.plan.statistics().queue_time.max() == microseconds(40ms));
-    CHECK(steps.plan.statistics().queue_time.mean() == microseconds(30ms));
+    CHECK(steps.plan.statistics().queue_time.count() == 0); // it may come back
     steps.now = at(140ms);
     courier->flights.back().retries = 2;
     steps.land(*courier);
@@ -304,6 +303,9 @@ TEST_CASE("the figures follow the records")
     CHECK(figures.in_flight == 0);
     CHECK(figures.buffered_records == 0);
     CHECK(figures.buffered_bytes == 0);
+    CHECK(figures.queue_time.count() == 3);
+    CHECK(figures.queue_time.max() == microseconds(40ms));
+    CHECK(figures.queue_time.mean() == microseconds(30ms));
     CHECK(figures.flight_time.count() == 1);
     CHECK(figures.flight_time.max() == microseconds(100ms));
 }

@@ -151,6 +151,7 @@ private:
                     continue;
                 if (due) {
                     plan_.board(where, one->batch.emplace(), now_);
+                    plan_.departs(*one->batch, now_);
                 } else {
                     plan_.returned(where, false);
                     one.reset();

@@ -6,13 +6,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <list>
 #include <optional>
 #include <random>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 namespace test {
 
@@ -34,7 +34,8 @@ public:
 
     std::size_t const number;
     int answers = 0;
-    int boarded = 0;
+    bool watched = true;                  ///< Somebody takes it back when its time is over.
+    bool left = false;                    ///< He has, or tried to.
     std::optional<hk::persistence> claim; ///< Once something has become of it.
     bool fails = false;                   ///< Its answer is an error.
 };
@@ -50,9 +51,10 @@ public:
     explicit slow_courier(lane_ptr from) : where(std::move(from)) {}
 
     lane_ptr const where;
-    std::vector<flight> flights;
+    std::list<flight> flights;
     std::optional<send_time> until; ///< While it waits.
     bool boarded = false;
+    bool departed = false; ///< Its next flight is thought of as written.
     bool hurried = false;
 };
 
@@ -94,6 +96,15 @@ inline hk::producer_options random_options(random_engine& random)
                 return size % 13 == 0 ? partitions : std::int32_t(size) % partitions;
             });
     return out;
+}
+
+/// Short rests, or none at all.
+inline hk::retry_policy random_policy(random_engine& random)
+{
+    return hk::retry_policy()
+        .max_retries(chance(random, 80) ? 3 : 0)
+        .base_delay(milliseconds(up_to(random, 30)))
+        .max_delay(milliseconds(up_to(random, 200)));
 }
 
 /// With or without a key and a partition of its own.

@@ -12,6 +12,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <iterator>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -57,7 +59,7 @@ public:
     explicit test_courier(lane_ptr from) : where(std::move(from)) {}
 
     lane_ptr where;
-    std::vector<flight> flights; ///< The last one is the next.
+    std::list<flight> flights; ///< The last one is the next.
     bool boarded = false;
     bool hurried = false;
 };
@@ -88,12 +90,16 @@ inline bool is(std::optional<hk::error> const& failure, hk::errc code)
 class send_steps
 {
 public:
-    explicit send_steps(hk::producer_options const& options) : plan(options, 1), options_(options) {}
+    explicit send_steps(hk::producer_options const& options,
+                        hk::retry_policy const& policy = hk::retry_policy())
+        : plan(options, 1, policy), options_(options)
+    {}
 
-    sent_ptr send(std::string topic, hk::record one)
+    sent_ptr send(std::string topic, hk::record one, send_time due = send_time::max())
     {
         std::size_t const bytes = size_in_body(one, options_);
         auto const sent = std::make_shared<sent_record>(std::move(topic), std::move(one), bytes);
+        sent->due = due;
         plan.submit(sent, now);
         take_effects();
         return sent;
@@ -104,6 +110,13 @@ public:
         auto const claim = plan.leave(*one, now);
         take_effects();
         return claim;
+    }
+
+    /// A record finds no room and does not wait.
+    void turn_away()
+    {
+        plan.turn_away();
+        take_effects();
     }
 
     std::uint64_t flush()
@@ -142,11 +155,39 @@ public:
     {
         // Not its owner: a lane that the test leaves behind would keep a courier that keeps the lane.
         one->where->waiting.assign(1, waiter_ptr(waiter_ptr(), one.get()));
-        return plan.due(*one->where);
+        auto const due = plan.look(*one->where, now);
+        take_effects();
+        return due;
     }
 
-    /// The courier leaves with what there is; the values.
+    /// The courier's next batch begins to be written. Whether anything is left of it.
+    bool departs(test_courier& one)
+    {
+        bool const left = plan.departs(one.flights.back(), now);
+        take_effects();
+        return left;
+    }
+
+    /// The courier's batches have not been sent after all.
+    void put_back(test_courier& one)
+    {
+        for (flight& unsent : one.flights)
+            plan.put_back(*one.where, unsent, now);
+        one.flights.clear();
+        take_effects();
+    }
+
+    /// The courier leaves with what there is, which is about to be written; the values.
     texts board(test_courier& one)
+    {
+        texts out = load(one);
+        if (!out.empty())
+            departs(one);
+        return out;
+    }
+
+    /// The same before it is.
+    texts load(test_courier& one)
     {
         if (!plan.due(*one.where))
             return {};
@@ -160,16 +201,18 @@ public:
     /// The service found the courier's batch too large.
     void halve(test_courier& one)
     {
-        flight later = plan.halve(one.flights.back());
-        one.flights.insert(std::prev(one.flights.end()), std::move(later));
+        auto const later = one.flights.emplace(std::prev(one.flights.end()));
+        plan.halve(one.flights.back(), *later);
         take_effects();
     }
 
-    void land(test_courier& one, hk::result<hk::receipt> const& answer)
+    /// False when the batch was put back.
+    bool land(test_courier& one, hk::result<hk::receipt> const& answer)
     {
-        plan.land(one.flights.back(), answer, now);
+        bool const landed = plan.land(one.flights.back(), answer, now, 0);
         one.flights.pop_back();
         take_effects();
+        return landed;
     }
 
     void land(test_courier& one) { land(one, all_done(one.flights.back().batch.size())); }
@@ -192,13 +235,22 @@ public:
         return out;
     }
 
-    /// Answers the oldest question.
+    /// When the oldest question is to be asked.
+    std::optional<send_time> ask_at()
+    {
+        auto const due = plan.ask_at(questions.front(), nullptr, now);
+        take_effects();
+        return due;
+    }
+
+    /// Asks the oldest question, and answers it.
     void answer(hk::result<std::int32_t> const& count)
     {
         REQUIRE_FALSE(questions.empty());
         std::string const topic = questions.front();
         questions.pop_front();
-        plan.partitions(topic, count, now);
+        plan.asks(topic, now);
+        plan.partitions(topic, count, now, {}, 0);
         take_effects();
     }
 
@@ -223,7 +275,8 @@ private:
         for (pending_ptr const& one : due.answered)
             ++static_cast<sent_record&>(*one).answers;
         for (waiter_ptr const& one : due.hurried)
-            static_cast<test_courier*>(one.get())->hurried = true;
+            if (one)
+                static_cast<test_courier*>(one.get())->hurried = true;
         wanted_.insert(wanted_.end(), due.couriers.begin(), due.couriers.end());
         questions.insert(questions.end(), due.queries.begin(), due.queries.end());
     }

@@ -21,6 +21,7 @@
 namespace hdikafka::inline v0_1::detail {
 
 class lane;
+class flight;
 
 /// A record goes from list to list on its way, its node with it: nothing is copied and nothing allocated.
 using pending_list = std::list<pending_ptr>;
@@ -39,7 +40,7 @@ public:
         waiting,  ///< For room.
         unplaced, ///< Until the number of its topic's partitions is known.
         queued,   ///< In its lane.
-        flying,   ///< In a request that is under way.
+        flying,   ///< In a request that is made ready, or under way.
         answered,
     };
 
@@ -53,11 +54,15 @@ public:
     record content;
     std::size_t const bytes; ///< Of the record in a request's body, at most.
     stage where = stage::waiting;
-    pending_list::iterator node;  ///< In whichever list it is.
-    lane* in = nullptr;           ///< Once it is queued.
-    std::uint64_t generation = 0; ///< How many flushes came before it.
-    send_time since;              ///< When it was sent.
-    waiter_ptr waiter;            ///< For the outcome.
+    pending_list::iterator node;      ///< In whichever list it is.
+    lane* in = nullptr;               ///< Once it is queued.
+    flight* on = nullptr;             ///< While it flies.
+    std::uint64_t generation = 0;     ///< How many flushes came before it.
+    std::uint64_t rank = 0;           ///< In the order of all sends.
+    send_time since;                  ///< When it was sent.
+    send_time due = send_time::max(); ///< It is answered at that time, if its batch has not left.
+    bool called_back = false;         ///< It is to leave its flight before that goes out.
+    waiter_ptr waiter;                ///< For the outcome.
 
     record_outcome outcome;       ///< When there was a receipt.
     std::optional<error> failure; ///< Why there was none.
@@ -129,12 +134,26 @@ public:
         list_.splice(list_.end(), from, from.begin());
     }
 
-    /// They come before all others.
+    /// Each goes to its place in the order of sends again: usually before all others.
     void put_back(pending_list& earlier)
     {
         for (pending_ptr const& one : earlier)
             bytes_ += one->bytes;
-        list_.splice(list_.begin(), earlier);
+        list_.merge(earlier, [](pending_ptr const& a, pending_ptr const& b) { return a->rank < b->rank; });
+    }
+
+    /// Those whose time is over.
+    pending_list overdue(send_time now)
+    {
+        pending_list out;
+        for (auto at = list_.begin(); at != list_.end();) {
+            auto const one = at++;
+            if (now < (*one)->due)
+                continue;
+            bytes_ -= (*one)->bytes;
+            out.splice(out.end(), list_, one);
+        }
+        return out;
     }
 
     /// That one alone.
@@ -153,13 +172,14 @@ public:
     }
 
     /// When the next request is to leave; nullopt when there is nothing to send. Records of the generation
-    /// `hurried` and earlier ones do not linger.
-    std::optional<send_time> due(batch_limits const& limits, std::optional<std::uint64_t> hurried) const
+    /// `hurried` and earlier ones do not linger, and none does when others wait for room (`crowded`).
+    std::optional<send_time> due(batch_limits const& limits, std::optional<std::uint64_t> hurried,
+                                 bool crowded = false) const
     {
         if (list_.empty())
             return std::nullopt;
         pending_send const& first = *list_.front();
-        bool const at_once = full(limits) || (hurried && first.generation <= *hurried);
+        bool const at_once = crowded || full(limits) || (hurried && first.generation <= *hurried);
         return at_once ? first.since : first.since + limits.linger;
     }
 
@@ -209,16 +229,30 @@ public:
 
 using lane_ptr = std::shared_ptr<lane>;
 
-/// A batch on its way.
+/// A batch on its way. It stays where it is: its records point to it.
 class flight
 {
 public:
     flight() = default;
+    flight(flight const&) = delete;
+    flight& operator=(flight const&) = delete;
 
     pending_list batch;
     send_time left;
-    std::size_t retries = 0; ///< So far.
+    std::size_t retries = 0;  ///< So far.
+    std::uint64_t ticket = 0; ///< See service_pace.
+    bool written = false;     ///< What is written of its request may be carried out.
+    bool called_back = false; ///< Some of its records are.
 };
+
+/// Of the request that carries these.
+inline std::size_t body_of(pending_list const& batch)
+{
+    std::size_t bytes = 0;
+    for (pending_ptr const& one : batch)
+        bytes += one->bytes;
+    return body_size(batch.size(), bytes);
+}
 
 } // namespace hdikafka::inline v0_1::detail
 

@@ -15,12 +15,14 @@
 #include <hdikafka/detail/run/task.hpp>
 #include <hdikafka/detail/run/waiters.hpp>
 #include <hdikafka/error.hpp>
+#include <hdikafka/milliseconds.hpp>
 #include <hdikafka/producer_options.hpp>
 #include <hdikafka/producer_statistics.hpp>
 #include <hdikafka/receipt.hpp>
 #include <hdikafka/record.hpp>
 #include <hdikafka/result.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <list>
@@ -45,7 +47,7 @@ public:
     producer_state(client_ptr client, producer_options const& wanted)
         : owner_(std::move(client)),
           options_(checked(wanted)),
-          plan_(options_, owner_->http()->random().next())
+          plan_(options_, owner_->http()->random().next(), owner_->options().retry())
     {}
 
     static net::awaitable<receipt> send(self_ptr self, std::string topic, record one, call_options options)
@@ -102,13 +104,18 @@ public:
         if (!sound)
             throw producer_error(sound.error().code(), "send", std::move(topic), sound.error().cause());
         auto sent = std::make_shared<pending_send>(std::move(topic), std::move(one), bytes);
+        auto const now = steady_clock::now();
+        sent->due = waiter ? waiter->deadline() : now + std::min(owner_->options().total_timeout(), longest);
         sent->waiter = std::move(waiter);
         std::unique_lock lock(mutex_);
         if (closed_)
             throw producer_error(errc::closed, "send", sent->topic, closed_text);
-        if (!sent->waiter && !plan_.has_room(bytes))
-            return nullptr;
-        plan_.submit(sent, steady_clock::now());
+        if (sent->waiter || plan_.has_room(bytes)) {
+            plan_.submit(sent, now);
+        } else {
+            plan_.turn_away();
+            sent.reset();
+        }
         act(lock);
         return sent;
     }
@@ -134,6 +141,7 @@ private:
     class partition_query;
 
     static constexpr char const* closed_text = "the producer is closed";
+    static constexpr milliseconds longest = client_core<>::longest;
 
     /// Somebody who waits for a record's outcome, on the frame of his coroutine.
     class recipient
@@ -188,11 +196,14 @@ private:
             return claim;
         }
 
-        char const* doing(persistence claim) const noexcept
+        std::string doing(persistence claim) const
         {
             if (!takes_back_)
                 return "waiting for its receipt";
-            return claim == persistence::none ? "waiting to be sent" : "waiting for the answer to its batch";
+            if (claim != persistence::none)
+                return "waiting for the answer to its batch";
+            std::lock_guard const lock(producer_->mutex_);
+            return "waiting to be sent" + producer_->plan_.pace().reason();
         }
 
         self_ptr const producer_;
@@ -260,6 +271,14 @@ private:
     {
         std::lock_guard const lock(mutex_);
         return given_up_;
+    }
+
+    /// How much of a rest is to be taken, in [0, 1). Throws what a function of the program's does, which is
+    /// not called under the lock.
+    double draw_share() const
+    {
+        auto const& own = owner_->options().retry().jitter();
+        return own ? own() : owner_->http()->random().unit();
     }
 
     /// With the lock held.

@@ -57,6 +57,7 @@ public:
     void open(pending_send& one, send_time now)
     {
         one.since = now;
+        one.rank = opened_++;
         one.generation = generation_;
         ++unanswered_[generation_];
     }
@@ -78,24 +79,30 @@ public:
         ++figures_.in_flight;
         for (pending_ptr const& one : batch.batch) {
             one->where = pending_send::stage::flying;
-            figures_.queue_time.add(since(one->since, now));
+            one->on = &batch;
         }
     }
 
-    /// It became two.
-    void split()
+    /// The last records of it are a batch of their own now.
+    void split(flight& later)
     {
         ++figures_.retries;
         ++figures_.in_flight;
+        for (pending_ptr const& one : later.batch)
+            one->on = &later;
     }
 
     /// It has not left after all.
-    void call_off(flight const& batch)
+    void call_off(flight& batch)
     {
         --figures_.in_flight;
+        batch.written = false;
         for (pending_ptr const& one : batch.batch)
             one->where = pending_send::stage::queued;
     }
+
+    /// It was tried, and will be again.
+    void count_retry(flight const& batch) { figures_.retries += batch.retries + 1; }
 
     /// It has its answer, of which each of its records is still to be told.
     void arrive(flight const& batch, send_time now)
@@ -104,6 +111,8 @@ public:
         ++figures_.batches;
         figures_.retries += batch.retries;
         figures_.flight_time.add(since(batch.left, now));
+        for (pending_ptr const& one : batch.batch)
+            figures_.queue_time.add(since(one->since, batch.left));
     }
 
     /// What became of a record of that list, once: it needs no room any more, and leaves.
@@ -128,14 +137,24 @@ public:
     }
 
     /// Answers the first of a list, which was not sent, with that error.
-    void fail_first(pending_list& list, error const& why)
+    void fail_first(pending_list& list, error const& why) { fail_one(list, *list.front(), why); }
+
+    /// The same with any of the list.
+    void fail_one(pending_list& list, pending_send& one, error const& why)
     {
-        pending_send& one = *list.front();
         diagnostics info = why.info();
         info.operation = "send";
         info.topic = one.topic;
         one.failure.emplace(why.code(), std::move(info), why.cause());
         answer(list, one, persistence::none);
+    }
+
+    /// The same with those whose deadlines are over at that time.
+    void fail_late(pending_list& list, send_time then, error const& why)
+    {
+        for (auto at = list.begin(); at != list.end();)
+            if (pending_send& one = **at++; one.due <= then)
+                fail_one(list, one, why);
     }
 
     /// All of them.
@@ -169,6 +188,7 @@ private:
 
     std::size_t const records_, bytes_;
     send_effects& effects_;
+    std::uint64_t opened_ = 0; ///< So far.
     std::uint64_t generation_ = 0;
     std::optional<std::uint64_t> hurried_;
     std::map<std::uint64_t, std::size_t> unanswered_; ///< By generation.
