@@ -62,6 +62,12 @@ using delivery = basic_delivery<>;
 /// at_least_once(). While a service that refused a batch wants to be left alone (Retry-After), nothing is
 /// sent.
 ///
+/// A batch of which nothing was written, because the service cannot be reached or answers 429, goes back to
+/// its place in the order, and its records wait there, each until its own deadline: that of its send(), or
+/// the client's total_timeout after try_send(). One batch at a time is tried then, for all topics, after
+/// rests by the client's retry_policy (half of each drawn at random, at most 5 s), until one gets there. What
+/// is refused for good fails at once, and so does everything with max_retries(0).
+///
 /// A handle, copied freely; it holds a copy of the client. Errors of a batch are those of each of its
 /// records.
 ///
@@ -98,8 +104,9 @@ public:
 
     /// The same without waiting for room: a delivery that is false when there is none, or when others wait
     /// for it, and nothing becomes of the record. Otherwise nobody has to wait for the receipt, but whoever
-    /// does not will not be told what became of the record; statistics() counts it. It may take as long as
-    /// its batch takes. Throws hk::error for bad arguments, and errc::closed.
+    /// does not will not be told what became of the record; statistics() counts it. It has the client's
+    /// total_timeout to leave in, and is told that it is over when its lane is looked after next. Throws
+    /// hk::error for bad arguments, and errc::closed.
     [[nodiscard]] delivery try_send(std::string topic, record one) const;
 
     /// Waits until every record that was sent before has its answer.

@@ -77,13 +77,14 @@ public:
     producer_options&& max_batch_bytes(std::size_t bytes) && { return std::move(max_batch_bytes(bytes)); }
 
     /// How long a record waits for others to travel with when no request of its lane is under way; not at all
-    /// by default. A full batch and flush() do not wait.
+    /// by default. A full batch and flush() do not wait, and nothing does while the buffer is full.
     producer_options& linger(milliseconds time) & { return set(linger_, time); }
     producer_options&& linger(milliseconds time) && { return std::move(linger(time)); }
 
     /// Requests under way for each lane: a partition where the producer knows it, otherwise a topic. 1 by
     /// default, which keeps records in the order they were sent in, see producer. More is faster over long
-    /// distances, and gives that order up: batches may overtake each other.
+    /// distances, and gives that order up: batches that are under way together may overtake each other. Those
+    /// that come back unwritten go again in the order of their sends.
     producer_options& max_in_flight(std::size_t requests) & { return set(max_in_flight_, requests); }
     producer_options&& max_in_flight(std::size_t requests) && { return std::move(max_in_flight(requests)); }
 
