@@ -162,16 +162,14 @@ public:
     std::optional<send_time> due(lane const& one) const
     {
         auto const due = one.queue.due(limits_, ledger_.hurried(), crowded_);
-        return due ? std::optional(std::max(*due, pace_.opens())) : due;
+        return due ? std::max(*due, pace_.opens()) : due;
     }
 
     /// The same, once the lane's records whose time is over are answered: while the service cannot be
     /// reached.
     std::optional<send_time> look(lane& one, send_time now)
     {
-        pending_list late;
-        if (pace_.ailing())
-            late = one.queue.overdue(now);
+        pending_list late = pace_.ailing() ? one.queue.overdue(now) : pending_list();
         if (!late.empty()) {
             expire(late, now);
             make_room(now);
@@ -202,8 +200,7 @@ public:
 
 protected:
     /// By `policy` batches and questions are tried again that did not reach the service.
-    explicit send_queues(producer_options options, std::uint64_t seed = 0,
-                         retry_policy policy = retry_policy())
+    send_queues(producer_options options, std::uint64_t seed, retry_policy policy)
         : options_(std::move(options)),
           ledger_(options_.buffer_records(), options_.buffer_bytes(), effects_),
           largest_(options_.max_batch_bytes()),
