@@ -75,6 +75,18 @@ void read_registration(settings& with)
     with.options.federated_credential(std::move(trusted));
 }
 
+/// One line: what was asked on which connection, and the answer's status, 0 for none. A query is told only
+/// where it is the service's own: a client may put a secret into any other by mistake.
+void log_request(hk::emulator_call const& call)
+{
+    std::string line(hk::to_string(call.route));
+    bool const whole = call.route == hk::emulator_route::consume;
+    line += " #" + std::to_string(call.connection) + ' ' + call.method + ' ';
+    line += whole ? call.target : call.target.substr(0, call.target.find('?'));
+    line += ' ' + std::to_string(call.status) + '\n';
+    std::cerr << line;
+}
+
 void serve(settings with)
 {
     if (!with.cert_file.empty())
@@ -84,6 +96,8 @@ void serve(settings with)
     net::signal_set signals(io, SIGINT, SIGTERM, SIGHUP);
     hk::emulator emulator(io.get_executor(), with.options);
     emulator.start();
+    if (with.log)
+        emulator.on_call(log_request);
     for (auto const& [topic, partitions] : with.topics)
         emulator.add_topic(topic, partitions);
 

@@ -47,6 +47,7 @@ public:
     std::string federated_keys_file;
     std::vector<std::pair<std::string, std::int32_t>> topics;
     unsigned threads = 1;
+    bool log = false;
     bool done = false; ///< --help or --version was all that was wanted.
 };
 
@@ -253,6 +254,9 @@ inline std::vector<flag> const& all_flags()
          [](settings& to, view, view) { to.quirks.missing_topic_hangs(true); }},
         {"--status-needs-token", "", "so does /v1/status",
          [](settings& to, view, view) { to.quirks.status_needs_token(true); }},
+        {"--admin", "", "take faults and events by requests: GET /emulator lists them; on the loopback only",
+         [](settings& to, view, view) { to.options.admin(true); }},
+        {"--log", "", "a line on stderr for every request", [](settings& to, view, view) { to.log = true; }},
         {"--threads", "N", "threads to serve with (1)",
          [](settings& to, view name, view text) { to.threads = number<unsigned>(name, text, 1, 64); }},
         {"--version", "", "print the version",

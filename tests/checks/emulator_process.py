@@ -32,9 +32,9 @@ def environment(emulator=None):
 
 
 class Emulator:
-    def __init__(self, program, *options, identities=False):
+    def __init__(self, program, *options, identities=False, log=None):
         self.process = subprocess.Popen(
-            [program, "--listen", "127.0.0.1:0", *options], stdout=subprocess.PIPE, text=True)
+            [program, "--listen", "127.0.0.1:0", *options], stdout=subprocess.PIPE, stderr=log, text=True)
         self.ready = json.loads(self.process.stdout.readline())
         members = MEMBERS + ["identity_endpoint"] * identities
         check(list(self.ready) == members, f"the ready line has the members {list(self.ready)}")

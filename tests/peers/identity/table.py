@@ -28,6 +28,7 @@ ARC_FOLDER = Path("/var/opt/azcmagent/tokens")
 LIBRARIES = [("Node", "@azure/identity"), ("Node", "@azure/msal-node"), ("Python", "azure-identity"), ("Python", "msal")]
 FLOWS = ["client secret", "certificate", "workload identity", "IMDS", "App Service", "Azure Arc"]
 REFUSED = "wrong secret"
+ROUTES = {"IMDS": "imds", "App Service": "app_service_identity", "Azure Arc": "arc_identity"}  # others: token
 SUBJECT = "system:serviceaccount:default:exporter"
 ISSUER = "https://oidc.example/cluster/"
 
@@ -87,7 +88,11 @@ class Peers:
 
     def cell(self, language, library, flow):
         """"ok", or what it said."""
+        self.emulator.request("POST", "/emulator/forget_calls", "{}", **{"Content-Type": "application/json"})
         run = self.run(language, library, flow)
+        counts = self.emulator.request("GET", "/emulator/counts")[1]
+        if not counts[ROUTES.get(flow, "token")]:
+            return f"it asked elsewhere, {counts}: {run.stdout}{run.stderr}"
         if flow == REFUSED:
             refused = run.returncode == 1 and "AADSTS7000215" in run.stdout + run.stderr
             return "refused" if refused else f"status {run.returncode}: {run.stdout}{run.stderr}"
@@ -137,7 +142,7 @@ def main(program, node_modules):
             alone = openssl_certificate(folder / "client.pem")
             service_account_token(folder)
             emulator = Emulator(
-                program, "--topic", "orders", "--managed-identity", "--client-certificates", alone,
+                program, "--topic", "orders", "--admin", "--managed-identity", "--client-certificates", alone,
                 "--federated-issuer", ISSUER, "--federated-subject", SUBJECT, "--federated-keys", folder / "keys.json",
                 "--arc-key-file", ARC_FOLDER / f"hdikafka-{os.getpid()}.key", identities=True)
             try:

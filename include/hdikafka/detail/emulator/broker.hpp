@@ -98,6 +98,20 @@ public:
         return {};
     }
 
+    /// Deletes it and makes it anew, as it was created but without a record.
+    result<void> recreate(std::string_view name)
+    {
+        auto const found = topics_.find(name);
+        if (found == topics_.end())
+            return no_topic(name);
+        emulator_topic const old = take(found);
+        emulator_topic_config config;
+        config.partition_count = static_cast<std::int32_t>(old.partitions.size());
+        config.replication_factor = old.replication_factor;
+        config.properties = old.properties;
+        return add(old.name, std::move(config));
+    }
+
     /// All records or none. With `refused` > 0 the first ones of that number are refused one by one
     /// while the others are written.
     result<std::vector<emulator_placement>> produce(std::string_view name,

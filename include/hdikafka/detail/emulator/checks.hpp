@@ -54,6 +54,8 @@ inline result<void> check_options(emulator_options const& options)
         options.visibility_delay().count() < 0 || options.latency().count() < 0 ||
         options.idle_timeout().count() <= 0)
         return wrong("a time is negative");
+    if (options.admin() && !options.address().starts_with("127.") && options.address() != "::1")
+        return wrong("admin(true) needs a loopback address: whoever reaches the emulator could break it");
     int const status = options.out_of_range_status();
     if (status != 200 && !is_refusal(status))
         return wrong("out_of_range_status is 200 or 400 to 599");

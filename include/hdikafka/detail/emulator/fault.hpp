@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace hdikafka::inline v0_1 {
@@ -36,6 +37,30 @@ enum class emulator_route : unsigned char
 
 /// How many enumerators emulator_route has.
 inline constexpr std::size_t emulator_route_count = 16;
+
+/// The enumerator's name.
+constexpr std::string_view to_string(emulator_route route) noexcept
+{
+    switch (route) {
+    case emulator_route::brokers: return "brokers";
+    case emulator_route::topics: return "topics";
+    case emulator_route::partitions: return "partitions";
+    case emulator_route::partition: return "partition";
+    case emulator_route::create_topic: return "create_topic";
+    case emulator_route::delete_topic: return "delete_topic";
+    case emulator_route::produce: return "produce";
+    case emulator_route::consume: return "consume";
+    case emulator_route::token: return "token";
+    case emulator_route::openid_configuration: return "openid_configuration";
+    case emulator_route::instance_discovery: return "instance_discovery";
+    case emulator_route::imds: return "imds";
+    case emulator_route::app_service_identity: return "app_service_identity";
+    case emulator_route::arc_identity: return "arc_identity";
+    case emulator_route::status: return "status";
+    case emulator_route::other: break;
+    }
+    return "other";
+}
 
 /// One request that the emulator has handled.
 class emulator_call

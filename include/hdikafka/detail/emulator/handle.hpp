@@ -173,18 +173,7 @@ void basic_emulator<Lazy>::delete_topic(std::string_view topic)
 template <class Lazy>
 void basic_emulator<Lazy>::recreate_topic(std::string_view topic)
 {
-    server_->with_service([&](auto& service) {
-        auto& broker = service.broker();
-        auto const* const old = broker.find(topic);
-        if (old == nullptr)
-            throw detail::emulation::emulator_broker::no_topic(topic);
-        detail::emulation::emulator_topic_config config;
-        config.partition_count = static_cast<std::int32_t>(old->partitions.size());
-        config.replication_factor = old->replication_factor;
-        config.properties = old->properties;
-        broker.drop(topic).value();
-        broker.add(topic, std::move(config)).value();
-    });
+    server_->with_service([&](auto& service) { service.broker().recreate(topic).value(); });
 }
 
 template <class Lazy>

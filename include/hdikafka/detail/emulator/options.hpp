@@ -197,6 +197,13 @@ public:
     emulator_options&& arc_key_file(std::string path) && { return moved(arc_key_file_, std::move(path)); }
     std::string const& arc_key_file() const noexcept { return arc_key_file_; }
 
+    /// Whether other programs may do by requests what tests do by the emulator's functions: POST
+    /// /emulator/trim and so on, without a token; GET /emulator lists all. What an action does is at
+    /// emulator's function of its name. Only where address() is a loopback address. Off by default.
+    emulator_options& admin(bool value) & { return set(admin_, value); }
+    emulator_options&& admin(bool value) && { return moved(admin_, value); }
+    bool admin() const noexcept { return admin_; }
+
     /// How long metadata goes on showing what it showed before a topic was created or deleted, as the
     /// proxy's cache does. Producing and consuming see the change at once: they ask the brokers.
     emulator_options& visibility_delay(milliseconds value) & { return set(visibility_delay_, value); }
@@ -333,6 +340,7 @@ private:
     std::string identity_header_ = "emulator-identity-header";
     std::string user_assigned_identity_;
     std::string arc_key_file_;
+    bool admin_ = false;
     milliseconds visibility_delay_{0};
     milliseconds latency_{0};
     std::size_t read_cap_ = 6'000'000;

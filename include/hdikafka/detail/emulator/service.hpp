@@ -4,6 +4,7 @@
 #define HDIKAFKA_DETAIL_EMULATOR_SERVICE_HPP
 
 #include <hdikafka/detail/base/base64.hpp>
+#include <hdikafka/detail/emulator/admin.hpp>
 #include <hdikafka/detail/emulator/authority.hpp>
 #include <hdikafka/detail/emulator/broker.hpp>
 #include <hdikafka/detail/emulator/fault.hpp>
@@ -78,12 +79,15 @@ public:
     emulator_answer handle(emulator_request const& request, emulator_time now, emulator_random const& random)
     {
         auto const target = parse_target(request.target);
+        if (is_for_admin(request, target))
+            return admin_.answer(*this, request, *target, now);
         std::string allowed;
         emulator_route const route = target ? find_route(request, *target, allowed) : emulator_route::other;
         emulator_visit const visit{request, now, random};
         emulator_answer answer = target ? answer_or_fail(visit, route, *target, allowed)
                                         : proxy_error(400, "the target has an escape that is not %XX");
         remember(request, route, answer);
+        admin_.handled(*this, route, now);
         return answer;
     }
 
@@ -118,6 +122,11 @@ private:
     {
         return route == emulator_route::token || route == emulator_route::openid_configuration ||
                route == emulator_route::instance_discovery;
+    }
+
+    bool is_for_admin(emulator_request const& request, std::optional<emulator_target> const& target) const
+    {
+        return options_.admin() && target && emulator_admin<emulator_service>::is_for(request, *target);
     }
 
     /// What is there without TLS, and only there.
@@ -311,6 +320,7 @@ private:
     emulator_broker broker_;
     emulator_authority authority_;
     emulator_managed_identity identity_;
+    emulator_admin<emulator_service> admin_;
     std::deque<emulator_fault> faults_;
     std::size_t refused_records_ = 0;
     std::array<std::size_t, emulator_route_count> counts_{};
