@@ -33,7 +33,7 @@ public:
 };
 
 template <class = void>
-token_cache_ptr make_token_cache(token_source_ptr source);
+token_caches_ptr make_token_caches(std::function<token_source_ptr()> make, bool for_all);
 
 /// What a credential can be made from.
 template <class Kind>
@@ -41,12 +41,28 @@ concept credential_kind = requires(Kind kind) {
     { std::move(kind).make_source() } -> std::same_as<token_source_ptr>;
 };
 
+/// One whose tokens come from the program, not over a client's connections.
+template <class Kind>
+concept program_credential = credential_kind<Kind> && Kind::from_program;
+
+template <credential_kind Kind>
+token_caches_ptr make_tokens(Kind kind)
+{
+    static_assert(std::is_copy_constructible_v<Kind>, "several sources may be made from a credential");
+    if constexpr (program_credential<Kind>)
+        return make_token_caches<>([one = std::move(kind).make_source()] { return one; }, true);
+    else
+        return make_token_caches<>([kind = std::move(kind)] { return Kind(kind).make_source(); }, false);
+}
+
 } // namespace detail
 
 /// A token that the program got elsewhere. It is used until the service refuses it (errc::unauthorized).
 class bearer_token : public detail::credential_of<bearer_token, detail::fixed_token_source, detail::secret>
 {
 public:
+    static constexpr bool from_program = true; ///< For the library.
+
     /// Without "Bearer". Characters that no token has are told by the first call: errc::invalid_option.
     explicit bearer_token(std::string token) : credential_of(detail::secret(std::move(token))) {}
 };
@@ -60,6 +76,8 @@ class token_callback : public detail::credential_of<token_callback, detail::call
                                                     detail::token_callback_settings>
 {
 public:
+    static constexpr bool from_program = true; ///< For the library.
+
     /// The function is kept as long as any copy of the credential, and may be called from any thread of the
     /// client's executor.
     template <class Function>
@@ -123,8 +141,20 @@ public:
     default_credential() = default;
 };
 
-/// Any of the credentials, type-erased, with its token cache. Copies share the cache: clients that
-/// are given the same credential ask for one token together. Thread-safe.
+/// Any of the credentials, type-erased, with its tokens. Copies share them: clients that are given the same
+/// credential ask for one token together, on whatever contexts and threads, and a context may be stopped or
+/// destroyed while it asks: another client asks in its place. Thread-safe.
+///
+/// A token goes only to clients that trust the authority which gave it: clients share one when verify(),
+/// ca_file() and ca_pem() of their tls_options are equal, and one with a configure() asks for its own; pins
+/// and proxies make no difference. A bearer_token and the tokens of a token_callback are the program's to
+/// trust, and are the same for all. Tokens for a trust that no client has any more are forgotten when there
+/// are many.
+///
+/// A request for a token is given up three seconds after the last call that needed one. While an authority
+/// throttles (429, 503) or refuses it is not asked again before its Retry-After has passed, else for a second
+/// after the first failure, two after the second, and so on up to a minute, of which up to a half is left out
+/// at random: calls fail at once then, as the last request did.
 class credential
 {
 public:
@@ -133,16 +163,16 @@ public:
 
     /// From any of the kinds of this header and of those it includes.
     template <detail::credential_kind Kind>
-    credential(Kind kind) : cache_(detail::make_token_cache<>(std::move(kind).make_source()))
+    credential(Kind kind) : caches_(detail::make_tokens(std::move(kind)))
     {}
 
-    explicit operator bool() const noexcept { return cache_ != nullptr; }
+    explicit operator bool() const noexcept { return caches_ != nullptr; }
 
     /// For the library.
-    detail::token_cache_ptr const& cache() const noexcept { return cache_; }
+    detail::token_caches_ptr const& caches() const noexcept { return caches_; }
 
 private:
-    detail::token_cache_ptr cache_;
+    detail::token_caches_ptr caches_;
 };
 
 } // namespace hdikafka::inline v0_1

@@ -7,6 +7,7 @@
 #include <optional>
 
 using namespace hdikafka::detail;
+namespace hk = hdikafka;
 using namespace std::chrono_literals;
 
 namespace {
@@ -31,6 +32,16 @@ token_step step_at(token_plan plan, std::chrono::nanoseconds since_start, bool w
 bool uses(token_step const& step) { return step.action == token_action::use; }
 bool awaits(token_step const& step) { return step.action == token_action::wait; }
 bool refuses(token_step const& step) { return step.action == token_action::refuse; }
+
+hk::error leave_me_alone(std::chrono::milliseconds retry_after)
+{
+    hk::diagnostics info;
+    info.http_status = 429;
+    info.retry_after = retry_after;
+    return hk::error(hk::errc::throttled, info);
+}
+
+hk::error const lost(hk::errc::connection_lost);
 
 } // namespace
 
@@ -71,18 +82,18 @@ TEST_CASE("a renewal that fails in the background is tried again after a while, 
 {
     token_plan plan = with_token(10s, 100s);
     CHECK(plan.look(start + 10s, true).ask);
-    plan.failed(start + 12s, std::nullopt);
+    plan.failed(start + 12s, token_setback(lost, 0));
     token_step const soon = plan.look(start + 41s, true);
     CHECK(uses(soon));
     CHECK_FALSE(soon.ask);
     CHECK(plan.look(start + 42s, true).ask);
 }
 
-TEST_CASE("a token that cannot be had is asked for by each call that needs it, one at a time")
+TEST_CASE("after a failure that could heal at once each call that needs a token asks, one at a time")
 {
     token_plan plan;
     CHECK(plan.look(start, true).ask);
-    plan.failed(start + 1s, std::nullopt);
+    plan.failed(start + 1s, token_setback(lost, 0));
     CHECK(plan.look(start + 1s, true).ask);
     CHECK_FALSE(plan.look(start + 1s, true).ask);
 }
@@ -91,16 +102,16 @@ TEST_CASE("nobody asks before a Retry-After has passed, with a token or without"
 {
     token_plan plan;
     CHECK(plan.look(start, true).ask);
-    plan.failed(start, 90s);
+    plan.failed(start, token_setback(leave_me_alone(90s), 0.5));
     token_step const early = plan.look(start + 90s - 1ns, true);
     CHECK(refuses(early));
     CHECK_FALSE(early.ask);
-    CHECK(plan.throttled_until() == start + 90s);
+    CHECK(plan.held_until() == start + 90s);
     CHECK(plan.look(start + 90s, true).ask);
 
     token_plan renewing = with_token(10s, 1000s);
     CHECK(renewing.look(start + 10s, true).ask);
-    renewing.failed(start + 10s, 300s);
+    renewing.failed(start + 10s, token_setback(leave_me_alone(300s), 0));
     token_step const still_good = renewing.look(start + 309s, true);
     CHECK(uses(still_good));
     CHECK_FALSE(still_good.ask);
@@ -110,14 +121,15 @@ TEST_CASE("nobody asks before a Retry-After has passed, with a token or without"
     {
         token_plan refused = with_token(10s, 1000s);
         CHECK(refused.look(start + 10s, true).ask);
-        refused.failed(start + 10s, 300s);
+        refused.failed(start + 10s, token_setback(leave_me_alone(300s), 0));
         refused.dropped();
         CHECK(refuses(refused.look(start + 20s, true)));
     }
     SUBCASE("but not for a day")
     {
-        plan.failed(start, 24h);
-        CHECK(plan.look(start + 1h, true).ask);
+        plan.failed(start + 90s, token_setback(leave_me_alone(24h), 0));
+        CHECK(refuses(step_at(plan, 1h)));
+        CHECK(plan.look(start + 90s + 1h, true).ask);
     }
 }
 
@@ -127,7 +139,7 @@ TEST_CASE("a refused token is asked for anew, and a request that was given up ca
     plan.dropped();
     CHECK(awaits(step_at(plan, 1s)));
     CHECK(plan.look(start + 1s, true).ask);
-    plan.abandoned();
+    plan.abandoned(start + 1s);
     CHECK(plan.look(start + 1s, true).ask);
 }
 
@@ -205,7 +217,7 @@ public:
         if (up)
             plan.succeeded(plan_token(now, lifetime, std::nullopt, 0.5));
         else
-            plan.failed(now, std::nullopt);
+            plan.failed(now, token_setback(lost, 0));
     }
 };
 

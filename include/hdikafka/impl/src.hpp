@@ -31,7 +31,7 @@ template token_source_ptr make_token_source<chained_source<>>(std::vector<token_
 template token_source_ptr make_token_source<default_source<>>(entra_settings);
 template token_source_ptr make_token_source<managed_identity_source<>>(managed_identity_settings);
 template checkpoint_file_ptr make_checkpoint_file<>(std::string);
-template token_cache_ptr make_token_cache<>(token_source_ptr);
+template token_caches_ptr make_token_caches<>(std::function<token_source_ptr()>, bool);
 } // namespace detail
 
 } // namespace hdikafka::inline v0_1

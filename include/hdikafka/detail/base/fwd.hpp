@@ -35,6 +35,10 @@ class token_cache;
 using token_cache_ptr = std::shared_ptr<token_cache<>>;
 
 template <class = void>
+class token_caches;
+using token_caches_ptr = std::shared_ptr<token_caches<>>;
+
+template <class = void>
 class checkpoint_file;
 using checkpoint_file_ptr = std::shared_ptr<checkpoint_file<>>;
 

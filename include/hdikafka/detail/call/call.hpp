@@ -195,6 +195,9 @@ public:
         return again;
     }
 
+    /// Tells whoever wants to know of failures on the way of `op`.
+    void tell(operation<> const& op) const { op.setback(judged_.error()); }
+
     /// How long to back off before the next attempt; nullopt to give up.
     std::optional<milliseconds> back_off(random_source& random, milliseconds left)
     {
@@ -338,6 +341,7 @@ task call(operation_ptr op, transport_ptr http, call_request& spec, call_answer&
 
         if (state.succeeds(sent, token))
             co_return state.success();
+        state.tell(*op);
         if (op->time_left() > milliseconds(0) && state.repeats_at_once(token))
             continue;
         auto const delay = state.back_off(http->random(), op->time_left());

@@ -7,6 +7,7 @@
 #include <hdikafka/detail/base/base64.hpp>
 #include <hdikafka/detail/base/fwd.hpp>
 #include <hdikafka/detail/call/call.hpp>
+#include <hdikafka/detail/call/token_caches.hpp>
 #include <hdikafka/detail/client/seen_topics.hpp>
 #include <hdikafka/detail/http/request.hpp>
 #include <hdikafka/detail/http/url.hpp>
@@ -36,6 +37,7 @@ public:
           options_(std::move(options)),
           http_(std::make_shared<transport<>>(std::move(executor), settings(options_, endpoint_))),
           pool_(http_->pool(endpoint_)),
+          tokens_(options_.credential() ? options_.credential().caches()->get(options_.tls()) : nullptr),
           fields_(common_fields(options_, false)),
           body_fields_(common_fields(options_, true))
     {}
@@ -78,13 +80,13 @@ public:
         else if (!is_visible(info.request_id) || !request.add(field, info.request_id))
             return error(errc::invalid_option, info.describe(),
                          "the request id has characters that no field may have");
-        if (!anonymous && !options_.credential())
+        if (!anonymous && !tokens_)
             return error(errc::no_credential, info.describe());
         auto spec = std::make_unique<call_request>(std::move(request), std::move(info), pool_);
         spec->retry = options_.retry();
         spec->limits = options_.limits();
         if (!anonymous)
-            spec->tokens = options_.credential().cache();
+            spec->tokens = tokens_;
         return spec;
     }
 
@@ -189,6 +191,7 @@ private:
     client_options const options_;
     transport_ptr const http_;
     pool_ptr const pool_;
+    token_cache_ptr const tokens_; // null without a credential
     shared_fields const fields_;
     shared_fields const body_fields_;
     operation_registry<> calls_;

@@ -6,7 +6,7 @@
 #include <hdikafka/credential.hpp>
 #include <hdikafka/detail/base/environment.hpp>
 #include <hdikafka/detail/base/fwd.hpp>
-#include <hdikafka/detail/call/token_cache.hpp>
+#include <hdikafka/detail/call/token_caches.hpp>
 #include <hdikafka/detail/call/token_source.hpp>
 #include <hdikafka/detail/http/syntax.hpp>
 #include <hdikafka/detail/identity/azure_cli.hpp>
@@ -21,6 +21,7 @@
 #include <hdikafka/result.hpp>
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -195,9 +196,9 @@ token_source_ptr make_token_source(Settings settings)
 }
 
 template <class Lazy>
-token_cache_ptr make_token_cache(token_source_ptr source)
+token_caches_ptr make_token_caches(std::function<token_source_ptr()> make, bool for_all)
 {
-    return std::make_shared<token_cache<Lazy>>(std::move(source));
+    return std::make_shared<token_caches<Lazy>>(std::move(make), for_all);
 }
 
 } // namespace hdikafka::inline v0_1::detail

@@ -10,6 +10,7 @@
 
 #include <hdikafka/detail/base/linked_list.hpp>
 #include <hdikafka/detail/run/asio_io.hpp>
+#include <hdikafka/detail/run/setbacks.hpp>
 #include <hdikafka/detail/run/task.hpp>
 #include <hdikafka/detail/run/time_limits.hpp>
 #include <hdikafka/detail/run/timer_shelf.hpp>
@@ -74,6 +75,7 @@ template <class Lazy = void>
 class operation : public std::enable_shared_from_this<operation<Lazy>>,
                   public list_link,
                   public time_limits,
+                  public setbacks,
                   private task_runner
 {
 public:

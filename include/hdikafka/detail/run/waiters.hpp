@@ -3,6 +3,7 @@
 #define HDIKAFKA_DETAIL_RUN_WAITERS_HPP
 
 #include <hdikafka/detail/base/linked_list.hpp>
+#include <hdikafka/detail/run/context_end.hpp>
 #include <hdikafka/detail/run/operation.hpp>
 #include <hdikafka/detail/run/task.hpp>
 #include <hdikafka/result.hpp>
@@ -100,6 +101,18 @@ public:
     {
         while (!line_.empty())
             answer(line_.front(), grant);
+    }
+
+    /// Forgets those whose executor's context is `gone`: nobody may wake them any more.
+    void forget(net::execution_context const& gone) noexcept
+    {
+        place* one = line_.empty() ? nullptr : &line_.front();
+        while (one) {
+            place* const next = line_.after(*one);
+            if (&context_of(one->op_.executor()) == &gone)
+                line_.remove(*one);
+            one = next;
+        }
     }
 
 private:
