@@ -70,8 +70,9 @@ public:
 /// Tokens from the program's own function, `awaitable<access_token>()` or
 /// `awaitable<access_token>(token_request)`: called when none is cached, in the background before one
 /// expires, and once when the service refuses one. Never twice at a time, unless it goes on when it is
-/// cancelled: after two minutes, or when the client that needs the token is closed. It runs on that client's
-/// executor; what it throws becomes the call's error.
+/// cancelled: after two minutes, three seconds after the last call that needed a token, or when the client
+/// that asks for it is closed; or its context was stopped in the middle. It runs on that client's executor;
+/// what it throws becomes the call's error.
 class token_callback : public detail::credential_of<token_callback, detail::callback_token_source,
                                                     detail::token_callback_settings>
 {
@@ -151,10 +152,11 @@ public:
 /// trust, and are the same for all. Tokens for a trust that no client has any more are forgotten when there
 /// are many.
 ///
-/// A request for a token is given up three seconds after the last call that needed one. While an authority
-/// throttles (429, 503) or refuses it is not asked again before its Retry-After has passed, else for a second
-/// after the first failure, two after the second, and so on up to a minute, of which up to a half is left out
-/// at random: calls fail at once then, as the last request did.
+/// A request for a token is given up three seconds after the last call that needed one. An authority that
+/// throttles (429, 503) is not asked again before its Retry-After has passed, else for a second after the
+/// first time, two after the second, and so on up to a minute, of which up to a half is left out at random;
+/// one that refuses is asked once more at once, and then likewise. Calls in between fail at once, as the last
+/// request did.
 class credential
 {
 public:

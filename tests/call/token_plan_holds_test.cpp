@@ -56,10 +56,9 @@ std::chrono::nanoseconds hold_after(token_plan& plan, steady_time now, hk::error
 
 } // namespace
 
-TEST_CASE("who is throttled without a Retry-After, or refused, asks less and less, until there is a token")
+TEST_CASE("who is throttled without a Retry-After asks less and less, until there is a token")
 {
-    for (hk::error const& failure : {too_many, answered(hk::errc::service_failed, 503), bad_secret,
-                                     answered(hk::errc::token_refused, 400), leave_me_alone(0s)}) {
+    for (hk::error const& failure : {too_many, answered(hk::errc::service_failed, 503), leave_me_alone(0s)}) {
         CAPTURE(failure.info().http_status);
         token_plan plan;
         steady_time now = start;
@@ -72,6 +71,23 @@ TEST_CASE("who is throttled without a Retry-After, or refused, asks less and les
         plan.succeeded(token_times(now + 1s, now + 2s));
         CHECK(uses(plan.look(now, true)));
         CHECK(hold_after(plan, now + 2s, failure) == 1s);
+    }
+}
+
+TEST_CASE("who is refused asks once more at once, as what was wrong may have been mended, then less and less")
+{
+    for (hk::error const& failure : {bad_secret, answered(hk::errc::token_refused, 400)}) {
+        CAPTURE(failure.info().http_status);
+        token_plan plan;
+        steady_time now = start;
+        for (std::chrono::seconds const hold : {0s, 1s, 2s, 4s, 8s, 16s, 32s, 60s, 60s}) {
+            CHECK(hold_after(plan, now, failure) == hold);
+            now += hold;
+        }
+        CHECK(refuses(plan.look(now - 1ns, true)));
+        CHECK(plan.look(now, true).ask);
+        plan.succeeded(token_times(now + 1s, now + 2s));
+        CHECK(hold_after(plan, now + 2s, failure) == 0s);
     }
 }
 

@@ -112,6 +112,9 @@ TEST_CASE("the authority's refusal is reported with its words")
         CHECK(refused.info().server_message.starts_with("AADSTS7000215"));
         CHECK_FALSE(refused.info().retriable());
         CHECK(peer.authority.requests().size() == 1);
+        // The next call asks again: the secret may have been mended on the other side.
+        CHECK(peer.failure().code() == hk::errc::token_refused);
+        CHECK(peer.authority.requests().size() == 2);
     }
 }
 

@@ -175,15 +175,20 @@ private:
     /// Beyond it a Retry-After is a mistake that must not keep the program out for a day.
     static constexpr std::chrono::hours longest_throttle{1};
 
-    /// What the authority asks for; else a second after the first such request, two after the next, and so on
-    /// up to a minute, of which jitter takes away up to a half.
+    /// What the authority asks for; else a second after the first request that it throttles, two after the
+    /// next, and so on up to a minute, of which jitter takes away up to a half. One that is refused may be
+    /// made again at once, for what was wrong may have been mended meanwhile, and then a second later, and so
+    /// on.
     std::chrono::milliseconds hold(token_setback const& what) const noexcept
     {
         using namespace std::chrono_literals;
         if (what.retry_after && *what.retry_after > 0ms)
             return std::min<std::chrono::milliseconds>(*what.retry_after, longest_throttle);
+        int const before = what.trouble == token_trouble::refused ? troubles_ - 1 : troubles_;
+        if (before < 0)
+            return 0ms;
         constexpr std::chrono::milliseconds most = 1min;
-        std::chrono::milliseconds const whole = std::min(most, 1000ms * (1 << std::min(troubles_, 6)));
+        std::chrono::milliseconds const whole = std::min(most, 1000ms * (1 << std::min(before, 6)));
         auto const jitter = static_cast<double>(whole.count()) * what.jitter / 2;
         return whole - std::chrono::milliseconds(static_cast<std::chrono::milliseconds::rep>(jitter));
     }
