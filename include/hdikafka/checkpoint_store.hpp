@@ -57,6 +57,11 @@ checkpoint_file_ptr make_checkpoint_file(std::string path);
 /// place, so that the old ones or the new ones are there whenever the program is killed. One process at a
 /// time: a lock on PATH.lock, held from the first use on until the last copy of this object is gone.
 ///
+/// A file that is there keeps its mode, its owner and its group. Where the system does not permit that, it
+/// becomes the writer's, and a group that is another one may do no more than everybody. Other hard links to
+/// it stay with the old checkpoints, and access lists are not kept. Neither it nor its lock nor PATH.new may
+/// be anything but a regular file: of symbolic links only those are followed that lead to PATH itself.
+///
 /// Lifetime: copies share the file and the lock; what has begun keeps them, and the end of the executor's
 /// context waits for it. A child that is forked while the lock is held has it, too.
 ///
@@ -80,7 +85,8 @@ public:
     /// - Completion: the caller resumes on its own executor.
     /// - Errors: std::errc::device_or_resource_busy while another process, or another object of this one, has
     ///   the lock; errc::invalid_json when the file is not what was written, which is then left as it is;
-    ///   what the system says to the work on files.
+    ///   errc::invalid_option when it, or its lock, is no regular file; std::errc::file_too_large when it has
+    ///   more than 64 MiB; what the system says to the work on files.
     /// - Cancellation: none; it takes as long as the disk does.
     net::awaitable<std::vector<checkpoint>> load(std::string topic) override;
 

@@ -7,13 +7,14 @@
 #include <hdikafka/checkpoint_store.hpp>
 #include <hdikafka/detail/base/fwd.hpp>
 #include <hdikafka/detail/base/owned_descriptor.hpp>
+#include <hdikafka/detail/base/regular_file.hpp>
 #include <hdikafka/detail/run/asio_io.hpp>
 #include <hdikafka/detail/stream/checkpoint_text.hpp>
 #include <hdikafka/error.hpp>
 
 #if __has_include(<sys/file.h>)
 #include <fcntl.h>
-#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #endif
 
@@ -22,6 +23,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <iterator>
 #include <memory>
 #include <mutex>
@@ -34,76 +36,10 @@
 
 namespace hdikafka::inline v0_1::detail {
 
-/// What the system said to the work on a file.
-inline error file_error(std::string const& doing, std::string const& path)
-{
-    return error(std::error_code(errno, std::system_category()),
-                 doing + " " + path + " failed: " + std::system_category().message(errno));
-}
-
 #if __has_include(<sys/file.h>)
 
-/// An open file; the methods throw what goes wrong.
-class file_handle
-{
-public:
-    file_handle(std::string path, int flags)
-        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): that is open()
-        : path_(std::move(path)), descriptor_(::open(path_.c_str(), flags | O_CLOEXEC, 0666))
-    {}
-
-    bool is_open() const noexcept { return descriptor_.number() >= 0; }
-
-    void must_be_open() const
-    {
-        if (!is_open())
-            throw file_error("opening", path_);
-    }
-
-    std::string read() const
-    {
-        std::string out;
-        constexpr std::size_t piece = 65536;
-        for (;;) {
-            std::size_t const before = out.size();
-            out.resize(before + piece);
-            auto const count = ::read(descriptor_.number(), out.data() + before, piece);
-            if (count < 0 && errno != EINTR)
-                throw file_error("reading", path_);
-            out.resize(before + static_cast<std::size_t>(std::max<decltype(count)>(count, 0)));
-            if (count == 0)
-                return out;
-        }
-    }
-
-    void write(std::string_view text) const
-    {
-        while (!text.empty()) {
-            auto const count = ::write(descriptor_.number(), text.data(), text.size());
-            if (count < 0 && errno != EINTR)
-                throw file_error("writing", path_);
-            text.remove_prefix(static_cast<std::size_t>(std::max<decltype(count)>(count, 0)));
-        }
-    }
-
-    /// To the disk, as far as the system knows it. Some mounts cannot do that to a directory.
-    void flush() const
-    {
-        int failed = -1;
-        do
-            failed = ::fsync(descriptor_.number());
-        while (failed != 0 && errno == EINTR);
-        if (failed != 0 && errno != EINVAL && errno != ENOTSUP)
-            throw file_error("flushing", path_);
-    }
-
-    /// Whether nobody else has it. It is freed with the process, however that ends.
-    bool lock() const noexcept { return ::flock(descriptor_.number(), LOCK_EX | LOCK_NB) == 0; }
-
-private:
-    std::string path_;
-    owned_descriptor descriptor_;
-};
+/// Far more than checkpoints of all partitions that a cluster can have.
+inline constexpr std::size_t most_checkpoint_bytes = std::size_t{64} << 20;
 
 /// The file itself; every method blocks. One thread at a time.
 template <class>
@@ -142,16 +78,14 @@ private:
         if (lock_)
             return;
         resolve();
-        file_handle lock(path_ + ".lock", O_RDWR | O_CREAT);
+        regular_file lock(path_ + ".lock", O_RDWR | O_CREAT);
         lock.must_be_open();
         if (!lock.lock())
             throw error(std::make_error_code(std::errc::device_or_resource_busy),
                         "the checkpoints in " + path_ + " are in use: another consumer holds its lock");
-        file_handle const file(path_, O_RDONLY);
-        if (!file.is_open() && errno != ENOENT)
-            throw file_error("opening", path_);
+        regular_file const file(path_, O_RDONLY);
         if (file.is_open()) {
-            auto read = parse_checkpoints(file.read());
+            auto read = parse_checkpoints(file.read(most_checkpoint_bytes));
             if (!read)
                 throw error(read.error().code(), path_ + ": " + read.error().cause());
             all_ = std::move(read).value();
@@ -164,19 +98,36 @@ private:
     {
         if (path_.empty() || path_.find('\0') != std::string::npos)
             throw error(errc::invalid_option, "the file of the checkpoints has no name");
-        auto const slash = path_.rfind('/');
-        std::string const folder = slash == std::string::npos ? "." : path_.substr(0, slash + 1);
-        std::string const name = path_.substr(slash == std::string::npos ? 0 : slash + 1);
         std::string found = real_path(path_);
         if (found.empty() && errno != ENOENT)
             throw file_error("finding", path_);
-        if (found.empty()) {
-            found = real_path(folder); // the file is yet to be made
+        if (found.empty()) { // the file is yet to be made
+            std::string const target = link_target(path_);
+            auto const slash = target.rfind('/');
+            std::string const folder = slash == std::string::npos ? "." : target.substr(0, slash + 1);
+            found = real_path(folder);
             if (found.empty())
                 throw file_error("finding", folder);
-            found += '/' + name;
+            found += '/' + target.substr(slash == std::string::npos ? 0 : slash + 1);
         }
+        struct stat about = {};
+        if (::lstat(found.c_str(), &about) == 0)
+            must_be_regular(about, found); // before a lock is left beside what is none
         path_ = std::move(found);
+    }
+
+    /// Where links lead that end at nothing.
+    static std::string link_target(std::string path)
+    {
+        constexpr int most = 40; // as the system has it
+        for (int i = 0; i != most; ++i) {
+            std::error_code no_link;
+            std::filesystem::path const next = std::filesystem::read_symlink(path, no_link);
+            if (no_link)
+                break;
+            path = (std::filesystem::path(path).parent_path() / next).string();
+        }
+        return path;
     }
 
     static std::string real_path(std::string const& path)
@@ -190,23 +141,30 @@ private:
     /// the file has, whatever fails.
     void replace(std::vector<checkpoint> all)
     {
-        std::string const beside = path_ + ".new";
-        file_handle const directory(path_.substr(0, path_.rfind('/') + 1), O_RDONLY | O_DIRECTORY);
-        directory.must_be_open();
-        {
-            file_handle const made(beside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW);
-            made.must_be_open();
-            made.write(checkpoints_text(all));
-            made.flush();
-        }
-        if (std::rename(beside.c_str(), path_.c_str()) != 0)
-            throw file_error("replacing", path_);
+        std::string const text = checkpoints_text(all);
+        if (text.size() > most_checkpoint_bytes) // it could not be read again
+            throw file_too_large(path_, most_checkpoint_bytes);
+        std::string const folder = path_.substr(0, path_.rfind('/') + 1);
+        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): that is open()
+        owned_descriptor const directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        if (directory.number() < 0)
+            throw file_error("opening", folder);
+        struct stat before = {};
+        bool const there = ::lstat(path_.c_str(), &before) == 0;
+        if (there)
+            must_be_regular(before, path_);
+        replacing_file made(path_, there ? 0600 : 0666);
+        if (there)
+            made.be_like(before);
+        made.file().write(text);
+        made.file().flush();
+        made.put();
         all_ = std::move(all);
-        directory.flush();
+        regular_file::flush(directory.number(), folder);
     }
 
     std::string path_;
-    std::optional<file_handle> lock_;
+    std::optional<regular_file> lock_;
     std::vector<checkpoint> all_;
 };
 
