@@ -67,6 +67,11 @@ inline std::chrono::milliseconds duration(std::string_view flag, std::string_vie
     return std::chrono::milliseconds(number<std::int64_t>(flag, text, 0, 86'400'000));
 }
 
+inline std::chrono::milliseconds time_limit(std::string_view flag, std::string_view text)
+{
+    return std::chrono::milliseconds(number<std::int64_t>(flag, text, 1, 86'400'000));
+}
+
 inline std::chrono::seconds seconds(std::string_view flag, std::string_view text)
 {
     return std::chrono::seconds(number<std::int64_t>(flag, text, 0, 86'400));
@@ -201,6 +206,17 @@ inline std::vector<flag> const& all_flags()
          [](settings& to, view name, view text) { to.options.read_cap(size(name, text)); }},
         {"--max-body", "BYTES", "the largest body of a request (16777216)",
          [](settings& to, view name, view text) { to.options.max_body(size(name, text)); }},
+        {"--max-buffered", "BYTES",
+         "what requests and answers of all connections may take together (268435456)",
+         [](settings& to, view name, view text) { to.options.max_buffered_bytes(size(name, text)); }},
+        {"--max-connections", "N", "connections served at a time by each listener (1024)",
+         [](settings& to, view name, view text) {
+             to.options.max_connections(number<std::size_t>(name, text, 1, 1'000'000));
+         }},
+        {"--request-timeout", "MS", "how long a request may take to come (60000)",
+         [](settings& to, view name, view text) { to.options.request_timeout(time_limit(name, text)); }},
+        {"--idle-timeout", "MS", "how long a connection may stand still (60000)",
+         [](settings& to, view name, view text) { to.options.idle_timeout(time_limit(name, text)); }},
         {"--retain-records", "N", "records kept in a partition (1000000)",
          [](settings& to, view name, view text) { to.options.retain_records(size(name, text)); }},
         {"--no-delete", "", "DELETE is answered with 405",

@@ -43,6 +43,10 @@ BAD_OPTIONS = [  # and a part of what must be said about each
     (["--node-delay", "soon"], "--node-delay"),
     (["--missing-topic-hangs=yes"], "takes no value"),
     (["--next-offset", "none"], "absurd"),
+    (["--max-connections", "0"], "1 to 1000000"),
+    (["--request-timeout", "0"], "1 to 86400000"),
+    (["--idle-timeout=never"], "'never'"),
+    (["--max-buffered", "-1"], "--max-buffered"),
 ]
 
 

@@ -287,3 +287,58 @@ TEST_CASE("a connection that ends between requests ends properly, within one it 
     CHECK(read(post("Content-Length: 5\r\n", "hell")).started);
     CHECK(read(post("Content-Length: 5\r\n", "hell")).requests.empty());
 }
+
+TEST_CASE("a body can be bounded when its head has been looked at")
+{
+    class row
+    {
+    public:
+        string framing; ///< And what comes at once.
+        string rest;
+        bool good;
+    };
+    for (row const& one : std::vector<row>{
+             {"Content-Length: 10\r\n\r\n", string(10, 'x'), true},
+             {"Content-Length: 11\r\n\r\n", "", false},
+             {"Transfer-Encoding: chunked\r\n\r\n", "5\r\nxxxxx\r\n5\r\nxxxxx\r\n0\r\n\r\n", true},
+             {"Transfer-Encoding: chunked\r\n\r\n", "5\r\nxxxxx\r\n6\r\n", false},
+             {"Transfer-Encoding: chunked\r\n\r\n5\r\nxx", "xxx\r\n0\r\n\r\n", true},
+             {"Transfer-Encoding: chunked\r\n\r\nB\r\nxx", "", false},
+             {"Transfer-Encoding: chunked\r\n\r\nB\r\nxxxxxxxxxxx", "", false},
+             {"Transfer-Encoding: chunked\r\n\r\n5\r\nxxxxx\r\n", "6\r\n", false},
+         }) {
+        CAPTURE(one.framing);
+        CAPTURE(one.rest);
+        request_parser reader;
+        string const head = "POST / HTTP/1.1\r\nHost: x\r\n" + one.framing;
+        CHECK(test::feed(reader, {head}) == head.size());
+        REQUIRE(reader.header_done());
+        bool const counted = one.framing.starts_with("Content");
+        CHECK(reader.body_size().has_value() == counted);
+        reader.limit_body(10);
+        test::feed(reader, {one.rest});
+        CHECK(reader.done() == one.good);
+        CHECK(reader.fault_status() == (one.good ? 400 : 413));
+        if (!one.good)
+            continue;
+        reader.reset(); // the next request has the parser's own limits
+        CHECK(!reader.header_done());
+        string const next = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n" + string(11, 'x');
+        CHECK(test::feed(reader, {next}) == next.size());
+        CHECK(reader.done());
+    }
+}
+
+TEST_CASE("how much memory a request takes is known")
+{
+    request_parser reader;
+    CHECK(reader.memory() == 0);
+    string const request =
+        "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\n" + string(300'000, 'x');
+    test::feed(reader, {request});
+    REQUIRE(reader.done());
+    CHECK(reader.memory() > 300'000);
+    CHECK(reader.memory() < 310'000);
+    reader.reset();
+    CHECK(reader.memory() < 10'000);
+}

@@ -1,9 +1,9 @@
 // What a stream over many partitions holds while its program takes its time.
+#include "support/base/live_memory.hpp"
 #include "support/world/observed.hpp"
 
 #include <doctest/doctest.h>
 
-#include <malloc.h>
 #include <sys/prctl.h>
 #include <sys/types.h>
 #include <sys/wait.h>
@@ -18,36 +18,14 @@
 #include <optional>
 #include <utility>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define HDIKAFKA_TESTS_HAVE_ADDRESS_SANITIZER
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define HDIKAFKA_TESTS_HAVE_ADDRESS_SANITIZER
-#endif
-#endif
-#ifdef HDIKAFKA_TESTS_HAVE_ADDRESS_SANITIZER
-// Its header does not come with every compiler.
-extern "C" std::size_t __sanitizer_get_current_allocated_bytes();
-#endif
-
 using test::by_partition;
 using test::from_to;
+using test::live_bytes;
 namespace hk = hdikafka;
 
 namespace {
 
 constexpr std::size_t megabyte = 1'000'000;
-
-/// What this process has from malloc and not given back.
-std::size_t live_bytes()
-{
-#ifdef HDIKAFKA_TESTS_HAVE_ADDRESS_SANITIZER
-    return __sanitizer_get_current_allocated_bytes();
-#else
-    auto const now = mallinfo2();
-    return now.uordblks + now.hblkhd;
-#endif
-}
 
 /// An emulator in a process of its own, so that all memory of this one is the client's.
 class distant_emulator

@@ -69,6 +69,9 @@ public:
             net::write(stream_, net::buffer(text));
     }
 
+    /// Beneath TLS, if there is any.
+    net::ip::tcp::socket& socket() { return stream_.next_layer(); }
+
     /// The next answer; status 0 when the connection ends instead. One to HEAD has no body.
     raw_answer receive(bool to_head = false)
     {

@@ -52,7 +52,7 @@ inline result<void> check_options(emulator_options const& options)
     if (options.token_lifetime().count() < 0 ||
         options.token_refresh_in().value_or(std::chrono::seconds()).count() < 0 ||
         options.visibility_delay().count() < 0 || options.latency().count() < 0 ||
-        options.idle_timeout().count() <= 0)
+        options.idle_timeout().count() <= 0 || options.request_timeout().count() <= 0)
         return wrong("a time is negative");
     if (options.admin() && !options.address().starts_with("127.") && options.address() != "::1")
         return wrong("admin(true) needs a loopback address: whoever reaches the emulator could break it");

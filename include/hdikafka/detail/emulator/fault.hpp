@@ -70,7 +70,7 @@ public:
 
     emulator_route route = emulator_route::other; ///< What it was for.
     std::string method;                           ///< As it stood in the request line.
-    std::string target;                           ///< The path and query, still percent-encoded.
+    std::string target;           ///< The path and query, still percent-encoded; 1024 bytes of them.
     std::string request_id;       ///< x-ms-client-request-id (client-request-id at the authority).
     std::uint64_t connection = 0; ///< Connections are numbered from 1 in the order of their acceptance.
     int status = 0;               ///< 0 when a fault kept the answer back.

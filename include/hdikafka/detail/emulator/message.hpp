@@ -35,6 +35,14 @@ public:
     bool plain = false;           ///< It came without TLS, to where only the managed identities are.
 };
 
+/// What is to be done about a body that is yet to come.
+enum class emulator_welcome : unsigned char
+{
+    refused, ///< The head alone decides the answer.
+    little,  ///< Anybody may send a little here.
+    all,     ///< Whoever asks has a good token.
+};
+
 /// What the server does with an answer.
 enum class emulator_action : unsigned char
 {

@@ -192,7 +192,8 @@ public:
 
     /// The file in which Azure Arc's clients find the key that they are asked for. The emulator writes a new
     /// key to it whenever it asks, and removes it at its end. Clients insist on a name that ends in ".key",
-    /// in /var/opt/azcmagent/tokens. Empty, the default, means that there is no such endpoint: 404.
+    /// in /var/opt/azcmagent/tokens. A file that is there before it asks for the first one is left alone, and
+    /// it answers with 500. Empty, the default, means that there is no such endpoint: 404.
     emulator_options& arc_key_file(std::string path) & { return set(arc_key_file_, std::move(path)); }
     emulator_options&& arc_key_file(std::string path) && { return moved(arc_key_file_, std::move(path)); }
     std::string const& arc_key_file() const noexcept { return arc_key_file_; }
@@ -291,17 +292,33 @@ public:
     emulator_options&& empty_in_gaps(bool value) && { return std::move(empty_in_gaps(value)); }
     bool empty_in_gaps() const noexcept { return quirks_.empty_in_gaps(); }
 
-    /// The largest request body; a larger one is answered with 413.
+    /// The largest request body; a larger one is answered with 413. Without a good token, which is asked for
+    /// before a body is read, nobody may send more than 64 KiB.
     emulator_options& max_body(std::size_t value) & { return set(max_body_, value); }
     emulator_options&& max_body(std::size_t value) && { return moved(max_body_, value); }
     std::size_t max_body() const noexcept { return max_body_; }
+
+    /// How many bytes of requests and answers all connections hold together, beyond the first 16 KiB of each.
+    /// Connections that have shown no good token may have a quarter of it. A request for which there is no
+    /// room, and a read whose answer has none, is answered with 503 and a Retry-After, and the connection is
+    /// closed. A body that alone is larger is answered with 413.
+    emulator_options& max_buffered_bytes(std::size_t value) & { return set(max_buffered_bytes_, value); }
+    emulator_options&& max_buffered_bytes(std::size_t value) && { return moved(max_buffered_bytes_, value); }
+    std::size_t max_buffered_bytes() const noexcept { return max_buffered_bytes_; }
 
     /// How many connections each listener serves at a time. More wait to be accepted.
     emulator_options& max_connections(std::size_t value) & { return set(max_connections_, value); }
     emulator_options&& max_connections(std::size_t value) && { return moved(max_connections_, value); }
     std::size_t max_connections() const noexcept { return max_connections_; }
 
-    /// How long a connection may stand still, idle or in the middle of a request, before it is closed.
+    /// How long a request may take from its first byte to its last, however steadily it comes; then the
+    /// connection is closed.
+    emulator_options& request_timeout(milliseconds value) & { return set(request_timeout_, value); }
+    emulator_options&& request_timeout(milliseconds value) && { return moved(request_timeout_, value); }
+    milliseconds request_timeout() const noexcept { return request_timeout_; }
+
+    /// How long a connection may stand still, idle or in the middle of a request, before it is closed. An
+    /// answer has to be taken in this time.
     emulator_options& idle_timeout(milliseconds value) & { return set(idle_timeout_, value); }
     emulator_options&& idle_timeout(milliseconds value) && { return moved(idle_timeout_, value); }
     milliseconds idle_timeout() const noexcept { return idle_timeout_; }
@@ -356,7 +373,9 @@ private:
     int out_of_range_status_ = 400;
     emulator_quirks quirks_;
     std::size_t max_body_ = std::size_t{16} << 20;
-    std::size_t max_connections_ = 4'096;
+    std::size_t max_buffered_bytes_ = std::size_t{256} << 20;
+    std::size_t max_connections_ = 1'024;
+    milliseconds request_timeout_{60'000};
     milliseconds idle_timeout_{60'000};
 };
 

@@ -4,6 +4,7 @@
 #define HDIKAFKA_DETAIL_EMULATOR_SERVER_HPP
 
 #include <hdikafka/detail/emulator/connection.hpp>
+#include <hdikafka/detail/emulator/key_file.hpp>
 #include <hdikafka/detail/emulator/service.hpp>
 #include <hdikafka/detail/run/asio_io.hpp>
 #include <hdikafka/result.hpp>
@@ -15,8 +16,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <filesystem>
-#include <fstream>
 #include <functional>
 #include <map>
 #include <memory>
@@ -24,57 +23,10 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 namespace hdikafka::inline v0_1::detail::emulation {
-
-/// The file by which Azure Arc's agent tells who may read its files. Holds one key at a time, for its owner
-/// alone; gone at the end. Not synchronised.
-class emulator_key_file
-{
-public:
-    explicit emulator_key_file(std::string path) : path_(std::move(path)) {}
-
-    emulator_key_file(emulator_key_file const&) = delete;
-    emulator_key_file& operator=(emulator_key_file const&) = delete;
-
-    ~emulator_key_file()
-    {
-        std::error_code ignored;
-        if (written_)
-            std::filesystem::remove(path_, ignored);
-    }
-
-    /// Puts the key in the place of the last one, whole: a reader sees either of them.
-    bool write(std::string_view key)
-    {
-        using std::filesystem::perms;
-        std::filesystem::path const fresh(path_ + ".new");
-        std::error_code failure;
-        std::filesystem::remove(fresh, failure); // whatever it is, the key needs a file of our own
-        std::ofstream out(fresh, std::ios::binary | std::ios::trunc);
-        std::filesystem::permissions(fresh, perms::owner_read | perms::owner_write, failure);
-        if (!failure)
-            out << key << std::flush;
-        bool const whole = !failure && out.good();
-        out.close();
-        if (whole)
-            std::filesystem::rename(fresh, path_, failure);
-        if (!whole || failure) {
-            std::error_code ignored;
-            std::filesystem::remove(fresh, ignored);
-            return false;
-        }
-        written_ = true;
-        return true;
-    }
-
-private:
-    std::string path_;
-    bool written_ = false;
-};
 
 /// Where an emulator listens.
 class emulator_ports
@@ -102,6 +54,8 @@ public:
         net::error_code failure;
         if (SSL_CTX_set_min_proto_version(context_.native_handle(), TLS1_2_VERSION) != 1)
             return error(errc::tls_failed, "TLS 1.2 cannot be had");
+        // Sessions are in the tickets that clients keep; a cache would be memory that anybody can fill.
+        SSL_CTX_set_session_cache_mode(context_.native_handle(), SSL_SESS_CACHE_OFF);
         context_.use_certificate_chain(net::buffer(chain_pem), failure);
         if (failure)
             return error(errc::invalid_option, "the certificate cannot be used: " + failure.message());
@@ -260,12 +214,14 @@ private:
                 return;
             if (failure)
                 return accept_later(std::move(listening));
-            connection = std::make_shared<emulator_connection>(
-                std::move(socket), listening->context, ++accepted_, options(),
-                [self = shared_from_this()](emulator_request const& request) {
-                    return self->handle(request);
-                });
-            connections_.emplace(connection->number(), connection);
+            try {
+                connection = std::make_shared<emulator_connection>(std::move(socket), listening->context,
+                                                                   accepted_ + 1, options(), budget_, desk());
+                connections_.emplace(connection->number(), connection);
+            } catch (std::exception const&) { // memory; not the end of those who are served
+                return accept_later(std::move(listening));
+            }
+            ++accepted_;
             ++listening->served;
             accept(listening);
         }
@@ -278,6 +234,19 @@ private:
             --listening->served;
         };
         net::co_spawn(executor, emulator_connection::run(std::move(connection)), std::move(ended));
+    }
+
+    emulator_desk desk()
+    {
+        emulator_desk out;
+        out.look = [self = shared_from_this()](emulator_request const& request) {
+            emulator_time const time = self->now();
+            return self->with_service([&](auto& service) { return service.look(request, time); });
+        };
+        out.handle = [self = shared_from_this()](emulator_request const& request) {
+            return self->handle(request);
+        };
+        return out;
     }
 
     emulator_answer handle(emulator_request const& request)
@@ -310,6 +279,7 @@ private:
     emulator_key_file key_file_; // the service's
     emulator_service service_;
     std::shared_ptr<script_function> script_; ///< With service_mutex_.
+    connection_budget budget_{options().max_buffered_bytes()};
 };
 
 } // namespace hdikafka::inline v0_1::detail::emulation

@@ -91,6 +91,19 @@ public:
         return answer;
     }
 
+    /// What is to be done about the body that is to follow this head. handle() is still to be called.
+    emulator_welcome look(emulator_request const& request, emulator_time now) const
+    {
+        auto const target = parse_target(request.target);
+        std::string allowed;
+        emulator_route const route = target ? find_route(request, *target, allowed) : emulator_route::other;
+        if (route == emulator_route::produce || route == emulator_route::create_topic)
+            return check_token(request, now) ? emulator_welcome::refused : emulator_welcome::all;
+        bool const takes_body = request.method == "POST" || request.method == "PUT";
+        return takes_body && route != emulator_route::other ? emulator_welcome::little
+                                                            : emulator_welcome::refused;
+    }
+
     emulator_broker& broker() noexcept { return broker_; }
     emulator_authority& authority() noexcept { return authority_; }
     emulator_options const& options() const noexcept { return options_; }
@@ -117,6 +130,8 @@ public:
 
 private:
     static constexpr std::size_t max_calls = 10'000;
+    static constexpr std::size_t max_remembered =
+        1'024; ///< Of a text; far more than those that mean something.
 
     static bool at_authority(emulator_route route) noexcept
     {
@@ -309,9 +324,9 @@ private:
             calls_.pop_front();
         emulator_call& call = calls_.emplace_back();
         call.route = route;
-        call.method = request.method;
-        call.target = request.target;
-        call.request_id = request.request_id;
+        call.method = request.method.substr(0, max_remembered);
+        call.target = request.target.substr(0, max_remembered);
+        call.request_id = request.request_id.substr(0, max_remembered);
         call.connection = request.connection;
         call.status = answer.action == emulator_action::send ? answer.status : 0;
     }

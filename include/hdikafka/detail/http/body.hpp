@@ -157,6 +157,20 @@ public:
 
     void start_chunked() noexcept { stage_ = stage::chunk_line; }
 
+    /// Takes no more than this of a body that has been started, if the limits allow more.
+    void limit(std::size_t most)
+    {
+        if (most >= limits_.body() || done() || failed())
+            return;
+        limits_.body(most);
+        std::size_t const announced = stage_ == stage::counted ? expected_ : decoded_ + expected_;
+        if (announced > most)
+            fail_size();
+    }
+
+    /// How much memory the body takes here.
+    std::size_t memory() const noexcept { return bytes_.capacity(); }
+
     void start_until_close() noexcept { stage_ = stage::until_close; }
 
     /// Room for the next bytes; empty once done() or failed(). A counted body never asks for more than

@@ -216,6 +216,9 @@ public:
     std::string_view unread() const noexcept { return head_.cut(position_, head_.text_.size() - position_); }
     http_fault const& fault() const noexcept { return fault_; }
 
+    /// How much memory it takes, but for the fields' places.
+    std::size_t memory() const noexcept { return head_.text_.capacity(); }
+
     /// Whether any byte of this head is there.
     bool started() const noexcept { return !head_.text_.empty(); }
 

@@ -157,6 +157,9 @@ public:
         }
     }
 
+    /// How much memory the message takes here, nearly.
+    std::size_t memory() const noexcept { return head_.memory() + body_.memory(); }
+
     bool done() const noexcept { return stage_ == stage::done; }
     bool failed() const noexcept { return stage_ == stage::failed; }
 

@@ -7,6 +7,8 @@
 #include <hdikafka/detail/http/message_parser.hpp>
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace hdikafka::inline v0_1::detail {
@@ -28,6 +30,7 @@ public:
         head_.restart();
         head_.append(body_.surplus());
         body_ = body_reader(limits_);
+        body_size_.reset();
         skipped_empty_line_ = header_done_ = expects_continue_ = keep_alive_ = false;
         stage_ = stage::head;
         read_head();
@@ -60,8 +63,18 @@ public:
     /// Whether the client waits for `100 Continue` before it sends the body.
     bool expects_continue() const noexcept { return stage_ == stage::body && expects_continue_; }
 
-    /// Whether the client lets the connection go on after the answer.
-    bool keep_alive() const noexcept { return done() && keep_alive_; }
+    /// How long the body is said to be; nothing when it comes in chunks. Once the head is done.
+    std::optional<std::uint64_t> body_size() const noexcept { return body_size_; }
+
+    /// Bounds the body of this request, of which less has come: more is a fault, as with the limits.
+    void limit_body(std::size_t most)
+    {
+        body_.limit(most);
+        look_at_body();
+    }
+
+    /// Whether the client lets the connection go on after the answer. Once the head is done.
+    bool keep_alive() const noexcept { return header_done_ && keep_alive_; }
 
 private:
     friend class message_parser<request_parser>;
@@ -128,6 +141,8 @@ private:
         }
         keep_alive_ = !framing.close();
         expects_continue_ = equals_ignoring_case(field("expect").value_or(""), "100-continue");
+        if (!framing.chunked())
+            body_size_ = framing.length().value_or(0);
         if (framing.chunked())
             body_.start_chunked();
         else if (framing.length())
@@ -154,6 +169,7 @@ private:
     http_limits limits_;
     std::size_t method_size_ = 0;
     std::size_t target_size_ = 0;
+    std::optional<std::uint64_t> body_size_;
     int other_status_ = 400; ///< Of a fault that has no status of its own.
     bool skipped_empty_line_ = false;
     bool expects_continue_ = false;
