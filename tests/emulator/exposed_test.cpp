@@ -283,3 +283,22 @@ TEST_CASE("of what was asked a little is remembered")
     CHECK(server.emulator.calls().back().target == "/" + string(1'023, 'a'));
     CHECK(server.emulator.calls().back().request_id == string(1'024, 'b'));
 }
+
+TEST_CASE("what programs arrange from outside needs no token, comes in pieces too, and no script hears of it")
+{
+    served_emulator server(hk::emulator_options().admin(true));
+    std::vector<hk::emulator_route> heard;
+    server.emulator.on_call([&heard](hk::emulator_call const& call) { heard.push_back(call.route); });
+    blocking_peer peer = server.peer();
+    CHECK(peer.exchange("GET", "/emulator", "").status == 200); // before anything is remembered
+    string const body = R"({"topic":"orders"})";
+    peer.send("POST /emulator/add_topic HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" +
+              length(body.size()) + "Expect: 100-continue\r\n\r\n");
+    CHECK(peer.receive().head == "HTTP/1.1 100 Continue\r\n\r\n");
+    peer.send(body);
+    CHECK(peer.receive().status == 200);
+    CHECK(server.emulator.topics() == std::vector<string>{"orders"});
+    CHECK(peer.exchange("GET", "/v1/status", "").status == 200);
+    server.emulator.on_call(nullptr);
+    CHECK(heard == std::vector<hk::emulator_route>{hk::emulator_route::status});
+}

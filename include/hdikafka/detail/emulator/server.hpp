@@ -257,8 +257,9 @@ private:
             if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1)
                 throw error(errc::tls_failed, "there is no randomness");
         });
-        if (auto const script = script_) {
-            emulator_call const call = service_.last_call();
+        auto const* const last = service_.last_call();
+        if (auto const script = script_; script && last != nullptr) {
+            emulator_call const call = *last;
             lock.unlock(); // it may use the emulator
             (*script)(call);
         }

@@ -79,6 +79,7 @@ public:
     emulator_answer handle(emulator_request const& request, emulator_time now, emulator_random const& random)
     {
         auto const target = parse_target(request.target);
+        remembered_ = false;
         if (is_for_admin(request, target))
             return admin_.answer(*this, request, *target, now);
         std::string allowed;
@@ -95,6 +96,8 @@ public:
     emulator_welcome look(emulator_request const& request, emulator_time now) const
     {
         auto const target = parse_target(request.target);
+        if (is_for_admin(request, target))
+            return emulator_welcome::all;
         std::string allowed;
         emulator_route const route = target ? find_route(request, *target, allowed) : emulator_route::other;
         if (route == emulator_route::produce || route == emulator_route::create_topic)
@@ -120,8 +123,11 @@ public:
         return counts_[static_cast<std::size_t>(route)];
     }
     std::vector<emulator_call> calls() const { return {calls_.begin(), calls_.end()}; }
-    /// The one that was handled last.
-    emulator_call const& last_call() const noexcept { return calls_.back(); }
+    /// The one that was handled last; null when it is not remembered.
+    emulator_call const* last_call() const noexcept
+    {
+        return remembered_ && !calls_.empty() ? &calls_.back() : nullptr;
+    }
     void forget_calls()
     {
         calls_.clear();
@@ -130,8 +136,7 @@ public:
 
 private:
     static constexpr std::size_t max_calls = 10'000;
-    static constexpr std::size_t max_remembered =
-        1'024; ///< Of a text; far more than those that mean something.
+    static constexpr std::size_t max_remembered = 1'024; ///< Of a text; more than any that means something.
 
     static bool at_authority(emulator_route route) noexcept
     {
@@ -323,6 +328,7 @@ private:
         if (calls_.size() == max_calls)
             calls_.pop_front();
         emulator_call& call = calls_.emplace_back();
+        remembered_ = true;
         call.route = route;
         call.method = request.method.substr(0, max_remembered);
         call.target = request.target.substr(0, max_remembered);
@@ -340,6 +346,7 @@ private:
     std::size_t refused_records_ = 0;
     std::array<std::size_t, emulator_route_count> counts_{};
     std::deque<emulator_call> calls_;
+    bool remembered_ = false; ///< The request that was handled last is the last of them.
 };
 
 } // namespace hdikafka::inline v0_1::detail::emulation
