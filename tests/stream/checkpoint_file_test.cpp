@@ -1,10 +1,7 @@
 // The file of checkpoints: one writer, whole at any moment, also when the writer is killed.
 #include "support/identity/client_certificates.hpp"
-#include "support/net/running.hpp"
+#include "support/stream/stored.hpp"
 
-#include <hdikafka/checkpoint_store.hpp>
-
-#include <asio/io_context.hpp>
 #include <doctest/doctest.h>
 
 #include <sys/stat.h>
@@ -16,57 +13,13 @@
 #include <csignal>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <optional>
 #include <random>
 #include <string>
-#include <utility>
-#include <vector>
 
 using namespace test;
 
 namespace {
-
-hk::checkpoint point(std::int64_t next, std::string topic = "orders", std::int32_t partition = 0)
-{
-    hk::checkpoint out;
-    out.topic = std::move(topic);
-    out.partition = partition;
-    out.next_offset = next;
-    return out;
-}
-
-std::string content(std::string const& path)
-{
-    std::ifstream in(path);
-    return std::string(std::istreambuf_iterator<char>(in), {});
-}
-
-/// A store and what works for it.
-class stored
-{
-public:
-    explicit stored(std::string const& path) : store(path) {}
-
-    ending<std::vector<hk::checkpoint>> load(std::string topic = "orders")
-    {
-        return run(io, store.load(std::move(topic)));
-    }
-    std::error_code save(hk::checkpoint what) { return run(io, keep(store, std::move(what))).code(); }
-
-    net::io_context io;
-    hk::file_checkpoint_store store;
-
-private:
-    static net::awaitable<int> keep(hk::file_checkpoint_store store, hk::checkpoint what)
-    {
-        co_await store.save(std::move(what));
-        co_return 0;
-    }
-};
-
-using points = std::vector<hk::checkpoint>;
 
 /// Saves 1, 2, 3, … and tells each number when it is saved, until it is killed.
 [[noreturn]] void save_for_ever(std::string const& path, int told)
