@@ -32,7 +32,9 @@ public:
     {
         server, ///< The service does, by its own rule; records of a topic travel together.
         /// As the Java client does: by the hash of the key, of a string the one of its UTF-8 bytes. Keys that
-        /// are no strings are hashed as their JSON text. Records without a key, or with a null, go to one
+        /// are no strings are hashed as their JSON text without blanks and with no more escapes than its
+        /// strings need; numbers stay as they are written (1 and 1.0 are two keys), and so does the order of
+        /// members. Records without a key, or with a null, go to one
         /// partition until a batch for it leaves, then to another, of those that can be used at the moment;
         /// keys stay with their partitions whether these can be used or not.
         murmur2,

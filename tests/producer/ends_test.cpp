@@ -223,6 +223,53 @@ TEST_CASE("one record that is too large for the service does not make the batche
     CHECK(service.emulator.request_count(hk::emulator_route::produce) <= before + 3);
 }
 
+TEST_CASE("one record that the service calls too large with a 400 is found, and the others are written")
+{
+    std::string const refusal = http(400, R"({"error_code":40001,"message":"RecordTooLargeException"})");
+    std::string const taken = http(200, "");
+    scripted_server const server(script()
+                                     .read()
+                                     .send(refusal) // 0 to 3
+                                     .read()
+                                     .send(taken) // 0 and 1
+                                     .read()
+                                     .send(refusal) // 2 and 3
+                                     .read()
+                                     .send(refusal) // 2
+                                     .read()
+                                     .send(taken)); // 3
+    net::io_context io;
+    hk::client const client(io.get_executor(), options_for(server.endpoint()));
+    hk::producer const producer(client);
+    sends all(io, producer);
+    all.start_many("orders", 4);
+    all.finish();
+    for (std::size_t const i : {0U, 1U, 3U})
+        CHECK(all.claim(i) == hk::persistence::done);
+    CHECK(all[2].code() == hk::errc::too_large);
+    CHECK(all.claim(2) == hk::persistence::none);
+    check_what(all[2].error(), "send", "orders");
+    CHECK(all[2].error().info().http_status == 400);
+}
+
+TEST_CASE("a 500 that names a size leaves the batch in doubt; with at_least_once the record is found")
+{
+    std::string const refusal = http(500, R"({"error_code":50002,"message":"RecordTooLargeException"})");
+    for (bool const again : {false, true}) {
+        scripted_server const server(
+            script().read().send(refusal).read().send(refusal).read().send(http(200, "")));
+        net::io_context io;
+        hk::client const client(io.get_executor(), options_for(server.endpoint()));
+        hk::producer const producer(client, hk::producer_options().at_least_once(again));
+        sends all(io, producer);
+        all.start_many("orders", 2);
+        all.finish();
+        CHECK(all[0].code() == hk::errc::too_large);
+        CHECK(all.claim(0) == hk::persistence::possibly);
+        CHECK(all.claim(1) == (again ? hk::persistence::done : hk::persistence::possibly));
+    }
+}
+
 TEST_CASE("when the first half of a batch takes all its time, the other half has a time of its own")
 {
     emulated service;

@@ -187,6 +187,35 @@ TEST_CASE("a key that is no string is hashed as its JSON text")
     CHECK(topic.pick(hk::record("17", 1)) == topic.pick(hk::record(17, 1)));
 }
 
+TEST_CASE("a key that is no string goes to the same place however its JSON is laid out")
+{
+    known_topic topic(1'000'003);
+    auto const written = [&topic](std::string_view key) {
+        return topic.pick(hk::record(hk::json::parse(key), 1));
+    };
+    std::string_view const canonical = R"({"a b":[1,"x\"y\\"],"é":{"n":null}})";
+    CHECK(written(canonical) == java_partition(canonical, 1'000'003));
+    CHECK(written("{ \"a b\" : [ 1 ,\t\"x\\\"y\\\\\" ],\r\n \"é\":{\"n\" :null} }") ==
+          java_partition(canonical, 1'000'003));
+    CHECK(written(R"({"\u0061\u0020b":[1,"x\u0022y\u005c"],"\u00e9":{"n":null}})") ==
+          java_partition(canonical, 1'000'003));
+    CHECK(written(R"( [ ] )") == java_partition("[]", 1'000'003));
+    CHECK(written(R"({"a":"\/"})") == java_partition(R"({"a":"/"})", 1'000'003));
+}
+
+TEST_CASE("numbers and the order of members are taken as they are written")
+{
+    known_topic topic(1'000'003);
+    auto const written = [&topic](std::string_view key) {
+        return topic.pick(hk::record(hk::json::parse(key), 1));
+    };
+    for (std::string_view const key : {"1", "1.0", "1e0", "10e-1", R"({"a":1,"b":2})", R"({"b":2,"a":1})",
+                                       R"({"b":2,"a":1.0})", R"(["ab\ud83d",1])"})
+        CHECK(written(key) == java_partition(key, 1'000'003));
+    CHECK(written("1") != written("1.0"));
+    CHECK(written(R"({"a":1,"b":2})") != written(R"({"b":2,"a":1})"));
+}
+
 TEST_CASE("half of a surrogate pair, which no UTF-8 can say, is hashed as its JSON text")
 {
     known_topic topic(1'000'003);

@@ -423,6 +423,51 @@ TEST_CASE("a creation that finds the topic there is already_exists, however the 
     CHECK(describe_status(400, "already exists", "", about("produce")).code() == hk::errc::bad_request);
 }
 
+TEST_CASE("a produce that is told of a size is too large, whatever the status")
+{
+    for (std::string const text :
+         {"Record too large", "The request included a message too large",
+          "org.apache.kafka.common.errors.RecordTooLargeException: The message is 1048665 bytes when "
+          "serialized",
+          "which is larger than 1048576, which is the value of the max.request.size configuration.",
+          "exceeds message.max.bytes", "MESSAGE_TOO_LARGE", "Request entity too large"})
+        for (int const status : {400, 422, 500})
+            for (char const* const operation : {"produce", "send"}) {
+                CAPTURE(text);
+                std::string const body = R"({"error_code":40001,"message":")" + text + "\"}";
+                auto const failure = describe_status(status, body, "", about(operation));
+                CHECK(failure.code() == hk::errc::too_large);
+                CHECK_FALSE(failure.info().retriable());
+                CHECK(failure.info().server_code == "40001");
+            }
+}
+
+TEST_CASE("nothing else is taken for a size")
+{
+    for (std::string const text : {"the number 99999999999 is too large", "the record is not JSON",
+                                   "a large message was lost", "too many requests", ""})
+        CHECK(describe_status(400, text, "", about("produce")).code() == hk::errc::bad_request);
+    CHECK(describe_status(400, "Record too large", "", about("fetch")).code() == hk::errc::bad_request);
+    CHECK(describe_status(503, "message too large", "", about("produce")).code() == hk::errc::service_failed);
+    CHECK(describe_status(404, "message too large", "", about("produce")).code() == hk::errc::not_found);
+}
+
+TEST_CASE("a record of a receipt that is told of its size is too large, and not there")
+{
+    for (char const* const code : {"1", "2", "50002"}) {
+        std::string const body = R"({"offsets":[{"partition":0,"offset":7},{"error_code":)" +
+                                 std::string(code) +
+                                 R"(,"error":"RecordTooLargeException: 2000000 bytes"}]})";
+        auto const told = parse_receipt(body, "application/json", 2);
+        REQUIRE(told);
+        CHECK(told.value().persisted(0) == hk::persistence::done);
+        CHECK(told.value().persisted(1) == hk::persistence::none);
+        REQUIRE(told.value().error(1));
+        CHECK(told.value().error(1)->code() == hk::errc::too_large);
+        CHECK_FALSE(told.value().error(1)->info().retriable());
+    }
+}
+
 TEST_CASE("a refusal is certain, a failing service leaves doubt")
 {
     for (int const status : {301, 400, 401, 403, 404, 405, 413, 429})

@@ -152,11 +152,13 @@ private:
         co_return result<void>();
     }
 
-    /// Whether the service has said that the batch is too large, and written nothing.
+    /// Whether the service has said that the batch, or one of its records, is too large, and has written
+    /// nothing, or may write it twice.
     bool goes_in_halves(error const& why) const
     {
-        return why.code() == errc::too_large && why.info().persisted() == persistence::none &&
-               flights_.back().batch.size() > 1;
+        bool const harmless =
+            why.info().persisted() == persistence::none || producer_->options_.at_least_once();
+        return why.code() == errc::too_large && harmless && flights_.back().batch.size() > 1;
     }
 
     void halve()

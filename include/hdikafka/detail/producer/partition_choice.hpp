@@ -5,6 +5,7 @@
 #include <hdikafka/detail/base/murmur2.hpp>
 #include <hdikafka/detail/base/random.hpp>
 #include <hdikafka/detail/json/text.hpp>
+#include <hdikafka/detail/json/writer.hpp>
 #include <hdikafka/detail/producer/lane.hpp>
 #include <hdikafka/detail/rest/requests.hpp>
 #include <hdikafka/metadata.hpp>
@@ -25,7 +26,33 @@
 
 namespace hdikafka::inline v0_1::detail {
 
-/// The bytes that the Java client would hash: a string's UTF-8, else the JSON's text; none of null.
+/// How a value of that valid text is written without choices of form: no blanks between its tokens, and its
+/// strings with the escapes that they need (one that holds half of a surrogate pair stays as it is). Numbers
+/// and the order of members stay: those are no matter of form to everybody.
+inline std::string canonical_json(std::string_view text)
+{
+    std::string out;
+    out.reserve(text.size());
+    for (std::size_t at = 0; at != text.size();) {
+        char const now = text[at];
+        std::size_t end = at + 1;
+        if (now == '"') {
+            while (text[end] != '"')
+                end += text[end] == '\\' ? 2U : 1U;
+            ++end;
+            std::string decoded;
+            if (!json_unescape(text.substr(at + 1, end - at - 2), decoded) ||
+                !append_json_string(out, decoded))
+                out += text.substr(at, end - at);
+        } else if (now != ' ' && now != '\t' && now != '\n' && now != '\r') {
+            out += now;
+        }
+        at = end;
+    }
+    return out;
+}
+
+/// The bytes that the Java client would hash: a string's UTF-8, else the JSON's canonical text; none of null.
 inline std::optional<std::string> key_bytes(std::string_view key)
 {
     if (key == "null")
@@ -33,7 +60,7 @@ inline std::optional<std::string> key_bytes(std::string_view key)
     std::string decoded;
     if (key.front() == '"' && json_unescape(key.substr(1, key.size() - 2), decoded))
         return decoded;
-    return std::string(key);
+    return canonical_json(key);
 }
 
 /// What a list of partitions tells those who choose one.

@@ -192,8 +192,9 @@ result<std::string> parse_status(std::string_view body)
     return std::string(body);
 }
 
-/// One entry of a produce answer's `offsets`. A Kafka error that is not retriable (1, or a 4xx code)
-/// was refused by the broker; of any other nobody knows whether the record was written.
+/// One entry of a produce answer's `offsets`. A Kafka error that is not retriable (1, or a 4xx code), or
+/// whose text says that the record is too large, was refused by the broker; of any other nobody knows whether
+/// the record was written.
 template <class Describe>
 bool read_outcome(json_reader& in, record_outcome& out, Describe const& describe)
 {
@@ -224,8 +225,10 @@ bool read_outcome(json_reader& in, record_outcome& out, Describe const& describe
     failed = failed || code.value_or(0) != 0 || !text.empty() || (out.offset && *out.offset < 0);
     out.persisted = persistence::done;
     if (failed) {
+        bool const too_large = names_size(text);
         bool const refused =
-            code && (*code == 1 || (*code >= 400 && *code < 500) || (*code >= 40000 && *code < 50000));
+            too_large ||
+            (code && (*code == 1 || (*code >= 400 && *code < 500) || (*code >= 40000 && *code < 50000)));
         diagnostics info = describe();
         out.persisted = refused ? info.persisted() : persistence::possibly;
         info.operation = "produce";
@@ -234,7 +237,8 @@ bool read_outcome(json_reader& in, record_outcome& out, Describe const& describe
         info.retriable(!refused).persisted(out.persisted);
         std::string const cause =
             text.empty() ? "the service reports an error for this record" : info.server_message;
-        out.failure.emplace(refused ? errc::bad_request : errc::service_failed, std::move(info), cause);
+        errc const kind = too_large ? errc::too_large : refused ? errc::bad_request : errc::service_failed;
+        out.failure.emplace(kind, std::move(info), cause);
         out.offset.reset();
     }
     return true;

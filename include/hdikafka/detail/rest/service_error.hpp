@@ -8,6 +8,7 @@
 #include <hdikafka/detail/json/values.hpp>
 #include <hdikafka/error.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -145,6 +146,33 @@ inline errc code_of_status(int status) noexcept
     return status >= 500 && status < 600 ? errc::service_failed : errc::unexpected_status;
 }
 
+/// Whether a service's words about a produce say that a record, or all of them, is too large: proxies pass on
+/// what Kafka's client or broker says of that, with one status or another.
+inline bool names_size(std::string_view text)
+{
+    constexpr auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+    auto const holds = [text, lower](std::string_view words) {
+        return std::search(text.begin(), text.end(), words.begin(), words.end(),
+                           [lower](char a, char b) { return lower(a) == b; }) != text.end();
+    };
+    // Names of exceptions, error codes and settings, and what is said of nothing else.
+    for (std::string_view const certain :
+         {"recordtoolarge", "messagetoolarge", "message_too_large", "msg_size_too_large", "max.request.size",
+          "message.max.bytes", "max.message.bytes"})
+        if (holds(certain))
+            return true;
+    bool const large = holds("too large") || holds("too big") || holds("larger than the max");
+    return large && (holds("record") || holds("message") || holds("request") || holds("body") ||
+                     holds("payload") || holds("entity"));
+}
+
+/// Whether that is what a failed produce was told.
+inline bool refuses_size(int status, std::string_view operation, std::string_view text)
+{
+    bool const possible = status == 400 || status == 422 || status == 500;
+    return possible && (operation == "produce" || operation == "send") && names_size(text);
+}
+
 /// What a failure without an answer says, and what the caller of this operation can do about it.
 template <class = void>
 std::string advised(error const& failure, std::string_view operation)
@@ -191,8 +219,10 @@ error describe_status(int status, std::string_view body, std::string_view locati
     if (status >= 400 && info.operation == "create_topic" &&
         words.message.find("already exists") != std::string::npos)
         code = errc::already_exists;
+    if (refuses_size(status, info.operation, words.message))
+        code = errc::too_large;
     info.http_status = status;
-    info.retriable(transient_status(status) && code != errc::already_exists);
+    info.retriable(transient_status(status) && code != errc::already_exists && code != errc::too_large);
     std::string cause = "HTTP " + std::to_string(status) + ", ";
     cause += error_category::text(code);
     if (code == errc::redirected) {
