@@ -86,6 +86,7 @@ def log(program):
     with tempfile.TemporaryFile("w+", encoding="utf-8") as file:
         admin = Admin(program, "--log", log=file)
         emulator = admin.emulator
+        admin.see("/calls")  # are no requests to the service: the log has none of them
         token = emulator.token()["access_token"]
         admin.ask("/v1/consumer/topics/orders/partitions/0/offsets/0?count=9", token)
         tenant, secret = emulator.ready["tenant"], emulator.ready["client_secret"]
@@ -94,9 +95,9 @@ def log(program):
         emulator.end(signal.SIGTERM)
         file.seek(0)
         lines = file.read().splitlines()
-    check(lines == [f"token #1 POST /{tenant}/oauth2/v2.0/token 200",
-                    "consume #2 GET /v1/consumer/topics/orders/partitions/0/offsets/0?count=9 200",
-                    f"token #3 POST /{tenant}/oauth2/v2.0/token 400", "other #4 GET /nothing 404"],
+    check(lines == [f"token #2 POST /{tenant}/oauth2/v2.0/token 200",
+                    "consume #3 GET /v1/consumer/topics/orders/partitions/0/offsets/0?count=9 200",
+                    f"token #4 POST /{tenant}/oauth2/v2.0/token 400", "other #5 GET /nothing 404"],
           f"the log is {lines}")
 
 

@@ -190,7 +190,8 @@ template <class = void>
 bool read_time(json_reader& in, std::optional<std::int64_t>& out)
 {
     std::string_view text;
-    if (in.peek() != json_kind::number || !in.value(text) || text.find_first_of("eE") != text.npos)
+    if (in.peek() != json_kind::number || !in.value(text) ||
+        text.find_first_of("eE") != std::string_view::npos)
         return false;
     std::size_t const whole = std::min(text.find('.'), text.size());
     std::int64_t& time = out.emplace();
