@@ -140,7 +140,7 @@ TEST_CASE("the audience stands alone or among others, and is the one that was re
     CHECK(f.ask_with(R"(["api://AzureADTokenExchange"])", R"("api://AzureADTokenExchange")") == "200");
     CHECK(f.ask_with(R"(["api)", R"(["x","api)") == "200");
     CHECK(f.ask_with("api://", "API://") == "401 700212");
-    service_fixture other(hk::emulator_options().federated_credential(
+    service_fixture const other(hk::emulator_options().federated_credential(
         hk::emulator_federated_credential("i", "s", key_set()).audience("a")));
     CHECK(other.service.options().federated_credentials().front().audience() == "a");
 }

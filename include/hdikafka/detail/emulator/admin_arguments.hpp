@@ -36,11 +36,15 @@ enum class admin_kind : unsigned char
 class admin_member
 {
 public:
+    constexpr admin_member(std::string_view of, admin_kind what, bool or_null = false,
+                           std::string_view some = "")
+        : name(of), kind(what), nullable(or_null), words(some)
+    {}
+
     std::string_view name;
     admin_kind kind;
-    bool nullable = false;
-    std::string_view words =
-        {}; ///< With blanks between them, in the order of the enumeration that they stand for.
+    bool nullable;
+    std::string_view words; ///< With blanks between them, in the order of their enumeration.
 };
 
 inline constexpr std::string_view route_words =
