@@ -222,6 +222,101 @@ TEST_CASE("those who wait on a context that is destroyed are forgotten, and the 
     CHECK(authority.requests().size() == 1);
 }
 
+namespace {
+
+/// The executor of `io`; it counts what is posted while the context is being destroyed.
+class watched_executor
+{
+public:
+    watched_executor(net::io_context& io, std::atomic<bool> const& ending, std::atomic<int>& late)
+        : io_(&io), ending_(&ending), late_(&late)
+    {}
+
+    net::execution_context& query(net::execution::context_t) const noexcept { return *io_; }
+    static constexpr net::execution::blocking_t query(net::execution::blocking_t) noexcept
+    {
+        return net::execution::blocking.never;
+    }
+    watched_executor require(net::execution::blocking_t::never_t) const noexcept { return *this; }
+
+    template <class Function>
+    void execute(Function function) const
+    {
+        *late_ += *ending_ ? 1 : 0;
+        net::post(*io_, std::move(function));
+    }
+
+    friend bool operator==(watched_executor const&, watched_executor const&) noexcept = default;
+
+private:
+    net::io_context* io_;
+    std::atomic<bool> const* ending_;
+    std::atomic<int>* late_;
+};
+
+/// What a context's queue holds, and what is done when it is taken apart.
+class last_moment
+{
+public:
+    explicit last_moment(std::function<void()> then) : then_(std::move(then)) {}
+    last_moment(last_moment const&) = delete;
+    last_moment& operator=(last_moment const&) = delete;
+    ~last_moment() { then_(); }
+
+private:
+    std::function<void()> then_;
+};
+
+} // namespace
+
+TEST_CASE(
+    "nothing is posted into a context that is being destroyed when a token comes for those who wait there")
+{
+    gate const asked;
+    gate const go_on;
+    gate const answered;
+    scripted_server const authority(script().read().tell(asked).await(go_on).send(short_lived).stall());
+    scripted_server const service(script().serve(topics).forever());
+    auto const options = options_for(service.endpoint()).credential(secret_at(authority));
+    net::io_context io;
+    hk::client const stays(io.get_executor(), options);
+    net::co_spawn(io, hk::as_result(stays.topics()),
+                  [&answered](std::exception_ptr, hk::result<names> const&) { answered.open(); });
+    std::thread other([&io] { io.run(); });
+    asked.wait();
+
+    constexpr int several = 3;
+    std::atomic<bool> ending = false;
+    std::atomic<int> late = 0;
+    auto gone = std::make_unique<net::io_context>();
+    std::optional<hk::client> goes;
+    goes.emplace(watched_executor(*gone, ending, late), options);
+    std::deque<running_call<names>> calls;
+    for (int i = 0; i != several; ++i)
+        calls.emplace_back(*gone, goes->topics());
+    take_all_steps(*gone);
+    // What ends their wait gets into the queue behind the last moment.
+    for (auto& one : calls)
+        one.begin_to_cancel();
+    auto moment = std::make_shared<last_moment>([&] {
+        ending = true;
+        go_on.open();
+        answered.wait();
+    });
+    net::post(*gone, [moment] {});
+    moment.reset();
+    for (int i = 0; i != several; ++i)
+        gone->poll_one();
+    REQUIRE_FALSE(ending);
+    goes.reset();
+    gone.reset();
+    other.join();
+    CHECK(ending);
+    CHECK(late == 0);
+    for (auto const& one : calls)
+        CHECK_FALSE(one.end.happened());
+}
+
 TEST_CASE("a chain is not asked by two clients at once, though the first goes on with its request one day")
 {
     gate const asked;

@@ -108,10 +108,13 @@ public:
                                                   }));
     }
 
+    /// The call will end with the next steps of its executor.
+    void begin_to_cancel() { signal_.emit(net::cancellation_type::terminal); }
+
     /// Cancels, and works until the call has ended; what else is under way goes on.
     void cancel()
     {
-        signal_.emit(net::cancellation_type::terminal);
+        begin_to_cancel();
         work_until(io_, [this] { return end.happened(); });
     }
 
