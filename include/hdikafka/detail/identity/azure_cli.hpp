@@ -8,6 +8,7 @@
 #include <hdikafka/detail/base/utf8.hpp>
 #include <hdikafka/detail/call/token_source.hpp>
 #include <hdikafka/detail/identity/child_process.hpp>
+#include <hdikafka/detail/identity/expiry.hpp>
 #include <hdikafka/detail/identity/settings.hpp>
 #include <hdikafka/detail/identity/token_response.hpp>
 #include <hdikafka/detail/json/reader.hpp>
@@ -22,7 +23,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <ctime>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,67 +32,70 @@
 
 namespace hdikafka::inline v0_1::detail {
 
-/// "2026-11-22 18:47:09.000000" in this machine's time zone, as seconds since the epoch.
+/// Without the sequences by which a terminal is told colours (ECMA-48), which some programs write to files,
+/// too. It never grows: it may hold a token.
 template <class = void>
-std::optional<std::int64_t> parse_local_time(std::string_view text)
+secret without_colours(std::string_view text)
 {
-    constexpr std::string_view form = "dddd-dd-dd dd:dd:dd";
-    auto const fits = [](char expected, char c) { return expected == 'd' ? is_digit(c) : expected == c; };
-    std::string_view const fraction = text.substr(std::min(form.size(), text.size()));
-    bool const whole = fraction.empty() || (fraction.size() > 1 && fraction.front() == '.' &&
-                                            std::ranges::all_of(fraction.substr(1), is_digit));
-    if (!whole || !std::ranges::equal(form, text.substr(0, form.size()), fits))
-        return std::nullopt;
-    auto const number = [text](std::size_t at, std::size_t size) {
-        int out = 0;
-        for (char const digit : text.substr(at, size))
-            out = out * 10 + (digit - '0');
-        return out;
-    };
-    std::tm parts{};
-    parts.tm_year = number(0, 4) - 1900;
-    parts.tm_mon = number(5, 2) - 1;
-    parts.tm_mday = number(8, 2);
-    parts.tm_hour = number(11, 2);
-    parts.tm_min = number(14, 2);
-    parts.tm_sec = number(17, 2);
-    parts.tm_isdst = -1; // whichever is in force then
-    std::time_t const seconds = std::mktime(&parts);
-    return seconds < 0 ? std::nullopt : std::optional<std::int64_t>(seconds);
+    std::string out;
+    out.reserve(text.size());
+    while (!text.empty()) {
+        auto const escape = text.find('\x1b');
+        out += text.substr(0, escape);
+        text.remove_prefix(std::min(escape, text.size()));
+        if (text.starts_with("\x1b[")) // to the first letter or the like
+            text.remove_prefix(
+                std::min(text.find_first_not_of("0123456789;:?<=> !\"#$%&'()*+,-./", 2), text.size()));
+        text.remove_prefix(std::min<std::size_t>(1, text.size()));
+    }
+    return secret(std::move(out));
+}
+
+/// Where the next line begins that an object may begin with, behind warnings and the like.
+inline std::string_view next_object(std::string_view text) noexcept
+{
+    for (;;) {
+        text = without_byte_order_mark(without_white_space_around(text));
+        if (text.empty() || text.front() == '{')
+            return text;
+        text.remove_prefix(std::min(text.find('\n'), text.size()));
+    }
+}
+
+/// Whether an object was read, whole and with nothing behind it.
+template <class = void>
+bool read_cli_object(std::string_view text, issued_token& out)
+{
+    std::optional<std::int64_t> local; // expiresOn, which is worth less
+    json_reader in(text);
+    bool const read = read_object(in, [&](std::string_view name) {
+        if (name == "accessToken")
+            return out.read_token(in);
+        if (name == "expires_on")
+            return token_life::read_moment(in, out.life.expires_on);
+        if (name == "expiresOn")
+            return token_life::read_moment(in, local, time_zone::local);
+        return in.skip();
+    });
+    if (!out.life.expires_on)
+        out.life.expires_on = local;
+    return read && in.finish();
 }
 
 /// What `az account get-access-token --output json` prints. No error quotes it.
 template <class = void>
 result<access_token> parse_cli_output(std::string_view output, std::chrono::system_clock::time_point now)
 {
-    std::string token;
-    std::optional<std::int64_t> expires_on;
-    std::string expires_at;
-    json_reader in(output);
-    bool const read = read_object(in, [&](std::string_view name) {
-        if (name == "accessToken")
-            return read_text(in, token);
-        if (name == "expires_on")
-            return read_seconds(in, expires_on);
-        if (name == "expiresOn")
-            return read_text(in, expires_at);
-        return in.skip();
-    });
-    secret const text(std::move(token));
-    if (!read || !in.finish())
-        return error(errc::invalid_token_response, "the Azure CLI's output is not what it is known to print");
-    if (!sendable_token(text.text()))
-        return error(errc::invalid_token_response, "the Azure CLI's output has no usable accessToken");
-    if (!expires_on && !expires_at.empty()) {
-        expires_on = parse_local_time(expires_at);
-        if (!expires_on)
-            return error(errc::invalid_token_response,
-                         "the Azure CLI's output has an expiresOn that is no time");
+    secret const plain = without_colours(output);
+    std::string const from = "the Azure CLI's output";
+    std::string_view text = next_object(plain.text());
+    while (!text.empty()) {
+        issued_token issued;
+        if (read_cli_object(text, issued))
+            return issued.take(from, "accessToken", now);
+        text = next_object(text.substr(std::min(text.find('\n'), text.size())));
     }
-    std::chrono::seconds life(600);
-    if (expires_on)
-        life = life_until(*expires_on, now);
-    return access_token(text.text(), life);
+    return error(errc::invalid_token_response, from + " is not what it is known to print");
 }
 
 /// What a program complained of, fit for an error: one line, in bounds, and nothing that may be a token.
@@ -132,7 +135,9 @@ template <class = void>
 result<access_token> judge_cli_run(child_report const& run, std::chrono::system_clock::time_point now)
 {
     auto const not_installed = [] {
-        return error(errc::no_credential, "the Azure CLI is not installed: there is no az in PATH");
+        return error(errc::no_credential,
+                     "the Azure CLI is not installed: there is no az in PATH (install it "
+                     "from https://aka.ms/azure-cli, or add its folder to PATH)");
     };
     switch (run.end) {
     case child_end::not_supported:
@@ -157,7 +162,7 @@ result<access_token> judge_cli_run(child_report const& run, std::chrono::system_
         if (token || run.code == 0)
             return token;
     }
-    std::string const words = one_line(run.complaint);
+    std::string const words = one_line(without_colours(run.complaint).text());
     if (run.code == 127)
         return not_installed();
     if (run.complaint.find("az login") != std::string::npos)
@@ -183,8 +188,8 @@ public:
         if (!checked)
             co_return checked;
         child_report run;
-        auto outcome = co_await run_awaitable<child_report>(op, nullptr, run_child<>(command(), limits_), run,
-                                                            "waiting for the Azure CLI");
+        auto outcome = co_await run_awaitable<child_report>(
+            op, nullptr, run_child<>(command(), limits_, quiet()), run, "waiting for the Azure CLI");
         if (!outcome)
             co_return outcome;
         auto token = judge_cli_run(run, std::chrono::system_clock::now());
@@ -230,6 +235,12 @@ private:
             out.push_back(settings_.tenant);
         }
         return out;
+    }
+
+    /// What keeps az from writing anything but the token where the token is to be.
+    static std::vector<std::string> quiet()
+    {
+        return {"AZURE_CORE_NO_COLOR=true", "AZURE_CORE_ONLY_SHOW_ERRORS=true"};
     }
 
     azure_cli_settings settings_;

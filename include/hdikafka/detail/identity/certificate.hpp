@@ -16,9 +16,12 @@
 #include <openssl/x509v3.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstdio>
+#include <ctime>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -295,6 +298,37 @@ result<client_certificate> parse_client_certificate(std::string_view bytes, std:
     return out;
 }
 
+/// A certificate's date as people read it.
+inline std::string date_text(ASN1_TIME const* date)
+{
+    std::tm parts{};
+    std::array<char, 32> text{};
+    if (ASN1_TIME_to_tm(date, &parts) != 1)
+        return "a date that cannot be read";
+    return std::string(text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S UTC", &parts));
+}
+
+/// Why the authority would refuse the certificate today. It says so of both cases with one number, and of no
+/// file.
+template <class = void>
+std::string validity_fault(std::string const& der, std::chrono::system_clock::time_point now)
+{
+    openssl_errors const none_left;
+    auto const* at = reinterpret_cast<unsigned char const*>(der.data());
+    x509_ptr const certificate(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
+    if (!certificate)
+        return {};
+    std::time_t const seconds = std::chrono::system_clock::to_time_t(now);
+    auto const differs = [seconds](ASN1_TIME const* date) { return ASN1_TIME_cmp_time_t(date, seconds); };
+    ASN1_TIME const* const begin = X509_get0_notBefore(certificate.get());
+    ASN1_TIME const* const end = X509_get0_notAfter(certificate.get());
+    if (differs(begin) == 1)
+        return "is not valid before " + date_text(begin) + ": is the clock of this machine right?";
+    if (differs(end) == -1)
+        return "expired on " + date_text(end) + ": put a new one there, and register it with the application";
+    return {};
+}
+
 /// The first `most` bytes of a file, at most, without a copy of them that stays. The error's cause goes on
 /// from the file's name.
 inline result<secret> read_secret_file(std::string const& path, std::size_t most)
@@ -316,14 +350,20 @@ inline result<secret> read_secret_file(std::string const& path, std::size_t most
 
 /// Reads a certificate, its chain and its private key from a file: PEM, with the blocks in any order, or PFX;
 /// its content tells which. The passphrase is for what is encrypted; OpenSSL never asks for one itself.
-/// Whether the certificate is valid today is for the authority to say. Every refusal is errc::invalid_option.
+/// It must be valid at this time. Every refusal is errc::invalid_option and names the file.
 template <class = void>
-result<client_certificate> load_client_certificate(std::string const& path, std::string const& passphrase)
+result<client_certificate>
+load_client_certificate(std::string const& path, std::string const& passphrase,
+                        std::chrono::system_clock::time_point now = std::chrono::system_clock::now())
 {
     auto const content = read_secret_file(path, max_certificate_size + 1);
     if (!content)
         return certificate_refusal(path, content.error().cause());
-    return parse_client_certificate(content.value().text(), passphrase, path);
+    auto out = parse_client_certificate(content.value().text(), passphrase, path);
+    std::string const fault = out ? validity_fault(out.value().chain.front(), now) : std::string();
+    if (!fault.empty())
+        return certificate_refusal(path, fault);
+    return out;
 }
 
 } // namespace hdikafka::inline v0_1::detail

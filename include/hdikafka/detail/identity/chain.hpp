@@ -4,12 +4,12 @@
 #define HDIKAFKA_DETAIL_IDENTITY_CHAIN_HPP
 
 #include <hdikafka/credential.hpp>
-#include <hdikafka/detail/base/environment.hpp>
 #include <hdikafka/detail/base/fwd.hpp>
 #include <hdikafka/detail/call/token_caches.hpp>
 #include <hdikafka/detail/call/token_source.hpp>
 #include <hdikafka/detail/http/syntax.hpp>
 #include <hdikafka/detail/identity/azure_cli.hpp>
+#include <hdikafka/detail/identity/entra.hpp>
 #include <hdikafka/detail/identity/managed_identity.hpp>
 #include <hdikafka/detail/identity/settings.hpp>
 #include <hdikafka/detail/identity/sources.hpp>
@@ -21,6 +21,7 @@
 #include <hdikafka/result.hpp>
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <memory>
 #include <string>
@@ -136,7 +137,7 @@ private:
     static token_source_ptr managed_identity(entra_settings const& settings)
     {
         managed_identity_settings whose;
-        whose.client_id = environment_variable("AZURE_CLIENT_ID");
+        whose.client_id = name_variable("AZURE_CLIENT_ID");
         whose.scope = settings.scope;
         return std::make_shared<managed_identity_source<Lazy>>(std::move(whose));
     }
@@ -162,10 +163,15 @@ private:
         {"AzureCliCredential", "dev", &azure_cli},
     };
 
+    /// What Azure's own libraries have besides.
+    static constexpr std::array<std::string_view, 8> known_elsewhere{
+        "VisualStudioCredential",      "VisualStudioCodeCredential",   "AzurePowerShellCredential",
+        "AzureDeveloperCliCredential", "InteractiveBrowserCredential", "BrokerCredential",
+        "SharedTokenCacheCredential",  "AzurePipelinesCredential"};
+
     result<void> make_chain()
     {
-        std::string const variable = environment_variable("AZURE_TOKEN_CREDENTIALS");
-        std::string_view const choice = trim_blanks(variable);
+        std::string const choice = name_variable("AZURE_TOKEN_CREDENTIALS");
         std::vector<token_source_ptr> chosen;
         std::string choices = "prod, dev";
         for (kind const& one : kinds) {
@@ -175,9 +181,15 @@ private:
             choices += ", ";
             choices += one.name;
         }
-        if (chosen.empty())
-            return error(errc::invalid_option, "AZURE_TOKEN_CREDENTIALS is '" + bounded_message(choice, 100) +
-                                                   "', which is none of: " + choices);
+        if (chosen.empty()) {
+            bool const elsewhere = std::ranges::any_of(known_elsewhere, [&choice](std::string_view one) {
+                return equals_ignoring_case(one, choice);
+            });
+            return error(errc::invalid_option,
+                         "AZURE_TOKEN_CREDENTIALS is '" + bounded_message(choice, 100) + "', which is " +
+                             (elsewhere ? "known, but not supported here; supported are: " : "none of: ") +
+                             choices);
+        }
         chain_ = std::make_shared<chained_source<Lazy>>(std::move(chosen));
         if (joined_)
             chain_->join_chain();

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -107,11 +108,44 @@ int change_to_root([[maybe_unused]] Actions* actions)
     return 0;
 }
 
-/// Starts the program that the first word names, looked for in PATH: with the words as its arguments, this
-/// environment, a process group of its own, nothing to read, and none of this process's signal settings. 0,
+/// What C takes: pointers to the texts, and null behind them.
+inline std::vector<char*> pointers_to(std::vector<std::string> const& texts)
+{
+    std::vector<char*> out;
+    out.reserve(texts.size() + 1);
+    for (std::string const& text : texts)
+        out.push_back(const_cast<char*>(text.c_str())); // NOLINT(*-const-cast): C's declaration; it reads
+    out.push_back(nullptr);
+    return out;
+}
+
+/// This process's environment, with each of `variables` ("NAME=value") in the place of its own.
+inline std::vector<char*> environment_with(std::vector<std::string> const& variables)
+{
+    std::vector<char*> out = pointers_to(variables);
+    for (char** at = environ; at && *at; ++at) {
+        std::string_view const text(*at);
+        std::string_view const name = text.substr(0, text.find('=') + 1);
+        bool const replaced = std::ranges::any_of(
+            variables, [name](std::string const& one) { return !name.empty() && one.starts_with(name); });
+        if (!replaced)
+            out.insert(out.end() - 1, *at);
+    }
+    return out;
+}
+
+/// What a program is started with.
+class child_command
+{
+public:
+    std::vector<std::string> words;     ///< Its name, which is looked for in PATH, and its arguments.
+    std::vector<std::string> variables; ///< "NAME=value", beside or instead of this process's own.
+};
+
+/// Starts it with a process group of its own, nothing to read, and none of this process's signal settings. 0,
 /// or the system's reason.
 template <class = void>
-int spawn(std::vector<std::string> const& words, int output, int complaint, pid_t& child)
+int spawn(child_command const& command, int output, int complaint, pid_t& child)
 {
     class plan
     {
@@ -161,13 +195,10 @@ int spawn(std::vector<std::string> const& words, int output, int complaint, pid_
     for (int const failed : steps)
         if (failed != 0)
             return failed;
-    std::vector<char*> arguments;
-    arguments.reserve(words.size() + 1);
-    for (std::string const& word : words)
-        arguments.push_back(
-            const_cast<char*>(word.c_str())); // NOLINT(*-const-cast): C's declaration; it reads
-    arguments.push_back(nullptr);
-    return posix_spawnp(&child, arguments.front(), &how.actions, &how.attributes, arguments.data(), environ);
+    std::vector<char*> arguments = pointers_to(command.words);
+    std::vector<char*> environment = environment_with(command.variables);
+    return posix_spawnp(&child, arguments.front(), &how.actions, &how.attributes, arguments.data(),
+                        environment.data());
 }
 
 /// A program under way. All but its end happens on one thread at a time, that of its executor.
@@ -183,7 +214,7 @@ public:
     ~child_run() { stop(); }
 
     /// 0, or the system's reason.
-    int start(std::vector<std::string> const& words)
+    int start(child_command const& command)
     {
         owned_descriptor output;
         owned_descriptor complaint;
@@ -191,7 +222,7 @@ public:
             return failed;
         if (int const failed = open(complaint_, complaint))
             return failed;
-        if (int const failed = spawn<>(words, output.number(), complaint.number(), child_))
+        if (int const failed = spawn<>(command, output.number(), complaint.number(), child_))
             return failed;
         read(output_);
         read(complaint_);
@@ -298,9 +329,11 @@ private:
     int code_ = 0;
 };
 
-/// Runs a program, which ends with this coroutine at the latest. Where it runs is a strand.
+/// Runs a program (see child_command), which ends with this coroutine at the latest. Where it runs is a
+/// strand.
 template <class = void>
-net::awaitable<child_report> run_child(std::vector<std::string> words, child_limits limits)
+net::awaitable<child_report> run_child(std::vector<std::string> words, child_limits limits,
+                                       std::vector<std::string> variables = {})
 {
     class stop
     {
@@ -313,7 +346,8 @@ net::awaitable<child_report> run_child(std::vector<std::string> words, child_lim
     std::unique_ptr<child_run<void>, stop> const at_the_latest(run.get());
     auto const due = std::chrono::steady_clock::now() + limits.time;
     child_report report;
-    report.code = run->start(words);
+    child_command const command{std::move(words), std::move(variables)};
+    report.code = run->start(command);
     if (report.code != 0) {
         report.end = child_end::not_started;
         co_return report;
@@ -343,7 +377,7 @@ net::awaitable<child_report> run_child(std::vector<std::string> words, child_lim
 #else
 
 template <class = void>
-net::awaitable<child_report> run_child(std::vector<std::string>, child_limits)
+net::awaitable<child_report> run_child(std::vector<std::string>, child_limits, std::vector<std::string> = {})
 {
     child_report report;
     co_return report;

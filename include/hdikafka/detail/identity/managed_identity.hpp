@@ -6,13 +6,15 @@
 #include <hdikafka/detail/call/auth_challenge.hpp>
 #include <hdikafka/detail/call/call.hpp>
 #include <hdikafka/detail/call/token_source.hpp>
+#include <hdikafka/detail/http/request.hpp>
 #include <hdikafka/detail/http/url.hpp>
 #include <hdikafka/detail/identity/arc_key.hpp>
+#include <hdikafka/detail/identity/entra_hints.hpp>
+#include <hdikafka/detail/identity/imds_plan.hpp>
 #include <hdikafka/detail/identity/managed_identity_plan.hpp>
 #include <hdikafka/detail/identity/settings.hpp>
 #include <hdikafka/detail/identity/token_response.hpp>
 #include <hdikafka/detail/net/transport.hpp>
-#include <hdikafka/detail/rest/service_error.hpp>
 #include <hdikafka/detail/run/children.hpp>
 #include <hdikafka/detail/run/operation.hpp>
 #include <hdikafka/detail/run/task.hpp>
@@ -41,11 +43,28 @@ public:
     }
 
     url target;
-    std::string id;                      ///< x-ms-client-request-id
-    identity_plan const* plan = nullptr; ///< Whose field it carries; null: no endpoint's.
-    retry_policy retry;                  ///< None unless it is changed.
-    authorization shown;                 ///< For Authorization, or null.
+    std::string id;                            ///< x-ms-client-request-id
+    std::shared_ptr<identity_plan const> plan; ///< Whose field it carries; null: no endpoint's.
+    retry_policy retry;                        ///< None unless it is changed.
+    authorization shown;                       ///< For Authorization, or null.
 };
+
+/// A field that is wiped with the last request that has it.
+inline shared_fields secret_field(std::string_view name, std::string_view value)
+{
+    class wipe
+    {
+    public:
+        void operator()(request_fields* fields) const noexcept
+        {
+            cleanse(const_cast<std::string&>(fields->text())); // NOLINT(*-const-cast): it is no constant
+            delete fields;
+        }
+    };
+    std::shared_ptr<request_fields> const out(new request_fields, wipe());
+    out->add(name, value);
+    return out;
+}
 
 /// `answer` has the last answer also after a failure.
 template <class = void>
@@ -54,9 +73,10 @@ task call_identity_host(operation_ptr op, transport_ptr http, identity_request c
 {
     call_label info("token", std::string());
     info.request_id = asked.id;
-    http_request request("GET", asked.target.path);
+    shared_fields own;
     if (asked.plan)
-        request.add(asked.plan->field, asked.plan->value.text());
+        own = secret_field(asked.plan->field, asked.plan->value.text());
+    http_request request("GET", asked.target.path, own);
     request.add("Accept", "application/json");
     request.add("Accept-Encoding", "identity");
     request.add("User-Agent", http->settings().user_agent);
@@ -72,8 +92,8 @@ task call_identity_host(operation_ptr op, transport_ptr http, identity_request c
     co_return outcome;
 }
 
-/// Looking for IMDS, which must not take long: an operation of its own, with a deadline of its own. It
-/// succeeds when anything answers.
+/// Looking for IMDS, which must not take long: a request as an operation of its own, with a deadline of its
+/// own.
 template <class Lazy = void>
 class imds_search final : public child<Lazy>
 {
@@ -84,20 +104,18 @@ public:
     public:
         std::mutex mutex;
         waiters<result<void>> waiting{mutex};
+        call_answer answer; ///< Whole before the outcome is told.
     };
     using place = typename waiters<result<void>>::place;
 
-    imds_search(std::shared_ptr<hall> tells, transport_ptr http, identity_request probe)
-        : tells_(std::move(tells)), http_(std::move(http)), probe_(std::move(probe))
+    imds_search(std::shared_ptr<hall> tells, transport_ptr http, identity_request asked)
+        : tells_(std::move(tells)), http_(std::move(http)), asked_(std::move(asked))
     {}
 
     task run(operation_ptr op) override
     {
-        call_answer answer;
-        auto const outcome = co_await call_identity_host<>(op, http_, probe_, answer);
-        if (!outcome && outcome.error().info().http_status == 0)
-            co_return outcome;
-        co_return result<void>();
+        auto outcome = co_await call_identity_host<>(op, http_, asked_, tells_->answer);
+        co_return outcome;
     }
 
     void ended(result<void> const& outcome) noexcept override
@@ -109,7 +127,7 @@ public:
 private:
     std::shared_ptr<hall> const tells_;
     transport_ptr const http_;
-    identity_request const probe_;
+    identity_request const asked_;
 };
 
 template <class = void>
@@ -127,13 +145,14 @@ public:
     task request(operation_ptr op, transport_ptr http, std::string const&, token_grant& grant) override
     {
         grant.source = "managed identity";
-        auto const planned = plan_identity(settings_, identity_environment());
+        auto planned = plan_identity(settings_, identity_environment());
         if (!planned)
             co_return planned.error();
-        identity_plan const& plan = planned.value();
+        auto const own = std::make_shared<identity_plan const>(std::move(planned).value());
+        identity_plan const& plan = *own;
         grant.source = source_name(plan.host);
         identity_request asked(plan.endpoint, http->random().uuid());
-        asked.plan = &plan;
+        asked.plan = own;
         call_answer answer;
         auto outcome = result<void>();
         if (plan.host == identity_host::imds)
@@ -142,7 +161,9 @@ public:
             outcome = co_await ask_local(op, http, asked, answer);
         if (!outcome)
             co_return outcome;
-        auto parsed = parse_token_response(answer.response.body_text(), std::chrono::system_clock::now());
+        std::string const from = who(plan) + " answered, and the answer";
+        auto parsed =
+            parse_token_response(answer.response.body_text(), std::chrono::system_clock::now(), from);
         answer.response.cleanse();
         if (!parsed)
             co_return answer.unreadable(parsed.error());
@@ -177,10 +198,10 @@ private:
     task ask_imds(operation_ptr op, transport_ptr http, identity_request& asked, call_answer& answer)
     {
         if (in_chain_ && !found_) {
-            auto const found = co_await find_imds(op, http, asked);
-            if (!found)
+            bool served = false;
+            auto const found = co_await find_imds(op, http, asked, answer, served);
+            if (!found || served)
                 co_return found;
-            found_ = true;
         }
         imds_retries retries;
         for (;;) {
@@ -196,7 +217,43 @@ private:
         }
     }
 
-    task find_imds(operation_ptr op, transport_ptr http, identity_request const& asked)
+    /// Asks without the field first, which no other program can be made to forget. What then answers like a
+    /// stranger is asked for a token once, and may have one: `served`, with `answer`. Otherwise there is no
+    /// managed identity here, which holds for a while.
+    task find_imds(operation_ptr op, transport_ptr http, identity_request const& asked, call_answer& answer,
+                   bool& served)
+    {
+        std::string const where = asked.target.host_field();
+        std::string why = absence_.recall(where, steady_clock::now());
+        if (!why.empty())
+            co_return error(errc::no_credential, why);
+        identity_request const probe(imds_probe(*asked.plan), asked.id);
+        result<void> found;
+        auto waited = co_await look(op, http, probe, answer, found);
+        if (!waited)
+            co_return waited;
+        if (answered(found) && !shows_imds(answer.response)) {
+            waited = co_await look(op, http, asked, answer, found);
+            if (!waited)
+                co_return waited;
+            auto const now = std::chrono::system_clock::now();
+            served = found && parse_token_response(answer.response.body_text(), now);
+        }
+        found_ = served || (answered(found) && shows_imds(answer.response));
+        if (found_)
+            co_return result<void>();
+        why = "managed identity: there is no instance metadata service: ";
+        why += answered(found) ? where + " answered " + stranger_in_words(answer.response)
+                               : found.error().cause();
+        absence_.note(where, why, steady_clock::now());
+        co_return error(errc::no_credential, why);
+    }
+
+    static bool answered(result<void> const& found) { return found || found.error().info().http_status != 0; }
+
+    /// One request, for a second at most; fails only with the operation's own end.
+    task look(operation_ptr op, transport_ptr http, identity_request const& asked, call_answer& answer,
+              result<void>& found)
     {
         constexpr std::chrono::seconds limit(1);
         auto const hall = std::make_shared<typename imds_search<>::hall>();
@@ -204,25 +261,28 @@ private:
         hall->waiting.join(mine); // nobody else is there yet
         auto const own = http->make_operation(steady_clock::now() + limit);
         children<> search;
-        search.start(own, std::make_unique<imds_search<>>(
-                              hall, http, identity_request(imds_probe(*asked.plan), asked.id)));
+        search.start(own, std::make_unique<imds_search<>>(hall, http, asked));
         op->end_phase(); // of what was done before: only the operation's own end may end the wait
         auto const waited = co_await mine.wait("looking for the instance metadata service");
         search.cancel(); // if it goes on
         if (!waited)
             co_return waited;
-        auto const found = mine.take();
-        if (!found)
-            co_return error(errc::no_credential, "managed identity: there is no instance metadata service: " +
-                                                     found.error().cause());
-        co_return found;
+        found = mine.take();
+        answer = std::move(hall->answer);
+        co_return waited;
+    }
+
+    /// For errors: who was asked, and where.
+    static std::string who(identity_plan const& plan)
+    {
+        return std::string(source_name(plan.host)) + ": " + plan.endpoint.host_field();
     }
 
     /// What a failed call means for the identity. `key`: what the request showed.
     error explain(identity_plan const& plan, error const& failure, http_response const& answer,
                   std::string_view key) const
     {
-        std::string cause = std::string(source_name(plan.host)) + ": ";
+        std::string cause = who(plan);
         diagnostics about = failure.info();
         int const status = about.http_status;
         bool const imds = plan.host == identity_host::imds;
@@ -230,34 +290,35 @@ private:
         if (status == 0) {
             if (imds && in_chain_ && unreachable(code))
                 code = errc::no_credential;
-            return error(code, std::move(about), cause + failure.cause());
+            return error(code, std::move(about), cause + " was asked: " + failure.cause());
         }
         std::vector<std::string> secrets = plan.secrets();
         secrets.emplace_back(key);
         read_authority_error(answer.body_text(), secrets, about);
         for (std::string& one : secrets)
             cleanse(one);
-        if (lacks_identity(plan.host, status, about.server_message))
+        bool const none = lacks_identity(plan.host, status, about.server_message);
+        if (none)
             code = errc::no_credential;
         else if (status >= 400 && status < 500 && status != 408 && status != 429)
             code = errc::token_refused;
         about.retriable(imds ? imds_retries::passes(status) : about.retriable());
         // The service's own failures have texts that speak of topics.
-        if (code == failure.code())
-            cause += failure.cause();
-        else
+        cause += " answered " + (code == failure.code() ? failure.cause() : refusal_in_words(about));
+        if (none)
+            cause += " (no such identity is assigned here: assign it, or name one that is)";
+        else if (imds && !shows_imds(answer))
             cause +=
-                "HTTP " + std::to_string(status) + ": " + bounded_message(about.server_message, shown_words);
+                " (the instance metadata service of Azure answers otherwise: is this a machine in Azure?)";
         return error(code, std::move(about), cause);
     }
-
-    static constexpr std::size_t shown_words = 300;
 
     managed_identity_settings settings_;
     std::string key_folder_;
     int haste_;
     bool in_chain_ = false;
-    bool found_ = false; ///< IMDS has answered: it is not looked for again.
+    bool found_ = false;   ///< IMDS has answered: it is not looked for again.
+    imds_absence absence_; ///< Nor for a while when it has not.
 };
 
 } // namespace hdikafka::inline v0_1::detail

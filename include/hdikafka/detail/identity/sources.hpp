@@ -31,7 +31,10 @@ template <class = void>
 class client_secret_source final : public token_source
 {
 public:
-    explicit client_secret_source(client_secret_settings settings) : settings_(std::move(settings)) {}
+    explicit client_secret_source(client_secret_settings settings) : settings_(std::move(settings))
+    {
+        trim_names(settings_);
+    }
 
     task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
     {
@@ -39,8 +42,9 @@ public:
         auto endpoint = token_endpoint(settings_);
         if (!endpoint)
             co_return endpoint.error();
-        if (settings_.text.empty())
-            co_return error(errc::invalid_option, "the client secret is empty");
+        auto const sound = check_secret(settings_.text.text());
+        if (!sound)
+            co_return sound;
         auto outcome = co_await ask_entra<>(op, http, std::move(endpoint).value(), settings_, "client_secret",
                                             settings_.text, claims, grant);
         co_return outcome;
@@ -59,8 +63,10 @@ public:
     task request(operation_ptr, transport_ptr, std::string const&, token_grant& grant) override
     {
         if (!sendable_token(token_.text()))
-            co_return error(errc::invalid_option,
-                            "the bearer token is empty or has characters that no token has");
+            co_return error(
+                errc::invalid_option,
+                "the bearer token is empty, or has white space (a line end?) or other characters that "
+                "no token has");
         constexpr std::chrono::hours as_long_as_it_takes(24 * 365);
         grant.source = "bearer token";
         grant.token = access_token(token_.text(), as_long_as_it_takes);
@@ -103,7 +109,9 @@ class client_certificate_source final : public token_source
 {
 public:
     explicit client_certificate_source(client_certificate_settings settings) : settings_(std::move(settings))
-    {}
+    {
+        trim_names(settings_);
+    }
 
     task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
     {
@@ -141,8 +149,10 @@ class client_assertion_source final : public token_source
 {
 public:
     explicit client_assertion_source(client_assertion_settings settings)
-        : settings_(std::make_shared<client_assertion_settings const>(std::move(settings)))
-    {}
+    {
+        trim_names(settings);
+        settings_ = std::make_shared<client_assertion_settings const>(std::move(settings));
+    }
 
     task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
     {
@@ -175,7 +185,7 @@ public:
     void look(std::string& value, char const* variable)
     {
         if (value.empty())
-            value = environment_variable(variable);
+            value = name_variable(variable);
         if (value.empty())
             add(variable);
     }
@@ -202,7 +212,10 @@ template <class = void>
 class workload_identity_source final : public token_source
 {
 public:
-    explicit workload_identity_source(workload_identity_settings settings) : settings_(std::move(settings)) {}
+    explicit workload_identity_source(workload_identity_settings settings) : settings_(std::move(settings))
+    {
+        trim_names(settings_);
+    }
 
     task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
     {
@@ -223,12 +236,14 @@ public:
         for (bool again = false;; again = true) {
             auto outcome = co_await ask_entra<>(op, http, endpoint.value(), settings, "client_assertion",
                                                 assertion.value(), claims, grant);
-            if (outcome || again || outcome.error().code() != errc::token_refused)
+            if (outcome)
                 co_return outcome;
+            if (again || outcome.error().code() != errc::token_refused)
+                co_return explain(outcome.error());
             // The platform may have renewed it just then.
             auto newer = read(settings.file);
             if (!newer || newer.value().text() == assertion.value().text())
-                co_return outcome;
+                co_return explain(outcome.error());
             assertion = std::move(newer);
         }
     }
@@ -236,15 +251,32 @@ public:
 private:
     static result<secret> read(std::string const& path)
     {
+        auto const refuse = [&path](std::string const& fault) {
+            return error(errc::invalid_option, "workload identity: the token file " + path + " " + fault);
+        };
         constexpr std::size_t most = 64 * 1024;
         auto const content = read_secret_file(path, most);
-        std::string_view text;
-        if (content)
-            text = without_white_space_around(content.value().text());
+        if (!content)
+            return refuse(content.error().cause());
+        std::string_view const text = without_white_space_around(content.value().text());
+        if (text.empty())
+            return refuse("is empty");
         if (!sendable_token(text))
-            return error(errc::invalid_option,
-                         "workload identity: " + path + " is missing, empty, or holds no assertion");
+            return refuse("holds no assertion");
         return secret(std::string(text));
+    }
+
+    /// Where AKS binds identities, the file is meant for a proxy of the cluster, which only programs that
+    /// choose so may ask: this library does not. Its token was shown to Entra, as by all who do not choose
+    /// it.
+    static error explain(error const& failure)
+    {
+        if (failure.code() != errc::token_refused || name_variable("AZURE_KUBERNETES_TOKEN_PROXY").empty())
+            return failure;
+        return error(failure.code(), failure.info(),
+                     failure.cause() +
+                         " (AZURE_KUBERNETES_TOKEN_PROXY is set: identity bindings of AKS are not "
+                         "supported here; use its workload identity without them)");
     }
 
     workload_identity_settings settings_;
@@ -255,7 +287,10 @@ template <class = void>
 class environment_source final : public token_source
 {
 public:
-    explicit environment_source(entra_settings settings) : settings_(std::move(settings)) {}
+    explicit environment_source(entra_settings settings) : settings_(std::move(settings))
+    {
+        trim_names(settings_);
+    }
 
     task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
     {
@@ -266,14 +301,15 @@ public:
         missing.look(settings.client_id, "AZURE_CLIENT_ID");
         secret text(environment_variable("AZURE_CLIENT_SECRET"));
         client_certificate_settings certificate(settings);
-        certificate.path = environment_variable("AZURE_CLIENT_CERTIFICATE_PATH");
+        certificate.path = name_variable("AZURE_CLIENT_CERTIFICATE_PATH");
         certificate.passphrase = secret(environment_variable("AZURE_CLIENT_CERTIFICATE_PASSWORD"));
-        std::string const chain = environment_variable("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN");
+        std::string const chain = name_variable("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN");
         certificate.whole_chain = chain == "1" || equals_ignoring_case(chain, "true");
         if (text.empty() && certificate.path.empty())
             missing.add("AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH");
         if (missing)
             co_return missing.describe(grant.source);
+        std::string const tried = text.empty() ? "AZURE_CLIENT_CERTIFICATE_PATH" : "AZURE_CLIENT_SECRET";
         token_source_ptr chosen;
         if (text.empty())
             chosen = std::make_shared<client_certificate_source<>>(std::move(certificate));
@@ -282,6 +318,10 @@ public:
                 client_secret_settings(std::move(settings), std::move(text)));
         auto outcome = co_await chosen->request(op, http, claims, grant);
         grant.source.insert(0, "environment: ");
+        if (!outcome)
+            co_return error(outcome.error().code(), outcome.error().info(),
+                            "environment (AZURE_TENANT_ID, AZURE_CLIENT_ID, " + tried +
+                                "): " + outcome.error().cause());
         co_return outcome;
     }
 

@@ -4,8 +4,9 @@
 
 #include <hdikafka/access_token.hpp>
 #include <hdikafka/detail/base/secret.hpp>
-#include <hdikafka/detail/http/retry_after.hpp>
+#include <hdikafka/detail/identity/expiry.hpp>
 #include <hdikafka/detail/json/reader.hpp>
+#include <hdikafka/detail/json/values.hpp>
 #include <hdikafka/detail/rest/service_error.hpp>
 #include <hdikafka/result.hpp>
 
@@ -13,7 +14,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,81 +21,91 @@
 
 namespace hdikafka::inline v0_1::detail {
 
-/// A number of seconds that may be written as a number or as a string.
-template <class = void>
-bool read_seconds(json_reader& in, std::optional<std::int64_t>& out)
-{
-    if (in.peek() == json_kind::string) {
-        std::string_view raw;
-        if (!in.string(raw))
-            return false;
-        out = parse_count(raw);
-        return out.has_value();
-    }
-    std::int64_t number = 0;
-    if (!in.integer(number) || number < 0)
-        return false;
-    out = number;
-    return true;
-}
-
 /// Tokens are visible ASCII (RFC 6750 §2.1); anything else could not be sent in a header field.
 inline bool sendable_token(std::string_view token) noexcept
 {
     return !token.empty() && std::ranges::all_of(token, [](char c) { return c > 0x20 && c < 0x7f; });
 }
 
-/// A file's text as it was meant: many editors and agents end the line.
-inline std::string_view without_white_space_around(std::string_view text) noexcept
+/// What an issuer's JSON says of a token, member by member; wiped like the token that is in it.
+class issued_token
 {
-    constexpr std::string_view white_space = " \t\r\n";
-    text.remove_suffix(text.size() - (text.find_last_not_of(white_space) + 1));
-    text.remove_prefix(std::min(text.find_first_not_of(white_space), text.size()));
-    return text;
+public:
+    issued_token() = default;
+    issued_token(issued_token const&) = delete;
+    issued_token& operator=(issued_token const&) = delete;
+    ~issued_token() { cleanse(token_); }
+
+    /// Reads the token, the last of several. False only when there is no JSON value.
+    bool read_token(json_reader& in)
+    {
+        cleanse(token_);
+        seen_ = true;
+        text_ = in.peek() == json_kind::string;
+        return text_ ? read_text(in, token_) : in.skip();
+    }
+
+    /// The token; or what is wrong with the member `name`, in words that go on from `from`: who answered.
+    result<access_token> take(std::string const& from, std::string_view name,
+                              std::chrono::system_clock::time_point now) const
+    {
+        auto const refuse = [&](std::string_view fault) {
+            return error(errc::invalid_token_response, from + " has " + std::string(fault));
+        };
+        std::string const field(name);
+        if (!seen_)
+            return refuse("no " + field);
+        if (!text_)
+            return refuse("an " + field + " that is no string");
+        if (token_.empty())
+            return refuse("an empty " + field);
+        if (!sendable_token(token_))
+            return refuse("an " + field + " with characters that no token has");
+        access_token out(token_, life.lifetime(now));
+        if (life.refresh_in && *life.refresh_in > 0)
+            out.refresh_in(std::chrono::seconds(*life.refresh_in));
+        return out;
+    }
+
+    token_life life;
+
+private:
+    std::string token_;
+    bool seen_ = false;
+    bool text_ = false;
+};
+
+/// What an answer is that is no JSON object.
+inline char const* other_than_json(std::string_view body) noexcept
+{
+    body = without_white_space_around(without_byte_order_mark(body));
+    if (body.empty())
+        return " is empty";
+    return body.front() == '<' ? " is a page of HTML or XML, not JSON" : " is not a JSON object";
 }
 
-/// The life of a token of which the end is told.
-inline std::chrono::seconds life_until(std::int64_t end, std::chrono::system_clock::time_point now)
-{
-    return std::chrono::seconds(end) - std::chrono::floor<std::chrono::seconds>(now.time_since_epoch());
-}
-
-/// `now` is the wall clock's time, for answers that give only `expires_on`. The cause never quotes the
-/// body: it may hold the token.
+/// `now` is the wall clock's time, for answers that tell only a moment; `from` says who answered. The cause
+/// never quotes the body: it may hold the token.
 template <class = void>
-result<access_token> parse_token_response(std::string_view body, std::chrono::system_clock::time_point now)
+result<access_token> parse_token_response(std::string_view body, std::chrono::system_clock::time_point now,
+                                          std::string const& from = "the answer")
 {
-    std::string token;
-    std::optional<std::int64_t> expires_in;
-    std::optional<std::int64_t> expires_on;
-    std::optional<std::int64_t> refresh_in;
-    json_reader in(body);
+    issued_token issued;
+    json_reader in(without_byte_order_mark(body));
     bool const read = read_object(in, [&](std::string_view name) {
         if (name == "access_token")
-            return read_text(in, token);
+            return issued.read_token(in);
         if (name == "expires_in")
-            return read_seconds(in, expires_in);
+            return token_life::read_span(in, issued.life.expires_in);
         if (name == "expires_on")
-            return read_seconds(in, expires_on);
+            return token_life::read_moment(in, issued.life.expires_on);
         if (name == "refresh_in")
-            return read_seconds(in, refresh_in);
+            return token_life::read_span(in, issued.life.refresh_in);
         return in.skip();
     });
-    secret const text(std::move(token));
     if (!read || !in.finish())
-        return error(errc::invalid_token_response, "the authority's answer is not a token response");
-    if (!sendable_token(text.text()))
-        return error(errc::invalid_token_response, "the authority's answer has no usable access_token");
-
-    std::chrono::seconds life(600);
-    if (expires_in)
-        life = std::chrono::seconds(*expires_in);
-    else if (expires_on)
-        life = life_until(*expires_on, now);
-    access_token out(text.text(), life);
-    if (refresh_in)
-        out.refresh_in(std::chrono::seconds(*refresh_in));
-    return out;
+        return error(errc::invalid_token_response, from + other_than_json(body));
+    return issued.take(from, "access_token", now);
 }
 
 /// Adds what only an authority's errors have, in bounds; nothing of a body that is none.
