@@ -135,7 +135,7 @@ private:
 /// managed_identity_credential (the identity that AZURE_CLIENT_ID names, if it is set) and
 /// azure_cli_credential, chained in this order. AZURE_TOKEN_CREDENTIALS narrows them as it does for Azure's
 /// own libraries: "prod" leaves out the CLI, "dev" all others, and a name such as
-/// "ManagedIdentityCredential" all but that one.
+/// "ManagedIdentityCredential" all but that one; any other is errc::invalid_option.
 class default_credential : public entra_credential<default_credential, detail::default_source>
 {
 public:

@@ -16,7 +16,9 @@ namespace hdikafka::inline v0_1 {
 /// metadata service at 169.254.169.254 or AZURE_POD_IDENTITY_AUTHORITY_HOST; never through a proxy. The
 /// system-assigned identity unless one of the three functions names a user-assigned one; two of them are told
 /// by the first call that needs a token (errc::invalid_option). errc::no_credential where there is no such
-/// endpoint or identity.
+/// endpoint or identity. As one of several (chained_credential, default_credential) it looks whether the
+/// instance metadata service is there at all, for a second, and what answers in its place is nobody; it looks
+/// again after a minute at the earliest. Alone it asks with all the patience that the service may need.
 class managed_identity_credential
     : public detail::credential_of<managed_identity_credential, detail::managed_identity_source,
                                    detail::managed_identity_settings>
@@ -59,7 +61,8 @@ public:
 /// Whoever is signed in to the Azure CLI on a developer's machine: runs `az account get-access-token`,
 /// without a shell, for at most 13 s (errc::timed_out); it is ended with the request. errc::no_credential
 /// when it is not installed or nobody is signed in, errc::token_refused with its words when it fails
-/// otherwise. Not on Windows: errc::no_credential.
+/// otherwise. It runs in this process's environment, with AZURE_CORE_NO_COLOR and AZURE_CORE_ONLY_SHOW_ERRORS
+/// set. Not on Windows: errc::no_credential.
 class azure_cli_credential
     : public detail::credential_of<azure_cli_credential, detail::azure_cli_source, detail::azure_cli_settings>
 {

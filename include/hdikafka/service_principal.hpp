@@ -28,7 +28,10 @@ public:
 } // namespace detail
 
 /// What the credentials that ask Entra have in common. Bad values are told by the first call that needs a
-/// token (errc::invalid_option, errc::invalid_endpoint); Entra's own refusals as errc::token_refused.
+/// token (errc::invalid_option, errc::invalid_endpoint); Entra's own refusals as errc::token_refused, with a
+/// word on what to do about those that are usual. White space around ids, scope and authority, and around
+/// what the environment says in their place, is not meant and left out; a variable that holds nothing else is
+/// not set.
 template <class Kind, template <class> class Source, class Settings = detail::entra_settings>
 class entra_credential : public detail::credential_of<Kind, Source, Settings>
 {
@@ -59,7 +62,9 @@ class client_secret_credential
                               detail::client_secret_settings>
 {
 public:
-    /// The application (client) id and a secret of it, in the tenant, which is a GUID or a domain.
+    /// The application (client) id and a secret of it, in the tenant, which is a GUID or a domain. A secret
+    /// that begins or ends with white space, such as a line end, is refused and not sent
+    /// (errc::invalid_option).
     client_secret_credential(std::string tenant, std::string client_id, std::string secret)
         : entra_credential(
               detail::client_secret_settings(detail::entra_settings(std::move(tenant), std::move(client_id)),
@@ -75,8 +80,8 @@ class client_certificate_credential
 public:
     /// The file holds the certificate, its private key (RSA, 2048 bits or more) and perhaps its chain, as PEM
     /// or PFX. It is read for each token request, on a thread of the client's executor: a certificate that is
-    /// renewed on disk takes effect by itself, and a file that cannot be used is told by the call that needs
-    /// a token (errc::invalid_option).
+    /// renewed on disk takes effect by itself, and a file that cannot be used, such as one whose certificate
+    /// has expired by this machine's clock, is told by the call that needs a token (errc::invalid_option).
     client_certificate_credential(std::string tenant, std::string client_id, std::string path,
                                   std::string passphrase = "")
         : entra_credential(detail::client_certificate_settings(
@@ -121,7 +126,9 @@ public:
 
 /// A Kubernetes service account that Entra trusts: AZURE_TENANT_ID, AZURE_CLIENT_ID,
 /// AZURE_FEDERATED_TOKEN_FILE and AZURE_AUTHORITY_HOST, as the workload identity webhook sets them, looked at
-/// for each token request. The file is read each time, on a thread of the client's executor.
+/// for each token request. The file is read each time, on a thread of the client's executor. AKS's identity
+/// bindings (AZURE_KUBERNETES_TOKEN_PROXY and its like) are not supported: Entra is asked all the same, and
+/// its refusal then says so.
 class workload_identity_credential
     : public entra_credential<workload_identity_credential, detail::workload_identity_source,
                               detail::workload_identity_settings>

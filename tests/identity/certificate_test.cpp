@@ -376,7 +376,7 @@ TEST_CASE("a file cut off anywhere, or with a byte changed, is taken as it was o
     }
 }
 
-TEST_CASE("whether a certificate is valid today is not asked here")
+TEST_CASE("whether a certificate is valid today is asked of files alone")
 {
     for (long const days : {-30, 30}) {
         auto const made = client_certificates::self_signed(own().key.get(), "another day");

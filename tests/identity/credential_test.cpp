@@ -137,9 +137,7 @@ TEST_CASE("an answer without a token is no token")
           std::string(R"({"access_token":""})"), std::string(R"({"access_token":null})"),
           std::string(R"({"access_token":5})"), std::string(R"({"access_token":"a b"})"),
           std::string(R"({"access_token":"a\r\nX-Injected: 1"})"),
-          std::string(R"({"access_token":"caf\u00e9"})"),
-          std::string(R"({"access_token":"t","expires_in":"soon"})"),
-          std::string(R"({"access_token":"t","expires_in":-5})"), std::string(R"({"access_token":"t")"),
+          std::string(R"({"access_token":"caf\u00e9"})"), std::string(R"({"access_token":"t")"),
           std::string(R"(["t"])")}) {
         CAPTURE(body);
         CHECK(failure_of(http(200, body)).code() == hk::errc::invalid_token_response);

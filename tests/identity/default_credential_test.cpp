@@ -242,7 +242,10 @@ TEST_CASE("AZURE_TOKEN_CREDENTIALS narrows them")
                           chosen_of_all("ManagedIdentityCredential", "managed identity (IMDS)"),
                           chosen_of_all("AzureCliCredential", "Azure CLI"),
                           chosen_of_all("AzureCLICredential", "Azure CLI"), // as it is called in Go
-                          chosen_of_all(" prod\t", "environment: client secret"),
+                          chosen_of_all(" prod\t\n", "environment: client secret"),
+                          chosen_of_all(" \n", "environment: client secret"),
+                          chosen_of_all("PROD", "environment: client secret"),
+                          chosen_of_all("MANAGEDIDENTITYCREDENTIAL", "managed identity (IMDS)"),
                           chosen_of_all("", "environment: client secret"),
                           // Azure's libraries know these two.
                           chosen_of_all("AzurePowerShellCredential", no_choice),
@@ -255,6 +258,16 @@ TEST_CASE("AZURE_TOKEN_CREDENTIALS narrows them")
                           {"nothing", with({}, "dev"), "none", {no_az}},
                           {"nothing", with({}, "EnvironmentCredential"), "none", {no_environment}},
                       });
+    for (string const name :
+         {"AzurePowerShellCredential", "visualstudiocodecredential", "VisualStudioCredential",
+          "AzureDeveloperCliCredential", "InteractiveBrowserCredential", "BrokerCredential"}) {
+        surroundings const set(where, with(all, name));
+        CHECK(
+            ask(where).cause() ==
+            "AZURE_TOKEN_CREDENTIALS is '" + name +
+                "', which is known, but not supported here; supported are: prod, dev, EnvironmentCredential, "
+                "WorkloadIdentityCredential, ManagedIdentityCredential, AzureCliCredential");
+    }
     surroundings const set(where, with(all, "production"));
     CHECK(ask(where).cause() ==
           "AZURE_TOKEN_CREDENTIALS is 'production', which is none of: prod, dev, EnvironmentCredential, "
@@ -350,9 +363,9 @@ TEST_CASE("the environment's certificate is sent with its chain when it says so"
                                          hk::detail::base64_form::url)
             .value_or("");
     };
-    for (char const* const yes : {"1", "true", "True", "TRUE"})
+    for (char const* const yes : {"1", "true", "True", "TRUE", " 1\n"})
         CHECK(header(yes).find("\"x5c\":[") != string::npos);
-    for (char const* const no : {"", "0", "false", "yes", "11", " 1"})
+    for (char const* const no : {"", "0", "false", "yes", "11"})
         CHECK(header(no).find("\"x5c\"") == string::npos);
     CHECK(header(std::nullopt).starts_with("{\"alg\":\"PS256\""));
 }

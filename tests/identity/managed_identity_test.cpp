@@ -132,8 +132,6 @@ TEST_CASE("every answer that is no token has its meaning, and is asked for once"
         {machine, http(200, "<html>Sign in</html>"), invalid_token_response},
         {machine, http(200, "{}"), invalid_token_response},
         {web, http(200, R"({"access_token":"the-token with a blank"})"), invalid_token_response},
-        {web, http(200, R"({"access_token":"the-token","expires_on":"6/11/2024 8:49:37 AM +00:00"})"),
-         invalid_token_response},
         {web, "garbage\r\n\r\n", bad_status_line},
         {machine, "SSH-2.0-OpenSSH_9.2\r\n", bad_status_line},
         {web, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
@@ -160,7 +158,10 @@ TEST_CASE("an error says who was asked and what the answer was")
         script().serve(http(400, R"({"error":"invalid_request","error_description":"Identity not found",)"
                                  R"("error_codes":[7],"trace_id":"t","correlation_id":"c"})")));
     hk::error const failed = peer.failure();
-    CHECK(failed.cause() == "managed identity (IMDS): HTTP 400: Identity not found");
+    CHECK(failed.cause() ==
+          "managed identity (IMDS): 127.0.0.1:" + std::to_string(peer.server.port()) +
+              " answered HTTP 400, invalid_request: Identity not found (no such identity is "
+              "assigned here: assign it, or name one that is)");
     CHECK(failed.info().operation == "token");
     CHECK(failed.info().http_status == 400);
     CHECK(failed.info().server_code == "invalid_request");
@@ -172,7 +173,13 @@ TEST_CASE("an error says who was asked and what the answer was")
     identity_site busy(identity_host::app_service, script().serve(http(429, "{}", "Retry-After: 7\r\n")));
     hk::error const refused = busy.failure();
     CHECK(refused.info().retry_after == 7s);
-    CHECK(refused.cause() == "managed identity (App Service): HTTP 429, too many requests: {}");
+    CHECK(refused.cause() ==
+          "managed identity (App Service): 127.0.0.1:" + std::to_string(busy.server.port()) +
+              " answered HTTP 429, too many requests: {}");
+    identity_site odd(identity_host::app_service, script().serve(http(200, R"({"access_token":null})")));
+    CHECK(odd.failure().cause() ==
+          "managed identity (App Service): 127.0.0.1:" + std::to_string(odd.server.port()) +
+              " answered, and the answer has an access_token that is no string");
 }
 
 TEST_CASE("a token's end may be a time of day, as text")

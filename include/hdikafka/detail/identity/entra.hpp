@@ -133,9 +133,11 @@ error explain_refusal(std::string const& who, error const& failure, std::string_
         return error(failure.code(), std::move(about),
                      who + ": the token request failed: " + failure.cause());
     read_authority_error(body, secrets, about);
-    if (status < 400 || status >= 500 || status == 408 || status == 429)
-        return error(failure.code(), std::move(about),
-                     who + " answered the token request with " + failure.cause());
+    if (status < 400 || status >= 500 || status == 408 || status == 429) {
+        std::string const cause =
+            who + " answered the token request with " + failure_in_words(failure, about);
+        return error(failure.code(), std::move(about), cause);
+    }
     std::string const cause = who + " refused the token request: " + refusal_in_words(about);
     return error(errc::token_refused, std::move(about), cause);
 }

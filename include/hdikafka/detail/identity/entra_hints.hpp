@@ -99,14 +99,20 @@ inline std::string_view hint_for(diagnostics const& refusal) noexcept
     return known(entra_number(refusal.server_message));
 }
 
+/// Whether a server sent a page for people, of which nothing is worth telling.
+inline bool is_page(std::string_view words) noexcept
+{
+    auto const begin = words.find_first_not_of(" \r\n\t");
+    return begin != std::string_view::npos && words[begin] == '<';
+}
+
 /// A refusal in one line: status, code, and the words as far as they are not for its makers' support alone.
 template <class = void>
 std::string refusal_in_words(diagnostics const& refusal)
 {
     std::string out = "HTTP " + std::to_string(refusal.http_status);
     std::string_view words = refusal.server_message;
-    auto const begin = words.find_first_not_of(" \r\n\t");
-    if (begin != std::string_view::npos && words[begin] == '<')
+    if (is_page(words))
         return out + " with a page of HTML or XML";
     constexpr std::size_t shown = 300;
     words = words.substr(0, words.find("Trace ID:"));
@@ -119,6 +125,14 @@ std::string refusal_in_words(diagnostics const& refusal)
     if (!hint.empty())
         out.append(" (").append(hint) += ')';
     return out;
+}
+
+/// The same for an answer that is no refusal, such as a redirection or a failure of the service's own.
+template <class = void>
+std::string failure_in_words(error const& failure, diagnostics const& about)
+{
+    bool const page = is_page(about.server_message) && failure.code() != errc::redirected;
+    return page ? refusal_in_words(about) : failure.cause();
 }
 
 } // namespace hdikafka::inline v0_1::detail

@@ -304,7 +304,8 @@ private:
             code = errc::token_refused;
         about.retriable(imds ? imds_retries::passes(status) : about.retriable());
         // The service's own failures have texts that speak of topics.
-        cause += " answered " + (code == failure.code() ? failure.cause() : refusal_in_words(about));
+        cause += " answered " +
+                 (code == failure.code() ? failure_in_words(failure, about) : refusal_in_words(about));
         if (none)
             cause += " (no such identity is assigned here: assign it, or name one that is)";
         else if (imds && !shows_imds(answer))
