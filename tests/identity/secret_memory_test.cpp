@@ -1,6 +1,7 @@
 // What was secret is gone from memory that is given back, and from connections that lie idle.
-#include "support/identity/client_certificates.hpp"
+#include "support/base/environment.hpp"
 #include "support/base/freed_memory.hpp"
+#include "support/identity/client_certificates.hpp"
 #include "support/net/running.hpp"
 
 #include <hdikafka/detail/base/byte_buffer.hpp>
@@ -10,6 +11,7 @@
 #include <doctest/doctest.h>
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -100,6 +102,30 @@ TEST_CASE("a client's secret, its assertions and its tokens are wiped")
     CHECK(left.of([](std::string const&) -> hk::credential { return hk::token_callback(give_token); }) == 0);
     CHECK(left.of([](std::string const&) -> hk::credential { return hk::bearer_token(token); }) == 0);
     CHECK(left.good() == 10);
+}
+
+TEST_CASE("the secret by which App Service knows its program is wiped, whatever becomes of the request")
+{
+    std::string const header = "853b9a84-5bfa-4b22-a3f3-0b9a43d9ad8a";
+    scripted_server const service(script().serve(http(200, R"({"topics":["orders"]})")).forever());
+    for (std::string const& answer :
+         {traces::good_answer(), http(401, R"({"message":"not )" + header + "\"}"),
+          std::string("garbage\r\n")}) {
+        CAPTURE(answer);
+        bool const good = answer.find(token) != std::string::npos;
+        scripted_server const endpoint(script().serve(answer).forever(), std::nullopt);
+        variable const where("IDENTITY_ENDPOINT", endpoint.endpoint() + "/msi/token");
+        variable const shown("IDENTITY_HEADER", header);
+        CHECK(secrets_freed({header, token}, [&] {
+                  net::io_context io;
+                  hk::client const client(
+                      io.get_executor(),
+                      options_for(service.endpoint()).credential(hk::managed_identity_credential()));
+                  CHECK(run(io, client.topics()).good() == good);
+              }) == 0);
+        CHECK(endpoint.requests().size() == 1);
+        CHECK(endpoint.requests().at(0).field("x-identity-header") == header);
+    }
 }
 
 TEST_CASE("they are wiped, too, when the authority refuses, or answers with what is no token")

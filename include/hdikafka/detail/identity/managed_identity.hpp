@@ -49,23 +49,6 @@ public:
     authorization shown;                       ///< For Authorization, or null.
 };
 
-/// A field that is wiped with the last request that has it.
-inline shared_fields secret_field(std::string_view name, std::string_view value)
-{
-    class wipe
-    {
-    public:
-        void operator()(request_fields* fields) const noexcept
-        {
-            cleanse(const_cast<std::string&>(fields->text())); // NOLINT(*-const-cast): it is no constant
-            delete fields;
-        }
-    };
-    std::shared_ptr<request_fields> const out(new request_fields, wipe());
-    out->add(name, value);
-    return out;
-}
-
 /// `answer` has the last answer also after a failure.
 template <class = void>
 task call_identity_host(operation_ptr op, transport_ptr http, identity_request const& asked,
@@ -73,10 +56,9 @@ task call_identity_host(operation_ptr op, transport_ptr http, identity_request c
 {
     call_label info("token", std::string());
     info.request_id = asked.id;
-    shared_fields own;
+    http_request request("GET", asked.target.path);
     if (asked.plan)
-        own = secret_field(asked.plan->field, asked.plan->value.text());
-    http_request request("GET", asked.target.path, own);
+        request.add(asked.plan->field, asked.plan->value.text());
     request.add("Accept", "application/json");
     request.add("Accept-Encoding", "identity");
     request.add("User-Agent", http->settings().user_agent);
