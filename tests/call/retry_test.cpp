@@ -167,13 +167,80 @@ TEST_CASE("the longest wait is 800 ms, doubled for each retry, up to a minute")
     }
 }
 
-TEST_CASE("the wait is drawn evenly from nothing on")
+TEST_CASE("half of a wait is certain, and the rest is drawn evenly")
 {
     hk::retry_policy const policy;
-    CHECK(longest(policy, 0, 0) == 0ms);
-    CHECK(longest(policy, 0, 0.25) == 200ms);
-    CHECK(longest(policy, 0, 0.5) == 400ms);
-    CHECK(longest(policy, 2, 0.5) == 1600ms);
+    CHECK(longest(policy, 0, 0) == 400ms);
+    CHECK(longest(policy, 0, 0.25) == 500ms);
+    CHECK(longest(policy, 0, 0.5) == 600ms);
+    CHECK(longest(policy, 2, 0) == 1600ms);
+    CHECK(longest(policy, 2, 0.5) == 2400ms);
+}
+
+TEST_CASE("where nothing was written, retries go on for as long as the deadline allows")
+{
+    for (auto const code : {hk::errc::connect_failed, hk::errc::connect_timeout, hk::errc::resolve_failed,
+                            hk::errc::connection_lost}) {
+        CAPTURE(static_cast<int>(code));
+        for (auto const kind : {repeatable::freely, repeatable::unsent}) {
+            CHECK(decide_retry({}, kind, failed(code, false), 1'000'000, 0.5, for_ever));
+            CHECK_FALSE(decide_retry({}, kind, failed(code, true), 3, 0.5, for_ever));
+        }
+    }
+    CHECK_FALSE(decide_retry({}, repeatable::freely, answered(503, false), 3, 0.5, for_ever));
+}
+
+TEST_CASE("a count that is set holds for all retries, unless there is another for those of which nothing was "
+          "written")
+{
+    auto const made = [](hk::retry_policy const& policy, attempt_outcome const& outcome) {
+        int retries = 0;
+        while (decide_retry(policy, repeatable::freely, outcome, retries, 0.5, for_ever))
+            ++retries;
+        return retries;
+    };
+    auto const refused = failed(hk::errc::connect_failed, false);
+    for (int const count : {0, 1, 7}) {
+        CHECK(made(hk::retry_policy().max_retries(count), refused) == count);
+        CHECK(made(hk::retry_policy().max_retries(count).max_unsent_retries(5), refused) == 5);
+        CHECK(made(hk::retry_policy().max_retries(count).max_unsent_retries(5), answered(503)) == count);
+    }
+    CHECK(made(hk::retry_policy().max_unsent_retries(5), answered(503)) == 3);
+}
+
+TEST_CASE("a refused certificate and a wrong argument are not tried again, although nothing was written")
+{
+    for (auto const code : {hk::errc::certificate_refused, hk::errc::host_mismatch, hk::errc::tls_failed,
+                            hk::errc::proxy_refused, hk::errc::invalid_option}) {
+        CAPTURE(static_cast<int>(code));
+        CHECK_FALSE(repeated(repeatable::freely, failed(code, false)));
+        CHECK_FALSE(repeated(repeatable::unsent, failed(code, false)));
+    }
+}
+
+TEST_CASE("where nothing was written no wait is longer than five seconds")
+{
+    auto const refused = failed(hk::errc::connect_failed, false);
+    CHECK(decide_retry({}, repeatable::freely, refused, 20, 0, for_ever) == 2500ms);
+    CHECK(decide_retry({}, repeatable::freely, refused, 20, almost_one, for_ever) == 4999ms);
+    auto const shorter = hk::retry_policy().max_delay(2s);
+    CHECK(decide_retry(shorter, repeatable::freely, refused, 20, 0, for_ever) == 1000ms);
+}
+
+TEST_CASE("where nothing was written, a wait that is longer than the time left is cut to half of that")
+{
+    auto const refused = failed(hk::errc::connect_failed, false);
+    auto const wait = [&refused](milliseconds left) {
+        return decide_retry({}, repeatable::unsent, refused, 20, 0.5, left);
+    };
+    CHECK(wait(3751ms) == 3750ms);
+    CHECK(wait(3750ms) == 1875ms);
+    CHECK(wait(1875ms) == 937ms);
+    CHECK(wait(200ms) == 100ms);
+    CHECK_FALSE(wait(199ms)); // too late for another look
+    CHECK_FALSE(wait(0ms));
+    CHECK_FALSE(wait(-1s));
+    CHECK_FALSE(decide_retry({}, repeatable::freely, answered(503), 2, 0.5, 2s)); // it was answered
 }
 
 TEST_CASE("no policy makes a wait negative or overflow")
@@ -211,10 +278,10 @@ TEST_CASE("no wait goes past the call's deadline")
     auto const within = [&policy](attempt_outcome const& outcome, double random, milliseconds left) {
         return decide_retry(policy, repeatable::freely, outcome, 0, random, left).has_value();
     };
-    CHECK(within(answered(503), 0.5, 401ms));
-    CHECK_FALSE(within(answered(503), 0.5, 400ms)); // there would be no time left to try
-    CHECK_FALSE(within(answered(503), 0.5, 399ms));
-    CHECK(within(answered(503), 0.0, 1ms));
+    CHECK(within(answered(503), 0.5, 601ms));
+    CHECK_FALSE(within(answered(503), 0.5, 600ms)); // there would be no time left to try
+    CHECK_FALSE(within(answered(503), 0.5, 599ms));
+    CHECK(within(answered(503), 0.0, 401ms));
     CHECK_FALSE(within(answered(503), 0.0, 0ms));
     CHECK_FALSE(within(answered(503), 0.0, -5ms));
     auto asked = answered(429);

@@ -203,10 +203,11 @@ public:
     {
         double const share = spec_.retry.jitter() ? spec_.retry.jitter()() : random.unit();
         bool const behind = met_node_behind();
+        int& retries = unsent(outcome) ? unsent_retries_ : retries_;
         auto const delay = behind ? decide_second_look(spec_.retry, looks_, share, left)
-                                  : decide_retry(spec_.retry, spec_.kind, outcome, retries_, share, left);
+                                  : decide_retry(spec_.retry, spec_.kind, outcome, retries, share, left);
         if (delay) {
-            ++(behind ? looks_ : retries_);
+            ++(behind ? looks_ : retries);
             elsewhere_ = behind;
             report_.retry_follows(outcome, judged_, *delay);
         }
@@ -308,7 +309,8 @@ private:
     call_report<> report_;
     result<void> judged_; ///< What the last attempt is to the call.
     int retries_ = 0;
-    int looks_ = 0; ///< Retries because of nodes that were behind.
+    int unsent_retries_ = 0; ///< Retries where nothing had been written.
+    int looks_ = 0;          ///< Retries because of nodes that were behind.
     bool renewed_ = false;
     bool replayed_ = false;
     bool elsewhere_ = false;    ///< The next attempt goes over a connection of its own.

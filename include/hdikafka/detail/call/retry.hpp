@@ -21,14 +21,6 @@ enum class repeatable : unsigned char
     unsent, ///< A produce: only when no byte of it was written.
 };
 
-/// Failures that the next attempt may not meet. A refused certificate, a framing error and the
-/// caller's own cancellation or deadline are not among them.
-inline bool transient_failure(std::error_code code) noexcept
-{
-    return code == errc::connect_timeout || code == errc::idle_timeout || code == errc::resolve_failed ||
-           code == errc::connect_failed || code == errc::connection_lost || code == errc::truncated;
-}
-
 /// Whether the failure says that the same request may succeed later.
 inline bool transient(attempt_outcome const& outcome) noexcept
 {
@@ -68,25 +60,44 @@ inline bool reuse_race(attempt_outcome const& outcome) noexcept
     return (lost && outcome.reused && !outcome.answered) || waited_in_vain(outcome);
 }
 
+/// Whether there is no answer and nothing was written: the service has not even met the request, most often
+/// because no connection could be made. Such retries have a count of their own.
+inline bool unsent(attempt_outcome const& outcome) noexcept { return outcome.code && !outcome.bytes_written; }
+
+/// A wait that doubles with each retry: half of it is certain, so that none is used up at once, and the rest
+/// is drawn ("equal jitter" in Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
+inline milliseconds back_off(milliseconds first, milliseconds most, int retries, double random)
+{
+    most = std::max(most, milliseconds(0));
+    milliseconds whole = std::clamp(first, milliseconds(0), most);
+    for (int i = 0; i < retries && whole < most; ++i)
+        whole = whole <= most / 2 ? whole * 2 : most;
+    milliseconds const half = whole / 2;
+    auto const drawn = static_cast<double>((whole - half).count()) * random;
+    return half + milliseconds(static_cast<milliseconds::rep>(drawn));
+}
+
 /// Decides after an attempt: nullopt to give up, else how long to wait before the next one.
-/// `retries` counts those made already; `random` is in [0, 1); `left` is the time to the call's deadline.
+/// `retries` counts those of this kind made already; `random` is in [0, 1); `left` is the time to the call's
+/// deadline.
 inline std::optional<milliseconds> decide_retry(retry_policy const& policy, repeatable kind,
                                                 attempt_outcome const& outcome, int retries, double random,
                                                 milliseconds left)
 {
-    if (!transient(outcome) || retries >= policy.max_retries() || !harmless(policy, kind, outcome))
+    constexpr milliseconds longest_unsent{5'000}; // the pool paces connections, whoever waits for them
+    constexpr milliseconds last_moment{100};
+    bool const nothing_met = unsent(outcome);
+    int const most_retries = nothing_met ? policy.max_unsent_retries() : policy.max_retries();
+    if (!transient(outcome) || retries >= most_retries || !harmless(policy, kind, outcome))
         return std::nullopt;
-
-    milliseconds const most = std::max(policy.max_delay(), milliseconds(0));
-    milliseconds ceiling = std::clamp(policy.base_delay(), milliseconds(0), most);
-    for (int i = 0; i < retries && ceiling < most; ++i)
-        ceiling = ceiling <= most / 2 ? ceiling * 2 : most;
-    auto delay = milliseconds(static_cast<milliseconds::rep>(static_cast<double>(ceiling.count()) * random));
+    milliseconds const most = nothing_met ? std::min(policy.max_delay(), longest_unsent) : policy.max_delay();
+    milliseconds delay = back_off(policy.base_delay(), most, retries, random);
     if (outcome.retry_after)
         delay = std::max(delay, *outcome.retry_after);
-    if (delay >= left)
-        return std::nullopt;
-    return delay;
+    // Time that is left is used: sooner is better than never.
+    if (nothing_met && delay >= left && left / 2 >= std::min(policy.base_delay() / 2, last_moment))
+        delay = left / 2;
+    return delay < left ? std::optional(delay) : std::nullopt;
 }
 
 /// The same after "not found" for a topic that was seen a moment ago: a node whose cache is behind did
@@ -99,10 +110,8 @@ inline std::optional<milliseconds> decide_second_look(retry_policy const& policy
     constexpr milliseconds first{200};
     if (policy.max_retries() <= 0 || looks >= most)
         return std::nullopt;
-    // Not less than half of it: what has to pass is time.
-    milliseconds const whole = std::clamp(policy.base_delay(), milliseconds(0), first) * (1 << looks);
-    auto const share = static_cast<milliseconds::rep>(static_cast<double>(whole.count()) * random);
-    milliseconds const delay = (whole + milliseconds(share)) / 2;
+    milliseconds const delay =
+        back_off(std::min(policy.base_delay(), first), first * (1 << most), looks, random);
     return delay < left ? std::optional(delay) : std::nullopt;
 }
 

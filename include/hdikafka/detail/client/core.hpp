@@ -177,7 +177,9 @@ private:
         out.max_connection_age = std::min(options.max_connection_age(), longest);
         out.max_connections = options.max_connections();
         out.user_agent = options.user_agent();
+        // Those who wait for a token are to learn in time why there is none, and chains to go on.
         out.retry = options.retry();
+        out.retry.max_unsent_retries(std::min(out.retry.max_unsent_retries(), out.retry.max_retries()));
         out.proxy = options.proxy();
         out.environment = proxy_environment();
         out.pinned = endpoint;

@@ -4,6 +4,7 @@
 
 #include <hdikafka/detail/http/request.hpp>
 #include <hdikafka/detail/http/response_parser.hpp>
+#include <hdikafka/error.hpp>
 #include <hdikafka/http_limits.hpp>
 #include <hdikafka/milliseconds.hpp>
 
@@ -42,6 +43,14 @@ public:
     /// In the operation's turn; once for each attempt that gets as far.
     virtual void header(response_parser const& answer) = 0;
 };
+
+/// Failures that the next attempt may not meet. A refused certificate, a framing error and the
+/// caller's own cancellation or deadline are not among them.
+inline bool transient_failure(std::error_code code) noexcept
+{
+    return code == errc::connect_timeout || code == errc::idle_timeout || code == errc::resolve_failed ||
+           code == errc::connect_failed || code == errc::connection_lost || code == errc::truncated;
+}
 
 /// What an attempt needs and where it leaves what comes of it; all of that outlives it.
 class attempt

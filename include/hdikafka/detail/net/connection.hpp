@@ -249,6 +249,17 @@ public:
     /// Whether the last exchange, if there was any, left it fit for another one.
     bool reusable() const noexcept { return end == connection_end::closed; }
 
+    /// Whether it has been idle since it was made: the server may have closed it meanwhile.
+    bool has_lain_idle() const noexcept { return last_used != never; }
+
+    /// It becomes idle although it has served nobody yet.
+    void rest_unused(transport_settings const& settings) noexcept
+    {
+        last_used = steady_clock::now();
+        retire_at =
+            retirement(last_used, made_at, settings.max_idle_time, settings.max_connection_age, std::nullopt);
+    }
+
     /// Whether that is still so after it lay idle.
     bool usable()
     {
