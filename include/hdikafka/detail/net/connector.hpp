@@ -8,6 +8,7 @@
 #include <hdikafka/detail/http/url.hpp>
 #include <hdikafka/detail/net/address_race.hpp>
 #include <hdikafka/detail/net/connection.hpp>
+#include <hdikafka/detail/net/names.hpp>
 #include <hdikafka/detail/net/proxy_choice.hpp>
 #include <hdikafka/detail/net/proxy_refusal.hpp>
 #include <hdikafka/detail/net/tls_context.hpp>
@@ -20,7 +21,6 @@
 #include <hdikafka/observer.hpp>
 #include <hdikafka/result.hpp>
 
-#include <atomic>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -29,19 +29,6 @@
 #include <utility>
 
 namespace hdikafka::inline v0_1::detail {
-
-/// A look-up of a host's addresses. getaddrinfo cannot be stopped: a call that gives up leaves it to finish
-/// here.
-class lookup
-{
-public:
-    explicit lookup(net::any_io_executor const& executor) : resolver(executor) {}
-
-    net::ip::tcp::resolver resolver;
-    std::atomic<bool> finished = false; ///< The rest may be looked at.
-    std::error_code failure;
-    net::ip::tcp::resolver::results_type found;
-};
 
 /// Makes one connection: look-up, race, tunnel, handshake. What it is given by reference outlives it.
 template <class = void>
@@ -78,8 +65,10 @@ public:
         for (;;) {
             auto link = std::make_unique<connection<>>(executor_, target_, settings_.observer);
             outcome = co_await race.run(peer_name(), link->stream.socket());
-            if (!outcome)
+            if (!outcome) {
+                names_of(executor_)->forget(peer_.host, peer_.port);
                 co_return outcome;
+            }
             if (proxy_)
                 outcome = co_await open_tunnel(link->stream);
             if (outcome && target_.is_https())
@@ -110,38 +99,15 @@ private:
             addresses.emplace_back(address, peer_.port);
             co_return result<void>();
         }
-        std::shared_ptr<lookup> const search = start_look_up();
-        while (!search->finished && !op_->interrupted())
-            co_await op_->park();
-        if (op_->interrupted()) {
-            search->resolver
-                .cancel(); // which begins no look-up that stands behind others in the context's queue
-            co_return op_->interruption("looking up the host of " + peer_name());
-        }
-        for (auto const& entry : search->found)
-            addresses.push_back(entry.endpoint());
-        if (addresses.empty() && is_localhost(peer_.host)) {
+        std::shared_ptr<name_lookups<>> const names = names_of(executor_);
+        auto outcome = co_await names->find(op_, peer_.host, peer_.port, peer_name(), addresses);
+        bool const unknown = !outcome && outcome.error().code() == errc::resolve_failed;
+        if (unknown && is_localhost(peer_.host)) {
             addresses.emplace_back(net::ip::address_v4::loopback(), peer_.port);
             addresses.emplace_back(net::ip::address_v6::loopback(), peer_.port);
+            outcome = result<void>();
         }
-        if (addresses.empty())
-            co_return error(errc::resolve_failed,
-                            "looking up the host of " + peer_name() + ": " + search->failure.message());
-        co_return result<void>();
-    }
-
-    std::shared_ptr<lookup> start_look_up()
-    {
-        auto search = std::make_shared<lookup>(executor_);
-        auto done = [search, op = op_](std::error_code ended, net::ip::tcp::resolver::results_type found) {
-            search->failure = ended;
-            search->found = std::move(found);
-            search->finished = true;
-            op->wake();
-        };
-        search->resolver.async_resolve(peer_.host, std::to_string(peer_.port),
-                                       net::ip::tcp::resolver::numeric_service, std::move(done));
-        return search;
+        co_return outcome;
     }
 
     /// Has the proxy that the stream is connected to connect to the target (RFC 9110 §9.3.6). What it says is

@@ -370,7 +370,7 @@ private:
     std::string waiting_for()
     {
         std::lock_guard const lock(mutex_);
-        std::string text = "waiting for a connection to " + target_.host + ":" + std::to_string(target_.port);
+        std::string text = "waiting for a connection to " + target_.authority();
         return last_failure_ && plan_.in_use() == 0 ? text + "; the last failure: " + last_failure_->cause()
                                                     : text;
     }
