@@ -2,10 +2,13 @@
 #include "support/net/full_listener.hpp"
 #include "support/net/running.hpp"
 
+#include <asio/thread_pool.hpp>
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <cstddef>
 #include <deque>
+#include <exception>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +18,7 @@ using namespace test;
 namespace {
 
 std::string const answer = http(200, R"({"topics":["orders"]})");
+std::string const last_answer = http(200, R"({"topics":["orders"]})", "Connection: close\r\n");
 using names = std::vector<std::string>;
 
 /// So many calls at once.
@@ -179,4 +183,25 @@ TEST_CASE("a call that runs out of time says what it waited for")
     std::string const text = failure.what();
     CAPTURE(text);
     CHECK(text.find("connection to 127.0.0.1:" + std::to_string(full.address().port())) != std::string::npos);
+}
+
+TEST_CASE("calls of several threads over connections that are lost, made and freed all end well")
+{
+    std::vector<script> scripts;
+    for (int i = 0; i != 30; ++i) {
+        scripts.push_back(script().without_handshake().reset());
+        scripts.push_back(script().serve(answer).serve(answer).serve(answer).read().send(last_answer));
+    }
+    scripts.push_back(script().serve(answer).forever());
+    scripted_server const server(std::move(scripts));
+    std::atomic<std::size_t> good = 0;
+    net::thread_pool threads(4);
+    hk::client const client(
+        threads.get_executor(),
+        options_for(server.endpoint()).retry(hk::retry_policy().base_delay(1ms)).total_timeout(1h));
+    for (int i = 0; i != 400; ++i)
+        net::co_spawn(threads, hk::as_result(client.topics()),
+                      [&good](std::exception_ptr, hk::result<names> const& end) { good += end ? 1 : 0; });
+    threads.join();
+    CHECK(good == 400);
 }
