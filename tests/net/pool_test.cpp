@@ -4,6 +4,8 @@
 
 #include <asio/thread_pool.hpp>
 #include <doctest/doctest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstddef>
@@ -55,6 +57,28 @@ private:
 };
 
 std::error_code const well;
+
+/// As long as it is there, the process may open no more files.
+class no_descriptors
+{
+public:
+    no_descriptors()
+    {
+        getrlimit(RLIMIT_NOFILE, &before_);
+        int const next = dup(STDERR_FILENO);
+        REQUIRE(next >= 0);
+        close(next);
+        rlimit none = before_;
+        none.rlim_cur = static_cast<rlim_t>(next);
+        REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    }
+    no_descriptors(no_descriptors const&) = delete;
+    no_descriptors& operator=(no_descriptors const&) = delete;
+    ~no_descriptors() { setrlimit(RLIMIT_NOFILE, &before_); }
+
+private:
+    rlimit before_{};
+};
 
 /// A service that is down for so many connections, each of which is lost before a handshake, and then well.
 std::vector<script> down_for(std::size_t connections)
@@ -204,4 +228,21 @@ TEST_CASE("calls of several threads over connections that are lost, made and fre
                       [&good](std::exception_ptr, hk::result<names> const& end) { good += end ? 1 : 0; });
     threads.join();
     CHECK(good == 400);
+}
+
+TEST_CASE("without a descriptor for a socket a call fails in time, and everything goes on afterwards")
+{
+    scripted_server const server(script().serve(last_answer));
+    net::io_context io;
+    hk::client const client(io.get_executor(), options_for(server.endpoint()));
+    REQUIRE(run(io, client.topics()).good());
+    server.wait_for_ends(1);
+    {
+        no_descriptors const left;
+        hk::error const failure = run(io, client.produce("orders", hk::records("v"))).error();
+        CHECK(failure.code() == hk::errc::connect_failed);
+        CHECK(failure.info().retriable());
+        CHECK(failure.info().persisted() == hk::persistence::none);
+    }
+    CHECK(run(io, client.topics()).good());
 }

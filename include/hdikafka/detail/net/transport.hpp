@@ -32,6 +32,11 @@ public:
     transport(net::any_io_executor executor, transport_settings settings)
         : maker_(std::make_shared<connection_maker<>>(std::move(executor), std::move(settings)))
     {}
+    transport(transport const&) = delete;
+    transport& operator=(transport const&) = delete;
+
+    /// Dials that are under way end with the client, too.
+    ~transport() { background()->close(); }
 
     net::any_io_executor const& executor() const noexcept { return maker_->executor(); }
     transport_settings const& settings() const noexcept { return maker_->settings(); }
