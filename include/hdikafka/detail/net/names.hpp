@@ -4,6 +4,7 @@
 
 #include <hdikafka/detail/net/address_race.hpp>
 #include <hdikafka/detail/run/asio_io.hpp>
+#include <hdikafka/detail/run/context_end.hpp>
 #include <hdikafka/detail/run/operation.hpp>
 #include <hdikafka/detail/run/task.hpp>
 #include <hdikafka/detail/run/waiters.hpp>
@@ -219,8 +220,7 @@ private:
 template <class = void>
 std::shared_ptr<name_lookups<>> names_of(net::any_io_executor const& executor)
 {
-    net::execution_context& context = net::query(executor, net::execution::context);
-    return net::use_service<lookup_service<>>(context).names;
+    return net::use_service<lookup_service<>>(context_of(executor)).names;
 }
 
 } // namespace hdikafka::inline v0_1::detail
