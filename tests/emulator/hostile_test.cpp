@@ -8,6 +8,7 @@
 
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
+#include <asio/post.hpp>
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -62,8 +63,6 @@ public:
     bool attack(std::uint64_t seed)
     {
         random_.seed(seed);
-        if (left_open_.size() > 8)
-            left_open_.pop_front();
         try {
             return attack_with(random_() % kind_count);
         } catch (std::exception const&) { // the emulator may close while we send, as it may reset
@@ -134,13 +133,17 @@ private:
         blocking_peer with = peer();
         with.send(text);
         int const heard = with.receive().status;
-        return heard == status || heard == 0;
+        return heard == status || heard == 503 || heard == 0;
     }
 
-    bool left_behind(string const& text)
+    bool left_behind(string const& text) { return left_behind(text, left_open_); }
+
+    bool left_behind(string const& text, std::deque<blocking_peer>& among) const
     {
-        left_open_.push_back(peer());
-        left_open_.back().send(text);
+        if (among.size() == 8)
+            among.pop_front();
+        among.push_back(peer());
+        among.back().send(text);
         return true;
     }
 
@@ -150,13 +153,14 @@ private:
         with.send(request(produce_line, bearer_ + "Transfer-Encoding: chunked\r\n"));
         for (int i = 0; i != 200; ++i)
             with.send("1;a=" + string(1'000, 'a') + "\r\nx\r\n");
-        return with.receive().status == 400;
+        int const heard = with.receive().status;
+        return heard == 400 || heard == 503;
     }
 
     bool large_body()
     {
         blocking_peer with = peer();
-        with.send(request(produce_line, "Content-Length: 8000000\r\n"));
+        with.send(request(produce_line, "Content-Length: 2000000\r\n"));
         bool const refused = with.receive().status == 401;
         for (size_t sent = 0; sent < mebibyte; sent += 65'536)
             with.send(string(65'536, 'x'));
@@ -187,16 +191,18 @@ private:
 
     bool never_read()
     {
-        string all;
+        string all = request("GET /v1/status", "");
         for (int i = 0; i != 50; ++i)
             all += request(read_line, bearer_);
-        return left_behind(all);
+        return left_behind(all, unread_) &&
+               unread_.back().receive().status == 200; // the others are on their way
     }
 
     hk::emulator const& emulator_;
     string bearer_;
     std::mt19937_64 random_;
     std::deque<blocking_peer> left_open_;
+    std::deque<blocking_peer> unread_;
 };
 
 /// Writes and reads as long as it is told to.
@@ -244,7 +250,7 @@ TEST_CASE("among hostile clients a good one is served, and memory is bounded")
     std::uint64_t const first = number("HDIKAFKA_SEED", 1);
     std::uint64_t const cases = number("HDIKAFKA_CASES", 250);
     MESSAGE("seeds " << first << " to " << first + cases - 1);
-    constexpr size_t buffered = 8 * mebibyte;
+    constexpr size_t buffered = 2 * mebibyte;
     net::io_context io;
     hk::emulator emulator(io.get_executor(), hk::emulator_options().max_buffered_bytes(buffered));
     emulator.add_topic("orders");
@@ -262,6 +268,7 @@ TEST_CASE("among hostile clients a good one is served, and memory is bounded")
     threads.emplace_back([&] {
         good.work(emulator, enough);
         --at_work;
+        net::post(io, [] {}); // to look at that
     });
     for (int i = 0; i != 4; ++i)
         threads.emplace_back([&] {
@@ -272,10 +279,11 @@ TEST_CASE("among hostile clients a good one is served, and memory is bounded")
                     bad_seed = seed;
             if (--at_work == 1)
                 enough = true;
+            net::post(io, [] {});
         });
     size_t most = 0;
     for (std::uint64_t soon = first; at_work != 0; soon += 100)
-        test::work_until(io, [&] {
+        test::step_until(io, [&] {
             most = std::max(most, test::live_bytes());
             return at_work == 0 || (next > soon && !enough);
         });
@@ -287,10 +295,11 @@ TEST_CASE("among hostile clients a good one is served, and memory is bounded")
     CHECK(good.failed == 0);
     CHECK(good.succeeded >= 20);
     CHECK(emulator.records("orders", 0).size() == static_cast<size_t>(good.succeeded));
-    // Besides what is counted: forty connections, what is remembered of requests, and one answer as it is
-    // made.
+    // Besides what is counted: seventy connections, an answer as it is made, what is written and what is
+    // remembered.
+    constexpr size_t uncounted = 22 * mebibyte;
     CAPTURE(most - before);
-    CHECK(most - std::min(most, before) < buffered + 16 * mebibyte);
+    CHECK(most - std::min(most, before) < buffered + uncounted + 1'024 * cases);
     emulator.stop();
     io.restart();
     io.run(); // nothing is left that would keep it
