@@ -454,6 +454,8 @@ TEST_CASE("what a server says on a connection that it had given up is no answer 
     CHECK_FALSE(hk::detail::reuse_race(late));
     CHECK(hk::detail::perhaps_done(late));
     late.reused = late.answered = true;
+    CHECK_FALSE(hk::detail::reuse_race(late)); // who goes on with the connection did not give it up
+    late.closes = true;
     CHECK(hk::detail::reuse_race(late));
     CHECK_FALSE(hk::detail::perhaps_done(late));
     CHECK(repeated(repeatable::unsent, late));

@@ -133,14 +133,14 @@ public:
     {
         name_service::get().plan(server_.port(), which.lookups);
         auto const trust = hk::tls_options().ca_pem(authorities::get().trusted_pem());
-        options = options_for(server_.endpoint("localhost"))
+        options = options_for(server_.endpoint("service.test"))
                       .retry(retry)
                       .tls(hk::tls_options(trust).configure([alive = alive_](SSL_CTX*) {}));
         if (which.asks_authority) {
             authority_.emplace(followed_by_good(which.authority));
             name_service::get().plan(authority_->port(), which.authority_lookups);
             options.credential(hk::client_secret_credential("tenant", "id", "secret")
-                                   .authority_host(authority_->endpoint("localhost")));
+                                   .authority_host(authority_->endpoint("service.test")));
         }
         if (which.needs_doors)
             doors_.emplace(which.asks_authority ? authority_->port() : server_.port());

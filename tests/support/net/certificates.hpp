@@ -17,7 +17,7 @@ namespace test {
 /// What a server shows.
 enum class certificate : unsigned char
 {
-    good,        ///< For localhost, 127.0.0.1 and ::1, from the test's authority.
+    good,        ///< For localhost, service.test, 127.0.0.1 and ::1, from the test's authority.
     untrusted,   ///< The same from another authority.
     expired,     ///< The same, until yesterday.
     other_host,  ///< For other.example alone.
@@ -51,7 +51,7 @@ public:
     certificate_text make(certificate which)
     {
         constexpr long day = 24 * 60 * 60;
-        char const* const everywhere = "DNS:localhost,IP:127.0.0.1,IP:::1";
+        char const* const everywhere = "DNS:localhost,DNS:service.test,IP:127.0.0.1,IP:::1";
         switch (which) {
         case certificate::good: return leaf(trusted_, "good", everywhere, day);
         case certificate::untrusted: return leaf(untrusted_, "untrusted", everywhere, day);

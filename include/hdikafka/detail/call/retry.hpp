@@ -57,7 +57,7 @@ inline bool reuse_race(attempt_outcome const& outcome) noexcept
 {
     bool const lost = outcome.code == errc::connection_lost || outcome.code == errc::truncated ||
                       outcome.code == errc::tls_failed;
-    return (lost && outcome.reused && !outcome.answered) || waited_in_vain(outcome);
+    return (lost && outcome.reused && !outcome.answered) || (waited_in_vain(outcome) && outcome.closes);
 }
 
 /// Whether there is no answer and nothing was written: the service has not even met the request, most often

@@ -27,6 +27,7 @@ public:
     bool reused = false;        ///< The connection had lain idle before.
     bool answered = false;      ///< A byte of an answer came.
     bool refused = false;  ///< The server had not accepted the client yet, and did not: it saw no request.
+    bool closes = false;   ///< An answer came, and the connection is not used after it.
     bool is_final = false; ///< The answer says that asking again changes nothing, whatever its status.
     std::chrono::steady_clock::time_point idle_since; ///< When a connection that was reused had served last.
     std::optional<milliseconds> retry_after;

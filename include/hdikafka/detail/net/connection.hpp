@@ -241,6 +241,7 @@ public:
         if (step != io_step::done)
             co_return met_with(target_.authority(), talk.failure().error());
         rest(talk, settings);
+        now.outcome.closes = !reusable();
         now.answer = talk.answer().take();
         talk_.reset();
         co_return result<void>();
