@@ -95,7 +95,7 @@ TEST_CASE("IMDS that stays busy is given up, with its last words")
         bool retriable;
     };
     for (row const& one :
-         {row{404, 4, token_refused, true}, row{408, 7, service_failed, true},
+         {row{404, 4, token_refused, true}, row{408, 4, service_failed, true},
           row{410, 8, token_refused, true}, row{429, 4, throttled, true}, row{500, 4, service_failed, true},
           row{501, 4, service_failed, true}, row{400, 1, token_refused, false},
           row{401, 1, token_refused, false}, row{403, 1, token_refused, false}}) {

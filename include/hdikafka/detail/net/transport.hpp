@@ -63,6 +63,7 @@ public:
     {
         lease<> held = pool.take(fresh);
         if (!held) {
+            op->end_phase(); // of what was done before: a connection has its own time
             auto const waited = co_await pool.wait_in_line(op, fresh, held);
             if (!waited)
                 co_return waited;
