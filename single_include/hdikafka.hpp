@@ -2091,6 +2091,10 @@ class token_cache;
 using token_cache_ptr = std::shared_ptr<token_cache<>>;
 
 template <class = void>
+class token_caches;
+using token_caches_ptr = std::shared_ptr<token_caches<>>;
+
+template <class = void>
 class checkpoint_file;
 using checkpoint_file_ptr = std::shared_ptr<checkpoint_file<>>;
 
@@ -2151,6 +2155,11 @@ checkpoint_file_ptr make_checkpoint_file(std::string path);
 /// place, so that the old ones or the new ones are there whenever the program is killed. One process at a
 /// time: a lock on PATH.lock, held from the first use on until the last copy of this object is gone.
 ///
+/// A file that is there keeps its mode, its owner and its group. Where the system does not permit that, it
+/// becomes the writer's, and a group that is another one may do no more than everybody. Other hard links to
+/// it stay with the old checkpoints, and access lists are not kept. Neither it nor its lock nor PATH.new may
+/// be anything but a regular file: of symbolic links only those are followed that lead to PATH itself.
+///
 /// Lifetime: copies share the file and the lock; what has begun keeps them, and the end of the executor's
 /// context waits for it. A child that is forked while the lock is held has it, too.
 ///
@@ -2174,7 +2183,8 @@ public:
     /// - Completion: the caller resumes on its own executor.
     /// - Errors: std::errc::device_or_resource_busy while another process, or another object of this one, has
     ///   the lock; errc::invalid_json when the file is not what was written, which is then left as it is;
-    ///   what the system says to the work on files.
+    ///   errc::invalid_option when it, or its lock, is no regular file; std::errc::file_too_large when it has
+    ///   more than 64 MiB; what the system says to the work on files.
     /// - Cancellation: none; it takes as long as the disk does.
     net::awaitable<std::vector<checkpoint>> load(std::string topic) override;
 
@@ -2236,6 +2246,237 @@ public:
 
 private:
     int number_ = -1;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+#endif
+
+// -------- hdikafka/detail/base/regular_file.hpp
+
+// Regular files, and nothing that is put in the place of one: a link, a pipe, a device.
+#ifndef HDIKAFKA_DETAIL_BASE_REGULAR_FILE_HPP
+#define HDIKAFKA_DETAIL_BASE_REGULAR_FILE_HPP
+
+#if __has_include(<sys/file.h>)
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// What the system said to the work on a file.
+inline error file_error(std::string const& doing, std::string const& path)
+{
+    return error(std::error_code(errno, std::system_category()),
+                 doing + " " + path + " failed: " + std::system_category().message(errno));
+}
+
+/// A file that is none is refused with what it is.
+inline void must_be_regular(struct stat const& about, std::string const& path)
+{
+    if (S_ISREG(about.st_mode))
+        return;
+    char const* what = "a device or a socket";
+    if (S_ISDIR(about.st_mode))
+        throw error(std::make_error_code(std::errc::is_a_directory), path + " is a directory");
+    if (S_ISLNK(about.st_mode))
+        what = "a symbolic link";
+    if (S_ISFIFO(about.st_mode))
+        what = "a pipe";
+    throw error(errc::invalid_option, path + " is " + what + ", not a regular file");
+}
+
+inline error file_too_large(std::string const& path, std::size_t most)
+{
+    return error(std::make_error_code(std::errc::file_too_large),
+                 path + " has more than " + std::to_string(most) + " bytes");
+}
+
+/// Which file it is, whatever its name.
+class file_identity
+{
+public:
+    explicit file_identity(struct stat const& about) noexcept : device_(about.st_dev), inode_(about.st_ino) {}
+
+    bool is_at(std::string const& path) const noexcept
+    {
+        struct stat about = {};
+        return ::lstat(path.c_str(), &about) == 0 && about.st_dev == device_ && about.st_ino == inode_;
+    }
+
+private:
+    dev_t device_;
+    ino_t inode_;
+};
+
+/// An open file; the methods throw what goes wrong. Opening it follows no link, waits for nobody and leaves
+/// it to no child.
+class regular_file
+{
+public:
+    /// Throws if it is not a regular file, and gives an object that is not open if there is none.
+    regular_file(std::string path, int flags, mode_t mode = 0666)
+        : path_(std::move(path)),
+          // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): that is open()
+          descriptor_(::open(path_.c_str(), flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, mode))
+    {
+        int const failure = errno;
+        struct stat about = {};
+        if (is_open() ? ::fstat(descriptor_.number(), &about) == 0 : ::lstat(path_.c_str(), &about) == 0)
+            must_be_regular(about, path_);
+        errno = failure;
+        if (!is_open() && errno != ENOENT)
+            throw file_error("opening", path_);
+        size_ = about.st_size;
+    }
+
+    bool is_open() const noexcept { return descriptor_.number() >= 0; }
+
+    /// Of an open one.
+    struct stat about() const
+    {
+        struct stat out = {};
+        if (::fstat(descriptor_.number(), &out) != 0)
+            throw file_error("looking at", path_);
+        return out;
+    }
+
+    void must_be_open() const
+    {
+        if (!is_open())
+            throw file_error("opening", path_);
+    }
+
+    /// All of it, if that is no more than `most` bytes.
+    std::string read(std::size_t most) const
+    {
+        std::string out;
+        constexpr std::size_t piece = 65536;
+        for (bool ended = size_ > 0 && static_cast<std::uintmax_t>(size_) > most; !ended;) {
+            std::size_t const before = out.size();
+            out.resize(before + piece);
+            auto const count = ::read(descriptor_.number(), out.data() + before, piece);
+            if (count < 0 && errno != EINTR)
+                throw file_error("reading", path_);
+            out.resize(before + static_cast<std::size_t>(std::max<decltype(count)>(count, 0)));
+            if (count == 0)
+                return out;
+            ended = out.size() > most;
+        }
+        throw file_too_large(path_, most);
+    }
+
+    void write(std::string_view text) const
+    {
+        while (!text.empty()) {
+            auto const count = ::write(descriptor_.number(), text.data(), text.size());
+            if (count < 0 && errno != EINTR)
+                throw file_error("writing", path_);
+            text.remove_prefix(static_cast<std::size_t>(std::max<decltype(count)>(count, 0)));
+        }
+    }
+
+    /// To the disk, as far as the system knows it.
+    void flush() const { flush(descriptor_.number(), path_); }
+
+    /// Some mounts cannot do that to a directory.
+    static void flush(int descriptor, std::string const& path)
+    {
+        int failed = -1;
+        do
+            failed = ::fsync(descriptor);
+        while (failed != 0 && errno == EINTR);
+        if (failed != 0 && errno != EINVAL && errno != ENOTSUP)
+            throw file_error("flushing", path);
+    }
+
+    /// See replacing_file.
+    void be_like(struct stat const& other) const
+    {
+        constexpr mode_t owner_and_all = 0707;
+        struct stat const mine = about();
+        int const number = descriptor_.number();
+        mode_t mode = other.st_mode & 0777U;
+        bool const same = mine.st_uid == other.st_uid && mine.st_gid == other.st_gid;
+        if (!same && ::fchown(number, other.st_uid, other.st_gid) != 0 && mine.st_gid != other.st_gid &&
+            ::fchown(number, static_cast<uid_t>(-1), other.st_gid) != 0)
+            mode &= owner_and_all | ((mode & 07U) << 3U);
+        if (::fchmod(number, mode) != 0)
+            throw file_error("changing the mode of", path_);
+    }
+
+    /// Whether nobody else has it. It is freed with the process, however that ends.
+    bool lock() const noexcept { return ::flock(descriptor_.number(), LOCK_EX | LOCK_NB) == 0; }
+
+private:
+    std::string path_;
+    owned_descriptor descriptor_;
+    off_t size_ = 0; ///< When it was opened.
+};
+
+/// A file that replaces another one: made anew beside it, and given its name when it is complete. Whatever is
+/// in its place is removed, not written to; and so is this when it is not put() in the other's place.
+class replacing_file
+{
+public:
+    replacing_file(std::string const& path, mode_t mode)
+        : path_(path), beside_(path + ".new"), made_(make(beside_, mode))
+    {}
+    replacing_file(replacing_file const&) = delete;
+    replacing_file& operator=(replacing_file const&) = delete;
+    ~replacing_file()
+    {
+        if (!done_)
+            ::unlink(beside_.c_str());
+    }
+
+    regular_file const& file() const noexcept { return made_; }
+
+    /// Owner, group and mode of the other one, as far as the system allows. What cannot be kept is never made
+    /// up for by letting others in: a group that is another one may do no more than everybody.
+    void be_like(struct stat const& other) const { made_.be_like(other); }
+
+    void put()
+    {
+        if (::rename(beside_.c_str(), path_.c_str()) != 0)
+            throw file_error("replacing", path_);
+        done_ = true;
+    }
+
+    /// The same where there is no other one; if there is, that one stays.
+    void put_first()
+    {
+        if (::link(beside_.c_str(), path_.c_str()) != 0)
+            throw file_error("making", path_);
+    }
+
+private:
+    static regular_file make(std::string const& beside, mode_t mode)
+    {
+        if (::unlink(beside.c_str()) != 0 && errno != ENOENT)
+            throw file_error("removing", beside);
+        regular_file made(beside, O_WRONLY | O_CREAT | O_EXCL, mode);
+        made.must_be_open();
+        return made;
+    }
+
+    std::string path_;
+    std::string beside_;
+    regular_file made_;
+    bool done_ = false;
 };
 
 } // namespace hdikafka::inline v0_1::detail
@@ -2375,88 +2616,23 @@ result<std::vector<checkpoint>> parse_checkpoints(std::string_view text)
 
 #if __has_include(<sys/file.h>)
 #include <fcntl.h>
-#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #endif
 
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <iterator>
 #include <mutex>
 
 namespace hdikafka::inline v0_1::detail {
 
-/// What the system said to the work on a file.
-inline error file_error(std::string const& doing, std::string const& path)
-{
-    return error(std::error_code(errno, std::system_category()),
-                 doing + " " + path + " failed: " + std::system_category().message(errno));
-}
-
 #if __has_include(<sys/file.h>)
 
-/// An open file; the methods throw what goes wrong.
-class file_handle
-{
-public:
-    file_handle(std::string path, int flags)
-        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): that is open()
-        : path_(std::move(path)), descriptor_(::open(path_.c_str(), flags | O_CLOEXEC, 0666))
-    {}
-
-    bool is_open() const noexcept { return descriptor_.number() >= 0; }
-
-    void must_be_open() const
-    {
-        if (!is_open())
-            throw file_error("opening", path_);
-    }
-
-    std::string read() const
-    {
-        std::string out;
-        constexpr std::size_t piece = 65536;
-        for (;;) {
-            std::size_t const before = out.size();
-            out.resize(before + piece);
-            auto const count = ::read(descriptor_.number(), out.data() + before, piece);
-            if (count < 0 && errno != EINTR)
-                throw file_error("reading", path_);
-            out.resize(before + static_cast<std::size_t>(std::max<decltype(count)>(count, 0)));
-            if (count == 0)
-                return out;
-        }
-    }
-
-    void write(std::string_view text) const
-    {
-        while (!text.empty()) {
-            auto const count = ::write(descriptor_.number(), text.data(), text.size());
-            if (count < 0 && errno != EINTR)
-                throw file_error("writing", path_);
-            text.remove_prefix(static_cast<std::size_t>(std::max<decltype(count)>(count, 0)));
-        }
-    }
-
-    /// To the disk, as far as the system knows it. Some mounts cannot do that to a directory.
-    void flush() const
-    {
-        int failed = -1;
-        do
-            failed = ::fsync(descriptor_.number());
-        while (failed != 0 && errno == EINTR);
-        if (failed != 0 && errno != EINVAL && errno != ENOTSUP)
-            throw file_error("flushing", path_);
-    }
-
-    /// Whether nobody else has it. It is freed with the process, however that ends.
-    bool lock() const noexcept { return ::flock(descriptor_.number(), LOCK_EX | LOCK_NB) == 0; }
-
-private:
-    std::string path_;
-    owned_descriptor descriptor_;
-};
+/// Far more than checkpoints of all partitions that a cluster can have.
+inline constexpr std::size_t most_checkpoint_bytes = std::size_t{64} << 20;
 
 /// The file itself; every method blocks. One thread at a time.
 template <class>
@@ -2495,16 +2671,14 @@ private:
         if (lock_)
             return;
         resolve();
-        file_handle lock(path_ + ".lock", O_RDWR | O_CREAT);
+        regular_file lock(path_ + ".lock", O_RDWR | O_CREAT);
         lock.must_be_open();
         if (!lock.lock())
             throw error(std::make_error_code(std::errc::device_or_resource_busy),
                         "the checkpoints in " + path_ + " are in use: another consumer holds its lock");
-        file_handle const file(path_, O_RDONLY);
-        if (!file.is_open() && errno != ENOENT)
-            throw file_error("opening", path_);
+        regular_file const file(path_, O_RDONLY);
         if (file.is_open()) {
-            auto read = parse_checkpoints(file.read());
+            auto read = parse_checkpoints(file.read(most_checkpoint_bytes));
             if (!read)
                 throw error(read.error().code(), path_ + ": " + read.error().cause());
             all_ = std::move(read).value();
@@ -2517,19 +2691,36 @@ private:
     {
         if (path_.empty() || path_.find('\0') != std::string::npos)
             throw error(errc::invalid_option, "the file of the checkpoints has no name");
-        auto const slash = path_.rfind('/');
-        std::string const folder = slash == std::string::npos ? "." : path_.substr(0, slash + 1);
-        std::string const name = path_.substr(slash == std::string::npos ? 0 : slash + 1);
         std::string found = real_path(path_);
         if (found.empty() && errno != ENOENT)
             throw file_error("finding", path_);
-        if (found.empty()) {
-            found = real_path(folder); // the file is yet to be made
+        if (found.empty()) { // the file is yet to be made
+            std::string const target = link_target(path_);
+            auto const slash = target.rfind('/');
+            std::string const folder = slash == std::string::npos ? "." : target.substr(0, slash + 1);
+            found = real_path(folder);
             if (found.empty())
                 throw file_error("finding", folder);
-            found += '/' + name;
+            found += '/' + target.substr(slash == std::string::npos ? 0 : slash + 1);
         }
+        struct stat about = {};
+        if (::lstat(found.c_str(), &about) == 0)
+            must_be_regular(about, found); // before a lock is left beside what is none
         path_ = std::move(found);
+    }
+
+    /// Where links lead that end at nothing.
+    static std::string link_target(std::string path)
+    {
+        constexpr int most = 40; // as the system has it
+        for (int i = 0; i != most; ++i) {
+            std::error_code no_link;
+            std::filesystem::path const next = std::filesystem::read_symlink(path, no_link);
+            if (no_link)
+                break;
+            path = (std::filesystem::path(path).parent_path() / next).string();
+        }
+        return path;
     }
 
     static std::string real_path(std::string const& path)
@@ -2543,23 +2734,30 @@ private:
     /// the file has, whatever fails.
     void replace(std::vector<checkpoint> all)
     {
-        std::string const beside = path_ + ".new";
-        file_handle const directory(path_.substr(0, path_.rfind('/') + 1), O_RDONLY | O_DIRECTORY);
-        directory.must_be_open();
-        {
-            file_handle const made(beside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW);
-            made.must_be_open();
-            made.write(checkpoints_text(all));
-            made.flush();
-        }
-        if (std::rename(beside.c_str(), path_.c_str()) != 0)
-            throw file_error("replacing", path_);
+        std::string const text = checkpoints_text(all);
+        if (text.size() > most_checkpoint_bytes) // it could not be read again
+            throw file_too_large(path_, most_checkpoint_bytes);
+        std::string const folder = path_.substr(0, path_.rfind('/') + 1);
+        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): that is open()
+        owned_descriptor const directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        if (directory.number() < 0)
+            throw file_error("opening", folder);
+        struct stat before = {};
+        bool const there = ::lstat(path_.c_str(), &before) == 0;
+        if (there)
+            must_be_regular(before, path_);
+        replacing_file made(path_, there ? 0600 : 0666);
+        if (there)
+            made.be_like(before);
+        made.file().write(text);
+        made.file().flush();
+        made.put();
         all_ = std::move(all);
-        directory.flush();
+        regular_file::flush(directory.number(), folder);
     }
 
     std::string path_;
-    std::optional<file_handle> lock_;
+    std::optional<regular_file> lock_;
     std::vector<checkpoint> all_;
 };
 
@@ -2824,7 +3022,9 @@ namespace hdikafka::inline v0_1 {
 /// metadata service at 169.254.169.254 or AZURE_POD_IDENTITY_AUTHORITY_HOST; never through a proxy. The
 /// system-assigned identity unless one of the three functions names a user-assigned one; two of them are told
 /// by the first call that needs a token (errc::invalid_option). errc::no_credential where there is no such
-/// endpoint or identity.
+/// endpoint or identity. As one of several (chained_credential, default_credential) it looks whether the
+/// instance metadata service is there at all, for a second, and what answers in its place is nobody; it looks
+/// again after a minute at the earliest. Alone it asks with all the patience that the service may need.
 class managed_identity_credential
     : public detail::credential_of<managed_identity_credential, detail::managed_identity_source,
                                    detail::managed_identity_settings>
@@ -2867,7 +3067,8 @@ public:
 /// Whoever is signed in to the Azure CLI on a developer's machine: runs `az account get-access-token`,
 /// without a shell, for at most 13 s (errc::timed_out); it is ended with the request. errc::no_credential
 /// when it is not installed or nobody is signed in, errc::token_refused with its words when it fails
-/// otherwise. Not on Windows: errc::no_credential.
+/// otherwise. It runs in this process's environment, with AZURE_CORE_NO_COLOR and AZURE_CORE_ONLY_SHOW_ERRORS
+/// set. Not on Windows: errc::no_credential.
 class azure_cli_credential
     : public detail::credential_of<azure_cli_credential, detail::azure_cli_source, detail::azure_cli_settings>
 {
@@ -2915,7 +3116,10 @@ public:
 } // namespace detail
 
 /// What the credentials that ask Entra have in common. Bad values are told by the first call that needs a
-/// token (errc::invalid_option, errc::invalid_endpoint); Entra's own refusals as errc::token_refused.
+/// token (errc::invalid_option, errc::invalid_endpoint); Entra's own refusals as errc::token_refused, with a
+/// word on what to do about those that are usual. White space around ids, scope and authority, and around
+/// what the environment says in their place, is not meant and left out; a variable that holds nothing else is
+/// not set.
 template <class Kind, template <class> class Source, class Settings = detail::entra_settings>
 class entra_credential : public detail::credential_of<Kind, Source, Settings>
 {
@@ -2946,7 +3150,9 @@ class client_secret_credential
                               detail::client_secret_settings>
 {
 public:
-    /// The application (client) id and a secret of it, in the tenant, which is a GUID or a domain.
+    /// The application (client) id and a secret of it, in the tenant, which is a GUID or a domain. A secret
+    /// that begins or ends with white space, such as a line end, is refused and not sent
+    /// (errc::invalid_option).
     client_secret_credential(std::string tenant, std::string client_id, std::string secret)
         : entra_credential(
               detail::client_secret_settings(detail::entra_settings(std::move(tenant), std::move(client_id)),
@@ -2962,8 +3168,8 @@ class client_certificate_credential
 public:
     /// The file holds the certificate, its private key (RSA, 2048 bits or more) and perhaps its chain, as PEM
     /// or PFX. It is read for each token request, on a thread of the client's executor: a certificate that is
-    /// renewed on disk takes effect by itself, and a file that cannot be used is told by the call that needs
-    /// a token (errc::invalid_option).
+    /// renewed on disk takes effect by itself, and a file that cannot be used, such as one whose certificate
+    /// has expired by this machine's clock, is told by the call that needs a token (errc::invalid_option).
     client_certificate_credential(std::string tenant, std::string client_id, std::string path,
                                   std::string passphrase = "")
         : entra_credential(detail::client_certificate_settings(
@@ -3008,7 +3214,9 @@ public:
 
 /// A Kubernetes service account that Entra trusts: AZURE_TENANT_ID, AZURE_CLIENT_ID,
 /// AZURE_FEDERATED_TOKEN_FILE and AZURE_AUTHORITY_HOST, as the workload identity webhook sets them, looked at
-/// for each token request. The file is read each time, on a thread of the client's executor.
+/// for each token request. The file is read each time, on a thread of the client's executor. AKS's identity
+/// bindings (AZURE_KUBERNETES_TOKEN_PROXY and its like) are not supported: Entra is asked all the same, and
+/// its refusal then says so.
 class workload_identity_credential
     : public entra_credential<workload_identity_credential, detail::workload_identity_source,
                               detail::workload_identity_settings>
@@ -3083,7 +3291,7 @@ public:
 };
 
 template <class = void>
-token_cache_ptr make_token_cache(token_source_ptr source);
+token_caches_ptr make_token_caches(std::function<token_source_ptr()> make, bool for_all);
 
 /// What a credential can be made from.
 template <class Kind>
@@ -3091,12 +3299,28 @@ concept credential_kind = requires(Kind kind) {
     { std::move(kind).make_source() } -> std::same_as<token_source_ptr>;
 };
 
+/// One whose tokens come from the program, not over a client's connections.
+template <class Kind>
+concept program_credential = credential_kind<Kind> && Kind::from_program;
+
+template <credential_kind Kind>
+token_caches_ptr make_tokens(Kind kind)
+{
+    static_assert(std::is_copy_constructible_v<Kind>, "several sources may be made from a credential");
+    if constexpr (program_credential<Kind>)
+        return make_token_caches<>([one = std::move(kind).make_source()] { return one; }, true);
+    else
+        return make_token_caches<>([kind = std::move(kind)] { return Kind(kind).make_source(); }, false);
+}
+
 } // namespace detail
 
 /// A token that the program got elsewhere. It is used until the service refuses it (errc::unauthorized).
 class bearer_token : public detail::credential_of<bearer_token, detail::fixed_token_source, detail::secret>
 {
 public:
+    static constexpr bool from_program = true; ///< For the library.
+
     /// Without "Bearer". Characters that no token has are told by the first call: errc::invalid_option.
     explicit bearer_token(std::string token) : credential_of(detail::secret(std::move(token))) {}
 };
@@ -3104,12 +3328,15 @@ public:
 /// Tokens from the program's own function, `awaitable<access_token>()` or
 /// `awaitable<access_token>(token_request)`: called when none is cached, in the background before one
 /// expires, and once when the service refuses one. Never twice at a time, unless it goes on when it is
-/// cancelled: after two minutes, or when the client that needs the token is closed. It runs on that client's
-/// executor; what it throws becomes the call's error.
+/// cancelled: after two minutes, three seconds after the last call that needed a token, or when the client
+/// that asks for it is closed; or its context was stopped in the middle. It runs on that client's executor;
+/// what it throws becomes the call's error.
 class token_callback : public detail::credential_of<token_callback, detail::callback_token_source,
                                                     detail::token_callback_settings>
 {
 public:
+    static constexpr bool from_program = true; ///< For the library.
+
     /// The function is kept as long as any copy of the credential, and may be called from any thread of the
     /// client's executor.
     template <class Function>
@@ -3166,15 +3393,28 @@ private:
 /// managed_identity_credential (the identity that AZURE_CLIENT_ID names, if it is set) and
 /// azure_cli_credential, chained in this order. AZURE_TOKEN_CREDENTIALS narrows them as it does for Azure's
 /// own libraries: "prod" leaves out the CLI, "dev" all others, and a name such as
-/// "ManagedIdentityCredential" all but that one.
+/// "ManagedIdentityCredential" all but that one; any other is errc::invalid_option.
 class default_credential : public entra_credential<default_credential, detail::default_source>
 {
 public:
     default_credential() = default;
 };
 
-/// Any of the credentials, type-erased, with its token cache. Copies share the cache: clients that
-/// are given the same credential ask for one token together. Thread-safe.
+/// Any of the credentials, type-erased, with its tokens. Copies share them: clients that are given the same
+/// credential ask for one token together, on whatever contexts and threads, and a context may be stopped or
+/// destroyed while it asks: another client asks in its place. Thread-safe.
+///
+/// A token goes only to clients that trust the authority which gave it: clients share one when verify(),
+/// ca_file() and ca_pem() of their tls_options are equal, and one with a configure() asks for its own; pins
+/// and proxies make no difference. A bearer_token and the tokens of a token_callback are the program's to
+/// trust, and are the same for all. Tokens for a trust that no client has any more are forgotten when there
+/// are many.
+///
+/// A request for a token is given up three seconds after the last call that needed one. An authority that
+/// throttles (429, 503) is not asked again before its Retry-After has passed, else for a second after the
+/// first time, two after the second, and so on up to a minute, of which up to a half is left out at random;
+/// one that refuses is asked once more at once, and then likewise. Calls in between fail at once, as the last
+/// request did.
 class credential
 {
 public:
@@ -3183,16 +3423,16 @@ public:
 
     /// From any of the kinds of this header and of those it includes.
     template <detail::credential_kind Kind>
-    credential(Kind kind) : cache_(detail::make_token_cache<>(std::move(kind).make_source()))
+    credential(Kind kind) : caches_(detail::make_tokens(std::move(kind)))
     {}
 
-    explicit operator bool() const noexcept { return cache_ != nullptr; }
+    explicit operator bool() const noexcept { return caches_ != nullptr; }
 
     /// For the library.
-    detail::token_cache_ptr const& cache() const noexcept { return cache_; }
+    detail::token_caches_ptr const& caches() const noexcept { return caches_; }
 
 private:
-    detail::token_cache_ptr cache_;
+    detail::token_caches_ptr caches_;
 };
 
 } // namespace hdikafka::inline v0_1
@@ -3201,198 +3441,272 @@ private:
 
 #if !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
 
-// -------- hdikafka/detail/base/environment.hpp
+// -------- hdikafka/detail/http/retry_after.hpp
 
-// What the environment says.
-#ifndef HDIKAFKA_DETAIL_BASE_ENVIRONMENT_HPP
-#define HDIKAFKA_DETAIL_BASE_ENVIRONMENT_HPP
+// What an answer says about trying again: its status (RFC 9110 §15), and how long to wait (§10.2.3 and
+// Azure's millisecond forms).
+#ifndef HDIKAFKA_DETAIL_HTTP_RETRY_AFTER_HPP
+#define HDIKAFKA_DETAIL_HTTP_RETRY_AFTER_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
-/// The variable's text; empty also when it is not set, which programs treat alike.
-inline std::string environment_variable(char const* name)
+/// Whether the same request may succeed later.
+inline bool transient_status(int status) noexcept
 {
-    // NOLINTNEXTLINE(concurrency-mt-unsafe): races only with a program that changes its environment
-    char const* const text = std::getenv(name);
-    return text ? text : "";
+    return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
+}
+
+/// Whether the service certainly did nothing of what it was asked for.
+inline bool refusing_status(int status) noexcept { return status >= 300 && status < 500 && status != 408; }
+
+/// 1*DIGIT; a number that does not fit is the greatest that does.
+inline std::optional<std::int64_t> parse_count(std::string_view text) noexcept
+{
+    if (text.empty() || text.find_first_not_of("0123456789") != std::string_view::npos)
+        return std::nullopt;
+    std::int64_t value = 0;
+    auto const failure = std::from_chars(text.data(), text.data() + text.size(), value).ec;
+    return failure == std::errc() ? value : std::numeric_limits<std::int64_t>::max();
+}
+
+/// Whether `text` looks like `shape`, where '0' stands for a digit, '_' for a digit or a blank and 'a' for a
+/// letter.
+inline bool has_shape(std::string_view text, std::string_view shape) noexcept
+{
+    auto const fits = [](char c, char wanted) {
+        bool const digit = c >= '0' && c <= '9';
+        bool const letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        return wanted == '0'   ? digit
+               : wanted == '_' ? digit || c == ' '
+               : wanted == 'a' ? letter
+                               : c == wanted;
+    };
+    return text.size() == shape.size() && std::ranges::equal(text, shape, fits);
+}
+
+/// A moment from the parts of an HTTP-date: "06" or " 6", "Nov", the year, "08:49:37".
+inline std::optional<std::chrono::sys_seconds> moment_of(std::string_view day, std::string_view month,
+                                                         int year, std::string_view time) noexcept
+{
+    constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    auto const at = months.find(month);
+    auto const number = [](std::string_view digits) {
+        return static_cast<int>(parse_count(digits.substr(digits.find_first_not_of(' '))).value_or(0));
+    };
+    if (at == std::string_view::npos || at % 3 != 0 || day == "  ")
+        return std::nullopt;
+    std::chrono::year_month_day const date(std::chrono::year(year),
+                                           std::chrono::month(static_cast<unsigned>(at / 3) + 1),
+                                           std::chrono::day(static_cast<unsigned>(number(day))));
+    int const hour = number(time.substr(0, 2));
+    int const minute = number(time.substr(3, 2));
+    int const second = number(time.substr(6, 2));
+    if (!date.ok() || hour > 23 || minute > 59 || second > 60)
+        return std::nullopt;
+    return std::chrono::sys_days(date) + std::chrono::hours(hour) + std::chrono::minutes(minute) +
+           std::chrono::seconds(second);
+}
+
+/// An HTTP-date (RFC 9110 §5.6.7) in the form that everybody writes, or in one of the two obsolete ones that
+/// a recipient must know. `now` tells the century of a year of two digits.
+inline std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text,
+                                                               std::chrono::sys_seconds now) noexcept
+{
+    auto const number = [](std::string_view digits) {
+        return static_cast<int>(parse_count(digits).value_or(0));
+    };
+    if (has_shape(text, "aaa, 00 aaa 0000 00:00:00 GMT")) // Sun, 06 Nov 1994 08:49:37 GMT
+        return moment_of(text.substr(5, 2), text.substr(8, 3), number(text.substr(12, 4)),
+                         text.substr(17, 8));
+    if (has_shape(text, "aaa aaa _0 00:00:00 0000")) // Sun Nov  6 08:49:37 1994
+        return moment_of(text.substr(8, 2), text.substr(4, 3), number(text.substr(20, 4)),
+                         text.substr(11, 8));
+    text.remove_prefix(std::min(text.find(','), text.size()));
+    if (!has_shape(text, ", 00-aaa-00 00:00:00 GMT")) // Sunday, 06-Nov-94 08:49:37 GMT
+        return std::nullopt;
+    std::chrono::year_month_day const today(std::chrono::floor<std::chrono::days>(now));
+    int const this_year = static_cast<int>(today.year());
+    int year = this_year - this_year % 100 + number(text.substr(9, 2));
+    if (year > this_year + 50)
+        year -= 100;
+    return moment_of(text.substr(2, 2), text.substr(5, 3), year, text.substr(12, 8));
+}
+
+/// How long after `answered` a moment is; a day at most, and none when it is over. In milliseconds: the
+/// nanoseconds of the system clock end in 2262.
+inline milliseconds
+wait_until(std::chrono::sys_seconds moment,
+           std::chrono::time_point<std::chrono::system_clock, milliseconds> answered) noexcept
+{
+    constexpr milliseconds day = std::chrono::hours(24);
+    return std::clamp(milliseconds(moment - answered), milliseconds(0), day);
+}
+
+/// Reads the wait out of an answer's fields; `field(name)` gives an optional<string_view>, `now` is the
+/// wall clock's time, for dates. At most a day.
+///
+/// A date is the server's: what counts is how far it is from the answer's own Date, for our clock may be
+/// wrong. A Date that is more than a day away from it is one that nobody keeps right.
+template <class Field>
+std::optional<milliseconds> parse_retry_after(Field const& field, std::chrono::system_clock::time_point now)
+{
+    constexpr std::int64_t day_ms = 86'400'000;
+    for (std::string_view const name : {"retry-after-ms", "x-ms-retry-after-ms"})
+        if (std::optional<std::string_view> const text = field(name))
+            if (auto const count = parse_count(*text))
+                return milliseconds(std::min(*count, day_ms));
+    std::optional<std::string_view> const text = field("retry-after");
+    if (!text)
+        return std::nullopt;
+    if (auto const count = parse_count(*text))
+        return milliseconds(std::min(*count, day_ms / 1000) * 1000);
+    auto const today = std::chrono::floor<std::chrono::seconds>(now);
+    auto const date = parse_http_date(*text, today);
+    if (!date)
+        return std::nullopt;
+    if (std::optional<std::string_view> const sent = field("date")) {
+        auto const theirs = parse_http_date(*sent, today);
+        if (theirs && std::chrono::abs(*date - *theirs) <= std::chrono::hours(24))
+            return wait_until(*date, *theirs);
+    }
+    return wait_until(*date, std::chrono::floor<milliseconds>(now));
 }
 
 } // namespace hdikafka::inline v0_1::detail
 
 #endif
 
-// -------- hdikafka/detail/call/token_plan.hpp
+// -------- hdikafka/detail/http/ip_address.hpp
 
-// When a token is used, renewed in the background, waited for, or not to be had: pure decisions.
-#ifndef HDIKAFKA_DETAIL_CALL_TOKEN_PLAN_HPP
-#define HDIKAFKA_DETAIL_CALL_TOKEN_PLAN_HPP
+// Addresses as text: told apart from names, and from the loopback.
+#ifndef HDIKAFKA_DETAIL_HTTP_IP_ADDRESS_HPP
+#define HDIKAFKA_DETAIL_HTTP_IP_ADDRESS_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
-using steady_time = std::chrono::steady_clock::time_point;
-
-/// A token's life on the monotonic clock.
-class token_times
+/// Four decimal numbers without leading zeros. The shorter, octal and hexadecimal spellings that
+/// inet_aton takes are no addresses here (RFC 3986 §7.4).
+inline std::optional<std::array<std::uint8_t, 4>> parse_ipv4(std::string_view text) noexcept
 {
-public:
-    token_times() = default;
-    token_times(steady_time refresh, steady_time expiry) : refresh_at(refresh), expires_at(expiry) {}
-
-    steady_time refresh_at;
-    steady_time expires_at;
-};
-
-/// Renewal is due at `refresh_in` when the authority names it, else at half-life for lifetimes of two
-/// hours and more, else five minutes before the end; never after it. `jitter` in [0, 1) moves it
-/// earlier by up to a tenth of the remaining time, so that many processes do not renew at once.
-inline token_times plan_token(steady_time now, std::chrono::seconds lifetime,
-                              std::optional<std::chrono::seconds> refresh_in, double jitter)
-{
-    using namespace std::chrono_literals;
-    lifetime = std::clamp(lifetime, 0s, std::chrono::seconds(24h * 365));
-    std::chrono::milliseconds due = lifetime >= 2h ? lifetime / 2 : lifetime - 5min;
-    if (refresh_in)
-        due = std::clamp(*refresh_in, 0s, lifetime);
-    if (due <= 0s)
-        due = lifetime / 2;
-    // A token at its very end would be refused on arrival.
-    std::chrono::milliseconds const margin = std::min<std::chrono::milliseconds>(5s, lifetime / 10);
-    due = std::min(due, lifetime - margin);
-    auto const earlier = std::chrono::milliseconds(
-        static_cast<std::chrono::milliseconds::rep>(static_cast<double>(due.count()) * 0.1 * jitter));
-    return token_times(now + due - earlier, now + lifetime - margin);
-}
-
-/// What one who needs a token does.
-enum class token_action : unsigned char
-{
-    use,    ///< The token serves.
-    wait,   ///< For the request under way, or for one that somebody must start.
-    refuse, ///< There is none, and the authority is not to be asked yet: fail as the last request did.
-};
-
-class token_step
-{
-public:
-    token_action action = token_action::wait;
-    bool ask = false; ///< Start a request, which is then under way.
-};
-
-/// A token's life from request to request: one at a time, in the background while the old token serves, and
-/// none before a Retry-After has passed.
-class token_plan
-{
-public:
-    token_plan() = default;
-
-    /// For one who needs a token now; `waits`: and who waits if there is none.
-    token_step look(steady_time now, bool waits)
-    {
-        token_step out;
-        bool const serves = current_ && now < current_->expires_at;
-        if (serves)
-            out.action = token_action::use;
-        if (asking_)
-            return out;
-        if (now < throttled_until_) {
-            out.action = serves ? token_action::use : token_action::refuse;
-            return out;
+    std::array<std::uint8_t, 4> address{};
+    for (std::size_t i = 0; i != address.size(); ++i) {
+        auto const end = std::min(text.find('.'), text.size());
+        auto const part = text.substr(0, end);
+        if (part.empty() || part.size() > 3 || (part.size() > 1 && part.front() == '0'))
+            return std::nullopt;
+        unsigned value = 0;
+        for (char const character : part) {
+            if (character < '0' || character > '9')
+                return std::nullopt;
+            value = value * 10 + static_cast<unsigned>(character - '0');
         }
-        out.ask = serves ? now >= current_->refresh_at && now >= renewal_pause_ : waits;
-        asking_ = out.ask;
-        return out;
+        bool const last = i + 1 == address.size();
+        if (value > 255 || last != (end == text.size()))
+            return std::nullopt;
+        address[i] = static_cast<std::uint8_t>(value);
+        text.remove_prefix(last ? end : end + 1);
     }
+    return address;
+}
 
-    void succeeded(token_times times) noexcept
-    {
-        asking_ = false;
-        current_ = times;
-    }
-
-    void failed(steady_time now, std::optional<std::chrono::milliseconds> retry_after) noexcept
-    {
-        using namespace std::chrono_literals;
-        asking_ = false;
-        renewal_pause_ = now + 30s;
-        if (retry_after)
-            throttled_until_ =
-                now + std::clamp<std::chrono::milliseconds>(*retry_after, 0ms, longest_throttle);
-    }
-
-    /// The request under way ended without an outcome.
-    void abandoned() noexcept { asking_ = false; }
-
-    /// The service refused the token.
-    void dropped() noexcept { current_.reset(); }
-
-    /// When the authority may be asked again.
-    steady_time throttled_until() const noexcept { return throttled_until_; }
-
-private:
-    /// Beyond it a Retry-After is a mistake that must not keep the program out for a day.
-    static constexpr std::chrono::hours longest_throttle{1};
-
-    std::optional<token_times> current_;
-    steady_time renewal_pause_;
-    steady_time throttled_until_;
-    bool asking_ = false;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/base/random.hpp
-
-// Random numbers for jitter and request ids; not for secrets.
-#ifndef HDIKAFKA_DETAIL_BASE_RANDOM_HPP
-#define HDIKAFKA_DETAIL_BASE_RANDOM_HPP
-
-#include <atomic>
-
-namespace hdikafka::inline v0_1::detail {
-
-/// SplitMix64 over a shared counter: safe to draw from on any thread.
-class random_source
+/// RFC 4291 §2.2: eight groups, one "::" for two or more of them at most, the last two perhaps as IPv4.
+/// No brackets and no zone.
+class ipv6_text
 {
 public:
-    explicit random_source(std::uint64_t seed) noexcept : state_(seed) {}
+    using address = std::array<std::uint8_t, 16>;
 
-    std::uint64_t next() noexcept
+    static std::optional<address> parse(std::string_view text) noexcept
     {
-        constexpr std::uint64_t step = 0x9e3779b97f4a7c15;
-        std::uint64_t z = state_.fetch_add(step, std::memory_order_relaxed) + step;
-        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-        z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-        return z ^ (z >> 31);
-    }
-
-    /// Evenly from [0, 1).
-    double unit() noexcept { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
-
-    /// A version 4 UUID (RFC 9562) as text.
-    std::string uuid()
-    {
-        std::uint64_t const high = (next() & ~0xf000ULL) | 0x4000ULL;
-        std::uint64_t const low = (next() >> 2) | 0x8000000000000000ULL;
-        std::string out(36, '-');
-        char* at = out.data();
-        auto const put = [&at](std::uint64_t bits, int digits) {
-            for (int i = digits - 1; i >= 0; --i, bits >>= 4)
-                at[i] = "0123456789abcdef"[bits & 15];
-            at += digits + 1;
-        };
-        put(high >> 32, 8);
-        put(high >> 16, 4);
-        put(high, 4);
-        put(low >> 48, 4);
-        put(low, 12);
-        return out;
+        ipv6_text parser;
+        return parser.read(text) ? std::optional(parser.bytes_) : std::nullopt;
     }
 
 private:
-    std::atomic<std::uint64_t> state_;
+    bool read(std::string_view text) noexcept
+    {
+        std::optional<std::size_t> gap; // where the zeros of "::" go
+        if (text.starts_with("::")) {
+            gap = 0;
+            text.remove_prefix(2);
+        }
+        while (!text.empty()) {
+            auto const end = std::min(text.find(':'), text.size());
+            if (!read_group(text.substr(0, end), end == text.size()))
+                return false;
+            text.remove_prefix(end);
+            if (text.empty())
+                break;
+            text.remove_prefix(1);
+            if (text.empty())
+                return false; // a single colon at the end
+            if (text.front() == ':') {
+                if (gap)
+                    return false;
+                gap = size_;
+                text.remove_prefix(1);
+            }
+        }
+        if (!gap)
+            return size_ == bytes_.size();
+        if (size_ > bytes_.size() - 2)
+            return false;
+        std::rotate(bytes_.begin() + static_cast<std::ptrdiff_t>(*gap),
+                    bytes_.begin() + static_cast<std::ptrdiff_t>(size_), bytes_.end());
+        return true;
+    }
+
+    bool read_group(std::string_view group, bool last) noexcept
+    {
+        if (auto const v4 = last ? parse_ipv4(group) : std::nullopt; v4 && size_ <= bytes_.size() - 4) {
+            for (auto const byte : *v4)
+                bytes_[size_++] = byte;
+            return true;
+        }
+        if (group.empty() || group.size() > 4 || size_ > bytes_.size() - 2)
+            return false;
+        unsigned value = 0;
+        for (char const character : group) {
+            auto const digit = std::string_view("0123456789abcdefABCDEF").find(character);
+            if (digit == std::string_view::npos)
+                return false;
+            value = value * 16 + static_cast<unsigned>(digit < 16 ? digit : digit - 6);
+        }
+        bytes_[size_++] = static_cast<std::uint8_t>(value >> 8);
+        bytes_[size_++] = static_cast<std::uint8_t>(value & 0xff);
+        return true;
+    }
+
+    address bytes_{};
+    std::size_t size_ = 0;
 };
+
+inline bool is_ip_address(std::string_view host) noexcept
+{
+    return parse_ipv4(host) || ipv6_text::parse(host);
+}
+
+/// "localhost" or a name below it, which by RFC 6761 §6.3 is this machine. `host` is in lower case.
+inline bool is_localhost(std::string_view host) noexcept
+{
+    return host == "localhost" || host.ends_with(".localhost");
+}
+
+/// "localhost", 127.0.0.0/8 or ::1 (also written as an IPv4-mapped address). `host` is in lower case and
+/// without brackets.
+inline bool is_loopback(std::string_view host) noexcept
+{
+    if (host == "localhost")
+        return true;
+    if (auto const v4 = parse_ipv4(host))
+        return v4->front() == 127;
+    auto const v6 = ipv6_text::parse(host);
+    if (!v6)
+        return false;
+    ipv6_text::address const one{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+    std::array<std::uint8_t, 13> const mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127};
+    return *v6 == one || std::equal(mapped.begin(), mapped.end(), v6->begin());
+}
 
 } // namespace hdikafka::inline v0_1::detail
 
@@ -3695,318 +4009,6 @@ inline line_state cut_line(std::string_view text, std::size_t& scanned, std::siz
 
 #endif
 
-// -------- hdikafka/detail/http/request.hpp
-
-// http_request: what is sent.
-#ifndef HDIKAFKA_DETAIL_HTTP_REQUEST_HPP
-#define HDIKAFKA_DETAIL_HTTP_REQUEST_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// A block of header fields, checked and written as they are added. Nothing that could end a line or
-/// add another field gets into it.
-class request_fields
-{
-public:
-    /// False, and the block is spoilt for good, when the name is no token, the value has a control
-    /// character or blanks around it, or the field is one that http_request writes itself.
-    bool add(std::string_view name, std::string_view value)
-    {
-        bool const sound = is_token(name) && is_value(value) && !is_reserved(name);
-        sound_ = sound_ && sound;
-        if (sound)
-            add_own(name, value);
-        return sound;
-    }
-
-    /// The same for a name and a value of our own making, which need no check.
-    void add_own(std::string_view name, std::string_view value)
-    {
-        constexpr std::string_view colon = ": ";
-        constexpr std::string_view end = "\r\n";
-        text_.reserve(text_.size() + name.size() + value.size() + colon.size() + end.size());
-        text_.append(name).append(colon).append(value).append(end);
-    }
-
-    bool sound() const noexcept { return sound_; }
-    std::string const& text() const noexcept { return text_; }
-
-    static bool is_value(std::string_view value) noexcept
-    {
-        return has_no_control(value) &&
-               (value.empty() || (!is_blank(value.front()) && !is_blank(value.back())));
-    }
-
-private:
-    static bool is_reserved(std::string_view name) noexcept
-    {
-        return equals_ignoring_case(name, "host") || equals_ignoring_case(name, "authorization") ||
-               equals_ignoring_case(name, "content-length") ||
-               equals_ignoring_case(name, "transfer-encoding");
-    }
-
-    std::string text_;
-    bool sound_ = true;
-};
-
-/// A field's value, checked when it is made: once, however many requests carry it.
-class field_value
-{
-public:
-    explicit field_value(std::string text)
-        : text_(std::move(text)), sound_(request_fields::is_value(text_.text()))
-    {}
-
-    /// The value of Host: one authority.
-    static field_value host(std::string text)
-    {
-        field_value out(std::move(text));
-        out.sound_ = host_characters.spells(out.text());
-        return out;
-    }
-
-    bool sound() const noexcept { return sound_; }
-    std::string const& text() const noexcept { return text_.text(); }
-
-private:
-    secret text_; ///< A token, most often.
-    bool sound_;
-};
-
-using shared_fields = std::shared_ptr<request_fields const>;
-
-/// A request without the parts that belong to the connection (Host) and to the moment (Authorization):
-/// those are given for each attempt, because a retry may need others. A request with a part that could be
-/// taken for another field or another request cannot be written at all.
-class http_request
-{
-public:
-    /// With all that belongs to it, every part of it checked. Those parts outlive it.
-    class checked
-    {
-    public:
-        void append_to(std::string& out) const { request_.append_to(out, host_, authorization_); }
-
-    private:
-        friend http_request;
-
-        checked(http_request const& request, std::string_view host, field_value const* authorization) noexcept
-            : request_(request), host_(host), authorization_(authorization)
-        {}
-
-        http_request const& request_;
-        std::string_view host_;
-        field_value const* authorization_;
-    };
-
-    /// `target` in origin form, already percent-encoded; for CONNECT in authority form. `common`, which may
-    /// be null, are fields that many requests share.
-    http_request(std::string method, std::string target, shared_fields common = nullptr)
-        : method_(std::move(method)),
-          target_(std::move(target)),
-          common_(std::move(common)),
-          sound_(is_token(method_) && sound_target() && (!common_ || common_->sound()))
-    {}
-
-    /// Adds a field; see request_fields::add.
-    bool add(std::string_view name, std::string_view value) { return fields_.add(name, value); }
-    /// See request_fields::add_own.
-    void add_own(std::string_view name, std::string_view value) { fields_.add_own(name, value); }
-
-    void body(std::string content) { body_ = std::move(content); }
-
-    /// Wipes the body, which was a secret's.
-    void cleanse_body() noexcept { cleanse(body_); }
-
-    /// Nothing when a part of the request cannot be sent as it is. Authorization is left out when null.
-    std::optional<checked> check(field_value const& host, field_value const* authorization) const noexcept
-    {
-        bool const sound =
-            sound_ && fields_.sound() && host.sound() && (!authorization || authorization->sound());
-        return sound ? std::optional(checked(*this, host.text(), authorization)) : std::nullopt;
-    }
-
-private:
-    bool sound_target() const noexcept
-    {
-        if (method_ == "CONNECT")
-            return host_characters.spells(target_);
-        return target_.starts_with('/') && target_characters.spells(target_);
-    }
-
-    void append_to(std::string& out, std::string_view host, field_value const* authorization) const
-    {
-        bool const sized = !body_.empty() || method_ == "POST" || method_ == "PUT" || method_ == "PATCH";
-        std::array<char, 20> digits{};
-        auto const* const end = std::to_chars(digits.data(), digits.data() + digits.size(), body_.size()).ptr;
-        std::string_view const length(digits.data(), static_cast<std::size_t>(end - digits.data()));
-        using text = std::string_view;
-        std::array const parts{text(method_),
-                               text(" "),
-                               text(target_),
-                               text(" HTTP/1.1\r\nHost: "),
-                               host,
-                               authorization ? text("\r\nAuthorization: ") : text(),
-                               authorization ? text(authorization->text()) : text(),
-                               text("\r\n"),
-                               common_ ? text(common_->text()) : text(),
-                               text(fields_.text()),
-                               sized ? text("Content-Length: ") : text(),
-                               sized ? length : text(),
-                               sized ? text("\r\n\r\n") : text("\r\n"),
-                               text(body_)};
-        std::size_t size = 0;
-        for (auto const part : parts)
-            size += part.size();
-        auto const before = out.size();
-        out.resize(before + size);
-        char* at = out.data() + before;
-        for (auto const part : parts)
-            at += part.copy(at, part.size());
-    }
-
-    std::string method_;
-    std::string target_;
-    shared_fields common_;
-    request_fields fields_;
-    std::string body_;
-    bool sound_;
-};
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/http/ip_address.hpp
-
-// Addresses as text: told apart from names, and from the loopback.
-#ifndef HDIKAFKA_DETAIL_HTTP_IP_ADDRESS_HPP
-#define HDIKAFKA_DETAIL_HTTP_IP_ADDRESS_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Four decimal numbers without leading zeros. The shorter, octal and hexadecimal spellings that
-/// inet_aton takes are no addresses here (RFC 3986 §7.4).
-inline std::optional<std::array<std::uint8_t, 4>> parse_ipv4(std::string_view text) noexcept
-{
-    std::array<std::uint8_t, 4> address{};
-    for (std::size_t i = 0; i != address.size(); ++i) {
-        auto const end = std::min(text.find('.'), text.size());
-        auto const part = text.substr(0, end);
-        if (part.empty() || part.size() > 3 || (part.size() > 1 && part.front() == '0'))
-            return std::nullopt;
-        unsigned value = 0;
-        for (char const character : part) {
-            if (character < '0' || character > '9')
-                return std::nullopt;
-            value = value * 10 + static_cast<unsigned>(character - '0');
-        }
-        bool const last = i + 1 == address.size();
-        if (value > 255 || last != (end == text.size()))
-            return std::nullopt;
-        address[i] = static_cast<std::uint8_t>(value);
-        text.remove_prefix(last ? end : end + 1);
-    }
-    return address;
-}
-
-/// RFC 4291 §2.2: eight groups, one "::" for two or more of them at most, the last two perhaps as IPv4.
-/// No brackets and no zone.
-class ipv6_text
-{
-public:
-    using address = std::array<std::uint8_t, 16>;
-
-    static std::optional<address> parse(std::string_view text) noexcept
-    {
-        ipv6_text parser;
-        return parser.read(text) ? std::optional(parser.bytes_) : std::nullopt;
-    }
-
-private:
-    bool read(std::string_view text) noexcept
-    {
-        std::optional<std::size_t> gap; // where the zeros of "::" go
-        if (text.starts_with("::")) {
-            gap = 0;
-            text.remove_prefix(2);
-        }
-        while (!text.empty()) {
-            auto const end = std::min(text.find(':'), text.size());
-            if (!read_group(text.substr(0, end), end == text.size()))
-                return false;
-            text.remove_prefix(end);
-            if (text.empty())
-                break;
-            text.remove_prefix(1);
-            if (text.empty())
-                return false; // a single colon at the end
-            if (text.front() == ':') {
-                if (gap)
-                    return false;
-                gap = size_;
-                text.remove_prefix(1);
-            }
-        }
-        if (!gap)
-            return size_ == bytes_.size();
-        if (size_ > bytes_.size() - 2)
-            return false;
-        std::rotate(bytes_.begin() + static_cast<std::ptrdiff_t>(*gap),
-                    bytes_.begin() + static_cast<std::ptrdiff_t>(size_), bytes_.end());
-        return true;
-    }
-
-    bool read_group(std::string_view group, bool last) noexcept
-    {
-        if (auto const v4 = last ? parse_ipv4(group) : std::nullopt; v4 && size_ <= bytes_.size() - 4) {
-            for (auto const byte : *v4)
-                bytes_[size_++] = byte;
-            return true;
-        }
-        if (group.empty() || group.size() > 4 || size_ > bytes_.size() - 2)
-            return false;
-        unsigned value = 0;
-        for (char const character : group) {
-            auto const digit = std::string_view("0123456789abcdefABCDEF").find(character);
-            if (digit == std::string_view::npos)
-                return false;
-            value = value * 16 + static_cast<unsigned>(digit < 16 ? digit : digit - 6);
-        }
-        bytes_[size_++] = static_cast<std::uint8_t>(value >> 8);
-        bytes_[size_++] = static_cast<std::uint8_t>(value & 0xff);
-        return true;
-    }
-
-    address bytes_{};
-    std::size_t size_ = 0;
-};
-
-inline bool is_ip_address(std::string_view host) noexcept
-{
-    return parse_ipv4(host) || ipv6_text::parse(host);
-}
-
-/// "localhost", 127.0.0.0/8 or ::1 (also written as an IPv4-mapped address). `host` is in lower case and
-/// without brackets.
-inline bool is_loopback(std::string_view host) noexcept
-{
-    if (host == "localhost")
-        return true;
-    if (auto const v4 = parse_ipv4(host))
-        return v4->front() == 127;
-    auto const v6 = ipv6_text::parse(host);
-    if (!v6)
-        return false;
-    ipv6_text::address const one{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
-    std::array<std::uint8_t, 13> const mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127};
-    return *v6 == one || std::equal(mapped.begin(), mapped.end(), v6->begin());
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
 // -------- hdikafka/detail/http/url.hpp
 
 // url: an endpoint's address, and the two encodings of text that requests are built with (RFC 3986,
@@ -4270,6 +4272,785 @@ inline void append_form(std::string& body, std::string_view name, std::string_vi
     body += '=';
     append(value);
 }
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/rest/service_error.hpp
+
+// What a failed answer means: status and body to an error. What a server wrote is bounded, and shows no
+// secret.
+#ifndef HDIKAFKA_DETAIL_REST_SERVICE_ERROR_HPP
+#define HDIKAFKA_DETAIL_REST_SERVICE_ERROR_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// The service's words about a failure.
+class service_words
+{
+public:
+    std::string code;
+    std::string message;
+};
+
+inline constexpr std::size_t max_server_message = 4096;
+
+/// Cuts text to `most` bytes without splitting a UTF-8 sequence.
+template <class = void>
+std::string bounded_message(std::string_view text, std::size_t most = max_server_message)
+{
+    if (text.size() > most) {
+        std::size_t end = most;
+        while (most - end < 3 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
+            --end;
+        text = text.substr(0, end);
+    }
+    return std::string(text);
+}
+
+/// Reads `error_code`, `message`, `error.code`, `error.message`, and Entra's `error` and
+/// `error_description`, in whatever mixture they come; `in` stands before the object.
+template <class = void>
+bool read_service_words(json_reader& in, service_words& out)
+{
+    auto const scalar = [&in](std::string& into) {
+        if (in.peek() == json_kind::string)
+            return read_text(in, into);
+        std::string_view slice;
+        bool const scalar_value = in.peek() == json_kind::number;
+        if (!in.value(slice))
+            return false;
+        if (scalar_value)
+            into = slice;
+        return true;
+    };
+    return read_object(in, [&](std::string_view name) {
+        if (name == "error_code" || name == "code")
+            return scalar(out.code);
+        if (name == "message" || name == "error_description")
+            return scalar(out.message);
+        if (name != "error")
+            return in.skip();
+        if (in.peek() != json_kind::object)
+            return scalar(out.code);
+        return read_object(in, [&](std::string_view inner) {
+            if (inner == "code")
+                return scalar(out.code);
+            if (inner == "message")
+                return scalar(out.message);
+            return in.skip();
+        });
+    });
+}
+
+/// Whether `text` has a word of which a part lies on each side of `at`.
+inline bool within_word(std::string_view text, std::size_t at) noexcept
+{
+    auto const in_word = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               static_cast<unsigned char>(c) >= 0x80;
+    };
+    return at > 0 && at < text.size() && in_word(text[at - 1]) && in_word(text[at]);
+}
+
+/// Takes every one of `secrets` out of a text that a server wrote: some repeat what they were sent. A short
+/// one only where it is no part of a longer word: nothing would be left of most texts.
+template <class = void>
+void redact(std::string& text, std::vector<std::string> const& secrets)
+{
+    constexpr std::string_view instead = "REDACTED";
+    constexpr std::size_t long_enough = 8;
+    for (auto const& secret : secrets) {
+        if (secret.empty())
+            continue;
+        std::size_t at = 0;
+        while ((at = text.find(secret, at)) != std::string::npos) {
+            bool const part = within_word(text, at) || within_word(text, at + secret.size());
+            if (part && secret.size() < long_enough) {
+                ++at;
+                continue;
+            }
+            text.replace(at, secret.size(), instead);
+            at += instead.size();
+        }
+    }
+}
+
+/// What a failed answer says: the fields above, and its bare text when it has no message of its own;
+/// without `secrets`.
+template <class = void>
+service_words parse_service_words(std::string_view body, std::vector<std::string> const& secrets = {})
+{
+    json_reader in(body);
+    service_words out;
+    if (!read_service_words(in, out) || !in.finish())
+        out = service_words();
+    if (out.message.empty())
+        out.message = std::string(body);
+    redact(out.code, secrets);
+    redact(out.message, secrets);
+    out.code = bounded_message(out.code);
+    out.message = bounded_message(out.message);
+    return out;
+}
+
+inline errc code_of_status(int status) noexcept
+{
+    switch (status) {
+    case 401: return errc::unauthorized;
+    case 403: return errc::forbidden;
+    case 404: return errc::not_found;
+    case 405: return errc::not_supported;
+    case 408: return errc::service_failed;
+    case 409: return errc::already_exists;
+    case 413: return errc::too_large;
+    case 429: return errc::throttled;
+    default: break;
+    }
+    if (status >= 300 && status < 400)
+        return errc::redirected;
+    if (status >= 400 && status < 500)
+        return errc::bad_request;
+    return status >= 500 && status < 600 ? errc::service_failed : errc::unexpected_status;
+}
+
+/// Whether a service's words about a produce say that a record, or all of them, is too large: proxies pass on
+/// what Kafka's client or broker says of that, with one status or another.
+inline bool names_size(std::string_view text)
+{
+    constexpr auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+    auto const holds = [text, lower](std::string_view words) {
+        return std::search(text.begin(), text.end(), words.begin(), words.end(),
+                           [lower](char a, char b) { return lower(a) == b; }) != text.end();
+    };
+    // Names of exceptions, error codes and settings, and what is said of nothing else.
+    for (std::string_view const certain :
+         {"recordtoolarge", "messagetoolarge", "message_too_large", "msg_size_too_large", "max.request.size",
+          "message.max.bytes", "max.message.bytes"})
+        if (holds(certain))
+            return true;
+    bool const large = holds("too large") || holds("too big") || holds("larger than the max");
+    return large && (holds("record") || holds("message") || holds("request") || holds("body") ||
+                     holds("payload") || holds("entity"));
+}
+
+/// Whether that is what a failed produce was told.
+inline bool refuses_size(int status, std::string_view operation, std::string_view text)
+{
+    bool const possible = status == 400 || status == 422 || status == 500;
+    return possible && (operation == "produce" || operation == "send") && names_size(text);
+}
+
+/// What a failure without an answer says, and what the caller of this operation can do about it.
+template <class = void>
+std::string advised(error const& failure, std::string_view operation)
+{
+    std::string cause = failure.cause();
+    if (failure.code() == errc::body_too_large && operation == "fetch")
+        cause += ": ask for fewer records";
+    return cause;
+}
+
+/// Where a redirect leads to, as far as its Location tells. The host alone: what follows it may hold a
+/// signature, and what stands before it a password.
+template <class = void>
+std::string describe_redirect(std::string_view location)
+{
+    if (location.empty())
+        return "without a Location";
+    // RFC 3986 §4.2: another host is named after a scheme, or by "//".
+    auto const mark = location.find_first_of(":/?#");
+    bool const absolute = mark != std::string_view::npos && location[mark] == ':';
+    if (!absolute && !location.starts_with("//"))
+        return "to another path of the same host";
+    std::string_view const scheme = absolute ? location.substr(0, mark + 1) : "https:";
+    std::string_view authority = location.substr(absolute ? mark + 1 : 0);
+    if (authority.starts_with("//")) {
+        authority.remove_prefix(2);
+        authority = authority.substr(0, authority.find_first_of("/?#"));
+        authority = authority.substr(authority.rfind('@') + 1);
+        auto const target = parse_url(std::string(scheme) + "//" + std::string(authority));
+        if (target)
+            return "to " + target.value().host;
+    }
+    return "to a Location that is no URL of http or https";
+}
+
+/// The error for an answer that is no success. `location` is its Location field, or empty; `info` comes
+/// with what the caller knows and leaves with what the answer says, `secrets` left out.
+template <class = void>
+error describe_status(int status, std::string_view body, std::string_view location, diagnostics info,
+                      std::vector<std::string> const& secrets = {})
+{
+    service_words words = parse_service_words(body, secrets);
+    errc code = code_of_status(status);
+    if (status >= 400 && info.operation == "create_topic" &&
+        words.message.find("already exists") != std::string::npos)
+        code = errc::already_exists;
+    if (refuses_size(status, info.operation, words.message))
+        code = errc::too_large;
+    info.http_status = status;
+    info.retriable(transient_status(status) && code != errc::already_exists && code != errc::too_large);
+    std::string cause = "HTTP " + std::to_string(status) + ", ";
+    cause += error_category::text(code);
+    if (code == errc::redirected) {
+        cause += ": " + describe_redirect(location);
+    } else if (!words.message.empty() || !words.code.empty()) {
+        // One line for what(); the whole text stays in info().
+        constexpr std::size_t shown = 300;
+        std::string_view const text = words.message.empty() ? words.code : words.message;
+        cause += ": " + bounded_message(text, shown);
+    }
+    info.server_code = std::move(words.code);
+    info.server_message = std::move(words.message);
+    return error(code, std::move(info), cause);
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/call/token_failure.hpp
+
+// What those are told who needed a token: of a request that has not ended, or that is not made yet.
+#ifndef HDIKAFKA_DETAIL_CALL_TOKEN_FAILURE_HPP
+#define HDIKAFKA_DETAIL_CALL_TOKEN_FAILURE_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// An attempt at a token request, in words of its own: those of a call speak of the service.
+template <class = void>
+error token_attempt_failed(error const& failure)
+{
+    diagnostics const& info = failure.info();
+    if (info.http_status == 0)
+        return error(failure.code(), info, "the token request: " + failure.cause());
+    constexpr std::size_t shown = 300;
+    std::string cause = "the answer to the token request: HTTP " + std::to_string(info.http_status);
+    if (!info.server_code.empty())
+        cause += ", " + info.server_code;
+    if (info.retry_after)
+        cause += ", Retry-After " +
+                 std::to_string(std::chrono::ceil<std::chrono::seconds>(*info.retry_after).count()) + " s";
+    if (!info.server_message.empty())
+        cause += ": " + bounded_message(info.server_message, shown);
+    return error(failure.code(), info, cause);
+}
+
+/// For one whose time was over before there was a token: what had come of the request until then.
+template <class = void>
+error token_not_in_time(error const& late, error const& last)
+{
+    return error(late.code(), last.info(), late.cause() + "; " + last.cause());
+}
+
+/// For one who comes while the authority is not to be asked: the `last` failure, and when it may be.
+template <class = void>
+error token_not_asked_for(error const& last, milliseconds hold, bool throttled)
+{
+    diagnostics info = last.info();
+    if (throttled)
+        info.retry_after = hold;
+    return error(last.code(), std::move(info), "not asked again yet: " + last.cause());
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/call/token_plan.hpp
+
+// When a token is used, renewed in the background, waited for, or not to be had: pure decisions.
+#ifndef HDIKAFKA_DETAIL_CALL_TOKEN_PLAN_HPP
+#define HDIKAFKA_DETAIL_CALL_TOKEN_PLAN_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+using steady_time = std::chrono::steady_clock::time_point;
+
+/// A token's life on the monotonic clock.
+class token_times
+{
+public:
+    token_times() = default;
+    token_times(steady_time refresh, steady_time expiry) : refresh_at(refresh), expires_at(expiry) {}
+
+    steady_time refresh_at;
+    steady_time expires_at;
+};
+
+/// Renewal is due at `refresh_in` when the authority names it, else at half-life for lifetimes of two
+/// hours and more, else five minutes before the end; never after it. `jitter` in [0, 1) moves it
+/// earlier by up to a tenth of the remaining time, so that many processes do not renew at once.
+inline token_times plan_token(steady_time now, std::chrono::seconds lifetime,
+                              std::optional<std::chrono::seconds> refresh_in, double jitter)
+{
+    using namespace std::chrono_literals;
+    lifetime = std::clamp(lifetime, 0s, std::chrono::seconds(24h * 365));
+    std::chrono::milliseconds due = lifetime >= 2h ? lifetime / 2 : lifetime - 5min;
+    if (refresh_in)
+        due = std::clamp(*refresh_in, 0s, lifetime);
+    if (due <= 0s)
+        due = lifetime / 2;
+    // A token at its very end would be refused on arrival.
+    std::chrono::milliseconds const margin = std::min<std::chrono::milliseconds>(5s, lifetime / 10);
+    due = std::min(due, lifetime - margin);
+    auto const earlier = std::chrono::milliseconds(
+        static_cast<std::chrono::milliseconds::rep>(static_cast<double>(due.count()) * 0.1 * jitter));
+    return token_times(now + due - earlier, now + lifetime - margin);
+}
+
+/// What a failure says of the next request for a token.
+enum class token_trouble : unsigned char
+{
+    passing,   ///< It could heal at once: the network's, or the authority's own.
+    throttled, ///< The authority wants to be left alone.
+    refused,   ///< The authority will not grant this, as long as nobody changes anything.
+};
+
+inline token_trouble trouble_of(error const& failure) noexcept
+{
+    diagnostics const& info = failure.info();
+    if (info.retry_after || info.http_status == 429 || info.http_status == 503)
+        return token_trouble::throttled;
+    bool const answered = info.http_status != 0;
+    return answered && failure.code() == errc::token_refused ? token_trouble::refused
+                                                             : token_trouble::passing;
+}
+
+class token_setback
+{
+public:
+    token_setback() = default;
+
+    /// `random` is in [0, 1).
+    token_setback(error const& failure, double random)
+        : trouble(trouble_of(failure)), retry_after(failure.info().retry_after), jitter(random)
+    {}
+
+    token_trouble trouble = token_trouble::passing;
+    std::optional<std::chrono::milliseconds> retry_after;
+    double jitter = 0;
+};
+
+/// What one who needs a token does.
+enum class token_action : unsigned char
+{
+    use,    ///< The token serves.
+    wait,   ///< For the request under way, or for one that somebody must start.
+    refuse, ///< There is none, and the authority is not to be asked yet: fail as the last request did.
+};
+
+class token_step
+{
+public:
+    token_action action = token_action::wait;
+    bool ask = false; ///< Start a request, which is then under way.
+};
+
+/// A token's life from request to request: one at a time, in the background while the old token serves, none
+/// before a Retry-After has passed, and fewer and fewer while the authority refuses or throttles.
+class token_plan
+{
+public:
+    token_plan() = default;
+
+    /// For one who needs a token now; `waits`: and who waits if there is none.
+    token_step look(steady_time now, bool waits)
+    {
+        token_step out;
+        bool const serves = current_ && now < current_->expires_at;
+        if (serves)
+            out.action = token_action::use;
+        if (asking_) {
+            wanted_at_ = now;
+            return out;
+        }
+        if (now < held_until_) {
+            out.action = serves ? token_action::use : token_action::refuse;
+            return out;
+        }
+        out.ask = serves ? now >= current_->refresh_at && now >= renewal_pause_ : waits;
+        asking_ = out.ask;
+        if (asking_)
+            wanted_at_ = now;
+        return out;
+    }
+
+    /// Whether the request under way is to go on: while somebody waits for it, and for a little while after
+    /// anybody needed a token: more may come, but a program that is done must be able to end.
+    bool wanted(steady_time now, bool waited_for)
+    {
+        constexpr std::chrono::seconds grace(3);
+        if (waited_for)
+            wanted_at_ = now;
+        return now - wanted_at_ < grace;
+    }
+
+    void succeeded(token_times times) noexcept
+    {
+        asking_ = struck_ = false;
+        troubles_ = 0;
+        held_until_ = steady_time();
+        current_ = times;
+    }
+
+    /// The request under way has met this, and goes on.
+    void met(steady_time now, token_setback const& what) noexcept
+    {
+        if (what.trouble == token_trouble::passing)
+            return;
+        struck_ = true;
+        held_until_ = now + hold(what);
+    }
+
+    void failed(steady_time now, token_setback const& what) noexcept
+    {
+        met(now, what);
+        abandoned(now);
+    }
+
+    /// The request under way ended without an outcome.
+    void abandoned(steady_time now) noexcept
+    {
+        constexpr std::chrono::seconds pause(30);
+        renewal_pause_ = now + pause;
+        troubles_ += std::exchange(struck_, false) ? 1 : 0;
+        asking_ = false;
+    }
+
+    /// The service refused the token.
+    void dropped() noexcept { current_.reset(); }
+
+    /// When the authority may be asked again.
+    steady_time held_until() const noexcept { return held_until_; }
+
+private:
+    /// Beyond it a Retry-After is a mistake that must not keep the program out for a day.
+    static constexpr std::chrono::hours longest_throttle{1};
+
+    /// What the authority asks for; else a second after the first request that it throttles, two after the
+    /// next, and so on up to a minute, of which jitter takes away up to a half. One that is refused may be
+    /// made again at once, for what was wrong may have been mended meanwhile, and then a second later, and so
+    /// on.
+    std::chrono::milliseconds hold(token_setback const& what) const noexcept
+    {
+        using namespace std::chrono_literals;
+        if (what.retry_after && *what.retry_after > 0ms)
+            return std::min<std::chrono::milliseconds>(*what.retry_after, longest_throttle);
+        int const before = what.trouble == token_trouble::refused ? troubles_ - 1 : troubles_;
+        if (before < 0)
+            return 0ms;
+        constexpr std::chrono::milliseconds most = 1min;
+        std::chrono::milliseconds const whole = std::min(most, 1000ms * (1 << std::min(before, 6)));
+        auto const jitter = static_cast<double>(whole.count()) * what.jitter / 2;
+        return whole - std::chrono::milliseconds(static_cast<std::chrono::milliseconds::rep>(jitter));
+    }
+
+    std::optional<token_times> current_;
+    steady_time renewal_pause_;
+    steady_time held_until_;
+    steady_time wanted_at_; // by anybody, since the request under way began
+    int troubles_ = 0;      // requests in a row that were throttled or refused
+    bool struck_ = false;   // so was the one under way
+    bool asking_ = false;
+};
+
+/// Looks, for one who waits, whether the executor on which a token is asked for still runs: that of another
+/// client may have been stopped. It counts what the one who waits has seen himself: a machine that was
+/// suspended or is slow holds up both.
+class pulse_watch
+{
+public:
+    pulse_watch() = default;
+
+    static constexpr std::chrono::milliseconds pulse{500};
+
+    /// Told now and then how many `beats` there were of the request with this number. True: several times in
+    /// a row there was none.
+    bool misses(std::uint64_t request, std::uint64_t beats, steady_time now) noexcept
+    {
+        constexpr int too_many = 3;
+        if (request != request_ || beats != beats_) {
+            request_ = request;
+            beats_ = beats;
+            missed_ = 0;
+            due_ = now + pulse;
+            return false;
+        }
+        if (now < due_)
+            return false;
+        due_ = now + pulse;
+        return ++missed_ >= too_many;
+    }
+
+private:
+    std::uint64_t request_ = 0;
+    std::uint64_t beats_ = 0;
+    int missed_ = 0;
+    steady_time due_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/base/random.hpp
+
+// Random numbers for jitter and request ids; not for secrets.
+#ifndef HDIKAFKA_DETAIL_BASE_RANDOM_HPP
+#define HDIKAFKA_DETAIL_BASE_RANDOM_HPP
+
+#include <atomic>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// SplitMix64 over a shared counter: safe to draw from on any thread.
+class random_source
+{
+public:
+    explicit random_source(std::uint64_t seed) noexcept : state_(seed) {}
+
+    std::uint64_t next() noexcept
+    {
+        constexpr std::uint64_t step = 0x9e3779b97f4a7c15;
+        std::uint64_t z = state_.fetch_add(step, std::memory_order_relaxed) + step;
+        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+        z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+        return z ^ (z >> 31);
+    }
+
+    /// Evenly from [0, 1).
+    double unit() noexcept { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
+
+    /// A version 4 UUID (RFC 9562) as text.
+    std::string uuid()
+    {
+        std::uint64_t const high = (next() & ~0xf000ULL) | 0x4000ULL;
+        std::uint64_t const low = (next() >> 2) | 0x8000000000000000ULL;
+        std::string out(36, '-');
+        char* at = out.data();
+        auto const put = [&at](std::uint64_t bits, int digits) {
+            for (int i = digits - 1; i >= 0; --i, bits >>= 4)
+                at[i] = "0123456789abcdef"[bits & 15];
+            at += digits + 1;
+        };
+        put(high >> 32, 8);
+        put(high >> 16, 4);
+        put(high, 4);
+        put(low >> 48, 4);
+        put(low, 12);
+        return out;
+    }
+
+private:
+    std::atomic<std::uint64_t> state_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/http/request.hpp
+
+// http_request: what is sent.
+#ifndef HDIKAFKA_DETAIL_HTTP_REQUEST_HPP
+#define HDIKAFKA_DETAIL_HTTP_REQUEST_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// A block of header fields, checked and written as they are added. Nothing that could end a line or
+/// add another field gets into it.
+class request_fields
+{
+public:
+    /// False, and the block is spoilt for good, when the name is no token, the value has a control
+    /// character or blanks around it, or the field is one that http_request writes itself.
+    bool add(std::string_view name, std::string_view value)
+    {
+        bool const sound = is_token(name) && is_value(value) && !is_reserved(name);
+        sound_ = sound_ && sound;
+        if (sound)
+            add_own(name, value);
+        return sound;
+    }
+
+    /// The same for a name and a value of our own making, which need no check.
+    void add_own(std::string_view name, std::string_view value)
+    {
+        constexpr std::string_view colon = ": ";
+        constexpr std::string_view end = "\r\n";
+        make_room(name.size() + value.size() + colon.size() + end.size());
+        text_.append(name).append(colon).append(value).append(end);
+    }
+
+    bool sound() const noexcept { return sound_; }
+    std::string const& text() const noexcept { return text_; }
+
+    /// Wipes all fields: one of them was a secret's.
+    void cleanse() noexcept { detail::cleanse(text_); }
+
+    static bool is_value(std::string_view value) noexcept
+    {
+        return has_no_control(value) &&
+               (value.empty() || (!is_blank(value.front()) && !is_blank(value.back())));
+    }
+
+private:
+    /// Any field may be a secret's: none is left behind in memory that has become too small.
+    void make_room(std::size_t more)
+    {
+        std::size_t const needed = text_.size() + more;
+        if (text_.empty() || needed <= text_.capacity()) {
+            text_.reserve(needed);
+            return;
+        }
+        std::string larger;
+        larger.reserve(std::max(needed, 2 * text_.capacity()));
+        larger = text_;
+        detail::cleanse(text_);
+        text_.swap(larger);
+    }
+
+    static bool is_reserved(std::string_view name) noexcept
+    {
+        return equals_ignoring_case(name, "host") || equals_ignoring_case(name, "authorization") ||
+               equals_ignoring_case(name, "content-length") ||
+               equals_ignoring_case(name, "transfer-encoding");
+    }
+
+    std::string text_;
+    bool sound_ = true;
+};
+
+/// A field's value, checked when it is made: once, however many requests carry it.
+class field_value
+{
+public:
+    explicit field_value(std::string text)
+        : text_(std::move(text)), sound_(request_fields::is_value(text_.text()))
+    {}
+
+    /// The value of Host: one authority.
+    static field_value host(std::string text)
+    {
+        field_value out(std::move(text));
+        out.sound_ = host_characters.spells(out.text());
+        return out;
+    }
+
+    bool sound() const noexcept { return sound_; }
+    std::string const& text() const noexcept { return text_.text(); }
+
+private:
+    secret text_; ///< A token, most often.
+    bool sound_;
+};
+
+using shared_fields = std::shared_ptr<request_fields const>;
+
+/// A request without the parts that belong to the connection (Host) and to the moment (Authorization):
+/// those are given for each attempt, because a retry may need others. A request with a part that could be
+/// taken for another field or another request cannot be written at all.
+class http_request
+{
+public:
+    /// With all that belongs to it, every part of it checked. Those parts outlive it.
+    class checked
+    {
+    public:
+        void append_to(std::string& out) const { request_.append_to(out, host_, authorization_); }
+
+    private:
+        friend http_request;
+
+        checked(http_request const& request, std::string_view host, field_value const* authorization) noexcept
+            : request_(request), host_(host), authorization_(authorization)
+        {}
+
+        http_request const& request_;
+        std::string_view host_;
+        field_value const* authorization_;
+    };
+
+    /// `target` in origin form, already percent-encoded; for CONNECT in authority form. `common`, which may
+    /// be null, are fields that many requests share.
+    http_request(std::string method, std::string target, shared_fields common = nullptr)
+        : method_(std::move(method)),
+          target_(std::move(target)),
+          common_(std::move(common)),
+          sound_(is_token(method_) && sound_target() && (!common_ || common_->sound()))
+    {}
+
+    /// Adds a field; see request_fields::add.
+    bool add(std::string_view name, std::string_view value) { return fields_.add(name, value); }
+    /// See request_fields::add_own.
+    void add_own(std::string_view name, std::string_view value) { fields_.add_own(name, value); }
+
+    void body(std::string content) { body_ = std::move(content); }
+
+    /// Wipes the body and the fields that were added: what the request holds was a secret's.
+    void cleanse() noexcept
+    {
+        detail::cleanse(body_);
+        fields_.cleanse();
+    }
+
+    /// Nothing when a part of the request cannot be sent as it is. Authorization is left out when null.
+    std::optional<checked> check(field_value const& host, field_value const* authorization) const noexcept
+    {
+        bool const sound =
+            sound_ && fields_.sound() && host.sound() && (!authorization || authorization->sound());
+        return sound ? std::optional(checked(*this, host.text(), authorization)) : std::nullopt;
+    }
+
+private:
+    bool sound_target() const noexcept
+    {
+        if (method_ == "CONNECT")
+            return host_characters.spells(target_);
+        return target_.starts_with('/') && target_characters.spells(target_);
+    }
+
+    void append_to(std::string& out, std::string_view host, field_value const* authorization) const
+    {
+        bool const sized = !body_.empty() || method_ == "POST" || method_ == "PUT" || method_ == "PATCH";
+        std::array<char, 20> digits{};
+        auto const* const end = std::to_chars(digits.data(), digits.data() + digits.size(), body_.size()).ptr;
+        std::string_view const length(digits.data(), static_cast<std::size_t>(end - digits.data()));
+        using text = std::string_view;
+        std::array const parts{text(method_),
+                               text(" "),
+                               text(target_),
+                               text(" HTTP/1.1\r\nHost: "),
+                               host,
+                               authorization ? text("\r\nAuthorization: ") : text(),
+                               authorization ? text(authorization->text()) : text(),
+                               text("\r\n"),
+                               common_ ? text(common_->text()) : text(),
+                               text(fields_.text()),
+                               sized ? text("Content-Length: ") : text(),
+                               sized ? length : text(),
+                               sized ? text("\r\n\r\n") : text("\r\n"),
+                               text(body_)};
+        std::size_t size = 0;
+        for (auto const part : parts)
+            size += part.size();
+        auto const before = out.size();
+        out.resize(before + size);
+        char* at = out.data() + before;
+        for (auto const part : parts)
+            at += part.copy(at, part.size());
+    }
+
+    std::string method_;
+    std::string target_;
+    shared_fields common_;
+    request_fields fields_;
+    std::string body_;
+    bool sound_;
+};
 
 } // namespace hdikafka::inline v0_1::detail
 
@@ -4684,6 +5465,9 @@ public:
     std::string_view unread() const noexcept { return head_.cut(position_, head_.text_.size() - position_); }
     http_fault const& fault() const noexcept { return fault_; }
 
+    /// How much memory it takes, but for the fields' places.
+    std::size_t memory() const noexcept { return head_.text_.capacity(); }
+
     /// Whether any byte of this head is there.
     bool started() const noexcept { return !head_.text_.empty(); }
 
@@ -4754,6 +5538,8 @@ class chunk_extension
 public:
     static bool valid(std::string_view text) noexcept
     {
+        if (trim_blanks(text).empty())
+            return true; // some appliances pad the size to a fixed width
         chunk_extension rest(text);
         while (!rest.text_.empty())
             if (!rest.take_extension())
@@ -4882,6 +5668,20 @@ public:
     }
 
     void start_chunked() noexcept { stage_ = stage::chunk_line; }
+
+    /// Takes no more than this of a body that has been started, if the limits allow more.
+    void limit(std::size_t most)
+    {
+        if (most >= limits_.body() || done() || failed())
+            return;
+        limits_.body(most);
+        std::size_t const announced = stage_ == stage::counted ? expected_ : decoded_ + expected_;
+        if (announced > most)
+            fail_size();
+    }
+
+    /// How much memory the body takes here.
+    std::size_t memory() const noexcept { return bytes_.capacity(); }
 
     void start_until_close() noexcept { stage_ = stage::until_close; }
 
@@ -5154,8 +5954,12 @@ public:
     /// One of the Connection options is "close"; it wins over "keep-alive".
     bool close() const noexcept { return close_; }
 
-    /// There is a Content-Encoding other than "identity".
-    bool content_coded() const noexcept { return content_coded_; }
+    /// There is a Content-Encoding other than "identity", or a charset's name, which some servers write
+    /// there.
+    bool content_coded() const noexcept { return content_coding_ != nullptr; }
+
+    /// The name of the first such coding, if it is a usual one: what else stands there may be a secret.
+    char const* content_coding() const noexcept { return content_coding_; }
 
     /// The one fault is that codings below "chunked" are not supported here.
     bool other_codings() const noexcept
@@ -5175,8 +5979,18 @@ private:
     void read_content_codings(std::string_view value) noexcept
     {
         list_elements codings(value);
-        for (std::string_view coding; codings.next(coding);)
-            content_coded_ = content_coded_ || !(coding.empty() || equals_ignoring_case(coding, "identity"));
+        for (std::string_view coding; content_coding_ == nullptr && codings.next(coding);)
+            if (!coding.empty() && !equals_ignoring_case(coding, "identity") &&
+                !equals_ignoring_case(coding, "utf-8"))
+                content_coding_ = usual_coding(coding);
+    }
+
+    static char const* usual_coding(std::string_view name) noexcept
+    {
+        for (char const* const usual : {"gzip", "br", "deflate", "zstd", "compress"})
+            if (equals_ignoring_case(name, usual))
+                return usual;
+        return "unknown";
     }
 
     /// One number, or the same one several times (RFC 9112 §6.3 rule 5).
@@ -5209,7 +6023,7 @@ private:
     bool last_is_chunked_ = false;
     bool well_formed_ = true;
     bool close_ = false;
-    bool content_coded_ = false;
+    char const* content_coding_ = nullptr;
 };
 
 /// Base of `Parser`, whose read_head() is told that there is more of the head.
@@ -5241,6 +6055,9 @@ public:
         }
     }
 
+    /// How much memory the message takes here, nearly.
+    std::size_t memory() const noexcept { return head_.memory() + body_.memory(); }
+
     bool done() const noexcept { return stage_ == stage::done; }
     bool failed() const noexcept { return stage_ == stage::failed; }
 
@@ -5253,6 +6070,9 @@ public:
     {
         return head_.head().find(name);
     }
+
+    /// All fields, once header_done().
+    http_head const& head() const noexcept { return head_.head(); }
 
 private:
     friend Parser; // nobody else derives from the parser of a Parser
@@ -5421,7 +6241,7 @@ private:
             constexpr std::string_view version = "HTTP/1.";
             if (status_ == 0 &&
                 !version.starts_with(head_.unread().substr(0, std::min(version.size(), status_line_limit_))))
-                return fail(http_fault(errc::bad_status_line, "the peer's answer is not HTTP/1.x"));
+                return fail(http_fault(errc::bad_status_line, describe_stranger()));
             switch (head_.next()) {
             case head_reader::event::need_more: return;
             case head_reader::event::fault: return fail(head_.fault());
@@ -5437,6 +6257,16 @@ private:
                 break;
             }
         }
+    }
+
+    /// What the peer speaks instead of HTTP/1.x.
+    char const* describe_stranger() const noexcept
+    {
+        // The first byte of an alert, or of a server's part in a handshake; more may not be here yet.
+        constexpr std::string_view records = "\x15\x16";
+        if (records.find(head_.unread().front()) != std::string_view::npos)
+            return "the peer seems to speak TLS: its port is one for https, and it was called by http";
+        return "the peer's answer is not HTTP/1.x";
     }
 
     /// HTTP-version SP 3DIGIT [ SP [ reason ] ]: many servers leave out the second SP when there is no
@@ -5480,7 +6310,9 @@ private:
             keep_alive_ = false;
             body_.start_none();
         } else if (framing.content_coded()) {
-            return fail(http_fault(errc::unsupported_coding, "the answer has a content coding"));
+            return fail(http_fault(errc::unsupported_coding, "the answer has the content coding " +
+                                                                 std::string(framing.content_coding()) +
+                                                                 ", although none was accepted"));
         } else if (framing.chunked()) {
             body_.start_chunked();
         } else if (framing.length()) {
@@ -5537,7 +6369,9 @@ public:
     bool bytes_written = false; ///< Whether any byte of the request went out.
     bool reused = false;        ///< The connection had lain idle before.
     bool answered = false;      ///< A byte of an answer came.
-    bool is_final = false;      ///< The answer says that asking again changes nothing, whatever its status.
+    bool refused = false;  ///< The server had not accepted the client yet, and did not: it saw no request.
+    bool closes = false;   ///< An answer came, and the connection is not used after it.
+    bool is_final = false; ///< The answer says that asking again changes nothing, whatever its status.
     std::chrono::steady_clock::time_point idle_since; ///< When a connection that was reused had served last.
     std::optional<milliseconds> retry_after;
     std::uint64_t bytes_sent = 0;     ///< On the wire.
@@ -5553,6 +6387,14 @@ public:
     /// In the operation's turn; once for each attempt that gets as far.
     virtual void header(response_parser const& answer) = 0;
 };
+
+/// Failures that the next attempt may not meet. A refused certificate, a framing error and the
+/// caller's own cancellation or deadline are not among them.
+inline bool transient_failure(std::error_code code) noexcept
+{
+    return code == errc::connect_timeout || code == errc::idle_timeout || code == errc::resolve_failed ||
+           code == errc::connect_failed || code == errc::connection_lost || code == errc::truncated;
+}
 
 /// What an attempt needs and where it leaves what comes of it; all of that outlives it.
 class attempt
@@ -5608,12 +6450,13 @@ public:
 
     bool empty() const noexcept { return ends_.after_ == &ends_; }
 
-    void push_back(T& element) noexcept
+    void push_back(T& element) noexcept { put_before(ends_, element); }
+
+    /// Puts it right before `next`, or at the end when that is null.
+    void insert(T* next, T& element) noexcept
     {
-        list_link& link = element;
-        link.before_ = ends_.before_;
-        link.after_ = &ends_;
-        link.before_->after_ = link.after_->before_ = &link;
+        list_link& place = next ? static_cast<list_link&>(*next) : ends_;
+        put_before(place, element);
     }
 
     void remove(T& element) noexcept
@@ -5640,6 +6483,13 @@ public:
     T& pop_back() noexcept { return popped(back()); }
 
 private:
+    static void put_before(list_link& place, list_link& link) noexcept
+    {
+        link.before_ = place.before_;
+        link.after_ = &place;
+        link.before_->after_ = link.after_->before_ = &link;
+    }
+
     T& popped(T& element) noexcept
     {
         remove(element);
@@ -5650,6 +6500,26 @@ private:
     {
     } ends_;
 };
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/base/environment.hpp
+
+// What the environment says.
+#ifndef HDIKAFKA_DETAIL_BASE_ENVIRONMENT_HPP
+#define HDIKAFKA_DETAIL_BASE_ENVIRONMENT_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// The variable's text; empty also when it is not set, which programs treat alike.
+inline std::string environment_variable(char const* name)
+{
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): races only with a program that changes its environment
+    char const* const text = std::getenv(name);
+    return text ? text : "";
+}
 
 } // namespace hdikafka::inline v0_1::detail
 
@@ -5669,7 +6539,7 @@ class proxy_settings
 {
 public:
     url address;
-    std::string authorization; ///< The value of Proxy-Authorization, or empty. Secret.
+    secret authorization; ///< The value of Proxy-Authorization, or empty.
 };
 
 /// Cuts and checks a proxy's address. The reason it gives never repeats what stands there: that may be a
@@ -5698,6 +6568,9 @@ private:
             rest_.remove_prefix(end + 3);
         }
         auto const authority = rest_.substr(0, rest_.find_first_of("/?#"));
+        if (rest_.find('@', authority.size()) != std::string_view::npos)
+            return "the URL has a '/', '?' or '#' in its user name or password: percent-encode it (%2F, %3F, "
+                   "%23)";
         if (auto const end = authority.rfind('@'); end != std::string_view::npos) {
             if (char const* const reason = read_credentials(authority.substr(0, end)))
                 return reason;
@@ -5716,18 +6589,38 @@ private:
     char const* read_credentials(std::string_view text)
     {
         auto const colon = std::min(text.find(':'), text.size());
-        std::string user;
-        std::string password;
-        if (!append_percent_decoded(user, text.substr(0, colon)) ||
-            !append_percent_decoded(password, text.substr(std::min(colon + 1, text.size()))))
-            return "the URL has a '%' in its user name or password without two hexadecimal digits";
-        if (user.find(':') != std::string::npos) // RFC 7617 §2, like the next one
+        std::string plain;
+        plain.reserve(text.size() + 1); // so that no memory is left behind
+        char const* const reason =
+            append_credentials(plain, text.substr(0, colon), text.substr(std::min(colon + 1, text.size())));
+        if (reason == nullptr && plain != ":") {
+            std::string coded = base64_encode(plain, base64_form::standard);
+            std::string value;
+            constexpr std::string_view scheme = "Basic ";
+            value.reserve(scheme.size() + coded.size());
+            value.append(scheme).append(coded);
+            cleanse(coded);
+            settings_.authorization = secret(std::move(value));
+        }
+        cleanse(plain);
+        return reason;
+    }
+
+    /// The user-pass of RFC 7617 §2. Null, or what is wrong.
+    static char const* append_credentials(std::string& plain, std::string_view user,
+                                          std::string_view password)
+    {
+        bool const decoded = append_percent_decoded(plain, user);
+        bool const cut = plain.find(':') != std::string::npos;
+        plain += ':';
+        if (!decoded || !append_percent_decoded(plain, password))
+            return "the URL has a '%' in its user name or password without two hexadecimal digits: "
+                   "percent-encode it (%25)";
+        if (cut)
             return "the URL has a ':' in its user name";
         auto const is_control = [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; };
-        if (std::ranges::any_of(user, is_control) || std::ranges::any_of(password, is_control))
+        if (std::ranges::any_of(plain, is_control))
             return "the URL has a control character in its user name or password";
-        if (!user.empty() || !password.empty())
-            settings_.authorization = "Basic " + base64_encode(user + ":" + password, base64_form::standard);
         return nullptr;
     }
 
@@ -5747,8 +6640,8 @@ inline result<proxy_settings> parse_proxy(std::string_view text, std::string_vie
 class proxy_variables
 {
 public:
-    std::string https_proxy; ///< Empty when there is none.
-    std::string no_proxy;    ///< What is reached without one.
+    secret https_proxy;   ///< Empty when there is none. It may hold a password.
+    std::string no_proxy; ///< What is reached without one.
 };
 
 /// HTTPS_PROXY, else https_proxy; NO_PROXY, else no_proxy. One that is empty counts as not there. ALL_PROXY
@@ -5760,7 +6653,7 @@ inline proxy_variables proxy_environment()
         return text.empty() ? environment_variable(other) : text;
     };
     proxy_variables out;
-    out.https_proxy = first_of("HTTPS_PROXY", "https_proxy");
+    out.https_proxy = secret(first_of("HTTPS_PROXY", "https_proxy"));
     out.no_proxy = first_of("NO_PROXY", "no_proxy");
     return out;
 }
@@ -5892,7 +6785,7 @@ inline result<std::optional<proxy_settings>>
 choose_proxy(url const& target, std::optional<std::string> const& option, proxy_variables const& environment)
 {
     std::optional<proxy_settings> const none;
-    std::string const& text = option ? *option : environment.https_proxy;
+    std::string const& text = option ? *option : environment.https_proxy.text();
     bool const local = is_loopback(target.host);
     if (text.empty() || !target.is_https())
         return none;
@@ -5909,19 +6802,19 @@ choose_proxy(url const& target, std::optional<std::string> const& option, proxy_
 /// The bytes that ask `proxy` for a tunnel to `target` (RFC 9110 §9.3.6). They never hold anything of the
 /// request that goes through it. A user agent that cannot be sent is left out: that request is refused for
 /// it.
-inline std::string connect_request(url const& target, proxy_settings const& proxy,
-                                   std::string_view user_agent)
+inline secret connect_request(url const& target, proxy_settings const& proxy, std::string_view user_agent)
 {
     auto const host = field_value::host(target.authority());
     http_request request("CONNECT", host.text());
     if (!user_agent.empty() && request_fields::is_value(user_agent))
         request.add_own("User-Agent", user_agent);
     if (!proxy.authorization.empty())
-        request.add_own("Proxy-Authorization", proxy.authorization);
+        request.add_own("Proxy-Authorization", proxy.authorization.text());
     std::string out;
     if (auto const checked = request.check(host, nullptr))
         checked->append_to(out);
-    return out;
+    request.cleanse();
+    return secret(std::move(out));
 }
 
 } // namespace hdikafka::inline v0_1::detail
@@ -5994,6 +6887,103 @@ inline std::string certificate_der(X509* from)
 
 #endif
 
+// -------- hdikafka/detail/net/authorities.hpp
+
+// The authorities that a program names: from a file or a text in PEM to the store of an SSL_CTX.
+#ifndef HDIKAFKA_DETAIL_NET_AUTHORITIES_HPP
+#define HDIKAFKA_DETAIL_NET_AUTHORITIES_HPP
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// OpenSSL's own words for the oldest error of this thread's queue, which is emptied.
+inline std::string take_openssl_reason()
+{
+    unsigned long const code = ERR_get_error();
+    ERR_clear_error();
+    char const* const reason = ERR_reason_error_string(code);
+    return reason ? reason : "unknown reason";
+}
+
+inline void free_certificates(STACK_OF(X509_INFO) * all) noexcept
+{
+    sk_X509_INFO_pop_free(all, &X509_INFO_free);
+}
+
+/// Adds the certificates of a text, and its revocation lists, to whom the context trusts. An error is only
+/// what is wrong with the text.
+template <class = void>
+result<void> add_authorities(SSL_CTX* context, std::string_view pem)
+{
+    constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
+    if (pem.starts_with(byte_order_mark))
+        pem.remove_prefix(byte_order_mark.size());
+    constexpr std::size_t most = std::numeric_limits<int>::max();
+    bio_ptr const text(BIO_new_mem_buf(pem.data(), static_cast<int>(std::min(pem.size(), most))));
+    // Nobody is there to be asked for a password.
+    pem_password_cb* const no_password = [](char*, int, int, void*) { return -1; };
+    openssl_handle<STACK_OF(X509_INFO), &free_certificates> const all(
+        PEM_X509_INFO_read_bio(text.get(), nullptr, no_password, nullptr));
+    if (!all)
+        return error(errc::invalid_option, take_openssl_reason());
+    X509_STORE* const store = SSL_CTX_get_cert_store(context);
+    int added = 0;
+    for (int i = 0; i < sk_X509_INFO_num(all.get()); ++i) {
+        X509_INFO const* const one = sk_X509_INFO_value(all.get(), i);
+        if ((one->x509 && X509_STORE_add_cert(store, one->x509) != 1) ||
+            (one->crl && X509_STORE_add_crl(store, one->crl) != 1))
+            return error(errc::invalid_option, take_openssl_reason());
+        added += one->x509 ? 1 : 0;
+    }
+    if (added == 0)
+        return error(errc::invalid_option, "it holds no certificate in PEM");
+    return {};
+}
+
+/// What a file holds that is read to its end: none that is a pipe, for its other end may never come, and none
+/// without an end. An error is only what is wrong with the file.
+template <class = void>
+result<std::string> read_authority_file(std::string const& path)
+{
+    constexpr std::size_t most = std::size_t(16) * 1024 * 1024;
+    auto const failed = [](int number) {
+        return error(errc::invalid_option, std::error_code(number, std::generic_category()).message() +
+                                               " (errno " + std::to_string(number) + ")");
+    };
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): that is open()
+    owned_descriptor const file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    struct stat about = {};
+    if (file.number() < 0 || ::fstat(file.number(), &about) != 0)
+        return failed(errno);
+    if (!S_ISREG(about.st_mode))
+        return error(errc::invalid_option,
+                     S_ISDIR(about.st_mode) ? "it is a directory" : "it is not a regular file");
+    std::string text;
+    for (;;) {
+        constexpr std::size_t piece = std::size_t(64) * 1024;
+        std::size_t const size = text.size();
+        text.resize(size + piece);
+        auto const count = ::read(file.number(), text.data() + size, piece);
+        if (count < 0 && errno != EINTR)
+            return failed(errno);
+        text.resize(size + static_cast<std::size_t>(std::max<decltype(count)>(count, 0)));
+        if (count == 0)
+            return text;
+        if (text.size() > most)
+            return error(errc::invalid_option, "it has more than " + std::to_string(most) + " bytes");
+    }
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
 #endif // !defined(HDIKAFKA_SEPARATE_COMPILATION) || defined(HDIKAFKA_SOURCE)
 
 // -------- hdikafka/tls_options.hpp
@@ -6011,7 +7001,9 @@ namespace hdikafka::inline v0_1 {
 class tls_options
 {
 public:
-    /// Trusts the authorities in this PEM file instead of the system's.
+    /// Trusts the certificates in this PEM file instead of the system's authorities: each is an anchor, also
+    /// an intermediate alone. The first connection reads it; a file that is not regular, is larger than 16
+    /// MiB or holds no certificate fails the call with errc::invalid_option, and the next call looks again.
     tls_options& ca_file(std::string path) & { return set(ca_file_, std::move(path)); }
     tls_options&& ca_file(std::string path) && { return std::move(ca_file(std::move(path))); }
 
@@ -6082,8 +7074,6 @@ private:
 #ifndef HDIKAFKA_DETAIL_NET_TLS_CONTEXT_HPP
 #define HDIKAFKA_DETAIL_NET_TLS_CONTEXT_HPP
 
-#include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 namespace hdikafka::inline v0_1::detail {
@@ -6177,41 +7167,36 @@ private:
     clock::time_point verified_at_;         // when a handshake last showed a certificate
 };
 
-/// OpenSSL's own words for the oldest error of this thread's queue, which is emptied.
-inline std::string take_openssl_reason()
-{
-    unsigned long const code = ERR_get_error();
-    ERR_clear_error();
-    char const* const reason = ERR_reason_error_string(code);
-    return reason ? reason : "unknown reason";
-}
-
+/// Has the context trust whom the options name.
 template <class = void>
-bool add_authorities(SSL_CTX* context, std::string const& pem)
+result<void> trust(SSL_CTX* context, tls_options const& options)
 {
-    if (pem.size() > static_cast<std::size_t>(std::numeric_limits<int>::max()))
-        return false;
-    bio_ptr const text(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-    int added = 0;
-    while (x509_ptr const certificate{PEM_read_bio_X509(text.get(), nullptr, nullptr, nullptr)}) {
-        if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context), certificate.get()) != 1)
-            return false;
-        ++added;
+    // Whoever is named is an anchor, also an authority that is not its own issuer.
+    X509_STORE_set_flags(SSL_CTX_get_cert_store(context), X509_V_FLAG_PARTIAL_CHAIN);
+    auto const refused = [](std::string const& what, std::string const& why) {
+        return error(errc::invalid_option, what + " cannot be used: " + why);
+    };
+    if (!options.ca_file().empty()) {
+        auto const text = read_authority_file(options.ca_file());
+        auto const added = text ? add_authorities(context, text.value()) : result<void>(text.error());
+        if (!added)
+            return refused("the CA file " + options.ca_file(), added.error().cause());
     }
-    // The loop ends with "no start line" after the last certificate, and with another error in one.
-    bool const whole = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-    if (whole && added > 0)
-        ERR_clear_error();
-    return whole && added > 0;
+    if (!options.ca_pem().empty()) {
+        auto const added = add_authorities(context, options.ca_pem());
+        if (!added)
+            return refused("the CA text", added.error().cause());
+    }
+    bool const own = !options.ca_file().empty() || !options.ca_pem().empty();
+    if (!own && SSL_CTX_set_default_verify_paths(context) != 1)
+        return refused("the system's trust store", take_openssl_reason());
+    return {};
 }
 
 template <class = void>
 result<ssl_ctx_ptr> make_tls_context(tls_options const& options)
 {
     ERR_clear_error();
-    auto const refused = [](std::string_view what) {
-        return error(errc::invalid_option, std::string(what) + ": " + take_openssl_reason());
-    };
     ssl_ctx_ptr context(SSL_CTX_new(TLS_client_method()));
     if (!context)
         return error(errc::tls_failed, "OpenSSL made no context: " + take_openssl_reason());
@@ -6221,13 +7206,9 @@ result<ssl_ctx_ptr> make_tls_context(tls_options const& options)
     SSL_CTX_set_read_ahead(context.get(), 1);
     SSL_CTX_set_verify(context.get(), options.verify() ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
 
-    bool const own_trust = !options.ca_file().empty() || !options.ca_pem().empty();
-    if (!options.ca_file().empty() && SSL_CTX_load_verify_file(context.get(), options.ca_file().c_str()) != 1)
-        return refused("the CA file " + options.ca_file() + " cannot be used");
-    if (!options.ca_pem().empty() && !add_authorities(context.get(), options.ca_pem()))
-        return refused("the CA text holds no usable certificate");
-    if (!own_trust && SSL_CTX_set_default_verify_paths(context.get()) != 1)
-        return refused("the system's trust store cannot be used");
+    auto const trusting = trust(context.get(), options);
+    if (!trusting)
+        return trusting.error();
     tls_sessions<>::collect_from(context.get());
     if (options.configure())
         options.configure()(context.get());
@@ -6288,6 +7269,253 @@ result<void> check_pins(SSL* connection, std::vector<std::string> const& pins)
     return error(errc::certificate_refused,
                  "the server's public key is not one that is pinned: sha256//" + found);
 }
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/net/tls_failure.hpp
+
+// Why TLS failed, in words that one can act on.
+#ifndef HDIKAFKA_DETAIL_NET_TLS_FAILURE_HPP
+#define HDIKAFKA_DETAIL_NET_TLS_FAILURE_HPP
+
+#include <ctime>
+
+namespace hdikafka::inline v0_1::detail {
+
+/// OpenSSL's own words for an error.
+inline std::string openssl_reason(unsigned long code)
+{
+    char const* const reason = ERR_reason_error_string(code);
+    return reason ? reason : "unknown reason";
+}
+
+/// The number of the alert that an error of OpenSSL's tells of: one that the peer sent. 0 if it is about
+/// something else.
+inline int received_alert(unsigned long code) noexcept
+{
+    constexpr int numbers = 256;
+    int const number = ERR_GET_REASON(code) - SSL_AD_REASON_OFFSET;
+    return ERR_GET_LIB(code) == ERR_LIB_SSL && number > 0 && number < numbers ? number : 0;
+}
+
+/// Whether a server says by this alert that it does not accept the client: in TLS 1.3 it may say so when the
+/// client has finished long since and sends, which the server then never looks at.
+inline bool refuses_client(int alert) noexcept
+{
+    switch (alert) {
+    case SSL_AD_HANDSHAKE_FAILURE:
+    case SSL_AD_BAD_CERTIFICATE:
+    case SSL_AD_UNSUPPORTED_CERTIFICATE:
+    case SSL_AD_CERTIFICATE_REVOKED:
+    case SSL_AD_CERTIFICATE_EXPIRED:
+    case SSL_AD_CERTIFICATE_UNKNOWN:
+    case SSL_AD_UNKNOWN_CA:
+    case SSL_AD_ACCESS_DENIED:
+    case SSL_AD_DECRYPT_ERROR:
+    case SSL_AD_INSUFFICIENT_SECURITY:
+    case SSL_AD_CERTIFICATE_REQUIRED: return true;
+    default: return false;
+    }
+}
+
+/// What the peer said by an alert, and what is usually meant.
+template <class = void>
+std::string alert_words(unsigned long code)
+{
+    constexpr std::string_view before = "alert ";
+    std::string name = openssl_reason(code); // "tlsv13 alert certificate required"
+    if (auto const at = name.find(before); at != std::string::npos)
+        name.erase(0, at + before.size());
+    std::string out = "the server refused with the TLS alert '" + name + "'";
+    switch (received_alert(code)) {
+    case SSL_AD_CERTIFICATE_REQUIRED:
+        out += ": it wants a client certificate (tls_options::configure() can give one)";
+        break;
+    case SSL_AD_UNKNOWN_CA: out += ": it does not know who issued the client's certificate"; break;
+    default: break;
+    }
+    return out;
+}
+
+/// "2026-11-30 22:05:00 UTC"
+inline std::string time_words(std::tm const& when)
+{
+    std::array<char, 32> text{};
+    auto const size = std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S UTC", &when);
+    return std::string(text.data(), size);
+}
+
+/// The period of the first certificate shown that is not valid now, beside this machine's clock: either may
+/// be what is wrong.
+template <class = void>
+std::string validity_words(SSL* connection)
+{
+    std::time_t const now = std::time(nullptr);
+    std::tm clock = {};
+    OPENSSL_gmtime(&now, &clock);
+    std::string out;
+    STACK_OF(X509)* const shown = SSL_get_peer_cert_chain(connection);
+    for (int i = 0; i < sk_X509_num(shown) && out.empty(); ++i) {
+        X509 const* const one = sk_X509_value(shown, i);
+        std::tm begin = {};
+        std::tm end = {};
+        bool const valid = X509_cmp_current_time(X509_get0_notBefore(one)) < 0 &&
+                           X509_cmp_current_time(X509_get0_notAfter(one)) > 0;
+        if (!valid && ASN1_TIME_to_tm(X509_get0_notBefore(one), &begin) == 1 &&
+            ASN1_TIME_to_tm(X509_get0_notAfter(one), &end) == 1)
+            out = ": it is valid from " + time_words(begin) + " to " + time_words(end);
+    }
+    return out + (out.empty() ? ": this" : ", and this") + " machine's clock says " + time_words(clock);
+}
+
+/// The names and addresses that a certificate is for, as OpenSSL writes them; a few.
+template <class = void>
+std::string names_in(X509* certificate)
+{
+    constexpr int most = 5;
+    constexpr std::size_t longest = 300;
+    openssl_handle<GENERAL_NAMES, &GENERAL_NAMES_free> const names(
+        static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
+    int const count = names ? sk_GENERAL_NAME_num(names.get()) : 0;
+    bio_ptr const out(BIO_new(BIO_s_mem()));
+    for (int i = 0; i < count && i < most; ++i) {
+        if (i != 0)
+            BIO_write(out.get(), ", ", 2);
+        GENERAL_NAME_print(out.get(), sk_GENERAL_NAME_value(names.get(), i));
+    }
+    char* data = nullptr;
+    long const size = BIO_get_mem_data(out.get(), &data);
+    std::string text(data, size > 0 ? static_cast<std::size_t>(size) : 0);
+    if (text.size() > longest)
+        text.resize(longest);
+    for (char& c : text)
+        if (c < ' ' || c > '~')
+            c = '?';
+    if (count > most)
+        text += " and " + std::to_string(count - most) + " more";
+    return text;
+}
+
+/// Whom the server's certificate is for, other than the host or address that was asked for.
+template <class = void>
+std::string mismatch_words(SSL* connection)
+{
+    X509_VERIFY_PARAM* const checks = SSL_get0_param(connection);
+    std::string out = "the server's certificate is not for ";
+    if (char const* const host = X509_VERIFY_PARAM_get0_host(checks, 0)) {
+        out += host;
+    } else {
+        char* const address = X509_VERIFY_PARAM_get1_ip_asc(checks);
+        out += address ? address : "the host";
+        OPENSSL_free(address);
+    }
+    STACK_OF(X509)* const shown = SSL_get_peer_cert_chain(connection);
+    std::string const names = sk_X509_num(shown) > 0 ? names_in(sk_X509_value(shown, 0)) : std::string();
+    return out + " but for " +
+           (names.empty() ? "nobody: it has no alternative names, and its subject does not count" : names);
+}
+
+/// Whether verification failed because no certificate that is trusted was found.
+inline bool lacks_root(long verified) noexcept
+{
+    return verified == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
+           verified == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT ||
+           verified == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN ||
+           verified == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT ||
+           verified == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE;
+}
+
+/// Where OpenSSL looks for the system's authorities: in one place of two, a file or a folder.
+inline std::string place_of_trust(char const* variable, char const* usual)
+{
+    std::string const set = environment_variable(variable);
+    std::string const& path = set.empty() ? usual : set;
+    return path + (set.empty() ? "" : " (" + std::string(variable) + ")") +
+           (::access(path.c_str(), R_OK) == 0 ? "" : ", which cannot be read");
+}
+
+/// Whom these options trust.
+template <class = void>
+std::string trust_words(tls_options const& options)
+{
+    std::string out = ": trusted are the authorities in ";
+    if (!options.ca_file().empty())
+        out += "the CA file " + options.ca_file();
+    if (!options.ca_pem().empty())
+        out += options.ca_file().empty() ? "the CA text" : " and the CA text";
+    if (options.ca_file().empty() && options.ca_pem().empty())
+        out += "the file " + place_of_trust(X509_get_default_cert_file_env(), X509_get_default_cert_file()) +
+               ", and in the folder " +
+               place_of_trust(X509_get_default_cert_dir_env(), X509_get_default_cert_dir());
+    return out;
+}
+
+/// Why the server's certificate was refused by us.
+template <class = void>
+error certificate_failure(SSL* connection)
+{
+    long const verified = SSL_get_verify_result(connection);
+    if (verified == X509_V_ERR_HOSTNAME_MISMATCH || verified == X509_V_ERR_IP_ADDRESS_MISMATCH)
+        return error(errc::host_mismatch, mismatch_words(connection));
+    bool const time = verified == X509_V_ERR_CERT_HAS_EXPIRED || verified == X509_V_ERR_CERT_NOT_YET_VALID;
+    return error(errc::certificate_refused, "the server's certificate was refused: " +
+                                                std::string(X509_verify_cert_error_string(verified)) +
+                                                (time ? validity_words(connection) : std::string()));
+}
+
+/// Why OpenSSL gave up by itself.
+template <class = void>
+error protocol_failure(unsigned long code)
+{
+    if (received_alert(code) != 0)
+        return error(errc::tls_failed, alert_words(code));
+    std::string const reason = openssl_reason(code);
+    if (ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) == SSL_R_WRONG_VERSION_NUMBER)
+        return error(errc::tls_failed, "the server does not speak TLS (" + reason +
+                                           "): the port seems to be one for plain http, or of another kind");
+    return error(errc::tls_failed, "TLS failed: " + reason);
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/run/setbacks.hpp
+
+// What an operation meets on its way without ending for it.
+#ifndef HDIKAFKA_DETAIL_RUN_SETBACKS_HPP
+#define HDIKAFKA_DETAIL_RUN_SETBACKS_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+class setback_listener
+{
+public:
+    /// In the operation's turn: an attempt at its work has failed like this; another one may follow.
+    virtual void setback(error const& failure) = 0;
+
+protected:
+    ~setback_listener() = default;
+};
+
+/// A part of an operation. Costs a look at one pointer when nobody listens.
+class setbacks
+{
+public:
+    /// Until the operation's end, which `who` outlives.
+    void tell_setbacks_to(setback_listener& who) noexcept { listener_ = &who; }
+
+    void setback(error const& failure) const
+    {
+        if (listener_)
+            listener_->setback(failure);
+    }
+
+private:
+    setback_listener* listener_ = nullptr;
+};
 
 } // namespace hdikafka::inline v0_1::detail
 
@@ -6653,6 +7881,7 @@ template <class Lazy = void>
 class operation : public std::enable_shared_from_this<operation<Lazy>>,
                   public list_link,
                   public time_limits,
+                  public setbacks,
                   private task_runner
 {
 public:
@@ -7082,7 +8311,11 @@ public:
             if (ec || !session_)
                 return false;
         }
-        // It may be no answer but something of TLS itself: a session ticket, say.
+        // In TLS 1.3 it may be something of TLS itself, such as a session ticket. Before, it is the end or
+        // the wish to negotiate anew, and a server whose wish is not granted may go in the middle of a
+        // request.
+        if (SSL_version(session_.get()) < TLS1_3_VERSION)
+            return false;
         std::size_t count = 0;
         return read(std::span<char>(&byte, 1), count) == io_step::want_read;
     }
@@ -7094,6 +8327,10 @@ public:
 
     /// Why the last step failed.
     error const& failure() const noexcept { return failure_; }
+
+    /// Whether it failed because the server did not accept this client when TLS was negotiated: nothing that
+    /// was written since has reached anybody (in TLS 1.3 the client sends before it knows).
+    bool refused() const noexcept { return refused_; }
 
     /// Says goodbye (close_notify) without waiting for an answer, and closes. For connections at rest.
     void close_politely() noexcept
@@ -7135,7 +8372,10 @@ private:
     {
         switch (SSL_get_error(session_.get(), returned)) {
         case SSL_ERROR_WANT_READ: return io_step::want_read;
-        case SSL_ERROR_WANT_WRITE: return io_step::want_write;
+        case SSL_ERROR_WANT_WRITE:
+            if (!write_error_)
+                return io_step::want_write;
+            break;
         case SSL_ERROR_ZERO_RETURN:
             if (!in_handshake)
                 return io_step::closed;
@@ -7149,23 +8389,22 @@ private:
 
     error describe(bool in_handshake)
     {
-        std::string const reason = take_openssl_reason();
-        long const verified = SSL_get_verify_result(session_.get());
-        if (in_handshake && verified != X509_V_OK &&
-            (SSL_get_verify_mode(session_.get()) & SSL_VERIFY_PEER) != 0) {
-            bool const name =
-                verified == X509_V_ERR_HOSTNAME_MISMATCH || verified == X509_V_ERR_IP_ADDRESS_MISMATCH;
-            return error(name ? errc::host_mismatch : errc::certificate_refused,
-                         "the server's certificate was refused: " +
-                             std::string(X509_verify_cert_error_string(verified)));
+        unsigned long const code = ERR_get_error();
+        ERR_clear_error();
+        if (in_handshake && SSL_get_verify_result(session_.get()) != X509_V_OK &&
+            (SSL_get_verify_mode(session_.get()) & SSL_VERIFY_PEER) != 0)
+            return certificate_failure(session_.get());
+        if (int const alert = received_alert(code)) {
+            refused_ = SSL_version(session_.get()) >= TLS1_3_VERSION && refuses_client(alert);
+            return protocol_failure(code);
         }
-        if (io_error_)
-            return error(errc::connection_lost, io_error_.message());
+        if (read_error_ || write_error_)
+            return error(errc::connection_lost, (read_error_ ? read_error_ : write_error_).message());
         if (eof_ && in_handshake)
             return error(errc::connection_lost, "the server closed the connection during the TLS handshake");
         if (eof_)
             return error(errc::truncated);
-        return error(errc::tls_failed, "TLS failed: " + reason);
+        return protocol_failure(code);
     }
 
     static tls_stream& self(BIO* bio) noexcept { return *static_cast<tls_stream*>(BIO_get_data(bio)); }
@@ -7176,28 +8415,29 @@ private:
         std::error_code ec;
         *count = stream.socket_.read_some(net::mutable_buffer(into, size), ec);
         stream.bytes_in_ += *count;
-        return stream.passed_on(bio, ec, BIO_FLAGS_READ);
+        BIO_clear_retry_flags(bio);
+        if (ec == net::error::would_block || ec == net::error::try_again)
+            BIO_set_retry_read(bio);
+        else if (ec == net::error::eof)
+            stream.eof_ = true;
+        else
+            stream.read_error_ = ec;
+        return ec ? 0 : 1;
     }
 
+    /// A write that fails is to OpenSSL one that has to wait: it still reads then what the peer said before
+    /// it went, most of all an alert.
     static int bio_write(BIO* bio, char const* from, std::size_t size, std::size_t* count)
     {
         tls_stream& stream = self(bio);
         std::error_code ec;
         *count = stream.socket_.write_some(net::const_buffer(from, size), ec);
         stream.bytes_out_ += *count;
-        return stream.passed_on(bio, ec, BIO_FLAGS_WRITE);
-    }
-
-    /// Tells OpenSSL what became of it.
-    int passed_on(BIO* bio, std::error_code ec, int direction)
-    {
         BIO_clear_retry_flags(bio);
-        if (ec == net::error::would_block || ec == net::error::try_again)
-            BIO_set_flags(bio, direction | BIO_FLAGS_SHOULD_RETRY);
-        else if (ec == net::error::eof)
-            eof_ = true;
-        else
-            io_error_ = ec;
+        if (ec)
+            BIO_set_retry_write(bio);
+        if (ec && ec != net::error::would_block && ec != net::error::try_again)
+            stream.write_error_ = ec;
         return ec ? 0 : 1;
     }
 
@@ -7225,10 +8465,12 @@ private:
     net::ip::tcp::socket socket_;
     ssl_ptr session_;
     error failure_{errc::connection_lost};
-    std::error_code io_error_;
+    std::error_code read_error_;
+    std::error_code write_error_;
     std::uint64_t bytes_out_ = 0;
     std::uint64_t bytes_in_ = 0;
     bool eof_ = false;
+    bool refused_ = false;
 };
 
 } // namespace hdikafka::inline v0_1::detail
@@ -7494,18 +8736,30 @@ namespace hdikafka::inline v0_1 {
 
 /// How often and how patiently a call is repeated. Reads, create and delete are repeated after
 /// connection failures, timeouts of a single attempt, 408, 429 and 5xx; a produce only when none of
-/// it was written or the service said 429, unless at_least_once() allows duplicates.
+/// it was written or the service said 429, unless at_least_once() allows duplicates. Never repeated: a
+/// refused certificate, bad arguments, any other answer.
 class retry_policy
 {
 public:
-    /// Repeats after the first attempt; 3 by default, 0 switches retries off. Not counted: one repeat at once
-    /// after a 401, and one when the server closed an idle connection just as the request came, if it can do
-    /// no harm.
-    retry_policy& max_retries(int count) & { return set(max_retries_, count); }
+    /// Repeats after the first attempt: by default 3 after answers, and after failures when something was
+    /// written; where nothing was, as many as the call's deadline allows, so that an outage which is shorter
+    /// is no failure. A count that is set here holds for both; 0 switches retries off. Not counted: one
+    /// repeat at once after a 401, and one when the server closed an idle connection just as the request
+    /// came, if it can do no harm.
+    retry_policy& max_retries(int count) &
+    {
+        max_unsent_retries_ = count;
+        return set(max_retries_, count);
+    }
     retry_policy&& max_retries(int count) && { return std::move(max_retries(count)); }
 
+    /// Another count for attempts of which nothing was written, most often because no connection could be
+    /// made; say it after max_retries(). The longest wait between them is 5 s, or max_delay if that is less.
+    retry_policy& max_unsent_retries(int count) & { return set(max_unsent_retries_, count); }
+    retry_policy&& max_unsent_retries(int count) && { return std::move(max_unsent_retries(count)); }
+
     /// The wait before the first retry (800 ms by default), doubled for each further one up to
-    /// max_delay. The actual wait is drawn evenly between nothing and that.
+    /// max_delay. Half of it is certain, the rest is drawn evenly.
     retry_policy& base_delay(milliseconds delay) & { return set(base_delay_, delay); }
     retry_policy&& base_delay(milliseconds delay) && { return std::move(base_delay(delay)); }
 
@@ -7514,8 +8768,8 @@ public:
     retry_policy& max_delay(milliseconds delay) & { return set(max_delay_, delay); }
     retry_policy&& max_delay(milliseconds delay) && { return std::move(max_delay(delay)); }
 
-    /// Where the share of each wait comes from, a number in [0, 1): random by default. For tests and for
-    /// programs that spread their load themselves; called by any thread of the executor.
+    /// Where the share of each wait's second half comes from, a number in [0, 1): random by default. For
+    /// tests and for programs that spread their load themselves; called by any thread of the executor.
     retry_policy& jitter(std::function<double()> source) & { return set(jitter_, std::move(source)); }
     retry_policy&& jitter(std::function<double()> source) && { return std::move(jitter(std::move(source))); }
 
@@ -7525,6 +8779,7 @@ public:
     retry_policy&& at_least_once(bool allowed) && { return std::move(at_least_once(allowed)); }
 
     int max_retries() const noexcept { return max_retries_; }
+    int max_unsent_retries() const noexcept { return max_unsent_retries_; }
     milliseconds base_delay() const noexcept { return base_delay_; }
     milliseconds max_delay() const noexcept { return max_delay_; }
     std::function<double()> const& jitter() const noexcept { return jitter_; }
@@ -7539,6 +8794,7 @@ private:
     }
 
     int max_retries_ = 3;
+    int max_unsent_retries_ = std::numeric_limits<int>::max();
     milliseconds base_delay_{800};
     milliseconds max_delay_{60'000};
     std::function<double()> jitter_;
@@ -7633,7 +8889,9 @@ private:
     {
         if (parser_.done())
             return io_step::done;
-        if (!lost_)
+        // What the peer said before it went says more than that it went.
+        bool const told = reading == io_step::failed && stream_.failure().code() == errc::tls_failed;
+        if (!lost_ && !told)
             failure_ = lost_;
         else if (parser_.failed())
             failure_ = error(parser_.fault(), parser_.cause());
@@ -7685,6 +8943,12 @@ private:
     result<void> failure_;
 };
 
+/// A failure, and with whom it was met.
+inline error met_with(std::string const& peer, error const& why)
+{
+    return error(why.code(), why.info(), peer + ": " + why.cause());
+}
+
 /// When a connection that now becomes idle must not be used any more: after `idle`, a second before what the
 /// server grants (Keep-Alive: timeout), and `age` after it was made, whichever comes first.
 inline steady_clock::time_point retirement(steady_clock::time_point now, steady_clock::time_point made,
@@ -7701,7 +8965,7 @@ class connection : public list_link
 {
 public:
     connection(net::any_io_executor const& executor, url const& target, observer watcher)
-        : stream(executor), watcher_(std::move(watcher)), host_(target.host), port_(target.port)
+        : stream(executor), watcher_(std::move(watcher)), target_(target)
     {}
     ~connection()
     {
@@ -7714,8 +8978,8 @@ public:
         if (!watcher_ || made_at == never)
             return;
         connection_closed event;
-        event.host = host_;
-        event.port = port_;
+        event.host = target_.host;
+        event.port = target_.port;
         event.cause = end;
         event.exchanges = exchanges_;
         event.age = std::chrono::duration_cast<milliseconds>(steady_clock::now() - made_at);
@@ -7751,11 +9015,15 @@ public:
         now.outcome.bytes_received = stream.bytes_in() - received;
         now.outcome.bytes_written = now.outcome.bytes_sent != 0;
         now.outcome.answered = talk.answer().started();
+        now.outcome.refused = stream.refused() && exchanges_ == 1 && !now.outcome.answered;
         if (!in_time)
-            co_return op.interruption(talk.sending() ? "sending the request" : "waiting for the answer");
+            co_return op.interruption(
+                (talk.sending() ? "sending the request to " : "waiting for the answer of ") +
+                target_.authority());
         if (step != io_step::done)
-            co_return talk.failure();
+            co_return met_with(target_.authority(), talk.failure().error());
         rest(talk, settings);
+        now.outcome.closes = !reusable();
         now.answer = talk.answer().take();
         talk_.reset();
         co_return result<void>();
@@ -7763,6 +9031,17 @@ public:
 
     /// Whether the last exchange, if there was any, left it fit for another one.
     bool reusable() const noexcept { return end == connection_end::closed; }
+
+    /// Whether it has been idle since it was made: the server may have closed it meanwhile.
+    bool has_lain_idle() const noexcept { return last_used != never; }
+
+    /// It becomes idle although it has served nobody yet.
+    void rest_unused(transport_settings const& settings) noexcept
+    {
+        last_used = steady_clock::now();
+        retire_at =
+            retirement(last_used, made_at, settings.max_idle_time, settings.max_connection_age, std::nullopt);
+    }
 
     /// Whether that is still so after it lay idle.
     bool usable()
@@ -7808,8 +9087,7 @@ private:
     }
 
     observer watcher_;
-    std::string host_;
-    std::uint16_t port_;
+    url const target_;
     std::string request_;            ///< The message on its way; its memory serves the next one.
     std::optional<exchange<>> talk_; ///< The exchange under way.
     std::size_t exchanges_ = 0;
@@ -7973,204 +9251,72 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/net/connector.hpp
+// -------- hdikafka/detail/run/context_end.hpp
 
-// Making a connection: look up, connect, a tunnel through the proxy, TLS handshake.
-#ifndef HDIKAFKA_DETAIL_NET_CONNECTOR_HPP
-#define HDIKAFKA_DETAIL_NET_CONNECTOR_HPP
+// Who has to know that an executor's context is about to be destroyed.
+#ifndef HDIKAFKA_DETAIL_RUN_CONTEXT_END_HPP
+#define HDIKAFKA_DETAIL_RUN_CONTEXT_END_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
-/// A look-up of a host's addresses. getaddrinfo cannot be stopped: a call that gives up leaves it to finish
-/// here.
-class lookup
+/// The context behind an executor, whatever strands lie between.
+inline net::execution_context& context_of(net::any_io_executor const& executor)
+{
+    return net::query(executor, net::execution::context);
+}
+
+/// Outlives contexts and hands something to what waits on them.
+class context_mourner
 {
 public:
-    explicit lookup(net::any_io_executor const& executor) : resolver(executor) {}
+    virtual ~context_mourner() = default;
 
-    net::ip::tcp::resolver resolver;
-    std::atomic<bool> finished = false; ///< The rest may be looked at.
-    std::error_code failure;
-    net::ip::tcp::resolver::results_type found;
+    /// On the thread that destroys the context, before anything of it is gone. Nothing may be posted into it
+    /// when this has returned: Asio takes its queue apart without a lock.
+    virtual void context_ends(net::execution_context const& which) noexcept = 0;
 };
 
-/// Makes one connection: look-up, race, tunnel, handshake. What it is given by reference outlives it.
+/// A service of the context. Asio shuts down the youngest first, hence this one before what runs handlers.
 template <class = void>
-class connector
+class context_end final : public net::execution_context::service
 {
 public:
-    /// `context` and `sessions` are used for https only.
-    connector(operation_ptr op, net::any_io_executor const& executor, transport_settings const& settings,
-              url const& target, std::optional<proxy_settings> proxy, SSL_CTX* context,
-              tls_sessions<>& sessions)
-        : op_(std::move(op)),
-          executor_(executor),
-          settings_(settings),
-          target_(target),
-          proxy_(std::move(proxy)),
-          context_(context),
-          sessions_(sessions),
-          peer_(proxy_ ? proxy_->address : target)
-    {}
-    connector(connector const&) = delete;
-    connector& operator=(connector const&) = delete;
+    static inline net::execution_context::id id; ///< For Asio.
 
-    /// Connects to whichever address answers first. An address that takes the connection and then fails, or
-    /// is silent, is not yet the end when there are others: each is granted the time anew.
-    task connect(connection_ptr& made)
+    explicit context_end(net::execution_context& context) : service(context) {}
+
+    /// `who` is told, unless it is gone by then. While something runs on the context; thread-safe.
+    static void tell(net::execution_context& context, std::weak_ptr<context_mourner> const& who)
     {
-        auto const begun = steady_clock::now();
-        op_->begin_phase(errc::connect_timeout, settings_.connect_timeout);
-        address_list addresses;
-        auto outcome = co_await look_up(addresses);
-        if (!outcome)
-            co_return outcome;
-        address_race<> race(op_, executor_, std::move(addresses));
-        for (;;) {
-            auto link = std::make_unique<connection<>>(executor_, target_, settings_.observer);
-            outcome = co_await race.run(peer_.host + ":" + std::to_string(peer_.port), link->stream.socket());
-            if (!outcome)
-                co_return outcome;
-            if (proxy_)
-                outcome = co_await open_tunnel(link->stream);
-            if (outcome && target_.is_https())
-                outcome = co_await shake_hands(link->stream);
-            if (outcome) {
-                announce(*link, begun);
-                made = std::move(link);
-                co_return outcome;
-            }
-            auto const failure = outcome.error().code();
-            bool const elsewhere = failure == errc::connection_lost || failure == errc::connect_timeout;
-            if (!elsewhere || race.exhausted() || op_->stopped())
-                co_return outcome;
-            op_->begin_phase(errc::connect_timeout, settings_.connect_timeout);
-        }
+        net::use_service<context_end>(context).add(who);
     }
 
 private:
-    using address_list = address_race<>::address_list;
-
-    /// The addresses of the host; ends with the operation's interruption at once, whatever the resolver
-    /// does.
-    task look_up(address_list& addresses)
+    void add(std::weak_ptr<context_mourner> const& who)
     {
-        std::error_code not_an_address;
-        auto const address = net::ip::make_address(peer_.host, not_an_address);
-        if (!not_an_address) {
-            addresses.emplace_back(address, peer_.port);
-            co_return result<void>();
-        }
-        std::shared_ptr<lookup> const search = start_look_up();
-        while (!search->finished && !op_->interrupted())
-            co_await op_->park();
-        if (op_->interrupted()) {
-            search->resolver
-                .cancel(); // which begins no look-up that stands behind others in the context's queue
-            co_return op_->interruption("looking up " + peer_.host);
-        }
-        if (search->failure || search->found.empty())
-            co_return error(errc::resolve_failed,
-                            "looking up " + peer_.host + ": " + search->failure.message());
-        for (auto const& entry : search->found)
-            addresses.push_back(entry.endpoint());
-        co_return result<void>();
-    }
-
-    std::shared_ptr<lookup> start_look_up()
-    {
-        auto search = std::make_shared<lookup>(executor_);
-        auto done = [search, op = op_](std::error_code ended, net::ip::tcp::resolver::results_type found) {
-            search->failure = ended;
-            search->found = std::move(found);
-            search->finished = true;
-            op->wake();
+        auto const same = [&who](std::weak_ptr<context_mourner> const& one) {
+            return !one.owner_before(who) && !who.owner_before(one);
         };
-        search->resolver.async_resolve(peer_.host, std::to_string(peer_.port),
-                                       net::ip::tcp::resolver::numeric_service, std::move(done));
-        return search;
+        std::lock_guard const lock(mutex_);
+        std::erase_if(told_, [](auto const& one) { return one.expired(); });
+        if (std::ranges::none_of(told_, same))
+            told_.push_back(who);
     }
 
-    /// Has the proxy that the stream is connected to connect to the target (RFC 9110 §9.3.6). What it says is
-    /// never taken for the target's words.
-    task open_tunnel(tls_stream<>& stream)
+    void shutdown() noexcept override
     {
-        std::string const request = connect_request(target_, *proxy_, settings_.user_agent);
-        std::string const name = "the proxy " + peer_.host;
-        exchange<> talk(stream, request, http_limits());
-        response_parser& answer = talk.answer();
-        answer.expect_tunnel();
-        // The body of a refusal only says why.
-        for (io_step now = talk.advance(); wants_socket(now) && !answer.header_done(); now = talk.advance()) {
-            bool const ready = co_await stream.ready(*op_, now);
-            if (!ready)
-                co_return op_->interruption("asking " + name + " for a tunnel");
+        std::vector<std::weak_ptr<context_mourner>> told;
+        {
+            std::lock_guard const lock(mutex_);
+            told.swap(told_);
         }
-        if (!answer.header_done())
-            co_return error(talk.failure().error().code(), name + ": " + talk.failure().error().cause());
-        if (answer.is_tunnel())
-            co_return result<void>();
-        int const status = answer.status();
-        // 5xx: the proxy could not reach the target, which it may do later.
-        errc const code = status >= 500 ? errc::connect_failed : errc::proxy_refused;
-        co_return error(code, name + " answered " + std::to_string(status) + " when asked for a tunnel to " +
-                                  target_.host_field() +
-                                  (status == 407 ? ": it wants (other) credentials" : ""));
+        for (auto const& one : told)
+            if (auto const who = one.lock())
+                who->context_ends(this->context());
     }
 
-    task shake_hands(tls_stream<>& stream)
-    {
-        auto const prepared = stream.use_tls(context_, target_.host, target_.host_is_address());
-        if (!prepared)
-            co_return prepared;
-        if (!is_pinned())
-            SSL_set_options(stream.tls(), SSL_OP_CLEANSE_PLAINTEXT);
-        sessions_.offer_to(stream.tls());
-        io_step now = stream.handshake();
-        while (wants_socket(now)) {
-            bool const ready = co_await stream.ready(*op_, now);
-            if (!ready)
-                co_return op_->interruption("negotiating TLS");
-            now = stream.handshake();
-        }
-        if (now != io_step::done)
-            co_return stream.failure();
-        auto pinned = result<void>();
-        if (is_pinned())
-            pinned = check_pins(stream.tls(), settings_.pins);
-        if (pinned)
-            sessions_.keep(stream.tls());
-        co_return pinned;
-    }
-
-    /// Whether it is the service: what others answer is secret, and their keys are their own.
-    bool is_pinned() const { return target_.same_origin(settings_.pinned); }
-
-    void announce(connection<>& link, steady_clock::time_point begun) const
-    {
-        link.made_at = steady_clock::now();
-        if (!settings_.observer)
-            return;
-        connection_opened event;
-        event.host = target_.host;
-        event.port = target_.port;
-        if (SSL* const tls = link.stream.tls()) {
-            event.tls_version = SSL_get_version(tls);
-            event.resumed = SSL_session_reused(tls) == 1;
-        }
-        event.proxied = proxy_.has_value();
-        event.duration = std::chrono::duration_cast<std::chrono::microseconds>(link.made_at - begun);
-        settings_.observer(event);
-    }
-
-    operation_ptr op_;
-    net::any_io_executor const& executor_;
-    transport_settings const& settings_;
-    url const& target_;
-    std::optional<proxy_settings> const proxy_;
-    SSL_CTX* context_;
-    tls_sessions<>& sessions_;
-    url const& peer_; ///< Whom the socket is connected to: the target or the proxy.
+    std::mutex mutex_;
+    std::vector<std::weak_ptr<context_mourner>> told_;
 };
 
 } // namespace hdikafka::inline v0_1::detail
@@ -8273,6 +9419,18 @@ public:
             answer(line_.front(), grant);
     }
 
+    /// Forgets those whose executor's context is `gone`: nobody may wake them any more.
+    void forget(net::execution_context const& gone) noexcept
+    {
+        place* one = line_.empty() ? nullptr : &line_.front();
+        while (one) {
+            place* const next = line_.after(*one);
+            if (&context_of(one->op_.executor()) == &gone)
+                line_.remove(*one);
+            one = next;
+        }
+    }
+
 private:
     std::mutex& mutex_;
     linked_list<place> line_;
@@ -8282,199 +9440,483 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/net/pool.hpp
+// -------- hdikafka/detail/net/names.hpp
 
-// The connections to one origin: bounded, reused, handed out in the order of asking.
-#ifndef HDIKAFKA_DETAIL_NET_POOL_HPP
-#define HDIKAFKA_DETAIL_NET_POOL_HPP
+// Looking up the addresses of hosts: one look-up at a time, and its result for all who wait.
+#ifndef HDIKAFKA_DETAIL_NET_NAMES_HPP
+#define HDIKAFKA_DETAIL_NET_NAMES_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
-template <class = void>
-class connection_pool;
-
-using pool_ptr = std::shared_ptr<connection_pool<>>;
-
-/// The right to one connection: to an idle one, or to make one when `link` is empty. Gives the right back
-/// when it dies, and the connection with it if that is reusable; otherwise the connection is closed.
-template <class Lazy = void>
-class lease
-{
-public:
-    using pool = std::shared_ptr<connection_pool<Lazy>>;
-
-    lease() = default;
-    lease(pool of, connection_ptr idle) : link(std::move(idle)), pool_(std::move(of)) {}
-    lease(lease&&) = default;
-    lease& operator=(lease&& other) noexcept
-    {
-        std::swap(link, other.link);
-        std::swap(pool_, other.pool_);
-        return *this;
-    }
-    ~lease()
-    {
-        if (!pool_)
-            return;
-        if (link && !link->reusable())
-            link.reset();
-        pool_->give_back(std::move(link));
-    }
-
-    /// Whether it is a right at all.
-    explicit operator bool() const noexcept { return pool_ != nullptr; }
-
-    connection_ptr link;
-
-private:
-    pool pool_;
-};
-
-/// How an origin is reached.
-enum class route : unsigned char
-{
-    configured, ///< Through a proxy when the options or the environment name one.
-    direct,     ///< Never through a proxy: it would ask the proxy's own metadata service.
-};
-
-/// Thread-safe; no lock is held while anything waits or is closed.
+/// The look-ups of all clients of one execution context, whose resolvers have one thread: the program's own
+/// look-ups there stand behind one of these at most, and no host is looked up twice at a time. Thread-safe.
 ///
-/// While somebody waits, every connection is in use: one that comes back goes to the first in line,
-/// so that nobody can overtake.
-template <class Lazy>
-class connection_pool : public std::enable_shared_from_this<connection_pool<Lazy>>
+/// getaddrinfo cannot be stopped: one that nobody waits for any more goes on to its end, and until then, as
+/// with any of Asio's resolvers, the context does not run out of work.
+template <class Lazy = void>
+class name_lookups : public std::enable_shared_from_this<name_lookups<Lazy>>
 {
 public:
-    connection_pool(url target, std::size_t limit, route by)
-        : target_(std::move(target)), host_(field_value::host(target_.host_field())), limit_(limit), by_(by)
-    {}
-    ~connection_pool()
+    using address_list = address_race<>::address_list;
+
+    /// For whoever connects that soon after a look-up has ended, its result is good, unless it did not serve.
+    static constexpr milliseconds serves_for{1'000};
+
+    /// Finds the addresses; ends with the operation's interruption at once, whatever the resolver does. The
+    /// host outlives it; errors call it `name`.
+    task find(operation_ptr op, std::string const& host, std::uint16_t port, std::string name,
+              address_list& addresses)
     {
-        while (!idle_.empty())
-            connection_ptr(&idle_.pop_back()).reset();
-    }
-
-    url const& target() const noexcept { return target_; }
-    route by() const noexcept { return by_; }
-
-    /// The TLS sessions that its connections may take up again.
-    tls_sessions<>& sessions() noexcept { return sessions_; }
-
-    /// The value of the Host field of each request.
-    field_value const& host() const noexcept { return host_; }
-
-    /// An idle connection that is still good, or the right to make one; nothing when all are in use. `fresh`:
-    /// only the right to make one will do.
-    lease<> take(bool fresh) { return take_or_queue(nullptr, fresh); }
-
-    /// Closes the connections that have been idle since `moment` or longer: one that served last then turned
-    /// out to be dead, and what killed it (a restart of the server) has most often killed the others.
-    void drop_idle(steady_clock::time_point moment) { close_idle(connection_end::dropped, moment, false); }
-
-    /// Waits for a connection, in turn, until the operation is interrupted.
-    task wait_in_line(operation_ptr op, bool fresh, lease<>& held)
-    {
-        constexpr char const* doing = "waiting for a free connection";
-        place_in_line place(this->shared_from_this(), waiting_, *op);
-        held = take_or_queue(&place, fresh);
-        if (!held) {
-            auto const waited = co_await place.wait(doing);
-            if (!waited)
-                co_return waited;
-            held = place.take();
+        std::shared_ptr<search> const which = search_for(host, port, op->executor());
+        std::string const doing = "looking up the host of " + name;
+        result<void> outcome;
+        {
+            place mine(which, which->waiting, *op);
+            if (stand_in_line(which, mine))
+                outcome = co_await mine.wait(doing);
         }
-        if (op->interrupted())
-            co_return op->interruption(doing);
-        drop_unusable(held, fresh);
-        co_return result<void>();
+        if (outcome)
+            outcome = take(*which, doing, addresses);
+        else
+            abandon(*which);
+        co_return outcome;
     }
 
-    /// Closes the idle connections; those in use are closed when they come back.
-    void close() { close_idle(connection_end::closed, steady_clock::time_point::max(), true); }
+    /// What was found did not serve: the next one asks again.
+    void forget(std::string const& host, std::uint16_t port)
+    {
+        std::lock_guard const lock(*mutex_);
+        std::erase_if(known_, [&](search_ptr const& each) {
+            return each->state == stage::done && each->port == port && each->host == host;
+        });
+    }
+
+    /// The context ends: its resolvers must be gone before the services that they belong to.
+    void clear() noexcept
+    {
+        std::lock_guard const lock(*mutex_);
+        known_.clear();
+    }
 
 private:
-    friend class lease<>;
+    enum class stage : unsigned char
+    {
+        planned,
+        under_way,
+        done,
+    };
 
-    using place_in_line = waiters<lease<>>::place; // a lease that is not taken goes back
+    class search
+    {
+    public:
+        search(std::string const& name, std::uint16_t at, net::any_io_executor const& executor,
+               std::shared_ptr<std::mutex> of)
+            : host(name), port(at), resolver(executor), mutex(std::move(of)), waiting(*mutex)
+        {}
 
-    /// When all are in use: nothing, and `place`, if there is one, stands in the queue.
-    lease<> take_or_queue(place_in_line* place, bool fresh)
+        std::string const host;
+        std::uint16_t const port;
+        net::ip::tcp::resolver resolver;
+        stage state = stage::planned;
+        std::error_code failure;
+        address_list found;
+        steady_clock::time_point ended;
+        std::shared_ptr<std::mutex> const mutex;
+        waiters<> waiting;
+    };
+
+    using search_ptr = std::shared_ptr<search>;
+    using place = waiters<>::place;
+    using results = net::ip::tcp::resolver::results_type;
+
+    /// The one whose result will do, or a new one.
+    search_ptr search_for(std::string const& host, std::uint16_t port, net::any_io_executor const& executor)
     {
         auto const now = steady_clock::now();
-        connection_ptr found;
-        {
-            std::unique_lock lock(mutex_);
-            while (!idle_.empty() && idle_.front().retire_at <= now)
-                close_oldest(lock, connection_end::retired);
-            bool const room = open_ < limit_;
-            if (!idle_.empty() && !(fresh && room)) {
-                found.reset(&idle_.pop_back());
-            } else if (room) {
-                ++open_;
-            } else {
-                if (place)
-                    waiting_.join(*place);
-                return lease<>();
+        std::lock_guard const lock(*mutex_);
+        std::erase_if(known_, [now](search_ptr const& each) {
+            return each->state == stage::done && (each->failure || now - each->ended > serves_for);
+        });
+        for (search_ptr const& each : known_)
+            if (each->port == port && each->host == host)
+                return each;
+        known_.push_back(std::make_shared<search>(host, port, executor, mutex_));
+        return known_.back();
+    }
+
+    /// False: the result is there.
+    bool stand_in_line(search_ptr const& which, place& mine)
+    {
+        std::lock_guard const lock(*mutex_);
+        if (which->state == stage::done)
+            return false;
+        which->waiting.join(mine);
+        begin_next();
+        return mine.linked();
+    }
+
+    /// Nobody else may wait: then it is not begun any more if it stands behind others in the context's queue.
+    void abandon(search& which)
+    {
+        std::lock_guard const lock(*mutex_);
+        if (which.waiting.empty() && which.state == stage::under_way)
+            which.resolver.cancel();
+    }
+
+    result<void> take(search const& which, std::string const& doing, address_list& addresses)
+    {
+        std::lock_guard const lock(*mutex_);
+        addresses = which.found;
+        if (which.failure || addresses.empty())
+            return error(errc::resolve_failed, doing + ": " + which.failure.message());
+        return result<void>();
+    }
+
+    // With the lock:
+
+    /// Unless one is under way: the one for which somebody has waited longest.
+    void begin_next()
+    {
+        while (!busy_) {
+            auto const next = std::ranges::find_if(known_, [](search_ptr const& each) {
+                return each->state == stage::planned && !each->waiting.empty();
+            });
+            if (next == known_.end())
+                return;
+            search_ptr const one = *next;
+            begin(one);
+        }
+    }
+
+    void begin(search_ptr const& one)
+    {
+        busy_ = true;
+        one->state = stage::under_way;
+        auto done = [all = this->shared_from_this(), one](std::error_code ended, results found) {
+            std::lock_guard const lock(*all->mutex_);
+            all->conclude(*one, ended, found);
+            all->begin_next();
+        };
+        try {
+            one->resolver.async_resolve(one->host, std::to_string(one->port),
+                                        net::ip::tcp::resolver::numeric_service, std::move(done));
+        } catch (std::system_error const& why) { // no thread could be made
+            conclude(*one, why.code(), results());
+        } catch (std::bad_alloc const&) {
+            conclude(*one, std::make_error_code(std::errc::not_enough_memory), results());
+        }
+    }
+
+    void conclude(search& one, std::error_code why, results const& found)
+    {
+        busy_ = false;
+        // Cancelled when nobody waited, and somebody came since.
+        bool const again = why == net::error::operation_aborted && !one.waiting.empty();
+        one.state = again ? stage::planned : stage::done;
+        if (again)
+            return;
+        one.failure = why;
+        one.ended = steady_clock::now();
+        for (auto const& entry : found)
+            one.found.push_back(entry.endpoint());
+        one.waiting.answer_all();
+    }
+
+    std::shared_ptr<std::mutex> const mutex_ = std::make_shared<std::mutex>();
+    std::vector<search_ptr> known_; // in the order in which they were asked for
+    bool busy_ = false;             // one is under way
+};
+
+/// Has the look-ups of an execution context.
+template <class = void>
+class lookup_service final : public net::execution_context::service
+{
+public:
+    inline static net::execution_context::id id;
+
+    explicit lookup_service(net::execution_context& context) : service(context) {}
+
+    std::shared_ptr<name_lookups<>> const names = std::make_shared<name_lookups<>>();
+
+private:
+    void shutdown() noexcept override { names->clear(); }
+};
+
+template <class = void>
+std::shared_ptr<name_lookups<>> names_of(net::any_io_executor const& executor)
+{
+    return net::use_service<lookup_service<>>(context_of(executor)).names;
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/net/proxy_refusal.hpp
+
+// What an HTTP proxy wants that refuses a tunnel with 407: pure words.
+#ifndef HDIKAFKA_DETAIL_NET_PROXY_REFUSAL_HPP
+#define HDIKAFKA_DETAIL_NET_PROXY_REFUSAL_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Cuts the schemes out of the challenges of one field (RFC 9110 §11.6.1): a list, in which the parameters of
+/// a challenge are elements like the challenges themselves.
+class challenge_schemes
+{
+public:
+    explicit challenge_schemes(std::string_view value) noexcept : rest_(value) {}
+
+    /// False after the last one.
+    bool next(std::string_view& scheme) noexcept
+    {
+        while (!rest_.empty()) {
+            auto const element = trim_blanks(take_element());
+            scheme = element.substr(0, token_size(element));
+            auto const behind = trim_blanks(element.substr(scheme.size()));
+            if (!scheme.empty() && !behind.starts_with('=')) // that is a parameter
+                return true;
+        }
+        return false;
+    }
+
+private:
+    /// Up to the next comma that is not within quotes.
+    std::string_view take_element() noexcept
+    {
+        bool quoted = false;
+        std::size_t end = 0;
+        for (; end < rest_.size() && (quoted || rest_[end] != ','); ++end) {
+            if (rest_[end] == '"')
+                quoted = !quoted;
+            else if (quoted && rest_[end] == '\\')
+                ++end;
+        }
+        auto const element = rest_.substr(0, end);
+        rest_.remove_prefix(std::min(end + 1, rest_.size()));
+        return element;
+    }
+
+    std::string_view rest_;
+};
+
+/// The name of a scheme, if it is a usual one: what else stands there may be a secret.
+inline std::string_view usual_scheme(std::string_view name) noexcept
+{
+    for (std::string_view const usual : {"Basic", "Digest", "Kerberos", "Negotiate", "NTLM"})
+        if (equals_ignoring_case(name, usual))
+            return usual;
+    return "a scheme of another name";
+}
+
+/// What a 407 says, and what to do; `shown`: whether it was shown credentials.
+inline std::string wanted_credentials(http_head const& head, bool shown)
+{
+    constexpr std::size_t most = 8;
+    std::vector<std::string_view> offered;
+    for (std::size_t i = 0; i != head.size(); ++i) {
+        challenge_schemes schemes(
+            equals_ignoring_case(head.name(i), "proxy-authenticate") ? head.value(i) : std::string_view());
+        for (std::string_view scheme; schemes.next(scheme) && offered.size() != most;)
+            offered.push_back(usual_scheme(scheme));
+    }
+    auto const basic = [](std::string_view scheme) { return scheme == "Basic"; };
+    if (offered.empty() || std::ranges::any_of(offered, basic))
+        return shown ? ": it does not accept the user and the password"
+                     : ": it wants a user and a password (http://user:password@host:port)";
+    std::string out = ": it offers ";
+    for (std::size_t i = 0; i != offered.size(); ++i)
+        out += (i == 0 ? "" : ", ") + std::string(offered[i]);
+    return out +
+           ", and only Basic is spoken here; a proxy on this machine that speaks them can stand between";
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/net/connector.hpp
+
+// Making a connection: look up, connect, a tunnel through the proxy, TLS handshake.
+#ifndef HDIKAFKA_DETAIL_NET_CONNECTOR_HPP
+#define HDIKAFKA_DETAIL_NET_CONNECTOR_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Makes one connection: look-up, race, tunnel, handshake. What it is given by reference outlives it.
+template <class = void>
+class connector
+{
+public:
+    /// `context` and `sessions` are used for https only.
+    connector(operation_ptr op, net::any_io_executor const& executor, transport_settings const& settings,
+              url const& target, std::optional<proxy_settings> proxy, SSL_CTX* context,
+              tls_sessions<>& sessions)
+        : op_(std::move(op)),
+          executor_(executor),
+          settings_(settings),
+          target_(target),
+          proxy_(std::move(proxy)),
+          context_(context),
+          sessions_(sessions),
+          peer_(proxy_ ? proxy_->address : target)
+    {}
+    connector(connector const&) = delete;
+    connector& operator=(connector const&) = delete;
+
+    /// Connects to whichever address answers first. An address that takes the connection and then fails, or
+    /// is silent, is not yet the end when there are others: each is granted the time anew.
+    task connect(connection_ptr& made)
+    {
+        auto const begun = steady_clock::now();
+        op_->begin_phase(errc::connect_timeout, settings_.connect_timeout);
+        address_list addresses;
+        auto outcome = co_await look_up(addresses);
+        if (!outcome)
+            co_return outcome;
+        address_race<> race(op_, executor_, std::move(addresses));
+        for (;;) {
+            auto link = std::make_unique<connection<>>(executor_, target_, settings_.observer);
+            outcome = co_await race.run(peer_name(), link->stream.socket());
+            if (!outcome) {
+                names_of(executor_)->forget(peer_.host, peer_.port);
+                co_return outcome;
             }
-        }
-        lease<> held(this->shared_from_this(), std::move(found));
-        drop_unusable(held, fresh);
-        return held;
-    }
-
-    /// Of a connection that will not do, the right to make another one is left.
-    static void drop_unusable(lease<>& held, bool fresh)
-    {
-        if (!held.link)
-            return;
-        bool const usable = held.link->usable();
-        if (usable && !fresh)
-            return;
-        held.link->close(usable ? connection_end::dropped : held.link->end);
-        held.link.reset();
-    }
-
-    void close_idle(connection_end cause, steady_clock::time_point unused_since, bool for_good)
-    {
-        std::unique_lock lock(mutex_);
-        closed_ = closed_ || for_good;
-        while (!idle_.empty() && idle_.front().last_used <= unused_since)
-            close_oldest(lock, cause);
-    }
-
-    /// Of the idle ones, and without the lock meanwhile.
-    void close_oldest(std::unique_lock<std::mutex>& lock, connection_end cause)
-    {
-        connection_ptr link(&idle_.pop_front());
-        --open_;
-        lock.unlock();
-        link->close(cause);
-        link.reset();
-        lock.lock();
-    }
-
-    void give_back(connection_ptr link)
-    {
-        std::lock_guard const lock(mutex_);
-        if (!waiting_.empty()) {
-            waiting_.answer(waiting_.front(), lease<>(this->shared_from_this(), std::move(link)));
-        } else if (link && !closed_) {
-            idle_.push_back(*link.release());
-        } else {
-            --open_;
+            if (proxy_)
+                outcome = co_await open_tunnel(link->stream);
+            if (outcome && target_.is_https())
+                outcome = co_await shake_hands(link->stream);
+            if (outcome) {
+                announce(*link, begun);
+                made = std::move(link);
+                co_return outcome;
+            }
+            auto const failure = outcome.error().code();
+            bool const elsewhere = failure == errc::connection_lost || failure == errc::connect_timeout;
+            if (!elsewhere || race.exhausted() || op_->stopped())
+                co_return outcome;
+            op_->begin_phase(errc::connect_timeout, settings_.connect_timeout);
         }
     }
 
-    url const target_;
-    field_value const host_;
-    std::size_t const limit_;
-    route const by_;
-    tls_sessions<> sessions_; // outlives the connections
-    std::mutex mutex_;
-    linked_list<connection<>> idle_; // owned; oldest first
-    waiters<lease<>> waiting_{mutex_};
-    std::size_t open_ = 0; // in use and idle
-    bool closed_ = false;
+private:
+    using address_list = address_race<>::address_list;
+
+    /// The addresses of the host; ends with the operation's interruption at once, whatever the resolver
+    /// does.
+    task look_up(address_list& addresses)
+    {
+        std::error_code not_an_address;
+        auto const address = net::ip::make_address(peer_.host, not_an_address);
+        if (!not_an_address) {
+            addresses.emplace_back(address, peer_.port);
+            co_return result<void>();
+        }
+        std::shared_ptr<name_lookups<>> const names = names_of(executor_);
+        auto outcome = co_await names->find(op_, peer_.host, peer_.port, peer_name(), addresses);
+        bool const unknown = !outcome && outcome.error().code() == errc::resolve_failed;
+        if (unknown && is_localhost(peer_.host)) {
+            addresses.emplace_back(net::ip::address_v4::loopback(), peer_.port);
+            addresses.emplace_back(net::ip::address_v6::loopback(), peer_.port);
+            outcome = result<void>();
+        }
+        co_return outcome;
+    }
+
+    /// Has the proxy that the stream is connected to connect to the target (RFC 9110 §9.3.6). What it says is
+    /// never taken for the target's words.
+    task open_tunnel(tls_stream<>& stream)
+    {
+        secret const request = connect_request(target_, *proxy_, settings_.user_agent);
+        std::string const name = peer_name();
+        exchange<> talk(stream, request.text(), http_limits());
+        response_parser& answer = talk.answer();
+        answer.expect_tunnel();
+        // The body of a refusal only says why.
+        for (io_step now = talk.advance(); wants_socket(now) && !answer.header_done(); now = talk.advance()) {
+            bool const ready = co_await stream.ready(*op_, now);
+            if (!ready)
+                co_return op_->interruption("asking " + name + " for a tunnel");
+        }
+        if (!answer.header_done())
+            co_return error(talk.failure().error().code(), name + ": " + talk.failure().error().cause());
+        if (answer.is_tunnel())
+            co_return result<void>();
+        int const status = answer.status();
+        // 5xx: the proxy could not reach the target, which it may do later.
+        errc const code = status >= 500 ? errc::connect_failed : errc::proxy_refused;
+        std::string wanted;
+        if (status == 407)
+            wanted = wanted_credentials(answer.head(), !proxy_->authorization.empty());
+        co_return error(code, name + " answered " + std::to_string(status) + " when asked for a tunnel to " +
+                                  target_.authority() + wanted);
+    }
+
+    task shake_hands(tls_stream<>& stream)
+    {
+        auto const prepared = stream.use_tls(context_, target_.host, target_.host_is_address());
+        if (!prepared)
+            co_return prepared;
+        if (!is_pinned())
+            SSL_set_options(stream.tls(), SSL_OP_CLEANSE_PLAINTEXT);
+        sessions_.offer_to(stream.tls());
+        io_step now = stream.handshake();
+        while (wants_socket(now)) {
+            bool const ready = co_await stream.ready(*op_, now);
+            if (!ready)
+                co_return op_->interruption("negotiating TLS with " + target_.authority());
+            now = stream.handshake();
+        }
+        if (now != io_step::done)
+            co_return tls_failure(stream);
+        auto pinned = result<void>();
+        if (is_pinned())
+            pinned = check_pins(stream.tls(), settings_.pins);
+        if (!pinned)
+            co_return met_with(target_.authority(), pinned.error());
+        sessions_.keep(stream.tls());
+        co_return pinned;
+    }
+
+    error tls_failure(tls_stream<>& stream) const
+    {
+        error const& why = stream.failure();
+        bool const no_root =
+            why.code() == errc::certificate_refused && lacks_root(SSL_get_verify_result(stream.tls()));
+        return error(why.code(), target_.authority() + ": " + why.cause() +
+                                     (no_root ? trust_words(settings_.tls) : std::string()));
+    }
+
+    std::string peer_name() const { return (proxy_ ? "the proxy " : "") + peer_.authority(); }
+
+    /// Whether it is the service: what others answer is secret, and their keys are their own.
+    bool is_pinned() const { return target_.same_origin(settings_.pinned); }
+
+    void announce(connection<>& link, steady_clock::time_point begun) const
+    {
+        link.made_at = steady_clock::now();
+        if (!settings_.observer)
+            return;
+        connection_opened event;
+        event.host = target_.host;
+        event.port = target_.port;
+        if (SSL* const tls = link.stream.tls()) {
+            event.tls_version = SSL_get_version(tls);
+            event.resumed = SSL_session_reused(tls) == 1;
+        }
+        event.proxied = proxy_.has_value();
+        event.duration = std::chrono::duration_cast<std::chrono::microseconds>(link.made_at - begun);
+        settings_.observer(event);
+    }
+
+    operation_ptr op_;
+    net::any_io_executor const& executor_;
+    transport_settings const& settings_;
+    url const& target_;
+    std::optional<proxy_settings> const proxy_;
+    SSL_CTX* context_;
+    tls_sessions<>& sessions_;
+    url const& peer_; ///< Whom the socket is connected to: the target or the proxy.
 };
 
 } // namespace hdikafka::inline v0_1::detail
@@ -8670,25 +10112,30 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/net/transport.hpp
+// -------- hdikafka/detail/net/connection_maker.hpp
 
-// HTTPS to any origin: pools, the TLS context, one attempt at a request.
-#ifndef HDIKAFKA_DETAIL_NET_TRANSPORT_HPP
-#define HDIKAFKA_DETAIL_NET_TRANSPORT_HPP
+// What all connections of a client are made with: settings, timers, the TLS context, the proxy.
+#ifndef HDIKAFKA_DETAIL_NET_CONNECTION_MAKER_HPP
+#define HDIKAFKA_DETAIL_NET_CONNECTION_MAKER_HPP
 
 #include <openssl/rand.h>
 
 namespace hdikafka::inline v0_1::detail {
 
-/// The value of an Authorization field, shared so that using it costs no copy.
-using authorization = std::shared_ptr<field_value const>;
+/// How an origin is reached.
+enum class route : unsigned char
+{
+    configured, ///< Through a proxy when the options or the environment name one.
+    direct,     ///< Never through a proxy: it would ask the proxy's own metadata service.
+};
 
-/// Shared by a client's handles, its calls in flight and the token requests it started.
+/// Shared by a client's transport and its pools, whose dials outlive the calls that they were begun for.
+/// Thread-safe.
 template <class = void>
-class transport
+class connection_maker
 {
 public:
-    transport(net::any_io_executor executor, transport_settings settings)
+    connection_maker(net::any_io_executor executor, transport_settings settings)
         : executor_(std::move(executor)),
           settings_(std::move(settings)),
           random_(seed()),
@@ -8704,74 +10151,40 @@ public:
         return std::make_shared<operation<>>(shelf_, due);
     }
 
-    /// What runs in the background for whoever needs it, until close().
+    /// What runs in the background for whoever needs it, until that is closed.
     registry_ptr const& background() const noexcept { return background_; }
 
-    pool_ptr pool(url const& target, route by = route::configured)
+    /// Starts a child in the background, which is told when there is no memory for it. Not before the
+    /// executor has done what it has to do already: this may be the end of another operation.
+    void begin(children<>& all, operation_ptr const& op, std::unique_ptr<child<>> one) noexcept
     {
-        std::lock_guard const lock(mutex_);
-        for (auto const& known : pools_)
-            if (known->by() == by && known->target().same_origin(target))
-                return known;
-        pools_.push_back(std::make_shared<connection_pool<>>(target, settings_.max_connections, by));
-        return pools_.back();
+        try {
+            all.start(op, std::move(one), background_, true);
+        } catch (...) { // NOLINT(bugprone-empty-catch): it knows
+        }
     }
 
-    /// Makes the attempt, over a connection made for it if that is to be `fresh`. What its outcome says of
-    /// bytes and the connection is right whatever comes of it. It leaves the operation in a phase.
-    task send(operation_ptr const& op, connection_pool<>& pool, bool fresh, attempt& now)
+    /// Makes a connection to `target`. What is given by reference outlives it.
+    task connect(operation_ptr op, url const& target, route by, tls_sessions<>& sessions,
+                 connection_ptr& made)
     {
-        lease<> held = pool.take(fresh);
-        if (!held) {
-            auto const waited = co_await pool.wait_in_line(op, fresh, held);
-            if (!waited)
-                co_return waited;
-        }
-        now.outcome.reused = held.link != nullptr;
-        if (held.link) {
-            now.outcome.idle_since = held.link->last_used;
-        } else {
-            auto const connected = co_await connect(op, pool, held.link);
-            if (!connected)
-                co_return connected;
-        }
-        auto performed = co_await held.link->perform(*op, now, settings_);
-        co_return performed;
-    }
-
-    void close()
-    {
-        background_->close();
-        std::vector<pool_ptr> closing;
-        {
-            std::lock_guard const lock(mutex_);
-            closing = pools_;
-        }
-        for (auto const& pool : closing)
-            pool->close();
-    }
-
-private:
-    /// Makes a connection for the pool.
-    task connect(operation_ptr const& op, connection_pool<>& pool, connection_ptr& made)
-    {
-        url const& target = pool.target();
         auto context = result<SSL_CTX*>(nullptr);
         if (target.is_https())
             context = tls_context();
         if (!context)
             co_return context.error();
         auto proxy = result<std::optional<proxy_settings>>(std::nullopt);
-        if (pool.by() != route::direct)
+        if (by != route::direct)
             proxy = choose_proxy(target, settings_.proxy, settings_.environment);
         if (!proxy)
             co_return proxy.error();
         connector<> maker(op, executor_, settings_, target, std::move(proxy).value(), context.value(),
-                          pool.sessions());
+                          sessions);
         auto const outcome = co_await maker.connect(made);
         co_return outcome;
     }
 
+private:
     /// Made at the first connection: the constructor of a client does no I/O.
     result<SSL_CTX*> tls_context()
     {
@@ -8798,10 +10211,1009 @@ private:
     random_source random_;
     shelf_ptr const shelf_;
     registry_ptr const background_ = std::make_shared<operation_registry<>>();
-    std::mutex mutex_;
-    std::vector<pool_ptr> pools_; // one for each origin: the proxy, the authority
     std::mutex tls_mutex_;
     ssl_ctx_ptr tls_;
+};
+
+using maker_ptr = std::shared_ptr<connection_maker<>>;
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/net/lease.hpp
+
+// The right to use one of an origin's connections.
+#ifndef HDIKAFKA_DETAIL_NET_LEASE_HPP
+#define HDIKAFKA_DETAIL_NET_LEASE_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+template <class = void>
+class connection_pool;
+
+using pool_ptr = std::shared_ptr<connection_pool<>>;
+
+/// When it dies the connection is free again, or closed if it is not reusable.
+template <class Lazy = void>
+class lease
+{
+public:
+    using pool = std::shared_ptr<connection_pool<Lazy>>;
+
+    lease() = default;
+    lease(pool of, connection_ptr lent) : link(std::move(lent)), pool_(std::move(of)) {}
+    lease(lease&&) = default;
+    lease& operator=(lease&& other) noexcept
+    {
+        std::swap(link, other.link);
+        std::swap(pool_, other.pool_);
+        return *this;
+    }
+    ~lease()
+    {
+        if (!pool_)
+            return;
+        if (!link->reusable())
+            link.reset();
+        pool_->give_back(std::move(link));
+    }
+
+    /// Whether it is a right at all.
+    explicit operator bool() const noexcept { return pool_ != nullptr; }
+
+    connection_ptr link; ///< Not null in a right.
+
+private:
+    pool pool_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/net/pool_alarm.hpp
+
+// Sees to it that a pool's plan is asked again when its time has come.
+#ifndef HDIKAFKA_DETAIL_NET_POOL_ALARM_HPP
+#define HDIKAFKA_DETAIL_NET_POOL_ALARM_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// A child of the pool, which is there only as long as there is a time to wait for: nothing keeps a program
+/// at rest from ending.
+template <class Pool>
+class pool_alarm
+{
+public:
+    using time_point = steady_clock::time_point;
+
+    static constexpr time_point never = time_point::max();
+
+    /// Calls `time_point Pool::rings(bell&)` when it is time.
+    class bell final : public child<>
+    {
+    public:
+        explicit bell(std::shared_ptr<Pool> owner) : pool_(std::move(owner)) {}
+
+        task run(operation_ptr op) override
+        {
+            while (!op->interrupted()) {
+                auto const due = pool_->rings(*this);
+                dismissed_ = due == never;
+                if (dismissed_)
+                    co_return result<void>();
+                co_await op->park(due);
+            }
+            co_return op->interruption("waiting to connect");
+        }
+        void ended(result<void> const&) noexcept override
+        {
+            if (!dismissed_)
+                pool_->bell_lost();
+        }
+
+    private:
+        friend class pool_alarm;
+
+        std::shared_ptr<Pool> const pool_;
+        bool dismissed_ = false;
+    };
+
+    // With the pool's lock:
+
+    bool silent() const noexcept { return !bell_; }
+
+    /// It is to ring then. True: begin() is to be called, without the lock.
+    bool set(time_point at) noexcept
+    {
+        if (!bell_) {
+            bool const wanted = at != never && !comes_;
+            comes_ = comes_ || wanted;
+            return wanted;
+        }
+        if (at < due_ || (at == never && due_ != never)) {
+            due_ = at;
+            bell_->by().wake();
+        }
+        return false;
+    }
+
+    /// The bell that rings now is to ring again then; never: it goes.
+    void set(bell& one, time_point at) noexcept
+    {
+        bell_ = at == never ? nullptr : &one;
+        comes_ = at != never;
+        due_ = at;
+    }
+
+    /// It has gone by itself, or could not come.
+    void lost() noexcept
+    {
+        bell_ = nullptr;
+        comes_ = false;
+    }
+
+    // Without it:
+
+    void begin(std::shared_ptr<Pool> const& pool, connection_maker<>& maker) noexcept
+    {
+        std::unique_ptr<bell> one;
+        operation_ptr op;
+        try {
+            one = std::make_unique<bell>(pool);
+            op = maker.make_operation(never);
+        } catch (...) {
+            return pool->bell_lost(); // the next event asks for one again
+        }
+        maker.begin(bells_, op, std::move(one));
+    }
+
+private:
+    children<> bells_;
+    bell* bell_ = nullptr; // at most one
+    bool comes_ = false;   // it has been begun
+    time_point due_ = never;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/net/dial_pace_plan.hpp
+
+// How fast connections to a host are tried while none can be made: a pure decision.
+#ifndef HDIKAFKA_DETAIL_NET_DIAL_PACE_PLAN_HPP
+#define HDIKAFKA_DETAIL_NET_DIAL_PACE_PLAN_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// While dials fail, one begins at a time, after pauses that double from 50 ms to a second; of each pause a
+/// half is certain and the rest is drawn, so that many clients of a service that returns do not come in step
+/// (Brooker, "Exponential Backoff And Jitter": equal jitter). One success opens the way for all.
+class dial_pace_plan
+{
+public:
+    using time_point = std::chrono::steady_clock::time_point;
+
+    static constexpr milliseconds first_pause{50};
+    static constexpr milliseconds longest_pause{1'000};
+
+    /// Whether a dial may begin.
+    bool open(time_point now) const noexcept { return now >= next_; }
+
+    /// When one may.
+    time_point next() const noexcept { return next_; }
+
+    /// One begins; gives what failed() wants to know of it. `share` is in [0, 1), here and below.
+    std::uint32_t began(time_point now, double share) noexcept
+    {
+        if (pause_ > milliseconds(0)) {
+            pause_ = std::min(pause_ * 2, longest_pause);
+            next_ = now + drawn(share);
+        }
+        return wave_;
+    }
+
+    /// One failed. Those that began before a success say nothing new, and further ones no more than the
+    /// first.
+    void failed(std::uint32_t wave, time_point now, double share) noexcept
+    {
+        if (wave != wave_ || pause_ > milliseconds(0))
+            return;
+        pause_ = first_pause;
+        next_ = now + drawn(share);
+    }
+
+    void succeeded() noexcept
+    {
+        ++wave_;
+        pause_ = milliseconds(0);
+        next_ = time_point::min();
+    }
+
+private:
+    std::chrono::microseconds drawn(double share) const noexcept
+    {
+        std::chrono::microseconds const half = pause_ / 2;
+        auto const more = static_cast<double>(half.count()) * share;
+        return half + std::chrono::microseconds(static_cast<std::chrono::microseconds::rep>(more));
+    }
+
+    time_point next_ = time_point::min();
+    milliseconds pause_{0}; // none: the way is open
+    std::uint32_t wave_ = 0;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/net/pool_plan.hpp
+
+// Who gets which connection to an origin, and when another one is made: a pure decision.
+#ifndef HDIKAFKA_DETAIL_NET_POOL_PLAN_HPP
+#define HDIKAFKA_DETAIL_NET_POOL_PLAN_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// One who needs a connection. Stands in the line until it is given one, told of a failure, or leaves.
+class connection_asker : public list_link
+{
+public:
+    explicit connection_asker(bool wants_new) noexcept : fresh(wants_new) {}
+
+    bool const fresh; ///< Only a connection will do that is made while it waits.
+
+private:
+    friend class pool_plan;
+
+    std::uint64_t turn_ = 0;  // its place in the order of asking, which it keeps when it has to ask again
+    std::uint64_t since_ = 0; // when it joined the line, in turns
+};
+
+/// A dial as its pool knows it.
+class dial_ticket
+{
+public:
+    std::uint64_t begun = 0; // when, in turns
+    std::uint32_t wave = 0;
+};
+
+enum class pool_action : unsigned char
+{
+    none,
+    dial,    ///< Make a connection; it ends with dialled(), failed() or given_up(), and its ticket.
+    evict,   ///< Close the connection that has been idle longest.
+    tell,    ///< Give `who`, who has left the line, the last failure.
+    give_up, ///< End the dials that are under way.
+};
+
+class pool_step
+{
+public:
+    pool_action action = pool_action::none;
+    dial_ticket ticket;
+    connection_asker* who = nullptr;
+};
+
+/// The connections of a pool are idle, in use or being dialled, and never more than `limit`.
+///
+/// - A call takes the first connection that comes: an idle one at once; else, first come, first served, one
+///   that is freed or one that has been dialled, whoever it was dialled for.
+/// - There is a dial for each who waits, as far as there are places, at most `most_dials` at a time, and as
+///   fast as the pace allows.
+/// - A failure that may pass is told to those for whom a dial that failed had begun, once no older dial is
+///   under way, and unless a connection in use may serve them yet. One that stays is told to all who wait.
+/// - A dial that is not needed any more serves the next who asks, or the idle list. It is given up when no
+///   connection is left that could show that the service is there; or, when all are idle, after
+///   `longest_surplus`, so that nothing keeps a program at rest from ending.
+///
+/// Whoever reports an event takes the steps that next() gives until there is none.
+class pool_plan
+{
+public:
+    using time_point = dial_pace_plan::time_point;
+
+    static constexpr std::size_t most_dials = 32;
+    static constexpr milliseconds longest_surplus{1'000};
+    static constexpr time_point never = time_point::max();
+
+    explicit pool_plan(std::size_t limit) : limit_(limit) { dials_.reserve(std::min(limit, most_dials)); }
+
+    /// Whether next() has nothing to say, whatever the time.
+    bool at_rest() const noexcept { return line_.empty() && dials_.empty(); }
+
+    /// Takes an idle connection for one who need not have a fresh one. False: join the line.
+    bool take_idle() noexcept
+    {
+        if (idle_ == 0)
+            return false;
+        --idle_;
+        ++in_use_;
+        surplus_since_.reset();
+        return true;
+    }
+
+    /// An idle connection was closed.
+    void lost_idle() noexcept { --idle_; }
+
+    /// Waits, unless take_idle() would do. One who was served before, with what turned out to be useless,
+    /// takes the place that it had.
+    void join(connection_asker& one) noexcept
+    {
+        one.since_ = ++turns_;
+        if (one.turn_ == 0)
+            one.turn_ = turns_;
+        connection_asker* behind = nullptr;
+        if (!line_.empty() && line_.back().turn_ > one.turn_)
+            for (behind = &line_.front(); behind->turn_ < one.turn_;)
+                behind = line_.after(*behind);
+        line_.insert(behind, one);
+        ++waiting_;
+        waiting_fresh_ += one.fresh ? 1 : 0;
+    }
+
+    /// Has had enough of waiting.
+    void leave(connection_asker& one) noexcept
+    {
+        line_.remove(one);
+        --waiting_;
+        waiting_fresh_ -= one.fresh ? 1 : 0;
+    }
+
+    /// A connection in use is free again. Who has it now; null: it is idle.
+    connection_asker* freed(time_point now) noexcept
+    {
+        connection_asker* const next = first_content_with_used();
+        if (next && !(owes_fresh(*next) && may_dial(now))) {
+            leave(*next);
+            return next;
+        }
+        --in_use_;
+        ++idle_;
+        return nullptr;
+    }
+
+    /// A connection in use is no more.
+    void lost() noexcept { --in_use_; }
+
+    /// A dial made a connection. Who has it; null: it is idle.
+    connection_asker* dialled(dial_ticket const& one) noexcept
+    {
+        forget(one, 0);
+        pace_.succeeded();
+        failed_up_to_ = 0;
+        for (dial& each : dials_)
+            each.failed_after = 0;
+        if (line_.empty()) {
+            ++idle_;
+            return nullptr;
+        }
+        connection_asker& next = line_.front();
+        leave(next);
+        ++in_use_;
+        return &next;
+    }
+
+    /// A dial failed, for good or for now.
+    void failed(dial_ticket const& one, bool for_good, time_point now, double share) noexcept
+    {
+        forget(one, one.begun);
+        pace_.failed(one.wave, now, share);
+        if (for_good)
+            told_up_to_ = turns_;
+    }
+
+    /// A dial ended because it was to.
+    void given_up(dial_ticket const& one) noexcept { forget(one, 0); }
+
+    /// What is to be done now.
+    pool_step next(time_point now, double share) noexcept
+    {
+        pool_step step;
+        if (find_told(step) || find_place(step, now) || find_dial(step, now, share))
+            return step;
+        find_surplus(step, now);
+        return step;
+    }
+
+    /// When next() is to be asked again although nothing has happened.
+    time_point due() const noexcept
+    {
+        if (wants_dial() && dials_.size() < most_dials && (open() < limit_ || can_evict()))
+            return pace_.next();
+        if (surplus_since_ && idle_ != 0 && !ending())
+            return *surplus_since_ + longest_surplus;
+        return never;
+    }
+
+    std::size_t idle() const noexcept { return idle_; }
+    std::size_t in_use() const noexcept { return in_use_; }
+    std::size_t dials() const noexcept { return dials_.size(); }
+    std::size_t waiting() const noexcept { return waiting_; }
+    std::size_t open() const noexcept { return idle_ + in_use_ + dials_.size(); }
+
+private:
+    class dial
+    {
+    public:
+        std::uint64_t begun = 0;
+        std::uint64_t failed_after = 0; // the newest that failed of those between it and the next
+    };
+
+    bool wants_dial() const noexcept { return dials_.size() < waiting_; }
+    bool may_dial(time_point now) const noexcept { return dials_.size() < most_dials && pace_.open(now); }
+
+    /// Those who wait for a fresh one have no use for what is idle but its place.
+    bool can_evict() const noexcept { return idle_ != 0; }
+
+    connection_asker* first_content_with_used() const noexcept
+    {
+        if (waiting_ == waiting_fresh_)
+            return nullptr;
+        connection_asker* at = &line_.front();
+        while (at->fresh)
+            at = line_.after(*at);
+        return at;
+    }
+
+    /// Whether those before this one, who want a fresh connection, have fewer dials than they are: then the
+    /// place is theirs.
+    bool owes_fresh(connection_asker const& one) const noexcept
+    {
+        std::size_t before = 0;
+        for (connection_asker const* at = &line_.front(); at != &one; at = line_.after(*at))
+            if (++before > dials_.size())
+                return true;
+        return false;
+    }
+
+    bool is_told(connection_asker const& one) const noexcept
+    {
+        if (one.since_ <= told_up_to_)
+            return true;
+        return one.since_ < failed_up_to_ && (one.fresh || in_use_ == 0);
+    }
+
+    bool find_told(pool_step& step) noexcept
+    {
+        if (line_.empty() || (failed_up_to_ == 0 && told_up_to_ == 0))
+            return false;
+        for (connection_asker* at = &line_.front(); at; at = line_.after(*at)) {
+            if (!is_told(*at))
+                continue;
+            leave(*at);
+            step.action = pool_action::tell;
+            step.who = at;
+            return true;
+        }
+        told_up_to_ = 0;
+        return false;
+    }
+
+    bool find_place(pool_step& step, time_point now) noexcept
+    {
+        if (!wants_dial() || !may_dial(now) || open() < limit_ || !can_evict())
+            return false;
+        --idle_;
+        step.action = pool_action::evict;
+        return true;
+    }
+
+    bool find_dial(pool_step& step, time_point now, double share) noexcept
+    {
+        if (!wants_dial() || !may_dial(now) || open() >= limit_)
+            return false;
+        step.action = pool_action::dial;
+        step.ticket.begun = ++turns_;
+        step.ticket.wave = pace_.began(now, share);
+        dial& one = dials_.emplace_back(); // for which there is memory since the beginning
+        one.begun = turns_;
+        return true;
+    }
+
+    void find_surplus(pool_step& step, time_point now) noexcept
+    {
+        if (!line_.empty() || dials_.empty() || in_use_ != 0) {
+            surplus_since_.reset();
+            return;
+        }
+        if (!surplus_since_)
+            surplus_since_ = now;
+        if (ending() || (idle_ != 0 && now < *surplus_since_ + longest_surplus))
+            return;
+        ending_up_to_ = turns_;
+        step.action = pool_action::give_up;
+    }
+
+    bool ending() const noexcept { return dials_.empty() || dials_.back().begun <= ending_up_to_; }
+
+    /// Takes a dial out, which failed if it is `failed`; that counts once no older one is under way.
+    void forget(dial_ticket const& one, std::uint64_t failed) noexcept
+    {
+        auto const at =
+            std::ranges::find_if(dials_, [&one](dial const& each) { return each.begun == one.begun; });
+        failed = std::max(failed, at->failed_after);
+        std::uint64_t& noted = at == dials_.begin() ? failed_up_to_ : std::prev(at)->failed_after;
+        noted = std::max(noted, failed);
+        dials_.erase(at);
+    }
+
+    std::size_t const limit_;
+    linked_list<connection_asker> line_; // in the order of their turns
+    std::size_t waiting_ = 0;
+    std::size_t waiting_fresh_ = 0;
+    std::vector<dial> dials_; // oldest first
+    std::size_t idle_ = 0;
+    std::size_t in_use_ = 0;
+    dial_pace_plan pace_;
+    std::uint64_t turns_ = 0;        // so many have asked or been begun
+    std::uint64_t failed_up_to_ = 0; // the newest that failed of the dials before the oldest under way
+    std::uint64_t told_up_to_ = 0;   // who joined by then learns of a failure that stays
+    std::optional<time_point> surplus_since_;
+    std::uint64_t ending_up_to_ = 0; // dials that began by then were given up
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/net/pool.hpp
+
+// The connections to one origin, lent to calls as the plan says; those that it wants are made in the
+// background.
+#ifndef HDIKAFKA_DETAIL_NET_POOL_HPP
+#define HDIKAFKA_DETAIL_NET_POOL_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Thread-safe; no lock is held while anything waits, is begun or is closed.
+///
+/// Dials are children of the pool and belong to no call. They end with the client, or as pool_plan says when
+/// nobody needs them.
+template <class Lazy>
+class connection_pool : public std::enable_shared_from_this<connection_pool<Lazy>>
+{
+public:
+    connection_pool(url target, route by, maker_ptr maker)
+        : target_(std::move(target)),
+          host_(field_value::host(target_.host_field())),
+          by_(by),
+          maker_(std::move(maker)),
+          plan_(maker_->settings().max_connections)
+    {}
+    ~connection_pool()
+    {
+        while (!idle_.empty())
+            connection_ptr(&idle_.pop_back()).reset();
+    }
+
+    url const& target() const noexcept { return target_; }
+    route by() const noexcept { return by_; }
+
+    /// The value of the Host field of each request.
+    field_value const& host() const noexcept { return host_; }
+
+    /// An idle connection that is still good; nothing when there is none, or it is to be `fresh`.
+    lease<> take(bool fresh)
+    {
+        while (!fresh) {
+            connection_ptr found = take_idle();
+            if (!found)
+                break;
+            lease<> held(this->shared_from_this(), std::move(found));
+            if (held.link->usable())
+                return held;
+            held.link->close(held.link->end);
+        }
+        return lease<>();
+    }
+
+    /// Closes the connections that have been idle since `moment` or longer: one that served last then turned
+    /// out to be dead, and what killed it (a restart of the server) has most often killed the others.
+    void drop_idle(steady_clock::time_point moment) { close_idle(connection_end::dropped, moment, false); }
+
+    /// Waits, in turn, for the first good connection that comes, or a fresh one; until the operation is
+    /// interrupted, or none could be made and no other can serve it.
+    task wait_in_line(operation_ptr op, bool fresh, lease<>& held)
+    {
+        place mine(this->shared_from_this(), *op, fresh);
+        for (;;) {
+            stand_in_line(mine);
+            while (waits(mine)) {
+                bool const going_on = co_await op->park();
+                if (!going_on && leave(mine))
+                    co_return op->interruption(waiting_for());
+            }
+            if (mine.told)
+                co_return failure_of(mine);
+            held = std::move(mine.granted);
+            if (op->interrupted())
+                co_return op->interruption(waiting_for());
+            if (!held.link->has_lain_idle() || held.link->usable())
+                co_return result<void>();
+            held.link->close(held.link->end);
+            held = lease<>();
+        }
+    }
+
+    /// Closes the idle connections; those in use are closed when they come back.
+    void close() { close_idle(connection_end::closed, steady_clock::time_point::max(), true); }
+
+private:
+    friend class lease<>;
+    friend class pool_alarm<connection_pool>;
+
+    using failure_ptr = std::shared_ptr<error const>;
+
+    /// One who waits, on the frame of its coroutine, with which it leaves the line, also because its context
+    /// is destroyed. What was granted and not taken goes back.
+    class place final : public connection_asker
+    {
+    public:
+        place(pool_ptr owner, operation<>& op, bool wants_new) noexcept
+            : connection_asker(wants_new), pool_(std::move(owner)), op_(op)
+        {}
+        ~place() { pool_->leave(*this); }
+
+        /// With the pool's lock: until it is released, the place is there and so is its context.
+        void wake() noexcept { op_.wake(); }
+
+        lease<> granted;
+        bool told = false;
+        failure_ptr failure; ///< That it was told of; null when there was no memory for it.
+
+    private:
+        pool_ptr const pool_;
+        operation<>& op_;
+    };
+
+    /// A connection that is being made.
+    class dial final : public child<>
+    {
+    public:
+        dial(pool_ptr owner, dial_ticket const& ticket) : pool_(std::move(owner)), ticket_(ticket) {}
+
+        task run(operation_ptr op) override
+        {
+            return pool_->maker_->connect(std::move(op), pool_->target_, pool_->by_, pool_->sessions_, made_);
+        }
+        void ended(result<void> const& outcome) noexcept override
+        {
+            if (outcome)
+                pool_->dialled(ticket_, std::move(made_));
+            else
+                pool_->not_dialled(ticket_, outcome.error());
+        }
+
+    private:
+        pool_ptr const pool_;
+        dial_ticket const ticket_;
+        connection_ptr made_;
+    };
+
+    /// What the plan wants done and what is not done with the lock.
+    class chores
+    {
+    public:
+        std::array<dial_ticket, pool_plan::most_dials> dials;
+        std::size_t dial_count = 0;
+        linked_list<connection<>> evicted; ///< Owned.
+        bool give_up = false;
+        bool alarm = false;
+    };
+
+    connection_ptr take_idle()
+    {
+        auto const now = steady_clock::now();
+        std::unique_lock lock(mutex_);
+        while (!idle_.empty() && idle_.front().retire_at <= now)
+            close_oldest(lock, connection_end::retired);
+        return take_idle(lock);
+    }
+
+    connection_ptr take_idle(std::unique_lock<std::mutex> const&) noexcept
+    {
+        return plan_.take_idle() ? connection_ptr(&idle_.pop_back()) : connection_ptr();
+    }
+
+    void stand_in_line(place& mine)
+    {
+        std::unique_lock lock(mutex_);
+        // One may have come back since take() looked.
+        connection_ptr found = mine.fresh ? connection_ptr() : take_idle(lock);
+        if (found) {
+            mine.granted = lease<>(this->shared_from_this(), std::move(found));
+            return;
+        }
+        plan_.join(mine);
+        act(lock);
+    }
+
+    bool waits(place const& one)
+    {
+        std::lock_guard const lock(mutex_);
+        return one.linked();
+    }
+
+    /// False when it was answered, or never joined.
+    bool leave(place& one) noexcept
+    {
+        std::unique_lock lock(mutex_);
+        if (!one.linked())
+            return false;
+        plan_.leave(one);
+        act(lock);
+        return true;
+    }
+
+    void close_idle(connection_end cause, steady_clock::time_point unused_since, bool for_good)
+    {
+        std::unique_lock lock(mutex_);
+        closed_ = closed_ || for_good;
+        while (!idle_.empty() && idle_.front().last_used <= unused_since)
+            close_oldest(lock, cause);
+        act(lock);
+    }
+
+    /// Of the idle ones, and without the lock meanwhile.
+    void close_oldest(std::unique_lock<std::mutex>& lock, connection_end cause)
+    {
+        connection_ptr link(&idle_.pop_front());
+        plan_.lost_idle();
+        lock.unlock();
+        link->close(cause);
+        link.reset();
+        lock.lock();
+    }
+
+    /// Null: it was closed.
+    void give_back(connection_ptr link) noexcept
+    {
+        std::unique_lock lock(mutex_);
+        if (!link || closed_) {
+            plan_.lost();
+        } else {
+            auto const now = plan_.at_rest() ? steady_clock::time_point() : steady_clock::now();
+            hand_over(plan_.freed(now), std::move(link));
+        }
+        act(lock);
+    }
+
+    void dialled(dial_ticket const& ticket, connection_ptr made) noexcept
+    {
+        std::unique_lock lock(mutex_);
+        last_failure_.reset();
+        connection_asker* const who = plan_.dialled(ticket);
+        if (!who)
+            made->rest_unused(maker_->settings());
+        if (who || !closed_)
+            hand_over(who, std::move(made));
+        else
+            plan_.lost_idle();
+        act(lock);
+    }
+
+    void not_dialled(dial_ticket const& ticket, error const& why) noexcept
+    {
+        failure_ptr known;
+        try {
+            known = std::make_shared<error const>(why);
+        } catch (std::bad_alloc const&) { // NOLINT(bugprone-empty-catch): null says it
+        }
+        std::unique_lock lock(mutex_);
+        if (why.code() == net::error::operation_aborted) {
+            plan_.given_up(ticket); // by this pool: nobody else aborts a dial
+        } else {
+            last_failure_ = std::move(known);
+            plan_.failed(ticket, !transient_failure(why.code()), steady_clock::now(),
+                         maker_->random().unit());
+        }
+        act(lock);
+    }
+
+    /// To one who waited, or to the idle ones.
+    void hand_over(connection_asker* who, connection_ptr link) noexcept
+    {
+        if (!who) {
+            idle_.push_back(*link.release());
+            return;
+        }
+        auto& to = static_cast<place&>(*who);
+        to.granted = lease<>(this->shared_from_this(), std::move(link));
+        to.wake();
+    }
+
+    /// Does what the plan wants after an event. The lock is released in the end.
+    void act(std::unique_lock<std::mutex>& lock) noexcept
+    {
+        if (plan_.at_rest() && alarm_.silent())
+            return lock.unlock();
+        chores due;
+        decide(due);
+        due.alarm = alarm_.set(plan_.due());
+        lock.unlock();
+        carry_out(due);
+    }
+
+    void decide(chores& due) noexcept
+    {
+        auto const now = steady_clock::now();
+        for (;;) {
+            pool_step const step = plan_.next(now, maker_->random().unit());
+            if (step.action == pool_action::none)
+                return;
+            if (step.action == pool_action::dial)
+                due.dials[due.dial_count++] = step.ticket;
+            else if (step.action == pool_action::evict)
+                due.evicted.push_back(idle_.pop_front());
+            else if (step.action == pool_action::tell)
+                tell(static_cast<place&>(*step.who));
+            else
+                due.give_up = true;
+        }
+    }
+
+    void carry_out(chores& due) noexcept
+    {
+        while (!due.evicted.empty())
+            connection_ptr(&due.evicted.pop_front())->close(connection_end::dropped);
+        if (due.give_up)
+            dials_.cancel();
+        for (std::size_t i = 0; i != due.dial_count; ++i)
+            begin(due.dials[i]);
+        if (due.alarm)
+            alarm_.begin(this->shared_from_this(), *maker_);
+    }
+
+    void tell(place& one) noexcept
+    {
+        one.told = true;
+        one.failure = last_failure_;
+        one.wake();
+    }
+
+    void begin(dial_ticket const& ticket) noexcept
+    {
+        std::unique_ptr<dial> one;
+        operation_ptr op;
+        try {
+            one = std::make_unique<dial>(this->shared_from_this(), ticket);
+            op = maker_->make_operation(steady_clock::time_point::max());
+        } catch (...) {
+            return not_dialled(ticket, error(std::make_error_code(std::errc::not_enough_memory)));
+        }
+        maker_->begin(dials_, op, std::move(one));
+    }
+
+    /// When it is to ring again.
+    steady_clock::time_point rings(typename pool_alarm<connection_pool>::bell& bell) noexcept
+    {
+        chores due;
+        std::unique_lock lock(mutex_);
+        decide(due);
+        auto const at = plan_.due();
+        alarm_.set(bell, at);
+        lock.unlock();
+        carry_out(due);
+        return at;
+    }
+
+    void bell_lost() noexcept
+    {
+        std::lock_guard const lock(mutex_);
+        alarm_.lost();
+    }
+
+    std::string waiting_for()
+    {
+        std::lock_guard const lock(mutex_);
+        std::string text = "waiting for a connection to " + target_.authority();
+        return last_failure_ && plan_.in_use() == 0 ? text + "; the last failure: " + last_failure_->cause()
+                                                    : text;
+    }
+
+    error failure_of(place const& one) const
+    {
+        return one.failure ? *one.failure : error(std::make_error_code(std::errc::not_enough_memory));
+    }
+
+    url const target_;
+    field_value const host_;
+    route const by_;
+    maker_ptr const maker_;
+    tls_sessions<> sessions_; // outlives the connections
+    std::mutex mutex_;
+    pool_plan plan_;
+    linked_list<connection<>> idle_; // owned; oldest first
+    failure_ptr last_failure_;       // of the dials, since one succeeded
+    bool closed_ = false;
+    children<> dials_;
+    pool_alarm<connection_pool> alarm_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/net/transport.hpp
+
+// HTTPS to any origin: the pools, and one attempt at a request.
+#ifndef HDIKAFKA_DETAIL_NET_TRANSPORT_HPP
+#define HDIKAFKA_DETAIL_NET_TRANSPORT_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// The value of an Authorization field, shared so that using it costs no copy.
+using authorization = std::shared_ptr<field_value const>;
+
+/// Shared by a client's handles, its calls in flight and the token requests it started.
+template <class = void>
+class transport
+{
+public:
+    transport(net::any_io_executor executor, transport_settings settings)
+        : maker_(std::make_shared<connection_maker<>>(std::move(executor), std::move(settings)))
+    {}
+    transport(transport const&) = delete;
+    transport& operator=(transport const&) = delete;
+
+    /// Dials that are under way end with the client, too.
+    ~transport() { background()->close(); }
+
+    net::any_io_executor const& executor() const noexcept { return maker_->executor(); }
+    transport_settings const& settings() const noexcept { return maker_->settings(); }
+    random_source& random() noexcept { return maker_->random(); }
+    operation_ptr make_operation(steady_clock::time_point due) const { return maker_->make_operation(due); }
+
+    /// What runs in the background for whoever needs it, until close().
+    registry_ptr const& background() const noexcept { return maker_->background(); }
+
+    pool_ptr pool(url const& target, route by = route::configured)
+    {
+        std::lock_guard const lock(mutex_);
+        for (auto const& known : pools_)
+            if (known->by() == by && known->target().same_origin(target))
+                return known;
+        pools_.push_back(std::make_shared<connection_pool<>>(target, by, maker_));
+        return pools_.back();
+    }
+
+    /// Makes the attempt, over a connection made while it waits for one if that is to be `fresh`. What its
+    /// outcome says of bytes and the connection is right whatever comes of it. It leaves the operation in a
+    /// phase.
+    task send(operation_ptr const& op, connection_pool<>& pool, bool fresh, attempt& now)
+    {
+        lease<> held = pool.take(fresh);
+        if (!held) {
+            op->end_phase(); // of what was done before: a connection has its own time
+            auto const waited = co_await pool.wait_in_line(op, fresh, held);
+            if (!waited)
+                co_return waited;
+        }
+        now.outcome.reused = held.link->has_lain_idle();
+        now.outcome.idle_since = held.link->last_used;
+        auto performed = co_await held.link->perform(*op, now, settings());
+        co_return performed;
+    }
+
+    void close()
+    {
+        background()->close();
+        std::vector<pool_ptr> closing;
+        {
+            std::lock_guard const lock(mutex_);
+            closing = pools_;
+        }
+        for (auto const& pool : closing)
+            pool->close();
+    }
+
+private:
+    maker_ptr const maker_;
+    std::mutex mutex_;
+    std::vector<pool_ptr> pools_; // one for each origin: the proxy, the authority
 };
 
 using transport_ptr = std::shared_ptr<transport<>>;
@@ -8859,6 +11271,9 @@ public:
 
 namespace hdikafka::inline v0_1::detail {
 
+/// Makes what a cache asks: another one each time, or one that may be asked several times at once.
+using source_maker = std::function<token_source_ptr()>;
+
 /// What one who waits for a token is given. Neither: the request was abandoned, ask again.
 class token_answer
 {
@@ -8872,10 +11287,10 @@ public:
 };
 
 template <class Lazy>
-class token_cache : public std::enable_shared_from_this<token_cache<Lazy>>
+class token_cache : public std::enable_shared_from_this<token_cache<Lazy>>, public context_mourner
 {
 public:
-    explicit token_cache(token_source_ptr source) : source_(std::move(source)) {}
+    explicit token_cache(source_maker make) : make_(std::move(make)), source_(make_()) {}
 
     /// The token to use now, which starts a renewal when that is due; null when there is none.
     authorization current(transport_ptr const& http) { return look(http, nullptr); }
@@ -8884,6 +11299,8 @@ public:
     /// nobody.
     task wait(operation_ptr op, transport_ptr http, authorization& token)
     {
+        context_end<>::tell(context_of(op->executor()), this->weak_from_this());
+        pulse_watch pulse;
         for (;;) {
             // A closed client's requests are abandoned at once: to ask again and again would never end.
             if (http->background()->closed())
@@ -8893,11 +11310,11 @@ public:
             if (token)
                 co_return result<void>();
             while (mine.waits() && !op->interrupted()) {
-                co_await op->park(steady_clock::now() + pulse);
-                feel_pulse();
+                co_await op->park(steady_clock::now() + pulse_watch::pulse);
+                feel_pulse(pulse, context_of(op->executor()));
             }
             if (op->interrupted())
-                co_return op->interruption("waiting for a token");
+                co_return stopped_waiting(op->interruption("waiting for a token"));
             token_answer const given = mine.take();
             token = given.token;
             if (token || !given.failure)
@@ -8910,38 +11327,50 @@ public:
     bool refuse(authorization const& refused, std::string claims)
     {
         std::lock_guard const lock(mutex_);
-        if (source_->renewable() && current_ == refused) {
+        if (renewable_ && current_ == refused) {
             current_.reset();
             plan_.dropped();
             claims_ = std::move(claims);
         }
-        return source_->renewable();
+        return renewable_;
+    }
+
+    /// Those who wait on that context are not woken any more. A renewal there ends with it, by itself.
+    void context_ends(net::execution_context const& which) noexcept override
+    {
+        std::lock_guard const lock(mutex_);
+        waiting_.forget(which);
     }
 
 private:
     using place = typename waiters<token_answer>::place;
 
-    static constexpr milliseconds pulse{500};
-
     /// A request for a token, on the executor of the client that needs it first.
-    class renewal final : public child<Lazy>
+    class renewal final : public child<Lazy>, public setback_listener
     {
     public:
-        renewal(std::shared_ptr<token_cache> cache, transport_ptr http)
-            : cache_(std::move(cache)), http_(std::move(http))
+        /// `beside`: its attendant, not yet begun.
+        renewal(std::shared_ptr<token_cache> cache, transport_ptr http, operation_ptr const& beside)
+            : cache_(std::move(cache)), http_(std::move(http)), attendant_(beside)
         {
             std::lock_guard const lock(cache_->mutex_);
-            claims_ = cache_->claims_; // NOLINT(cppcoreguidelines-prefer-member-initializer): with the lock
-            cache_->renewal_ = this;
+            // NOLINTBEGIN(cppcoreguidelines-prefer-member-initializer): with the lock
+            source_ = cache_->source_;
+            claims_ = cache_->claims_;
+            number = ++cache_->requests_;
+            // NOLINTEND(cppcoreguidelines-prefer-member-initializer)
+            cache_->under_way_ = number;
+            cache_->its_context_ = &context_of(http_->executor());
         }
 
         task run(operation_ptr op) override
         {
             auto const begun = steady_clock::now();
+            op->tell_setbacks_to(*this);
             token_grant grant;
             result<void> outcome;
             try {
-                outcome = co_await cache_->source_->request(op, http_, claims_, grant);
+                outcome = co_await source_->request(op, http_, claims_, grant);
             } catch (error const& thrown) {
                 outcome = thrown;
             } catch (std::exception const& thrown) {
@@ -8953,27 +11382,37 @@ private:
             if (!outcome && op->stopped() == errc::closed)
                 co_return outcome;
             if (!outcome && op->stopped())
-                outcome = error(op->stopped(), "asking for a token took too long");
+                outcome = cache_->stopped_waiting(error(op->stopped(), "asking for a token took too long"));
             report(grant, outcome, begun);
             if (outcome)
                 cache_->succeed(*this, grant.token, http_->random().unit());
             else
-                cache_->fail(*this, outcome.error());
+                cache_->fail(*this, outcome.error(), http_->random().unit());
             co_return outcome;
+        }
+
+        void setback(error const& failure) override
+        {
+            if (!this->by().stopped())
+                cache_->meet(*this, failure, http_->random().unit());
         }
 
         /// Without an outcome, those who wait look for themselves; those whose client is closed see that.
         void ended(result<void> const&) noexcept override
         {
-            std::lock_guard const lock(cache_->mutex_);
-            if (cache_->renewal_ == this)
-                cache_->ask_again();
+            {
+                std::lock_guard const lock(cache_->mutex_);
+                if (cache_->under_way_ == number)
+                    cache_->ask_again();
+            }
+            if (operation_ptr const beside = attendant_.lock())
+                beside->wake();
         }
 
-        net::any_io_executor const& executor() const noexcept { return http_->executor(); }
         std::string const& claims() const noexcept { return claims_; }
+        bool renewable() const { return source_->renewable(); }
 
-        std::optional<steady_clock::time_point> pinged_at; ///< See feel_pulse().
+        std::uint64_t number; ///< From 1.
 
     private:
         void report(token_grant const& grant, result<void> const& outcome, steady_clock::time_point begun)
@@ -8993,7 +11432,36 @@ private:
 
         std::shared_ptr<token_cache> const cache_;
         transport_ptr const http_;
+        std::weak_ptr<operation<>> const attendant_;
+        token_source_ptr source_;
         std::string claims_; ///< What the token is to hold.
+    };
+
+    /// Beside a renewal, on its executor: shows that this one runs, and ends a renewal that is wanted no
+    /// more.
+    class attendant final : public child<Lazy>
+    {
+    public:
+        attendant(std::shared_ptr<token_cache> cache, operation_ptr const& renewal)
+            : cache_(std::move(cache)), renewal_(renewal)
+        {}
+
+        task run(operation_ptr op) override
+        {
+            while (!op->stopped() && cache_->beat(number))
+                co_await op->park(steady_clock::now() + pulse_watch::pulse);
+            if (operation_ptr const renewal = renewal_.lock())
+                renewal->close();
+            co_return result<void>();
+        }
+
+        void ended(result<void> const&) noexcept override {}
+
+        std::uint64_t number = 0; ///< Of the renewal.
+
+    private:
+        std::shared_ptr<token_cache> const cache_;
+        std::weak_ptr<operation<>> const renewal_;
     };
 
     /// The token when one serves, starting a renewal when that is due; otherwise puts `mine`, if there is
@@ -9018,102 +11486,213 @@ private:
         return ready;
     }
 
-    /// The last request's failure, as long as the authority wants to be left alone.
+    /// The last request's failure, as long as the authority is to be left alone.
     error too_early(steady_clock::time_point now) const
     {
-        diagnostics info = failure_->info();
-        info.retry_after = std::chrono::ceil<milliseconds>(plan_.throttled_until() - now);
-        return error(failure_->code(), std::move(info), "not asked again yet: " + failure_->cause());
+        auto const hold = std::chrono::ceil<milliseconds>(plan_.held_until() - now);
+        return token_not_asked_for<>(*failure_, hold, trouble_of(*failure_) == token_trouble::throttled);
+    }
+
+    /// The error for one who gets no token, for this reason, with what has come of the request if that is it.
+    error stopped_waiting(error const& why)
+    {
+        std::lock_guard const lock(mutex_);
+        return failure_ && why.code() == errc::timed_out ? token_not_in_time<>(why, *failure_) : why;
     }
 
     void renew(transport_ptr const& http)
     {
         constexpr std::chrono::seconds limit(120); // IMDS may take 70 s to be ready, and says so
         operation_ptr op;
+        operation_ptr beside;
         std::unique_ptr<renewal> one;
+        std::unique_ptr<attendant> other;
         try {
             op = http->make_operation(steady_clock::now() + limit);
-            one = std::make_unique<renewal>(this->shared_from_this(), http);
+            beside = http->make_operation(steady_clock::time_point::max());
+            other = std::make_unique<attendant>(this->shared_from_this(), op);
+            one = std::make_unique<renewal>(this->shared_from_this(), http, beside);
         } catch (...) {
             std::lock_guard const lock(mutex_);
             ask_again();
             throw;
         }
+        other->number = one->number;
         renewals_.start(op, std::move(one), http->background());
+        if (is_under_way(other->number))
+            renewals_.start(beside, std::move(other), http->background());
     }
 
-    /// Those who wait look whether the renewal's executor still runs: that of another client may have been
-    /// stopped, and then one of them asks in its place. As long as the renewal is there, so is its context.
-    void feel_pulse()
+    bool is_under_way(std::uint64_t request)
     {
         std::lock_guard const lock(mutex_);
-        if (!renewal_)
+        return request == under_way_;
+    }
+
+    /// A sign of life from the executor of a renewal; false when that need not go on.
+    bool beat(std::uint64_t request)
+    {
+        std::lock_guard const lock(mutex_);
+        ++beats_;
+        return request == under_way_ && plan_.wanted(steady_clock::now(), !waiting_.empty());
+    }
+
+    /// Those who wait on another context than a renewal's look whether that one still runs. If not, one of
+    /// them asks in its place: another source, for the old one may go on with its request one day.
+    void feel_pulse(pulse_watch& pulse, net::execution_context const& mine)
+    {
+        std::lock_guard const lock(mutex_);
+        bool const elsewhere = under_way_ != 0 && its_context_ != &mine;
+        if (!elsewhere || !pulse.misses(under_way_, beats_, steady_clock::now()))
             return;
-        auto const now = steady_clock::now();
-        if (renewal_->pinged_at && now - *renewal_->pinged_at >= pulse) {
-            renewals_.close(); // should the context go on after all: a source is asked once at a time
-            return ask_again();
-        }
-        if (renewal_->pinged_at)
-            return;
-        renewal_->pinged_at = now;
-        net::post(renewal_->executor(), [cache = this->shared_from_this(), pinged = renewal_] {
-            std::lock_guard const inner(cache->mutex_);
-            if (cache->renewal_ == pinged)
-                cache->renewal_->pinged_at.reset();
-        });
+        source_ = make_();
+        ask_again();
     }
 
     void succeed(renewal const& from, access_token const& token, double jitter)
     {
         auto const fresh = std::make_shared<field_value const>("Bearer " + token.token());
         std::lock_guard const lock(mutex_);
-        if (renewal_ != &from)
+        if (under_way_ != from.number)
             return;
         if (claims_ != from.claims())
             return ask_again(); // demanded while this request was under way: it would be refused too
         claims_.clear();
         failure_.reset();
+        renewable_ = from.renewable();
         current_ = fresh;
         plan_.succeeded(plan_token(steady_clock::now(), token.expires_in(), token.refresh_in(), jitter));
         answer_all(token_answer(fresh));
     }
 
-    void fail(renewal const& from, error const& failure)
+    void fail(renewal const& from, error const& failure, double jitter)
     {
         std::lock_guard const lock(mutex_);
-        if (renewal_ != &from)
+        if (under_way_ != from.number)
             return;
-        if (failure.code() == errc::token_refused)
+        token_setback what(failure, jitter);
+        if (failure.code() == errc::token_refused && !claims_.empty()) {
             claims_.clear(); // passed on once: what the authority cannot grant must not be asked for for ever
+            what.trouble = token_trouble::passing; // the next request is another one
+        }
         failure_ = failure;
-        plan_.failed(steady_clock::now(), failure.info().retry_after);
+        plan_.failed(steady_clock::now(), what);
         answer_all(token_answer(failure));
+    }
+
+    /// The request goes on, but should it be given up, what the authority has said holds.
+    void meet(renewal const& from, error const& failure, double jitter)
+    {
+        error const told = token_attempt_failed<>(failure);
+        std::lock_guard const lock(mutex_);
+        if (under_way_ != from.number)
+            return;
+        failure_ = told;
+        plan_.met(steady_clock::now(), token_setback(failure, jitter));
     }
 
     /// The renewal under way counts no longer, and those who wait look for themselves. With the lock held, as
     /// the next.
     void ask_again()
     {
-        plan_.abandoned();
+        plan_.abandoned(steady_clock::now());
         answer_all(token_answer());
     }
 
     void answer_all(token_answer const& what)
     {
-        renewal_ = nullptr;
+        under_way_ = 0;
         waiting_.answer_all(what);
     }
 
-    token_source_ptr const source_;
+    source_maker const make_;
     std::mutex mutex_;
+    token_source_ptr source_; // of the next request, and of the one under way: asked once at a time
+    bool renewable_ = true;   // the source that gave the token can give another
     authorization current_;
     token_plan plan_;
     std::string claims_;           // that the next token must hold
-    std::optional<error> failure_; // of the last request, when it failed
+    std::optional<error> failure_; // of the last attempt at a request, when it failed
     waiters<token_answer> waiting_{mutex_};
-    renewal* renewal_ = nullptr; // whose outcome counts
+    std::uint64_t requests_ = 0;
+    std::uint64_t under_way_ = 0;                         // the renewal whose outcome counts; 0: none
+    net::execution_context const* its_context_ = nullptr; // compared, not looked at
+    std::uint64_t beats_ = 0;                             // of its attendant
     children<Lazy> renewals_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/call/token_caches.hpp
+
+// A credential's tokens: one cache for each trust.
+#ifndef HDIKAFKA_DETAIL_CALL_TOKEN_CACHES_HPP
+#define HDIKAFKA_DETAIL_CALL_TOKEN_CACHES_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Whether both take the same authorities' word. What configure() does to trust nobody knows; pins are for
+/// the service alone.
+inline bool same_trust(tls_options const& a, tls_options const& b)
+{
+    return !a.configure() && !b.configure() && a.verify() == b.verify() && a.ca_file() == b.ca_file() &&
+           a.ca_pem() == b.ca_pem();
+}
+
+/// A token is only for clients that would have believed the authority that gave it. Thread-safe.
+template <class Lazy>
+class token_caches
+{
+public:
+    /// `for_all`: what gives the tokens does not go by a client's trust.
+    token_caches(source_maker make, bool for_all) : make_(std::move(make)), for_all_(for_all) {}
+
+    /// The tokens of a client that trusts like this.
+    token_cache_ptr get(tls_options const& trust)
+    {
+        bool const alone = !for_all_ && trust.configure();
+        if (alone)
+            return std::make_shared<token_cache<>>(make_);
+        std::lock_guard const lock(mutex_);
+        auto const known = std::ranges::find_if(
+            kept_, [&](kept const& one) { return for_all_ || same_trust(one.trust, trust); });
+        if (known != kept_.end()) {
+            std::rotate(known, known + 1, kept_.end());
+            return kept_.back().cache;
+        }
+        make_room();
+        return kept_.emplace_back(trust, std::make_shared<token_cache<>>(make_)).cache;
+    }
+
+private:
+    class kept
+    {
+    public:
+        kept(tls_options whom, token_cache_ptr tokens) : trust(std::move(whom)), cache(std::move(tokens)) {}
+
+        tls_options trust;
+        token_cache_ptr cache;
+    };
+
+    /// Lets go the oldest that no client has, beyond a few.
+    void make_room()
+    {
+        constexpr std::size_t most = 8;
+        auto const unused = [](kept const& one) { return one.cache.use_count() == 1; };
+        while (kept_.size() >= most) {
+            auto const oldest = std::ranges::find_if(kept_, unused);
+            if (oldest == kept_.end())
+                return;
+            kept_.erase(oldest);
+        }
+    }
+
+    source_maker const make_;
+    bool const for_all_;
+    std::mutex mutex_;
+    std::vector<kept> kept_; // used last: last
 };
 
 } // namespace hdikafka::inline v0_1::detail
@@ -9217,11 +11796,44 @@ int change_to_root([[maybe_unused]] Actions* actions)
     return 0;
 }
 
-/// Starts the program that the first word names, looked for in PATH: with the words as its arguments, this
-/// environment, a process group of its own, nothing to read, and none of this process's signal settings. 0,
+/// What C takes: pointers to the texts, and null behind them.
+inline std::vector<char*> pointers_to(std::vector<std::string> const& texts)
+{
+    std::vector<char*> out;
+    out.reserve(texts.size() + 1);
+    for (std::string const& text : texts)
+        out.push_back(const_cast<char*>(text.c_str())); // NOLINT(*-const-cast): C's declaration; it reads
+    out.push_back(nullptr);
+    return out;
+}
+
+/// This process's environment, with each of `variables` ("NAME=value") in the place of its own.
+inline std::vector<char*> environment_with(std::vector<std::string> const& variables)
+{
+    std::vector<char*> out = pointers_to(variables);
+    for (char** at = environ; at && *at; ++at) {
+        std::string_view const text(*at);
+        std::string_view const name = text.substr(0, text.find('=') + 1);
+        bool const replaced = std::ranges::any_of(
+            variables, [name](std::string const& one) { return !name.empty() && one.starts_with(name); });
+        if (!replaced)
+            out.insert(out.end() - 1, *at);
+    }
+    return out;
+}
+
+/// What a program is started with.
+class child_command
+{
+public:
+    std::vector<std::string> words;     ///< Its name, which is looked for in PATH, and its arguments.
+    std::vector<std::string> variables; ///< "NAME=value", beside or instead of this process's own.
+};
+
+/// Starts it with a process group of its own, nothing to read, and none of this process's signal settings. 0,
 /// or the system's reason.
 template <class = void>
-int spawn(std::vector<std::string> const& words, int output, int complaint, pid_t& child)
+int spawn(child_command const& command, int output, int complaint, pid_t& child)
 {
     class plan
     {
@@ -9271,13 +11883,10 @@ int spawn(std::vector<std::string> const& words, int output, int complaint, pid_
     for (int const failed : steps)
         if (failed != 0)
             return failed;
-    std::vector<char*> arguments;
-    arguments.reserve(words.size() + 1);
-    for (std::string const& word : words)
-        arguments.push_back(
-            const_cast<char*>(word.c_str())); // NOLINT(*-const-cast): C's declaration; it reads
-    arguments.push_back(nullptr);
-    return posix_spawnp(&child, arguments.front(), &how.actions, &how.attributes, arguments.data(), environ);
+    std::vector<char*> arguments = pointers_to(command.words);
+    std::vector<char*> environment = environment_with(command.variables);
+    return posix_spawnp(&child, arguments.front(), &how.actions, &how.attributes, arguments.data(),
+                        environment.data());
 }
 
 /// A program under way. All but its end happens on one thread at a time, that of its executor.
@@ -9293,7 +11902,7 @@ public:
     ~child_run() { stop(); }
 
     /// 0, or the system's reason.
-    int start(std::vector<std::string> const& words)
+    int start(child_command const& command)
     {
         owned_descriptor output;
         owned_descriptor complaint;
@@ -9301,7 +11910,7 @@ public:
             return failed;
         if (int const failed = open(complaint_, complaint))
             return failed;
-        if (int const failed = spawn<>(words, output.number(), complaint.number(), child_))
+        if (int const failed = spawn<>(command, output.number(), complaint.number(), child_))
             return failed;
         read(output_);
         read(complaint_);
@@ -9408,9 +12017,11 @@ private:
     int code_ = 0;
 };
 
-/// Runs a program, which ends with this coroutine at the latest. Where it runs is a strand.
+/// Runs a program (see child_command), which ends with this coroutine at the latest. Where it runs is a
+/// strand.
 template <class = void>
-net::awaitable<child_report> run_child(std::vector<std::string> words, child_limits limits)
+net::awaitable<child_report> run_child(std::vector<std::string> words, child_limits limits,
+                                       std::vector<std::string> variables = {})
 {
     class stop
     {
@@ -9423,7 +12034,8 @@ net::awaitable<child_report> run_child(std::vector<std::string> words, child_lim
     std::unique_ptr<child_run<void>, stop> const at_the_latest(run.get());
     auto const due = std::chrono::steady_clock::now() + limits.time;
     child_report report;
-    report.code = run->start(words);
+    child_command const command{std::move(words), std::move(variables)};
+    report.code = run->start(command);
     if (report.code != 0) {
         report.end = child_end::not_started;
         co_return report;
@@ -9453,7 +12065,7 @@ net::awaitable<child_report> run_child(std::vector<std::string> words, child_lim
 #else
 
 template <class = void>
-net::awaitable<child_report> run_child(std::vector<std::string>, child_limits)
+net::awaitable<child_report> run_child(std::vector<std::string>, child_limits, std::vector<std::string> = {})
 {
     child_report report;
     co_return report;
@@ -9465,324 +12077,246 @@ net::awaitable<child_report> run_child(std::vector<std::string>, child_limits)
 
 #endif
 
-// -------- hdikafka/detail/http/retry_after.hpp
+// -------- hdikafka/detail/identity/expiry.hpp
 
-// What an answer says about trying again: its status (RFC 9110 §15), and how long to wait (§10.2.3 and
-// Azure's millisecond forms).
-#ifndef HDIKAFKA_DETAIL_HTTP_RETRY_AFTER_HPP
-#define HDIKAFKA_DETAIL_HTTP_RETRY_AFTER_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Whether the same request may succeed later.
-inline bool transient_status(int status) noexcept
-{
-    return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
-}
-
-/// Whether the service certainly did nothing of what it was asked for.
-inline bool refusing_status(int status) noexcept { return status >= 300 && status < 500 && status != 408; }
-
-/// 1*DIGIT; a number that does not fit is the greatest that does.
-inline std::optional<std::int64_t> parse_count(std::string_view text) noexcept
-{
-    if (text.empty() || text.find_first_not_of("0123456789") != std::string_view::npos)
-        return std::nullopt;
-    std::int64_t value = 0;
-    auto const failure = std::from_chars(text.data(), text.data() + text.size(), value).ec;
-    return failure == std::errc() ? value : std::numeric_limits<std::int64_t>::max();
-}
-
-/// Whether `text` looks like `shape`, where '0' stands for a digit, '_' for a digit or a blank and 'a' for a
-/// letter.
-inline bool has_shape(std::string_view text, std::string_view shape) noexcept
-{
-    auto const fits = [](char c, char wanted) {
-        bool const digit = c >= '0' && c <= '9';
-        bool const letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-        return wanted == '0'   ? digit
-               : wanted == '_' ? digit || c == ' '
-               : wanted == 'a' ? letter
-                               : c == wanted;
-    };
-    return text.size() == shape.size() && std::ranges::equal(text, shape, fits);
-}
-
-/// A moment from the parts of an HTTP-date: "06" or " 6", "Nov", the year, "08:49:37".
-inline std::optional<std::chrono::sys_seconds> moment_of(std::string_view day, std::string_view month,
-                                                         int year, std::string_view time) noexcept
-{
-    constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    auto const at = months.find(month);
-    auto const number = [](std::string_view digits) {
-        return static_cast<int>(parse_count(digits.substr(digits.find_first_not_of(' '))).value_or(0));
-    };
-    if (at == std::string_view::npos || at % 3 != 0 || day == "  ")
-        return std::nullopt;
-    std::chrono::year_month_day const date(std::chrono::year(year),
-                                           std::chrono::month(static_cast<unsigned>(at / 3) + 1),
-                                           std::chrono::day(static_cast<unsigned>(number(day))));
-    int const hour = number(time.substr(0, 2));
-    int const minute = number(time.substr(3, 2));
-    int const second = number(time.substr(6, 2));
-    if (!date.ok() || hour > 23 || minute > 59 || second > 60)
-        return std::nullopt;
-    return std::chrono::sys_days(date) + std::chrono::hours(hour) + std::chrono::minutes(minute) +
-           std::chrono::seconds(second);
-}
-
-/// An HTTP-date (RFC 9110 §5.6.7) in the form that everybody writes, or in one of the two obsolete ones that
-/// a recipient must know. `now` tells the century of a year of two digits.
-inline std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text,
-                                                               std::chrono::sys_seconds now) noexcept
-{
-    auto const number = [](std::string_view digits) {
-        return static_cast<int>(parse_count(digits).value_or(0));
-    };
-    if (has_shape(text, "aaa, 00 aaa 0000 00:00:00 GMT")) // Sun, 06 Nov 1994 08:49:37 GMT
-        return moment_of(text.substr(5, 2), text.substr(8, 3), number(text.substr(12, 4)),
-                         text.substr(17, 8));
-    if (has_shape(text, "aaa aaa _0 00:00:00 0000")) // Sun Nov  6 08:49:37 1994
-        return moment_of(text.substr(8, 2), text.substr(4, 3), number(text.substr(20, 4)),
-                         text.substr(11, 8));
-    text.remove_prefix(std::min(text.find(','), text.size()));
-    if (!has_shape(text, ", 00-aaa-00 00:00:00 GMT")) // Sunday, 06-Nov-94 08:49:37 GMT
-        return std::nullopt;
-    std::chrono::year_month_day const today(std::chrono::floor<std::chrono::days>(now));
-    int const this_year = static_cast<int>(today.year());
-    int year = this_year - this_year % 100 + number(text.substr(9, 2));
-    if (year > this_year + 50)
-        year -= 100;
-    return moment_of(text.substr(2, 2), text.substr(5, 3), year, text.substr(12, 8));
-}
-
-/// Reads the wait out of an answer's fields; `field(name)` gives an optional<string_view>, `now` is the
-/// wall clock's time, for dates. At most a day.
-template <class Field>
-std::optional<milliseconds> parse_retry_after(Field const& field, std::chrono::system_clock::time_point now)
-{
-    constexpr std::int64_t day_ms = 86'400'000;
-    for (std::string_view const name : {"retry-after-ms", "x-ms-retry-after-ms"})
-        if (std::optional<std::string_view> const text = field(name))
-            if (auto const count = parse_count(*text))
-                return milliseconds(std::min(*count, day_ms));
-    std::optional<std::string_view> const text = field("retry-after");
-    if (!text)
-        return std::nullopt;
-    if (auto const count = parse_count(*text))
-        return milliseconds(std::min(*count, day_ms / 1000) * 1000);
-    auto const date = parse_http_date(*text, std::chrono::floor<std::chrono::seconds>(now));
-    if (!date)
-        return std::nullopt;
-    // In milliseconds: the nanoseconds of the system clock end in 2262.
-    milliseconds const wait = *date - std::chrono::floor<milliseconds>(now);
-    return std::clamp(wait, milliseconds(0), milliseconds(day_ms));
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
-// -------- hdikafka/detail/rest/service_error.hpp
-
-// What a failed answer means: status and body to an error. What a server wrote is bounded, and shows no
-// secret.
-#ifndef HDIKAFKA_DETAIL_REST_SERVICE_ERROR_HPP
-#define HDIKAFKA_DETAIL_REST_SERVICE_ERROR_HPP
+// When a token ends, in whatever way its issuer writes it: numbers as text, text as dates, nothing at all. A
+// good token is never lost for an odd field beside it.
+#ifndef HDIKAFKA_DETAIL_IDENTITY_EXPIRY_HPP
+#define HDIKAFKA_DETAIL_IDENTITY_EXPIRY_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
-/// The service's words about a failure.
-class service_words
+/// A text as it was meant: many editors and agents end the line.
+inline std::string_view without_white_space_around(std::string_view text) noexcept
 {
-public:
-    std::string code;
-    std::string message;
+    constexpr std::string_view white_space = " \t\r\n";
+    text.remove_suffix(text.size() - (text.find_last_not_of(white_space) + 1));
+    text.remove_prefix(std::min(text.find_first_not_of(white_space), text.size()));
+    return text;
+}
+
+/// A JSON text without the byte-order mark that some programs put before it.
+inline std::string_view without_byte_order_mark(std::string_view text) noexcept
+{
+    constexpr std::string_view mark = "\xef\xbb\xbf";
+    return text.starts_with(mark) ? text.substr(mark.size()) : text;
+}
+
+/// Of which zone a time is that names none.
+enum class time_zone : unsigned char
+{
+    utc,
+    local, ///< This machine's.
 };
 
-inline constexpr std::size_t max_server_message = 4096;
-
-/// Cuts text to `most` bytes without splitting a UTF-8 sequence.
-template <class = void>
-std::string bounded_message(std::string_view text, std::size_t most = max_server_message)
+/// A date and a time of day as people and programs write them, piece by piece.
+class written_moment
 {
-    if (text.size() > most) {
-        std::size_t end = most;
-        while (most - end < 3 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
-            --end;
-        text = text.substr(0, end);
+public:
+    explicit written_moment(std::string_view text) noexcept : left_(text) {}
+
+    /// "2031-11-05T15:18:31.5Z", "11/05/2031 3:18:31 PM +00:00" and the like, as seconds since the epoch.
+    std::optional<std::int64_t> read(time_zone otherwise) noexcept
+    {
+        bool const iso = has_shape(left_.substr(0, 5), "0000-");
+        bool const date = iso ? iso_date() : american_date();
+        if (!date || !time_of_day() || !half_of_day() || !zone() || !left_.empty())
+            return std::nullopt;
+        return seconds(otherwise);
     }
-    return std::string(text);
+
+private:
+    bool number(std::size_t most, int& out) noexcept
+    {
+        std::size_t size = 0;
+        for (out = 0; size != left_.size() && size != most && is_digit(left_[size]); ++size)
+            out = out * 10 + (left_[size] - '0');
+        left_.remove_prefix(size);
+        return size != 0;
+    }
+
+    bool one_of(std::string_view characters) noexcept
+    {
+        bool const found = !left_.empty() && characters.find(left_.front()) != std::string_view::npos;
+        left_.remove_prefix(found ? 1 : 0);
+        return found;
+    }
+
+    bool word(std::string_view upper_case) noexcept
+    {
+        bool const found = equals_ignoring_case(left_.substr(0, upper_case.size()), upper_case);
+        left_.remove_prefix(found ? upper_case.size() : 0);
+        return found;
+    }
+
+    bool iso_date() noexcept
+    {
+        return number(4, year_) && one_of("-") && number(2, month_) && one_of("-") && number(2, day_) &&
+               one_of("Tt ");
+    }
+
+    /// Month first, as the platforms write it that write dates at all.
+    bool american_date() noexcept
+    {
+        return number(2, month_) && one_of("/") && number(2, day_) && one_of("/") && number(4, year_) &&
+               one_of(" ");
+    }
+
+    bool time_of_day() noexcept
+    {
+        bool const whole =
+            number(2, hour_) && one_of(":") && number(2, minute_) && one_of(":") && number(2, second_);
+        if (!whole || !one_of("."))
+            return whole;
+        int fraction = 0;
+        return number(9, fraction);
+    }
+
+    bool half_of_day() noexcept
+    {
+        bool const afternoon = word(" PM");
+        if (!afternoon && !word(" AM"))
+            return true;
+        bool const possible = hour_ >= 1 && hour_ <= 12;
+        hour_ = hour_ % 12 + (afternoon ? 12 : 0);
+        return possible;
+    }
+
+    bool zone() noexcept
+    {
+        (void)one_of(" ");
+        zoned_ = word("Z") || word("UTC") || word("GMT");
+        if (left_.empty() || zoned_)
+            return true;
+        zoned_ = true;
+        int const sign = left_.front() == '-' ? -1 : 1;
+        int hours = 0;
+        int minutes = 0;
+        bool const whole = one_of("+-") && number(2, hours) && (one_of(":") || true) && number(2, minutes);
+        east_ = std::chrono::minutes(sign * (hours * 60 + minutes));
+        return whole;
+    }
+
+    std::optional<std::int64_t> seconds(time_zone otherwise) const noexcept
+    {
+        using namespace std::chrono;
+        year_month_day const date(year(year_), month(static_cast<unsigned>(month_)),
+                                  day(static_cast<unsigned>(day_)));
+        if (!date.ok() || year_ < 1970 || hour_ > 23 || minute_ > 59 || second_ > 60)
+            return std::nullopt;
+        if (zoned_ || otherwise == time_zone::utc) {
+            auto const utc = sys_days(date) + hours(hour_) + minutes(minute_) - east_;
+            return utc.time_since_epoch() / std::chrono::seconds(1) + second_;
+        }
+        std::tm parts{};
+        parts.tm_year = year_ - 1900;
+        parts.tm_mon = month_ - 1;
+        parts.tm_mday = day_;
+        parts.tm_hour = hour_;
+        parts.tm_min = minute_;
+        parts.tm_sec = second_;
+        parts.tm_isdst = -1; // whichever is in force then
+        std::time_t const local = std::mktime(&parts);
+        return local < 0 ? std::nullopt : std::optional<std::int64_t>(local);
+    }
+
+    std::string_view left_;
+    int year_ = 0;
+    int month_ = 0;
+    int day_ = 0;
+    int hour_ = 0;
+    int minute_ = 0;
+    int second_ = 0;
+    std::chrono::minutes east_{0};
+    bool zoned_ = false;
+};
+
+/// A number of seconds: whole, with a fraction or an exponent.
+inline std::optional<std::int64_t> parse_seconds(std::string_view text) noexcept
+{
+    constexpr double farthest = 1e15; // nothing beyond it is meant, and nothing below overflows
+    double value = 0;
+    char const* const end = text.data() + text.size();
+    bool const begins = !text.empty() && (is_digit(text.front()) || text.front() == '-'); // no "inf"
+    auto const [at, failure] = std::from_chars(text.data(), end, value);
+    if (!begins || failure != std::errc() || at != end || !(value >= -farthest && value <= farthest))
+        return std::nullopt;
+    return static_cast<std::int64_t>(value);
 }
 
-/// Reads `error_code`, `message`, `error.code`, `error.message`, and Entra's `error` and
-/// `error_description`, in whatever mixture they come; `in` stands before the object.
-template <class = void>
-bool read_service_words(json_reader& in, service_words& out)
+/// What the members of an issuer's JSON say of a token's life. Those that cannot be read say nothing, and
+/// none takes back what an earlier one of its name has said.
+class token_life
 {
-    auto const scalar = [&in](std::string& into) {
-        if (in.peek() == json_kind::string)
-            return read_text(in, into);
+public:
+    std::optional<std::int64_t> expires_in; ///< Seconds from now.
+    std::optional<std::int64_t> expires_on; ///< Seconds since the epoch.
+    std::optional<std::int64_t> refresh_in;
+
+    /// Reads a number of seconds; false only when there is no JSON value.
+    static bool read_span(json_reader& in, std::optional<std::int64_t>& out)
+    {
+        std::string text;
+        bool const read = read_scalar(in, text);
+        if (auto const value = parse_seconds(text))
+            out = value;
+        return read;
+    }
+
+    /// The same for a moment, which may be a number or a date.
+    static bool read_moment(json_reader& in, std::optional<std::int64_t>& out,
+                            time_zone otherwise = time_zone::utc)
+    {
+        std::string text;
+        bool const read = read_scalar(in, text);
+        if (auto const value = moment(text, otherwise))
+            out = value;
+        return read;
+    }
+
+    /// How long the token lives: 600 s, the least that Entra issues, where nobody says. Zero at least: it may
+    /// be used once all the same, for clocks differ.
+    std::chrono::seconds lifetime(std::chrono::system_clock::time_point now) const
+    {
+        std::optional<std::int64_t> left = expires_in;
+        if (expires_on && left.value_or(0) <= 0) {
+            auto const since_epoch = std::chrono::floor<std::chrono::seconds>(now.time_since_epoch());
+            left = *expires_on - since_epoch.count();
+        }
+        return std::chrono::seconds(std::max<std::int64_t>(left.value_or(600), 0));
+    }
+
+private:
+    static std::optional<std::int64_t> moment(std::string_view text, time_zone otherwise)
+    {
+        constexpr std::int64_t latest_in_seconds = 99'999'999'999; // in the year 5138
+        if (auto const number = parse_seconds(text))
+            return *number > latest_in_seconds ? *number / 1000 : *number; // others count milliseconds
+        if (auto const date = written_moment(text).read(otherwise))
+            return date;
+        // Which century it is meant in does not depend on the day.
+        auto const date = parse_http_date(text, std::chrono::sys_days(std::chrono::year(2026) / 1 / 1));
+        return date ? std::optional<std::int64_t>(date->time_since_epoch().count()) : std::nullopt;
+    }
+
+    /// A number as it stands, or what a string holds without white space around it; of any other value
+    /// nothing.
+    static bool read_scalar(json_reader& in, std::string& out)
+    {
+        json_kind const kind = in.peek();
         std::string_view slice;
-        bool const scalar_value = in.peek() == json_kind::number;
         if (!in.value(slice))
             return false;
-        if (scalar_value)
-            into = slice;
-        return true;
-    };
-    return read_object(in, [&](std::string_view name) {
-        if (name == "error_code" || name == "code")
-            return scalar(out.code);
-        if (name == "message" || name == "error_description")
-            return scalar(out.message);
-        if (name != "error")
-            return in.skip();
-        if (in.peek() != json_kind::object)
-            return scalar(out.code);
-        return read_object(in, [&](std::string_view inner) {
-            if (inner == "code")
-                return scalar(out.code);
-            if (inner == "message")
-                return scalar(out.message);
-            return in.skip();
-        });
-    });
-}
-
-/// Whether `text` has a word of which a part lies on each side of `at`.
-inline bool within_word(std::string_view text, std::size_t at) noexcept
-{
-    auto const in_word = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               static_cast<unsigned char>(c) >= 0x80;
-    };
-    return at > 0 && at < text.size() && in_word(text[at - 1]) && in_word(text[at]);
-}
-
-/// Takes every one of `secrets` out of a text that a server wrote: some repeat what they were sent. A short
-/// one only where it is no part of a longer word: nothing would be left of most texts.
-template <class = void>
-void redact(std::string& text, std::vector<std::string> const& secrets)
-{
-    constexpr std::string_view instead = "REDACTED";
-    constexpr std::size_t long_enough = 8;
-    for (auto const& secret : secrets) {
-        if (secret.empty())
-            continue;
-        std::size_t at = 0;
-        while ((at = text.find(secret, at)) != std::string::npos) {
-            bool const part = within_word(text, at) || within_word(text, at + secret.size());
-            if (part && secret.size() < long_enough) {
-                ++at;
-                continue;
-            }
-            text.replace(at, secret.size(), instead);
-            at += instead.size();
+        if (kind == json_kind::string) {
+            if (!json_unescape(slice.substr(1, slice.size() - 2), out))
+                out.clear();
+        } else if (kind == json_kind::number) {
+            out = slice;
         }
+        out = std::string(without_white_space_around(out));
+        return true;
     }
-}
-
-/// What a failed answer says: the fields above, and its bare text when it has no message of its own;
-/// without `secrets`.
-template <class = void>
-service_words parse_service_words(std::string_view body, std::vector<std::string> const& secrets = {})
-{
-    json_reader in(body);
-    service_words out;
-    if (!read_service_words(in, out) || !in.finish())
-        out = service_words();
-    if (out.message.empty())
-        out.message = std::string(body);
-    redact(out.code, secrets);
-    redact(out.message, secrets);
-    out.code = bounded_message(out.code);
-    out.message = bounded_message(out.message);
-    return out;
-}
-
-inline errc code_of_status(int status) noexcept
-{
-    switch (status) {
-    case 401: return errc::unauthorized;
-    case 403: return errc::forbidden;
-    case 404: return errc::not_found;
-    case 405: return errc::not_supported;
-    case 408: return errc::service_failed;
-    case 409: return errc::already_exists;
-    case 413: return errc::too_large;
-    case 429: return errc::throttled;
-    default: break;
-    }
-    if (status >= 300 && status < 400)
-        return errc::redirected;
-    if (status >= 400 && status < 500)
-        return errc::bad_request;
-    return status >= 500 && status < 600 ? errc::service_failed : errc::unexpected_status;
-}
-
-/// What a failure without an answer says, and what the caller of this operation can do about it.
-template <class = void>
-std::string advised(error const& failure, std::string_view operation)
-{
-    std::string cause = failure.cause();
-    if (failure.code() == errc::body_too_large && operation == "fetch")
-        cause += ": ask for fewer records";
-    return cause;
-}
-
-/// Where a redirect leads to, as far as its Location tells. The host alone: what follows it may hold a
-/// signature, and what stands before it a password.
-template <class = void>
-std::string describe_redirect(std::string_view location)
-{
-    if (location.empty())
-        return "without a Location";
-    // RFC 3986 §4.2: another host is named after a scheme, or by "//".
-    auto const mark = location.find_first_of(":/?#");
-    bool const absolute = mark != std::string_view::npos && location[mark] == ':';
-    if (!absolute && !location.starts_with("//"))
-        return "to another path of the same host";
-    std::string_view const scheme = absolute ? location.substr(0, mark + 1) : "https:";
-    std::string_view authority = location.substr(absolute ? mark + 1 : 0);
-    if (authority.starts_with("//")) {
-        authority.remove_prefix(2);
-        authority = authority.substr(0, authority.find_first_of("/?#"));
-        authority = authority.substr(authority.rfind('@') + 1);
-        auto const target = parse_url(std::string(scheme) + "//" + std::string(authority));
-        if (target)
-            return "to " + target.value().host;
-    }
-    return "to a Location that is no URL of http or https";
-}
-
-/// The error for an answer that is no success. `location` is its Location field, or empty; `info` comes
-/// with what the caller knows and leaves with what the answer says, `secrets` left out.
-template <class = void>
-error describe_status(int status, std::string_view body, std::string_view location, diagnostics info,
-                      std::vector<std::string> const& secrets = {})
-{
-    service_words words = parse_service_words(body, secrets);
-    errc code = code_of_status(status);
-    if (status >= 400 && info.operation == "create_topic" &&
-        words.message.find("already exists") != std::string::npos)
-        code = errc::already_exists;
-    info.http_status = status;
-    info.retriable(transient_status(status) && code != errc::already_exists);
-    std::string cause = "HTTP " + std::to_string(status) + ", ";
-    cause += error_category::text(code);
-    if (code == errc::redirected) {
-        cause += ": " + describe_redirect(location);
-    } else if (!words.message.empty() || !words.code.empty()) {
-        // One line for what(); the whole text stays in info().
-        constexpr std::size_t shown = 300;
-        std::string_view const text = words.message.empty() ? words.code : words.message;
-        cause += ": " + bounded_message(text, shown);
-    }
-    info.server_code = std::move(words.code);
-    info.server_message = std::move(words.message);
-    return error(code, std::move(info), cause);
-}
+};
 
 } // namespace hdikafka::inline v0_1::detail
 
@@ -9796,81 +12330,91 @@ error describe_status(int status, std::string_view body, std::string_view locati
 
 namespace hdikafka::inline v0_1::detail {
 
-/// A number of seconds that may be written as a number or as a string.
-template <class = void>
-bool read_seconds(json_reader& in, std::optional<std::int64_t>& out)
-{
-    if (in.peek() == json_kind::string) {
-        std::string_view raw;
-        if (!in.string(raw))
-            return false;
-        out = parse_count(raw);
-        return out.has_value();
-    }
-    std::int64_t number = 0;
-    if (!in.integer(number) || number < 0)
-        return false;
-    out = number;
-    return true;
-}
-
 /// Tokens are visible ASCII (RFC 6750 §2.1); anything else could not be sent in a header field.
 inline bool sendable_token(std::string_view token) noexcept
 {
     return !token.empty() && std::ranges::all_of(token, [](char c) { return c > 0x20 && c < 0x7f; });
 }
 
-/// A file's text as it was meant: many editors and agents end the line.
-inline std::string_view without_white_space_around(std::string_view text) noexcept
+/// What an issuer's JSON says of a token, member by member; wiped like the token that is in it.
+class issued_token
 {
-    constexpr std::string_view white_space = " \t\r\n";
-    text.remove_suffix(text.size() - (text.find_last_not_of(white_space) + 1));
-    text.remove_prefix(std::min(text.find_first_not_of(white_space), text.size()));
-    return text;
+public:
+    issued_token() = default;
+    issued_token(issued_token const&) = delete;
+    issued_token& operator=(issued_token const&) = delete;
+    ~issued_token() { cleanse(token_); }
+
+    /// Reads the token, the last of several. False only when there is no JSON value.
+    bool read_token(json_reader& in)
+    {
+        cleanse(token_);
+        seen_ = true;
+        text_ = in.peek() == json_kind::string;
+        return text_ ? read_text(in, token_) : in.skip();
+    }
+
+    /// The token; or what is wrong with the member `name`, in words that go on from `from`: who answered.
+    result<access_token> take(std::string const& from, std::string_view name,
+                              std::chrono::system_clock::time_point now) const
+    {
+        auto const refuse = [&](std::string_view fault) {
+            return error(errc::invalid_token_response, from + " has " + std::string(fault));
+        };
+        std::string const field(name);
+        if (!seen_)
+            return refuse("no " + field);
+        if (!text_)
+            return refuse("an " + field + " that is no string");
+        if (token_.empty())
+            return refuse("an empty " + field);
+        if (!sendable_token(token_))
+            return refuse("an " + field + " with characters that no token has");
+        access_token out(token_, life.lifetime(now));
+        if (life.refresh_in && *life.refresh_in > 0)
+            out.refresh_in(std::chrono::seconds(*life.refresh_in));
+        return out;
+    }
+
+    token_life life;
+
+private:
+    std::string token_;
+    bool seen_ = false;
+    bool text_ = false;
+};
+
+/// What an answer is that is no JSON object.
+inline char const* other_than_json(std::string_view body) noexcept
+{
+    body = without_white_space_around(without_byte_order_mark(body));
+    if (body.empty())
+        return " is empty";
+    return body.front() == '<' ? " is a page of HTML or XML, not JSON" : " is not a JSON object";
 }
 
-/// The life of a token of which the end is told.
-inline std::chrono::seconds life_until(std::int64_t end, std::chrono::system_clock::time_point now)
-{
-    return std::chrono::seconds(end) - std::chrono::floor<std::chrono::seconds>(now.time_since_epoch());
-}
-
-/// `now` is the wall clock's time, for answers that give only `expires_on`. The cause never quotes the
-/// body: it may hold the token.
+/// `now` is the wall clock's time, for answers that tell only a moment; `from` says who answered. The cause
+/// never quotes the body: it may hold the token.
 template <class = void>
-result<access_token> parse_token_response(std::string_view body, std::chrono::system_clock::time_point now)
+result<access_token> parse_token_response(std::string_view body, std::chrono::system_clock::time_point now,
+                                          std::string const& from = "the answer")
 {
-    std::string token;
-    std::optional<std::int64_t> expires_in;
-    std::optional<std::int64_t> expires_on;
-    std::optional<std::int64_t> refresh_in;
-    json_reader in(body);
+    issued_token issued;
+    json_reader in(without_byte_order_mark(body));
     bool const read = read_object(in, [&](std::string_view name) {
         if (name == "access_token")
-            return read_text(in, token);
+            return issued.read_token(in);
         if (name == "expires_in")
-            return read_seconds(in, expires_in);
+            return token_life::read_span(in, issued.life.expires_in);
         if (name == "expires_on")
-            return read_seconds(in, expires_on);
+            return token_life::read_moment(in, issued.life.expires_on);
         if (name == "refresh_in")
-            return read_seconds(in, refresh_in);
+            return token_life::read_span(in, issued.life.refresh_in);
         return in.skip();
     });
-    secret const text(std::move(token));
     if (!read || !in.finish())
-        return error(errc::invalid_token_response, "the authority's answer is not a token response");
-    if (!sendable_token(text.text()))
-        return error(errc::invalid_token_response, "the authority's answer has no usable access_token");
-
-    std::chrono::seconds life(600);
-    if (expires_in)
-        life = std::chrono::seconds(*expires_in);
-    else if (expires_on)
-        life = life_until(*expires_on, now);
-    access_token out(text.text(), life);
-    if (refresh_in)
-        out.refresh_in(std::chrono::seconds(*refresh_in));
-    return out;
+        return error(errc::invalid_token_response, from + other_than_json(body));
+    return issued.take(from, "access_token", now);
 }
 
 /// Adds what only an authority's errors have, in bounds; nothing of a body that is none.
@@ -10038,71 +12582,72 @@ task run_awaitable(operation_ptr op, std::shared_ptr<void const> owner, net::awa
 #ifndef HDIKAFKA_DETAIL_IDENTITY_AZURE_CLI_HPP
 #define HDIKAFKA_DETAIL_IDENTITY_AZURE_CLI_HPP
 
-#include <ctime>
-
 namespace hdikafka::inline v0_1::detail {
 
-/// "2026-11-22 18:47:09.000000" in this machine's time zone, as seconds since the epoch.
+/// Without the sequences by which a terminal is told colours (ECMA-48), which some programs write to files,
+/// too. It never grows: it may hold a token.
 template <class = void>
-std::optional<std::int64_t> parse_local_time(std::string_view text)
+secret without_colours(std::string_view text)
 {
-    constexpr std::string_view form = "dddd-dd-dd dd:dd:dd";
-    auto const fits = [](char expected, char c) { return expected == 'd' ? is_digit(c) : expected == c; };
-    std::string_view const fraction = text.substr(std::min(form.size(), text.size()));
-    bool const whole = fraction.empty() || (fraction.size() > 1 && fraction.front() == '.' &&
-                                            std::ranges::all_of(fraction.substr(1), is_digit));
-    if (!whole || !std::ranges::equal(form, text.substr(0, form.size()), fits))
-        return std::nullopt;
-    auto const number = [text](std::size_t at, std::size_t size) {
-        int out = 0;
-        for (char const digit : text.substr(at, size))
-            out = out * 10 + (digit - '0');
-        return out;
-    };
-    std::tm parts{};
-    parts.tm_year = number(0, 4) - 1900;
-    parts.tm_mon = number(5, 2) - 1;
-    parts.tm_mday = number(8, 2);
-    parts.tm_hour = number(11, 2);
-    parts.tm_min = number(14, 2);
-    parts.tm_sec = number(17, 2);
-    parts.tm_isdst = -1; // whichever is in force then
-    std::time_t const seconds = std::mktime(&parts);
-    return seconds < 0 ? std::nullopt : std::optional<std::int64_t>(seconds);
+    std::string out;
+    out.reserve(text.size());
+    while (!text.empty()) {
+        auto const escape = text.find('\x1b');
+        out += text.substr(0, escape);
+        text.remove_prefix(std::min(escape, text.size()));
+        if (text.starts_with("\x1b[")) // to the first letter or the like
+            text.remove_prefix(
+                std::min(text.find_first_not_of("0123456789;:?<=> !\"#$%&'()*+,-./", 2), text.size()));
+        text.remove_prefix(std::min<std::size_t>(1, text.size()));
+    }
+    return secret(std::move(out));
+}
+
+/// Where the next line begins that an object may begin with, behind warnings and the like.
+inline std::string_view next_object(std::string_view text) noexcept
+{
+    for (;;) {
+        text = without_byte_order_mark(without_white_space_around(text));
+        if (text.empty() || text.front() == '{')
+            return text;
+        text.remove_prefix(std::min(text.find('\n'), text.size()));
+    }
+}
+
+/// Whether an object was read, whole and with nothing behind it.
+template <class = void>
+bool read_cli_object(std::string_view text, issued_token& out)
+{
+    std::optional<std::int64_t> local; // expiresOn, which is worth less
+    json_reader in(text);
+    bool const read = read_object(in, [&](std::string_view name) {
+        if (name == "accessToken")
+            return out.read_token(in);
+        if (name == "expires_on")
+            return token_life::read_moment(in, out.life.expires_on);
+        if (name == "expiresOn")
+            return token_life::read_moment(in, local, time_zone::local);
+        return in.skip();
+    });
+    if (!out.life.expires_on)
+        out.life.expires_on = local;
+    return read && in.finish();
 }
 
 /// What `az account get-access-token --output json` prints. No error quotes it.
 template <class = void>
 result<access_token> parse_cli_output(std::string_view output, std::chrono::system_clock::time_point now)
 {
-    std::string token;
-    std::optional<std::int64_t> expires_on;
-    std::string expires_at;
-    json_reader in(output);
-    bool const read = read_object(in, [&](std::string_view name) {
-        if (name == "accessToken")
-            return read_text(in, token);
-        if (name == "expires_on")
-            return read_seconds(in, expires_on);
-        if (name == "expiresOn")
-            return read_text(in, expires_at);
-        return in.skip();
-    });
-    secret const text(std::move(token));
-    if (!read || !in.finish())
-        return error(errc::invalid_token_response, "the Azure CLI's output is not what it is known to print");
-    if (!sendable_token(text.text()))
-        return error(errc::invalid_token_response, "the Azure CLI's output has no usable accessToken");
-    if (!expires_on && !expires_at.empty()) {
-        expires_on = parse_local_time(expires_at);
-        if (!expires_on)
-            return error(errc::invalid_token_response,
-                         "the Azure CLI's output has an expiresOn that is no time");
+    secret const plain = without_colours(output);
+    std::string const from = "the Azure CLI's output";
+    std::string_view text = next_object(plain.text());
+    while (!text.empty()) {
+        issued_token issued;
+        if (read_cli_object(text, issued))
+            return issued.take(from, "accessToken", now);
+        text = next_object(text.substr(std::min(text.find('\n'), text.size())));
     }
-    std::chrono::seconds life(600);
-    if (expires_on)
-        life = life_until(*expires_on, now);
-    return access_token(text.text(), life);
+    return error(errc::invalid_token_response, from + " is not what it is known to print");
 }
 
 /// What a program complained of, fit for an error: one line, in bounds, and nothing that may be a token.
@@ -10142,7 +12687,9 @@ template <class = void>
 result<access_token> judge_cli_run(child_report const& run, std::chrono::system_clock::time_point now)
 {
     auto const not_installed = [] {
-        return error(errc::no_credential, "the Azure CLI is not installed: there is no az in PATH");
+        return error(errc::no_credential,
+                     "the Azure CLI is not installed: there is no az in PATH (install it "
+                     "from https://aka.ms/azure-cli, or add its folder to PATH)");
     };
     switch (run.end) {
     case child_end::not_supported:
@@ -10167,7 +12714,7 @@ result<access_token> judge_cli_run(child_report const& run, std::chrono::system_
         if (token || run.code == 0)
             return token;
     }
-    std::string const words = one_line(run.complaint);
+    std::string const words = one_line(without_colours(run.complaint).text());
     if (run.code == 127)
         return not_installed();
     if (run.complaint.find("az login") != std::string::npos)
@@ -10193,8 +12740,8 @@ public:
         if (!checked)
             co_return checked;
         child_report run;
-        auto outcome = co_await run_awaitable<child_report>(op, nullptr, run_child<>(command(), limits_), run,
-                                                            "waiting for the Azure CLI");
+        auto outcome = co_await run_awaitable<child_report>(
+            op, nullptr, run_child<>(command(), limits_, quiet()), run, "waiting for the Azure CLI");
         if (!outcome)
             co_return outcome;
         auto token = judge_cli_run(run, std::chrono::system_clock::now());
@@ -10240,6 +12787,12 @@ private:
             out.push_back(settings_.tenant);
         }
         return out;
+    }
+
+    /// What keeps az from writing anything but the token where the token is to be.
+    static std::vector<std::string> quiet()
+    {
+        return {"AZURE_CORE_NO_COLOR=true", "AZURE_CORE_ONLY_SHOW_ERRORS=true"};
     }
 
     azure_cli_settings settings_;
@@ -10386,14 +12939,6 @@ enum class repeatable : unsigned char
     unsent, ///< A produce: only when no byte of it was written.
 };
 
-/// Failures that the next attempt may not meet. A refused certificate, a framing error and the
-/// caller's own cancellation or deadline are not among them.
-inline bool transient_failure(std::error_code code) noexcept
-{
-    return code == errc::connect_timeout || code == errc::idle_timeout || code == errc::resolve_failed ||
-           code == errc::connect_failed || code == errc::connection_lost || code == errc::truncated;
-}
-
 /// Whether the failure says that the same request may succeed later.
 inline bool transient(attempt_outcome const& outcome) noexcept
 {
@@ -10402,41 +12947,75 @@ inline bool transient(attempt_outcome const& outcome) noexcept
     return !outcome.is_final && transient_status(outcome.status);
 }
 
+/// Whether the server waited in vain for a request on a connection that lay idle, and says so as one comes
+/// (RFC 9110 §15.5.9): it never had the whole of that.
+inline bool waited_in_vain(attempt_outcome const& outcome) noexcept
+{
+    constexpr int request_timeout = 408;
+    return !outcome.code && outcome.status == request_timeout && outcome.reused;
+}
+
+/// Whether the server may have done in this attempt what it was asked for.
+inline bool perhaps_done(attempt_outcome const& outcome) noexcept
+{
+    bool const untouched = !outcome.bytes_written || outcome.refused || waited_in_vain(outcome);
+    return !untouched && (outcome.code || !refusing_status(outcome.status));
+}
+
 /// Whether sending the request again can do no harm that the policy does not allow.
 inline bool harmless(retry_policy const& policy, repeatable kind, attempt_outcome const& outcome) noexcept
 {
-    bool const refused = !outcome.code && outcome.status == 429;
-    return kind == repeatable::freely || policy.at_least_once() || refused || !outcome.bytes_written;
+    return kind == repeatable::freely || policy.at_least_once() || !perhaps_done(outcome);
 }
 
-/// Whether the server seems to have closed the connection while it lay idle, just before the request came
-/// (RFC 9112 §9.3.1): it says nothing about the server's health, so that the request may be sent again at
-/// once.
+/// Whether the server seems to have given up the connection while it lay idle, just before the request came
+/// (RFC 9112 §9.3.1), or to have had something else to say on it than an answer: neither says anything about
+/// the server's health, so that the request may be sent again at once.
 inline bool reuse_race(attempt_outcome const& outcome) noexcept
 {
-    bool const lost = outcome.code == errc::connection_lost || outcome.code == errc::truncated;
-    return lost && outcome.reused && !outcome.answered;
+    bool const lost = outcome.code == errc::connection_lost || outcome.code == errc::truncated ||
+                      outcome.code == errc::tls_failed;
+    return (lost && outcome.reused && !outcome.answered) || (waited_in_vain(outcome) && outcome.closes);
+}
+
+/// Whether there is no answer and nothing was written: the service has not even met the request, most often
+/// because no connection could be made. Such retries have a count of their own.
+inline bool unsent(attempt_outcome const& outcome) noexcept { return outcome.code && !outcome.bytes_written; }
+
+/// A wait that doubles with each retry: half of it is certain, so that none is used up at once, and the rest
+/// is drawn ("equal jitter" in Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
+inline milliseconds back_off(milliseconds first, milliseconds most, int retries, double random)
+{
+    most = std::max(most, milliseconds(0));
+    milliseconds whole = std::clamp(first, milliseconds(0), most);
+    for (int i = 0; i < retries && whole < most; ++i)
+        whole = whole <= most / 2 ? whole * 2 : most;
+    milliseconds const half = whole / 2;
+    auto const drawn = static_cast<double>((whole - half).count()) * random;
+    return half + milliseconds(static_cast<milliseconds::rep>(drawn));
 }
 
 /// Decides after an attempt: nullopt to give up, else how long to wait before the next one.
-/// `retries` counts those made already; `random` is in [0, 1); `left` is the time to the call's deadline.
+/// `retries` counts those of this kind made already; `random` is in [0, 1); `left` is the time to the call's
+/// deadline.
 inline std::optional<milliseconds> decide_retry(retry_policy const& policy, repeatable kind,
                                                 attempt_outcome const& outcome, int retries, double random,
                                                 milliseconds left)
 {
-    if (!transient(outcome) || retries >= policy.max_retries() || !harmless(policy, kind, outcome))
+    constexpr milliseconds longest_unsent{5'000}; // the pool paces connections, whoever waits for them
+    constexpr milliseconds last_moment{100};
+    bool const nothing_met = unsent(outcome);
+    int const most_retries = nothing_met ? policy.max_unsent_retries() : policy.max_retries();
+    if (!transient(outcome) || retries >= most_retries || !harmless(policy, kind, outcome))
         return std::nullopt;
-
-    milliseconds const most = std::max(policy.max_delay(), milliseconds(0));
-    milliseconds ceiling = std::clamp(policy.base_delay(), milliseconds(0), most);
-    for (int i = 0; i < retries && ceiling < most; ++i)
-        ceiling = ceiling <= most / 2 ? ceiling * 2 : most;
-    auto delay = milliseconds(static_cast<milliseconds::rep>(static_cast<double>(ceiling.count()) * random));
+    milliseconds const most = nothing_met ? std::min(policy.max_delay(), longest_unsent) : policy.max_delay();
+    milliseconds delay = back_off(policy.base_delay(), most, retries, random);
     if (outcome.retry_after)
         delay = std::max(delay, *outcome.retry_after);
-    if (delay >= left)
-        return std::nullopt;
-    return delay;
+    // Time that is left is used: sooner is better than never.
+    if (nothing_met && delay >= left && left / 2 >= std::min(policy.base_delay() / 2, last_moment))
+        delay = left / 2;
+    return delay < left ? std::optional(delay) : std::nullopt;
 }
 
 /// The same after "not found" for a topic that was seen a moment ago: a node whose cache is behind did
@@ -10449,10 +13028,8 @@ inline std::optional<milliseconds> decide_second_look(retry_policy const& policy
     constexpr milliseconds first{200};
     if (policy.max_retries() <= 0 || looks >= most)
         return std::nullopt;
-    // Not less than half of it: what has to pass is time.
-    milliseconds const whole = std::clamp(policy.base_delay(), milliseconds(0), first) * (1 << looks);
-    auto const share = static_cast<milliseconds::rep>(static_cast<double>(whole.count()) * random);
-    milliseconds const delay = (whole + milliseconds(share)) / 2;
+    milliseconds const delay =
+        back_off(std::min(policy.base_delay(), first), first * (1 << most), looks, random);
     return delay < left ? std::optional(delay) : std::nullopt;
 }
 
@@ -10630,7 +13207,7 @@ public:
     ~call_request()
     {
         if (!secrets.empty())
-            request.cleanse_body();
+            request.cleanse();
         for (std::string& one : secrets)
             cleanse(one);
     }
@@ -10747,15 +13324,19 @@ public:
         return again;
     }
 
+    /// Tells whoever wants to know of failures on the way of `op`.
+    void tell(operation<> const& op) const { op.setback(judged_.error()); }
+
     /// How long to back off before the next attempt; nullopt to give up.
     std::optional<milliseconds> back_off(random_source& random, milliseconds left)
     {
         double const share = spec_.retry.jitter() ? spec_.retry.jitter()() : random.unit();
         bool const behind = met_node_behind();
+        int& retries = unsent(outcome) ? unsent_retries_ : retries_;
         auto const delay = behind ? decide_second_look(spec_.retry, looks_, share, left)
-                                  : decide_retry(spec_.retry, spec_.kind, outcome, retries_, share, left);
+                                  : decide_retry(spec_.retry, spec_.kind, outcome, retries, share, left);
         if (delay) {
-            ++(behind ? looks_ : retries_);
+            ++(behind ? looks_ : retries);
             elsewhere_ = behind;
             report_.retry_follows(outcome, judged_, *delay);
         }
@@ -10788,8 +13369,7 @@ private:
         diagnostics info = spec_.info.describe();
         info.retry_after = outcome.retry_after;
         auto const location = response.field("location").value_or(std::string_view());
-        bool const unsure = outcome.bytes_written && !refusing_status(outcome.status);
-        perhaps_done_ = perhaps_done_ || unsure;
+        perhaps_done_ = perhaps_done_ || perhaps_done(outcome);
         info.persisted(persisted());
         std::vector<std::string> secrets = spec_.secrets;
         std::string_view const shown = token ? std::string_view(token->text()) : std::string_view();
@@ -10807,7 +13387,7 @@ private:
     result<void> judge(error const& failure)
     {
         outcome.code = failure.code();
-        perhaps_done_ = perhaps_done_ || outcome.bytes_written;
+        perhaps_done_ = perhaps_done_ || perhaps_done(outcome);
         return complete(failure);
     }
 
@@ -10858,7 +13438,8 @@ private:
     call_report<> report_;
     result<void> judged_; ///< What the last attempt is to the call.
     int retries_ = 0;
-    int looks_ = 0; ///< Retries because of nodes that were behind.
+    int unsent_retries_ = 0; ///< Retries where nothing had been written.
+    int looks_ = 0;          ///< Retries because of nodes that were behind.
     bool renewed_ = false;
     bool replayed_ = false;
     bool elsewhere_ = false;    ///< The next attempt goes over a connection of its own.
@@ -10891,6 +13472,7 @@ task call(operation_ptr op, transport_ptr http, call_request& spec, call_answer&
 
         if (state.succeeds(sent, token))
             co_return state.success();
+        state.tell(*op);
         if (op->time_left() > milliseconds(0) && state.repeats_at_once(token))
             continue;
         auto const delay = state.back_off(http->random(), op->time_left());
@@ -10905,6 +13487,300 @@ task call(operation_ptr op, transport_ptr http, call_request& spec, call_answer&
         auto const told = co_await spec.aftermath->failed(op, std::move(outcome));
         co_return told;
     }
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/identity/entra_hints.hpp
+
+// What Entra's refusals mean for whoever has set up the credential: one sentence for each of those that are
+// usual.
+#ifndef HDIKAFKA_DETAIL_IDENTITY_ENTRA_HINTS_HPP
+#define HDIKAFKA_DETAIL_IDENTITY_ENTRA_HINTS_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// For one of the numbers behind AADSTS.
+class entra_hint
+{
+public:
+    std::int64_t number;
+    std::string_view text;
+};
+
+inline constexpr std::string_view clock_hint =
+    "the assertion is of another time: is the clock of this machine right?";
+inline constexpr std::string_view federation_hint =
+    "the application's federated credential and this token differ: compare issuer, subject and audience";
+inline constexpr std::string_view person_hint =
+    "a policy wants what only a person can give: exempt this application from it";
+inline constexpr std::string_view scope_hint =
+    "the scope names what this tenant does not know: look at .scope() and the tenant";
+inline constexpr std::string_view tenant_hint =
+    "there is no such tenant: look at its id, and at the authority's cloud";
+
+inline constexpr std::array entra_hints{
+    entra_hint{50034, "there is no such account in this tenant"},
+    entra_hint{50059, tenant_hint},
+    entra_hint{50076, person_hint},
+    entra_hint{50078, person_hint},
+    entra_hint{50079, person_hint},
+    entra_hint{50105, "the application is not assigned to what the scope names"},
+    entra_hint{53000, person_hint},
+    entra_hint{53001, person_hint},
+    entra_hint{53003, person_hint},
+    entra_hint{65001, "nobody has consented to this application's access: an administrator can"},
+    entra_hint{70011, "the scope is malformed: it ends in /.default"},
+    entra_hint{70021, federation_hint},
+    entra_hint{90002, tenant_hint},
+    entra_hint{500011, scope_hint},
+    entra_hint{700016, "there is no application with this client id in this tenant: one of the two is wrong"},
+    entra_hint{700024, clock_hint},
+    entra_hint{700027,
+               "this certificate is not registered with the application, or has expired: upload it there; "
+               "is the clock of this machine right?"},
+    entra_hint{700030, "the certificate is registered by its subject's name: .send_certificate_chain(true)"},
+    entra_hint{700211, federation_hint},
+    entra_hint{700212, federation_hint},
+    entra_hint{700213, federation_hint},
+    entra_hint{900023, tenant_hint},
+    entra_hint{1002012, "the scope is malformed: it ends in /.default"},
+    entra_hint{5002730, "this authority takes no PS256: .rs256(true) signs with RS256"},
+    entra_hint{7000112, "the application is disabled"},
+    entra_hint{7000215,
+               "the client secret is wrong: its value is wanted, not its id; one that is new takes a minute"},
+    entra_hint{7000222, "the client secret has expired: make another in the application's registration"},
+    entra_hint{7000229, "the application has no service principal in this tenant: make one"},
+};
+
+/// The number behind the first "AADSTS" in a text, or 0.
+inline std::int64_t entra_number(std::string_view text) noexcept
+{
+    constexpr std::string_view mark = "AADSTS";
+    auto const at = text.find(mark);
+    std::int64_t out = 0;
+    if (at == std::string_view::npos)
+        return out;
+    for (char const c : text.substr(at + mark.size(), 9)) {
+        if (!is_digit(c))
+            break;
+        out = out * 10 + (c - '0');
+    }
+    return out;
+}
+
+/// Empty where nothing is usual.
+inline std::string_view hint_for(diagnostics const& refusal) noexcept
+{
+    auto const known = [](std::int64_t number) {
+        auto const* const at = std::ranges::find(entra_hints, number, &entra_hint::number);
+        return at == entra_hints.end() ? std::string_view() : at->text;
+    };
+    for (std::int64_t const number : refusal.error_codes)
+        if (std::string_view const hint = known(number); !hint.empty())
+            return hint;
+    return known(entra_number(refusal.server_message));
+}
+
+/// Whether a server sent a page for people, of which nothing is worth telling.
+inline bool is_page(std::string_view words) noexcept
+{
+    auto const begin = words.find_first_not_of(" \r\n\t");
+    return begin != std::string_view::npos && words[begin] == '<';
+}
+
+/// A refusal in one line: status, code, and the words as far as they are not for its makers' support alone.
+template <class = void>
+std::string refusal_in_words(diagnostics const& refusal)
+{
+    std::string out = "HTTP " + std::to_string(refusal.http_status);
+    std::string_view words = refusal.server_message;
+    if (is_page(words))
+        return out + " with a page of HTML or XML";
+    constexpr std::size_t shown = 300;
+    words = words.substr(0, words.find("Trace ID:"));
+    if (!refusal.server_code.empty())
+        out += ", " + refusal.server_code;
+    if (!words.empty())
+        out += ": " + bounded_message(words, shown);
+    out.erase(out.find_last_not_of(" \r\n\t") + 1);
+    std::string_view const hint = hint_for(refusal);
+    if (!hint.empty())
+        out.append(" (").append(hint) += ')';
+    return out;
+}
+
+/// The same for an answer that is no refusal, such as a redirection or a failure of the service's own.
+template <class = void>
+std::string failure_in_words(error const& failure, diagnostics const& about)
+{
+    bool const page = is_page(about.server_message) && failure.code() != errc::redirected;
+    return page ? refusal_in_words(about) : failure.cause();
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/identity/entra.hpp
+
+// A token request to Entra: the client-credentials grant, with a secret or an assertion.
+#ifndef HDIKAFKA_DETAIL_IDENTITY_ENTRA_HPP
+#define HDIKAFKA_DETAIL_IDENTITY_ENTRA_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// A variable that names something: what stands around the name is not meant, and a blank one is none.
+inline std::string name_variable(char const* variable)
+{
+    return std::string(without_white_space_around(environment_variable(variable)));
+}
+
+/// Takes the white space from around the names, which come out of files and forms. Never from a secret: see
+/// check_secret().
+inline void trim_names(entra_settings& settings)
+{
+    for (std::string* const one :
+         {&settings.tenant, &settings.client_id, &settings.authority_host, &settings.scope})
+        *one = std::string(without_white_space_around(*one));
+}
+
+/// Refuses what is no secret as it stands, rather than guess which part of it was meant.
+inline result<void> check_secret(std::string_view text)
+{
+    auto const refuse = [](std::string_view fault) {
+        return error(errc::invalid_option, "the client secret " + std::string(fault));
+    };
+    if (text.empty())
+        return refuse("is empty");
+    if (without_white_space_around(text).size() != text.size())
+        return refuse(
+            "begins or ends with white space, as the line end of the file that it comes from: it is not "
+            "sent like this");
+    if (!has_no_control(text))
+        return refuse("has line ends or other control characters in it: it is not sent like this");
+    return result<void>();
+}
+
+/// Refuses what cannot be sent; otherwise the token endpoint.
+inline result<url> token_endpoint(entra_settings const& settings)
+{
+    auto const allowed = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+               c == '-';
+    };
+    if (settings.tenant.empty() || !std::ranges::all_of(settings.tenant, allowed))
+        return error(errc::invalid_option, "the tenant is not a name of letters, digits, '.' and '-'");
+    if (settings.client_id.empty())
+        return error(errc::invalid_option, "the client id is empty");
+    if (settings.client_id.find(' ') != std::string::npos || !has_no_control(settings.client_id))
+        return error(errc::invalid_option, "the client id has blanks or control characters in it");
+    std::string host = settings.authority_host;
+    std::string const who = host.empty() ? "AZURE_AUTHORITY_HOST: " : "the authority host: ";
+    if (host.empty())
+        host = name_variable("AZURE_AUTHORITY_HOST");
+    if (host.empty())
+        host = "https://login.microsoftonline.com";
+    if (host.find("://") == std::string::npos)
+        host.insert(0, "https://");
+    while (host.ends_with('/'))
+        host.pop_back();
+    auto endpoint = parse_url(host + "/" + settings.tenant + "/oauth2/v2.0/token");
+    if (!endpoint)
+        return error(errc::invalid_endpoint, who + endpoint.error().cause());
+    if (!endpoint.value().is_https())
+        return error(errc::invalid_endpoint, who + "it is not https");
+    return endpoint;
+}
+
+/// The form of the grant, with a secret or an assertion as `proof`. There is room for all of it from the
+/// start: it must not grow and leave pieces of the proof behind.
+inline std::string grant_form(entra_settings const& settings, std::string_view proof_name,
+                              std::string_view proof, std::string const& claims)
+{
+    constexpr std::size_t all_else = 2 * 1024;
+    std::string out;
+    out.reserve(3 * proof.size() + 3 * claims.size() + all_else);
+    append_form(out, "client_id", settings.client_id);
+    if (proof_name == "client_assertion")
+        append_form(out, "client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+    append_form(out, proof_name, proof);
+    append_form(out, "grant_type", "client_credentials");
+    append_form(out, "scope", settings.scope);
+    if (!claims.empty())
+        append_form(out, "claims", claims);
+    return out;
+}
+
+/// The proof as it is and as the form has it: what no error may show.
+inline std::vector<std::string> grant_secrets(std::string const& proof)
+{
+    std::vector<std::string> out;
+    out.reserve(2);
+    out.push_back(proof);
+    std::string& encoded = out.emplace_back();
+    encoded.reserve(3 * proof.size() + 1);
+    append_form(encoded, "", proof);
+    encoded.erase(0, 1); // the '=' behind no name
+    return out;
+}
+
+/// What a token request that failed means. Entra says "invalid_client" and the like with 400 or 401: that is
+/// the authority's refusal, which has nothing to do with the proxy and its topics.
+template <class = void>
+error explain_refusal(std::string const& who, error const& failure, std::string_view body,
+                      std::vector<std::string> const& secrets)
+{
+    diagnostics about = failure.info();
+    int const status = about.http_status;
+    if (status == 0)
+        return error(failure.code(), std::move(about),
+                     who + ": the token request failed: " + failure.cause());
+    read_authority_error(body, secrets, about);
+    if (status < 400 || status >= 500 || status == 408 || status == 429) {
+        std::string const cause =
+            who + " answered the token request with " + failure_in_words(failure, about);
+        return error(failure.code(), std::move(about), cause);
+    }
+    std::string const cause = who + " refused the token request: " + refusal_in_words(about);
+    return error(errc::token_refused, std::move(about), cause);
+}
+
+/// Asks the token endpoint for the client-credentials grant and reads the answer. `grant` has its source's
+/// name.
+template <class = void>
+task ask_entra(operation_ptr op, transport_ptr http, url endpoint, entra_settings const& settings,
+               std::string_view proof_name, secret const& proof, std::string const& claims,
+               token_grant& grant)
+{
+    call_label info("token", std::string());
+    info.request_id = http->random().uuid();
+    http_request request("POST", endpoint.path);
+    request.add("Content-Type", "application/x-www-form-urlencoded");
+    request.add("Accept", "application/json");
+    request.add("Accept-Encoding", "identity");
+    request.add("User-Agent", http->settings().user_agent);
+    request.add("client-request-id", info.request_id);
+    request.body(grant_form(settings, proof_name, proof.text(), claims));
+    call_request spec(std::move(request), std::move(info), http->pool(endpoint));
+    constexpr std::size_t largest_answer = 64 * 1024;
+    spec.limits.body(largest_answer);
+    spec.retry = http->settings().retry;
+    spec.secrets = grant_secrets(proof.text());
+    call_answer answer;
+    auto const outcome = co_await call<>(op, http, spec, answer);
+    std::string const who = grant.source + ": the authority " + endpoint.host_field();
+    if (!outcome)
+        co_return explain_refusal(who, outcome.error(), answer.response.body_text(), spec.secrets);
+    std::string const from = who + " answered the token request, and the answer";
+    auto parsed = parse_token_response(answer.response.body_text(), std::chrono::system_clock::now(), from);
+    answer.response.cleanse();
+    if (!parsed)
+        co_return answer.unreadable(parsed.error());
+    grant.token = std::move(parsed).value();
+    co_return result<void>();
 }
 
 } // namespace hdikafka::inline v0_1::detail
@@ -11259,6 +14135,80 @@ result<secret> read_arc_key(std::string const&, std::string_view)
 
 #endif
 
+// -------- hdikafka/detail/identity/imds_plan.hpp
+
+// Whether what answers at the address of the instance metadata service is that service: every network has
+// something at 169.254.169.254, or lets something answer in its place. Pure decisions.
+#ifndef HDIKAFKA_DETAIL_IDENTITY_IMDS_PLAN_HPP
+#define HDIKAFKA_DETAIL_IDENTITY_IMDS_PLAN_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Whether the instance metadata service shows itself in an answer: it names itself in Server, and its
+/// refusals describe themselves. What does neither may still be a lookalike that has a token.
+inline bool shows_imds(std::string_view server, std::string_view body)
+{
+    if (server.starts_with("IMDS"))
+        return true;
+    bool described = false;
+    json_reader in(without_byte_order_mark(body));
+    bool const read = read_object(in, [&](std::string_view name) {
+        described = described || (name == "error_description" && in.peek() == json_kind::string);
+        return in.skip();
+    });
+    return read && in.finish() && described;
+}
+
+inline bool shows_imds(http_response const& answer)
+{
+    return shows_imds(answer.field("server").value_or(std::string_view()), answer.body_text());
+}
+
+/// What answered, for an error: its status, its name, and what kind of thing it sent.
+inline std::string stranger_in_words(http_response const& answer)
+{
+    std::string out = "HTTP " + std::to_string(answer.status);
+    std::string_view const body = without_white_space_around(without_byte_order_mark(answer.body_text()));
+    if (body.starts_with('<'))
+        out += " with a page of HTML or XML";
+    else
+        out += body.empty() ? " with nothing" : " with other words";
+    constexpr std::size_t shown = 60;
+    if (auto const server = answer.field("server"); server && !server->empty())
+        out += ", as \"" + std::string(server->substr(0, shown)) + '"';
+    return out;
+}
+
+/// That there is no such service, for as long as it is not to be looked for again.
+class imds_absence
+{
+public:
+    /// A network that comes up late, or a machine that is given an identity, is noticed within a minute.
+    static constexpr std::chrono::seconds lasts{60};
+
+    void note(std::string where, std::string why, std::chrono::steady_clock::time_point now)
+    {
+        where_ = std::move(where);
+        why_ = std::move(why);
+        until_ = now + lasts;
+    }
+
+    /// Why it is not there; empty when that is not known (any more).
+    std::string recall(std::string_view where, std::chrono::steady_clock::time_point now) const
+    {
+        return where == where_ && now < until_ ? why_ : std::string();
+    }
+
+private:
+    std::string where_;
+    std::string why_;
+    std::chrono::steady_clock::time_point until_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
 // -------- hdikafka/detail/identity/managed_identity.hpp
 
 // Tokens for the identity that Azure gives to the machine.
@@ -11277,10 +14227,10 @@ public:
     }
 
     url target;
-    std::string id;                      ///< x-ms-client-request-id
-    identity_plan const* plan = nullptr; ///< Whose field it carries; null: no endpoint's.
-    retry_policy retry;                  ///< None unless it is changed.
-    authorization shown;                 ///< For Authorization, or null.
+    std::string id;                            ///< x-ms-client-request-id
+    std::shared_ptr<identity_plan const> plan; ///< Whose field it carries; null: no endpoint's.
+    retry_policy retry;                        ///< None unless it is changed.
+    authorization shown;                       ///< For Authorization, or null.
 };
 
 /// `answer` has the last answer also after a failure.
@@ -11308,8 +14258,8 @@ task call_identity_host(operation_ptr op, transport_ptr http, identity_request c
     co_return outcome;
 }
 
-/// Looking for IMDS, which must not take long: an operation of its own, with a deadline of its own. It
-/// succeeds when anything answers.
+/// Looking for IMDS, which must not take long: a request as an operation of its own, with a deadline of its
+/// own.
 template <class Lazy = void>
 class imds_search final : public child<Lazy>
 {
@@ -11320,20 +14270,18 @@ public:
     public:
         std::mutex mutex;
         waiters<result<void>> waiting{mutex};
+        call_answer answer; ///< Whole before the outcome is told.
     };
     using place = typename waiters<result<void>>::place;
 
-    imds_search(std::shared_ptr<hall> tells, transport_ptr http, identity_request probe)
-        : tells_(std::move(tells)), http_(std::move(http)), probe_(std::move(probe))
+    imds_search(std::shared_ptr<hall> tells, transport_ptr http, identity_request asked)
+        : tells_(std::move(tells)), http_(std::move(http)), asked_(std::move(asked))
     {}
 
     task run(operation_ptr op) override
     {
-        call_answer answer;
-        auto const outcome = co_await call_identity_host<>(op, http_, probe_, answer);
-        if (!outcome && outcome.error().info().http_status == 0)
-            co_return outcome;
-        co_return result<void>();
+        auto outcome = co_await call_identity_host<>(op, http_, asked_, tells_->answer);
+        co_return outcome;
     }
 
     void ended(result<void> const& outcome) noexcept override
@@ -11345,7 +14293,7 @@ public:
 private:
     std::shared_ptr<hall> const tells_;
     transport_ptr const http_;
-    identity_request const probe_;
+    identity_request const asked_;
 };
 
 template <class = void>
@@ -11363,13 +14311,14 @@ public:
     task request(operation_ptr op, transport_ptr http, std::string const&, token_grant& grant) override
     {
         grant.source = "managed identity";
-        auto const planned = plan_identity(settings_, identity_environment());
+        auto planned = plan_identity(settings_, identity_environment());
         if (!planned)
             co_return planned.error();
-        identity_plan const& plan = planned.value();
+        auto const own = std::make_shared<identity_plan const>(std::move(planned).value());
+        identity_plan const& plan = *own;
         grant.source = source_name(plan.host);
         identity_request asked(plan.endpoint, http->random().uuid());
-        asked.plan = &plan;
+        asked.plan = own;
         call_answer answer;
         auto outcome = result<void>();
         if (plan.host == identity_host::imds)
@@ -11378,7 +14327,9 @@ public:
             outcome = co_await ask_local(op, http, asked, answer);
         if (!outcome)
             co_return outcome;
-        auto parsed = parse_token_response(answer.response.body_text(), std::chrono::system_clock::now());
+        std::string const from = who(plan) + " answered, and the answer";
+        auto parsed =
+            parse_token_response(answer.response.body_text(), std::chrono::system_clock::now(), from);
         answer.response.cleanse();
         if (!parsed)
             co_return answer.unreadable(parsed.error());
@@ -11413,10 +14364,10 @@ private:
     task ask_imds(operation_ptr op, transport_ptr http, identity_request& asked, call_answer& answer)
     {
         if (in_chain_ && !found_) {
-            auto const found = co_await find_imds(op, http, asked);
-            if (!found)
+            bool served = false;
+            auto const found = co_await find_imds(op, http, asked, answer, served);
+            if (!found || served)
                 co_return found;
-            found_ = true;
         }
         imds_retries retries;
         for (;;) {
@@ -11432,7 +14383,43 @@ private:
         }
     }
 
-    task find_imds(operation_ptr op, transport_ptr http, identity_request const& asked)
+    /// Asks without the field first, which no other program can be made to forget. What then answers like a
+    /// stranger is asked for a token once, and may have one: `served`, with `answer`. Otherwise there is no
+    /// managed identity here, which holds for a while.
+    task find_imds(operation_ptr op, transport_ptr http, identity_request const& asked, call_answer& answer,
+                   bool& served)
+    {
+        std::string const where = asked.target.host_field();
+        std::string why = absence_.recall(where, steady_clock::now());
+        if (!why.empty())
+            co_return error(errc::no_credential, why);
+        identity_request const probe(imds_probe(*asked.plan), asked.id);
+        result<void> found;
+        auto waited = co_await look(op, http, probe, answer, found);
+        if (!waited)
+            co_return waited;
+        if (answered(found) && !shows_imds(answer.response)) {
+            waited = co_await look(op, http, asked, answer, found);
+            if (!waited)
+                co_return waited;
+            auto const now = std::chrono::system_clock::now();
+            served = found && parse_token_response(answer.response.body_text(), now);
+        }
+        found_ = served || (answered(found) && shows_imds(answer.response));
+        if (found_)
+            co_return result<void>();
+        why = "managed identity: there is no instance metadata service: ";
+        why += answered(found) ? where + " answered " + stranger_in_words(answer.response)
+                               : found.error().cause();
+        absence_.note(where, why, steady_clock::now());
+        co_return error(errc::no_credential, why);
+    }
+
+    static bool answered(result<void> const& found) { return found || found.error().info().http_status != 0; }
+
+    /// One request, for a second at most; fails only with the operation's own end.
+    task look(operation_ptr op, transport_ptr http, identity_request const& asked, call_answer& answer,
+              result<void>& found)
     {
         constexpr std::chrono::seconds limit(1);
         auto const hall = std::make_shared<typename imds_search<>::hall>();
@@ -11440,25 +14427,28 @@ private:
         hall->waiting.join(mine); // nobody else is there yet
         auto const own = http->make_operation(steady_clock::now() + limit);
         children<> search;
-        search.start(own, std::make_unique<imds_search<>>(
-                              hall, http, identity_request(imds_probe(*asked.plan), asked.id)));
+        search.start(own, std::make_unique<imds_search<>>(hall, http, asked));
         op->end_phase(); // of what was done before: only the operation's own end may end the wait
         auto const waited = co_await mine.wait("looking for the instance metadata service");
         search.cancel(); // if it goes on
         if (!waited)
             co_return waited;
-        auto const found = mine.take();
-        if (!found)
-            co_return error(errc::no_credential, "managed identity: there is no instance metadata service: " +
-                                                     found.error().cause());
-        co_return found;
+        found = mine.take();
+        answer = std::move(hall->answer);
+        co_return waited;
+    }
+
+    /// For errors: who was asked, and where.
+    static std::string who(identity_plan const& plan)
+    {
+        return std::string(source_name(plan.host)) + ": " + plan.endpoint.host_field();
     }
 
     /// What a failed call means for the identity. `key`: what the request showed.
     error explain(identity_plan const& plan, error const& failure, http_response const& answer,
                   std::string_view key) const
     {
-        std::string cause = std::string(source_name(plan.host)) + ": ";
+        std::string cause = who(plan);
         diagnostics about = failure.info();
         int const status = about.http_status;
         bool const imds = plan.host == identity_host::imds;
@@ -11466,34 +14456,36 @@ private:
         if (status == 0) {
             if (imds && in_chain_ && unreachable(code))
                 code = errc::no_credential;
-            return error(code, std::move(about), cause + failure.cause());
+            return error(code, std::move(about), cause + " was asked: " + failure.cause());
         }
         std::vector<std::string> secrets = plan.secrets();
         secrets.emplace_back(key);
         read_authority_error(answer.body_text(), secrets, about);
         for (std::string& one : secrets)
             cleanse(one);
-        if (lacks_identity(plan.host, status, about.server_message))
+        bool const none = lacks_identity(plan.host, status, about.server_message);
+        if (none)
             code = errc::no_credential;
         else if (status >= 400 && status < 500 && status != 408 && status != 429)
             code = errc::token_refused;
         about.retriable(imds ? imds_retries::passes(status) : about.retriable());
         // The service's own failures have texts that speak of topics.
-        if (code == failure.code())
-            cause += failure.cause();
-        else
+        cause += " answered " +
+                 (code == failure.code() ? failure_in_words(failure, about) : refusal_in_words(about));
+        if (none)
+            cause += " (no such identity is assigned here: assign it, or name one that is)";
+        else if (imds && !shows_imds(answer))
             cause +=
-                "HTTP " + std::to_string(status) + ": " + bounded_message(about.server_message, shown_words);
+                " (the instance metadata service of Azure answers otherwise: is this a machine in Azure?)";
         return error(code, std::move(about), cause);
     }
-
-    static constexpr std::size_t shown_words = 300;
 
     managed_identity_settings settings_;
     std::string key_folder_;
     int haste_;
     bool in_chain_ = false;
-    bool found_ = false; ///< IMDS has answered: it is not looked for again.
+    bool found_ = false;   ///< IMDS has answered: it is not looked for again.
+    imds_absence absence_; ///< Nor for a while when it has not.
 };
 
 } // namespace hdikafka::inline v0_1::detail
@@ -11777,6 +14769,37 @@ result<client_certificate> parse_client_certificate(std::string_view bytes, std:
     return out;
 }
 
+/// A certificate's date as people read it.
+inline std::string date_text(ASN1_TIME const* date)
+{
+    std::tm parts{};
+    std::array<char, 32> text{};
+    if (ASN1_TIME_to_tm(date, &parts) != 1)
+        return "a date that cannot be read";
+    return std::string(text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S UTC", &parts));
+}
+
+/// Why the authority would refuse the certificate today. It says so of both cases with one number, and of no
+/// file.
+template <class = void>
+std::string validity_fault(std::string const& der, std::chrono::system_clock::time_point now)
+{
+    openssl_errors const none_left;
+    auto const* at = reinterpret_cast<unsigned char const*>(der.data());
+    x509_ptr const certificate(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
+    if (!certificate)
+        return {};
+    std::time_t const seconds = std::chrono::system_clock::to_time_t(now);
+    auto const differs = [seconds](ASN1_TIME const* date) { return ASN1_TIME_cmp_time_t(date, seconds); };
+    ASN1_TIME const* const begin = X509_get0_notBefore(certificate.get());
+    ASN1_TIME const* const end = X509_get0_notAfter(certificate.get());
+    if (differs(begin) == 1)
+        return "is not valid before " + date_text(begin) + ": is the clock of this machine right?";
+    if (differs(end) == -1)
+        return "expired on " + date_text(end) + ": put a new one there, and register it with the application";
+    return {};
+}
+
 /// The first `most` bytes of a file, at most, without a copy of them that stays. The error's cause goes on
 /// from the file's name.
 inline result<secret> read_secret_file(std::string const& path, std::size_t most)
@@ -11798,14 +14821,20 @@ inline result<secret> read_secret_file(std::string const& path, std::size_t most
 
 /// Reads a certificate, its chain and its private key from a file: PEM, with the blocks in any order, or PFX;
 /// its content tells which. The passphrase is for what is encrypted; OpenSSL never asks for one itself.
-/// Whether the certificate is valid today is for the authority to say. Every refusal is errc::invalid_option.
+/// It must be valid at this time. Every refusal is errc::invalid_option and names the file.
 template <class = void>
-result<client_certificate> load_client_certificate(std::string const& path, std::string const& passphrase)
+result<client_certificate>
+load_client_certificate(std::string const& path, std::string const& passphrase,
+                        std::chrono::system_clock::time_point now = std::chrono::system_clock::now())
 {
     auto const content = read_secret_file(path, max_certificate_size + 1);
     if (!content)
         return certificate_refusal(path, content.error().cause());
-    return parse_client_certificate(content.value().text(), passphrase, path);
+    auto out = parse_client_certificate(content.value().text(), passphrase, path);
+    std::string const fault = out ? validity_fault(out.value().chain.front(), now) : std::string();
+    if (!fault.empty())
+        return certificate_refusal(path, fault);
+    return out;
 }
 
 } // namespace hdikafka::inline v0_1::detail
@@ -11963,120 +14992,6 @@ result<std::string> make_client_assertion(client_certificate const& certificate,
 
 #endif
 
-// -------- hdikafka/detail/identity/entra.hpp
-
-// A token request to Entra: the client-credentials grant, with a secret or an assertion.
-#ifndef HDIKAFKA_DETAIL_IDENTITY_ENTRA_HPP
-#define HDIKAFKA_DETAIL_IDENTITY_ENTRA_HPP
-
-namespace hdikafka::inline v0_1::detail {
-
-/// Refuses what cannot be sent; otherwise the token endpoint.
-inline result<url> token_endpoint(entra_settings const& settings)
-{
-    auto const allowed = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-               c == '-';
-    };
-    if (settings.tenant.empty() || !std::ranges::all_of(settings.tenant, allowed))
-        return error(errc::invalid_option, "the tenant is not a name of letters, digits, '.' and '-'");
-    if (settings.client_id.empty())
-        return error(errc::invalid_option, "the client id is empty");
-    std::string host = settings.authority_host;
-    if (host.empty())
-        host = environment_variable("AZURE_AUTHORITY_HOST");
-    if (host.empty())
-        host = "https://login.microsoftonline.com";
-    if (host.find("://") == std::string::npos)
-        host.insert(0, "https://");
-    while (host.ends_with('/'))
-        host.pop_back();
-    auto endpoint = parse_url(host + "/" + settings.tenant + "/oauth2/v2.0/token");
-    if (!endpoint)
-        return error(errc::invalid_endpoint, "the authority host: " + endpoint.error().cause());
-    if (!endpoint.value().is_https())
-        return error(errc::invalid_endpoint, "the authority host is not https");
-    return endpoint;
-}
-
-/// The form of the grant, with a secret or an assertion as `proof`. There is room for all of it from the
-/// start: it must not grow and leave pieces of the proof behind.
-inline std::string grant_form(entra_settings const& settings, std::string_view proof_name,
-                              std::string_view proof, std::string const& claims)
-{
-    constexpr std::size_t all_else = 2 * 1024;
-    std::string out;
-    out.reserve(3 * proof.size() + 3 * claims.size() + all_else);
-    append_form(out, "client_id", settings.client_id);
-    if (proof_name == "client_assertion")
-        append_form(out, "client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
-    append_form(out, proof_name, proof);
-    append_form(out, "grant_type", "client_credentials");
-    append_form(out, "scope", settings.scope);
-    if (!claims.empty())
-        append_form(out, "claims", claims);
-    return out;
-}
-
-/// The proof as it is and as the form has it: what no error may show.
-inline std::vector<std::string> grant_secrets(std::string const& proof)
-{
-    std::vector<std::string> out;
-    out.reserve(2);
-    out.push_back(proof);
-    std::string& encoded = out.emplace_back();
-    encoded.reserve(3 * proof.size() + 1);
-    append_form(encoded, "", proof);
-    encoded.erase(0, 1); // the '=' behind no name
-    return out;
-}
-
-/// Asks the token endpoint for the client-credentials grant and reads the answer.
-template <class = void>
-task ask_entra(operation_ptr op, transport_ptr http, url endpoint, entra_settings const& settings,
-               std::string_view proof_name, secret const& proof, std::string const& claims,
-               token_grant& grant)
-{
-    call_label info("token", std::string());
-    info.request_id = http->random().uuid();
-    http_request request("POST", endpoint.path);
-    request.add("Content-Type", "application/x-www-form-urlencoded");
-    request.add("Accept", "application/json");
-    request.add("Accept-Encoding", "identity");
-    request.add("User-Agent", http->settings().user_agent);
-    request.add("client-request-id", info.request_id);
-    request.body(grant_form(settings, proof_name, proof.text(), claims));
-    call_request spec(std::move(request), std::move(info), http->pool(endpoint));
-    constexpr std::size_t largest_answer = 64 * 1024;
-    spec.limits.body(largest_answer);
-    spec.retry = http->settings().retry;
-    spec.secrets = grant_secrets(proof.text());
-    call_answer answer;
-    auto const outcome = co_await call<>(op, http, spec, answer);
-    if (!outcome) {
-        // Entra says "invalid_client" and the like with 400 or 401: the authority's refusal, not the proxy's.
-        error const& failure = outcome.error();
-        diagnostics about = failure.info();
-        int const status = about.http_status;
-        bool const refused = status >= 400 && status < 500 && status != 408 && status != 429;
-        std::error_code const code = refused ? make_error_code(errc::token_refused) : failure.code();
-        if (status != 0)
-            read_authority_error(answer.response.body_text(), spec.secrets, about);
-        co_return error(code, std::move(about),
-                        "the authority's answer to the token request: " + failure.cause());
-    }
-    auto parsed = parse_token_response(answer.response.body_text(), std::chrono::system_clock::now());
-    answer.response.cleanse();
-    if (!parsed)
-        co_return parsed.error();
-    grant.token = std::move(parsed).value();
-    co_return result<void>();
-}
-
-} // namespace hdikafka::inline v0_1::detail
-
-#endif
-
 // -------- hdikafka/detail/identity/sources.hpp
 
 // Where tokens come from: Entra, for a secret, a certificate or an assertion; the program itself.
@@ -12089,7 +15004,10 @@ template <class = void>
 class client_secret_source final : public token_source
 {
 public:
-    explicit client_secret_source(client_secret_settings settings) : settings_(std::move(settings)) {}
+    explicit client_secret_source(client_secret_settings settings) : settings_(std::move(settings))
+    {
+        trim_names(settings_);
+    }
 
     task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
     {
@@ -12097,8 +15015,9 @@ public:
         auto endpoint = token_endpoint(settings_);
         if (!endpoint)
             co_return endpoint.error();
-        if (settings_.text.empty())
-            co_return error(errc::invalid_option, "the client secret is empty");
+        auto const sound = check_secret(settings_.text.text());
+        if (!sound)
+            co_return sound;
         auto outcome = co_await ask_entra<>(op, http, std::move(endpoint).value(), settings_, "client_secret",
                                             settings_.text, claims, grant);
         co_return outcome;
@@ -12117,8 +15036,10 @@ public:
     task request(operation_ptr, transport_ptr, std::string const&, token_grant& grant) override
     {
         if (!sendable_token(token_.text()))
-            co_return error(errc::invalid_option,
-                            "the bearer token is empty or has characters that no token has");
+            co_return error(
+                errc::invalid_option,
+                "the bearer token is empty, or has white space (a line end?) or other characters that "
+                "no token has");
         constexpr std::chrono::hours as_long_as_it_takes(24 * 365);
         grant.source = "bearer token";
         grant.token = access_token(token_.text(), as_long_as_it_takes);
@@ -12161,7 +15082,9 @@ class client_certificate_source final : public token_source
 {
 public:
     explicit client_certificate_source(client_certificate_settings settings) : settings_(std::move(settings))
-    {}
+    {
+        trim_names(settings_);
+    }
 
     task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
     {
@@ -12199,8 +15122,10 @@ class client_assertion_source final : public token_source
 {
 public:
     explicit client_assertion_source(client_assertion_settings settings)
-        : settings_(std::make_shared<client_assertion_settings const>(std::move(settings)))
-    {}
+    {
+        trim_names(settings);
+        settings_ = std::make_shared<client_assertion_settings const>(std::move(settings));
+    }
 
     task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
     {
@@ -12233,7 +15158,7 @@ public:
     void look(std::string& value, char const* variable)
     {
         if (value.empty())
-            value = environment_variable(variable);
+            value = name_variable(variable);
         if (value.empty())
             add(variable);
     }
@@ -12260,7 +15185,10 @@ template <class = void>
 class workload_identity_source final : public token_source
 {
 public:
-    explicit workload_identity_source(workload_identity_settings settings) : settings_(std::move(settings)) {}
+    explicit workload_identity_source(workload_identity_settings settings) : settings_(std::move(settings))
+    {
+        trim_names(settings_);
+    }
 
     task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
     {
@@ -12281,12 +15209,14 @@ public:
         for (bool again = false;; again = true) {
             auto outcome = co_await ask_entra<>(op, http, endpoint.value(), settings, "client_assertion",
                                                 assertion.value(), claims, grant);
-            if (outcome || again || outcome.error().code() != errc::token_refused)
+            if (outcome)
                 co_return outcome;
+            if (again || outcome.error().code() != errc::token_refused)
+                co_return explain(outcome.error());
             // The platform may have renewed it just then.
             auto newer = read(settings.file);
             if (!newer || newer.value().text() == assertion.value().text())
-                co_return outcome;
+                co_return explain(outcome.error());
             assertion = std::move(newer);
         }
     }
@@ -12294,15 +15224,32 @@ public:
 private:
     static result<secret> read(std::string const& path)
     {
+        auto const refuse = [&path](std::string const& fault) {
+            return error(errc::invalid_option, "workload identity: the token file " + path + " " + fault);
+        };
         constexpr std::size_t most = 64 * 1024;
         auto const content = read_secret_file(path, most);
-        std::string_view text;
-        if (content)
-            text = without_white_space_around(content.value().text());
+        if (!content)
+            return refuse(content.error().cause());
+        std::string_view const text = without_white_space_around(content.value().text());
+        if (text.empty())
+            return refuse("is empty");
         if (!sendable_token(text))
-            return error(errc::invalid_option,
-                         "workload identity: " + path + " is missing, empty, or holds no assertion");
+            return refuse("holds no assertion");
         return secret(std::string(text));
+    }
+
+    /// Where AKS binds identities, the file is meant for a proxy of the cluster, which only programs that
+    /// choose so may ask: this library does not. Its token was shown to Entra, as by all who do not choose
+    /// it.
+    static error explain(error const& failure)
+    {
+        if (failure.code() != errc::token_refused || name_variable("AZURE_KUBERNETES_TOKEN_PROXY").empty())
+            return failure;
+        return error(failure.code(), failure.info(),
+                     failure.cause() +
+                         " (AZURE_KUBERNETES_TOKEN_PROXY is set: identity bindings of AKS are not "
+                         "supported here; use its workload identity without them)");
     }
 
     workload_identity_settings settings_;
@@ -12313,7 +15260,10 @@ template <class = void>
 class environment_source final : public token_source
 {
 public:
-    explicit environment_source(entra_settings settings) : settings_(std::move(settings)) {}
+    explicit environment_source(entra_settings settings) : settings_(std::move(settings))
+    {
+        trim_names(settings_);
+    }
 
     task request(operation_ptr op, transport_ptr http, std::string const& claims, token_grant& grant) override
     {
@@ -12324,14 +15274,15 @@ public:
         missing.look(settings.client_id, "AZURE_CLIENT_ID");
         secret text(environment_variable("AZURE_CLIENT_SECRET"));
         client_certificate_settings certificate(settings);
-        certificate.path = environment_variable("AZURE_CLIENT_CERTIFICATE_PATH");
+        certificate.path = name_variable("AZURE_CLIENT_CERTIFICATE_PATH");
         certificate.passphrase = secret(environment_variable("AZURE_CLIENT_CERTIFICATE_PASSWORD"));
-        std::string const chain = environment_variable("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN");
+        std::string const chain = name_variable("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN");
         certificate.whole_chain = chain == "1" || equals_ignoring_case(chain, "true");
         if (text.empty() && certificate.path.empty())
             missing.add("AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH");
         if (missing)
             co_return missing.describe(grant.source);
+        std::string const tried = text.empty() ? "AZURE_CLIENT_CERTIFICATE_PATH" : "AZURE_CLIENT_SECRET";
         token_source_ptr chosen;
         if (text.empty())
             chosen = std::make_shared<client_certificate_source<>>(std::move(certificate));
@@ -12340,6 +15291,10 @@ public:
                 client_secret_settings(std::move(settings), std::move(text)));
         auto outcome = co_await chosen->request(op, http, claims, grant);
         grant.source.insert(0, "environment: ");
+        if (!outcome)
+            co_return error(outcome.error().code(), outcome.error().info(),
+                            "environment (AZURE_TENANT_ID, AZURE_CLIENT_ID, " + tried +
+                                "): " + outcome.error().cause());
         co_return outcome;
     }
 
@@ -12466,7 +15421,7 @@ private:
     static token_source_ptr managed_identity(entra_settings const& settings)
     {
         managed_identity_settings whose;
-        whose.client_id = environment_variable("AZURE_CLIENT_ID");
+        whose.client_id = name_variable("AZURE_CLIENT_ID");
         whose.scope = settings.scope;
         return std::make_shared<managed_identity_source<Lazy>>(std::move(whose));
     }
@@ -12492,10 +15447,15 @@ private:
         {"AzureCliCredential", "dev", &azure_cli},
     };
 
+    /// What Azure's own libraries have besides.
+    static constexpr std::array<std::string_view, 8> known_elsewhere{
+        "VisualStudioCredential",      "VisualStudioCodeCredential",   "AzurePowerShellCredential",
+        "AzureDeveloperCliCredential", "InteractiveBrowserCredential", "BrokerCredential",
+        "SharedTokenCacheCredential",  "AzurePipelinesCredential"};
+
     result<void> make_chain()
     {
-        std::string const variable = environment_variable("AZURE_TOKEN_CREDENTIALS");
-        std::string_view const choice = trim_blanks(variable);
+        std::string const choice = name_variable("AZURE_TOKEN_CREDENTIALS");
         std::vector<token_source_ptr> chosen;
         std::string choices = "prod, dev";
         for (kind const& one : kinds) {
@@ -12505,9 +15465,15 @@ private:
             choices += ", ";
             choices += one.name;
         }
-        if (chosen.empty())
-            return error(errc::invalid_option, "AZURE_TOKEN_CREDENTIALS is '" + bounded_message(choice, 100) +
-                                                   "', which is none of: " + choices);
+        if (chosen.empty()) {
+            bool const elsewhere = std::ranges::any_of(known_elsewhere, [&choice](std::string_view one) {
+                return equals_ignoring_case(one, choice);
+            });
+            return error(errc::invalid_option,
+                         "AZURE_TOKEN_CREDENTIALS is '" + bounded_message(choice, 100) + "', which is " +
+                             (elsewhere ? "known, but not supported here; supported are: " : "none of: ") +
+                             choices);
+        }
         chain_ = std::make_shared<chained_source<Lazy>>(std::move(chosen));
         if (joined_)
             chain_->join_chain();
@@ -12526,9 +15492,9 @@ token_source_ptr make_token_source(Settings settings)
 }
 
 template <class Lazy>
-token_cache_ptr make_token_cache(token_source_ptr source)
+token_caches_ptr make_token_caches(std::function<token_source_ptr()> make, bool for_all)
 {
-    return std::make_shared<token_cache<Lazy>>(std::move(source));
+    return std::make_shared<token_caches<Lazy>>(std::move(make), for_all);
 }
 
 } // namespace hdikafka::inline v0_1::detail
@@ -13678,6 +16644,7 @@ public:
           options_(std::move(options)),
           http_(std::make_shared<transport<>>(std::move(executor), settings(options_, endpoint_))),
           pool_(http_->pool(endpoint_)),
+          tokens_(options_.credential() ? options_.credential().caches()->get(options_.tls()) : nullptr),
           fields_(common_fields(options_, false)),
           body_fields_(common_fields(options_, true))
     {}
@@ -13720,13 +16687,13 @@ public:
         else if (!is_visible(info.request_id) || !request.add(field, info.request_id))
             return error(errc::invalid_option, info.describe(),
                          "the request id has characters that no field may have");
-        if (!anonymous && !options_.credential())
+        if (!anonymous && !tokens_)
             return error(errc::no_credential, info.describe());
         auto spec = std::make_unique<call_request>(std::move(request), std::move(info), pool_);
         spec->retry = options_.retry();
         spec->limits = options_.limits();
         if (!anonymous)
-            spec->tokens = options_.credential().cache();
+            spec->tokens = tokens_;
         return spec;
     }
 
@@ -13817,7 +16784,9 @@ private:
         out.max_connection_age = std::min(options.max_connection_age(), longest);
         out.max_connections = options.max_connections();
         out.user_agent = options.user_agent();
+        // Those who wait for a token are to learn in time why there is none, and chains to go on.
         out.retry = options.retry();
+        out.retry.max_unsent_retries(std::min(out.retry.max_unsent_retries(), out.retry.max_retries()));
         out.proxy = options.proxy();
         out.environment = proxy_environment();
         out.pinned = endpoint;
@@ -13831,6 +16800,7 @@ private:
     client_options const options_;
     transport_ptr const http_;
     pool_ptr const pool_;
+    token_cache_ptr const tokens_; // null without a credential
     shared_fields const fields_;
     shared_fields const body_fields_;
     operation_registry<> calls_;
@@ -14045,8 +17015,9 @@ result<std::string> parse_status(std::string_view body)
     return std::string(body);
 }
 
-/// One entry of a produce answer's `offsets`. A Kafka error that is not retriable (1, or a 4xx code)
-/// was refused by the broker; of any other nobody knows whether the record was written.
+/// One entry of a produce answer's `offsets`. A Kafka error that is not retriable (1, or a 4xx code), or
+/// whose text says that the record is too large, was refused by the broker; of any other nobody knows whether
+/// the record was written.
 template <class Describe>
 bool read_outcome(json_reader& in, record_outcome& out, Describe const& describe)
 {
@@ -14077,8 +17048,10 @@ bool read_outcome(json_reader& in, record_outcome& out, Describe const& describe
     failed = failed || code.value_or(0) != 0 || !text.empty() || (out.offset && *out.offset < 0);
     out.persisted = persistence::done;
     if (failed) {
+        bool const too_large = names_size(text);
         bool const refused =
-            code && (*code == 1 || (*code >= 400 && *code < 500) || (*code >= 40000 && *code < 50000));
+            too_large ||
+            (code && (*code == 1 || (*code >= 400 && *code < 500) || (*code >= 40000 && *code < 50000)));
         diagnostics info = describe();
         out.persisted = refused ? info.persisted() : persistence::possibly;
         info.operation = "produce";
@@ -14087,7 +17060,8 @@ bool read_outcome(json_reader& in, record_outcome& out, Describe const& describe
         info.retriable(!refused).persisted(out.persisted);
         std::string const cause =
             text.empty() ? "the service reports an error for this record" : info.server_message;
-        out.failure.emplace(refused ? errc::bad_request : errc::service_failed, std::move(info), cause);
+        errc const kind = too_large ? errc::too_large : refused ? errc::bad_request : errc::service_failed;
+        out.failure.emplace(kind, std::move(info), cause);
         out.offset.reset();
     }
     return true;
@@ -15518,7 +18492,9 @@ public:
     {
         server, ///< The service does, by its own rule; records of a topic travel together.
         /// As the Java client does: by the hash of the key, of a string the one of its UTF-8 bytes. Keys that
-        /// are no strings are hashed as their JSON text. Records without a key, or with a null, go to one
+        /// are no strings are hashed as their JSON text without blanks and with no more escapes than its
+        /// strings need; numbers stay as they are written (1 and 1.0 are two keys), and so does the order of
+        /// members. Records without a key, or with a null, go to one
         /// partition until a batch for it leaves, then to another, of those that can be used at the moment;
         /// keys stay with their partitions whether these can be used or not.
         murmur2,
@@ -15563,13 +18539,14 @@ public:
     producer_options&& max_batch_bytes(std::size_t bytes) && { return std::move(max_batch_bytes(bytes)); }
 
     /// How long a record waits for others to travel with when no request of its lane is under way; not at all
-    /// by default. A full batch and flush() do not wait.
+    /// by default. A full batch and flush() do not wait, and nothing does while the buffer is full.
     producer_options& linger(milliseconds time) & { return set(linger_, time); }
     producer_options&& linger(milliseconds time) && { return std::move(linger(time)); }
 
     /// Requests under way for each lane: a partition where the producer knows it, otherwise a topic. 1 by
     /// default, which keeps records in the order they were sent in, see producer. More is faster over long
-    /// distances, and gives that order up: batches may overtake each other.
+    /// distances, and gives that order up: batches that are under way together may overtake each other. Those
+    /// that come back unwritten go again in the order of their sends.
     producer_options& max_in_flight(std::size_t requests) & { return set(max_in_flight_, requests); }
     producer_options&& max_in_flight(std::size_t requests) && { return std::move(max_in_flight(requests)); }
 
@@ -15725,14 +18702,14 @@ public:
     std::uint64_t failed = 0;         ///< Records that are certainly not.
     std::uint64_t doubtful = 0;       ///< Records that may be.
     std::uint64_t bytes = 0;          ///< Of the JSON of the acknowledged ones.
-    std::uint64_t batches = 0;        ///< Requests that were answered or given up; retries count below.
-    std::uint64_t retries = 0;        ///< Times that a batch was sent again.
+    std::uint64_t batches = 0;        ///< Batches that were answered or given up; retries count below.
+    std::uint64_t retries = 0;        ///< Times that one was sent again, or its records were.
     std::size_t buffered_records = 0; ///< Now: taken and not answered, in flight or not.
     std::size_t buffered_bytes = 0;   ///< Now: their JSON.
     std::size_t waiting = 0;          ///< Now: send()s that wait for room.
     std::size_t in_flight = 0;        ///< Now: batches under way.
-    duration_histogram queue_time;    ///< For each record that left: from its send() until its batch left.
-    duration_histogram flight_time;   ///< For each batch: until its answer, retries included.
+    duration_histogram queue_time;    ///< For each record of `batches`: from send() until its batch left.
+    duration_histogram flight_time;   ///< For each of `batches`: until its answer.
 };
 
 } // namespace hdikafka::inline v0_1
@@ -15794,6 +18771,12 @@ using delivery = basic_delivery<>;
 /// at_least_once(). While a service that refused a batch wants to be left alone (Retry-After), nothing is
 /// sent.
 ///
+/// A batch of which nothing was written, because the service cannot be reached or answers 429, goes back to
+/// its place in the order, and its records wait there, each until its own deadline: that of its send(), or
+/// the client's total_timeout after try_send(). One batch at a time is tried then, for all topics, after
+/// rests by the client's retry_policy (half of each drawn at random, at most 5 s), until one gets there. What
+/// is refused for good fails at once, and so does everything with max_retries(0).
+///
 /// A handle, copied freely; it holds a copy of the client. Errors of a batch are those of each of its
 /// records.
 ///
@@ -15830,8 +18813,9 @@ public:
 
     /// The same without waiting for room: a delivery that is false when there is none, or when others wait
     /// for it, and nothing becomes of the record. Otherwise nobody has to wait for the receipt, but whoever
-    /// does not will not be told what became of the record; statistics() counts it. It may take as long as
-    /// its batch takes. Throws hk::error for bad arguments, and errc::closed.
+    /// does not will not be told what became of the record; statistics() counts it. It has the client's
+    /// total_timeout to leave in, and is told that it is over when its lane is looked after next. Throws
+    /// hk::error for bad arguments, and errc::closed.
     [[nodiscard]] delivery try_send(std::string topic, record one) const;
 
     /// Waits until every record that was sent before has its answer.
@@ -15879,6 +18863,7 @@ using producer = basic_producer<>;
 namespace hdikafka::inline v0_1::detail {
 
 class lane;
+class flight;
 
 /// A record goes from list to list on its way, its node with it: nothing is copied and nothing allocated.
 using pending_list = std::list<pending_ptr>;
@@ -15897,7 +18882,7 @@ public:
         waiting,  ///< For room.
         unplaced, ///< Until the number of its topic's partitions is known.
         queued,   ///< In its lane.
-        flying,   ///< In a request that is under way.
+        flying,   ///< In a request that is made ready, or under way.
         answered,
     };
 
@@ -15911,11 +18896,15 @@ public:
     record content;
     std::size_t const bytes; ///< Of the record in a request's body, at most.
     stage where = stage::waiting;
-    pending_list::iterator node;  ///< In whichever list it is.
-    lane* in = nullptr;           ///< Once it is queued.
-    std::uint64_t generation = 0; ///< How many flushes came before it.
-    send_time since;              ///< When it was sent.
-    waiter_ptr waiter;            ///< For the outcome.
+    pending_list::iterator node;      ///< In whichever list it is.
+    lane* in = nullptr;               ///< Once it is queued.
+    flight* on = nullptr;             ///< While it flies.
+    std::uint64_t generation = 0;     ///< How many flushes came before it.
+    std::uint64_t rank = 0;           ///< In the order of all sends.
+    send_time since;                  ///< When it was sent.
+    send_time due = send_time::max(); ///< It is answered at that time, if its batch has not left.
+    bool called_back = false;         ///< It is to leave its flight before that goes out.
+    waiter_ptr waiter;                ///< For the outcome.
 
     record_outcome outcome;       ///< When there was a receipt.
     std::optional<error> failure; ///< Why there was none.
@@ -15987,12 +18976,26 @@ public:
         list_.splice(list_.end(), from, from.begin());
     }
 
-    /// They come before all others.
+    /// Each goes to its place in the order of sends again: usually before all others.
     void put_back(pending_list& earlier)
     {
         for (pending_ptr const& one : earlier)
             bytes_ += one->bytes;
-        list_.splice(list_.begin(), earlier);
+        list_.merge(earlier, [](pending_ptr const& a, pending_ptr const& b) { return a->rank < b->rank; });
+    }
+
+    /// Those whose time is over.
+    pending_list overdue(send_time now)
+    {
+        pending_list out;
+        for (auto at = list_.begin(); at != list_.end();) {
+            auto const one = at++;
+            if (now < (*one)->due)
+                continue;
+            bytes_ -= (*one)->bytes;
+            out.splice(out.end(), list_, one);
+        }
+        return out;
     }
 
     /// That one alone.
@@ -16011,13 +19014,14 @@ public:
     }
 
     /// When the next request is to leave; nullopt when there is nothing to send. Records of the generation
-    /// `hurried` and earlier ones do not linger.
-    std::optional<send_time> due(batch_limits const& limits, std::optional<std::uint64_t> hurried) const
+    /// `hurried` and earlier ones do not linger, and none does when others wait for room (`crowded`).
+    std::optional<send_time> due(batch_limits const& limits, std::optional<std::uint64_t> hurried,
+                                 bool crowded = false) const
     {
         if (list_.empty())
             return std::nullopt;
         pending_send const& first = *list_.front();
-        bool const at_once = full(limits) || (hurried && first.generation <= *hurried);
+        bool const at_once = crowded || full(limits) || (hurried && first.generation <= *hurried);
         return at_once ? first.since : first.since + limits.linger;
     }
 
@@ -16067,16 +19071,30 @@ public:
 
 using lane_ptr = std::shared_ptr<lane>;
 
-/// A batch on its way.
+/// A batch on its way. It stays where it is: its records point to it.
 class flight
 {
 public:
     flight() = default;
+    flight(flight const&) = delete;
+    flight& operator=(flight const&) = delete;
 
     pending_list batch;
     send_time left;
-    std::size_t retries = 0; ///< So far.
+    std::size_t retries = 0;  ///< So far.
+    std::uint64_t ticket = 0; ///< See service_pace.
+    bool written = false;     ///< What is written of its request may be carried out.
+    bool called_back = false; ///< Some of its records are.
 };
+
+/// Of the request that carries these.
+inline std::size_t body_of(pending_list const& batch)
+{
+    std::size_t bytes = 0;
+    for (pending_ptr const& one : batch)
+        bytes += one->bytes;
+    return body_size(batch.size(), bytes);
+}
 
 } // namespace hdikafka::inline v0_1::detail
 
@@ -16208,7 +19226,33 @@ inline std::int32_t partition_for_key(std::string_view key, std::int32_t partiti
 
 namespace hdikafka::inline v0_1::detail {
 
-/// The bytes that the Java client would hash: a string's UTF-8, else the JSON's text; none of null.
+/// How a value of that valid text is written without choices of form: no blanks between its tokens, and its
+/// strings with the escapes that they need (one that holds half of a surrogate pair stays as it is). Numbers
+/// and the order of members stay: those are no matter of form to everybody.
+inline std::string canonical_json(std::string_view text)
+{
+    std::string out;
+    out.reserve(text.size());
+    for (std::size_t at = 0; at != text.size();) {
+        char const now = text[at];
+        std::size_t end = at + 1;
+        if (now == '"') {
+            while (text[end] != '"')
+                end += text[end] == '\\' ? 2U : 1U;
+            ++end;
+            std::string decoded;
+            if (!json_unescape(text.substr(at + 1, end - at - 2), decoded) ||
+                !append_json_string(out, decoded))
+                out += text.substr(at, end - at);
+        } else if (now != ' ' && now != '\t' && now != '\n' && now != '\r') {
+            out += now;
+        }
+        at = end;
+    }
+    return out;
+}
+
+/// The bytes that the Java client would hash: a string's UTF-8, else the JSON's canonical text; none of null.
 inline std::optional<std::string> key_bytes(std::string_view key)
 {
     if (key == "null")
@@ -16216,7 +19260,7 @@ inline std::optional<std::string> key_bytes(std::string_view key)
     std::string decoded;
     if (key.front() == '"' && json_unescape(key.substr(1, key.size() - 2), decoded))
         return decoded;
-    return std::string(key);
+    return canonical_json(key);
 }
 
 /// What a list of partitions tells those who choose one.
@@ -16396,6 +19440,7 @@ public:
     void open(pending_send& one, send_time now)
     {
         one.since = now;
+        one.rank = opened_++;
         one.generation = generation_;
         ++unanswered_[generation_];
     }
@@ -16417,24 +19462,30 @@ public:
         ++figures_.in_flight;
         for (pending_ptr const& one : batch.batch) {
             one->where = pending_send::stage::flying;
-            figures_.queue_time.add(since(one->since, now));
+            one->on = &batch;
         }
     }
 
-    /// It became two.
-    void split()
+    /// The last records of it are a batch of their own now.
+    void split(flight& later)
     {
         ++figures_.retries;
         ++figures_.in_flight;
+        for (pending_ptr const& one : later.batch)
+            one->on = &later;
     }
 
     /// It has not left after all.
-    void call_off(flight const& batch)
+    void call_off(flight& batch)
     {
         --figures_.in_flight;
+        batch.written = false;
         for (pending_ptr const& one : batch.batch)
             one->where = pending_send::stage::queued;
     }
+
+    /// It was tried, and will be again.
+    void count_retry(flight const& batch) { figures_.retries += batch.retries + 1; }
 
     /// It has its answer, of which each of its records is still to be told.
     void arrive(flight const& batch, send_time now)
@@ -16443,6 +19494,8 @@ public:
         ++figures_.batches;
         figures_.retries += batch.retries;
         figures_.flight_time.add(since(batch.left, now));
+        for (pending_ptr const& one : batch.batch)
+            figures_.queue_time.add(since(one->since, batch.left));
     }
 
     /// What became of a record of that list, once: it needs no room any more, and leaves.
@@ -16467,14 +19520,24 @@ public:
     }
 
     /// Answers the first of a list, which was not sent, with that error.
-    void fail_first(pending_list& list, error const& why)
+    void fail_first(pending_list& list, error const& why) { fail_one(list, *list.front(), why); }
+
+    /// The same with any of the list.
+    void fail_one(pending_list& list, pending_send& one, error const& why)
     {
-        pending_send& one = *list.front();
         diagnostics info = why.info();
         info.operation = "send";
         info.topic = one.topic;
         one.failure.emplace(why.code(), std::move(info), why.cause());
         answer(list, one, persistence::none);
+    }
+
+    /// The same with those whose deadlines are over at that time.
+    void fail_late(pending_list& list, send_time then, error const& why)
+    {
+        for (auto at = list.begin(); at != list.end();)
+            if (pending_send& one = **at++; one.due <= then)
+                fail_one(list, one, why);
     }
 
     /// All of them.
@@ -16508,6 +19571,7 @@ private:
 
     std::size_t const records_, bytes_;
     send_effects& effects_;
+    std::uint64_t opened_ = 0; ///< So far.
     std::uint64_t generation_ = 0;
     std::optional<std::uint64_t> hurried_;
     std::map<std::uint64_t, std::size_t> unanswered_; ///< By generation.
@@ -16518,39 +19582,231 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/producer/send_plan.hpp
+// -------- hdikafka/detail/producer/service_pace.hpp
 
-// What a producer does with its records, from send() to answer: a pure decision.
-//
-// A record waits for room, then, if somebody else than the service places it, for the number of its topic's
-// partitions, then in its lane for the next request. A lane is a partition, or a topic whose records the
-// service places; it has a few requests under way at a time, each with a courier: whoever carries it out
-// waits for the lane's linger, takes a batch, sends it, and lands it here.
-#ifndef HDIKAFKA_DETAIL_PRODUCER_SEND_PLAN_HPP
-#define HDIKAFKA_DETAIL_PRODUCER_SEND_PLAN_HPP
+// When a producer tries again a service that it could not reach: a pure decision.
+#ifndef HDIKAFKA_DETAIL_PRODUCER_SERVICE_PACE_HPP
+#define HDIKAFKA_DETAIL_PRODUCER_SERVICE_PACE_HPP
 
 namespace hdikafka::inline v0_1::detail {
 
-/// Belongs to the lock of its producer. What is given to it has been checked. What happens is told to it by
-/// one function or several, which is a turn; what is to be done because of that is in effects().
-class send_plan
+inline constexpr milliseconds longest_rest{5'000};
+
+/// How long to rest after so many failures in a row (1 or more): the policy's doubled wait, of which half is
+/// certain and the other half as `share` says, in [0, 1), which is "equal jitter" (M. Brooker, Exponential
+/// Backoff and Jitter, AWS 2015). Bounded, because what waits meanwhile has deadlines, and because one try
+/// every few seconds is no burden for a service.
+inline std::chrono::microseconds rest_after(retry_policy const& policy, unsigned failures, double share)
+{
+    constexpr milliseconds shortest{1};
+    milliseconds const most = std::clamp(policy.max_delay(), shortest, longest_rest);
+    milliseconds whole = std::clamp(policy.base_delay(), shortest, most);
+    for (unsigned i = 1; i < failures && whole < most; ++i)
+        whole = std::min(whole * 2, most);
+    auto const half = std::chrono::microseconds(whole) / 2;
+    auto const drawn = static_cast<double>(half.count()) * std::clamp(share, 0.0, 1.0);
+    return half + std::chrono::microseconds(static_cast<std::chrono::microseconds::rep>(drawn));
+}
+
+/// While a service cannot be reached, one at a time tries, for all, with rests between that grow; the first
+/// who reaches it opens the way for everybody.
+class service_pace
 {
 public:
-    explicit send_plan(producer_options options, std::uint64_t seed = 0)
-        : options_(std::move(options)),
-          ledger_(options_.buffer_records(), options_.buffer_bytes(), effects_),
-          largest_(options_.max_batch_bytes()),
-          random_(seed)
+    using time_point = std::chrono::steady_clock::time_point;
+    /// Tells tries that began before the last judgement from those after it.
+    using ticket = std::uint64_t;
+
+    explicit service_pace(retry_policy policy = retry_policy()) : policy_(std::move(policy)) {}
+
+    /// Whether anything is tried again at all.
+    bool retries() const noexcept { return policy_.max_retries() > 0; }
+    /// By which rests are drawn.
+    retry_policy const& policy() const noexcept { return policy_; }
+
+    /// Whether whoever tried last did not get there.
+    bool ailing() const noexcept { return failures_ != 0; }
+
+    /// When the next may try. While somebody does, others wait for what comes of it, but not for ever: the
+    /// service may have nothing to say to him.
+    time_point opens() const
     {
-        limits_.records = options_.max_batch_records();
-        limits_.bytes = options_.max_batch_bytes();
-        limits_.linger = std::min(options_.linger(), longest);
+        constexpr milliseconds longest_try{10'000};
+        time_point const rested = std::max(rest_until_, alone_until_);
+        return trying_since_ ? std::max(rested, *trying_since_ + longest_try) : rested;
     }
 
+    /// Somebody tries.
+    ticket begins(time_point now)
+    {
+        if (ailing())
+            trying_since_ = now;
+        return current_;
+    }
+
+    /// Somebody got there. Whether that is news.
+    bool reached()
+    {
+        if (!ailing())
+            return false;
+        failures_ = 0;
+        trouble_.clear();
+        judged();
+        rest_until_ = time_point();
+        return true;
+    }
+
+    /// Whoever began with that ticket did not get there. Those who began together count as one.
+    void failed(ticket mine, time_point now, double share, std::string why)
+    {
+        if (mine != current_)
+            return;
+        ++failures_;
+        judged();
+        trouble_ = std::move(why);
+        rest_until_ = now + rest_after(policy_, failures_, share);
+    }
+
+    /// Whoever began with that ticket has not found out. Whether others may try now.
+    bool abandoned(ticket mine)
+    {
+        if (mine != current_ || !trying_since_)
+            return false;
+        trying_since_.reset();
+        return true;
+    }
+
+    /// A failure says until when the service wants to be left alone, whoever reaches it before. Whether it
+    /// does.
+    bool heed(error const& why, time_point now)
+    {
+        constexpr milliseconds longest_pause = std::chrono::hours(1);
+        auto const pause = why.info().retry_after;
+        if (pause)
+            alone_until_ = std::max(alone_until_, now + std::min(*pause, longest_pause));
+        return pause.has_value();
+    }
+
+    /// The error of a record that could not be sent in its time.
+    error out_of_time() const
+    {
+        diagnostics info;
+        info.retriable(true);
+        return error(errc::timed_out, std::move(info), "waiting to be sent" + reason());
+    }
+
+    /// Why records are not sent, to be added to a text; empty when nothing stands in their way.
+    std::string reason() const { return ailing() ? "; the last try: " + trouble_ : std::string(); }
+
+private:
+    void judged()
+    {
+        ++current_;
+        trying_since_.reset();
+    }
+
+    retry_policy policy_;
+    ticket current_ = 0;
+    unsigned failures_ = 0; ///< In a row.
+    std::string trouble_;
+    std::optional<time_point> trying_since_; ///< Only while it is ailing.
+    time_point rest_until_;
+    time_point alone_until_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/producer/topic_entry.hpp
+
+// What a producer knows of a topic whose partitions it chooses, and which records wait to know more.
+#ifndef HDIKAFKA_DETAIL_PRODUCER_TOPIC_ENTRY_HPP
+#define HDIKAFKA_DETAIL_PRODUCER_TOPIC_ENTRY_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+class topic_entry
+{
+public:
+    topic_entry() = default;
+
+    /// Whether the number of partitions is to be asked for: it is not known, or too old.
+    bool needs_answer(send_time now, milliseconds lifetime) const
+    {
+        return !asking && (doubtful || !choice.known() || now - asked_at >= lifetime);
+    }
+
+    /// Whether an answer would serve anybody.
+    bool wants_answer() const noexcept { return choice.known() || !unplaced.empty(); }
+
+    partition_choice choice;
+    pending_list unplaced;
+    bool asking = false;
+    bool doubtful = false; ///< The service has refused records of it.
+    send_time asked_at;
+    std::uint64_t ticket = 0;      ///< Of the question, see service_pace.
+    unsigned failures = 0;         ///< In a row, of the question.
+    send_time rests_until;         ///< After the last of them.
+    std::list<waiter_ptr> waiting; ///< Who is about to ask, while he waits.
+};
+
+/// By name.
+class topic_book
+{
+public:
+    topic_book() = default;
+
+    topic_entry* find(std::string_view name)
+    {
+        auto const found = topics_.find(name);
+        return found == topics_.end() ? nullptr : &found->second;
+    }
+    topic_entry& at(std::string const& name) { return topics_.at(name); }
+
+    /// That one, which is made if need be; others are forgotten then, if there are many.
+    topic_entry& open(std::string const& name)
+    {
+        constexpr std::size_t known_topics = 1'000;
+        if (topics_.size() >= known_topics && topics_.find(name) == topics_.end())
+            std::erase_if(topics_, [](auto const& known) {
+                return known.second.unplaced.empty() && !known.second.asking;
+            });
+        return topics_[name];
+    }
+
+    void forget(std::string const& name) { topics_.erase(name); }
+
+    auto begin() noexcept { return topics_.begin(); }
+    auto end() noexcept { return topics_.end(); }
+
+private:
+    std::map<std::string, topic_entry, std::less<>> topics_;
+};
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/producer/send_queues.hpp
+
+// What a producer does with its records from send() to the next request of their lane: a pure decision.
+#ifndef HDIKAFKA_DETAIL_PRODUCER_SEND_QUEUES_HPP
+#define HDIKAFKA_DETAIL_PRODUCER_SEND_QUEUES_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// The part of a send_plan that its records wait in.
+class send_queues
+{
+public:
     /// Whether a record of that size would be taken at once.
     bool has_room(std::size_t bytes) const { return waiting_.empty() && ledger_.fits(bytes); }
 
     // What happens.
+
+    /// A record found no room, and does not wait for it.
+    void turn_away() { crowd(); }
 
     void submit(pending_ptr one, send_time now)
     {
@@ -16572,21 +19828,59 @@ public:
     /// on its way. Not once it was answered.
     persistence leave(pending_send& one, send_time now)
     {
-        if (one.where == pending_send::stage::flying)
+        if (one.where != pending_send::stage::flying) {
+            remove(one);
+            make_room(now);
+        } else if (one.on->written) {
             return persistence::possibly;
-        remove(one);
-        admit(now);
+        } else {
+            one.called_back = one.on->called_back = true;
+        }
         return persistence::none;
     }
 
-    /// How many partitions that topic has, and which can be used, if not all: see
-    /// partition_choice::learned().
-    void partitions(std::string const& name, result<std::int32_t> const& count, send_time now,
-                    std::vector<std::int32_t> usable = {})
+    /// When the partitions of that topic are to be asked for, of which `asker` is told when that changes;
+    /// nullopt: nobody needs to know any more.
+    std::optional<send_time> ask_at(std::string const& name, waiter_ptr asker, send_time now)
     {
         topic_entry& topic = topics_.at(name);
+        topic.waiting.assign(1, std::move(asker));
+        if (pace_.ailing() || topic.failures != 0) {
+            expire(topic.unplaced, now);
+            make_room(now);
+        }
+        if (topic.wants_answer())
+            return std::max(topic.rests_until, pace_.opens());
+        topics_.forget(name);
+        return std::nullopt;
+    }
+
+    /// They are being asked for.
+    void asks(std::string const& name, send_time now)
+    {
+        topic_entry& topic = topics_.at(name);
+        topic.waiting.clear();
+        topic.ticket = pace_.begins(now);
+    }
+
+    /// How many partitions that topic has, and which can be used, if not all: see
+    /// partition_choice::learned(). `share` as for land().
+    void partitions(std::string const& name, result<std::int32_t> const& count, send_time now,
+                    std::vector<std::int32_t> usable = {}, double share = 1)
+    {
+        topic_entry& topic = topics_.at(name);
+        bool const comes_again = !count && comes_back(count.error());
+        if (count || count.error().info().http_status != 0)
+            reached();
+        else if (comes_again)
+            not_reached(topic.ticket, count.error(), now, share);
+        else
+            abandoned(topic.ticket);
+        if (comes_again && !topic.choice.known())
+            return ask_again(name, topic, count.error(), now, share);
         topic.asking = false;
         topic.doubtful = false;
+        topic.failures = 0;
         topic.asked_at = now;
         if (count)
             topic.choice.learned(count.value(), std::move(usable));
@@ -16601,16 +19895,15 @@ public:
                 ledger_.fail_first(placed, count.error());
         }
         if (!topic.choice.known())
-            topics_.erase(name);
-        admit(now);
+            topics_.forget(name);
+        make_room(now);
     }
 
     /// From now on nothing that is in the buffer lingers. The generation to wait for.
     std::uint64_t flush()
     {
         std::uint64_t const generation = ledger_.flush();
-        for (auto const& [key, one] : lanes_)
-            hurry(*one);
+        hurry_lanes();
         return generation;
     }
 
@@ -16636,93 +19929,20 @@ public:
     /// When a courier is to board; nullopt: there is nothing to send any more.
     std::optional<send_time> due(lane const& one) const
     {
-        auto const due = one.queue.due(limits_, ledger_.hurried());
-        return due ? std::optional(std::max(*due, not_before_)) : due;
+        auto const due = one.queue.due(limits_, ledger_.hurried(), crowded_);
+        return due ? std::max(*due, pace_.opens()) : due;
     }
 
-    /// A courier leaves with a batch, `out`.
-    void board(lane_ptr const& one, flight& out, send_time now)
+    /// The same, once the lane's records whose time is over are answered: while the service cannot be
+    /// reached.
+    std::optional<send_time> look(lane& one, send_time now)
     {
-        out.batch = one->queue.take(limits_);
-        ledger_.depart(out, now);
-        one->boarding = false;
-        one->waiting.clear();
-        if (one->partition && one->queue.empty())
-            if (auto const found = topics_.find(one->topic); found != topics_.end())
-                found->second.choice.emptied(*one->partition, random_);
-        if (!one->queue.empty())
-            call_courier(one);
-    }
-
-    /// The later half of a batch that the service found too large and has not written; it is sent after the
-    /// other.
-    flight halve(flight& whole)
-    {
-        std::size_t const size = body_of(whole.batch);
-        // Not the size of either half: a batch of a small and a large record says nothing of small batches.
-        std::size_t const bytes = size - body_size(whole.batch.size(), 0);
-        largest_.refused(size, body_size(whole.batch.size() / 2, bytes / 2));
-        limits_.bytes = largest_.value();
-        auto const middle =
-            std::next(whole.batch.begin(), static_cast<std::ptrdiff_t>(whole.batch.size() / 2));
-        flight out;
-        out.left = whole.left;
-        out.batch.splice(out.batch.end(), whole.batch, middle, whole.batch.end());
-        ledger_.split();
-        for (auto const& [key, one] : lanes_)
-            if (one->queue.full(limits_)) // by the new limit
-                hurry(*one);
-        return out;
-    }
-
-    /// What became of a batch. The receipt, if there is one, has an outcome for each record.
-    void land(flight& done, result<receipt> const& answer, send_time now)
-    {
-        ledger_.arrive(done, now);
-        if (answer) {
-            largest_.taken(body_of(done.batch));
-            limits_.bytes = largest_.value();
-        } else if (auto const pause = answer.error().info().retry_after) {
-            not_before_ = std::max(not_before_, now + std::min<milliseconds>(*pause, longest_pause));
+        pending_list late = pace_.ailing() ? one.queue.overdue(now) : pending_list();
+        if (!late.empty()) {
+            expire(late, now);
+            make_room(now);
         }
-        if (answer ? answer.value().has_error() : refuses(answer.error()))
-            if (auto const found = topics_.find(done.batch.front()->topic); found != topics_.end())
-                found->second.doubtful = true;
-        for (std::size_t i = 0; !done.batch.empty(); ++i) {
-            pending_send& one = *done.batch.front();
-            if (answer) {
-                one.outcome.persisted = answer.value().persisted(i);
-                one.outcome.partition = answer.value().partition(i);
-                one.outcome.offset = answer.value().offset(i);
-                one.outcome.failure = answer.value().error(i);
-            } else {
-                one.failure = answer.error();
-            }
-            ledger_.answer(done.batch, one,
-                           answer ? one.outcome.persisted : answer.error().info().persisted());
-        }
-        admit(now);
-    }
-
-    /// A batch has not been sent after all: its records are the next of their lane.
-    void put_back(lane_ptr const& from, flight& unsent)
-    {
-        ledger_.call_off(unsent);
-        from->queue.put_back(unsent.batch);
-    }
-
-    /// A courier has nothing more to do; `boarded`: it had a batch.
-    void returned(lane_ptr const& one, bool boarded)
-    {
-        --one->couriers;
-        if (!boarded) { // otherwise these are of the one behind it
-            one->boarding = false;
-            one->waiting.clear();
-        }
-        if (!one->queue.empty())
-            call_courier(one);
-        if (one->couriers == 0 && one->queue.empty())
-            lanes_.erase(lane_key(one->topic, one->partition));
+        return due(one);
     }
 
     /// Whether anything is to be done.
@@ -16737,6 +19957,8 @@ public:
         effects_.queries.splice(effects_.queries.end(), undone.queries);
     }
 
+    service_pace const& pace() const noexcept { return pace_; }
+
     producer_statistics statistics() const
     {
         producer_statistics out = ledger_.figures();
@@ -16744,34 +19966,118 @@ public:
         return out;
     }
 
-private:
+protected:
+    /// By `policy` batches and questions are tried again that did not reach the service.
+    send_queues(producer_options options, std::uint64_t seed, retry_policy policy)
+        : options_(std::move(options)),
+          ledger_(options_.buffer_records(), options_.buffer_bytes(), effects_),
+          largest_(options_.max_batch_bytes()),
+          random_(seed),
+          pace_(std::move(policy))
+    {
+        limits_.records = options_.max_batch_records();
+        limits_.bytes = options_.max_batch_bytes();
+        limits_.linger = std::min(options_.linger(), longest);
+    }
+    ~send_queues() = default;
+
+    /// A place in the buffer was given back, or several.
+    void make_room(send_time now)
+    {
+        admit(now);
+        crowded_ = !waiting_.empty();
+    }
+
+    /// The buffer is full: what is there is not to linger.
+    void crowd()
+    {
+        if (!std::exchange(crowded_, true))
+            hurry_lanes();
+    }
+
+    /// Whether what failed so, with nothing done, is to be tried again until there is no time left.
+    bool comes_back(error const& why) const
+    {
+        return pace_.retries() && why.info().retriable() && why.info().persisted() == persistence::none;
+    }
+
+    /// Answers those of a list whose time is over.
+    void expire(pending_list& list, send_time now)
+    {
+        if (!list.empty())
+            ledger_.fail_late(list, now, pace_.out_of_time());
+    }
+
+    void reached()
+    {
+        if (pace_.reached())
+            hurry_everybody();
+    }
+
+    void not_reached(std::uint64_t ticket, error const& why, send_time now, double share)
+    {
+        pace_.failed(ticket, now, share, why.cause());
+        hurry_everybody();
+    }
+
+    void abandoned(std::uint64_t ticket)
+    {
+        if (pace_.abandoned(ticket))
+            hurry_everybody();
+    }
+
+    void hurry_lanes() noexcept
+    {
+        for (auto const& [key, one] : lanes_)
+            hurry(*one);
+    }
+
+    /// Also those who are to ask for partitions.
+    void hurry_everybody() noexcept
+    {
+        hurry_lanes();
+        for (auto& [name, topic] : topics_)
+            effects_.hurried.splice(effects_.hurried.end(), topic.waiting);
+    }
+
+    /// The courier that waits, if one does, is to look again.
+    void hurry(lane& one) noexcept { effects_.hurried.splice(effects_.hurried.end(), one.waiting); }
+
+    /// Has a courier come for what is, or will be, in the lane.
+    void call_courier(lane_ptr const& one)
+    {
+        if (one->boarding || one->couriers >= options_.max_in_flight())
+            return;
+        effects_.couriers.push_back(one);
+        one->boarding = true;
+        ++one->couriers;
+    }
+
     /// Far beyond use, far from overflow.
     static constexpr milliseconds longest = std::chrono::hours(24 * 365);
-    /// The most that the service is left alone for because it says so.
-    static constexpr milliseconds longest_pause = std::chrono::hours(1);
-    static constexpr std::size_t known_topics = 1'000;
 
     using lane_key = std::pair<std::string_view, std::optional<std::int32_t>>; ///< The lane's own topic.
 
-    class topic_entry
-    {
-    public:
-        topic_entry() = default;
+    producer_options const options_;
+    send_effects effects_;
+    send_ledger ledger_;
+    body_limit largest_;
+    batch_limits limits_;
+    random_source random_;
+    pending_list waiting_;
+    topic_book topics_;
+    std::map<lane_key, lane_ptr> lanes_;
+    service_pace pace_;
+    bool crowded_ = false; ///< Somebody found no room since there was some.
 
-        partition_choice choice;
-        pending_list unplaced;
-        bool asking = false;
-        bool doubtful = false; ///< The service has refused records of it.
-        send_time asked_at;
-    };
-
+private:
     /// Takes in what there is room for, in its order.
     void admit(send_time now)
     {
         while (!waiting_.empty()) {
             pending_send& one = *waiting_.front();
             if (!ledger_.fits(one.bytes))
-                return;
+                return crowd();
             if (!options_.partitioner().needs_partitions())
                 enqueue(waiting_);
             else
@@ -16783,18 +20089,11 @@ private:
     void place(pending_send& one, send_time now)
     {
         // A record with a partition of its own does not overtake one whose partition may be the same.
-        auto const found = topics_.find(one.topic);
-        if (found == topics_.end() && topics_.size() >= known_topics)
-            std::erase_if(topics_, [](auto const& known) {
-                return known.second.unplaced.empty() && !known.second.asking;
-            });
-        bool const first = found == topics_.end() || found->second.unplaced.empty();
-        if (one.content.partition() && first)
+        topic_entry* const found = topics_.find(one.topic);
+        if (one.content.partition() && (!found || found->unplaced.empty()))
             return enqueue(waiting_);
-        topic_entry& topic = topics_[one.topic];
-        bool const old =
-            topic.doubtful || now - topic.asked_at >= std::min(options_.refresh_partitions(), longest);
-        if (!topic.asking && (old || !topic.choice.known())) {
+        topic_entry& topic = topics_.open(one.topic);
+        if (topic.needs_answer(now, std::min(options_.refresh_partitions(), longest))) {
             effects_.queries.push_back(one.topic);
             topic.asking = true;
         }
@@ -16831,22 +20130,19 @@ private:
         ledger_.take_in(one);
         one.where = pending_send::stage::queued;
         one.in = to.get();
+        bool const was_full = to->queue.full(limits_);
         to->queue.add(from);
-        if (to->queue.full(limits_))
+        if (!was_full && to->queue.full(limits_))
             hurry(*to);
     }
 
-    /// The courier that waits, if one does, is to look again.
-    void hurry(lane& one) noexcept { effects_.hurried.splice(effects_.hurried.end(), one.waiting); }
-
-    /// Has a courier come for what is, or will be, in the lane.
-    void call_courier(lane_ptr const& one)
+    void ask_again(std::string const& name, topic_entry& topic, error const& why, send_time now, double share)
     {
-        if (one->boarding || one->couriers >= options_.max_in_flight())
-            return;
-        effects_.couriers.push_back(one);
-        one->boarding = true;
-        ++one->couriers;
+        topic.rests_until = now + rest_after(pace_.policy(), ++topic.failures, share);
+        pace_.heed(why, now);
+        expire(topic.unplaced, now);
+        effects_.queries.push_back(name);
+        make_room(now);
     }
 
     /// Takes a record that has not left out of wherever it is.
@@ -16864,14 +20160,179 @@ private:
         }
         ledger_.answer(alone, one, persistence::none);
     }
+};
 
-    /// Of the request that carries these.
-    static std::size_t body_of(pending_list const& batch)
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
+// -------- hdikafka/detail/producer/send_plan.hpp
+
+// What a producer does with its records, from send() to answer: a pure decision.
+//
+// A record waits for room, then, if somebody else than the service places it, for the number of its topic's
+// partitions, then in its lane for the next request. A lane is a partition, or a topic whose records the
+// service places; it has a few requests under way at a time, each with a courier: whoever carries it out
+// waits for the lane's linger, takes a batch, sends it, and lands it here. A batch of which nothing was
+// written goes back to its place in the lane, where its records wait until their deadlines.
+#ifndef HDIKAFKA_DETAIL_PRODUCER_SEND_PLAN_HPP
+#define HDIKAFKA_DETAIL_PRODUCER_SEND_PLAN_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// Belongs to the lock of its producer. What is given to it has been checked. What happens is told to it by
+/// one function or several, which is a turn; what is to be done because of that is in effects().
+class send_plan : public send_queues
+{
+public:
+    /// By `policy` batches and questions are tried again that did not reach the service.
+    explicit send_plan(producer_options options, std::uint64_t seed = 0, retry_policy policy = retry_policy())
+        : send_queues(std::move(options), seed, std::move(policy))
+    {}
+
+    /// A courier leaves with a batch, `out`.
+    void board(lane_ptr const& one, flight& out, send_time now)
     {
-        std::size_t bytes = 0;
-        for (pending_ptr const& one : batch)
-            bytes += one->bytes;
-        return body_size(batch.size(), bytes);
+        out.batch = one->queue.take(limits_);
+        out.ticket = pace_.begins(now);
+        ledger_.depart(out, now);
+        one->boarding = false;
+        one->waiting.clear();
+        if (one->partition && one->queue.empty())
+            if (topic_entry* const topic = topics_.find(one->topic))
+                topic->choice.emptied(*one->partition, random_);
+        if (!one->queue.empty())
+            call_courier(one);
+    }
+
+    /// From now on what is written of the batch may be carried out. False when none of it is left to send.
+    bool departs(flight& one, send_time now)
+    {
+        sweep(one, now);
+        one.written = !one.batch.empty();
+        return one.written;
+    }
+
+    /// `later` becomes the later half of a batch that the service found too large and has not written; it is
+    /// sent after the other.
+    void halve(flight& whole, flight& later)
+    {
+        std::size_t const size = body_of(whole.batch);
+        // Not the size of either half: a batch of a small and a large record says nothing of small batches.
+        std::size_t const bytes = size - body_size(whole.batch.size(), 0);
+        largest_.refused(size, body_size(whole.batch.size() / 2, bytes / 2));
+        limits_.bytes = largest_.value();
+        auto const middle =
+            std::next(whole.batch.begin(), static_cast<std::ptrdiff_t>(whole.batch.size() / 2));
+        later.left = whole.left;
+        later.batch.splice(later.batch.end(), whole.batch, middle, whole.batch.end());
+        later.ticket = whole.ticket;
+        later.called_back = whole.called_back;
+        whole.written = false;
+        ledger_.split(later);
+        reached();
+        for (auto const& [key, one] : lanes_)
+            if (one->queue.full(limits_)) // by the new limit
+                hurry(*one);
+    }
+
+    /// What became of a batch. The receipt, if there is one, has an outcome for each record. False when it
+    /// was put back, to be sent again: then `share`, in [0, 1), is how much of the rest before that is to be
+    /// taken.
+    bool land(flight& done, result<receipt> const& answer, send_time now, double share = 1)
+    {
+        if (!answer)
+            sweep(done, now);
+        if (!answer && comes_back(answer.error()))
+            return !try_later(done, answer.error(), now, share);
+        bool const is_news = answer || answer.error().info().http_status != 0 ||
+                             answer.error().info().persisted() != persistence::none;
+        if (is_news)
+            reached();
+        else
+            abandoned(done.ticket);
+        ledger_.arrive(done, now);
+        if (answer) {
+            largest_.taken(body_of(done.batch));
+            limits_.bytes = largest_.value();
+        } else {
+            pace_.heed(answer.error(), now);
+        }
+        if (!done.batch.empty() && (answer ? answer.value().has_error() : refuses(answer.error())))
+            if (topic_entry* const topic = topics_.find(done.batch.front()->topic))
+                topic->doubtful = true;
+        for (std::size_t i = 0; !done.batch.empty(); ++i) {
+            pending_send& one = *done.batch.front();
+            if (answer) {
+                one.outcome.persisted = answer.value().persisted(i);
+                one.outcome.partition = answer.value().partition(i);
+                one.outcome.offset = answer.value().offset(i);
+                one.outcome.failure = answer.value().error(i);
+            } else {
+                one.failure = answer.error();
+            }
+            ledger_.answer(done.batch, one,
+                           answer ? one.outcome.persisted : answer.error().info().persisted());
+        }
+        make_room(now);
+        return true;
+    }
+
+    /// A batch has not been sent after all: its records have their places in the lane again.
+    void put_back(lane& from, flight& unsent, send_time now)
+    {
+        sweep(unsent, now);
+        abandoned(unsent.ticket);
+        ledger_.call_off(unsent);
+        from.queue.put_back(unsent.batch);
+    }
+
+    /// A courier has nothing more to do; `boarded`: it had a batch.
+    void returned(lane_ptr const& one, bool boarded)
+    {
+        --one->couriers;
+        if (!boarded) { // otherwise these are of the one behind it
+            one->boarding = false;
+            one->waiting.clear();
+        }
+        if (!one->queue.empty())
+            call_courier(one);
+        if (one->couriers == 0 && one->queue.empty())
+            lanes_.erase(lane_key(one->topic, one->partition));
+    }
+
+private:
+    /// Puts a batch back of which nothing was written, but for records with no time left when it may be tried
+    /// again. Whether there are others.
+    bool try_later(flight& tried, error const& why, send_time now, double share)
+    {
+        bool const told = pace_.heed(why, now);
+        not_reached(tried.ticket, why, now, share);
+        if (told)
+            ledger_.fail_late(tried.batch, pace_.opens(), why);
+        expire(tried.batch, now);
+        bool const left = !tried.batch.empty();
+        if (left) {
+            lane& from = *tried.batch.front()->in;
+            ledger_.count_retry(tried);
+            ledger_.call_off(tried);
+            from.queue.put_back(tried.batch);
+        } else {
+            ledger_.arrive(tried, now);
+        }
+        make_room(now);
+        return left;
+    }
+
+    /// Those of a batch that were called back leave it.
+    void sweep(flight& one, send_time now)
+    {
+        if (!std::exchange(one.called_back, false))
+            return;
+        for (auto at = one.batch.begin(); at != one.batch.end();)
+            if (pending_send& record = **at++; record.called_back)
+                ledger_.answer(one.batch, record, persistence::none);
+        make_room(now);
     }
 
     /// Whether that may be because a topic that was made anew has fewer partitions.
@@ -16880,17 +20341,6 @@ private:
         int const status = failure.info().http_status;
         return status == 400 || status == 404 || status == 422 || status == 500;
     }
-
-    producer_options const options_;
-    send_effects effects_;
-    send_ledger ledger_;
-    body_limit largest_;
-    batch_limits limits_;
-    random_source random_;
-    pending_list waiting_;
-    std::map<std::string, topic_entry, std::less<>> topics_;
-    std::map<lane_key, lane_ptr> lanes_;
-    send_time not_before_; ///< The service wants to be left alone until then.
 };
 
 } // namespace hdikafka::inline v0_1::detail
@@ -16916,7 +20366,7 @@ public:
     producer_state(client_ptr client, producer_options const& wanted)
         : owner_(std::move(client)),
           options_(checked(wanted)),
-          plan_(options_, owner_->http()->random().next())
+          plan_(options_, owner_->http()->random().next(), owner_->options().retry())
     {}
 
     static net::awaitable<receipt> send(self_ptr self, std::string topic, record one, call_options options)
@@ -16973,13 +20423,18 @@ public:
         if (!sound)
             throw producer_error(sound.error().code(), "send", std::move(topic), sound.error().cause());
         auto sent = std::make_shared<pending_send>(std::move(topic), std::move(one), bytes);
+        auto const now = steady_clock::now();
+        sent->due = waiter ? waiter->deadline() : now + std::min(owner_->options().total_timeout(), longest);
         sent->waiter = std::move(waiter);
         std::unique_lock lock(mutex_);
         if (closed_)
             throw producer_error(errc::closed, "send", sent->topic, closed_text);
-        if (!sent->waiter && !plan_.has_room(bytes))
-            return nullptr;
-        plan_.submit(sent, steady_clock::now());
+        if (sent->waiter || plan_.has_room(bytes)) {
+            plan_.submit(sent, now);
+        } else {
+            plan_.turn_away();
+            sent.reset();
+        }
         act(lock);
         return sent;
     }
@@ -17005,6 +20460,7 @@ private:
     class partition_query;
 
     static constexpr char const* closed_text = "the producer is closed";
+    static constexpr milliseconds longest = client_core<>::longest;
 
     /// Somebody who waits for a record's outcome, on the frame of his coroutine.
     class recipient
@@ -17059,11 +20515,14 @@ private:
             return claim;
         }
 
-        char const* doing(persistence claim) const noexcept
+        std::string doing(persistence claim) const
         {
             if (!takes_back_)
                 return "waiting for its receipt";
-            return claim == persistence::none ? "waiting to be sent" : "waiting for the answer to its batch";
+            if (claim != persistence::none)
+                return "waiting for the answer to its batch";
+            std::lock_guard const lock(producer_->mutex_);
+            return "waiting to be sent" + producer_->plan_.pace().reason();
         }
 
         self_ptr const producer_;
@@ -17131,6 +20590,14 @@ private:
     {
         std::lock_guard const lock(mutex_);
         return given_up_;
+    }
+
+    /// How much of a rest is to be taken, in [0, 1). Throws what a function of the program's does, which is
+    /// not called under the lock.
+    double draw_share() const
+    {
+        auto const& own = owner_->options().retry().jitter();
+        return own ? own() : owner_->http()->random().unit();
     }
 
     /// With the lock held.
@@ -17225,7 +20692,8 @@ public:
         if (op->interrupted())
             co_return error(errc::closed, "the client is closed");
         board();
-        while (!flights_.empty() && !op->stopped()) {
+        bool landed = true;
+        while (landed && !op->stopped() && departs()) {
             result<receipt> outcome = receipt();
             auto const sent = co_await send(op, outcome);
             if (!sent)
@@ -17233,12 +20701,12 @@ public:
             if (!sent && goes_in_halves(sent.error()))
                 halve();
             else
-                land(outcome);
+                landed = land(outcome);
         }
         co_return result<void>(); // halves that have not been sent have a time of their own
     }
 
-    /// What is left was not sent, but for the next flight when its request was under way.
+    /// What is left was not sent, but for the next flight when something of its request was written.
     void ended(result<void> const& outcome) noexcept override
     {
         send_plan& plan = producer_->plan_;
@@ -17246,14 +20714,15 @@ public:
         if (!outcome && (!boarded_ || outcome.error().code() == errc::closed))
             producer_->stop(outcome.error());
         if (!outcome && !flights_.empty()) {
-            auto const claim = sending_ ? persistence::possibly : persistence::none;
+            auto const claim = flights_.back().written ? persistence::possibly : persistence::none;
             error const& why = outcome.error();
-            plan.land(flights_.back(), producer_error(why.code(), "send", lane_->topic, why.cause(), claim),
-                      steady_clock::now());
+            diagnostics info = producer_error(why.code(), "send", lane_->topic, why.cause(), claim).info();
+            info.retriable(false); // or it would be put back
+            plan.land(flights_.back(), error(why.code(), std::move(info), why.cause()), steady_clock::now());
             flights_.pop_back();
         }
         for (flight& unsent : flights_)
-            plan.put_back(lane_, unsent);
+            plan.put_back(*lane_, unsent, steady_clock::now());
         if (producer_->given_up_)
             plan.give_up(outcome ? error(errc::closed, closed_text) : outcome.error());
         plan.returned(lane_, boarded_);
@@ -17264,9 +20733,11 @@ private:
     /// When to board, of which `op` is told when that changes; nullopt when there is nothing to send.
     std::optional<steady_clock::time_point> look(operation_ptr const& op)
     {
-        std::lock_guard const lock(producer_->mutex_);
+        std::unique_lock lock(producer_->mutex_);
         lane_->waiting.assign(1, op);
-        return producer_->plan_.due(*lane_);
+        auto const due = producer_->plan_.look(*lane_, steady_clock::now());
+        producer_->act(lock);
+        return due;
     }
 
     void board()
@@ -17278,6 +20749,20 @@ private:
         boarded_ = true;
         producer_->plan_.board(lane_, flights_.back(), steady_clock::now());
         producer_->act(lock);
+    }
+
+    /// Whether there is another batch to send, which is now thought of as written: a call does not tell when
+    /// it begins to write.
+    bool departs()
+    {
+        std::unique_lock lock(producer_->mutex_);
+        auto const now = steady_clock::now();
+        while (!flights_.empty() && !producer_->plan_.departs(flights_.back(), now)) {
+            producer_->plan_.put_back(*lane_, flights_.back(), now); // of which nothing is left
+            flights_.pop_back();
+        }
+        producer_->act(lock);
+        return !flights_.empty();
     }
 
     /// Sends the next batch: one call, with its own time.
@@ -17292,9 +20777,11 @@ private:
             rest_calls<>(core, "send", none).produce_body(lane_->topic, write_records(now.batch, content));
         if (!request)
             co_return request.error();
-        request.value()->retry.at_least_once(producer_->options_.at_least_once());
+        retry_policy& retry = request.value()->retry;
+        retry.at_least_once(producer_->options_.at_least_once());
+        if (!retry.at_least_once() && !request.value()->topic_exists)
+            retry.max_retries(0); // what can be sent again goes back to the lane, and rests there
         call_answer answer;
-        sending_ = true;
         silence_watch<> silence;
         silence.begin(op, producer_->owner_, *request.value());
         auto const sent = co_await call<>(op, producer_->owner_->http(), *request.value(), answer);
@@ -17305,35 +20792,40 @@ private:
         co_return result<void>();
     }
 
-    /// Whether the service has said that the batch is too large, and written nothing.
+    /// Whether the service has said that the batch, or one of its records, is too large, and has written
+    /// nothing, or may write it twice.
     bool goes_in_halves(error const& why) const
     {
-        return why.code() == errc::too_large && why.info().persisted() == persistence::none &&
-               flights_.back().batch.size() > 1;
+        bool const harmless =
+            why.info().persisted() == persistence::none || producer_->options_.at_least_once();
+        return why.code() == errc::too_large && harmless && flights_.back().batch.size() > 1;
     }
 
     void halve()
     {
         auto const later = flights_.emplace(std::prev(flights_.end()));
         std::unique_lock lock(producer_->mutex_);
-        *later = producer_->plan_.halve(flights_.back());
+        producer_->plan_.halve(flights_.back(), *later);
         producer_->act(lock);
     }
 
-    void land(result<receipt> const& outcome)
+    /// False when the batch was put back; those behind it are to follow.
+    bool land(result<receipt> const& outcome)
     {
+        double const share = outcome ? 0 : producer_->draw_share();
         std::unique_lock lock(producer_->mutex_);
-        producer_->plan_.land(flights_.back(), outcome, steady_clock::now());
+        bool const landed = producer_->plan_.land(flights_.back(), outcome, steady_clock::now(), share);
         flights_.pop_back();
-        sending_ = false;
+        if (producer_->given_up_)
+            producer_->plan_.give_up(error(errc::closed, closed_text));
         producer_->act(lock);
+        return landed;
     }
 
     self_ptr const producer_;
     lane_ptr const lane_;
-    std::vector<flight> flights_; ///< Those that have not landed; the last one is the next.
+    std::list<flight> flights_; ///< Those that have not landed; the last one is the next.
     bool boarded_ = false;
-    bool sending_ = false; ///< The next flight's request is under way, or was.
 };
 
 /// Asks how many partitions a topic has, and which of them can be used.
@@ -17347,14 +20839,27 @@ public:
 
     task run(operation_ptr op) override
     {
-        if (producer_->given_up())
+        auto due = look(op);
+        while (due && steady_clock::now() < *due && !op->interrupted()) {
+            co_await op->park(*due);
+            due = look(op);
+        }
+        if (op->interrupted() || producer_->given_up())
             co_return error(errc::closed, closed_text);
+        needed_ = due.has_value();
+        if (!needed_)
+            co_return result<void>();
+        begin();
         client_core<>& core = *producer_->owner_;
         op->deadline(core.deadline(std::nullopt));
         call_options const none;
         auto request = rest_calls<>(core, "send", none).partitions(topic_);
+        if (request) // after that it is asked again in the end
+            request.value()->retry.max_delay(std::min(request.value()->retry.max_delay(), longest_rest));
         auto const asked = co_await ask(op, producer_->owner_, std::move(request), &shape_of, shape_);
         count_ = asked ? result<std::int32_t>(shape_.count) : asked.error();
+        if (!asked)
+            share_ = producer_->draw_share();
         co_return result<void>();
     }
 
@@ -17363,12 +20868,28 @@ public:
         std::unique_lock lock(producer_->mutex_);
         if (!outcome && outcome.error().code() == errc::closed)
             producer_->stop(outcome.error());
-        producer_->plan_.partitions(topic_, outcome ? count_ : outcome.error(), steady_clock::now(),
-                                    std::move(shape_.usable));
+        if (needed_)
+            producer_->plan_.partitions(topic_, outcome ? count_ : outcome.error(), steady_clock::now(),
+                                        std::move(shape_.usable), share_);
         producer_->act(lock);
     }
 
 private:
+    /// When to ask, of which `op` is told when that changes; nullopt when nobody needs to know any more.
+    std::optional<steady_clock::time_point> look(operation_ptr const& op)
+    {
+        std::unique_lock lock(producer_->mutex_);
+        auto const due = producer_->plan_.ask_at(topic_, op, steady_clock::now());
+        producer_->act(lock);
+        return due;
+    }
+
+    void begin()
+    {
+        std::lock_guard const lock(producer_->mutex_);
+        producer_->plan_.asks(topic_, steady_clock::now());
+    }
+
     static result<topic_shape> shape_of(std::string_view body)
     {
         auto const found = parse_partitions(body);
@@ -17381,6 +20902,8 @@ private:
     std::string const topic_;
     topic_shape shape_;
     result<std::int32_t> count_ = 0;
+    double share_ = 0; ///< Of the rest before the question is asked again.
+    bool needed_ = true;
 };
 
 } // namespace hdikafka::inline v0_1::detail
@@ -21811,7 +25334,7 @@ template token_source_ptr make_token_source<chained_source<>>(std::vector<token_
 template token_source_ptr make_token_source<default_source<>>(entra_settings);
 template token_source_ptr make_token_source<managed_identity_source<>>(managed_identity_settings);
 template checkpoint_file_ptr make_checkpoint_file<>(std::string);
-template token_cache_ptr make_token_cache<>(token_source_ptr);
+template token_caches_ptr make_token_caches<>(std::function<token_source_ptr()>, bool);
 } // namespace detail
 
 } // namespace hdikafka::inline v0_1

@@ -38,6 +38,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace hdikafka::inline v0_1 {
@@ -66,6 +67,30 @@ enum class emulator_route : unsigned char
 /// How many enumerators emulator_route has.
 inline constexpr std::size_t emulator_route_count = 16;
 
+/// The enumerator's name.
+constexpr std::string_view to_string(emulator_route route) noexcept
+{
+    switch (route) {
+    case emulator_route::brokers: return "brokers";
+    case emulator_route::topics: return "topics";
+    case emulator_route::partitions: return "partitions";
+    case emulator_route::partition: return "partition";
+    case emulator_route::create_topic: return "create_topic";
+    case emulator_route::delete_topic: return "delete_topic";
+    case emulator_route::produce: return "produce";
+    case emulator_route::consume: return "consume";
+    case emulator_route::token: return "token";
+    case emulator_route::openid_configuration: return "openid_configuration";
+    case emulator_route::instance_discovery: return "instance_discovery";
+    case emulator_route::imds: return "imds";
+    case emulator_route::app_service_identity: return "app_service_identity";
+    case emulator_route::arc_identity: return "arc_identity";
+    case emulator_route::status: return "status";
+    case emulator_route::other: break;
+    }
+    return "other";
+}
+
 /// One request that the emulator has handled.
 class emulator_call
 {
@@ -74,7 +99,7 @@ public:
 
     emulator_route route = emulator_route::other; ///< What it was for.
     std::string method;                           ///< As it stood in the request line.
-    std::string target;                           ///< The path and query, still percent-encoded.
+    std::string target;           ///< The path and query, still percent-encoded; 1024 bytes of them.
     std::string request_id;       ///< x-ms-client-request-id (client-request-id at the authority).
     std::uint64_t connection = 0; ///< Connections are numbered from 1 in the order of their acceptance.
     int status = 0;               ///< 0 when a fault kept the answer back.
@@ -161,6 +186,55 @@ private:
     std::size_t times_ = 1;
     std::chrono::milliseconds delay_{0};
     std::optional<std::chrono::seconds> retry_after_;
+};
+
+} // namespace hdikafka::inline v0_1
+
+#endif
+
+// -------- hdikafka/detail/emulator/federation.hpp
+
+// A federated credential of the emulated application's registration.
+#ifndef HDIKAFKA_DETAIL_EMULATOR_FEDERATION_HPP
+#define HDIKAFKA_DETAIL_EMULATOR_FEDERATION_HPP
+
+namespace hdikafka::inline v0_1 {
+
+/// Whose assertions stand for the application, as Entra's registration has it: those of one issuer about one
+/// subject, such as a Kubernetes cluster's about a service account.
+class emulator_federated_credential
+{
+public:
+    /// The assertion's `iss` and `sub`, to the letter, and the keys that the issuer signs with: a JSON Web
+    /// Key Set, or public keys or certificates as PEM text. RSA only: Entra takes no assertion but of RS256.
+    emulator_federated_credential(std::string issuer, std::string subject, std::string keys)
+        : issuer_(std::move(issuer)), subject_(std::move(subject)), keys_(std::move(keys))
+    {}
+
+    /// What `aud` must be, or have among others: "api://AzureADTokenExchange" by default.
+    emulator_federated_credential& audience(std::string value) &
+    {
+        audience_ = std::move(value);
+        return *this;
+    }
+    emulator_federated_credential&& audience(std::string value) &&
+    {
+        return std::move(audience(std::move(value)));
+    }
+
+    /// The constructor's first argument.
+    std::string const& issuer() const noexcept { return issuer_; }
+    /// Its second.
+    std::string const& subject() const noexcept { return subject_; }
+    std::string const& audience() const noexcept { return audience_; }
+    /// Its third.
+    std::string const& keys() const noexcept { return keys_; }
+
+private:
+    std::string issuer_;
+    std::string subject_;
+    std::string audience_ = "api://AzureADTokenExchange";
+    std::string keys_;
 };
 
 } // namespace hdikafka::inline v0_1
@@ -502,6 +576,23 @@ public:
     }
     std::string const& federated_assertion() const noexcept { return federated_assertion_; }
 
+    /// Another federated credential of the application: its assertions are verified, with the five minutes
+    /// that Entra grants to clocks. None by default.
+    emulator_options& federated_credential(emulator_federated_credential value) &
+    {
+        federated_credentials_.push_back(std::move(value));
+        return *this;
+    }
+    emulator_options&& federated_credential(emulator_federated_credential value) &&
+    {
+        return std::move(federated_credential(std::move(value)));
+    }
+    /// All arguments of federated_credential().
+    std::vector<emulator_federated_credential> const& federated_credentials() const noexcept
+    {
+        return federated_credentials_;
+    }
+
     /// Whether the application is in the cluster's security group. If not, its tokens are good but every
     /// REST call is answered with 403.
     emulator_options& in_security_group(bool value) & { return set(in_security_group_, value); }
@@ -555,10 +646,18 @@ public:
 
     /// The file in which Azure Arc's clients find the key that they are asked for. The emulator writes a new
     /// key to it whenever it asks, and removes it at its end. Clients insist on a name that ends in ".key",
-    /// in /var/opt/azcmagent/tokens. Empty, the default, means that there is no such endpoint: 404.
+    /// in /var/opt/azcmagent/tokens. A file that is there before it asks for the first one is left alone, and
+    /// it answers with 500. Empty, the default, means that there is no such endpoint: 404.
     emulator_options& arc_key_file(std::string path) & { return set(arc_key_file_, std::move(path)); }
     emulator_options&& arc_key_file(std::string path) && { return moved(arc_key_file_, std::move(path)); }
     std::string const& arc_key_file() const noexcept { return arc_key_file_; }
+
+    /// Whether other programs may do by requests what tests do by the emulator's functions: POST
+    /// /emulator/trim and so on, without a token; GET /emulator lists all. What an action does is at
+    /// emulator's function of its name. Only where address() is a loopback address. Off by default.
+    emulator_options& admin(bool value) & { return set(admin_, value); }
+    emulator_options&& admin(bool value) && { return moved(admin_, value); }
+    bool admin() const noexcept { return admin_; }
 
     /// How long metadata goes on showing what it showed before a topic was created or deleted, as the
     /// proxy's cache does. Producing and consuming see the change at once: they ask the brokers.
@@ -647,17 +746,33 @@ public:
     emulator_options&& empty_in_gaps(bool value) && { return std::move(empty_in_gaps(value)); }
     bool empty_in_gaps() const noexcept { return quirks_.empty_in_gaps(); }
 
-    /// The largest request body; a larger one is answered with 413.
+    /// The largest request body; a larger one is answered with 413. Without a good token, which is asked for
+    /// before a body is read, nobody may send more than 64 KiB.
     emulator_options& max_body(std::size_t value) & { return set(max_body_, value); }
     emulator_options&& max_body(std::size_t value) && { return moved(max_body_, value); }
     std::size_t max_body() const noexcept { return max_body_; }
+
+    /// How many bytes of requests and answers all connections hold together, beyond the first 16 KiB of each.
+    /// Connections that have shown no good token may have a quarter of it. A request for which there is no
+    /// room, and a read whose answer has none, is answered with 503 and a Retry-After, and the connection is
+    /// closed. A body that alone is larger is answered with 413.
+    emulator_options& max_buffered_bytes(std::size_t value) & { return set(max_buffered_bytes_, value); }
+    emulator_options&& max_buffered_bytes(std::size_t value) && { return moved(max_buffered_bytes_, value); }
+    std::size_t max_buffered_bytes() const noexcept { return max_buffered_bytes_; }
 
     /// How many connections each listener serves at a time. More wait to be accepted.
     emulator_options& max_connections(std::size_t value) & { return set(max_connections_, value); }
     emulator_options&& max_connections(std::size_t value) && { return moved(max_connections_, value); }
     std::size_t max_connections() const noexcept { return max_connections_; }
 
-    /// How long a connection may stand still, idle or in the middle of a request, before it is closed.
+    /// How long a request may take from its first byte to its last, however steadily it comes; then the
+    /// connection is closed.
+    emulator_options& request_timeout(milliseconds value) & { return set(request_timeout_, value); }
+    emulator_options&& request_timeout(milliseconds value) && { return moved(request_timeout_, value); }
+    milliseconds request_timeout() const noexcept { return request_timeout_; }
+
+    /// How long a connection may stand still, idle or in the middle of a request, before it is closed. An
+    /// answer has to be taken in this time.
     emulator_options& idle_timeout(milliseconds value) & { return set(idle_timeout_, value); }
     emulator_options&& idle_timeout(milliseconds value) && { return moved(idle_timeout_, value); }
     milliseconds idle_timeout() const noexcept { return idle_timeout_; }
@@ -687,6 +802,7 @@ private:
     std::string client_secret_ = "emulator-secret";
     std::string client_certificates_;
     std::string federated_assertion_;
+    std::vector<emulator_federated_credential> federated_credentials_;
     bool in_security_group_ = true;
     std::chrono::seconds token_lifetime_{3599};
     std::optional<std::chrono::seconds> token_refresh_in_;
@@ -695,6 +811,7 @@ private:
     std::string identity_header_ = "emulator-identity-header";
     std::string user_assigned_identity_;
     std::string arc_key_file_;
+    bool admin_ = false;
     milliseconds visibility_delay_{0};
     milliseconds latency_{0};
     std::size_t read_cap_ = 6'000'000;
@@ -710,7 +827,9 @@ private:
     int out_of_range_status_ = 400;
     emulator_quirks quirks_;
     std::size_t max_body_ = std::size_t{16} << 20;
-    std::size_t max_connections_ = 4'096;
+    std::size_t max_buffered_bytes_ = std::size_t{256} << 20;
+    std::size_t max_connections_ = 1'024;
+    milliseconds request_timeout_{60'000};
     milliseconds idle_timeout_{60'000};
 };
 
@@ -841,7 +960,6 @@ private:
 
 #include <limits>
 #include <map>
-#include <string_view>
 
 namespace hdikafka::inline v0_1 {
 
@@ -1381,6 +1499,8 @@ inline result<emulator_certificate> make_emulator_certificate(std::vector<std::s
 #include <openssl/err.h>
 #include <openssl/rsa.h>
 
+#include <charconv>
+#include <system_error>
 #include <variant>
 
 namespace hdikafka::inline v0_1::detail::emulation {
@@ -1398,12 +1518,25 @@ public:
 class verified_assertion
 {
 public:
-    std::string audience;
+    std::vector<std::string> audiences; ///< One or more: `aud` may be a list (RFC 7519 §4.1.3).
     std::string issuer;
     std::string subject;
     std::string id;                         ///< Empty when there is none.
     std::optional<std::int64_t> not_before; ///< Seconds since 1970, like expires.
     std::int64_t expires = 0;
+
+    bool is_for(std::string_view audience) const
+    {
+        return std::ranges::find(audiences, audience) != audiences.end();
+    }
+    /// For messages: the audience, or all of them.
+    std::string audience_text() const
+    {
+        std::string out;
+        for (auto const& each : audiences)
+            out += (out.empty() ? "" : ", ") + each;
+        return out;
+    }
 };
 
 /// A certificate that the app registration knows: what the portal calls "Certificates & secrets".
@@ -1449,6 +1582,7 @@ class assertion_head
 {
 public:
     std::string algorithm;
+    std::string key_id;                ///< `kid`; empty when there is none.
     std::optional<std::string> sha1;   ///< `x5t`, 20 bytes.
     std::optional<std::string> sha256; ///< `x5t#S256`, 32 bytes.
     std::optional<std::string> leaf;   ///< The first of `x5c`, DER.
@@ -1461,6 +1595,8 @@ bool read_thumbprint(json_reader& in, std::optional<std::string>& out, std::size
     std::string text;
     if (!read_text(in, text))
         return false;
+    if (text.ends_with('=')) // from Python's MSAL, and Entra does not mind
+        text.pop_back();
     out = base64_decode(text, base64_form::url);
     return out && out->size() == size;
 }
@@ -1475,6 +1611,7 @@ bool read_certificates(json_reader& in, std::optional<std::string>& leaf)
                           std::string text;
                           if (!read_text(in, text))
                               return false;
+                          std::erase(text, '\n'); // Python's MSAL takes them out of PEM as they are
                           auto der = base64_decode(text, base64_form::standard);
                           if (!der)
                               return false;
@@ -1499,6 +1636,8 @@ std::optional<assertion_head> read_assertion_head(std::string_view json)
     bool const read = read_object(in, [&](std::string_view name) {
         if (name == "alg")
             return read_text(in, out.algorithm);
+        if (name == "kid")
+            return read_text(in, out.key_id);
         if (name == "x5t")
             return read_thumbprint(in, out.sha1, 20);
         if (name == "x5t#S256")
@@ -1511,16 +1650,38 @@ std::optional<assertion_head> read_assertion_head(std::string_view json)
     return read && in.finish() ? std::optional(std::move(out)) : std::nullopt;
 }
 
+/// Reads a text, or a list of texts.
+template <class = void>
+bool read_audiences(json_reader& in, std::vector<std::string>& out)
+{
+    out.clear();
+    auto const read_one = [&] { return read_text(in, out.emplace_back()) && !out.back().empty(); };
+    return (in.peek() == json_kind::array ? read_array(in, read_one) : read_one()) && !out.empty();
+}
+
+/// Reads a time, whose fraction is passed over: Python's MSAL sends one (RFC 7519 §2, NumericDate).
+template <class = void>
+bool read_time(json_reader& in, std::optional<std::int64_t>& out)
+{
+    std::string_view text;
+    if (in.peek() != json_kind::number || !in.value(text) ||
+        text.find_first_of("eE") != std::string_view::npos)
+        return false;
+    std::size_t const whole = std::min(text.find('.'), text.size());
+    std::int64_t& time = out.emplace();
+    auto const [end, fault] = std::from_chars(text.data(), text.data() + whole, time);
+    return fault == std::errc() && end == text.data() + whole;
+}
+
 template <class = void>
 std::optional<verified_assertion> read_assertion_claims(std::string_view json)
 {
     verified_assertion out;
     std::optional<std::int64_t> expires;
     json_reader in(json);
-    auto const read_time = [&in](std::optional<std::int64_t>& time) { return in.integer(time.emplace()); };
     bool const read = read_object(in, [&](std::string_view name) {
         if (name == "aud")
-            return read_text(in, out.audience);
+            return read_audiences(in, out.audiences);
         if (name == "iss")
             return read_text(in, out.issuer);
         if (name == "sub")
@@ -1528,12 +1689,12 @@ std::optional<verified_assertion> read_assertion_claims(std::string_view json)
         if (name == "jti")
             return read_text(in, out.id);
         if (name == "nbf")
-            return read_time(out.not_before);
+            return read_time(in, out.not_before);
         if (name == "exp")
-            return read_time(expires);
+            return read_time(in, expires);
         return in.skip();
     });
-    bool const whole = read && in.finish() && expires && !out.audience.empty() && !out.issuer.empty() &&
+    bool const whole = read && in.finish() && expires && !out.audiences.empty() && !out.issuer.empty() &&
                        !out.subject.empty();
     if (!whole)
         return std::nullopt;
@@ -1558,51 +1719,84 @@ bool signed_with(EVP_PKEY* key, bool pss, std::string_view text, std::string_vie
     return good;
 }
 
-/// Takes a client's JWT apart and verifies its signature with the certificate that its header names.
-template <class = void>
-std::variant<verified_assertion, assertion_fault>
-verify_client_assertion(std::string_view jwt, std::vector<registered_certificate> const& registered)
+/// A JWT taken apart, and nothing of it verified.
+class read_assertion
 {
-    auto const malformed = [](std::string_view why) {
-        return assertion_fault{50027, "JWT token is invalid or malformed. (" + std::string(why) + ")"};
-    };
+public:
+    assertion_head head;
+    verified_assertion claims; ///< If it turns out to be.
+    std::string_view text;     ///< What is signed.
+    std::string signature;
+};
+
+inline assertion_fault malformed_assertion(std::string_view why)
+{
+    return assertion_fault{50027, "JWT token is invalid or malformed. (" + std::string(why) + ")"};
+}
+
+template <class = void>
+std::variant<read_assertion, assertion_fault> read_client_assertion(std::string_view jwt)
+{
     auto const first = jwt.find('.');
     auto const second = jwt.find('.', first == std::string_view::npos ? first : first + 1);
     if (second == std::string_view::npos)
-        return malformed("It is not three parts with dots between them.");
+        return malformed_assertion("It is not three parts with dots between them.");
     auto const header_json = base64_decode(jwt.substr(0, first), base64_form::url);
     auto const claims_json = base64_decode(jwt.substr(first + 1, second - first - 1), base64_form::url);
-    auto const signature = base64_decode(jwt.substr(second + 1), base64_form::url);
+    auto signature = base64_decode(jwt.substr(second + 1), base64_form::url);
     if (!header_json || !claims_json || !signature)
-        return malformed("A part is not base64url without padding.");
-    auto const head = read_assertion_head(*header_json);
+        return malformed_assertion("A part is not base64url without padding.");
+    auto head = read_assertion_head(*header_json);
     if (!head)
-        return malformed("The header is not the JSON that it should be.");
+        return malformed_assertion("The header is not the JSON that it should be.");
     auto claims = read_assertion_claims(*claims_json);
     if (!claims)
-        return malformed("The claims are not JSON with aud, iss, sub and exp.");
-    bool const pss = head->algorithm == "PS256";
-    if (head->critical || (!pss && head->algorithm != "RS256"))
-        return malformed("The header asks for what the emulator does not know: it takes PS256 and RS256.");
-    if (!head->sha1 && !head->sha256)
-        return malformed(
+        return malformed_assertion("The claims are not JSON with aud, iss, sub and exp.");
+    return read_assertion{std::move(*head), std::move(*claims), jwt.substr(0, second), std::move(*signature)};
+}
+
+/// Verifies an assertion's signature with the certificate that its header names.
+template <class = void>
+std::optional<assertion_fault> verify_certificate(read_assertion const& assertion,
+                                                  std::vector<registered_certificate> const& registered)
+{
+    auto const& head = assertion.head;
+    bool const pss = head.algorithm == "PS256";
+    if (head.critical || (!pss && head.algorithm != "RS256"))
+        return malformed_assertion(
+            "The header asks for what the emulator does not know: it takes PS256 and RS256.");
+    if (!head.sha1 && !head.sha256)
+        return malformed_assertion(
             "No certificate SHA-1 thumbprint or certificate SHA-256 thumbprint is in the header.");
 
     auto const known = std::ranges::find_if(registered, [&head](registered_certificate const& each) {
-        return head->sha1.value_or(each.sha1) == each.sha1 &&
-               head->sha256.value_or(each.sha256) == each.sha256;
+        return head.sha1.value_or(each.sha1) == each.sha1 && head.sha256.value_or(each.sha256) == each.sha256;
     });
     if (known == registered.end())
         return assertion_fault{700027,
                                "The certificate with identifier used to sign the client assertion is not "
                                "registered on application. [Reason - The key was not found.]"};
-    if (head->leaf.value_or(known->der) != known->der)
+    if (head.leaf.value_or(known->der) != known->der)
         return assertion_fault{
             700027, "Client assertion failed signature validation. (The first certificate of x5c is not "
                     "the one of the thumbprint.)"};
-    if (!signed_with(known->key.get(), pss, jwt.substr(0, second), *signature))
+    if (!signed_with(known->key.get(), pss, assertion.text, assertion.signature))
         return assertion_fault{700027, "Client assertion failed signature validation."};
-    return std::move(*claims);
+    return std::nullopt;
+}
+
+/// Both for a client's JWT.
+template <class = void>
+std::variant<verified_assertion, assertion_fault>
+verify_client_assertion(std::string_view jwt, std::vector<registered_certificate> const& registered)
+{
+    auto read = read_client_assertion(jwt);
+    if (auto* const fault = std::get_if<assertion_fault>(&read))
+        return std::move(*fault);
+    auto& assertion = std::get<read_assertion>(read);
+    if (auto fault = verify_certificate(assertion, registered))
+        return std::move(*fault);
+    return std::move(assertion.claims);
 }
 
 /// Judges the time, with the five minutes that Entra grants to clocks.
@@ -1619,6 +1813,232 @@ inline std::optional<assertion_fault> judge_assertion_time(verified_assertion co
                                        (claims.not_before ? std::to_string(*claims.not_before) : "any") +
                                        " until " + std::to_string(claims.expires) + ".)"};
 }
+
+} // namespace hdikafka::inline v0_1::detail::emulation
+
+#endif
+
+// -------- hdikafka/detail/emulator/federated_assertion.hpp
+
+// The authority's side of a federated assertion: whether an issuer that the application trusts signed it, and
+// about whom. Entra's error codes and words are imitated as far as programs look at them.
+#ifndef HDIKAFKA_DETAIL_EMULATOR_FEDERATED_ASSERTION_HPP
+#define HDIKAFKA_DETAIL_EMULATOR_FEDERATED_ASSERTION_HPP
+
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/param_build.h>
+
+namespace hdikafka::inline v0_1::detail::emulation {
+
+using bignum_ptr = openssl_handle<BIGNUM, &BN_free>;
+using param_builder_ptr = openssl_handle<OSSL_PARAM_BLD, &OSSL_PARAM_BLD_free>;
+using params_ptr = openssl_handle<OSSL_PARAM, &OSSL_PARAM_free>;
+using pkey_context_ptr = openssl_handle<EVP_PKEY_CTX, &EVP_PKEY_CTX_free>;
+
+/// One of the keys that an issuer signs with.
+class federated_key
+{
+public:
+    std::string id; ///< `kid`; empty when it has none, as in PEM.
+    pkey_ptr key;   ///< Public, RSA.
+};
+
+/// Null when the numbers, big-endian, are no key.
+template <class = void>
+pkey_ptr rsa_public_key(std::string_view modulus, std::string_view exponent)
+{
+    auto const number = [](std::string_view bytes) {
+        return bignum_ptr(BN_bin2bn(reinterpret_cast<unsigned char const*>(bytes.data()),
+                                    static_cast<int>(bytes.size()), nullptr));
+    };
+    bignum_ptr const n = number(modulus);
+    bignum_ptr const e = number(exponent);
+    param_builder_ptr const builder(OSSL_PARAM_BLD_new());
+    pkey_context_ptr const context(EVP_PKEY_CTX_new_from_name(nullptr, "RSA", nullptr));
+    EVP_PKEY* made = nullptr;
+    if (!n || !e || !builder || !context || BN_is_zero(n.get()) == 1 || BN_is_zero(e.get()) == 1 ||
+        OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, n.get()) != 1 ||
+        OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, e.get()) != 1)
+        return {};
+    params_ptr const params(OSSL_PARAM_BLD_to_param(builder.get()));
+    if (!params || EVP_PKEY_fromdata_init(context.get()) != 1 ||
+        EVP_PKEY_fromdata(context.get(), &made, EVP_PKEY_PUBLIC_KEY, params.get()) != 1)
+        return {};
+    return pkey_ptr(made);
+}
+
+/// One key of a set: RSA, or none of ours.
+template <class = void>
+bool read_web_key(json_reader& in, std::vector<federated_key>& out)
+{
+    std::string kind;
+    std::string id;
+    std::string modulus;
+    std::string exponent;
+    bool const read = read_object(in, [&](std::string_view name) {
+        if (name == "kty")
+            return read_text(in, kind);
+        if (name == "kid")
+            return read_text(in, id);
+        if (name == "n")
+            return read_text(in, modulus);
+        if (name == "e")
+            return read_text(in, exponent);
+        return in.skip();
+    });
+    if (!read || kind != "RSA")
+        return read;
+    auto const n = base64_decode(modulus, base64_form::url);
+    auto const e = base64_decode(exponent, base64_form::url);
+    if (!n || !e)
+        return false;
+    federated_key& made = out.emplace_back();
+    made.id = std::move(id);
+    made.key = rsa_public_key(*n, *e);
+    return bool(made.key);
+}
+
+template <class = void>
+bool read_web_keys(std::string_view json, std::vector<federated_key>& out)
+{
+    json_reader in(json);
+    return read_object(in,
+                       [&](std::string_view name) {
+                           return name == "keys" ? read_array(in, [&] { return read_web_key(in, out); })
+                                                 : in.skip();
+                       }) &&
+           in.finish();
+}
+
+/// Null when the block of that name holds no key.
+template <class = void>
+pkey_ptr public_key_of(std::string_view name, unsigned char const* der, long size)
+{
+    if (name == PEM_STRING_PUBLIC)
+        return pkey_ptr(d2i_PUBKEY(nullptr, &der, size));
+    x509_ptr const certificate(d2i_X509(nullptr, &der, size));
+    return certificate ? pkey_ptr(X509_get_pubkey(certificate.get())) : pkey_ptr();
+}
+
+/// Public keys and certificates; anything else between them is passed over.
+template <class = void>
+bool read_pem_keys(std::string_view pem, std::vector<federated_key>& out)
+{
+    bio_ptr const in(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+    char* name = nullptr;
+    char* header = nullptr;
+    unsigned char* der = nullptr;
+    long size = 0;
+    bool good = true;
+    while (good && PEM_read_bio(in.get(), &name, &header, &der, &size) == 1) {
+        if (std::string_view const kind = name; kind == PEM_STRING_PUBLIC || kind == PEM_STRING_X509) {
+            pkey_ptr& key = out.emplace_back().key;
+            key = public_key_of(kind, der, size);
+            good = key && EVP_PKEY_get_base_id(key.get()) == EVP_PKEY_RSA;
+        }
+        OPENSSL_free(name);
+        OPENSSL_free(header);
+        OPENSSL_free(der);
+    }
+    return good && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+}
+
+/// A JSON Web Key Set, or PEM text.
+template <class = void>
+result<std::vector<federated_key>> read_federated_keys(std::string_view text)
+{
+    std::vector<federated_key> out;
+    ERR_clear_error();
+    bool const is_json = json_reader(text).peek() == json_kind::object;
+    bool const read = is_json ? read_web_keys(text, out) : read_pem_keys(text, out);
+    ERR_clear_error();
+    if (!read)
+        return error(errc::invalid_option,
+                     is_json ? "a federated credential's keys: the set is damaged"
+                             : "a federated credential's keys: one is damaged or not for RSA");
+    if (out.empty())
+        return error(errc::invalid_option,
+                     "a federated credential's keys: there is none for RSA in the text");
+    return out;
+}
+
+/// The federated credentials of the application.
+class emulator_federation
+{
+public:
+    /// What cannot be read is left out: see check_options().
+    explicit emulator_federation(std::vector<emulator_federated_credential> const& credentials)
+    {
+        for (auto const& each : credentials)
+            if (auto keys = read_federated_keys(each.keys()))
+                list_.push_back(trusted{each, std::move(keys).value()});
+    }
+
+    bool empty() const noexcept { return list_.empty(); }
+
+    /// Why an assertion is refused, its time aside.
+    std::optional<assertion_fault> verify(read_assertion const& assertion) const
+    {
+        auto const& head = assertion.head;
+        auto const& claims = assertion.claims;
+        if (head.critical || head.algorithm != "RS256")
+            return malformed_assertion(
+                "A federated assertion is signed with RS256, and its header has no crit.");
+        auto candidates = list_of([&](auto const& each) { return each.issuer() == claims.issuer; });
+        if (candidates.empty())
+            return no_match(700211, "issuer", claims.issuer);
+        narrow(candidates, [&](auto const& each) { return each.subject() == claims.subject; });
+        if (candidates.empty())
+            return no_match(700213, "subject", claims.subject);
+        narrow(candidates, [&](auto const& each) { return claims.is_for(each.audience()); });
+        if (candidates.empty())
+            return no_match(700212, "audience", claims.audience_text());
+        bool found = false;
+        for (trusted const* const each : candidates)
+            for (federated_key const& key : each->keys) {
+                if (!key.id.empty() && !head.key_id.empty() && key.id != head.key_id)
+                    continue;
+                found = true;
+                if (signed_with(key.key.get(), false, assertion.text, assertion.signature))
+                    return std::nullopt;
+            }
+        return assertion_fault{50013, std::string("Assertion failed signature validation.") +
+                                          (found ? "" : " [Reason - The key was not found.]")};
+    }
+
+private:
+    class trusted
+    {
+    public:
+        emulator_federated_credential credential;
+        std::vector<federated_key> keys;
+    };
+
+    template <class Predicate>
+    std::vector<trusted const*> list_of(Predicate good) const
+    {
+        std::vector<trusted const*> out;
+        for (auto const& each : list_)
+            if (good(each.credential))
+                out.push_back(&each);
+        return out;
+    }
+
+    template <class Predicate>
+    static void narrow(std::vector<trusted const*>& list, Predicate good)
+    {
+        std::erase_if(list, [&good](trusted const* each) { return !good(each->credential); });
+    }
+
+    static assertion_fault no_match(int code, std::string_view what, std::string_view presented)
+    {
+        return assertion_fault{code, "No matching federated identity record found for presented assertion " +
+                                         std::string(what) + " '" + std::string(presented) + "'."};
+    }
+
+    std::vector<trusted> list_;
+};
 
 } // namespace hdikafka::inline v0_1::detail::emulation
 
@@ -1861,14 +2281,22 @@ inline result<void> check_options(emulator_options const& options)
     if (!options.client_certificates().empty())
         if (auto const read = read_registered_certificates(options.client_certificates()); !read)
             return read.error();
+    for (auto const& each : options.federated_credentials()) {
+        if (each.issuer().empty() || each.subject().empty() || each.audience().empty())
+            return wrong("a federated credential has an issuer, a subject and an audience");
+        if (auto const read = read_federated_keys(each.keys()); !read)
+            return read.error();
+    }
     if (options.identity_header().empty() || !has_no_control(options.identity_header()) ||
         !has_no_control(options.arc_key_file()))
         return wrong("the identity header or the path of Arc's key cannot stand in a header field");
     if (options.token_lifetime().count() < 0 ||
         options.token_refresh_in().value_or(std::chrono::seconds()).count() < 0 ||
         options.visibility_delay().count() < 0 || options.latency().count() < 0 ||
-        options.idle_timeout().count() <= 0)
+        options.idle_timeout().count() <= 0 || options.request_timeout().count() <= 0)
         return wrong("a time is negative");
+    if (options.admin() && !options.address().starts_with("127.") && options.address() != "::1")
+        return wrong("admin(true) needs a loopback address: whoever reaches the emulator could break it");
     int const status = options.out_of_range_status();
     if (status != 200 && !is_refusal(status))
         return wrong("out_of_range_status is 200 or 400 to 599");
@@ -1876,6 +2304,92 @@ inline result<void> check_options(emulator_options const& options)
         return wrong("a maximum is less than 1");
     return check_quirks(options.quirks());
 }
+
+} // namespace hdikafka::inline v0_1::detail::emulation
+
+#endif
+
+// -------- hdikafka/detail/emulator/connection_budget.hpp
+
+// How many bytes the emulator's connections hold together: a pure decision, behind a lock.
+#ifndef HDIKAFKA_DETAIL_EMULATOR_CONNECTION_BUDGET_HPP
+#define HDIKAFKA_DETAIL_EMULATOR_CONNECTION_BUDGET_HPP
+
+#include <mutex>
+
+namespace hdikafka::inline v0_1::detail::emulation {
+
+/// A little is each connection's own and not counted, so that ordinary requests always pass; the number of
+/// connections bounds it. Of the rest, those that have shown no good token may have a quarter: they cannot
+/// keep out those that have. From any thread.
+class connection_budget
+{
+public:
+    static constexpr std::size_t own = 16 * 1024;
+
+    class share;
+
+    explicit connection_budget(std::size_t most) noexcept : most_(most) {}
+
+    std::size_t used() const
+    {
+        std::lock_guard const lock(mutex_);
+        return known_ + strangers_;
+    }
+
+private:
+    mutable std::mutex mutex_;
+    std::size_t most_;
+    std::size_t known_ = 0;     ///< What connections with a good token hold.
+    std::size_t strangers_ = 0; ///< What all others do.
+};
+
+/// What one connection has of it, given back at its end.
+class connection_budget::share
+{
+public:
+    explicit share(connection_budget& all) noexcept : all_(all) {}
+    share(share const&) = delete;
+    share& operator=(share const&) = delete;
+    ~share() { hold(0, known_); }
+
+    /// The connection wants to hold `bytes` in all from now on. When that is more than there is room for,
+    /// false; then nothing has changed.
+    bool try_hold(std::size_t bytes, bool known)
+    {
+        std::lock_guard const lock(all_.mutex_);
+        std::size_t const wanted = counted(bytes);
+        std::size_t const others = all_.known_ + all_.strangers_ - held_;
+        std::size_t const strangers = all_.strangers_ - (known_ ? 0 : held_);
+        bool const fits = wanted <= all_.most_ - std::min(all_.most_, others) &&
+                          (known || wanted <= all_.most_ / 4 - std::min(all_.most_ / 4, strangers));
+        if (fits || wanted <= held_)
+            change(wanted, known);
+        return fits || wanted <= held_;
+    }
+
+    /// It holds them, whether there is room or not.
+    void hold(std::size_t bytes, bool known)
+    {
+        std::lock_guard const lock(all_.mutex_);
+        change(counted(bytes), known);
+    }
+
+private:
+    static std::size_t counted(std::size_t bytes) noexcept { return bytes > own ? bytes - own : 0; }
+
+    void change(std::size_t wanted, bool known) noexcept
+    {
+        (known_ ? all_.known_ : all_.strangers_) -= held_;
+        held_ = wanted;
+        known_ = known;
+        (known_ ? all_.known_ : all_.strangers_) += held_;
+    }
+
+    connection_budget& all_;
+    std::size_t held_ = 0;
+    bool known_ = false;
+};
 
 } // namespace hdikafka::inline v0_1::detail::emulation
 
@@ -1905,6 +2419,14 @@ public:
     std::string_view body;
     std::uint64_t connection = 0; ///< Counts connections from 1.
     bool plain = false;           ///< It came without TLS, to where only the managed identities are.
+};
+
+/// What is to be done about a body that is yet to come.
+enum class emulator_welcome : unsigned char
+{
+    refused, ///< The head alone decides the answer.
+    little,  ///< Anybody may send a little here.
+    all,     ///< Whoever asks has a good token.
 };
 
 /// What the server does with an answer.
@@ -2104,6 +2626,7 @@ public:
         head_.restart();
         head_.append(body_.surplus());
         body_ = body_reader(limits_);
+        body_size_.reset();
         skipped_empty_line_ = header_done_ = expects_continue_ = keep_alive_ = false;
         stage_ = stage::head;
         read_head();
@@ -2136,8 +2659,18 @@ public:
     /// Whether the client waits for `100 Continue` before it sends the body.
     bool expects_continue() const noexcept { return stage_ == stage::body && expects_continue_; }
 
-    /// Whether the client lets the connection go on after the answer.
-    bool keep_alive() const noexcept { return done() && keep_alive_; }
+    /// How long the body is said to be; nothing when it comes in chunks. Once the head is done.
+    std::optional<std::uint64_t> body_size() const noexcept { return body_size_; }
+
+    /// Bounds the body of this request, of which less has come: more is a fault, as with the limits.
+    void limit_body(std::size_t most)
+    {
+        body_.limit(most);
+        look_at_body();
+    }
+
+    /// Whether the client lets the connection go on after the answer. Once the head is done.
+    bool keep_alive() const noexcept { return header_done_ && keep_alive_; }
 
 private:
     friend class message_parser<request_parser>;
@@ -2204,6 +2737,8 @@ private:
         }
         keep_alive_ = !framing.close();
         expects_continue_ = equals_ignoring_case(field("expect").value_or(""), "100-continue");
+        if (!framing.chunked())
+            body_size_ = framing.length().value_or(0);
         if (framing.chunked())
             body_.start_chunked();
         else if (framing.length())
@@ -2230,6 +2765,7 @@ private:
     http_limits limits_;
     std::size_t method_size_ = 0;
     std::size_t target_size_ = 0;
+    std::optional<std::uint64_t> body_size_;
     int other_status_ = 400; ///< Of a fault that has no status of its own.
     bool skipped_empty_line_ = false;
     bool expects_continue_ = false;
@@ -2305,24 +2841,33 @@ private:
     std::optional<tls_stream> tls_;
 };
 
+/// Whom a connection asks what to do. From any thread.
+class emulator_desk
+{
+public:
+    std::function<emulator_welcome(emulator_request const&)> look; ///< About a body that is yet to come.
+    std::function<emulator_answer(emulator_request const&)> handle;
+};
+
 /// Everything of a connection but its constructor and post_close() runs on the socket's strand.
 class emulator_connection : public std::enable_shared_from_this<emulator_connection>
 {
 public:
-    using handler = std::function<emulator_answer(emulator_request const&)>;
-
-    /// Speaks TLS if there is a context for it.
+    /// Speaks TLS if there is a context for it. The desk keeps the budget.
     emulator_connection(net::ip::tcp::socket socket, net::ssl::context* context, std::uint64_t number,
-                        emulator_options const& options, handler handle)
+                        emulator_options const& options, connection_budget& budget, emulator_desk desk)
         : stream_(std::move(socket), context),
           watchdog_(stream_.get_executor()),
           pause_(stream_.get_executor()),
-          reader_(http_limits().body(options.max_body())),
+          limits_(http_limits().body(std::min(options.max_body(), options.max_buffered_bytes()))),
+          reader_(limits_),
           number_(number),
           plain_(context == nullptr),
           idle_timeout_(options.idle_timeout()),
+          request_timeout_(options.request_timeout()),
           latency_(options.latency()),
-          handle_(std::move(handle))
+          desk_(std::move(desk)),
+          share_(budget)
     {}
 
     net::any_io_executor get_executor() { return stream_.get_executor(); }
@@ -2347,8 +2892,11 @@ public:
     }
 
 private:
+    using time_point = net::steady_timer::time_point;
+
     static constexpr milliseconds handshake_timeout{10'000};
     static constexpr milliseconds farewell_timeout{2'000};
+    static constexpr std::size_t little = 64 * 1024; ///< What a stranger's body may have.
 
     net::awaitable<void> converse()
     {
@@ -2368,38 +2916,79 @@ private:
     /// One request and its answer. Whether another may follow.
     net::awaitable<bool> serve_one()
     {
-        bool const complete = co_await read_request();
-        if (reader_.failed()) {
-            emulator_answer const refusal = proxy_error(reader_.fault_status(), reader_.cause());
-            co_await write(render(refusal, false));
-            co_await part();
+        known_ = crowded_ = false;
+        request_end_.reset();
+        bool read = co_await read_while(&emulator_connection::in_head);
+        bool const early = read && in_body() && !welcome();
+        if (read && !early)
+            read = co_await read_while(&emulator_connection::in_body);
+        if (crowded_ || reader_.failed()) {
+            co_await part(refusal());
             co_return false;
         }
-        if (!complete || closed_)
+        if (!read || closed_)
             co_return false;
-        bool in_time = co_await rest(latency_);
+        bool const in_time = co_await rest(latency_);
         if (!in_time)
             co_return false;
-        emulator_answer const answer = handle_(request());
-        in_time = co_await rest(answer.delay);
-        if (!in_time)
-            co_return false;
-        if (answer.action == emulator_action::drop)
+        bool const going_on = co_await answer(early);
+        co_return going_on;
+    }
+
+    /// Whether the body is to be read before the answer.
+    bool welcome()
+    {
+        emulator_welcome const welcome = desk_.look(request());
+        known_ = welcome == emulator_welcome::all;
+        if (welcome == emulator_welcome::little)
+            reader_.limit_body(little);
+        return welcome != emulator_welcome::refused;
+    }
+
+    /// `early`: the body is yet to come, and nobody wants it. A short one is taken all the same, so that the
+    /// connection can go on; not when the client may keep it to itself, as it may after `Expect`.
+    net::awaitable<bool> answer(bool early)
+    {
+        bool const short_one =
+            !reader_.expects_continue() && reader_.body_size() && *reader_.body_size() <= little;
+        bool const keep_alive = reader_.keep_alive() && (!early || short_one);
+        emulator_answer answer = desk_.handle(request());
+        bool going_on = co_await rest(answer.delay);
+        if (going_on && early && short_one && answer.action != emulator_action::send)
+            going_on =
+                co_await read_while(&emulator_connection::in_body); // a reset would say more than nothing
+        if (!going_on || answer.action == emulator_action::drop)
             co_return false;
         if (answer.action == emulator_action::stall) {
             co_await outwait();
             co_return false;
         }
-        bool const keep_alive = reader_.keep_alive();
-        bool const head = reader_.method() == "HEAD";
-        bool const written = co_await write(render(answer, keep_alive, head));
-        if (!written)
+        std::string text = render(answer, keep_alive, reader_.method() == "HEAD");
+        std::string().swap(answer.body);
+        crowded_ = !may_hold(text.size());
+        if (crowded_)
+            text = refusal();
+        if (crowded_ || !keep_alive) {
+            co_await part(std::move(text));
             co_return false;
-        if (!keep_alive)
-            co_await part();
-        else
+        }
+        going_on = co_await write(std::move(text));
+        request_end_.reset();
+        if (going_on && early)
+            going_on = co_await read_while(&emulator_connection::in_body);
+        if (going_on)
             reader_.reset();
-        co_return keep_alive;
+        co_return going_on;
+    }
+
+    /// Of answers only those to reads are large and can be asked for again.
+    bool may_hold(std::size_t answer)
+    {
+        std::size_t const all = reader_.memory() + answer;
+        if (reader_.method() == "GET")
+            return share_.try_hold(all, true);
+        share_.hold(all, known_);
+        return true;
     }
 
     /// False when the connection was closed meanwhile.
@@ -2414,11 +3003,14 @@ private:
         co_return !cancelled && !closed_;
     }
 
-    /// Whether a whole request came; if not, the peer has gone or sent what is none.
-    net::awaitable<bool> read_request()
+    bool in_head() const { return !reader_.header_done() && !reader_.failed(); }
+    bool in_body() const { return reader_.header_done() && !reader_.done() && !reader_.failed(); }
+
+    /// False when the peer has gone, or there is no room for more; the reader says if it has sent nonsense.
+    net::awaitable<bool> read_while(bool (emulator_connection::*in_part)() const)
     {
         bool continued = false;
-        while (!reader_.done() && !reader_.failed()) {
+        while ((this->*in_part)()) {
             if (reader_.expects_continue() && !std::exchange(continued, true)) {
                 bool const written = co_await write("HTTP/1.1 100 Continue\r\n\r\n");
                 if (!written)
@@ -2426,14 +3018,17 @@ private:
             }
             net::error_code failure;
             std::span<char> const room = reader_.prepare();
-            allow(idle_timeout_);
+            crowded_ = !share_.try_hold(reader_.memory(), known_);
+            if (crowded_)
+                co_return false;
+            allow_reading();
             std::size_t const count = co_await stream_.async_read_some(
                 net::buffer(room.data(), room.size()), net::redirect_error(net::use_awaitable, failure));
             if (failure)
                 co_return false;
             reader_.commit(count);
         }
-        co_return reader_.done();
+        co_return true;
     }
 
     emulator_request request() const
@@ -2449,7 +3044,8 @@ private:
         out.identity_header = reader_.field("x-identity-header");
         out.request_id =
             reader_.field("x-ms-client-request-id").value_or(reader_.field("client-request-id").value_or(""));
-        out.body = reader_.body();
+        if (reader_.done())
+            out.body = reader_.body();
         out.connection = number_;
         out.plain = plain_;
         return out;
@@ -2464,9 +3060,25 @@ private:
         co_return !failure;
     }
 
-    /// Says close_notify, then takes what the peer still sends: a reset would overtake the answer.
-    net::awaitable<void> part()
+    /// Why there is no other answer.
+    std::string refusal() const
     {
+        emulator_answer out = proxy_error(reader_.fault_status(), reader_.cause());
+        if (crowded_)
+            out = proxy_error(503, "the emulator holds as many bytes of requests and answers as it may")
+                      .field("Retry-After", "1");
+        return render(out, false);
+    }
+
+    /// The last answer and close_notify; then takes what the peer still sends: a reset would overtake the
+    /// answer.
+    net::awaitable<void> part(std::string last)
+    {
+        reader_ = request_parser(limits_);
+        share_.hold(last.size(), known_);
+        bool const written = co_await write(std::move(last));
+        if (!written)
+            co_return;
         net::error_code failure;
         allow(std::min(farewell_timeout, idle_timeout_));
         if (auto* const tls = stream_.tls())
@@ -2482,16 +3094,28 @@ private:
     net::awaitable<void> outwait()
     {
         net::error_code failure;
-        deadline_ = net::steady_timer::time_point::max();
+        deadline_ = time_point::max();
         while (!failure)
             co_await stream_.async_read_some(net::buffer(discarded_),
                                              net::redirect_error(net::use_awaitable, failure));
     }
 
-    /// How long what comes next may take.
-    void allow(milliseconds time)
+    /// The next bytes may be awaited as long as the connection may stand still, and the last ones of a
+    /// request no longer than it may take in all.
+    void allow_reading()
     {
-        deadline_ = net::steady_timer::clock_type::now() + time;
+        time_point const now = net::steady_timer::clock_type::now();
+        if (!request_end_ && reader_.started())
+            request_end_ = now + request_timeout_;
+        allow_until(std::min(now + idle_timeout_, request_end_.value_or(time_point::max())));
+    }
+
+    /// How long what comes next may take.
+    void allow(milliseconds time) { allow_until(net::steady_timer::clock_type::now() + time); }
+
+    void allow_until(time_point end)
+    {
+        deadline_ = end;
         if (deadline_ < watchdog_.expiry())
             watch();
     }
@@ -2524,14 +3148,20 @@ private:
     emulator_stream stream_;
     net::steady_timer watchdog_;
     net::steady_timer pause_;
-    net::steady_timer::time_point deadline_;
+    time_point deadline_;
+    std::optional<time_point> request_end_; ///< When the last byte of the request has to be there.
+    http_limits limits_;
     request_parser reader_;
     bool closed_ = false;
+    bool known_ = false;   ///< The request under way has shown a good token.
+    bool crowded_ = false; ///< There is no room for what it wants to hold.
     std::uint64_t number_;
     bool plain_;
     milliseconds idle_timeout_;
+    milliseconds request_timeout_;
     milliseconds latency_;
-    handler handle_;
+    emulator_desk desk_;
+    connection_budget::share share_;
     std::array<char, 4096> discarded_{};
 };
 
@@ -2539,268 +3169,67 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/emulator/authority.hpp
+// -------- hdikafka/detail/emulator/key_file.hpp
 
-// The pretend authority: who may have a token, and whose tokens are good. Entra's error codes and words are
-// imitated as far as programs look at them.
-#ifndef HDIKAFKA_DETAIL_EMULATOR_AUTHORITY_HPP
-#define HDIKAFKA_DETAIL_EMULATOR_AUTHORITY_HPP
+// The file by which Azure Arc's agent tells who may read its files.
+#ifndef HDIKAFKA_DETAIL_EMULATOR_KEY_FILE_HPP
+#define HDIKAFKA_DETAIL_EMULATOR_KEY_FILE_HPP
 
 namespace hdikafka::inline v0_1::detail::emulation {
 
-/// Fills the bytes with randomness.
-using emulator_random = std::function<void(std::span<unsigned char>)>;
+#if __has_include(<sys/file.h>)
 
-/// A request on its way to an answer, with what else it takes to make one.
-class emulator_visit
+/// Holds one key at a time, for its owner alone; gone at the end. A file that somebody else has put there is
+/// never touched. Not synchronised.
+class emulator_key_file
 {
 public:
-    emulator_request const& request;
-    emulator_time now;
-    emulator_random const& random;
-};
+    explicit emulator_key_file(std::string path) : path_(std::move(path)) {}
 
-inline constexpr std::string_view emulator_scope = "https://hib.azurehdinsight.net/.default";
+    emulator_key_file(emulator_key_file const&) = delete;
+    emulator_key_file& operator=(emulator_key_file const&) = delete;
 
-inline std::string random_hex(emulator_random const& random, std::size_t bytes)
-{
-    std::string raw(bytes, '\0');
-    random(std::span(reinterpret_cast<unsigned char*>(raw.data()), raw.size()));
-    std::string out;
-    out.reserve(2 * bytes);
-    for (char const c : raw) {
-        out += "0123456789abcdef"[static_cast<unsigned char>(c) >> 4];
-        out += "0123456789abcdef"[static_cast<unsigned char>(c) & 15];
-    }
-    return out;
-}
-
-inline std::string random_uuid(emulator_random const& random)
-{
-    std::string out = random_hex(random, 16);
-    out[12] = '4';
-    out[16] = "89ab"[static_cast<unsigned char>(out[16]) % 4];
-    for (std::size_t const dash : {8U, 13U, 18U, 23U})
-        out.insert(dash, 1, '-');
-    return out;
-}
-
-/// Claims that are asked for are a JSON object (OpenID Connect Core §5.5).
-inline bool valid_claims(std::string_view text)
-{
-    json_reader in(text);
-    return in.peek() == json_kind::object && in.skip() && in.finish();
-}
-
-/// Why the authority refuses.
-class emulator_refusal
-{
-public:
-    int status;
-    std::string_view error;
-    int code; ///< The number behind AADSTS.
-    std::string description;
-};
-
-/// What a REST call's token is worth.
-enum class emulator_admission : unsigned char
-{
-    admitted,
-    no_token,
-    unknown_token,
-    expired_token,
-    other_claims, ///< The token was not asked for with the claims that are required.
-    outside_group,
-};
-
-class emulator_authority
-{
-public:
-    explicit emulator_authority(emulator_options options)
-        : options_(std::move(options)), certificates_(registered(options_))
-    {}
-
-    emulator_options const& options() const noexcept { return options_; }
-    std::string const& required_claims() const noexcept { return required_claims_; }
-
-    std::optional<emulator_refusal> check_tenant(std::string_view tenant) const
+    ~emulator_key_file()
     {
-        if (equals_ignoring_case(tenant, options_.tenant()))
-            return std::nullopt;
-        return emulator_refusal{400, "invalid_tenant", 90002,
-                                "Tenant '" + std::string(tenant) +
-                                    "' not found. Check to make sure you have the correct tenant ID."};
+        if (is_ours())
+            ::unlink(path_.c_str());
     }
 
-    /// Checks a token request's form in the order in which Entra does. `token_url`: where it was sent.
-    std::optional<emulator_refusal> check_request(emulator_pairs const& form, std::string_view token_url,
-                                                  emulator_time now) const
+    /// Puts the key in the place of the last one, whole: a reader sees either of them.
+    bool write(std::string_view key)
     {
-        for (std::string_view const name : {"grant_type", "client_id", "scope", "client_secret",
-                                            "client_assertion", "client_assertion_type", "claims"})
-            if (count(form, name) > 1)
-                return emulator_refusal{400, "invalid_request", 9000411,
-                                        "The request is not properly formatted. The parameter '" +
-                                            std::string(name) + "' is duplicated."};
-        auto const grant_type = single_value(form, "grant_type");
-        if (!grant_type)
-            return missing("grant_type");
-        if (*grant_type != "client_credentials")
-            return emulator_refusal{400, "unsupported_grant_type", 70003,
-                                    "The app requested an unsupported grant type '" +
-                                        std::string(*grant_type) + "'."};
-        auto const client_id = single_value(form, "client_id");
-        if (!client_id)
-            return missing("client_id");
-        auto const scope = single_value(form, "scope");
-        if (!scope)
-            return missing("scope");
-        if (!equals_ignoring_case(*client_id, options_.client_id()))
-            return emulator_refusal{400, "unauthorized_client", 700016,
-                                    "Application with identifier '" + std::string(*client_id) +
-                                        "' was not found in the directory '" + options_.tenant() + "'."};
-        if (*scope != emulator_scope)
-            return check_scope(*scope);
-        if (auto const claims = single_value(form, "claims"); claims && !valid_claims(*claims))
-            return emulator_refusal{400, "invalid_request", 9002313,
-                                    "Invalid request. Request is malformed or invalid. (The parameter "
-                                    "'claims' is not a JSON object.)"};
-        if (auto const assertion = single_value(form, "client_assertion"))
-            return check_assertion(form, *assertion, token_url, now);
-        auto const secret = single_value(form, "client_secret");
-        if (!secret)
-            return emulator_refusal{401, "invalid_client", 7000216,
-                                    "'client_assertion', 'client_secret' or 'request' is required for the "
-                                    "'client_credentials' grant type."};
-        if (*secret != options_.client_secret())
-            return emulator_refusal{401, "invalid_client", 7000215,
-                                    "Invalid client secret provided. Ensure the secret being sent in the "
-                                    "request is the client secret value, not the client secret ID."};
-        return std::nullopt;
+        try {
+            replacing_file fresh(path_, 0600);
+            fresh.file().write(key);
+            if (is_ours())
+                fresh.put();
+            else
+                fresh.put_first();
+            made_.emplace(fresh.file().about());
+            return true;
+        } catch (error const&) {
+            return false;
+        }
     }
-
-    /// A new token, about as long as Entra's, with the claims that were asked for, if any.
-    std::string issue(emulator_time now, emulator_random const& random, std::string_view claims = "")
-    {
-        std::erase_if(tokens_, [now](auto const& entry) { return entry.second.expiry <= now; });
-        if (tokens_.size() >= max_tokens)
-            tokens_.erase(tokens_.begin());
-        std::string token = random_hex(random, 600);
-        tokens_.insert_or_assign(token, issued_token{now + options_.token_lifetime(), std::string(claims)});
-        return token;
-    }
-
-    emulator_admission admit(std::optional<std::string_view> authorization, emulator_time now) const
-    {
-        if (!authorization)
-            return emulator_admission::no_token;
-        std::size_t const blank = authorization->find(' ');
-        if (blank == std::string_view::npos ||
-            !equals_ignoring_case(authorization->substr(0, blank), "Bearer"))
-            return emulator_admission::no_token;
-        auto const found = tokens_.find(trim_blanks(authorization->substr(blank)));
-        if (found == tokens_.end())
-            return emulator_admission::unknown_token;
-        if (found->second.expiry <= now)
-            return emulator_admission::expired_token;
-        if (!required_claims_.empty() && found->second.claims != required_claims_)
-            return emulator_admission::other_claims;
-        return options_.in_security_group() ? emulator_admission::admitted
-                                            : emulator_admission::outside_group;
-    }
-
-    /// Refuses every token given out until now.
-    void expire_all()
-    {
-        for (auto& [token, issued] : tokens_)
-            issued.expiry = emulator_time::min();
-    }
-
-    /// Admits only tokens that were asked for with exactly these claims; any again when they are empty.
-    void require_claims(std::string claims) { required_claims_ = std::move(claims); }
-
-    void in_security_group(bool member) { options_.in_security_group(member); }
-    void client_secret(std::string secret) { options_.client_secret(std::move(secret)); }
 
 private:
-    static constexpr std::size_t max_tokens = 10'000;
+    bool is_ours() const noexcept { return made_ && made_->is_at(path_); }
 
-    class issued_token
-    {
-    public:
-        emulator_time expiry;
-        std::string claims; ///< As they stood in the request.
-    };
-
-    static std::vector<registered_certificate> registered(emulator_options const& options)
-    {
-        auto read = read_registered_certificates(options.client_certificates());
-        return read ? std::move(read).value() : std::vector<registered_certificate>(); // see check_options()
-    }
-
-    std::optional<emulator_refusal> check_assertion(emulator_pairs const& form, std::string_view assertion,
-                                                    std::string_view token_url, emulator_time now) const
-    {
-        constexpr std::string_view jwt_bearer = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-        if (single_value(form, "client_assertion_type") != jwt_bearer)
-            return emulator_refusal{400, "invalid_request", 900144,
-                                    "The request body must contain the following parameter: "
-                                    "'client_assertion_type', which is " +
-                                        std::string(jwt_bearer) + "."};
-        if (!options_.federated_assertion().empty() && assertion == options_.federated_assertion())
-            return std::nullopt;
-        auto const refuse = [](int code, std::string description) {
-            return emulator_refusal{401, "invalid_client", code, std::move(description)};
-        };
-        auto const verified = verify_client_assertion(assertion, certificates_);
-        if (auto const* const fault = std::get_if<assertion_fault>(&verified))
-            return refuse(fault->code, fault->description);
-        auto const& claims = std::get<verified_assertion>(verified);
-        if (claims.issuer != options_.client_id() || claims.subject != options_.client_id())
-            return refuse(700021,
-                          "Client assertion application identifier doesn't match 'client_id' parameter.");
-        if (claims.audience != token_url)
-            return refuse(700023, "Client assertion audience claim does not match Realm issuer. (It is '" +
-                                      claims.audience + "' instead of '" + std::string(token_url) + "'.)");
-        if (auto const fault = judge_assertion_time(claims, now))
-            return refuse(fault->code, fault->description);
-        return std::nullopt;
-    }
-
-    static std::size_t count(emulator_pairs const& form, std::string_view name)
-    {
-        std::size_t found = 0;
-        for (auto const& [key, value] : form)
-            found += key == name ? 1 : 0;
-        return found;
-    }
-
-    static emulator_refusal missing(std::string_view name)
-    {
-        return emulator_refusal{400, "invalid_request", 900144,
-                                "The request body must contain the following parameter: '" +
-                                    std::string(name) + "'."};
-    }
-
-    static emulator_refusal check_scope(std::string_view scope)
-    {
-        if (scope.ends_with("/.default") && scope.find(' ') == std::string_view::npos)
-            return emulator_refusal{400, "invalid_resource", 500011,
-                                    "The resource principal named " +
-                                        std::string(scope.substr(0, scope.size() - 9)) +
-                                        " was not found in the tenant. (The emulator knows only " +
-                                        std::string(emulator_scope) + ".)"};
-        return emulator_refusal{400, "invalid_scope", 1002012,
-                                "The provided value for scope " + std::string(scope) +
-                                    " is not valid. Client credential flows must have a scope value with "
-                                    "/.default suffixed to the resource identifier."};
-    }
-
-    emulator_options options_; ///< With what has been changed since.
-    std::vector<registered_certificate> certificates_;
-    std::string required_claims_;
-    std::map<std::string, issued_token, std::less<>> tokens_;
+    std::string path_;
+    std::optional<file_identity> made_;
 };
+
+#else
+
+class emulator_key_file
+{
+public:
+    explicit emulator_key_file(std::string const&) {}
+
+    bool write(std::string_view) { return false; }
+};
+
+#endif
 
 } // namespace hdikafka::inline v0_1::detail::emulation
 
@@ -2891,6 +3320,20 @@ public:
             return no_topic(name);
         take(found);
         return {};
+    }
+
+    /// Deletes it and makes it anew, as it was created but without a record.
+    result<void> recreate(std::string_view name)
+    {
+        auto const found = topics_.find(name);
+        if (found == topics_.end())
+            return no_topic(name);
+        emulator_topic const old = take(found);
+        emulator_topic_config config;
+        config.partition_count = static_cast<std::int32_t>(old.partitions.size());
+        config.replication_factor = old.replication_factor;
+        config.properties = old.properties;
+        return add(old.name, std::move(config));
     }
 
     /// All records or none. With `refused` > 0 the first ones of that number are refused one by one
@@ -3163,6 +3606,1226 @@ private:
     std::size_t stored_bytes_ = 0;
     topic_map topics_;
     topic_map ghosts_; ///< Deleted topics that metadata still shows.
+};
+
+} // namespace hdikafka::inline v0_1::detail::emulation
+
+#endif
+
+// -------- hdikafka/detail/emulator/codec.hpp
+
+// The proxy's JSON from its own side: what a create and a produce ask for, checked strictly, and the answers'
+// parts.
+#ifndef HDIKAFKA_DETAIL_EMULATOR_CODEC_HPP
+#define HDIKAFKA_DETAIL_EMULATOR_CODEC_HPP
+
+namespace hdikafka::inline v0_1::detail::emulation {
+
+inline error bad_body(std::string const& what) { return error(errc::bad_request, what); }
+
+/// The body's syntax, and that it is an object: after this a fault can only be one of what is in it.
+inline result<void> check_object(std::string_view body)
+{
+    if (body.empty())
+        return bad_body("the request needs a body");
+    json_reader in(body);
+    if (!in.skip() || !in.finish())
+        return bad_body("the body is not valid JSON, at byte " + std::to_string(in.position()));
+    if (json_reader(body).peek() != json_kind::object)
+        return bad_body("the body must be an object");
+    return {};
+}
+
+/// `{name: string | number | boolean…}`; any name is taken that could be Kafka's.
+inline result<void> read_properties(json_reader& in, std::map<std::string, std::string>& out)
+{
+    if (in.peek() != json_kind::object)
+        return bad_body("topic_properties must be an object");
+    std::string_view name;
+    in.enter_object();
+    while (in.next_member(name)) {
+        std::string const quoted = "topic_properties: " + excerpt(name) + " ";
+        if (!valid_emulator_topic(name))
+            return bad_body(quoted + "is not a property's name: 1 to 249 of [a-zA-Z0-9._-]");
+        json_kind const kind = in.peek();
+        if (kind != json_kind::string && kind != json_kind::number && kind != json_kind::boolean)
+            return bad_body(quoted + "must be a string, a number or a boolean");
+        std::string_view value;
+        in.value(value);
+        if (!out.emplace(name, value).second)
+            return bad_body(quoted + "is given twice");
+    }
+    return {};
+}
+
+/// The body of a create, which may be empty.
+inline result<emulator_topic_config> read_topic_config(std::string_view body)
+{
+    emulator_topic_config out;
+    if (body.empty())
+        return out;
+    if (auto valid = check_object(body); !valid)
+        return valid.error();
+    json_reader in(body);
+    bool has_properties = false;
+    std::string_view name;
+    in.enter_object();
+    while (in.next_member(name)) {
+        std::string const quoted = excerpt(name) + " ";
+        bool const count = name == "partition_count";
+        if (count || name == "replication_factor") {
+            auto& member = count ? out.partition_count : out.replication_factor;
+            if (member)
+                return bad_body(quoted + "is given twice");
+            if (!read_int32(in, member.emplace()))
+                return bad_body(quoted + "must be an integer of 32 bits");
+        } else if (name == "topic_properties") {
+            if (std::exchange(has_properties, true))
+                return bad_body(quoted + "is given twice");
+            if (auto read = read_properties(in, out.properties); !read)
+                return read.error();
+        } else {
+            return bad_body(quoted +
+                            "is not known; known are partition_count, replication_factor, topic_properties");
+        }
+    }
+    return out;
+}
+
+/// One of a produce's records; `in` stands before it.
+inline result<emulator_new_record> read_new_record(json_reader& in, std::string const& where)
+{
+    if (in.peek() != json_kind::object)
+        return bad_body(where + "must be an object");
+    emulator_new_record out;
+    bool has_value = false;
+    std::string_view name;
+    std::string_view text;
+    in.enter_object();
+    while (in.next_member(name)) {
+        bool const twice = (name == "key" && out.key) || (name == "partition" && out.partition) ||
+                           (name == "value" && has_value);
+        if (twice)
+            return bad_body(where + excerpt(name) + " is given twice");
+        if (name == "key") {
+            in.value(text);
+            out.key = text;
+            out.key_bytes = key_bytes(text);
+        } else if (name == "value") {
+            has_value = in.value(text);
+            out.value = text;
+        } else if (name == "partition") {
+            std::int64_t partition = 0;
+            if (!in.integer(partition))
+                return bad_body(where + "'partition' must be an integer");
+            out.partition = partition;
+        } else {
+            return bad_body(where + excerpt(name) + " is not known; known are key, partition, value");
+        }
+    }
+    if (!has_value)
+        return bad_body(where + "'value' is missing");
+    return out;
+}
+
+/// The body of a produce.
+inline result<std::vector<emulator_new_record>> read_new_records(std::string_view body)
+{
+    if (auto valid = check_object(body); !valid)
+        return valid.error();
+    json_reader in(body);
+    std::vector<emulator_new_record> out;
+    bool found = false;
+    std::string_view name;
+    in.enter_object();
+    while (in.next_member(name)) {
+        if (name != "records")
+            return bad_body(excerpt(name) + " is not known; known is records");
+        if (std::exchange(found, true))
+            return bad_body("'records' is given twice");
+        if (in.peek() != json_kind::array)
+            return bad_body("'records' must be an array");
+        in.enter_array();
+        while (in.next_element()) {
+            auto record = read_new_record(in, "records[" + std::to_string(out.size()) + "]: ");
+            if (!record)
+                return record.error();
+            out.push_back(std::move(record).value());
+        }
+    }
+    if (out.empty())
+        return bad_body(found ? "'records' is empty" : "'records' is missing");
+    return out;
+}
+
+/// `count` items in brackets, of which `append(out, n)` writes the nth.
+template <class Append>
+void append_list(std::string& out, std::size_t count, Append append)
+{
+    out += '[';
+    for (std::size_t n = 0; n < count; ++n) {
+        if (n > 0)
+            out += ',';
+        append(out, n);
+    }
+    out += ']';
+}
+
+inline void append_broker(std::string& out, std::size_t index)
+{
+    emulator_broker_endpoint const& broker = emulator_broker_endpoints[index];
+    out += R"({"hostName":)" + json_text(broker.host) + R"(,"port":)" + std::to_string(broker.port) +
+           R"(,"id":)" + std::to_string(broker.id) + R"(,"rack":)" + json_text(broker.rack) + '}';
+}
+
+/// The leader's member with a comma behind it, if there is one.
+inline void append_leader(std::string& out, emulator_topic const& topic, std::size_t id, bool led,
+                          emulator_leaderless form)
+{
+    if (!led && form == emulator_leaderless::no_member)
+        return;
+    out += R"("leader":)";
+    if (led)
+        append_broker(out, topic.replica(id, 0));
+    else
+        out += form == emulator_leaderless::null_leader ? "null"
+                                                        : R"({"hostName":"","port":-1,"id":-1,"rack":null})";
+    out += ',';
+}
+
+inline void append_partition(std::string& out, emulator_topic const& topic, std::size_t id, emulator_time now,
+                             emulator_quirks const& quirks)
+{
+    emulator_log const& log = topic.partitions[id];
+    bool const led = topic.has_leader(id, now);
+    out += R"({"partition_id":)" + std::to_string(id) + ',';
+    auto const offsets = led ? emulator_leaderless_offsets::kept : quirks.leaderless_offsets();
+    if (offsets == emulator_leaderless_offsets::negative)
+        out += R"("earliest_offset":-1,"latest_offset":-1,)";
+    if (offsets == emulator_leaderless_offsets::kept)
+        out += R"("earliest_offset":)" + std::to_string(log.earliest()) + R"(,"latest_offset":)" +
+               std::to_string(log.latest()) + ',';
+    append_leader(out, topic, id, led, quirks.leaderless());
+    std::string replicas;
+    append_list(replicas, static_cast<std::size_t>(topic.replication_factor),
+                [&](std::string& to, std::size_t n) { append_broker(to, topic.replica(id, n)); });
+    out += R"("replicas":)" + replicas + R"(,"isr":)" + (led ? replicas : "[]") + '}';
+}
+
+/// A key or a value in the form that was chosen.
+inline void append_payload(std::string& out, std::string_view json, emulator_value_form form)
+{
+    bool const as_text = form == emulator_value_form::text && !json.starts_with('"') && json != "null";
+    if (as_text)
+        out += json_text(json);
+    else
+        out += json;
+}
+
+inline void append_record(std::string& out, emulator_record const& record, emulator_value_form form)
+{
+    out += '{';
+    if (record.key) {
+        out += "\"key\":";
+        append_payload(out, *record.key, form);
+        out += ',';
+    }
+    out += "\"value\":";
+    append_payload(out, record.value, form);
+    out += ",\"partition\":";
+    append_json_integer(out, record.partition);
+    out += ",\"offset\":";
+    append_json_integer(out, record.offset);
+    if (record.timestamp) {
+        out += ",\"timestamp\":";
+        append_json_integer(out, record.timestamp->time_since_epoch().count());
+    }
+    out += ",\"timestampType\":\"CREATE_TIME\"}";
+}
+
+/// One entry of a produce's `offsets`. Error code 1 is a Kafka error that is not worth a retry.
+inline void append_placement(std::string& out, emulator_placement const& placement)
+{
+    out += R"({"partition":)" + std::to_string(placement.partition) + R"(,"offset":)" +
+           std::to_string(placement.offset);
+    out += placement.refused ? ",\"error_code\":1,\"error\":\"the record was refused\"}"
+                             : ",\"error_code\":null,\"error\":null}";
+}
+
+} // namespace hdikafka::inline v0_1::detail::emulation
+
+#endif
+
+// -------- hdikafka/detail/emulator/admin_arguments.hpp
+
+// What the emulator is told from outside: the members of a request's body, each with its kind, and their
+// values.
+#ifndef HDIKAFKA_DETAIL_EMULATOR_ADMIN_ARGUMENTS_HPP
+#define HDIKAFKA_DETAIL_EMULATOR_ADMIN_ARGUMENTS_HPP
+
+namespace hdikafka::inline v0_1::detail::emulation {
+
+enum class admin_kind : unsigned char
+{
+    any,
+    flag,
+    text,
+    word, ///< One of the member's words.
+    object,
+    small, ///< An integer from 0 that fits into 32 bits.
+    count, ///< An integer from 0.
+    time,  ///< Milliseconds since 1970, also before it.
+};
+
+/// What a member of a body is, in whatever action it stands.
+class admin_member
+{
+public:
+    constexpr admin_member(std::string_view of, admin_kind what, bool or_null = false,
+                           std::string_view some = "")
+        : name(of), kind(what), nullable(or_null), words(some)
+    {}
+
+    std::string_view name;
+    admin_kind kind;
+    bool nullable;
+    std::string_view words; ///< With blanks between them, in the order of their enumeration.
+};
+
+inline constexpr std::string_view route_words =
+    "brokers topics partitions partition create_topic delete_topic produce consume token "
+    "openid_configuration "
+    "instance_discovery imds app_service_identity arc_identity status other";
+inline constexpr std::string_view next_offset_words = "exact asked behind absent absurd";
+
+inline constexpr std::array<admin_member, 40> admin_members{{
+    {"after", admin_kind::object},
+    {"claims", admin_kind::object, true},
+    {"count", admin_kind::count},
+    {"delay_ms", admin_kind::small},
+    {"empty_in_gaps", admin_kind::flag},
+    {"fault", admin_kind::word, false, "answer drop_request drop_answer stall slow"},
+    {"first", admin_kind::count},
+    {"gap_next_offset", admin_kind::word, true, next_offset_words},
+    {"key", admin_kind::any},
+    {"last", admin_kind::count},
+    {"leaderless", admin_kind::word, false, "null_leader no_member negative_id"},
+    {"leaderless_offsets", admin_kind::word, false, "negative absent kept"},
+    {"leaderless_status", admin_kind::small},
+    {"leaders_after_ms", admin_kind::small},
+    {"max_read_bytes", admin_kind::count, true},
+    {"member", admin_kind::flag},
+    {"missing_topic_hangs", admin_kind::flag},
+    {"ms", admin_kind::small},
+    {"node_delay_ms", admin_kind::small},
+    {"node_looks", admin_kind::count},
+    {"nodes", admin_kind::small},
+    {"offset", admin_kind::count},
+    {"on", admin_kind::word, false, route_words},
+    {"partition", admin_kind::small},
+    {"partitions", admin_kind::small},
+    {"partitions_after_ms", admin_kind::small},
+    {"reads", admin_kind::count},
+    {"requests", admin_kind::count},
+    {"retry_after", admin_kind::small},
+    {"route", admin_kind::word, false, route_words},
+    {"secret", admin_kind::text},
+    {"silent_next_offset", admin_kind::word, true, next_offset_words},
+    {"status", admin_kind::small},
+    {"status_needs_token", admin_kind::flag},
+    {"text", admin_kind::text},
+    {"times", admin_kind::count},
+    {"timestamp", admin_kind::time, true},
+    {"topic", admin_kind::text},
+    {"total", admin_kind::small},
+    {"value", admin_kind::any},
+}};
+
+/// The words of a text with blanks between them.
+inline std::vector<std::string_view> words_of(std::string_view text)
+{
+    std::vector<std::string_view> out;
+    while (!text.empty()) {
+        out.push_back(text.substr(0, text.find(' ')));
+        text.remove_prefix(std::min(out.back().size() + 1, text.size()));
+    }
+    return out;
+}
+
+inline std::string with_commas(std::string_view words)
+{
+    std::string out;
+    for (std::string_view const word : words_of(words))
+        out += (out.empty() ? "" : ", ") + std::string(word);
+    return out;
+}
+
+inline admin_member const* find_admin_member(std::string_view name)
+{
+    auto const* const found = std::ranges::find(admin_members, name, &admin_member::name);
+    return found == admin_members.end() ? nullptr : found;
+}
+
+/// The members of a body, all of them of their kinds. Their texts are the body's.
+class admin_arguments
+{
+public:
+    bool has(std::string_view name) const { return values_.contains(name); }
+    /// Whether it is there and no null.
+    bool set(std::string_view name) const { return has(name) && raw(name) != "null"; }
+    /// Its JSON.
+    std::string_view raw(std::string_view name) const { return values_.find(name)->second; }
+
+    bool flag(std::string_view name) const { return raw(name) == "true"; }
+
+    std::string text(std::string_view name) const
+    {
+        std::string out;
+        json_reader in(set(name) ? raw(name) : "\"\"");
+        read_text(in, out);
+        return out;
+    }
+
+    std::int64_t number(std::string_view name, std::int64_t otherwise = 0) const
+    {
+        std::int64_t out = otherwise;
+        if (set(name))
+            json_reader(raw(name)).integer(out);
+        return out;
+    }
+    std::size_t count(std::string_view name, std::size_t otherwise = 0) const
+    {
+        return set(name) ? static_cast<std::size_t>(number(name)) : otherwise;
+    }
+    std::int32_t small(std::string_view name, std::int32_t otherwise = 0) const
+    {
+        return static_cast<std::int32_t>(number(name, otherwise));
+    }
+    std::optional<std::int32_t> optional_small(std::string_view name) const
+    {
+        return set(name) ? std::optional(small(name)) : std::nullopt;
+    }
+    milliseconds time(std::string_view name) const { return milliseconds(number(name)); }
+
+    /// What the word stands for.
+    template <class Enumeration>
+    Enumeration word(std::string_view name) const
+    {
+        auto const words = words_of(find_admin_member(name)->words);
+        auto const at = std::ranges::find(words, text(name)) - words.begin();
+        return static_cast<Enumeration>(at);
+    }
+    template <class Enumeration>
+    std::optional<Enumeration> optional_word(std::string_view name) const
+    {
+        return set(name) ? std::optional(word<Enumeration>(name)) : std::nullopt;
+    }
+
+    void add(std::string_view name, std::string_view json) { values_.emplace(name, json); }
+
+private:
+    std::map<std::string_view, std::string_view> values_;
+};
+
+/// What is wrong with a member's value, or nothing.
+inline std::string fault_of(admin_member const& member, std::string_view json)
+{
+    json_reader in(json);
+    json_kind const kind = in.peek();
+    if (member.nullable && kind == json_kind::null)
+        return {};
+    std::string const or_null = member.nullable ? " or null" : "";
+    std::int64_t number = 0;
+    std::string text;
+    switch (member.kind) {
+    case admin_kind::any: return {};
+    case admin_kind::flag: return kind == json_kind::boolean ? "" : "must be true or false" + or_null;
+    case admin_kind::text: return read_text(in, text) ? "" : "must be a string" + or_null;
+    case admin_kind::object: return kind == json_kind::object ? "" : "must be an object" + or_null;
+    case admin_kind::time: return in.integer(number) ? "" : "must be an integer" + or_null;
+    case admin_kind::word:
+        if (read_text(in, text))
+            for (std::string_view const word : words_of(member.words))
+                if (word == text)
+                    return {};
+        return "must be one of " + with_commas(member.words) + or_null;
+    default: break;
+    }
+    bool const small = member.kind == admin_kind::small;
+    std::int64_t const most =
+        small ? std::numeric_limits<std::int32_t>::max() : std::numeric_limits<std::int64_t>::max();
+    if (in.integer(number) && number >= 0 && number <= most)
+        return {};
+    return (small ? "must be an integer from 0 to " + std::to_string(most) : "must be an integer from 0") +
+           or_null;
+}
+
+/// Reads a body, which may be empty: an object with these members, of which those without '?' must be there.
+inline result<admin_arguments> read_admin_arguments(std::string_view body, std::string_view members)
+{
+    admin_arguments out;
+    if (body.empty())
+        body = "{}";
+    if (auto const valid = check_object(body); !valid)
+        return valid.error();
+    auto const allowed = words_of(members);
+    json_reader in(body);
+    std::string_view name;
+    std::string_view json;
+    in.enter_object();
+    while (in.next_member(name)) {
+        std::string const quoted = excerpt(name) + " ";
+        if (std::ranges::none_of(allowed,
+                                 [name](auto word) { return word.substr(0, word.find('?')) == name; }))
+            return bad_body(quoted + "is not known here" +
+                            (members.empty() ? "" : "; known are " + with_commas(members)));
+        if (out.has(name))
+            return bad_body(quoted + "is given twice");
+        in.value(json);
+        if (auto const fault = fault_of(*find_admin_member(name), json); !fault.empty())
+            return bad_body(quoted + fault);
+        out.add(name, json);
+    }
+    for (std::string_view const word : allowed)
+        if (!word.ends_with('?') && !out.has(word))
+            return bad_body(std::string(word) + " is missing");
+    return out;
+}
+
+} // namespace hdikafka::inline v0_1::detail::emulation
+
+#endif
+
+// -------- hdikafka/detail/emulator/authority.hpp
+
+// The pretend authority: who may have a token, and whose tokens are good. Entra's error codes and words are
+// imitated as far as programs look at them.
+#ifndef HDIKAFKA_DETAIL_EMULATOR_AUTHORITY_HPP
+#define HDIKAFKA_DETAIL_EMULATOR_AUTHORITY_HPP
+
+namespace hdikafka::inline v0_1::detail::emulation {
+
+/// Fills the bytes with randomness.
+using emulator_random = std::function<void(std::span<unsigned char>)>;
+
+/// A request on its way to an answer, with what else it takes to make one.
+class emulator_visit
+{
+public:
+    emulator_request const& request;
+    emulator_time now;
+    emulator_random const& random;
+};
+
+inline constexpr std::string_view emulator_scope = "https://hib.azurehdinsight.net/.default";
+
+inline std::string random_hex(emulator_random const& random, std::size_t bytes)
+{
+    std::string raw(bytes, '\0');
+    random(std::span(reinterpret_cast<unsigned char*>(raw.data()), raw.size()));
+    std::string out;
+    out.reserve(2 * bytes);
+    for (char const c : raw) {
+        out += "0123456789abcdef"[static_cast<unsigned char>(c) >> 4];
+        out += "0123456789abcdef"[static_cast<unsigned char>(c) & 15];
+    }
+    return out;
+}
+
+inline std::string random_uuid(emulator_random const& random)
+{
+    std::string out = random_hex(random, 16);
+    out[12] = '4';
+    out[16] = "89ab"[static_cast<unsigned char>(out[16]) % 4];
+    for (std::size_t const dash : {8U, 13U, 18U, 23U})
+        out.insert(dash, 1, '-');
+    return out;
+}
+
+/// Claims that are asked for are a JSON object (OpenID Connect Core §5.5).
+inline bool valid_claims(std::string_view text)
+{
+    json_reader in(text);
+    return in.peek() == json_kind::object && in.skip() && in.finish();
+}
+
+/// Why the authority refuses.
+class emulator_refusal
+{
+public:
+    int status;
+    std::string_view error;
+    int code; ///< The number behind AADSTS.
+    std::string description;
+};
+
+/// What a REST call's token is worth.
+enum class emulator_admission : unsigned char
+{
+    admitted,
+    no_token,
+    unknown_token,
+    expired_token,
+    other_claims, ///< The token was not asked for with the claims that are required.
+    outside_group,
+};
+
+class emulator_authority
+{
+public:
+    explicit emulator_authority(emulator_options options)
+        : options_(std::move(options)),
+          certificates_(registered(options_)),
+          federation_(options_.federated_credentials())
+    {}
+
+    emulator_options const& options() const noexcept { return options_; }
+    std::string const& required_claims() const noexcept { return required_claims_; }
+
+    std::optional<emulator_refusal> check_tenant(std::string_view tenant) const
+    {
+        if (equals_ignoring_case(tenant, options_.tenant()))
+            return std::nullopt;
+        return emulator_refusal{400, "invalid_tenant", 90002,
+                                "Tenant '" + std::string(tenant) +
+                                    "' not found. Check to make sure you have the correct tenant ID."};
+    }
+
+    /// Checks a token request's form in the order in which Entra does. `token_url`: where it was sent.
+    std::optional<emulator_refusal> check_request(emulator_pairs const& form, std::string_view token_url,
+                                                  emulator_time now) const
+    {
+        for (std::string_view const name : {"grant_type", "client_id", "scope", "client_secret",
+                                            "client_assertion", "client_assertion_type", "claims"})
+            if (count(form, name) > 1)
+                return emulator_refusal{400, "invalid_request", 9000411,
+                                        "The request is not properly formatted. The parameter '" +
+                                            std::string(name) + "' is duplicated."};
+        auto const grant_type = single_value(form, "grant_type");
+        if (!grant_type)
+            return missing("grant_type");
+        if (*grant_type != "client_credentials")
+            return emulator_refusal{400, "unsupported_grant_type", 70003,
+                                    "The app requested an unsupported grant type '" +
+                                        std::string(*grant_type) + "'."};
+        auto const client_id = single_value(form, "client_id");
+        if (!client_id)
+            return missing("client_id");
+        auto const scope = single_value(form, "scope");
+        if (!scope)
+            return missing("scope");
+        if (!equals_ignoring_case(*client_id, options_.client_id()))
+            return emulator_refusal{400, "unauthorized_client", 700016,
+                                    "Application with identifier '" + std::string(*client_id) +
+                                        "' was not found in the directory '" + options_.tenant() + "'."};
+        if (*scope != emulator_scope)
+            return check_scope(*scope);
+        if (auto const claims = single_value(form, "claims"); claims && !valid_claims(*claims))
+            return emulator_refusal{400, "invalid_request", 9002313,
+                                    "Invalid request. Request is malformed or invalid. (The parameter "
+                                    "'claims' is not a JSON object.)"};
+        if (auto const assertion = single_value(form, "client_assertion"))
+            return check_assertion(form, *assertion, token_url, now);
+        auto const secret = single_value(form, "client_secret");
+        if (!secret)
+            return emulator_refusal{401, "invalid_client", 7000216,
+                                    "'client_assertion', 'client_secret' or 'request' is required for the "
+                                    "'client_credentials' grant type."};
+        if (*secret != options_.client_secret())
+            return emulator_refusal{401, "invalid_client", 7000215,
+                                    "Invalid client secret provided. Ensure the secret being sent in the "
+                                    "request is the client secret value, not the client secret ID."};
+        return std::nullopt;
+    }
+
+    /// A new token, about as long as Entra's, with the claims that were asked for, if any.
+    std::string issue(emulator_time now, emulator_random const& random, std::string_view claims = "")
+    {
+        std::erase_if(tokens_, [now](auto const& entry) { return entry.second.expiry <= now; });
+        if (tokens_.size() >= max_tokens)
+            tokens_.erase(tokens_.begin());
+        std::string token = random_hex(random, 600);
+        tokens_.insert_or_assign(token, issued_token{now + options_.token_lifetime(), std::string(claims)});
+        return token;
+    }
+
+    emulator_admission admit(std::optional<std::string_view> authorization, emulator_time now) const
+    {
+        if (!authorization)
+            return emulator_admission::no_token;
+        std::size_t const blank = authorization->find(' ');
+        if (blank == std::string_view::npos ||
+            !equals_ignoring_case(authorization->substr(0, blank), "Bearer"))
+            return emulator_admission::no_token;
+        auto const found = tokens_.find(trim_blanks(authorization->substr(blank)));
+        if (found == tokens_.end())
+            return emulator_admission::unknown_token;
+        if (found->second.expiry <= now)
+            return emulator_admission::expired_token;
+        if (!required_claims_.empty() && found->second.claims != required_claims_)
+            return emulator_admission::other_claims;
+        return options_.in_security_group() ? emulator_admission::admitted
+                                            : emulator_admission::outside_group;
+    }
+
+    /// Refuses every token given out until now.
+    void expire_all()
+    {
+        for (auto& [token, issued] : tokens_)
+            issued.expiry = emulator_time::min();
+    }
+
+    /// Admits only tokens that were asked for with exactly these claims; any again when they are empty.
+    void require_claims(std::string claims) { required_claims_ = std::move(claims); }
+
+    void in_security_group(bool member) { options_.in_security_group(member); }
+    void client_secret(std::string secret) { options_.client_secret(std::move(secret)); }
+
+private:
+    static constexpr std::size_t max_tokens = 10'000;
+
+    class issued_token
+    {
+    public:
+        emulator_time expiry;
+        std::string claims; ///< As they stood in the request.
+    };
+
+    static std::vector<registered_certificate> registered(emulator_options const& options)
+    {
+        auto read = read_registered_certificates(options.client_certificates());
+        return read ? std::move(read).value() : std::vector<registered_certificate>(); // see check_options()
+    }
+
+    std::optional<emulator_refusal> check_assertion(emulator_pairs const& form, std::string_view assertion,
+                                                    std::string_view token_url, emulator_time now) const
+    {
+        constexpr std::string_view jwt_bearer = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+        if (single_value(form, "client_assertion_type") != jwt_bearer)
+            return emulator_refusal{400, "invalid_request", 900144,
+                                    "The request body must contain the following parameter: "
+                                    "'client_assertion_type', which is " +
+                                        std::string(jwt_bearer) + "."};
+        if (!options_.federated_assertion().empty() && assertion == options_.federated_assertion())
+            return std::nullopt;
+        auto const refuse = [](int code, std::string description) {
+            return emulator_refusal{401, "invalid_client", code, std::move(description)};
+        };
+        auto const read = read_client_assertion(assertion);
+        if (auto const* const fault = std::get_if<assertion_fault>(&read))
+            return refuse(fault->code, fault->description);
+        auto const& taken_apart = std::get<read_assertion>(read);
+        auto const& claims = taken_apart.claims;
+        // An application that signs for itself names itself; what another issuer says is a matter of trust.
+        bool const own = claims.issuer == options_.client_id() || federation_.empty();
+        auto const untrusted =
+            own ? verify_certificate(taken_apart, certificates_) : federation_.verify(taken_apart);
+        if (untrusted)
+            return refuse(untrusted->code, untrusted->description);
+        if (own && (claims.issuer != options_.client_id() || claims.subject != options_.client_id()))
+            return refuse(700021,
+                          "Client assertion application identifier doesn't match 'client_id' parameter.");
+        if (own && !claims.is_for(token_url))
+            return refuse(700023, "Client assertion audience claim does not match Realm issuer. (It is '" +
+                                      claims.audience_text() + "' instead of '" + std::string(token_url) +
+                                      "'.)");
+        if (auto const fault = judge_assertion_time(claims, now))
+            return refuse(fault->code, fault->description);
+        return std::nullopt;
+    }
+
+    static std::size_t count(emulator_pairs const& form, std::string_view name)
+    {
+        std::size_t found = 0;
+        for (auto const& [key, value] : form)
+            found += key == name ? 1 : 0;
+        return found;
+    }
+
+    static emulator_refusal missing(std::string_view name)
+    {
+        return emulator_refusal{400, "invalid_request", 900144,
+                                "The request body must contain the following parameter: '" +
+                                    std::string(name) + "'."};
+    }
+
+    static emulator_refusal check_scope(std::string_view scope)
+    {
+        if (scope.ends_with("/.default") && scope.find(' ') == std::string_view::npos)
+            return emulator_refusal{400, "invalid_resource", 500011,
+                                    "The resource principal named " +
+                                        std::string(scope.substr(0, scope.size() - 9)) +
+                                        " was not found in the tenant. (The emulator knows only " +
+                                        std::string(emulator_scope) + ".)"};
+        return emulator_refusal{400, "invalid_scope", 1002012,
+                                "The provided value for scope " + std::string(scope) +
+                                    " is not valid. Client credential flows must have a scope value with "
+                                    "/.default suffixed to the resource identifier."};
+    }
+
+    emulator_options options_; ///< With what has been changed since.
+    std::vector<registered_certificate> certificates_;
+    emulator_federation federation_;
+    std::string required_claims_;
+    std::map<std::string, issued_token, std::less<>> tokens_;
+};
+
+} // namespace hdikafka::inline v0_1::detail::emulation
+
+#endif
+
+// -------- hdikafka/detail/emulator/refusal.hpp
+
+// What the proxy's operations have in common: why they refuse, and numbers.
+#ifndef HDIKAFKA_DETAIL_EMULATOR_REFUSAL_HPP
+#define HDIKAFKA_DETAIL_EMULATOR_REFUSAL_HPP
+
+namespace hdikafka::inline v0_1::detail::emulation {
+
+inline int status_of(error const& failure) noexcept
+{
+    if (failure.info().http_status != 0)
+        return failure.info().http_status;
+    if (failure.code() == errc::not_found)
+        return 404;
+    if (failure.code() == errc::already_exists)
+        return 409;
+    return failure.code() == errc::service_failed ? 500 : 400;
+}
+
+inline emulator_answer refusal(error const& failure)
+{
+    return proxy_error(status_of(failure), failure.cause());
+}
+
+/// A number in a path or a query: digits only, within int64.
+inline std::optional<std::int64_t> parse_number(std::string_view text) noexcept
+{
+    std::int64_t value = 0;
+    auto const [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (fault != std::errc() || end != text.data() + text.size() || value < 0)
+        return std::nullopt;
+    return value;
+}
+
+} // namespace hdikafka::inline v0_1::detail::emulation
+
+#endif
+
+// -------- hdikafka/detail/emulator/admin_actions.hpp
+
+// The actions that other programs can ask of the emulator, by name: what C++ tests do by its functions.
+#ifndef HDIKAFKA_DETAIL_EMULATOR_ADMIN_ACTIONS_HPP
+#define HDIKAFKA_DETAIL_EMULATOR_ADMIN_ACTIONS_HPP
+
+namespace hdikafka::inline v0_1::detail::emulation {
+
+/// The answer's JSON, or why there is none.
+using admin_outcome = result<std::string>;
+
+/// One thing that can be asked for; Service is emulator_service.
+template <class Service>
+class admin_action
+{
+public:
+    std::string_view name;
+    std::string_view members; ///< Of the body, see read_admin_arguments().
+    admin_outcome (*act)(Service&, admin_arguments const&, emulator_time now);
+    bool look = false; ///< GET: it changes nothing.
+};
+
+inline admin_outcome admin_done(result<void> const& done)
+{
+    return done ? admin_outcome("{}") : admin_outcome(done.error());
+}
+
+/// Changes the partition that the arguments name.
+template <class Service, class Change>
+admin_outcome edited(Service& service, admin_arguments const& with, Change change)
+{
+    return admin_done(service.broker().edit(with.text("topic"), with.small("partition"), change));
+}
+
+template <class Service, class Change>
+admin_outcome troubled(Service& service, admin_arguments const& with, Change change)
+{
+    auto const there = service.broker().trouble(with.text("topic"), with.small("partition"));
+    if (!there)
+        return there.error();
+    change(*there.value());
+    return std::string("{}");
+}
+
+inline emulator_topic_config admin_topic(admin_arguments const& with)
+{
+    emulator_topic_config out;
+    out.partition_count = with.small("partitions", 1);
+    return out;
+}
+
+inline result<emulator_fault> read_admin_fault(admin_arguments const& with)
+{
+    using kind = emulator_fault::kind;
+    auto const what = with.word<kind>("fault");
+    if (with.has("status") != (what == kind::answer))
+        return bad_body("status belongs to the fault answer, and to no other");
+    if (with.has("delay_ms") != (what == kind::slow))
+        return bad_body("delay_ms belongs to the fault slow, and to no other");
+    if (with.has("retry_after") && what != kind::answer)
+        return bad_body("retry_after belongs to the fault answer");
+    std::int32_t const status = with.small("status");
+    if (what == kind::answer && (status < 200 || status > 599))
+        return bad_body("status must be 200 to 599");
+    emulator_fault out = emulator_fault::stall();
+    switch (what) {
+    case kind::answer: out = emulator_fault::answer(status); break;
+    case kind::drop_request: out = emulator_fault::drop_request(); break;
+    case kind::drop_answer: out = emulator_fault::drop_answer(); break;
+    case kind::stall: break;
+    case kind::slow: out = emulator_fault::slow(with.time("delay_ms")); break;
+    }
+    out.times(with.count("times", 1));
+    if (auto const route = with.optional_word<emulator_route>("on"))
+        out.on(*route);
+    if (with.has("retry_after"))
+        out.retry_after(std::chrono::seconds(with.number("retry_after")));
+    return out;
+}
+
+inline admin_outcome admin_append(emulator_broker& broker, admin_arguments const& with, emulator_time now)
+{
+    emulator_new_record record;
+    record.value = with.has("text") ? with.text("text") : std::string(with.raw("value"));
+    if (with.has("key")) {
+        record.key = std::string(with.raw("key"));
+        record.key_bytes = key_bytes(*record.key);
+    }
+    record.partition = with.optional_small("partition");
+    record.stamped = true;
+    if (!with.has("timestamp"))
+        record.timestamp = now;
+    else if (with.set("timestamp"))
+        record.timestamp = emulator_time(with.time("timestamp"));
+    std::vector<emulator_new_record> one;
+    one.push_back(std::move(record));
+    auto const placed = broker.produce(with.text("topic"), std::move(one), 0, now);
+    if (!placed)
+        return placed.error();
+    auto const& where = placed.value().front();
+    return R"({"partition":)" + std::to_string(where.partition) + R"(,"offset":)" +
+           std::to_string(where.offset) + '}';
+}
+
+inline admin_outcome admin_silence(emulator_broker& broker, admin_arguments const& with, emulator_time now)
+{
+    if (with.has("reads") == with.has("ms"))
+        return bad_body("either reads or ms says how long the silence is");
+    if (with.has("partition") && !with.has("topic"))
+        return bad_body("partition needs a topic");
+    emulator_silence out(with.text("topic"), with.optional_small("partition"),
+                         with.count("reads", emulator_forever));
+    if (with.has("ms"))
+        out.until = now + with.time("ms");
+    return admin_done(broker.silence(std::move(out)));
+}
+
+/// Only those that are given change.
+inline admin_outcome admin_quirks(emulator_broker& broker, admin_arguments const& with)
+{
+    emulator_quirks out = broker.quirks();
+    if (with.has("empty_in_gaps"))
+        out.empty_in_gaps(with.flag("empty_in_gaps"));
+    if (with.has("gap_next_offset"))
+        out.gap_next_offset(with.optional_word<emulator_next_offset>("gap_next_offset"));
+    if (with.has("silent_next_offset"))
+        out.silent_next_offset(with.optional_word<emulator_next_offset>("silent_next_offset"));
+    if (with.has("max_read_bytes"))
+        out.max_read_bytes(with.set("max_read_bytes") ? std::optional(with.count("max_read_bytes"))
+                                                      : std::nullopt);
+    if (with.has("leaderless"))
+        out.leaderless(with.word<emulator_leaderless>("leaderless"));
+    if (with.has("leaderless_offsets"))
+        out.leaderless_offsets(with.word<emulator_leaderless_offsets>("leaderless_offsets"));
+    out.leaderless_status(with.small("leaderless_status", out.leaderless_status()));
+    out.leaders_after(milliseconds(with.number("leaders_after_ms", out.leaders_after().count())));
+    out.partitions_after(milliseconds(with.number("partitions_after_ms", out.partitions_after().count())));
+    out.nodes(with.count("nodes", out.nodes()));
+    out.node_delay(milliseconds(with.number("node_delay_ms", out.node_delay().count())));
+    out.node_looks(with.count("node_looks", out.node_looks()));
+    if (with.has("missing_topic_hangs"))
+        out.missing_topic_hangs(with.flag("missing_topic_hangs"));
+    if (with.has("status_needs_token"))
+        out.status_needs_token(with.flag("status_needs_token"));
+    if (auto const good = check_quirks(out); !good)
+        return bad_body(good.error().cause());
+    broker.quirks(std::move(out));
+    return std::string("{}");
+}
+
+template <class Service>
+admin_outcome admin_calls(Service& service)
+{
+    auto const calls = service.calls();
+    std::string body = R"({"calls":)";
+    append_list(body, calls.size(), [&calls](std::string& out, std::size_t n) {
+        emulator_call const& call = calls[n];
+        out += R"({"route":)" + json_text(to_string(call.route)) + R"(,"method":)" + json_text(call.method);
+        out += R"(,"target":)" + json_text(call.target) + R"(,"request_id":)" + json_text(call.request_id);
+        out += R"(,"connection":)" + std::to_string(call.connection);
+        out += R"(,"status":)" + std::to_string(call.status) + '}';
+    });
+    return body + '}';
+}
+
+template <class Service>
+admin_outcome admin_counts(Service& service)
+{
+    std::string body = "{";
+    for (std::size_t n = 0; n < emulator_route_count; ++n) {
+        auto const route = static_cast<emulator_route>(n);
+        body += (n == 0 ? "\"" : ",\"") + std::string(to_string(route)) +
+                "\":" + std::to_string(service.count(route));
+    }
+    return body + '}';
+}
+
+inline admin_outcome admin_list(std::vector<std::string> const& texts, std::string_view name)
+{
+    std::string body = "{\"" + std::string(name) + "\":";
+    append_list(body, texts.size(),
+                [&texts](std::string& out, std::size_t n) { out += json_text(texts[n]); });
+    return body + '}';
+}
+
+/// All actions.
+template <class Service>
+class admin_actions
+{
+    using with = admin_arguments const&;
+    using time = emulator_time;
+
+public:
+    static constexpr auto all = std::to_array<admin_action<Service>>({
+        // What was asked, and what is there.
+        {"calls", "", [](Service& to, with, time) { return admin_calls(to); }, true},
+        {"counts", "", [](Service& to, with, time) { return admin_counts(to); }, true},
+        {"topics", "", [](Service& to, with, time) { return admin_list(to.broker().topics(), "topics"); }, true},
+        {"forget_calls", "", [](Service& to, with, time) { return to.forget_calls(), admin_done({}); }},
+        // What goes wrong.
+        {"inject", "fault status? delay_ms? on? times? retry_after?",
+         [](Service& to, with in, time) -> admin_outcome {
+             auto fault = read_admin_fault(in);
+             if (!fault)
+                 return fault.error();
+             to.inject(std::move(fault).value());
+             return std::string("{}");
+         }},
+        {"refuse_records", "count",
+         [](Service& to, with in, time) { return to.refuse_records(in.count("count")), admin_done({}); }},
+        {"silence", "reads? ms? topic? partition?",
+         [](Service& to, with in, time now) { return admin_silence(to.broker(), in, now); }},
+        {"end_silence", "", [](Service& to, with, time) { return to.broker().silences().end(), admin_done({}); }},
+        {"silence_at", "topic partition offset reads?",
+         [](Service& to, with in, time) {
+             return troubled(to, in, [in](auto& there) {
+                 there.silence_at(in.number("offset"), in.count("reads", emulator_forever));
+             });
+         }},
+        {"fail_at", "topic partition offset status? reads?",
+         [](Service& to, with in, time) -> admin_outcome {
+             int const status = in.small("status", 500);
+             if (!is_refusal(status))
+                 return bad_body("status must be 400 to 599");
+             return troubled(to, in, [in, status](auto& there) {
+                 there.fail_at(in.number("offset"), status, in.count("reads", emulator_forever));
+             });
+         }},
+        {"lose_leader", "topic partition",
+         [](Service& to, with in, time) { return troubled(to, in, [](auto& it) { it.leaderless = true; }); }},
+        {"elect_leader", "topic partition",
+         [](Service& to, with in, time) { return troubled(to, in, [](auto& it) { it.leaderless = false; }); }},
+        {"quirks",
+         "empty_in_gaps? gap_next_offset? silent_next_offset? max_read_bytes? leaderless? leaderless_offsets? "
+         "leaderless_status? leaders_after_ms? partitions_after_ms? nodes? node_delay_ms? node_looks? "
+         "missing_topic_hangs? status_needs_token?",
+         [](Service& to, with in, time) { return admin_quirks(to.broker(), in); }},
+        // What happens to tokens.
+        {"expire_tokens", "", [](Service& to, with, time) { return to.authority().expire_all(), admin_done({}); }},
+        {"require_claims", "claims",
+         [](Service& to, with in, time) {
+             to.authority().require_claims(in.set("claims") ? std::string(in.raw("claims")) : std::string());
+             return admin_done({});
+         }},
+        {"in_security_group", "member",
+         [](Service& to, with in, time) { return to.authority().in_security_group(in.flag("member")), admin_done({}); }},
+        {"rotate_client_secret", "secret",
+         [](Service& to, with in, time) { return to.authority().client_secret(in.text("secret")), admin_done({}); }},
+        // What happens to topics.
+        {"add_topic", "topic partitions?",
+         [](Service& to, with in, time) { return admin_done(to.broker().add(in.text("topic"), admin_topic(in))); }},
+        {"add_partitions", "topic total",
+         [](Service& to, with in, time) {
+             return admin_done(to.broker().add_partitions(in.text("topic"), in.small("total")));
+         }},
+        {"create_topic", "topic partitions?",
+         [](Service& to, with in, time now) {
+             return admin_done(to.broker().create(in.text("topic"), admin_topic(in), now));
+         }},
+        {"delete_topic", "topic",
+         [](Service& to, with in, time now) { return admin_done(to.broker().remove(in.text("topic"), now)); }},
+        {"recreate_topic", "topic",
+         [](Service& to, with in, time) { return admin_done(to.broker().recreate(in.text("topic"))); }},
+        {"append", "topic value key? partition? timestamp?",
+         [](Service& to, with in, time now) { return admin_append(to.broker(), in, now); }},
+        {"append_raw", "topic partition text",
+         [](Service& to, with in, time now) { return admin_append(to.broker(), in, now); }},
+        {"trim", "topic partition offset",
+         [](Service& to, with in, time) {
+             return edited(to, in, [in](auto& log) { log.trim(in.number("offset")); });
+         }},
+        {"retain", "topic partition count",
+         [](Service& to, with in, time) {
+             return edited(to, in, [in](auto& log) { log.retain(in.count("count")); });
+         }},
+        {"truncate", "topic partition offset",
+         [](Service& to, with in, time) {
+             return edited(to, in, [in](auto& log) { log.truncate(in.number("offset")); });
+         }},
+        {"compact", "topic partition first last",
+         [](Service& to, with in, time) {
+             return edited(to, in, [in](auto& log) { log.compact(in.number("first"), in.number("last")); });
+         }},
+        {"inject_gap", "topic partition count",
+         [](Service& to, with in, time) {
+             return edited(to, in, [in](auto& log) { log.skip(in.number("count")); });
+         }},
+    });
+};
+
+} // namespace hdikafka::inline v0_1::detail::emulation
+
+#endif
+
+// -------- hdikafka/detail/emulator/admin.hpp
+
+// What other programs can do to the emulator by requests: an action at once, or once others have been
+// handled.
+#ifndef HDIKAFKA_DETAIL_EMULATOR_ADMIN_HPP
+#define HDIKAFKA_DETAIL_EMULATOR_ADMIN_HPP
+
+namespace hdikafka::inline v0_1::detail::emulation {
+
+/// What waits for a request of the route: once `left` more have been handled, it is done.
+template <class Service>
+class admin_waiting
+{
+public:
+    emulator_route route = emulator_route::other;
+    std::size_t left = 0;
+    admin_action<Service> const* action = nullptr;
+    std::string body;
+};
+
+/// Not synchronised, like the service that it belongs to.
+template <class Service>
+class emulator_admin
+{
+public:
+    /// Whether a request is for here.
+    static bool is_for(emulator_request const& request, emulator_target const& target)
+    {
+        return !request.plain && !target.segments.empty() && target.segments.front() == "emulator";
+    }
+
+    emulator_answer answer(Service& service, emulator_request const& request, emulator_target const& target,
+                           emulator_time now)
+    {
+        auto const& path = target.segments;
+        if (path.size() == 1)
+            return overview();
+        auto const* const found =
+            std::ranges::find(admin_actions<Service>::all, path[1], &admin_action<Service>::name);
+        if (path.size() != 2 || found == admin_actions<Service>::all.end())
+            return proxy_error(404, "there is no such action: GET /emulator lists all");
+        std::string const method = found->look ? "GET" : "POST";
+        if (request.method != method)
+            return proxy_error(405, path[1] + " takes " + method + " only").field("Allow", method);
+        // A page in a browser cannot send this without asking.
+        std::string_view const type = request.content_type.value_or("");
+        if (!found->look &&
+            !equals_ignoring_case(trim_blanks(type.substr(0, type.find(';'))), "application/json"))
+            return proxy_error(415, "Content-Type must be application/json");
+        auto const outcome = begin(service, *found, request.body, now);
+        return outcome ? emulator_answer(200, outcome.value()) : refusal(outcome.error());
+    }
+
+    /// Does what has waited for this request.
+    void handled(Service& service, emulator_route route, emulator_time now)
+    {
+        std::vector<admin_waiting<Service>> due;
+        std::erase_if(waiting_, [&](auto& each) {
+            if (each.route != route || --each.left > 0)
+                return false;
+            due.push_back(std::move(each));
+            return true;
+        });
+        for (auto const& each : due) {
+            auto const arguments = read_admin_arguments(each.body, members_of(*each.action));
+            if (auto const done = each.action->act(service, arguments.value(), now); !done)
+                failures_.push_back(std::string(each.action->name) + ": " + done.error().cause());
+        }
+    }
+
+private:
+    static constexpr std::size_t max_waiting = 1'000;
+
+    static std::string members_of(admin_action<Service> const& action)
+    {
+        std::string out(action.members);
+        if (!action.look)
+            out += out.empty() ? "after?" : " after?";
+        return out;
+    }
+
+    admin_outcome begin(Service& service, admin_action<Service> const& action, std::string_view body,
+                        emulator_time now)
+    {
+        auto const arguments = read_admin_arguments(body, members_of(action));
+        if (!arguments)
+            return arguments.error();
+        if (!arguments.value().has("after"))
+            return action.act(service, arguments.value(), now);
+        auto const after = read_admin_arguments(arguments.value().raw("after"), "route requests?");
+        if (!after)
+            return bad_body("after: " + after.error().cause());
+        std::size_t const requests = after.value().count("requests", 1);
+        if (requests == 0)
+            return bad_body("after: requests must be 1 or more");
+        if (waiting_.size() == max_waiting)
+            return bad_body("too many actions wait");
+        waiting_.push_back(
+            {after.value().template word<emulator_route>("route"), requests, &action, std::string(body)});
+        return std::string("{}");
+    }
+
+    /// Every action with the members that it takes, and what is left of those that waited.
+    emulator_answer overview() const
+    {
+        std::string body = R"({"actions":{)";
+        for (auto const& each : admin_actions<Service>::all) {
+            body += (body.ends_with('{') ? "" : ",") + json_text(each.name) + ':';
+            auto const members = words_of(each.members);
+            append_list(body, members.size(),
+                        [&](std::string& out, std::size_t n) { out += json_text(members[n]); });
+        }
+        body += R"(},"waiting":)" + std::to_string(waiting_.size()) + R"(,"failures":)";
+        append_list(body, failures_.size(),
+                    [this](std::string& out, std::size_t n) { out += json_text(failures_[n]); });
+        return emulator_answer(200, body + '}');
+    }
+
+    std::vector<admin_waiting<Service>> waiting_;
+    std::vector<std::string> failures_; ///< Of those that had waited.
 };
 
 } // namespace hdikafka::inline v0_1::detail::emulation
@@ -3560,291 +5223,6 @@ private:
 
 #endif
 
-// -------- hdikafka/detail/emulator/codec.hpp
-
-// The proxy's JSON from its own side: what a create and a produce ask for, checked strictly, and the answers'
-// parts.
-#ifndef HDIKAFKA_DETAIL_EMULATOR_CODEC_HPP
-#define HDIKAFKA_DETAIL_EMULATOR_CODEC_HPP
-
-namespace hdikafka::inline v0_1::detail::emulation {
-
-inline error bad_body(std::string const& what) { return error(errc::bad_request, what); }
-
-/// The body's syntax, and that it is an object: after this a fault can only be one of what is in it.
-inline result<void> check_object(std::string_view body)
-{
-    if (body.empty())
-        return bad_body("the request needs a body");
-    json_reader in(body);
-    if (!in.skip() || !in.finish())
-        return bad_body("the body is not valid JSON, at byte " + std::to_string(in.position()));
-    if (json_reader(body).peek() != json_kind::object)
-        return bad_body("the body must be an object");
-    return {};
-}
-
-/// `{name: string | number | boolean…}`; any name is taken that could be Kafka's.
-inline result<void> read_properties(json_reader& in, std::map<std::string, std::string>& out)
-{
-    if (in.peek() != json_kind::object)
-        return bad_body("topic_properties must be an object");
-    std::string_view name;
-    in.enter_object();
-    while (in.next_member(name)) {
-        std::string const quoted = "topic_properties: " + excerpt(name) + " ";
-        if (!valid_emulator_topic(name))
-            return bad_body(quoted + "is not a property's name: 1 to 249 of [a-zA-Z0-9._-]");
-        json_kind const kind = in.peek();
-        if (kind != json_kind::string && kind != json_kind::number && kind != json_kind::boolean)
-            return bad_body(quoted + "must be a string, a number or a boolean");
-        std::string_view value;
-        in.value(value);
-        if (!out.emplace(name, value).second)
-            return bad_body(quoted + "is given twice");
-    }
-    return {};
-}
-
-/// The body of a create, which may be empty.
-inline result<emulator_topic_config> read_topic_config(std::string_view body)
-{
-    emulator_topic_config out;
-    if (body.empty())
-        return out;
-    if (auto valid = check_object(body); !valid)
-        return valid.error();
-    json_reader in(body);
-    bool has_properties = false;
-    std::string_view name;
-    in.enter_object();
-    while (in.next_member(name)) {
-        std::string const quoted = excerpt(name) + " ";
-        bool const count = name == "partition_count";
-        if (count || name == "replication_factor") {
-            auto& member = count ? out.partition_count : out.replication_factor;
-            if (member)
-                return bad_body(quoted + "is given twice");
-            if (!read_int32(in, member.emplace()))
-                return bad_body(quoted + "must be an integer of 32 bits");
-        } else if (name == "topic_properties") {
-            if (std::exchange(has_properties, true))
-                return bad_body(quoted + "is given twice");
-            if (auto read = read_properties(in, out.properties); !read)
-                return read.error();
-        } else {
-            return bad_body(quoted +
-                            "is not known; known are partition_count, replication_factor, topic_properties");
-        }
-    }
-    return out;
-}
-
-/// One of a produce's records; `in` stands before it.
-inline result<emulator_new_record> read_new_record(json_reader& in, std::string const& where)
-{
-    if (in.peek() != json_kind::object)
-        return bad_body(where + "must be an object");
-    emulator_new_record out;
-    bool has_value = false;
-    std::string_view name;
-    std::string_view text;
-    in.enter_object();
-    while (in.next_member(name)) {
-        bool const twice = (name == "key" && out.key) || (name == "partition" && out.partition) ||
-                           (name == "value" && has_value);
-        if (twice)
-            return bad_body(where + excerpt(name) + " is given twice");
-        if (name == "key") {
-            in.value(text);
-            out.key = text;
-            out.key_bytes = key_bytes(text);
-        } else if (name == "value") {
-            has_value = in.value(text);
-            out.value = text;
-        } else if (name == "partition") {
-            std::int64_t partition = 0;
-            if (!in.integer(partition))
-                return bad_body(where + "'partition' must be an integer");
-            out.partition = partition;
-        } else {
-            return bad_body(where + excerpt(name) + " is not known; known are key, partition, value");
-        }
-    }
-    if (!has_value)
-        return bad_body(where + "'value' is missing");
-    return out;
-}
-
-/// The body of a produce.
-inline result<std::vector<emulator_new_record>> read_new_records(std::string_view body)
-{
-    if (auto valid = check_object(body); !valid)
-        return valid.error();
-    json_reader in(body);
-    std::vector<emulator_new_record> out;
-    bool found = false;
-    std::string_view name;
-    in.enter_object();
-    while (in.next_member(name)) {
-        if (name != "records")
-            return bad_body(excerpt(name) + " is not known; known is records");
-        if (std::exchange(found, true))
-            return bad_body("'records' is given twice");
-        if (in.peek() != json_kind::array)
-            return bad_body("'records' must be an array");
-        in.enter_array();
-        while (in.next_element()) {
-            auto record = read_new_record(in, "records[" + std::to_string(out.size()) + "]: ");
-            if (!record)
-                return record.error();
-            out.push_back(std::move(record).value());
-        }
-    }
-    if (out.empty())
-        return bad_body(found ? "'records' is empty" : "'records' is missing");
-    return out;
-}
-
-/// `count` items in brackets, of which `append(out, n)` writes the nth.
-template <class Append>
-void append_list(std::string& out, std::size_t count, Append append)
-{
-    out += '[';
-    for (std::size_t n = 0; n < count; ++n) {
-        if (n > 0)
-            out += ',';
-        append(out, n);
-    }
-    out += ']';
-}
-
-inline void append_broker(std::string& out, std::size_t index)
-{
-    emulator_broker_endpoint const& broker = emulator_broker_endpoints[index];
-    out += R"({"hostName":)" + json_text(broker.host) + R"(,"port":)" + std::to_string(broker.port) +
-           R"(,"id":)" + std::to_string(broker.id) + R"(,"rack":)" + json_text(broker.rack) + '}';
-}
-
-/// The leader's member with a comma behind it, if there is one.
-inline void append_leader(std::string& out, emulator_topic const& topic, std::size_t id, bool led,
-                          emulator_leaderless form)
-{
-    if (!led && form == emulator_leaderless::no_member)
-        return;
-    out += R"("leader":)";
-    if (led)
-        append_broker(out, topic.replica(id, 0));
-    else
-        out += form == emulator_leaderless::null_leader ? "null"
-                                                        : R"({"hostName":"","port":-1,"id":-1,"rack":null})";
-    out += ',';
-}
-
-inline void append_partition(std::string& out, emulator_topic const& topic, std::size_t id, emulator_time now,
-                             emulator_quirks const& quirks)
-{
-    emulator_log const& log = topic.partitions[id];
-    bool const led = topic.has_leader(id, now);
-    out += R"({"partition_id":)" + std::to_string(id) + ',';
-    auto const offsets = led ? emulator_leaderless_offsets::kept : quirks.leaderless_offsets();
-    if (offsets == emulator_leaderless_offsets::negative)
-        out += R"("earliest_offset":-1,"latest_offset":-1,)";
-    if (offsets == emulator_leaderless_offsets::kept)
-        out += R"("earliest_offset":)" + std::to_string(log.earliest()) + R"(,"latest_offset":)" +
-               std::to_string(log.latest()) + ',';
-    append_leader(out, topic, id, led, quirks.leaderless());
-    std::string replicas;
-    append_list(replicas, static_cast<std::size_t>(topic.replication_factor),
-                [&](std::string& to, std::size_t n) { append_broker(to, topic.replica(id, n)); });
-    out += R"("replicas":)" + replicas + R"(,"isr":)" + (led ? replicas : "[]") + '}';
-}
-
-/// A key or a value in the form that was chosen.
-inline void append_payload(std::string& out, std::string_view json, emulator_value_form form)
-{
-    bool const as_text = form == emulator_value_form::text && !json.starts_with('"') && json != "null";
-    if (as_text)
-        out += json_text(json);
-    else
-        out += json;
-}
-
-inline void append_record(std::string& out, emulator_record const& record, emulator_value_form form)
-{
-    out += '{';
-    if (record.key) {
-        out += "\"key\":";
-        append_payload(out, *record.key, form);
-        out += ',';
-    }
-    out += "\"value\":";
-    append_payload(out, record.value, form);
-    out += ",\"partition\":";
-    append_json_integer(out, record.partition);
-    out += ",\"offset\":";
-    append_json_integer(out, record.offset);
-    if (record.timestamp) {
-        out += ",\"timestamp\":";
-        append_json_integer(out, record.timestamp->time_since_epoch().count());
-    }
-    out += ",\"timestampType\":\"CREATE_TIME\"}";
-}
-
-/// One entry of a produce's `offsets`. Error code 1 is a Kafka error that is not worth a retry.
-inline void append_placement(std::string& out, emulator_placement const& placement)
-{
-    out += R"({"partition":)" + std::to_string(placement.partition) + R"(,"offset":)" +
-           std::to_string(placement.offset);
-    out += placement.refused ? ",\"error_code\":1,\"error\":\"the record was refused\"}"
-                             : ",\"error_code\":null,\"error\":null}";
-}
-
-} // namespace hdikafka::inline v0_1::detail::emulation
-
-#endif
-
-// -------- hdikafka/detail/emulator/refusal.hpp
-
-// What the proxy's operations have in common: why they refuse, and numbers.
-#ifndef HDIKAFKA_DETAIL_EMULATOR_REFUSAL_HPP
-#define HDIKAFKA_DETAIL_EMULATOR_REFUSAL_HPP
-
-#include <charconv>
-#include <system_error>
-
-namespace hdikafka::inline v0_1::detail::emulation {
-
-inline int status_of(error const& failure) noexcept
-{
-    if (failure.info().http_status != 0)
-        return failure.info().http_status;
-    if (failure.code() == errc::not_found)
-        return 404;
-    if (failure.code() == errc::already_exists)
-        return 409;
-    return failure.code() == errc::service_failed ? 500 : 400;
-}
-
-inline emulator_answer refusal(error const& failure)
-{
-    return proxy_error(status_of(failure), failure.cause());
-}
-
-/// A number in a path or a query: digits only, within int64.
-inline std::optional<std::int64_t> parse_number(std::string_view text) noexcept
-{
-    std::int64_t value = 0;
-    auto const [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (fault != std::errc() || end != text.data() + text.size() || value < 0)
-        return std::nullopt;
-    return value;
-}
-
-} // namespace hdikafka::inline v0_1::detail::emulation
-
-#endif
-
 // -------- hdikafka/detail/emulator/reading.hpp
 
 // The answer to a read: records from an offset on, or why there are none.
@@ -4172,7 +5550,7 @@ inline constexpr std::array<emulator_route_row, 15> emulator_route_table{{
     {emulator_route::status, "GET", "v1/status"},
 }};
 
-inline bool path_matches(std::string_view pattern, std::vector<std::string> const& segments)
+inline bool path_matches(std::string_view pattern, std::span<std::string const> segments)
 {
     for (auto const& segment : segments) {
         if (pattern.empty())
@@ -4199,13 +5577,32 @@ public:
     emulator_answer handle(emulator_request const& request, emulator_time now, emulator_random const& random)
     {
         auto const target = parse_target(request.target);
+        remembered_ = false;
+        if (is_for_admin(request, target))
+            return admin_.answer(*this, request, *target, now);
         std::string allowed;
         emulator_route const route = target ? find_route(request, *target, allowed) : emulator_route::other;
         emulator_visit const visit{request, now, random};
         emulator_answer answer = target ? answer_or_fail(visit, route, *target, allowed)
                                         : proxy_error(400, "the target has an escape that is not %XX");
         remember(request, route, answer);
+        admin_.handled(*this, route, now);
         return answer;
+    }
+
+    /// What is to be done about the body that is to follow this head. handle() is still to be called.
+    emulator_welcome look(emulator_request const& request, emulator_time now) const
+    {
+        auto const target = parse_target(request.target);
+        if (is_for_admin(request, target))
+            return emulator_welcome::all;
+        std::string allowed;
+        emulator_route const route = target ? find_route(request, *target, allowed) : emulator_route::other;
+        if (route == emulator_route::produce || route == emulator_route::create_topic)
+            return check_token(request, now) ? emulator_welcome::refused : emulator_welcome::all;
+        bool const takes_body = request.method == "POST" || request.method == "PUT";
+        return takes_body && route != emulator_route::other ? emulator_welcome::little
+                                                            : emulator_welcome::refused;
     }
 
     emulator_broker& broker() noexcept { return broker_; }
@@ -4224,8 +5621,11 @@ public:
         return counts_[static_cast<std::size_t>(route)];
     }
     std::vector<emulator_call> calls() const { return {calls_.begin(), calls_.end()}; }
-    /// The one that was handled last.
-    emulator_call const& last_call() const noexcept { return calls_.back(); }
+    /// The one that was handled last; null when it is not remembered.
+    emulator_call const* last_call() const noexcept
+    {
+        return remembered_ && !calls_.empty() ? &calls_.back() : nullptr;
+    }
     void forget_calls()
     {
         calls_.clear();
@@ -4234,11 +5634,17 @@ public:
 
 private:
     static constexpr std::size_t max_calls = 10'000;
+    static constexpr std::size_t max_remembered = 1'024; ///< Of a text; more than any that means something.
 
     static bool at_authority(emulator_route route) noexcept
     {
         return route == emulator_route::token || route == emulator_route::openid_configuration ||
                route == emulator_route::instance_discovery;
+    }
+
+    bool is_for_admin(emulator_request const& request, std::optional<emulator_target> const& target) const
+    {
+        return options_.admin() && target && emulator_admin<emulator_service>::is_for(request, *target);
     }
 
     /// What is there without TLS, and only there.
@@ -4259,8 +5665,12 @@ private:
     emulator_route find_route(emulator_request const& request, emulator_target const& target,
                               std::string& allowed) const
     {
+        std::span<std::string const> segments(target.segments);
+        // Node's clients put a slash behind the paths of managed identities, and Azure does not mind.
+        if (request.plain && segments.size() > 1 && segments.back().empty())
+            segments = segments.first(segments.size() - 1);
         for (auto const& row : emulator_route_table) {
-            if (at_machine(row.route) != request.plain || !path_matches(row.path, target.segments) ||
+            if (at_machine(row.route) != request.plain || !path_matches(row.path, segments) ||
                 !offered(row.route))
                 continue;
             if (row.method == request.method)
@@ -4416,10 +5826,11 @@ private:
         if (calls_.size() == max_calls)
             calls_.pop_front();
         emulator_call& call = calls_.emplace_back();
+        remembered_ = true;
         call.route = route;
-        call.method = request.method;
-        call.target = request.target;
-        call.request_id = request.request_id;
+        call.method = request.method.substr(0, max_remembered);
+        call.target = request.target.substr(0, max_remembered);
+        call.request_id = request.request_id.substr(0, max_remembered);
         call.connection = request.connection;
         call.status = answer.action == emulator_action::send ? answer.status : 0;
     }
@@ -4428,10 +5839,12 @@ private:
     emulator_broker broker_;
     emulator_authority authority_;
     emulator_managed_identity identity_;
+    emulator_admin<emulator_service> admin_;
     std::deque<emulator_fault> faults_;
     std::size_t refused_records_ = 0;
     std::array<std::size_t, emulator_route_count> counts_{};
     std::deque<emulator_call> calls_;
+    bool remembered_ = false; ///< The request that was handled last is the last of them.
 };
 
 } // namespace hdikafka::inline v0_1::detail::emulation
@@ -4447,57 +5860,7 @@ private:
 
 #include <openssl/crypto.h>
 
-#include <filesystem>
-#include <fstream>
-#include <mutex>
-
 namespace hdikafka::inline v0_1::detail::emulation {
-
-/// The file by which Azure Arc's agent tells who may read its files. Holds one key at a time, for its owner
-/// alone; gone at the end. Not synchronised.
-class emulator_key_file
-{
-public:
-    explicit emulator_key_file(std::string path) : path_(std::move(path)) {}
-
-    emulator_key_file(emulator_key_file const&) = delete;
-    emulator_key_file& operator=(emulator_key_file const&) = delete;
-
-    ~emulator_key_file()
-    {
-        std::error_code ignored;
-        if (written_)
-            std::filesystem::remove(path_, ignored);
-    }
-
-    /// Puts the key in the place of the last one, whole: a reader sees either of them.
-    bool write(std::string_view key)
-    {
-        using std::filesystem::perms;
-        std::filesystem::path const fresh(path_ + ".new");
-        std::error_code failure;
-        std::filesystem::remove(fresh, failure); // whatever it is, the key needs a file of our own
-        std::ofstream out(fresh, std::ios::binary | std::ios::trunc);
-        std::filesystem::permissions(fresh, perms::owner_read | perms::owner_write, failure);
-        if (!failure)
-            out << key << std::flush;
-        bool const whole = !failure && out.good();
-        out.close();
-        if (whole)
-            std::filesystem::rename(fresh, path_, failure);
-        if (!whole || failure) {
-            std::error_code ignored;
-            std::filesystem::remove(fresh, ignored);
-            return false;
-        }
-        written_ = true;
-        return true;
-    }
-
-private:
-    std::string path_;
-    bool written_ = false;
-};
 
 /// Where an emulator listens.
 class emulator_ports
@@ -4525,6 +5888,8 @@ public:
         net::error_code failure;
         if (SSL_CTX_set_min_proto_version(context_.native_handle(), TLS1_2_VERSION) != 1)
             return error(errc::tls_failed, "TLS 1.2 cannot be had");
+        // Sessions are in the tickets that clients keep; a cache would be memory that anybody can fill.
+        SSL_CTX_set_session_cache_mode(context_.native_handle(), SSL_SESS_CACHE_OFF);
         context_.use_certificate_chain(net::buffer(chain_pem), failure);
         if (failure)
             return error(errc::invalid_option, "the certificate cannot be used: " + failure.message());
@@ -4683,12 +6048,14 @@ private:
                 return;
             if (failure)
                 return accept_later(std::move(listening));
-            connection = std::make_shared<emulator_connection>(
-                std::move(socket), listening->context, ++accepted_, options(),
-                [self = shared_from_this()](emulator_request const& request) {
-                    return self->handle(request);
-                });
-            connections_.emplace(connection->number(), connection);
+            try {
+                connection = std::make_shared<emulator_connection>(std::move(socket), listening->context,
+                                                                   accepted_ + 1, options(), budget_, desk());
+                connections_.emplace(connection->number(), connection);
+            } catch (std::exception const&) { // memory; not the end of those who are served
+                return accept_later(std::move(listening));
+            }
+            ++accepted_;
             ++listening->served;
             accept(listening);
         }
@@ -4703,6 +6070,19 @@ private:
         net::co_spawn(executor, emulator_connection::run(std::move(connection)), std::move(ended));
     }
 
+    emulator_desk desk()
+    {
+        emulator_desk out;
+        out.look = [self = shared_from_this()](emulator_request const& request) {
+            emulator_time const time = self->now();
+            return self->with_service([&](auto& service) { return service.look(request, time); });
+        };
+        out.handle = [self = shared_from_this()](emulator_request const& request) {
+            return self->handle(request);
+        };
+        return out;
+    }
+
     emulator_answer handle(emulator_request const& request)
     {
         emulator_time const time = now();
@@ -4711,8 +6091,9 @@ private:
             if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1)
                 throw error(errc::tls_failed, "there is no randomness");
         });
-        if (auto const script = script_) {
-            emulator_call const call = service_.last_call();
+        auto const* const last = service_.last_call();
+        if (auto const script = script_; script && last != nullptr) {
+            emulator_call const call = *last;
             lock.unlock(); // it may use the emulator
             (*script)(call);
         }
@@ -4733,6 +6114,7 @@ private:
     emulator_key_file key_file_; // the service's
     emulator_service service_;
     std::shared_ptr<script_function> script_; ///< With service_mutex_.
+    connection_budget budget_{options().max_buffered_bytes()};
 };
 
 } // namespace hdikafka::inline v0_1::detail::emulation
@@ -4903,18 +6285,7 @@ void basic_emulator<Lazy>::delete_topic(std::string_view topic)
 template <class Lazy>
 void basic_emulator<Lazy>::recreate_topic(std::string_view topic)
 {
-    server_->with_service([&](auto& service) {
-        auto& broker = service.broker();
-        auto const* const old = broker.find(topic);
-        if (old == nullptr)
-            throw detail::emulation::emulator_broker::no_topic(topic);
-        detail::emulation::emulator_topic_config config;
-        config.partition_count = static_cast<std::int32_t>(old->partitions.size());
-        config.replication_factor = old->replication_factor;
-        config.properties = old->properties;
-        broker.drop(topic).value();
-        broker.add(topic, std::move(config)).value();
-    });
+    server_->with_service([&](auto& service) { service.broker().recreate(topic).value(); });
 }
 
 template <class Lazy>
