@@ -1,8 +1,8 @@
 // A produce is written once: what a call says of its record is held against the log of the service that it
 // was sent to, wherever the connection between them breaks.
-#include "support/net/cable.hpp"
 #include "support/emulator/emulated.hpp"
 #include "support/faults/site.hpp"
+#include "support/net/cable.hpp"
 #include "support/net/running.hpp"
 
 #include <doctest/doctest.h>
@@ -51,7 +51,9 @@ class wired_service
 {
 public:
     wired_service()
-        : service_(hk::emulator_options().produce_answer(hk::emulator_produce_answer::offsets)),
+        : service_(hk::emulator_options()
+                       .produce_answer(hk::emulator_produce_answer::offsets)
+                       .host_name("service.test")),
           cable_(service_.io, service_.emulator.port()),
           who_(service_.emulator.credential())
     {
@@ -259,7 +261,7 @@ TEST_CASE("a service that refuses the connection at first gets the record once")
     closed_doors const doors(service.wire().port());
     name_service::get().plan(service.wire().port(),
                              std::vector<lookup>{lookup(refusing_address), lookup("")});
-    service.connect(policy(false), false, "localhost");
+    service.connect(policy(false), false, "service.test");
     account const seen = service.produce();
     check_honest(seen, false);
     CHECK(seen.good);
