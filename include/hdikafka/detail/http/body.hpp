@@ -26,7 +26,7 @@ class chunk_extension
 public:
     static bool valid(std::string_view text) noexcept
     {
-        if (trim_blanks(text).empty())
+        if (text.find_first_not_of(" \t") == std::string_view::npos)
             return true; // some appliances pad the size to a fixed width
         chunk_extension rest(text);
         while (!rest.text_.empty())
