@@ -104,7 +104,7 @@ std::vector<std::string> echoes(std::string const& words)
     out.push_back(words + "\r\n\r\n");
     out.push_back(http(200, words, "Connection: close\r\n"));
     out.push_back(http(200, R"({"access_token":{"it was":)" + bare + "}}", "Connection: close\r\n"));
-    out.push_back(http(200, R"({"token_type":)" + bare + R"(,"access_token":"t","expires_in":)" + bare + "}",
+    out.push_back(http(200, R"({"token_type":)" + bare + R"(,"access_token":7,"expires_in":)" + bare + "}",
                        "Connection: close\r\n"));
     out.push_back(http(200, "{}", "Content-Encoding: " + words + "\r\nConnection: close\r\n"));
     return out;

@@ -128,7 +128,9 @@ private:
         int const sign = left_.front() == '-' ? -1 : 1;
         int hours = 0;
         int minutes = 0;
-        bool const whole = one_of("+-") && number(2, hours) && (one_of(":") || true) && number(2, minutes);
+        bool const signed_hours = one_of("+-") && number(2, hours);
+        one_of(":"); // which some leave out
+        bool const whole = signed_hours && number(2, minutes);
         east_ = std::chrono::minutes(sign * (hours * 60 + minutes));
         return whole;
     }

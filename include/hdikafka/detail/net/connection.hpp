@@ -182,8 +182,8 @@ template <class = void>
 class connection : public list_link
 {
 public:
-    connection(net::any_io_executor const& executor, url const& target, observer watcher)
-        : stream(executor), watcher_(std::move(watcher)), target_(target)
+    connection(net::any_io_executor const& executor, url target, observer watcher)
+        : stream(executor), watcher_(std::move(watcher)), target_(std::move(target))
     {}
     ~connection()
     {

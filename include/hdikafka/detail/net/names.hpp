@@ -84,9 +84,9 @@ private:
     class search
     {
     public:
-        search(std::string const& name, std::uint16_t at, net::any_io_executor const& executor,
+        search(std::string name, std::uint16_t at, net::any_io_executor const& executor,
                std::shared_ptr<std::mutex> of)
-            : host(name), port(at), resolver(executor), mutex(std::move(of)), waiting(*mutex)
+            : host(std::move(name)), port(at), resolver(executor), mutex(std::move(of)), waiting(*mutex)
         {}
 
         std::string const host;
@@ -158,7 +158,7 @@ private:
             });
             if (next == known_.end())
                 return;
-            search_ptr const one = *next;
+            search_ptr const& one = *next;
             begin(one);
         }
     }

@@ -256,6 +256,8 @@ private:
         act(lock);
     }
 
+    // NOLINTBEGIN(misc-no-recursion): without memory for a dial the plan hears of its failure, and paces the
+    // next
     void not_dialled(dial_ticket const& ticket, error const& why) noexcept
     {
         failure_ptr known;
@@ -347,6 +349,7 @@ private:
         }
         maker_->begin(dials_, op, std::move(one));
     }
+    // NOLINTEND(misc-no-recursion)
 
     /// When it is to ring again.
     steady_clock::time_point rings(typename pool_alarm<connection_pool>::bell& bell) noexcept
@@ -370,7 +373,7 @@ private:
     std::string waiting_for()
     {
         std::lock_guard const lock(mutex_);
-        std::string text = "waiting for a connection to " + target_.authority();
+        std::string const text = "waiting for a connection to " + target_.authority();
         return last_failure_ && plan_.in_use() == 0 ? text + "; the last failure: " + last_failure_->cause()
                                                     : text;
     }

@@ -204,11 +204,11 @@ public:
             co_await op->park(*due);
             due = look(op);
         }
-        if (op->interrupted() || producer_->given_up())
-            co_return error(errc::closed, closed_text);
-        needed_ = due.has_value();
+        needed_ = due.has_value(); // otherwise the topic is forgotten
         if (!needed_)
             co_return result<void>();
+        if (op->interrupted() || producer_->given_up())
+            co_return error(errc::closed, closed_text);
         begin();
         client_core<>& core = *producer_->owner_;
         op->deadline(core.deadline(std::nullopt));

@@ -192,9 +192,28 @@ result<std::string> parse_status(std::string_view body)
     return std::string(body);
 }
 
-/// One entry of a produce answer's `offsets`. A Kafka error that is not retriable (1, or a 4xx code), or
-/// whose text says that the record is too large, was refused by the broker; of any other nobody knows whether
-/// the record was written.
+/// The broker's error for a record. One that is not retriable (1, or a 4xx code), or whose text says that the
+/// record is too large, was refused; of any other nobody knows whether the record was written.
+inline void fail(record_outcome& out, std::optional<std::int64_t> code, std::string const& text,
+                 diagnostics info)
+{
+    bool const too_large = names_size(text);
+    bool const refused =
+        too_large ||
+        (code && (*code == 1 || (*code >= 400 && *code < 500) || (*code >= 40000 && *code < 50000)));
+    out.persisted = refused ? info.persisted() : persistence::possibly;
+    info.operation = "produce";
+    info.server_code = code ? std::to_string(*code) : std::string();
+    info.server_message = bounded_message(text);
+    info.retriable(!refused).persisted(out.persisted);
+    std::string const cause =
+        text.empty() ? "the service reports an error for this record" : info.server_message;
+    errc const kind = too_large ? errc::too_large : refused ? errc::bad_request : errc::service_failed;
+    out.failure.emplace(kind, std::move(info), cause);
+    out.offset.reset();
+}
+
+/// One entry of a produce answer's `offsets`.
 template <class Describe>
 bool read_outcome(json_reader& in, record_outcome& out, Describe const& describe)
 {
@@ -224,23 +243,8 @@ bool read_outcome(json_reader& in, record_outcome& out, Describe const& describe
     // 0 is Kafka's NONE.
     failed = failed || code.value_or(0) != 0 || !text.empty() || (out.offset && *out.offset < 0);
     out.persisted = persistence::done;
-    if (failed) {
-        bool const too_large = names_size(text);
-        bool const refused =
-            too_large ||
-            (code && (*code == 1 || (*code >= 400 && *code < 500) || (*code >= 40000 && *code < 50000)));
-        diagnostics info = describe();
-        out.persisted = refused ? info.persisted() : persistence::possibly;
-        info.operation = "produce";
-        info.server_code = code ? std::to_string(*code) : std::string();
-        info.server_message = bounded_message(text);
-        info.retriable(!refused).persisted(out.persisted);
-        std::string const cause =
-            text.empty() ? "the service reports an error for this record" : info.server_message;
-        errc const kind = too_large ? errc::too_large : refused ? errc::bad_request : errc::service_failed;
-        out.failure.emplace(kind, std::move(info), cause);
-        out.offset.reset();
-    }
+    if (failed)
+        fail(out, code, text, describe());
     return true;
 }
 

@@ -152,8 +152,7 @@ inline bool names_size(std::string_view text)
 {
     constexpr auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
     auto const holds = [text, lower](std::string_view words) {
-        return std::search(text.begin(), text.end(), words.begin(), words.end(),
-                           [lower](char a, char b) { return lower(a) == b; }) != text.end();
+        return !std::ranges::search(text, words, {}, lower).empty();
     };
     // Names of exceptions, error codes and settings, and what is said of nothing else.
     for (std::string_view const certain :
