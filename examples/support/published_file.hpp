@@ -50,6 +50,7 @@ public:
 private:
     static int make(std::string const& path)
     {
+        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): that is open()
         int const file = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
         if (file >= 0)
             return file;

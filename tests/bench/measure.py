@@ -107,9 +107,9 @@ class Client:
 
     def weigh_idle(self, count):
         few, many = (self.report(self.run("idle", n).stdout) for n in (1, count + 1))
-        # A client with a pool may have used a connection twice.
+        # A client with a pool may have used a connection several times.
         extra = many["sockets"] - few["sockets"]
-        if not 0.9 * count <= extra <= count:
+        if not 0.5 * count <= extra <= count:
             raise SystemExit(f"{self.program.name}: {many['sockets']} sockets instead of {count + 1}")
         self.idle_heap = (many["heap_bytes"] - few["heap_bytes"]) / extra
         self.idle_resident = (many["resident_bytes"] - few["resident_bytes"]) / extra
