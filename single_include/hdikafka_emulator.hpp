@@ -4813,7 +4813,8 @@ private:
     {
         std::string body = R"({"actions":{)";
         for (auto const& each : admin_actions<Service>::all) {
-            body += (body.ends_with('{') ? "" : ",") + json_text(each.name) + ':';
+            body += body.ends_with('{') ? "" : ",";
+            body += json_text(each.name) + ':';
             auto const members = words_of(each.members);
             append_list(body, members.size(),
                         [&](std::string& out, std::size_t n) { out += json_text(members[n]); });
