@@ -842,6 +842,13 @@ inline std::optional<std::string> base64_decode(std::string_view text, base64_fo
 
 namespace hdikafka::inline v0_1::detail {
 
+/// A text without the byte-order mark that some programs put before it.
+inline std::string_view without_byte_order_mark(std::string_view text) noexcept
+{
+    constexpr std::string_view mark = "\xef\xbb\xbf";
+    return text.starts_with(mark) ? text.substr(mark.size()) : text;
+}
+
 inline unsigned byte_at(char const* at) noexcept { return static_cast<unsigned char>(*at); }
 
 /// Length of the well-formed sequence at `at` (Unicode 15, table 3-7), or 0: no overlong form, no
@@ -2219,6 +2226,11 @@ using file_checkpoint_store = basic_file_checkpoint_store<>;
 #if __has_include(<unistd.h>)
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <optional>
+#include <string>
 #include <utility>
 
 namespace hdikafka::inline v0_1::detail {
@@ -2247,6 +2259,25 @@ public:
 private:
     int number_ = -1;
 };
+
+/// What is left of a file, to its end or until that is more than `most` bytes; nullopt when that fails, and
+/// errno says why.
+inline std::optional<std::string> read_until_more_than(std::size_t most, int descriptor)
+{
+    constexpr std::size_t piece = 65536;
+    std::string out;
+    while (out.size() <= most) {
+        std::size_t const before = out.size();
+        out.resize(before + piece);
+        auto const count = ::read(descriptor, out.data() + before, piece);
+        if (count < 0 && errno != EINTR)
+            return std::nullopt;
+        out.resize(before + static_cast<std::size_t>(std::max<decltype(count)>(count, 0)));
+        if (count == 0)
+            break;
+    }
+    return out;
+}
 
 } // namespace hdikafka::inline v0_1::detail
 
@@ -2363,20 +2394,14 @@ public:
     /// All of it, if that is no more than `most` bytes.
     std::string read(std::size_t most) const
     {
-        std::string out;
-        constexpr std::size_t piece = 65536;
-        for (bool ended = size_ > 0 && static_cast<std::uintmax_t>(size_) > most; !ended;) {
-            std::size_t const before = out.size();
-            out.resize(before + piece);
-            auto const count = ::read(descriptor_.number(), out.data() + before, piece);
-            if (count < 0 && errno != EINTR)
-                throw file_error("reading", path_);
-            out.resize(before + static_cast<std::size_t>(std::max<decltype(count)>(count, 0)));
-            if (count == 0)
-                return out;
-            ended = out.size() > most;
-        }
-        throw file_too_large(path_, most);
+        if (size_ > 0 && static_cast<std::uintmax_t>(size_) > most)
+            throw file_too_large(path_, most);
+        auto text = read_until_more_than(most, descriptor_.number());
+        if (!text)
+            throw file_error("reading", path_);
+        if (text->size() > most)
+            throw file_too_large(path_, most);
+        return std::move(*text);
     }
 
     void write(std::string_view text) const
@@ -4558,6 +4583,38 @@ error token_not_asked_for(error const& last, milliseconds hold, bool throttled)
 
 #endif
 
+// -------- hdikafka/detail/base/back_off.hpp
+
+// Waits that grow, with chance in them.
+#ifndef HDIKAFKA_DETAIL_BASE_BACK_OFF_HPP
+#define HDIKAFKA_DETAIL_BASE_BACK_OFF_HPP
+
+namespace hdikafka::inline v0_1::detail {
+
+/// `first` doubled so many times, up to `most`. Neither is negative.
+template <class Duration>
+Duration doubled(Duration first, Duration most, unsigned times) noexcept
+{
+    for (; times != 0 && first < most; --times)
+        first = first <= most / 2 ? first * 2 : most;
+    return first;
+}
+
+/// Half of a wait, which is certain so that no try is used up at once, and of the rest the share that was
+/// drawn, in [0, 1], so that many who wait do not come in step ("equal jitter" in Brooker, "Exponential
+/// Backoff And Jitter", AWS Architecture Blog, 2015).
+template <class Duration>
+Duration equal_jitter(Duration whole, double share) noexcept
+{
+    Duration const half = whole / 2;
+    auto const drawn = static_cast<double>((whole - half).count()) * share;
+    return half + Duration(static_cast<typename Duration::rep>(drawn));
+}
+
+} // namespace hdikafka::inline v0_1::detail
+
+#endif
+
 // -------- hdikafka/detail/call/token_plan.hpp
 
 // When a token is used, renewed in the background, waited for, or not to be had: pure decisions.
@@ -4741,10 +4798,9 @@ private:
         int const before = what.trouble == token_trouble::refused ? troubles_ - 1 : troubles_;
         if (before < 0)
             return 0ms;
+        constexpr std::chrono::milliseconds first = 1s;
         constexpr std::chrono::milliseconds most = 1min;
-        std::chrono::milliseconds const whole = std::min(most, 1000ms * (1 << std::min(before, 6)));
-        auto const jitter = static_cast<double>(whole.count()) * what.jitter / 2;
-        return whole - std::chrono::milliseconds(static_cast<std::chrono::milliseconds::rep>(jitter));
+        return equal_jitter(doubled(first, most, static_cast<unsigned>(before)), 1 - what.jitter);
     }
 
     std::optional<token_times> current_;
@@ -6897,7 +6953,6 @@ inline std::string certificate_der(X509* from)
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -6920,9 +6975,7 @@ inline void free_certificates(STACK_OF(X509_INFO) * all) noexcept
 template <class = void>
 result<void> add_authorities(SSL_CTX* context, std::string_view pem)
 {
-    constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
-    if (pem.starts_with(byte_order_mark))
-        pem.remove_prefix(byte_order_mark.size());
+    pem = without_byte_order_mark(pem);
     constexpr std::size_t most = std::numeric_limits<int>::max();
     bio_ptr const text(BIO_new_mem_buf(pem.data(), static_cast<int>(std::min(pem.size(), most))));
     // Nobody is there to be asked for a password.
@@ -6963,20 +7016,12 @@ result<std::string> read_authority_file(std::string const& path)
     if (!S_ISREG(about.st_mode))
         return error(errc::invalid_option,
                      S_ISDIR(about.st_mode) ? "it is a directory" : "it is not a regular file");
-    std::string text;
-    for (;;) {
-        constexpr std::size_t piece = std::size_t(64) * 1024;
-        std::size_t const size = text.size();
-        text.resize(size + piece);
-        auto const count = ::read(file.number(), text.data() + size, piece);
-        if (count < 0 && errno != EINTR)
-            return failed(errno);
-        text.resize(size + static_cast<std::size_t>(std::max<decltype(count)>(count, 0)));
-        if (count == 0)
-            return text;
-        if (text.size() > most)
-            return error(errc::invalid_option, "it has more than " + std::to_string(most) + " bytes");
-    }
+    auto text = read_until_more_than(most, file.number());
+    if (!text)
+        return failed(errno);
+    if (text->size() > most)
+        return error(errc::invalid_option, "it has more than " + std::to_string(most) + " bytes");
+    return std::move(*text);
 }
 
 } // namespace hdikafka::inline v0_1::detail
@@ -7278,6 +7323,8 @@ result<void> check_pins(SSL* connection, std::vector<std::string> const& pins)
 // Why TLS failed, in words that one can act on.
 #ifndef HDIKAFKA_DETAIL_NET_TLS_FAILURE_HPP
 #define HDIKAFKA_DETAIL_NET_TLS_FAILURE_HPP
+
+#include <unistd.h>
 
 #include <ctime>
 
@@ -10388,8 +10435,8 @@ private:
 namespace hdikafka::inline v0_1::detail {
 
 /// While dials fail, one begins at a time, after pauses that double from 50 ms to a second; of each pause a
-/// half is certain and the rest is drawn, so that many clients of a service that returns do not come in step
-/// (Brooker, "Exponential Backoff And Jitter": equal jitter). One success opens the way for all.
+/// half is certain and the rest is drawn, so that many clients of a service that returns do not come in step.
+/// One success opens the way for all.
 class dial_pace_plan
 {
 public:
@@ -10434,9 +10481,7 @@ public:
 private:
     std::chrono::microseconds drawn(double share) const noexcept
     {
-        std::chrono::microseconds const half = pause_ / 2;
-        auto const more = static_cast<double>(half.count()) * share;
-        return half + std::chrono::microseconds(static_cast<std::chrono::microseconds::rep>(more));
+        return equal_jitter(std::chrono::microseconds(pause_), share);
     }
 
     time_point next_ = time_point::min();
@@ -12097,13 +12142,6 @@ inline std::string_view without_white_space_around(std::string_view text) noexce
     return text;
 }
 
-/// A JSON text without the byte-order mark that some programs put before it.
-inline std::string_view without_byte_order_mark(std::string_view text) noexcept
-{
-    constexpr std::string_view mark = "\xef\xbb\xbf";
-    return text.starts_with(mark) ? text.substr(mark.size()) : text;
-}
-
 /// Of which zone a time is that names none.
 enum class time_zone : unsigned char
 {
@@ -12986,17 +13024,12 @@ inline bool reuse_race(attempt_outcome const& outcome) noexcept
 /// because no connection could be made. Such retries have a count of their own.
 inline bool unsent(attempt_outcome const& outcome) noexcept { return outcome.code && !outcome.bytes_written; }
 
-/// A wait that doubles with each retry: half of it is certain, so that none is used up at once, and the rest
-/// is drawn ("equal jitter" in Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
+/// A wait that doubles with each retry, of which half is drawn.
 inline milliseconds back_off(milliseconds first, milliseconds most, int retries, double random)
 {
     most = std::max(most, milliseconds(0));
-    milliseconds whole = std::clamp(first, milliseconds(0), most);
-    for (int i = 0; i < retries && whole < most; ++i)
-        whole = whole <= most / 2 ? whole * 2 : most;
-    milliseconds const half = whole / 2;
-    auto const drawn = static_cast<double>((whole - half).count()) * random;
-    return half + milliseconds(static_cast<milliseconds::rep>(drawn));
+    auto const times = static_cast<unsigned>(std::max(retries, 0));
+    return equal_jitter(doubled(std::clamp(first, milliseconds(0), most), most, times), random);
 }
 
 /// Decides after an attempt: nullopt to give up, else how long to wait before the next one.
@@ -19601,19 +19634,15 @@ namespace hdikafka::inline v0_1::detail {
 inline constexpr milliseconds longest_rest{5'000};
 
 /// How long to rest after so many failures in a row (1 or more): the policy's doubled wait, of which half is
-/// certain and the other half as `share` says, in [0, 1), which is "equal jitter" (M. Brooker, Exponential
-/// Backoff and Jitter, AWS 2015). Bounded, because what waits meanwhile has deadlines, and because one try
+/// drawn as `share` says, in [0, 1). Bounded, because what waits meanwhile has deadlines, and because one try
 /// every few seconds is no burden for a service.
 inline std::chrono::microseconds rest_after(retry_policy const& policy, unsigned failures, double share)
 {
     constexpr milliseconds shortest{1};
     milliseconds const most = std::clamp(policy.max_delay(), shortest, longest_rest);
-    milliseconds whole = std::clamp(policy.base_delay(), shortest, most);
-    for (unsigned i = 1; i < failures && whole < most; ++i)
-        whole = std::min(whole * 2, most);
-    auto const half = std::chrono::microseconds(whole) / 2;
-    auto const drawn = static_cast<double>(half.count()) * std::clamp(share, 0.0, 1.0);
-    return half + std::chrono::microseconds(static_cast<std::chrono::microseconds::rep>(drawn));
+    milliseconds const first = std::clamp(policy.base_delay(), shortest, most);
+    std::chrono::microseconds const whole = doubled(first, most, std::max(failures, 1U) - 1);
+    return equal_jitter(whole, std::clamp(share, 0.0, 1.0));
 }
 
 /// While a service cannot be reached, one at a time tries, for all, with rests between that grow; the first

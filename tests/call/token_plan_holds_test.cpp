@@ -1,5 +1,7 @@
 // When nobody asks for a token: while an authority wants to be left alone or refuses, when a request is given
 // up, and when an executor on which one was begun runs no more. On a clock of the test's own.
+#include "support/call/token_steps.hpp"
+
 #include <hdikafka/detail/call/token_plan.hpp>
 
 #include <doctest/doctest.h>
@@ -7,17 +9,10 @@
 #include <chrono>
 
 using namespace hdikafka::detail;
-namespace hk = hdikafka;
+using namespace test;
 using namespace std::chrono_literals;
 
 namespace {
-
-steady_time const start{1000h};
-constexpr double almost_one = 0.999999999;
-
-bool uses(token_step const& step) { return step.action == token_action::use; }
-bool awaits(token_step const& step) { return step.action == token_action::wait; }
-bool refuses(token_step const& step) { return step.action == token_action::refuse; }
 
 /// A failure that an answer told.
 hk::error answered(hk::errc code, int status)
@@ -27,15 +22,6 @@ hk::error answered(hk::errc code, int status)
     return hk::error(code, info);
 }
 
-hk::error leave_me_alone(std::chrono::milliseconds retry_after)
-{
-    hk::diagnostics info;
-    info.http_status = 429;
-    info.retry_after = retry_after;
-    return hk::error(hk::errc::throttled, info);
-}
-
-hk::error const lost(hk::errc::connection_lost);
 hk::error const bad_secret = answered(hk::errc::token_refused, 401);
 hk::error const too_many = answered(hk::errc::throttled, 429);
 

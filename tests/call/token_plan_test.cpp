@@ -1,4 +1,6 @@
 // When tokens are asked for, used and waited for, on a clock of the test's own.
+#include "support/call/token_steps.hpp"
+
 #include <hdikafka/detail/call/token_plan.hpp>
 
 #include <doctest/doctest.h>
@@ -7,13 +9,10 @@
 #include <optional>
 
 using namespace hdikafka::detail;
-namespace hk = hdikafka;
+using namespace test;
 using namespace std::chrono_literals;
 
 namespace {
-
-steady_time const start{1000h};
-constexpr double almost_one = 0.999999999;
 
 /// A plan whose token is renewed at `refresh` and ends at `expiry`, counted from the start.
 token_plan with_token(std::chrono::seconds refresh, std::chrono::seconds expiry)
@@ -28,20 +27,6 @@ token_step step_at(token_plan plan, std::chrono::nanoseconds since_start, bool w
 {
     return plan.look(start + since_start, waits);
 }
-
-bool uses(token_step const& step) { return step.action == token_action::use; }
-bool awaits(token_step const& step) { return step.action == token_action::wait; }
-bool refuses(token_step const& step) { return step.action == token_action::refuse; }
-
-hk::error leave_me_alone(std::chrono::milliseconds retry_after)
-{
-    hk::diagnostics info;
-    info.http_status = 429;
-    info.retry_after = retry_after;
-    return hk::error(hk::errc::throttled, info);
-}
-
-hk::error const lost(hk::errc::connection_lost);
 
 } // namespace
 

@@ -74,52 +74,59 @@ bool all_ended(std::deque<ending<names>> const& ends)
     return true;
 }
 
+/// A server whose name is looked up as slowly as the test wants, and calls that wait for that.
+class slow_name
+{
+public:
+    slow_name()
+    {
+        name_service::get().plan(server_.port(), {lookup("127.0.0.1").tell(asked_).await(slow_),
+                                                  lookup("127.0.0.1").tell(asked_again_)});
+    }
+
+    hk::client client() { return hk::client(io_.get_executor(), options_for(server_.endpoint("localhost"))); }
+
+    void call(hk::client const& who) { start(io_.get_executor(), who.topics(), ends_.emplace_back()); }
+
+    /// All calls wait by then; whether all have what they asked for in the end, by one look-up.
+    void check_that_one_serves_all()
+    {
+        work_until(io_, [this] { return asked_.is_open(); });
+        take_all_steps(io_);
+        slow_.open();
+        work_until(io_, [this] { return all_ended(ends_); });
+        for (auto const& end : ends_)
+            CHECK(end.good());
+        CHECK_FALSE(asked_again_.is_open());
+    }
+
+private:
+    scripted_server const server_{script().serve(answer).forever()};
+    gate const asked_;
+    gate const slow_;
+    gate const asked_again_;
+    net::io_context io_;
+    std::deque<ending<names>> ends_;
+};
+
 } // namespace
 
 TEST_CASE("sixteen calls over a slow name server wait for one look-up, whose result serves them all")
 {
-    scripted_server const server(script().serve(answer).forever());
-    gate const asked;
-    gate const slow;
-    gate const asked_again;
-    name_service::get().plan(
-        server.port(), {lookup("127.0.0.1").tell(asked).await(slow), lookup("127.0.0.1").tell(asked_again)});
-    net::io_context io;
-    hk::client const client(io.get_executor(), options_for(server.endpoint("localhost")));
-    std::deque<ending<names>> ends;
+    slow_name name;
+    hk::client const client = name.client();
     for (int i = 0; i != 16; ++i)
-        start(io.get_executor(), client.topics(), ends.emplace_back());
-    work_until(io, [&] { return asked.is_open(); });
-    take_all_steps(io);
-    slow.open();
-    work_until(io, [&] { return all_ended(ends); });
-    for (auto const& end : ends)
-        CHECK(end.good());
-    CHECK_FALSE(asked_again.is_open());
+        name.call(client);
+    name.check_that_one_serves_all();
 }
 
 TEST_CASE("clients of one context share a host's look-up")
 {
-    scripted_server const server(script().serve(answer).forever());
-    gate const asked;
-    gate const slow;
-    gate const asked_again;
-    name_service::get().plan(
-        server.port(), {lookup("127.0.0.1").tell(asked).await(slow), lookup("127.0.0.1").tell(asked_again)});
-    net::io_context io;
+    slow_name name;
     std::deque<hk::client> clients;
-    std::deque<ending<names>> ends;
-    for (int i = 0; i != 4; ++i) {
-        clients.emplace_back(io.get_executor(), options_for(server.endpoint("localhost")));
-        start(io.get_executor(), clients.back().topics(), ends.emplace_back());
-    }
-    work_until(io, [&] { return asked.is_open(); });
-    take_all_steps(io);
-    slow.open();
-    work_until(io, [&] { return all_ended(ends); });
-    for (auto const& end : ends)
-        CHECK(end.good());
-    CHECK_FALSE(asked_again.is_open());
+    for (int i = 0; i != 4; ++i)
+        name.call(clients.emplace_back(name.client()));
+    name.check_that_one_serves_all();
 }
 
 TEST_CASE("a look-up of the program's own stands behind one of the library's at most")

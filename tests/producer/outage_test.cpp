@@ -74,14 +74,6 @@ public:
     std::optional<hk::client> client;
 };
 
-std::vector<std::string> numbers(std::size_t count)
-{
-    std::vector<std::string> out;
-    for (std::size_t i = 0; i != count; ++i)
-        out.push_back(std::to_string(i));
-    return out;
-}
-
 } // namespace
 
 TEST_CASE("ten thousand sends over a service that is down, then up: none fails, in order, within the budget")

@@ -40,14 +40,6 @@ public:
     sends all;
 };
 
-std::vector<std::string> numbers(std::size_t count)
-{
-    std::vector<std::string> out;
-    for (std::size_t i = 0; i != count; ++i)
-        out.push_back(std::to_string(i));
-    return out;
-}
-
 } // namespace
 
 TEST_CASE("a record that is sent alone goes at once and has its receipt")

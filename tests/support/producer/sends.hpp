@@ -66,6 +66,15 @@ private:
     std::deque<ending<hk::receipt>> ends_; // each stays where it is
 };
 
+/// The values that start_many() gives so many.
+inline std::vector<std::string> numbers(std::size_t count)
+{
+    std::vector<std::string> out;
+    for (std::size_t i = 0; i != count; ++i)
+        out.push_back(std::to_string(i));
+    return out;
+}
+
 /// What an emulator's partition holds, as the texts of the values.
 inline std::vector<std::string> values(hk::emulator const& service, std::string_view topic,
                                        std::int32_t partition = 0)

@@ -7,6 +7,11 @@
 #if __has_include(<unistd.h>)
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <optional>
+#include <string>
 #include <utility>
 
 namespace hdikafka::inline v0_1::detail {
@@ -35,6 +40,25 @@ public:
 private:
     int number_ = -1;
 };
+
+/// What is left of a file, to its end or until that is more than `most` bytes; nullopt when that fails, and
+/// errno says why.
+inline std::optional<std::string> read_until_more_than(std::size_t most, int descriptor)
+{
+    constexpr std::size_t piece = 65536;
+    std::string out;
+    while (out.size() <= most) {
+        std::size_t const before = out.size();
+        out.resize(before + piece);
+        auto const count = ::read(descriptor, out.data() + before, piece);
+        if (count < 0 && errno != EINTR)
+            return std::nullopt;
+        out.resize(before + static_cast<std::size_t>(std::max<decltype(count)>(count, 0)));
+        if (count == 0)
+            break;
+    }
+    return out;
+}
 
 } // namespace hdikafka::inline v0_1::detail
 

@@ -108,20 +108,14 @@ public:
     /// All of it, if that is no more than `most` bytes.
     std::string read(std::size_t most) const
     {
-        std::string out;
-        constexpr std::size_t piece = 65536;
-        for (bool ended = size_ > 0 && static_cast<std::uintmax_t>(size_) > most; !ended;) {
-            std::size_t const before = out.size();
-            out.resize(before + piece);
-            auto const count = ::read(descriptor_.number(), out.data() + before, piece);
-            if (count < 0 && errno != EINTR)
-                throw file_error("reading", path_);
-            out.resize(before + static_cast<std::size_t>(std::max<decltype(count)>(count, 0)));
-            if (count == 0)
-                return out;
-            ended = out.size() > most;
-        }
-        throw file_too_large(path_, most);
+        if (size_ > 0 && static_cast<std::uintmax_t>(size_) > most)
+            throw file_too_large(path_, most);
+        auto text = read_until_more_than(most, descriptor_.number());
+        if (!text)
+            throw file_error("reading", path_);
+        if (text->size() > most)
+            throw file_too_large(path_, most);
+        return std::move(*text);
     }
 
     void write(std::string_view text) const

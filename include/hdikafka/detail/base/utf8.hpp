@@ -17,6 +17,13 @@
 
 namespace hdikafka::inline v0_1::detail {
 
+/// A text without the byte-order mark that some programs put before it.
+inline std::string_view without_byte_order_mark(std::string_view text) noexcept
+{
+    constexpr std::string_view mark = "\xef\xbb\xbf";
+    return text.starts_with(mark) ? text.substr(mark.size()) : text;
+}
+
 inline unsigned byte_at(char const* at) noexcept { return static_cast<unsigned char>(*at); }
 
 /// Length of the well-formed sequence at `at` (Unicode 15, table 3-7), or 0: no overlong form, no

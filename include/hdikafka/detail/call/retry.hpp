@@ -2,6 +2,7 @@
 #ifndef HDIKAFKA_DETAIL_CALL_RETRY_HPP
 #define HDIKAFKA_DETAIL_CALL_RETRY_HPP
 
+#include <hdikafka/detail/base/back_off.hpp>
 #include <hdikafka/detail/http/retry_after.hpp>
 #include <hdikafka/detail/net/attempt.hpp>
 #include <hdikafka/error.hpp>
@@ -64,17 +65,12 @@ inline bool reuse_race(attempt_outcome const& outcome) noexcept
 /// because no connection could be made. Such retries have a count of their own.
 inline bool unsent(attempt_outcome const& outcome) noexcept { return outcome.code && !outcome.bytes_written; }
 
-/// A wait that doubles with each retry: half of it is certain, so that none is used up at once, and the rest
-/// is drawn ("equal jitter" in Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
+/// A wait that doubles with each retry, of which half is drawn.
 inline milliseconds back_off(milliseconds first, milliseconds most, int retries, double random)
 {
     most = std::max(most, milliseconds(0));
-    milliseconds whole = std::clamp(first, milliseconds(0), most);
-    for (int i = 0; i < retries && whole < most; ++i)
-        whole = whole <= most / 2 ? whole * 2 : most;
-    milliseconds const half = whole / 2;
-    auto const drawn = static_cast<double>((whole - half).count()) * random;
-    return half + milliseconds(static_cast<milliseconds::rep>(drawn));
+    auto const times = static_cast<unsigned>(std::max(retries, 0));
+    return equal_jitter(doubled(std::clamp(first, milliseconds(0), most), most, times), random);
 }
 
 /// Decides after an attempt: nullopt to give up, else how long to wait before the next one.

@@ -2,6 +2,7 @@
 #ifndef HDIKAFKA_DETAIL_CALL_TOKEN_PLAN_HPP
 #define HDIKAFKA_DETAIL_CALL_TOKEN_PLAN_HPP
 
+#include <hdikafka/detail/base/back_off.hpp>
 #include <hdikafka/error.hpp>
 
 #include <algorithm>
@@ -187,10 +188,9 @@ private:
         int const before = what.trouble == token_trouble::refused ? troubles_ - 1 : troubles_;
         if (before < 0)
             return 0ms;
+        constexpr std::chrono::milliseconds first = 1s;
         constexpr std::chrono::milliseconds most = 1min;
-        std::chrono::milliseconds const whole = std::min(most, 1000ms * (1 << std::min(before, 6)));
-        auto const jitter = static_cast<double>(whole.count()) * what.jitter / 2;
-        return whole - std::chrono::milliseconds(static_cast<std::chrono::milliseconds::rep>(jitter));
+        return equal_jitter(doubled(first, most, static_cast<unsigned>(before)), 1 - what.jitter);
     }
 
     std::optional<token_times> current_;

@@ -31,13 +31,6 @@ inline std::string_view without_white_space_around(std::string_view text) noexce
     return text;
 }
 
-/// A JSON text without the byte-order mark that some programs put before it.
-inline std::string_view without_byte_order_mark(std::string_view text) noexcept
-{
-    constexpr std::string_view mark = "\xef\xbb\xbf";
-    return text.starts_with(mark) ? text.substr(mark.size()) : text;
-}
-
 /// Of which zone a time is that names none.
 enum class time_zone : unsigned char
 {

@@ -3,6 +3,7 @@
 #ifndef HDIKAFKA_DETAIL_IDENTITY_IMDS_PLAN_HPP
 #define HDIKAFKA_DETAIL_IDENTITY_IMDS_PLAN_HPP
 
+#include <hdikafka/detail/base/utf8.hpp>
 #include <hdikafka/detail/http/response_parser.hpp>
 #include <hdikafka/detail/identity/expiry.hpp>
 #include <hdikafka/detail/json/reader.hpp>

@@ -4,6 +4,7 @@
 
 #include <hdikafka/access_token.hpp>
 #include <hdikafka/detail/base/secret.hpp>
+#include <hdikafka/detail/base/utf8.hpp>
 #include <hdikafka/detail/identity/expiry.hpp>
 #include <hdikafka/detail/json/reader.hpp>
 #include <hdikafka/detail/json/values.hpp>

@@ -4,6 +4,7 @@
 
 #include <hdikafka/detail/base/openssl_handle.hpp>
 #include <hdikafka/detail/base/owned_descriptor.hpp>
+#include <hdikafka/detail/base/utf8.hpp>
 #include <hdikafka/result.hpp>
 
 #include <openssl/err.h>
@@ -13,7 +14,6 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -22,6 +22,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 namespace hdikafka::inline v0_1::detail {
 
@@ -44,9 +45,7 @@ inline void free_certificates(STACK_OF(X509_INFO) * all) noexcept
 template <class = void>
 result<void> add_authorities(SSL_CTX* context, std::string_view pem)
 {
-    constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
-    if (pem.starts_with(byte_order_mark))
-        pem.remove_prefix(byte_order_mark.size());
+    pem = without_byte_order_mark(pem);
     constexpr std::size_t most = std::numeric_limits<int>::max();
     bio_ptr const text(BIO_new_mem_buf(pem.data(), static_cast<int>(std::min(pem.size(), most))));
     // Nobody is there to be asked for a password.
@@ -87,20 +86,12 @@ result<std::string> read_authority_file(std::string const& path)
     if (!S_ISREG(about.st_mode))
         return error(errc::invalid_option,
                      S_ISDIR(about.st_mode) ? "it is a directory" : "it is not a regular file");
-    std::string text;
-    for (;;) {
-        constexpr std::size_t piece = std::size_t(64) * 1024;
-        std::size_t const size = text.size();
-        text.resize(size + piece);
-        auto const count = ::read(file.number(), text.data() + size, piece);
-        if (count < 0 && errno != EINTR)
-            return failed(errno);
-        text.resize(size + static_cast<std::size_t>(std::max<decltype(count)>(count, 0)));
-        if (count == 0)
-            return text;
-        if (text.size() > most)
-            return error(errc::invalid_option, "it has more than " + std::to_string(most) + " bytes");
-    }
+    auto text = read_until_more_than(most, file.number());
+    if (!text)
+        return failed(errno);
+    if (text->size() > most)
+        return error(errc::invalid_option, "it has more than " + std::to_string(most) + " bytes");
+    return std::move(*text);
 }
 
 } // namespace hdikafka::inline v0_1::detail

@@ -2,6 +2,7 @@
 #ifndef HDIKAFKA_DETAIL_NET_DIAL_PACE_PLAN_HPP
 #define HDIKAFKA_DETAIL_NET_DIAL_PACE_PLAN_HPP
 
+#include <hdikafka/detail/base/back_off.hpp>
 #include <hdikafka/milliseconds.hpp>
 
 #include <algorithm>
@@ -11,8 +12,8 @@
 namespace hdikafka::inline v0_1::detail {
 
 /// While dials fail, one begins at a time, after pauses that double from 50 ms to a second; of each pause a
-/// half is certain and the rest is drawn, so that many clients of a service that returns do not come in step
-/// (Brooker, "Exponential Backoff And Jitter": equal jitter). One success opens the way for all.
+/// half is certain and the rest is drawn, so that many clients of a service that returns do not come in step.
+/// One success opens the way for all.
 class dial_pace_plan
 {
 public:
@@ -57,9 +58,7 @@ public:
 private:
     std::chrono::microseconds drawn(double share) const noexcept
     {
-        std::chrono::microseconds const half = pause_ / 2;
-        auto const more = static_cast<double>(half.count()) * share;
-        return half + std::chrono::microseconds(static_cast<std::chrono::microseconds::rep>(more));
+        return equal_jitter(std::chrono::microseconds(pause_), share);
     }
 
     time_point next_ = time_point::min();

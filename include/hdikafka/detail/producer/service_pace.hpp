@@ -2,6 +2,7 @@
 #ifndef HDIKAFKA_DETAIL_PRODUCER_SERVICE_PACE_HPP
 #define HDIKAFKA_DETAIL_PRODUCER_SERVICE_PACE_HPP
 
+#include <hdikafka/detail/base/back_off.hpp>
 #include <hdikafka/error.hpp>
 #include <hdikafka/milliseconds.hpp>
 #include <hdikafka/retry_policy.hpp>
@@ -18,19 +19,15 @@ namespace hdikafka::inline v0_1::detail {
 inline constexpr milliseconds longest_rest{5'000};
 
 /// How long to rest after so many failures in a row (1 or more): the policy's doubled wait, of which half is
-/// certain and the other half as `share` says, in [0, 1), which is "equal jitter" (M. Brooker, Exponential
-/// Backoff and Jitter, AWS 2015). Bounded, because what waits meanwhile has deadlines, and because one try
+/// drawn as `share` says, in [0, 1). Bounded, because what waits meanwhile has deadlines, and because one try
 /// every few seconds is no burden for a service.
 inline std::chrono::microseconds rest_after(retry_policy const& policy, unsigned failures, double share)
 {
     constexpr milliseconds shortest{1};
     milliseconds const most = std::clamp(policy.max_delay(), shortest, longest_rest);
-    milliseconds whole = std::clamp(policy.base_delay(), shortest, most);
-    for (unsigned i = 1; i < failures && whole < most; ++i)
-        whole = std::min(whole * 2, most);
-    auto const half = std::chrono::microseconds(whole) / 2;
-    auto const drawn = static_cast<double>(half.count()) * std::clamp(share, 0.0, 1.0);
-    return half + std::chrono::microseconds(static_cast<std::chrono::microseconds::rep>(drawn));
+    milliseconds const first = std::clamp(policy.base_delay(), shortest, most);
+    std::chrono::microseconds const whole = doubled(first, most, std::max(failures, 1U) - 1);
+    return equal_jitter(whole, std::clamp(share, 0.0, 1.0));
 }
 
 /// While a service cannot be reached, one at a time tries, for all, with rests between that grow; the first
