@@ -6271,7 +6271,9 @@ public:
     std::optional<std::chrono::seconds> keep_alive_timeout() const noexcept
     {
         auto const value = field("keep-alive");
-        list_elements parameters(value.value_or(std::string_view()));
+        if (!value)
+            return std::nullopt;
+        list_elements parameters(*value);
         for (std::string_view parameter; parameters.next(parameter);) {
             constexpr std::string_view name = "timeout=";
             if (!equals_ignoring_case(parameter.substr(0, name.size()), name))
